@@ -1,0 +1,202 @@
+"""One text for one JSON value (RFC 8785), refused early when it would not survive storage.
+
+Every step's output passes here, so the common case (no odd floats, ASCII keys) is left to the C encoder, which then
+writes the same bytes as RFC 8785 asks for; everything else goes to the reference implementation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import rfc8785
+
+from agents.errors import UnreadableOutput
+
+MAX_BYTES: Final = 1024 * 1024
+MAX_DEPTH: Final = 32
+# Every reader of JSON keeps integers below this exactly; above, a double may silently become its neighbour.
+EXACT_INTEGER_LIMIT: Final = 2**53
+# Between these, and only for fractions, Python's repr and ECMAScript's number format are the same text.
+_SAME_REPR_FROM: Final = 1e-4
+_SAME_REPR_BELOW: Final = 1e16
+
+_encode: Final = json.JSONEncoder(
+    ensure_ascii=False,
+    check_circular=False,
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
+).encode
+
+
+class _Walk:
+    """Where the inspection stands, how many bytes are left, and whether the C encoder's text will be canonical."""
+
+    __slots__ = ("bytes_left", "max_bytes", "max_depth", "path", "plain")
+
+    def __init__(self, max_bytes: int, max_depth: int) -> None:
+        self.path: list[str | int] = []
+        self.plain = True
+        self.bytes_left = self.max_bytes = max_bytes
+        self.max_depth = max_depth
+
+    def refuse(self, reason: str) -> NoReturn:
+        raise UnreadableOutput(path=json_pointer(self.path), reason=reason)
+
+    def spend(self, size: int) -> None:
+        # A lower bound of the text's size: stops a small value that refers to itself many times before it is written.
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            self.refuse_size()
+
+    def refuse_size(self) -> NoReturn:
+        self.path.clear()
+        self.refuse(
+            f"larger than {self.max_bytes} bytes; keep large content elsewhere and return a reference"
+        )
+
+    def enter(self, depth: int, length: int) -> None:
+        if depth >= self.max_depth:
+            self.refuse(f"nested deeper than {self.max_depth} levels")
+        self.spend(2 * length)
+
+
+def canonical_json(
+    value: object, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
+) -> str:
+    """Write a value as canonical JSON, so that equal values have equal bytes and digests.
+
+    Args:
+        value: dict, list, tuple, str, int, float, bool or None, nested.
+        max_bytes: largest text, in UTF-8 bytes.
+        max_depth: deepest nesting of objects and arrays.
+
+    Returns:
+        The RFC 8785 text; reading it and writing it again gives the same bytes.
+
+    Raises:
+        UnreadableOutput: the value is not JSON or would not survive storage; names the path.
+
+    Source: RFC 8785; the integer range is that of I-JSON, RFC 7493 section 2.2.
+    """
+    walk = _Walk(max_bytes, max_depth)
+    _inspect(value, 0, walk)
+    text = _encode(value) if walk.plain else rfc8785.dumps(value).decode()  # type: ignore[arg-type]
+    if len(text) > max_bytes or (not text.isascii() and len(text.encode()) > max_bytes):
+        walk.refuse_size()
+    return text
+
+
+def json_pointer(path: list[str | int]) -> str:
+    """Write a path of keys and indexes as a JSON pointer (RFC 6901): `/items/3/price`."""
+    return "".join("/" + _pointer_token(str(part)) for part in path)
+
+
+def _pointer_token(part: str) -> str:
+    escaped = part.replace("~", "~0").replace("/", "~1")
+    # The path itself ends up in a database column and in logs.
+    return (
+        escaped.replace("\x00", "\ufffd")
+        .encode("utf-8", "surrogatepass")
+        .decode("utf-8", "replace")
+    )
+
+
+def _inspect(value: object, depth: int, walk: _Walk) -> None:
+    visit = _VISITS.get(type(value)) or _visit_of_subclass(value, walk)
+    visit(value, depth, walk)
+
+
+def _visit_constant(value: object, depth: int, walk: _Walk) -> None:
+    """`null`, `true` and `false` are always fine."""
+
+
+def _visit_text(value: str, depth: int, walk: _Walk) -> None:
+    if "\x00" in value:
+        walk.refuse("holds a NUL character, which the database cannot store; remove it")
+    if not value.isascii():
+        _check_surrogates(value, walk)
+    walk.spend(len(value))
+
+
+def _check_surrogates(value: str, walk: _Walk) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        walk.refuse(
+            f"holds a lone surrogate at character {error.start}; decode the text properly"
+        )
+
+
+def _visit_integer(value: int, depth: int, walk: _Walk) -> None:
+    if not -EXACT_INTEGER_LIMIT < value < EXACT_INTEGER_LIMIT:
+        walk.refuse(
+            "an integer of 2^53 or more is not kept exactly by every JSON reader; return it as a string"
+        )
+
+
+def _visit_float(value: float, depth: int, walk: _Walk) -> None:
+    size = abs(value)
+    if _SAME_REPR_FROM <= size < _SAME_REPR_BELOW and not value.is_integer():
+        return
+    walk.plain = False
+    if size < EXACT_INTEGER_LIMIT:
+        return
+    if size == float("inf") or value != value:  # noqa: PLR0124 - the fastest test for NaN
+        walk.refuse("NaN and Infinity are not JSON; return null or leave the value out")
+    walk.refuse(
+        "a number of 2^53 or more is not kept exactly by every JSON reader; return it as a string"
+    )
+
+
+def _visit_array(
+    value: list[object] | tuple[object, ...], depth: int, walk: _Walk
+) -> None:
+    walk.enter(depth, len(value))
+    path = walk.path
+    for index, item in enumerate(value):
+        path.append(index)
+        _inspect(item, depth + 1, walk)
+        path.pop()
+
+
+def _visit_object(value: dict[object, object], depth: int, walk: _Walk) -> None:
+    walk.enter(depth, len(value))
+    path = walk.path
+    for key, item in value.items():
+        if not isinstance(key, str):
+            walk.refuse(
+                f"the key {key!r:.80} is a {type(key).__name__}; keys of a JSON object are strings"
+            )
+        path.append(key)
+        _visit_text(key, depth, walk)
+        if not key.isascii():
+            # RFC 8785 sorts by UTF-16 units, Python by code points; they part company beyond the basic plane.
+            walk.plain = False
+        _inspect(item, depth + 1, walk)
+        path.pop()
+
+
+_Visit = Callable[..., None]
+_VISITS: Final[dict[type, _Visit]] = {
+    type(None): _visit_constant,
+    bool: _visit_constant,
+    str: _visit_text,
+    int: _visit_integer,
+    float: _visit_float,
+    list: _visit_array,
+    tuple: _visit_array,
+    dict: _visit_object,
+}
+
+
+def _visit_of_subclass(value: object, walk: _Walk) -> _Visit:
+    # Such as StrEnum, IntEnum, defaultdict or numpy.float64, all of which the encoders write like their base.
+    for base, visit in _VISITS.items():
+        if isinstance(value, base):
+            return visit
+    walk.refuse(
+        f"a {type(value).__name__} is not JSON; return objects, arrays, strings, numbers, booleans or null"
+    )

@@ -1,0 +1,217 @@
+"""What goes into an agent and what comes out: `Task`, `Result`, and the `Outcome` the engine decides on.
+
+An outcome is a value, never an exception. Read next: `classification.py`, then `agents/invoke.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from numbers import Real
+from typing import Any, Final, TypeAlias
+
+from agents.domain.canonical import EXACT_INTEGER_LIMIT, canonical_json
+from agents.errors import UnreadableOutput
+
+__all__ = [
+    "JSON",
+    "Answered",
+    "Failed",
+    "FailureKind",
+    "Outcome",
+    "Result",
+    "Task",
+    "canonical_json",
+]
+
+# A recursive alias would make every `task.input["key"]` in an agent a type error; schemas check it instead.
+JSON: TypeAlias = Any
+Usage: TypeAlias = dict[str, int | str]
+
+_TOKEN_KEYS: Final = ("input_tokens", "output_tokens")
+_PLAIN_AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt at one step, as the agent sees it.
+
+    Attributes:
+        input: this step's input, resolved.
+        handoff: output of every step this one needs, by step key.
+        run_input: the run's input.
+        run_id: the run.
+        step_key: the step within the run.
+        attempt: 1 for the first try.
+        token: the claim's token; hand it to targets that can refuse a stale caller.
+        idempotency_key: the same for all attempts of a step, new for each revision or rework.
+        feedback: why the last answer was sent back, if it was.
+        index: position in a `for_each`.
+        item: the item of a `for_each`.
+        deadline_at: when the attempt runs out of time, aware UTC.
+        is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
+    """
+
+    input: JSON
+    handoff: Mapping[str, JSON]
+    run_input: JSON
+    run_id: str
+    step_key: str
+    attempt: int
+    token: str
+    idempotency_key: str
+    feedback: str | None = None
+    index: int | None = None
+    item: JSON = None
+    deadline_at: datetime | None = None
+    is_cancelled: Callable[[], bool] = field(default=_never, repr=False, compare=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the answer is no longer wanted; a long agent looks now and then and stops early."""
+        return self.is_cancelled()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An agent's answer with what it knows about it.
+
+    Attributes:
+        output: a JSON value, or a pydantic model.
+        confidence: 0 to 1, as honestly as the agent can state it.
+        usage: any of `input_tokens`, `output_tokens` (whole numbers) and `cost_usd` (a decimal as text).
+
+    Raises:
+        UnreadableOutput: confidence or usage is not what it should be; names the field.
+    """
+
+    output: JSON
+    confidence: float | None = None
+    usage: Mapping[str, int | str | Decimal] | None = None
+
+    def __post_init__(self) -> None:
+        """Check what the engine will decide and account by."""
+        if self.confidence is not None:
+            object.__setattr__(self, "confidence", _read_confidence(self.confidence))
+        if self.usage is not None:
+            object.__setattr__(self, "usage", _read_usage(self.usage))
+
+
+class FailureKind(StrEnum):
+    """Why an attempt has no answer; the policy decides by this word."""
+
+    TRANSIENT = "transient"
+    RATE_LIMIT = "rate_limit"
+    TIMEOUT = "timeout"
+    BAD_INPUT = "bad_input"
+    PERMANENT = "permanent"
+    UNREADABLE = "unreadable"
+    UNKNOWN_AGENT = "unknown_agent"
+    CRASH = "crash"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The agent answered, within its contract.
+
+    Attributes:
+        output: the output as a later reader will see it: read back from `output_json`.
+        output_json: the canonical text; digests and receipts are over its UTF-8 bytes.
+        confidence: as stated, None if not.
+        usage: as stated, empty if not.
+        agent: name.
+        agent_version: the contract's version.
+    """
+
+    output: JSON
+    output_json: str
+    confidence: float | None
+    usage: Usage
+    agent: str
+    agent_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The agent gave no answer that can be kept.
+
+    Attributes:
+        kind: what the policy decides by.
+        error_class: dotted path of the exception's class.
+        message: for people, at most 2,000 characters, safe to store.
+        traceback_tail: the last 4,000 characters of the traceback; empty if the agent never ran.
+        retry_after_seconds: how long the far side asked to wait.
+        agent: name.
+        agent_version: the contract's version; None if the agent is unknown here.
+    """
+
+    kind: FailureKind
+    error_class: str
+    message: str
+    traceback_tail: str
+    retry_after_seconds: float | None
+    agent: str
+    agent_version: int | None
+
+
+Outcome: TypeAlias = Answered | Failed
+
+
+def _read_confidence(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, float | int | Real):
+        raise UnreadableOutput(
+            "/confidence", f"{value!r:.80} is not a number; give 0 to 1, or None"
+        )
+    confidence = float(value)
+    if not 0.0 <= confidence <= 1.0:  # also false for NaN
+        raise UnreadableOutput("/confidence", f"{value!r:.80} is outside 0 to 1")
+    return confidence
+
+
+def _read_usage(usage: object) -> Usage:
+    if not isinstance(usage, Mapping):
+        raise UnreadableOutput("/usage", f"a {type(usage).__name__} is not a mapping")
+    return {str(key): _read_usage_entry(key, value) for key, value in usage.items()}
+
+
+def _read_usage_entry(key: object, value: object) -> int | str:
+    if key in _TOKEN_KEYS:
+        return _read_tokens(f"/usage/{key}", value)
+    if key == "cost_usd":
+        return _read_cost(value)
+    raise UnreadableOutput(
+        "/usage",
+        f"unknown key {key!r:.80}; known are {', '.join(_TOKEN_KEYS)} and cost_usd",
+    )
+
+
+def _read_tokens(path: str, value: object) -> int:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or not 0 <= value < EXACT_INTEGER_LIMIT
+    ):
+        raise UnreadableOutput(path, f"{value!r:.80} is not a whole number from 0")
+    return int(value)
+
+
+def _read_cost(value: object) -> str:
+    text = (
+        f"{value:f}" if isinstance(value, Decimal) and math.isfinite(value) else value
+    )
+    if not isinstance(text, str) or not _PLAIN_AMOUNT.fullmatch(text):
+        raise UnreadableOutput(
+            "/usage/cost_usd",
+            f'{value!r:.80} is not a plain decimal as text from 0, such as "0.0012"',
+        )
+    return text

@@ -1,0 +1,93 @@
+"""What can go wrong with an agent, each error named by the fact. Read next: `domain/classification.py`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AgentError(Exception):
+    """Root of every error of this app.
+
+    Attributes:
+        code: stable machine-readable word.
+    """
+
+    code: ClassVar[str] = "agent_error"
+
+
+class TransientError(AgentError):
+    """Raised by an agent: it failed now and may well succeed later.
+
+    Args:
+        message: what happened.
+        retry_after_seconds: when the far side said how long to wait.
+    """
+
+    code = "agent_transient"
+
+    def __init__(
+        self, message: str = "", retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class PermanentError(AgentError):
+    """Raised by an agent: trying again cannot help."""
+
+    code = "agent_permanent"
+
+
+class UnknownAgent(AgentError):
+    """No agent of this name is registered in this process."""
+
+    code = "agent_unknown"
+
+
+class AgentRefused(AgentError):
+    """An agent's declaration is wrong; the message names the argument and what to write instead."""
+
+    code = "agent_refused"
+
+
+class DuplicateAgent(AgentRefused):
+    """Two functions claim one name."""
+
+    code = "agent_duplicate"
+
+
+class _AtPath(AgentError):
+    subject: ClassVar[str]
+
+    def __init__(self, path: str, reason: str) -> None:
+        # Both go to `args` so that the error survives pickling between processes.
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.path or 'the top level'}: {self.reason}"
+
+
+class UnreadableOutput(_AtPath):
+    """A value can't be kept as JSON, or breaks the agent's output schema.
+
+    Args:
+        path: JSON pointer to the value at fault; empty for the whole.
+        reason: what is wrong with it.
+    """
+
+    code = "agent_output_unreadable"
+    subject = "unreadable output"
+
+
+class InputRefused(_AtPath):
+    """A task's input breaks the agent's input schema.
+
+    Args:
+        path: JSON pointer to the value at fault; empty for the whole.
+        reason: what is wrong with it.
+    """
+
+    code = "agent_input_refused"
+    subject = "bad input"

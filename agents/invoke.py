@@ -1,0 +1,108 @@
+"""Call an agent by name: the only way the engine reaches agents.
+
+Whatever an agent does becomes an `Outcome`, a value; nothing it raises gets past here. This module opens no transaction
+and writes nothing. Read next: `domain/classification.py`, `runtimes/python.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Final
+
+from pydantic import BaseModel
+
+from agents.domain.catalogue import RegisteredAgent, SchemaCheck, catalogue
+from agents.domain.classification import describe_failure, describe_unknown
+from agents.domain.invocation import Answered, Outcome, Result, Task, canonical_json
+from agents.errors import InputRefused, UnreadableOutput
+from agents.registry import override
+from agents.runtimes.base import Runtime
+from agents.runtimes.python import PythonRuntime
+
+__all__ = ["invoke", "override"]
+
+_RUNTIME: Final[Runtime] = PythonRuntime()
+# A worker process that is told to end is interrupted by an exit raised from this module's signal handler.
+_SIGNAL_HANDLERS: Final = frozenset({"billiard.common"})
+
+
+def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
+    """Let an agent perform one attempt and say what came of it.
+
+    Args:
+        agent_name: the name it is registered under.
+        task: the attempt.
+        timeout_seconds: a coroutine is cancelled after this long. A `def` can't be stopped: it sees `task.deadline_at`,
+            and its answer is returned even when late.
+
+    Returns:
+        Answered with the output as it can be stored, or Failed with the kind of failure. What an agent raises is never
+        raised on; only an order to this process is, to end (a worker's signal, Ctrl-C in the main thread).
+
+    Source: outcomes as values, as in Oban's executor.
+    """
+    agent = catalogue.find(agent_name)
+    if agent is None:
+        return describe_unknown(agent_name)
+    try:
+        _check_input(agent.input_check, task.input)
+        return _read_answer(agent, _RUNTIME.run(agent, task, timeout_seconds))
+    except BaseException as error:
+        if _is_order_to_end(error):
+            raise
+        return describe_failure(error, agent.contract.name, agent.contract.version)
+
+
+def _check_input(check: SchemaCheck | None, value: object) -> None:
+    fault = check.find_fault(value, value) if check is not None else None
+    if fault is not None:
+        raise InputRefused(*fault)
+
+
+def _read_answer(agent: RegisteredAgent, answer: object) -> Answered:
+    result = answer if isinstance(answer, Result) else None
+    source = answer if result is None else result.output
+    text = canonical_json(_dump(source) if isinstance(source, BaseModel) else source)
+    # Read back, not passed on: the next step must see what is stored, and nothing the agent may still change.
+    output = json.loads(text)
+    fault = (
+        agent.output_check.find_fault(output, source)
+        if agent.output_check is not None
+        else None
+    )
+    if fault is not None:
+        raise UnreadableOutput(*fault)
+    return Answered(
+        output=output,
+        output_json=text,
+        confidence=result.confidence if result is not None else None,
+        usage=dict(result.usage) if result is not None and result.usage else {},  # type: ignore[arg-type]
+        agent=agent.contract.name,
+        agent_version=agent.contract.version,
+    )
+
+
+def _dump(model: BaseModel) -> object:
+    try:
+        return model.model_dump(mode="json", by_alias=True)
+    except Exception as error:
+        # Not the agent's input is at fault, although pydantic raises a ValueError.
+        raise UnreadableOutput(
+            "", f"the {type(model).__name__} can't be written as JSON: {error}"
+        ) from error
+
+
+def _is_order_to_end(error: BaseException) -> bool:
+    if isinstance(error, KeyboardInterrupt):
+        return threading.current_thread() is threading.main_thread()
+    return isinstance(error, SystemExit) and _raised_in(error) in _SIGNAL_HANDLERS
+
+
+def _raised_in(error: BaseException) -> str:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return (
+        str(frame.tb_frame.f_globals.get("__name__", "")) if frame is not None else ""
+    )

@@ -1,0 +1,68 @@
+"""`list_agents`: which agents this installation knows, and where they are defined."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from agents.domain.contract import AgentContract
+from agents.selectors import list_contracts
+
+_HEADINGS: Final = ("NAME", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED IN")
+
+
+class Command(BaseCommand):
+    """List the agents of this installation."""
+
+    help = "Lists the agents found in the installed apps' agents.py: version, queue, timeout, effects, where defined."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add `--json`."""
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="write a JSON array, with schemas and descriptions",
+        )
+
+    def handle(self, *, as_json: bool, **options: Any) -> None:
+        """Write the list."""
+        contracts = list_contracts()
+        self.stdout.write(_as_json(contracts) if as_json else _as_table(contracts))
+
+
+def _as_json(contracts: list[AgentContract]) -> str:
+    return json.dumps(
+        [
+            asdict(contract) | {"defined_in": contract.defined_in}
+            for contract in contracts
+        ],
+        indent=2,
+    )
+
+
+def _as_table(contracts: list[AgentContract]) -> str:
+    if not contracts:
+        return "No agents: decorate a function with @agent in the agents.py of an installed app."
+    rows = [_HEADINGS, *map(_row, contracts)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _row(contract: AgentContract) -> tuple[str, ...]:
+    timeout = (
+        "-" if contract.timeout_seconds is None else f"{contract.timeout_seconds:g} s"
+    )
+    effects = "; ".join(contract.effects) or "-"
+    marked = effects if contract.reversible else f"{effects} (irreversible)"
+    return (
+        contract.name,
+        str(contract.version),
+        contract.queue,
+        timeout,
+        marked,
+        contract.defined_in,
+    )

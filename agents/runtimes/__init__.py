@@ -1,0 +1,1 @@
+"""Ways to carry out an agent. `base.py` is the interface, `python.py` the runtime of plain functions."""

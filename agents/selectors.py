@@ -1,0 +1,24 @@
+"""What other apps may ask about agents."""
+
+from __future__ import annotations
+
+from agents.domain.catalogue import catalogue
+from agents.domain.contract import AgentContract
+
+__all__ = ["AgentContract", "find_contract", "known_names", "list_contracts"]
+
+
+def find_contract(name: str) -> AgentContract | None:
+    """Return what the agent of this name declared; None if no agent here answers to it."""
+    agent = catalogue.find(name)
+    return agent.contract if agent is not None else None
+
+
+def list_contracts() -> list[AgentContract]:
+    """Return every agent's contract, by name."""
+    return catalogue.contracts()
+
+
+def known_names() -> frozenset[str]:
+    """Return the names that are answered to in this process."""
+    return catalogue.names()
