@@ -1,4 +1,4 @@
-"""The top layer: settings, the embedded services, the process entry points. It may import every app; no app imports it.
+"""The top layer: settings, the embedded services, the entry points. It imports every app; none imports it.
 
 Celery's `-A config` finds the application here; Django needs it imported so that tasks bind to it.
 """

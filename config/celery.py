@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A config worker`. Its settings are the CELERY_* names of Django's settings."""
+"""The Celery application, `celery -A config worker`; its settings are the CELERY_* names of Django's."""
 
 from celery import Celery
 

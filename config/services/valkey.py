@@ -1,4 +1,4 @@
-"""The embedded Valkey: the broker of checkouts. It keeps its messages over a restart, though nothing depends on it."""
+"""The embedded Valkey: the broker of checkouts. Its messages outlive a restart, though nothing needs that."""
 
 import signal
 from dataclasses import dataclass, replace
@@ -35,7 +35,11 @@ class Valkey:
     def answers(self, record: ServiceRecord) -> bool:
         """Tell whether this very server (it knows our password) answers."""
         client = redis.Redis(
-            host="127.0.0.1", port=record.port, password=record.password, socket_timeout=3, socket_connect_timeout=3
+            host="127.0.0.1",
+            port=record.port,
+            password=record.password,
+            socket_timeout=3,
+            socket_connect_timeout=3,
         )
         try:
             return bool(client.ping())
@@ -57,7 +61,11 @@ class Valkey:
             attempt = replace(record, port=process.choose_port(record.port))
             # The configuration goes through a pipe: a command line would show the password to everybody.
             server = process.launch(
-                [str(program), "-"], account=account, cwd=data_dir, log=log, stdin=self._configuration(attempt)
+                [str(program), "-"],
+                account=account,
+                cwd=data_dir,
+                log=log,
+                stdin=self._configuration(attempt),
             )
             if self._wait(attempt, server):
                 return attempt

@@ -1,1 +1,1 @@
-"""Django settings: `base` is shared; `local` is a checkout, `test` the test suite, `production` a deployment."""
+"""Django settings: `base` is shared; `local` is a checkout, `test` the tests, `production` a deployment."""

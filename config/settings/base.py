@@ -1,4 +1,4 @@
-"""What all settings share. Only `config.env` reads the environment; only `config.services` knows the embedded servers."""
+"""What all settings share. Environment variables come through `config.env`, and nowhere else."""
 
 from typing import Any
 

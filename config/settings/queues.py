@@ -1,8 +1,8 @@
-"""Celery's settings. PostgreSQL decides, the broker only rings: so nothing here retries, delays or remembers work."""
+"""Celery's settings. PostgreSQL decides, the broker only rings: nothing here retries, delays or remembers."""
 
 from typing import Any
 
-from kombu import Queue
+from kombu.entity import Queue
 
 from config import env, services
 
@@ -42,7 +42,12 @@ _REDIS_TRANSPORT: dict[str, Any] = {
 CELERY_BROKER_TRANSPORT_OPTIONS = _REDIS_TRANSPORT if services.is_redis(CELERY_BROKER_URL) else {}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 3,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 1,
+}
 # Leases decide who may write, not the broker connection.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 

@@ -1,4 +1,4 @@
-"""The test suite: its servers come from tests.plugins.services or from the environment; no pool, quick hashing."""
+"""The tests: servers from tests.plugins.services or the environment; no pool, quick password hashing."""
 
 from config import env, services
 from config.database import database_settings
@@ -10,7 +10,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", "examples.support")]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# A pool would keep connections to the test database open when it is dropped; subprocesses set the size they need.
+# A pool would keep connections to the test database open when it is dropped.
 DATABASES = {
     "default": database_settings(
         services.database_url(env.text("DATABASE_URL"), env.state_dir()),

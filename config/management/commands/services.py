@@ -16,7 +16,7 @@ _URL_OF = {"postgres": "DATABASE_URL", "valkey": "CELERY_BROKER_URL"}
 class Command(BaseCommand):
     """Start, stop or show the embedded servers; those whose URL is set are left alone."""
 
-    help = "Start, stop or show the embedded PostgreSQL and Valkey. A server whose URL is set is yours and left alone."
+    help = "Start, stop or show the embedded PostgreSQL and Valkey; one whose URL is set is left alone."
     # The servers come before the database: nothing may be checked against it here.
     requires_system_checks: list[str] = []
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             return
         for item in found:
             if env.text(_URL_OF[item.name]):
-                self.stdout.write(f"{item.title}: {_URL_OF[item.name]} is set, so the embedded one is not used")
+                self.stdout.write(f"{item.title}: {_URL_OF[item.name]} is set; the embedded one is not used")
             elif item.is_running:
                 self.stdout.write(f"{item.title}: running on 127.0.0.1:{item.port}, data in {item.data_dir}")
             else:
