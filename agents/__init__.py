@@ -1,7 +1,7 @@
 """Agents: named callables with a contract. This is what an app's `agents.py` imports.
 
-In reading order: `domain/invocation.py` (Task, Result, Outcome), `domain/contract.py`, `registry/` (`@agent`, discovery,
-fakes), `runtimes/`, `invoke.py` (how the engine calls one), `selectors.py` (what other apps may ask).
+In reading order: `domain/invocation.py` (Task, Result, Outcome), `domain/contract.py`, `registry/` (`@agent`,
+discovery, fakes), `runtimes/`, `invoke.py` (how the engine calls one), `selectors.py` (what others may ask).
 """
 
 from agents.domain.invocation import Result, Task

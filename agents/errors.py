@@ -25,9 +25,7 @@ class TransientError(AgentError):
 
     code = "agent_transient"
 
-    def __init__(
-        self, message: str = "", retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, message: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 

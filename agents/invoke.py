@@ -1,7 +1,7 @@
 """Call an agent by name: the only way the engine reaches agents.
 
-Whatever an agent does becomes an `Outcome`, a value; nothing it raises gets past here. This module opens no transaction
-and writes nothing. Read next: `domain/classification.py`, `runtimes/python.py`.
+Whatever an agent does becomes an `Outcome`, a value; nothing it raises gets past here. This module opens no
+transaction and writes nothing. Read next: `domain/classification.py`, `runtimes/python.py`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
     Args:
         agent_name: the name it is registered under.
         task: the attempt.
-        timeout_seconds: a coroutine is cancelled after this long. A `def` can't be stopped: it sees `task.deadline_at`,
-            and its answer is returned even when late.
+        timeout_seconds: a coroutine is cancelled after this long. A `def` can't be stopped: it sees
+            `task.deadline_at`, and its answer is returned even when late.
 
     Returns:
-        Answered with the output as it can be stored, or Failed with the kind of failure. What an agent raises is never
-        raised on; only an order to this process is, to end (a worker's signal, Ctrl-C in the main thread).
+        Answered with the output as it can be stored, or Failed with the kind of failure. What an agent raises
+        is never raised on; only an order to end this process is (a worker's signal or Ctrl-C).
 
     Source: outcomes as values, as in Oban's executor.
     """
@@ -66,11 +66,7 @@ def _read_answer(agent: RegisteredAgent, answer: object) -> Answered:
     text = canonical_json(_dump(source) if isinstance(source, BaseModel) else source)
     # Read back, not passed on: the next step must see what is stored, and nothing the agent may still change.
     output = json.loads(text)
-    fault = (
-        agent.output_check.find_fault(output, source)
-        if agent.output_check is not None
-        else None
-    )
+    fault = agent.output_check.find_fault(output, source) if agent.output_check is not None else None
     if fault is not None:
         raise UnreadableOutput(*fault)
     return Answered(
@@ -88,9 +84,7 @@ def _dump(model: BaseModel) -> object:
         return model.model_dump(mode="json", by_alias=True)
     except Exception as error:
         # Not the agent's input is at fault, although pydantic raises a ValueError.
-        raise UnreadableOutput(
-            "", f"the {type(model).__name__} can't be written as JSON: {error}"
-        ) from error
+        raise UnreadableOutput("", f"the {type(model).__name__} can't be written as JSON: {error}") from error
 
 
 def _is_order_to_end(error: BaseException) -> bool:
@@ -103,6 +97,4 @@ def _raised_in(error: BaseException) -> str:
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    return (
-        str(frame.tb_frame.f_globals.get("__name__", "")) if frame is not None else ""
-    )
+    return str(frame.tb_frame.f_globals.get("__name__", "")) if frame is not None else ""

@@ -1,14 +1,14 @@
 """One text for one JSON value (RFC 8785), refused early when it would not survive storage.
 
-Every step's output passes here, so the common case (no odd floats, ASCII keys) is left to the C encoder, which then
-writes the same bytes as RFC 8785 asks for; everything else goes to the reference implementation.
+Every step's output passes here, so the common case (no odd floats, ASCII keys) is left to the C encoder,
+which then writes the bytes that RFC 8785 asks for; everything else goes to the reference implementation.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 import rfc8785
 
@@ -21,6 +21,7 @@ EXACT_INTEGER_LIMIT: Final = 2**53
 # Between these, and only for fractions, Python's repr and ECMAScript's number format are the same text.
 _SAME_REPR_FROM: Final = 1e-4
 _SAME_REPR_BELOW: Final = 1e16
+_TOO_LARGE: Final = "a number of 2^53 or more is not kept exactly by every JSON reader; return it as text"
 
 _encode: Final = json.JSONEncoder(
     ensure_ascii=False,
@@ -32,7 +33,7 @@ _encode: Final = json.JSONEncoder(
 
 
 class _Walk:
-    """Where the inspection stands, how many bytes are left, and whether the C encoder's text will be canonical."""
+    """Where the inspection stands, what room is left, and whether the C encoder will be right."""
 
     __slots__ = ("bytes_left", "max_bytes", "max_depth", "path", "plain")
 
@@ -42,30 +43,28 @@ class _Walk:
         self.bytes_left = self.max_bytes = max_bytes
         self.max_depth = max_depth
 
-    def refuse(self, reason: str) -> NoReturn:
-        raise UnreadableOutput(path=json_pointer(self.path), reason=reason)
+    def refusal(self, reason: str) -> UnreadableOutput:
+        return UnreadableOutput(path=json_pointer(self.path), reason=reason)
 
-    def spend(self, size: int) -> None:
-        # A lower bound of the text's size: stops a small value that refers to itself many times before it is written.
-        self.bytes_left -= size
-        if self.bytes_left < 0:
-            self.refuse_size()
-
-    def refuse_size(self) -> NoReturn:
+    def oversize(self) -> UnreadableOutput:
         self.path.clear()
-        self.refuse(
+        return self.refusal(
             f"larger than {self.max_bytes} bytes; keep large content elsewhere and return a reference"
         )
 
-    def enter(self, depth: int, length: int) -> None:
-        if depth >= self.max_depth:
-            self.refuse(f"nested deeper than {self.max_depth} levels")
+    def spend(self, size: int) -> None:
+        # A lower bound of the text: stops a value that holds itself many times over before it is written.
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            raise self.oversize()
+
+    def enter(self, length: int) -> None:
+        if len(self.path) >= self.max_depth:
+            raise self.refusal(f"nested deeper than {self.max_depth} levels")
         self.spend(2 * length)
 
 
-def canonical_json(
-    value: object, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
-) -> str:
+def canonical_json(value: object, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> str:
     """Write a value as canonical JSON, so that equal values have equal bytes and digests.
 
     Args:
@@ -82,10 +81,10 @@ def canonical_json(
     Source: RFC 8785; the integer range is that of I-JSON, RFC 7493 section 2.2.
     """
     walk = _Walk(max_bytes, max_depth)
-    _inspect(value, 0, walk)
+    _inspect(value, walk)
     text = _encode(value) if walk.plain else rfc8785.dumps(value).decode()  # type: ignore[arg-type]
     if len(text) > max_bytes or (not text.isascii() and len(text.encode()) > max_bytes):
-        walk.refuse_size()
+        raise walk.oversize()
     return text
 
 
@@ -97,25 +96,21 @@ def json_pointer(path: list[str | int]) -> str:
 def _pointer_token(part: str) -> str:
     escaped = part.replace("~", "~0").replace("/", "~1")
     # The path itself ends up in a database column and in logs.
-    return (
-        escaped.replace("\x00", "\ufffd")
-        .encode("utf-8", "surrogatepass")
-        .decode("utf-8", "replace")
-    )
+    return escaped.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _inspect(value: object, depth: int, walk: _Walk) -> None:
+def _inspect(value: object, walk: _Walk) -> None:
     visit = _VISITS.get(type(value)) or _visit_of_subclass(value, walk)
-    visit(value, depth, walk)
+    visit(value, walk)
 
 
-def _visit_constant(value: object, depth: int, walk: _Walk) -> None:
+def _visit_constant(value: object, walk: _Walk) -> None:
     """`null`, `true` and `false` are always fine."""
 
 
-def _visit_text(value: str, depth: int, walk: _Walk) -> None:
+def _visit_text(value: str, walk: _Walk) -> None:
     if "\x00" in value:
-        walk.refuse("holds a NUL character, which the database cannot store; remove it")
+        raise walk.refusal("holds a NUL character, which the database cannot store; remove it")
     if not value.isascii():
         _check_surrogates(value, walk)
     walk.spend(len(value))
@@ -125,19 +120,16 @@ def _check_surrogates(value: str, walk: _Walk) -> None:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        walk.refuse(
-            f"holds a lone surrogate at character {error.start}; decode the text properly"
-        )
+        reason = f"holds a lone surrogate at character {error.start}; decode the text properly"
+        raise walk.refusal(reason) from None
 
 
-def _visit_integer(value: int, depth: int, walk: _Walk) -> None:
+def _visit_integer(value: int, walk: _Walk) -> None:
     if not -EXACT_INTEGER_LIMIT < value < EXACT_INTEGER_LIMIT:
-        walk.refuse(
-            "an integer of 2^53 or more is not kept exactly by every JSON reader; return it as a string"
-        )
+        raise walk.refusal(_TOO_LARGE)
 
 
-def _visit_float(value: float, depth: int, walk: _Walk) -> None:
+def _visit_float(value: float, walk: _Walk) -> None:
     size = abs(value)
     if _SAME_REPR_FROM <= size < _SAME_REPR_BELOW and not value.is_integer():
         return
@@ -145,37 +137,31 @@ def _visit_float(value: float, depth: int, walk: _Walk) -> None:
     if size < EXACT_INTEGER_LIMIT:
         return
     if size == float("inf") or value != value:  # noqa: PLR0124 - the fastest test for NaN
-        walk.refuse("NaN and Infinity are not JSON; return null or leave the value out")
-    walk.refuse(
-        "a number of 2^53 or more is not kept exactly by every JSON reader; return it as a string"
-    )
+        raise walk.refusal("NaN and Infinity are not JSON; return null or leave the value out")
+    raise walk.refusal(_TOO_LARGE)
 
 
-def _visit_array(
-    value: list[object] | tuple[object, ...], depth: int, walk: _Walk
-) -> None:
-    walk.enter(depth, len(value))
+def _visit_array(value: list[object] | tuple[object, ...], walk: _Walk) -> None:
+    walk.enter(len(value))
     path = walk.path
     for index, item in enumerate(value):
         path.append(index)
-        _inspect(item, depth + 1, walk)
+        _inspect(item, walk)
         path.pop()
 
 
-def _visit_object(value: dict[object, object], depth: int, walk: _Walk) -> None:
-    walk.enter(depth, len(value))
+def _visit_object(value: dict[object, object], walk: _Walk) -> None:
+    walk.enter(len(value))
     path = walk.path
     for key, item in value.items():
         if not isinstance(key, str):
-            walk.refuse(
-                f"the key {key!r:.80} is a {type(key).__name__}; keys of a JSON object are strings"
-            )
+            raise walk.refusal(f"the key {key!r:.80} is a {type(key).__name__}; keys must be strings")
         path.append(key)
-        _visit_text(key, depth, walk)
+        _visit_text(key, walk)
         if not key.isascii():
             # RFC 8785 sorts by UTF-16 units, Python by code points; they part company beyond the basic plane.
             walk.plain = False
-        _inspect(item, depth + 1, walk)
+        _inspect(item, walk)
         path.pop()
 
 
@@ -197,6 +183,6 @@ def _visit_of_subclass(value: object, walk: _Walk) -> _Visit:
     for base, visit in _VISITS.items():
         if isinstance(value, base):
             return visit
-    walk.refuse(
+    raise walk.refusal(
         f"a {type(value).__name__} is not JSON; return objects, arrays, strings, numbers, booleans or null"
     )

@@ -1,6 +1,7 @@
 """The table of agents of one process: written by `registry`, read by `invoke` and `selectors`.
 
-Readers take no lock: every change swaps in a new table, so worker threads see the old one or the new one, never half.
+Readers take no lock: every change swaps in a new table, so worker threads see the old one or the new one,
+never half of each.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from agents.domain.contract import AgentContract
 from agents.domain.invocation import JSON, Task
 from agents.errors import DuplicateAgent
 
-# Sync functions return their answer, async ones a coroutine of it; the runtime tells them apart by what comes back.
+# A `def` returns its answer, an `async def` a coroutine of it; the runtime tells them by what comes back.
 AgentFunction = Callable[[Task], Any]
 
 
@@ -26,12 +27,12 @@ class SchemaCheck(Protocol):
     def json_schema(self) -> Mapping[str, Any]:
         """The schema as JSON Schema, for people and other programs."""
 
-    def find_fault(self, value: JSON, source: object) -> tuple[str, str] | None:
+    def find_fault(self, value: JSON, source: object, /) -> tuple[str, str] | None:
         """Return the JSON pointer and reason of the first fault.
 
         Args:
             value: the JSON value.
-            source: the object it was made from, such as a model's instance; the value itself if there is none.
+            source: the object it was made from, such as a model's instance; else the value itself.
         """
 
 
@@ -109,9 +110,7 @@ class Catalogue:
             yield
         finally:
             with self._lock:
-                self._overlays = [
-                    other for other in self._overlays if other is not layer
-                ]
+                self._overlays = [other for other in self._overlays if other is not layer]
                 self._rebuild()
 
     def _rebuild(self) -> None:

@@ -5,7 +5,6 @@ Most specific first. What the table does not know is `unknown`, and the policy e
 
 from __future__ import annotations
 
-import math
 import re
 import traceback
 from typing import Final
@@ -22,6 +21,7 @@ from agents.errors import (
 MAX_MESSAGE_CHARACTERS: Final = 2000
 MAX_TRACEBACK_CHARACTERS: Final = 4000
 MAX_TRACEBACK_FRAMES: Final = 30
+MAX_PART_CHARACTERS: Final = 1000
 # A hint beyond a day is a mistake of the far side, not a plan to keep a step asleep.
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 3600.0
 
@@ -54,8 +54,8 @@ def describe_failure(error: BaseException, agent: str, agent_version: int) -> Fa
     return Failed(
         kind=classify(error),
         error_class=_dotted_name(type(error)),
-        message=_storable(_message(error))[:MAX_MESSAGE_CHARACTERS],
-        traceback_tail=_storable(_traceback(error))[-MAX_TRACEBACK_CHARACTERS:],
+        message=_storable(_message(error)[:MAX_MESSAGE_CHARACTERS]),
+        traceback_tail=_storable(_traceback(error)[-MAX_TRACEBACK_CHARACTERS:]),
         retry_after_seconds=_retry_after(error),
         agent=agent,
         agent_version=agent_version,
@@ -67,7 +67,10 @@ def describe_unknown(agent: str) -> Failed:
     return Failed(
         kind=FailureKind.UNKNOWN_AGENT,
         error_class=_dotted_name(UnknownAgent),
-        message=f"no agent {_storable(agent)!r:.200} is registered in this process; `list_agents` shows those that are",
+        message=(
+            f"no agent {_storable(agent)!r:.200} is registered in this process; "
+            "`list_agents` shows those that are"
+        ),
         traceback_tail="",
         retry_after_seconds=None,
         agent=agent,
@@ -88,9 +91,11 @@ def _message(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error, limit=-MAX_TRACEBACK_FRAMES))
+        parts = traceback.format_exception(error, limit=-MAX_TRACEBACK_FRAMES)
     except Exception:  # noqa: BLE001 - as above: the failure must be recorded all the same
         return ""
+    # A long message must not push out the frames.
+    return "".join(f"{part[:MAX_PART_CHARACTERS].rstrip()}\n" for part in parts)
 
 
 def _storable(text: str) -> str:
@@ -100,12 +105,7 @@ def _storable(text: str) -> str:
 def _retry_after(error: BaseException) -> float | None:
     if not isinstance(error, TransientError):
         return None
-    seconds = error.retry_after_seconds
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or math.isnan(seconds)
-        or seconds < 0
-    ):
+    seconds: object = error.retry_after_seconds  # whatever its author passed
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
         return None
     return float(min(seconds, MAX_RETRY_AFTER_SECONDS))

@@ -63,12 +63,10 @@ class AgentContract:
 def check_name(name: object) -> str:
     """Return an agent's name, or refuse it with what to write instead."""
     if not isinstance(name, str):
-        raise AgentRefused(
-            f'name: {name!r:.80} is not a string; write @agent("area.what_it_does")'
-        )
+        raise AgentRefused(f'name: {name!r:.80} is not a string; write @agent("area.what_it_does")')
     if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
         raise AgentRefused(
-            f"name: {name!r:.120} must be dotted lower-case identifiers of at most {MAX_NAME_LENGTH} characters, "
+            f"name: {name!r:.120} must be dotted lower-case identifiers, at most {MAX_NAME_LENGTH} letters, "
             'such as "crm.history"'
         )
     if name in RESERVED_NAMES:
@@ -82,11 +80,7 @@ def check_timeout(name: str, value: object) -> float | None:
     """Return a deadline in seconds, None when none is declared."""
     if value is None:
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 < value <= MAX_TIMEOUT_SECONDS
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_TIMEOUT_SECONDS:
         raise AgentRefused(
             f"agent {name}: timeout_seconds is {value!r:.80}; "
             f"give a number above 0 and at most {MAX_TIMEOUT_SECONDS}, or leave it out"
@@ -100,17 +94,13 @@ def check_queue(name: str, value: object) -> Queue:
         return Queue(str(value))
     except ValueError:
         known = " or ".join(f'"{queue}"' for queue in Queue)
-        raise AgentRefused(
-            f"agent {name}: queue is {value!r:.80}; choose {known}"
-        ) from None
+        raise AgentRefused(f"agent {name}: queue is {value!r:.80}; choose {known}") from None
 
 
 def check_version(name: str, value: object) -> int:
     """Return the version, a whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
-        raise AgentRefused(
-            f"agent {name}: version is {value!r:.80}; give a whole number from 1"
-        )
+        raise AgentRefused(f"agent {name}: version is {value!r:.80}; give a whole number from 1")
     return value
 
 
@@ -132,7 +122,5 @@ def check_effects(name: str, value: object) -> tuple[str, ...]:
 def check_reversible(name: str, value: object) -> bool:
     """Return whether the effects can be taken back."""
     if not isinstance(value, bool):
-        raise AgentRefused(
-            f"agent {name}: reversible is {value!r:.80}; give True or False"
-        )
+        raise AgentRefused(f"agent {name}: reversible is {value!r:.80}; give True or False")
     return value

@@ -168,19 +168,20 @@ Outcome: TypeAlias = Answered | Failed
 
 
 def _read_confidence(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, float | int | Real):
-        raise UnreadableOutput(
-            "/confidence", f"{value!r:.80} is not a number; give 0 to 1, or None"
-        )
-    confidence = float(value)
-    if not 0.0 <= confidence <= 1.0:  # also false for NaN
-        raise UnreadableOutput("/confidence", f"{value!r:.80} is outside 0 to 1")
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UnreadableOutput("/confidence", f"{_show(value)} is not a number; give 0 to 1, or None")
+    try:
+        confidence = float(value)
+    except OverflowError:
+        confidence = math.inf
+    if not 0.0 <= confidence <= 1.0:  # also of NaN
+        raise UnreadableOutput("/confidence", f"{_show(value)} is outside 0 to 1")
     return confidence
 
 
 def _read_usage(usage: object) -> Usage:
     if not isinstance(usage, Mapping):
-        raise UnreadableOutput("/usage", f"a {type(usage).__name__} is not a mapping")
+        raise UnreadableOutput("/usage", f"{_show(usage)} is not a mapping")
     return {str(key): _read_usage_entry(key, value) for key, value in usage.items()}
 
 
@@ -189,29 +190,27 @@ def _read_usage_entry(key: object, value: object) -> int | str:
         return _read_tokens(f"/usage/{key}", value)
     if key == "cost_usd":
         return _read_cost(value)
-    raise UnreadableOutput(
-        "/usage",
-        f"unknown key {key!r:.80}; known are {', '.join(_TOKEN_KEYS)} and cost_usd",
-    )
+    known = ", ".join((*_TOKEN_KEYS, "cost_usd"))
+    raise UnreadableOutput("/usage", f"unknown key {_show(key)}; known are {known}")
 
 
 def _read_tokens(path: str, value: object) -> int:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or not 0 <= value < EXACT_INTEGER_LIMIT
-    ):
-        raise UnreadableOutput(path, f"{value!r:.80} is not a whole number from 0")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < EXACT_INTEGER_LIMIT:
+        raise UnreadableOutput(path, f"{_show(value)} is not a whole number from 0 and below 2^53")
     return int(value)
 
 
 def _read_cost(value: object) -> str:
-    text = (
-        f"{value:f}" if isinstance(value, Decimal) and math.isfinite(value) else value
-    )
+    text = f"{value:f}" if isinstance(value, Decimal) else value
     if not isinstance(text, str) or not _PLAIN_AMOUNT.fullmatch(text):
         raise UnreadableOutput(
-            "/usage/cost_usd",
-            f'{value!r:.80} is not a plain decimal as text from 0, such as "0.0012"',
+            "/usage/cost_usd", f'{_show(value)} is not a plain decimal as text from 0, such as "0.0012"'
         )
     return text
+
+
+def _show(value: object) -> str:
+    try:
+        return repr(value)[:80]
+    except Exception:  # noqa: BLE001 - integers of thousands of digits refuse, and so may any object of an agent
+        return f"a {type(value).__name__}"

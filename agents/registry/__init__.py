@@ -1,6 +1,7 @@
 """How agents become known: the `@agent` decorator, discovery in installed apps, and fakes for tests.
 
-The table itself is `domain/catalogue.py`. Other apps read it through `agents.selectors` and call through `agents.invoke`.
+The table itself is `domain/catalogue.py`. Other apps read it through `agents.selectors` and call through
+`agents.invoke`.
 """
 
 from __future__ import annotations

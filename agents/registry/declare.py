@@ -1,4 +1,4 @@
-"""The decorator: checks a declaration once, at import, so that nothing is left to refuse while a step runs."""
+"""The decorator: checks a declaration once, at import, so that no step meets a wrong one."""
 
 from __future__ import annotations
 
@@ -69,11 +69,7 @@ def agent(
     def register(function: Function) -> Function:
         _check_function(checked, function)
         declared = _locate(contract, function)
-        catalogue.add(
-            RegisteredAgent(
-                declared, function, _place(function), input_check, output_check
-            )
-        )
+        catalogue.add(RegisteredAgent(declared, function, _place(function), input_check, output_check))
         return function
 
     return register
@@ -82,12 +78,11 @@ def agent(
 def _refuse_unknown(name: object, unknown: Mapping[str, object]) -> None:
     if unknown:
         known = [
-            key
-            for key, kind in inspect.signature(agent).parameters.items()
-            if kind.kind is kind.KEYWORD_ONLY
+            key for key, kind in inspect.signature(agent).parameters.items() if kind.kind is kind.KEYWORD_ONLY
         ]
         raise AgentRefused(
-            f"agent {name}: unknown argument {', '.join(sorted(unknown))}; known are {', '.join(known)}. Remove it"
+            f"agent {name}: unknown argument {', '.join(sorted(unknown))}; remove it. "
+            f"Known are {', '.join(known)}"
         )
 
 
@@ -97,14 +92,12 @@ def _check_function(name: str, function: object) -> None:
             f"agent {name}: {function!r:.80} is not a function; put @agent above a def or async def"
         )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise AgentRefused(
-            f"agent {name}: {_qualified_name(function)} yields; return one answer instead"
-        )
+        raise AgentRefused(f"agent {name}: {_qualified_name(function)} yields; return one answer instead")
     try:
         inspect.signature(function).bind(object())
     except TypeError as error:
         raise AgentRefused(
-            f"agent {name}: {_qualified_name(function)} must be callable with one argument, the task ({error})"
+            f"agent {name}: {_qualified_name(function)} must take one argument, the task ({error})"
         ) from None
 
 
@@ -124,8 +117,4 @@ def _qualified_name(function: object) -> str:
 def _place(function: AgentFunction) -> str:
     # Two functions of the same name in one file differ only by their line.
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return (
-        f"{code.co_filename}:{code.co_firstlineno}"
-        if code is not None
-        else "no source line"
-    )
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else "no source line"

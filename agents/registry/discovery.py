@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from importlib import import_module
-from importlib.util import find_spec
 
 from django.apps import apps
+from django.utils.module_loading import module_has_submodule
 
 logger = logging.getLogger(__name__)
 
@@ -20,15 +20,15 @@ def discover_agents(own_app: str) -> list[str]:
         own_app: dotted name of the app this package is.
 
     Returns:
-        Dotted paths of the modules imported, in the order of INSTALLED_APPS. An error inside such a module is not
-        caught: an app whose agents can't be imported must stop the process that would miss them.
+        Dotted paths of the modules imported, in the order of INSTALLED_APPS. An error inside such a module is
+        not caught: an app whose agents can't be imported must stop the process that would miss them.
     """
-    modules = [
+    others = [config for config in apps.get_app_configs() if config.name != own_app]
+    found = [
         f"{config.name}.{MODULE_NAME}"
-        for config in apps.get_app_configs()
-        if config.name != own_app
+        for config in others
+        if config.module is not None and module_has_submodule(config.module, MODULE_NAME)
     ]
-    found = [module for module in modules if find_spec(module) is not None]
     for module in found:
         import_module(module)
         logger.debug("agents of %s are registered", module)

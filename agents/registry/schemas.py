@@ -1,4 +1,4 @@
-"""Schemas of inputs and outputs, compiled once when an agent is declared: JSON Schema, or a pydantic model."""
+"""Schemas of inputs and outputs, JSON Schema or pydantic models, compiled once at declaration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class JsonSchemaCheck:
     json_schema: Mapping[str, Any]
     validator: Validator
 
-    def find_fault(self, value: JSON, source: object) -> tuple[str, str] | None:
+    def find_fault(self, value: JSON, _source: object, /) -> tuple[str, str] | None:
         """Return the JSON pointer and reason of the most telling fault."""
         errors = list(self.validator.iter_errors(value))
         if not errors:
@@ -46,17 +46,16 @@ class ModelCheck:
     json_schema: Mapping[str, Any]
     model: type[BaseModel]
 
-    def find_fault(self, value: JSON, source: object) -> tuple[str, str] | None:
+    def find_fault(self, value: JSON, source: object, /) -> tuple[str, str] | None:
         """Return the JSON pointer and reason of the first fault."""
         if isinstance(source, self.model):
-            return None  # the model checked it when it was made; its dump need not be its own input (computed fields)
+            # It was checked when it was made; and its dump need not be its own input (computed fields).
+            return None
         try:
             # As JSON text, for which a strict model still reads dates and enums.
             self.model.model_validate_json(json.dumps(value))
         except ValidationError as error:
-            first = error.errors(
-                include_url=False, include_context=False, include_input=False
-            )[0]
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             return json_pointer(list(first["loc"])), first["msg"]
         return None
 
@@ -89,24 +88,18 @@ def _compile_json_schema(where: str, schema: Mapping[str, Any]) -> JsonSchemaChe
         copied: dict[str, Any] = json.loads(json.dumps(schema))
     except (TypeError, ValueError) as error:
         raise AgentRefused(f"{where} is not JSON: {error}") from None
-    validator_class = validators.validator_for(
-        copied, default=validators.Draft202012Validator
-    )
+    validator_class = validators.validator_for(copied, default=validators.Draft202012Validator)
     try:
         validator_class.check_schema(copied)
     except exceptions.SchemaError as error:
         at = json_pointer(list(error.absolute_path)) or "the top level"
-        raise AgentRefused(
-            f"{where} is not a valid JSON Schema at {at}: {error.message}"
-        ) from None
+        raise AgentRefused(f"{where} is not a valid JSON Schema at {at}: {error.message}") from None
     _check_references(where, copied)
     return JsonSchemaCheck(copied, validator_class(copied, registry=_NO_RETRIEVAL))
 
 
 def _check_references(where: str, schema: dict[str, Any]) -> None:
-    resolver = _NO_RETRIEVAL.with_resource(
-        "", DRAFT202012.create_resource(schema)
-    ).resolver()
+    resolver = _NO_RETRIEVAL.with_resource("", DRAFT202012.create_resource(schema)).resolver()
     for reference in _references(schema):
         try:
             resolver.lookup(reference)
@@ -121,12 +114,6 @@ def _references(node: object) -> Iterator[str]:
         reference = node.get("$ref")
         if isinstance(reference, str):
             yield reference
-    children = (
-        node.values()
-        if isinstance(node, Mapping)
-        else node
-        if isinstance(node, list)
-        else ()
-    )
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
     for child in children:
         yield from _references(child)

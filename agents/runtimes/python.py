@@ -1,13 +1,14 @@
 """Runs plain Python functions: `def` in the calling thread, `async def` on one event loop per process.
 
-A thread can't be stopped, so a `def` that is late ends late; its claim token decides whether the answer still counts.
-A coroutine is cancelled at its deadline.
+A thread can't be stopped, so a `def` that is late ends late; its claim token decides whether the answer still
+counts. A coroutine is cancelled at its deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Coroutine
@@ -18,13 +19,15 @@ from typing import Any, Final
 from agents.domain.catalogue import RegisteredAgent
 from agents.domain.invocation import Task
 
+logger = logging.getLogger(__name__)
+
 
 class PythonRuntime:
     """The runtime of functions in this process.
 
     Args:
-        grace_seconds: how long after its deadline a coroutine may take to give way: one that blocks the loop or
-            swallows its cancellation must not keep the calling thread for ever.
+        grace_seconds: how long after its deadline a coroutine may take to give way: one that blocks the loop
+            or swallows its cancellation must not keep the calling thread for ever.
     """
 
     def __init__(self, grace_seconds: float = 5.0) -> None:
@@ -33,17 +36,13 @@ class PythonRuntime:
     def run(self, agent: RegisteredAgent, task: Task, timeout_seconds: float) -> object:
         """Return what the function returned; a coroutine is run to its end or its deadline."""
         answer = agent.function(task)
-        # By what came back, not by inspecting the function: this also holds for partials, callable objects and lambdas.
+        # By what came back, not by inspecting the function: partials, callable objects and lambdas work too.
         if type(answer) is CoroutineType:
             return self._run_on_loop(answer, timeout_seconds)
         return answer
 
-    def _run_on_loop(
-        self, coroutine: Coroutine[Any, Any, object], timeout_seconds: float
-    ) -> object:
-        future = asyncio.run_coroutine_threadsafe(
-            _within(coroutine, timeout_seconds), _event_loop.get()
-        )
+    def _run_on_loop(self, coroutine: Coroutine[Any, Any, object], timeout_seconds: float) -> object:
+        future = asyncio.run_coroutine_threadsafe(_within(coroutine, timeout_seconds), _event_loop.get())
         try:
             return future.result(timeout_seconds + self._grace_seconds)
         except TimeoutError:
@@ -58,12 +57,11 @@ class PythonRuntime:
                 "the agent cancelled itself; return an answer or raise what went wrong"
             ) from None
         finally:
-            future.cancel()  # nothing if it is done; else the caller was interrupted or has waited long enough
+            # Nothing if it is done; else the caller was interrupted, or has waited long enough.
+            future.cancel()
 
 
-async def _within(
-    coroutine: Coroutine[Any, Any, object], timeout_seconds: float
-) -> object:
+async def _within(coroutine: Coroutine[Any, Any, object], timeout_seconds: float) -> object:
     deadline = asyncio.timeout(timeout_seconds)
     try:
         async with deadline:
@@ -94,7 +92,7 @@ class _EventLoop:
             if self._loop is None:
                 loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=loop.run_forever, name="agents-event-loop", daemon=True
+                    target=_serve, args=(loop,), name="agents-event-loop", daemon=True
                 )
                 self._thread.start()
                 self._loop = loop
@@ -117,6 +115,17 @@ class _EventLoop:
         thread.join(timeout=1)
         if not thread.is_alive():
             loop.close()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            # asyncio hands these to the waiting caller and also ends the loop, which other agents still need.
+            logger.warning("an agent tried to end the process from its coroutine")
+        else:
+            return
 
 
 _event_loop: Final = _EventLoop()

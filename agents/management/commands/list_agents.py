@@ -17,7 +17,7 @@ _HEADINGS: Final = ("NAME", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED I
 class Command(BaseCommand):
     """List the agents of this installation."""
 
-    help = "Lists the agents found in the installed apps' agents.py: version, queue, timeout, effects, where defined."
+    help = "Lists the agents found in the installed apps: version, queue, timeout, effects, where defined."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--json`."""
@@ -36,10 +36,7 @@ class Command(BaseCommand):
 
 def _as_json(contracts: list[AgentContract]) -> str:
     return json.dumps(
-        [
-            asdict(contract) | {"defined_in": contract.defined_in}
-            for contract in contracts
-        ],
+        [asdict(contract) | {"defined_in": contract.defined_in} for contract in contracts],
         indent=2,
     )
 
@@ -53,9 +50,7 @@ def _as_table(contracts: list[AgentContract]) -> str:
 
 
 def _row(contract: AgentContract) -> tuple[str, ...]:
-    timeout = (
-        "-" if contract.timeout_seconds is None else f"{contract.timeout_seconds:g} s"
-    )
+    timeout = "-" if contract.timeout_seconds is None else f"{contract.timeout_seconds:g} s"
     effects = "; ".join(contract.effects) or "-"
     marked = effects if contract.reversible else f"{effects} (irreversible)"
     return (
