@@ -10,6 +10,6 @@ class BadEnvironment(ImproperlyConfigured):
 
 
 class ServiceError(Exception):
-    """An embedded server can't be started, reached or stopped; the message is one line and tells what to do."""
+    """An embedded server does not start, answer or stop; the message is one line that says what to do."""
 
     code = "service_error"

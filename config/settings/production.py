@@ -1,4 +1,4 @@
-"""A deployment: everything comes from the environment, nothing insecure has a default, and bad values stop the start.
+"""A deployment: all comes from the environment, nothing insecure has a default, bad values stop the start.
 
 `manage.py check --deploy --fail-level WARNING` is clean with these.
 """

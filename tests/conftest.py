@@ -1,0 +1,75 @@
+"""Fixtures of all tests: the database with its first rows, and child processes that work against it.
+
+Where the servers come from: tests/plugins/services.py. How children are started and killed: tests/processes.py.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+from django.conf import LazySettings
+from django.db import connection
+
+from config import services
+from tests.processes import ProcessStarter
+
+# Short enough to wait for in a test, long enough that a busy machine does not lose a lease by itself.
+SHORT_TIMES = {
+    "LEASE_SECONDS": 3.0,
+    "HEARTBEAT_SECONDS": 0.5,
+    "SWEEP_SECONDS": 0.25,
+    "LOST_AFTER_SECONDS": 1.0,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that commit the rows of the data migrations: the flush after each such test removes them."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _commits(item):
+            item.fixturenames.append("django_db_serialized_rollback")
+
+
+def _commits(item: pytest.Function) -> bool:
+    marker = item.get_closest_marker("django_db")
+    by_marker = marker is not None and bool(marker.kwargs.get("transaction"))
+    return by_marker or "transactional_db" in item.fixturenames
+
+
+@pytest.fixture
+def service_env(transactional_db: None, settings: LazySettings) -> dict[str, str]:
+    """The environment of a child process that works on this test's database and broker, with short leases."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "DATABASE_URL": _test_database_url(),
+        "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
+        "RINGMASTER_OVERRIDES": json.dumps(SHORT_TIMES),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@pytest.fixture
+def clean_broker(settings: LazySettings) -> None:
+    """Empty the broker and the chord counters; on RabbitMQ the test's queues are left as they are."""
+    for url in (settings.CELERY_BROKER_URL, settings.CELERY_RESULT_BACKEND or ""):
+        if services.is_redis(url):
+            with redis.Redis.from_url(url) as client:
+                client.flushdb()
+
+
+@pytest.fixture
+def processes(service_env: dict[str, str], clean_broker: None, tmp_path: Path) -> Iterator[ProcessStarter]:
+    """Start real workers, maintainers and commands; what is left at the end is killed."""
+    starter = ProcessStarter(service_env, tmp_path)
+    yield starter
+    starter.end_all()
+
+
+def _test_database_url() -> str:
+    parts = connection.settings_dict
+    user = f"{quote(str(parts['USER']), safe='')}:{quote(str(parts['PASSWORD']), safe='')}"
+    return f"postgresql://{user}@{parts['HOST']}:{parts['PORT']}/{parts['NAME']}"
