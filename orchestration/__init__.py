@@ -1,0 +1,18 @@
+"""Durable runs of agents: PostgreSQL is the truth, Celery the doorbell.
+
+The map, in reading order:
+
+1. `domain/states.py`     the states of a step and a run, and the one list of edges between them
+2. `domain/spec.py`       what a workflow is: steps, needs, conditions, limits
+3. `models/`              the rows: workflow, run, step, edge, attempt, decision, hand-off, receipt, event, process
+4. `transitions/`         the only writer of status; one guarded statement per edge
+5. `executor.py`          one attempt as a pipeline: claim, assemble, invoke, decide, write, release
+6. `dispatch.py`          what was released becomes Celery messages, chains and chords
+7. `runs.py`              the use cases: start, wait, resolve
+8. `worker/`              the process row, its heartbeat and lock, and what happens when it dies
+9. `maintenance/`         the process that rescues, wakes and rings again
+"""
+
+from orchestration.domain.spec import Retry, StepSpec, WorkflowSpec
+
+__all__ = ["Retry", "StepSpec", "WorkflowSpec"]

@@ -1,0 +1,168 @@
+"""Receipts: a Merkle DAG over what every step received and produced, and the seal over a whole round.
+
+SHA-256 over canonical JSON (RFC 8785). A receipt names the receipts of what its step received, so parallel steps
+never contend for a chain's head; the seal's root covers all of them, the run's input and its history, and is
+signed. Whoever changes a stored byte must break a digest or forge a signature. Read next: `orchestration/verify.py`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import rfc8785
+
+from orchestration.domain.states import ReceiptKind
+
+NULL_DIGEST = hashlib.sha256(b"null").hexdigest()
+
+
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text's UTF-8 bytes as 64 hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_value(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the SHA-256 of a JSON value's canonical form as 64 hex digits."""
+    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+
+
+def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return a JSON value's canonical form (RFC 8785)."""
+    return rfc8785.dumps(value).decode()
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment as text that is the same for equal moments: UTC, microseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffLine:
+    """One received hand-off, as a receipt commits to it."""
+
+    from_step: str
+    digest: str
+    original_digest: str
+    tokens_before: int
+    tokens_after: int
+    summarised_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One attempt and its decision, as a receipt commits to them. Times as `stamp` gives them."""
+
+    number: int
+    token: str
+    task_id: str
+    started_at: str
+    finished_at: str
+    outcome: str
+    agent: str
+    agent_version: int | None
+    confidence: float | None
+    usage_json: str
+    failure_kind: str
+    error_class: str
+    error_message: str
+    traceback_tail: str
+    rule: str
+    decision: str
+    reason: str
+    inputs_json: str
+    due_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFacts:
+    """What a receipt is made of.
+
+    Attributes: actor: "agent:<name>@<version>" or "person:<username>".
+        decision: the id of the resolution for a person, "attempt:<n>" for the policy.
+        received: hand-offs of the final attempt.  parents: receipts of all predecessors.
+    """
+
+    run_id: str
+    spec_digest: str
+    step: str
+    round: int
+    revision: int
+    kind: ReceiptKind
+    attempt: int
+    actor: str
+    decision: str
+    parents: tuple[str, ...]
+    received: tuple[HandoffLine, ...]
+    attempts: tuple[AttemptLine, ...]
+    proposed_digest: str | None
+    final_digest: str
+    feedback_digest: str | None
+    finished_at: str
+
+
+def build_receipt(facts: ReceiptFacts) -> str:
+    """Return a receipt's body as canonical JSON; its digest is `digest_text` of it."""
+    return canonical(
+        {
+            "run": facts.run_id,
+            "spec": facts.spec_digest,
+            "step": facts.step,
+            "round": facts.round,
+            "revision": facts.revision,
+            "kind": str(facts.kind),
+            "attempt": facts.attempt,
+            "actor": facts.actor,
+            "decision": facts.decision,
+            "parents": sorted(facts.parents),
+            "received": digest_lines(facts.received, lambda line: line.from_step),
+            "attempts": digest_lines(facts.attempts, lambda line: f"{line.number:09d}"),
+            "proposed": facts.proposed_digest,
+            "final": facts.final_digest,
+            "feedback": facts.feedback_digest,
+            "finished_at": facts.finished_at,
+        }
+    )
+
+
+def digest_lines(lines: Iterable[Any], order: Any) -> str:  # noqa: ANN401 - dataclass lines and their sort key
+    """Return one digest over dataclass lines in a fixed order."""
+    return digest_value([asdict(line) for line in sorted(lines, key=order)])
+
+
+@dataclass(frozen=True, slots=True)
+class SealFacts:
+    """What a round's seal covers. `receipts`: step key -> receipt digest; `statuses`: step key -> status."""
+
+    run_id: str
+    spec_digest: str
+    input_digest: str
+    round: int
+    status: str
+    receipts: Mapping[str, str]
+    statuses: Mapping[str, str]
+    events_digest: str
+    former_root: str | None
+
+
+def build_seal(facts: SealFacts) -> str:
+    """Return a seal's body as canonical JSON; the root is `digest_text` of it."""
+    return canonical(
+        {
+            "run": facts.run_id,
+            "spec": facts.spec_digest,
+            "input": facts.input_digest,
+            "round": facts.round,
+            "status": facts.status,
+            "receipts": digest_value(dict(facts.receipts)),
+            "statuses": digest_value(dict(facts.statuses)),
+            "events": facts.events_digest,
+            "former": facts.former_root,
+        }
+    )
+
+
+def digest_events(lines: Sequence[Sequence[Any]]) -> str:
+    """Return the digest over a run's history: [id, kind, step id, attempt, data, time] each, by id."""
+    return digest_value([list(line) for line in lines])

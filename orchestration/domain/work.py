@@ -1,0 +1,117 @@
+"""The values that travel with a step through the executor: its claim, what stands before it, what it released.
+
+Plain frozen values, made by `transitions/` from rows; nobody else builds a `Claim`.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from orchestration.domain.states import StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """A finished step before this one, as the claim found it. `output_json` is canonical JSON."""
+
+    step_id: int
+    key: str
+    status: StepStatus
+    skip_reason: str
+    output_json: str
+    output_digest: str
+    output_tokens: int
+    receipt_digest: str
+    carries_data: bool
+    is_optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What every step of a run is told about it."""
+
+    run_id: uuid.UUID
+    project_id: int
+    workflow_id: int
+    workflow_name: str
+    workflow_digest: str
+    sla: str
+    round: int
+    input_json: str
+    token_budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to perform a step once.
+
+    Attributes:
+        token: the fence; every write of the step names it.
+        task_id: Celery's id of the message (or of the link that was run on from).
+        attempt: 1-based number.  attempt_id: its row.
+        read_at: the database's clock.  monotonic_at: this process's, read at the same moment.
+    """
+
+    run: RunFacts
+    step_id: int
+    key: str
+    agent: str
+    queue: str
+    token: uuid.UUID
+    task_id: str
+    process_id: int
+    attempt: int
+    attempt_id: int
+    failures: int
+    crashes: int
+    revision: int
+    feedback: str
+    dispatched_at: datetime
+    claimed_at: datetime
+    deadline_at: datetime
+    timeout_seconds: float
+    read_at: datetime
+    monotonic_at: float
+    predecessors: tuple[Predecessor, ...]
+
+    def now(self) -> datetime:
+        """Return the database's time as this process can tell it: a wrong local clock does no harm."""
+        return self.read_at + timedelta(seconds=time.monotonic() - self.monotonic_at)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Return the key of the step's external effect: one for all attempts, new for each revision."""
+        return f"{self.run.run_id}:{self.key}:{self.run.round}.{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A step that became available. `rung`: its message is already under way, as the body of a live chord."""
+
+    step_id: int
+    rung: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOn:
+    """The successor that the finishing transaction shall claim in place, if it still can be."""
+
+    step_id: int
+    token: uuid.UUID
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a finishing write did.
+
+    Attributes:
+        released: single-predecessor successors that became available.
+        next_claim: the successor claimed in place, if one was asked for and could be.
+        look_behind: a join or the run's end waits behind the step: call `release` after the commit.
+    """
+
+    released: tuple[Released, ...]
+    next_claim: Claim | None
+    look_behind: bool

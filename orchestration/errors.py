@@ -1,0 +1,82 @@
+"""What can go wrong in orchestration, named by the fact. Every error carries a stable `code`."""
+
+from dataclasses import dataclass
+
+
+class OrchestrationError(Exception):
+    """Root of this app's errors."""
+
+    code = "orchestration_error"
+
+
+class ClaimLost(OrchestrationError):
+    """The step's claim passed to another worker, or the run ended; nothing was written."""
+
+    code = "claim_lost"
+
+
+class RunNotFound(OrchestrationError):
+    """No run has this id."""
+
+    code = "run_not_found"
+
+
+class StepNotHeld(OrchestrationError):
+    """A resolution was offered for a step that is not (or no longer) held."""
+
+    code = "step_not_held"
+
+
+class ResolutionRefused(OrchestrationError):
+    """The resolution does not fit the step: a missing output, an unknown kind, nothing to approve."""
+
+    code = "resolution_refused"
+
+
+class WorkflowNotFound(OrchestrationError):
+    """No published workflow has this name."""
+
+    code = "workflow_not_found"
+
+
+class InputInvalid(OrchestrationError):
+    """A run's input is not JSON, too large, or does not fit the workflow's input schema."""
+
+    code = "input_invalid"
+
+
+class IdempotencyConflict(OrchestrationError):
+    """The idempotency key was used before with another input."""
+
+    code = "idempotency_conflict"
+
+
+class WaitTimedOut(OrchestrationError):
+    """The run did not reach a final state in the time given; it goes on."""
+
+    code = "wait_timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in a workflow spec: where it stands and what is wrong with it."""
+
+    step: str | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return one line that names the step and the field."""
+        place = f"step '{self.step}', {self.field}" if self.step else self.field
+        return f"{place}: {self.message}"
+
+
+class SpecInvalid(OrchestrationError):
+    """A workflow spec has faults; `problems` lists all of them."""
+
+    code = "spec_invalid"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """Keep the problems and say them one a line."""
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

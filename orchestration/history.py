@@ -1,0 +1,47 @@
+"""The append-only history: SQL fragments that add a line inside the statement that changes the row.
+
+Only `transitions/` may use this module: a line and the change it tells of are one statement, so neither can
+exist without the other. A trigger refuses every later change. Read next: `transitions/`.
+"""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What a line of the history can say."""
+
+    RUN_STARTED = "run_started"
+    RUN_CLOSED = "run_closed"
+    RUN_ABORTED = "run_aborted"
+    STEP_CLAIMED = "step_claimed"
+    STEP_SUCCEEDED = "step_succeeded"
+    STEP_SKIPPED = "step_skipped"
+    STEP_FAILED = "step_failed"
+    STEP_CANCELLED = "step_cancelled"
+    STEP_RETRYABLE = "step_retryable"
+    STEP_WOKEN = "step_woken"
+    STEP_HELD = "step_held"
+    STEP_RESOLVED = "step_resolved"
+    STEP_FREED = "step_freed"
+    STEP_RUNG_AGAIN = "step_rung_again"
+    STEP_WAITS = "step_waits"
+    LATE_WRITE_REFUSED = "late_write_refused"
+
+
+AFTER_THE_FACT = (EventKind.LATE_WRITE_REFUSED,)
+"""Kinds that may be written after a run closed; a seal does not cover them."""
+
+COLUMNS = "run_id, step_id, attempt, kind, data_json, at"
+
+
+def insert_event(kind: EventKind, *, source: str, data: str, at: str = "clock_timestamp()") -> str:
+    """Return an INSERT that adds one line per row of `source`.
+
+    Args:
+        source: a CTE or table with columns run_id, id (the step) and attempt.
+        data: SQL expression of the line's JSON text.  at: SQL expression of its time.
+    """
+    return (
+        f"INSERT INTO orchestration_event ({COLUMNS}) "
+        f"SELECT run_id, id, attempt, '{kind}', {data}, {at} FROM {source}"
+    )

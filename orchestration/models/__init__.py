@@ -1,0 +1,22 @@
+"""The rows. No behaviour lives here but what a row can say about itself; `transitions/` writes status."""
+
+from orchestration.models.process import WorkerProcess
+from orchestration.models.run import AgentContext, Edge, Run, Step
+from orchestration.models.trace import Attempt, Decision, Event, Handoff, Receipt, Seal
+from orchestration.models.workflow import Project, Workflow
+
+__all__ = [
+    "AgentContext",
+    "Attempt",
+    "Decision",
+    "Edge",
+    "Event",
+    "Handoff",
+    "Project",
+    "Receipt",
+    "Run",
+    "Seal",
+    "Step",
+    "WorkerProcess",
+    "Workflow",
+]

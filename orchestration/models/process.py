@@ -1,0 +1,42 @@
+"""Who executes: one row per process that can hold claims."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+
+class WorkerProcess(models.Model):
+    """A worker process (the thread worker, or one prefork child): its heartbeat and what it serves.
+
+    It is alive as long as its session holds the advisory lock (LOCK_CLASS, id) and its beats come; see
+    `orchestration/worker/`.
+    """
+
+    name = models.CharField(max_length=200, help_text="Celery node name; prefork children add their index.")
+    host = models.CharField(max_length=200)
+    pid = models.PositiveIntegerField()
+    queues = ArrayField(models.CharField(max_length=100))
+    agents = ArrayField(models.CharField(max_length=200), help_text="Agents this process can perform.")
+    concurrency = models.PositiveIntegerField()
+    busy = models.PositiveIntegerField(default=0, help_text="Steps in flight at the last beat.")
+    started_at = models.DateTimeField(db_default=Now())
+    beat_at = models.DateTimeField(db_default=Now())
+    # What the maintainer compares to tell a lost message from a queued one.
+    last_claim_at = models.DateTimeField(null=True, help_text="Last claim made from a message.")
+    newest_dispatch_at = models.DateTimeField(
+        null=True, help_text="Newest dispatch time among the steps claimed from messages."
+    )
+    stopped_at = models.DateTimeField(null=True, help_text="Left in order, or was found dead.")
+    died = models.BooleanField(default=False, help_text="It was found dead; its steps were freed.")
+
+    class Meta:
+        verbose_name_plural = "worker processes"
+        indexes = (
+            models.Index(
+                fields=("name",), condition=models.Q(stopped_at__isnull=True), name="process_present_name"
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name

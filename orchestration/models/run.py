@@ -1,0 +1,200 @@
+"""A run, its plan as rows, and the context its agents share.
+
+Per-step tables refer to run and worker with db_constraint=False: a foreign key would lock the parent row on
+every insert, and a run's row would become the hot spot of its own steps.
+"""
+
+import json
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from orchestration.domain.states import FINAL, RunStatus, StepStatus
+from orchestration.models.process import WorkerProcess
+from orchestration.models.workflow import Project, Workflow
+
+
+class Run(models.Model):
+    """One execution of a workflow version."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="runs")
+    workflow_name = models.CharField(max_length=100, help_text="Copied: the scope of the idempotency key.")
+    status = models.CharField(max_length=12, choices=[(s, s) for s in RunStatus], default=RunStatus.RUNNING)
+    round = models.PositiveSmallIntegerField(default=1)
+    input_json = models.TextField(help_text="Canonical JSON.")
+    input_digest = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - NULL is "no key", not ""
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason = models.TextField(default="", help_text="Why it failed or was cancelled, in words.")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("project", "workflow_name", "idempotency_key"), name="run_idempotency_key_once"
+            ),
+            models.CheckConstraint(condition=Q(status__in=list(RunStatus)), name="run_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=RunStatus.RUNNING, finished_at__isnull=True)
+                | (~Q(status=RunStatus.RUNNING) & Q(finished_at__isnull=False)),
+                name="run_final_is_finished",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("status", "-created_at"), name="run_by_status"),
+            models.Index(fields=("-created_at",), name="run_by_age"),
+        )
+
+    def __str__(self) -> str:
+        """Return the workflow's name and the id's first part."""
+        return f"{self.workflow_name} {str(self.id)[:8]}"
+
+    @property
+    def input(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the input as a JSON value."""
+        return json.loads(self.input_json)
+
+
+class AgentContext(models.Model):
+    """What the agents of one run share: the token budget of each hand-off (and, later, memory)."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="context")
+    token_budget = models.PositiveIntegerField(help_text="Tokens that one receiving step may be handed.")
+
+    def __str__(self) -> str:
+        """Return whose context it is."""
+        return f"context of {self.run_id}"
+
+
+class Step(models.Model):
+    """One node of a run's plan."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_constraint=False)
+    key = models.CharField(max_length=100)
+    position = models.PositiveIntegerField(help_text="Place in plan order, from 0.")
+    agent = models.CharField(max_length=200)
+    queue = models.CharField(max_length=100, help_text="Celery queue; a crash suspect moves to `isolated`.")
+    predecessor_count = models.PositiveIntegerField()
+    timeout_seconds = models.FloatField(help_text="Of one attempt.")
+    status = models.CharField(max_length=10, choices=[(s, s) for s in StepStatus], default=StepStatus.PENDING)
+
+    attempt = models.PositiveIntegerField(default=0, help_text="Number of the latest attempt.")
+    failures = models.PositiveIntegerField(default=0, help_text="Counted tries since the last fresh start.")
+    crashes = models.PositiveIntegerField(default=0, help_text="Crashes that were this step's own.")
+    revision = models.PositiveIntegerField(default=0, help_text="Times it was sent back with feedback.")
+    feedback = models.TextField(default="")
+
+    dispatches = models.PositiveIntegerField(default=0, help_text="Messages asked for; never reused.")
+    dispatched_at = models.DateTimeField(null=True)
+    waits_for = models.CharField(
+        max_length=10, default="", help_text="Why an available step is not rung for: agent."
+    )
+
+    token = models.UUIDField(null=True, help_text="The claim's fence; every write of the step names it.")
+    process = models.ForeignKey(
+        WorkerProcess, null=True, on_delete=models.DO_NOTHING, related_name="steps", db_constraint=False
+    )
+    claimed_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="When a retry may start.")
+
+    unreleased = models.BooleanField(default=False, help_text="Done, but its joins were not looked at yet.")
+    chord_intact = models.BooleanField(default=False, help_text="A Celery chord will ring for this join.")
+
+    proposed_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "nothing proposed"
+    output_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "not done"; canonical JSON otherwise
+    output_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    output_tokens = models.PositiveIntegerField(null=True)
+    receipt_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    skip_reason = models.CharField(max_length=200, default="")
+    reason = models.TextField(default="", help_text="Why it is held, skipped or failed, in words.")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("run", "position")
+        constraints = (
+            models.UniqueConstraint(fields=("run", "key"), name="step_key_once"),
+            models.CheckConstraint(condition=Q(status__in=list(StepStatus)), name="step_status_known"),
+            models.CheckConstraint(
+                condition=Q(
+                    status=StepStatus.RUNNING,
+                    token__isnull=False,
+                    process__isnull=False,
+                    claimed_at__isnull=False,
+                    deadline_at__isnull=False,
+                )
+                | (~Q(status=StepStatus.RUNNING) & Q(token__isnull=True, process__isnull=True)),
+                name="step_running_is_claimed",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
+                | (~Q(status__in=sorted(FINAL)) & Q(finished_at__isnull=True)),
+                name="step_final_is_finished",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=("succeeded", "skipped"))
+                | Q(output_json__isnull=False, output_digest__isnull=False, receipt_digest__isnull=False),
+                name="step_done_has_output_and_receipt",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=StepStatus.RETRYABLE, due_at__isnull=False)
+                | (~Q(status=StepStatus.RETRYABLE) & Q(due_at__isnull=True)),
+                name="step_retryable_has_due",
+            ),
+            models.CheckConstraint(
+                condition=Q(unreleased=False) | Q(status__in=("succeeded", "skipped")),
+                name="step_unreleased_is_done",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("queue", "dispatched_at"), condition=Q(status="available"), name="step_rung"),
+            models.Index(fields=("due_at",), condition=Q(status="retryable"), name="step_due"),
+            models.Index(fields=("process",), condition=Q(status="running"), name="step_in_flight"),
+            models.Index(fields=("id",), condition=Q(unreleased=True), name="step_unreleased"),
+        )
+
+    def __str__(self) -> str:
+        """Return the key."""
+        return self.key
+
+    @property
+    def output(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the final output as a JSON value; None when there is none."""
+        return None if self.output_json is None else json.loads(self.output_json)
+
+    @property
+    def proposed(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Return what the agent proposed before the step was held; None when it proposed nothing."""
+        return None if self.proposed_json is None else json.loads(self.proposed_json)
+
+
+class Edge(models.Model):
+    """`successor` waits for `predecessor`; with `carries_data` it also receives its output."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="edges", db_constraint=False)
+    predecessor = models.ForeignKey(
+        Step, on_delete=models.CASCADE, related_name="edges_out", db_constraint=False
+    )
+    successor = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="edges_in", db_constraint=False)
+    carries_data = models.BooleanField()
+    is_optional = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("successor", "predecessor"), name="edge_once"),
+            models.CheckConstraint(condition=~Q(successor=F("predecessor")), name="edge_joins_two"),
+        )
+
+    def __str__(self) -> str:
+        """Return both ends."""
+        return f"{self.predecessor_id} -> {self.successor_id}"

@@ -1,0 +1,155 @@
+"""What happened: attempts, decisions, hand-offs, receipts, seals and the append-only history.
+
+These rows are written once (an attempt twice: when it starts and when it ends) and never changed after.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orchestration.domain.states import AttemptOutcome, DecisionKind, ReceiptKind
+from orchestration.models.process import WorkerProcess
+from orchestration.models.run import Run, Step
+
+
+class Attempt(models.Model):
+    """One try of a step, written before the body starts."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attempts")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    number = models.PositiveIntegerField(help_text="From 1.")
+    token = models.UUIDField()
+    process = models.ForeignKey(
+        WorkerProcess, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    task_id = models.CharField(max_length=100, help_text="Celery's task id; Flower's page of it.")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.CharField(  # noqa: DJ001 - NULL is "not ended"
+        max_length=12, null=True, choices=[(o, o) for o in AttemptOutcome]
+    )
+    agent = models.CharField(max_length=200)
+    agent_version = models.PositiveIntegerField(null=True)
+    confidence = models.FloatField(null=True)
+    usage_json = models.TextField(default="{}")
+    failure_kind = models.CharField(max_length=20, default="")
+    error_class = models.CharField(max_length=200, default="")
+    error_message = models.TextField(default="")
+    traceback_tail = models.TextField(default="")
+
+    class Meta:
+        ordering = ("step", "number")
+        constraints = (
+            models.UniqueConstraint(fields=("step", "number"), name="attempt_number_once"),
+            models.CheckConstraint(
+                condition=Q(outcome__isnull=True, finished_at__isnull=True)
+                | Q(outcome__isnull=False, finished_at__isnull=False),
+                name="attempt_ended_has_outcome",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the number."""
+        return f"attempt {self.number}"
+
+
+class Decision(models.Model):
+    """What the policy chose after an attempt, and the rule that chose it. One per attempt."""
+
+    attempt = models.OneToOneField(Attempt, on_delete=models.CASCADE, related_name="decision")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="decisions", db_constraint=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    rule = models.CharField(max_length=60)
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in DecisionKind])
+    reason = models.TextField(default="", help_text="In words, for a person.")
+    inputs_json = models.TextField(help_text="What the policy saw.")
+    due_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Return what was decided and by which rule."""
+        return f"{self.kind} ({self.rule})"
+
+
+class Handoff(models.Model):
+    """What one attempt received from one step: digest of the exact bytes, tokens before and after."""
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="handoffs")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="handoffs", db_constraint=False)
+    from_step = models.ForeignKey(
+        Step, on_delete=models.CASCADE, related_name="handoffs_out", db_constraint=False
+    )
+    to_step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="handoffs_in", db_constraint=False)
+    original_digest = models.CharField(max_length=64, help_text="SHA-256 of the sender's output.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the bytes handed over.")
+    tokens_before = models.PositiveIntegerField()
+    tokens_after = models.PositiveIntegerField()
+    summary_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "handed over whole"
+    summarised_by = models.CharField(max_length=100, default="", help_text="Summariser and version.")
+    handed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("attempt", "from_step"), name="handoff_once"),)
+
+    def __str__(self) -> str:
+        """Return both ends."""
+        return f"{self.from_step_id} -> {self.to_step_id}"
+
+
+class Receipt(models.Model):
+    """The proof of a step's final output: a node of the run's Merkle DAG. See `domain/receipts.py`."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="receipts")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="receipts", db_constraint=False)
+    round = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in ReceiptKind])
+    digest = models.CharField(max_length=64)
+    body_json = models.TextField(help_text="What the digest is over, canonical JSON.")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("step", "round"), name="receipt_once"),)
+
+    def __str__(self) -> str:
+        """Return the digest's beginning."""
+        return self.digest[:12]
+
+
+class Seal(models.Model):
+    """The signed root of a run's round, made when it closes."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="seals")
+    round = models.PositiveSmallIntegerField()
+    body_json = models.TextField(help_text="What is signed, canonical JSON.")
+    root = models.CharField(max_length=64, help_text="SHA-256 of the body.")
+    signature = models.CharField(max_length=128, help_text="Ed25519 over the root, hexadecimal.")
+    public_key = models.CharField(max_length=64, help_text="Ed25519 public key, hexadecimal.")
+    sealed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("run", "round"), name="seal_once"),)
+
+    def __str__(self) -> str:
+        """Return the root's beginning."""
+        return self.root[:12]
+
+
+class Event(models.Model):
+    """One line of the append-only history. A trigger refuses UPDATE, and DELETE of a live run's lines."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_constraint=False)
+    step = models.ForeignKey(
+        Step, null=True, on_delete=models.CASCADE, related_name="events", db_constraint=False
+    )
+    attempt = models.PositiveIntegerField(null=True)
+    kind = models.CharField(max_length=40)
+    data_json = models.TextField(default="{}")
+    # The moment of the write, not of the transaction's start: two lines of one transaction keep their order by id.
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("run", "id"), name="event_of_run"),)
+
+    def __str__(self) -> str:
+        """Return the kind."""
+        return self.kind

@@ -1,0 +1,39 @@
+"""Projects and workflow versions."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Project(models.Model):
+    """The scope of rights: workflows, runs and review queues belong to one. `default` always exists."""
+
+    slug = models.SlugField(max_length=100, unique=True)
+    name = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        """Return the slug."""
+        return self.slug
+
+
+class Workflow(models.Model):
+    """One version of a named definition. A trigger refuses every change to a published version."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="workflows")
+    name = models.CharField(max_length=100)
+    version = models.PositiveIntegerField(help_text="Counts up from 1 within the name.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the canonical spec, hexadecimal.")
+    # Text, not jsonb: the digest is over these exact bytes.
+    spec_json = models.TextField(help_text="The spec as canonical JSON (RFC 8785).")
+    sla = models.CharField(max_length=100)
+    published_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("name", "-version")
+        constraints = (
+            models.UniqueConstraint(fields=("project", "name", "version"), name="workflow_version_once"),
+            models.UniqueConstraint(fields=("project", "name", "digest"), name="workflow_content_once"),
+        )
+
+    def __str__(self) -> str:
+        """Return name and version."""
+        return f"{self.name} v{self.version}"

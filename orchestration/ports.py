@@ -1,0 +1,69 @@
+"""What orchestration asks of the rooms above it, bound by dotted path in settings.
+
+`Escalator` opens a ticket in the transaction that holds the step; `MaintenanceDuty` is what the maintainer also
+runs each sweep. Nothing here may import a room above; read next: `escalation/escrow.py`.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+from django.utils.module_loading import import_string
+
+from orchestration.conf import get_conf
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A step that waits for a person, as the ticket needs to know it.
+
+    Attributes: seen_json: canonical JSON of what the person is to judge: the proposed output, or null.
+        has_proposal: False when the step has nothing that could be approved.
+        rule: the policy rule that escalated.  reason: in words, for the reviewer.
+    """
+
+    project_id: int
+    run_id: uuid.UUID
+    step_id: int
+    step_key: str
+    workflow_name: str
+    sla: str
+    agent: str
+    attempt: int
+    rule: str
+    reason: str
+    seen_json: str
+    has_proposal: bool
+    confidence: float | None = None
+
+
+class Escalator(Protocol):
+    """Opens and withdraws tickets. Called inside the transaction that writes the step; must not commit."""
+
+    def open_ticket(self, hold: Hold) -> int:
+        """Open the step's ticket and return its id."""
+
+    def withdraw_tickets(self, step_ids: list[int], reason: str) -> None:
+        """Close the open tickets of steps that no longer wait, e.g. because their run was aborted."""
+
+
+MaintenanceDuty = Callable[[], None]
+"""One sweep of a duty: short, safe to run twice, no arguments."""
+
+
+@lru_cache(maxsize=8)
+def _build(path: str) -> Escalator:
+    escalator: Escalator = import_string(path)()
+    return escalator
+
+
+def get_escalator() -> Escalator:
+    """Return the escalator that the settings name."""
+    return _build(get_conf().ESCALATOR)
+
+
+def get_duties() -> list[MaintenanceDuty]:
+    """Return the duties that the settings name."""
+    return [import_string(path) for path in get_conf().MAINTENANCE_DUTIES]

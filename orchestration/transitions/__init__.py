@@ -1,0 +1,8 @@
+"""The only writer of run and step status. One function an edge, one guarded statement each.
+
+Every write of a running step says `WHERE id AND status AND token`; 0 rows raise `ClaimLost` and nothing was
+written. Locks are taken in the order run, step, ticket. Functions return what became available; the caller
+dispatches it after commit. Nothing here decides: `domain/policy.py` does. Nothing here publishes: `dispatch.py`
+does. In reading order: `start.py`, `claim.py`, `finish.py`, `release.py`, `end.py`, `resolve.py`, `heal.py`,
+`presence.py`.
+"""

@@ -1,0 +1,152 @@
+"""available -> running: take a step, write its attempt and its hand-offs, all in one statement."""
+
+import time
+import uuid
+from typing import Any
+
+from orchestration.domain.states import StepStatus
+from orchestration.domain.work import Claim, Predecessor, RunFacts
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.statements import fetch_all, fetch_one
+
+RUN_FACTS = """
+    r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
+    w.digest AS workflow_digest, w.sla, x.token_budget
+"""
+
+RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
+    v.output_tokens, v.receipt_digest, v.carries_data, v.is_optional)"""
+
+_CLAIM = f"""
+WITH claimed AS (
+    UPDATE orchestration_step s
+    SET status = 'running', token = %(token)s, process_id = %(process)s, attempt = s.attempt + 1,
+        claimed_at = clock_timestamp(), waits_for = '',
+        deadline_at = clock_timestamp() + make_interval(secs => s.timeout_seconds)
+    FROM orchestration_run r
+    WHERE s.id = %(step)s AND s.status = 'available' AND s.agent = ANY(%(agents)s)
+      AND r.id = s.run_id AND r.status = 'running'
+    RETURNING s.*
+), begun AS (
+    INSERT INTO orchestration_attempt
+        (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,
+         failure_kind, error_class, error_message, traceback_tail)
+    SELECT id, run_id, attempt, token, process_id, %(task_id)s, claimed_at, agent, '{{}}', '', '', '', ''
+    FROM claimed RETURNING id
+), received AS (
+    SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
+           p.receipt_digest, e.carries_data, e.is_optional, c.run_id, c.id AS to_id, c.claimed_at
+    FROM claimed c JOIN orchestration_edge e ON e.successor_id = c.id
+    JOIN orchestration_step p ON p.id = e.predecessor_id
+), handed AS (
+    INSERT INTO orchestration_handoff (attempt_id, run_id, from_step_id, to_step_id, original_digest, digest,
+        tokens_before, tokens_after, summarised_by, handed_at)
+    SELECT b.id, v.run_id, v.id, v.to_id, v.output_digest, v.output_digest, v.output_tokens, v.output_tokens,
+           '', v.claimed_at
+    FROM received v, begun b WHERE v.carries_data
+), told AS (
+    {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="%(event)s::text", at="claimed_at")}
+)
+SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {RUN_FACTS},
+    (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]') FROM received v) AS received
+FROM claimed c, begun b, orchestration_run r, orchestration_workflow w, orchestration_agentcontext x
+WHERE r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
+"""
+
+
+def claim_step(step_id: int, *, process_id: int, task_id: str, agents: list[str]) -> Claim | None:
+    """Move an available step to `running` and return the claim; None when the message is stale.
+
+    Args: process_id: the worker process's row.  task_id: Celery's.  agents: those this process can perform.
+    Source: docs/adr/0003-claims-and-tokens.md.
+    """
+    parameters = {
+        "step": step_id,
+        "token": uuid.uuid4(),
+        "process": process_id,
+        "task_id": task_id,
+        "agents": agents,
+        "event": f'{{"process":{process_id}}}',
+    }
+    row = fetch_one(_CLAIM, parameters)
+    return None if row is None else build_claim(row, _read_run(row), row.received, task_id)
+
+
+def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str) -> Claim:  # noqa: ANN401
+    """Build a claim from a step row that was just taken."""
+    return Claim(
+        run=run,
+        step_id=row.id,
+        key=row.key,
+        agent=row.agent,
+        queue=row.queue,
+        token=row.token,
+        task_id=task_id,
+        process_id=row.process_id,
+        attempt=row.attempt,
+        attempt_id=row.attempt_id,
+        failures=row.failures,
+        crashes=row.crashes,
+        revision=row.revision,
+        feedback=row.feedback,
+        dispatched_at=row.dispatched_at,
+        claimed_at=row.claimed_at,
+        deadline_at=row.deadline_at,
+        timeout_seconds=row.timeout_seconds,
+        read_at=row.read_at,
+        monotonic_at=time.monotonic(),
+        predecessors=tuple(Predecessor(values[0], values[1], StepStatus(values[2]), *values[3:]) for values in received),
+    )
+
+
+def _read_run(row: Any) -> RunFacts:  # noqa: ANN401 - a row with the RUN_FACTS columns
+    return RunFacts(
+        run_id=row.run_uuid,
+        project_id=row.project_id,
+        workflow_id=row.workflow_id,
+        workflow_name=row.workflow_name,
+        workflow_digest=row.workflow_digest,
+        sla=row.sla,
+        round=row.round,
+        input_json=row.input_json,
+        token_budget=row.token_budget,
+    )
+
+
+_LOAD_RUNNING = f"""
+SELECT s.*, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id, {RUN_FACTS},
+    (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
+     FROM (SELECT p.*, e.carries_data, e.is_optional FROM orchestration_edge e
+           JOIN orchestration_step p ON p.id = e.predecessor_id WHERE e.successor_id = s.id) v) AS received
+FROM orchestration_step s
+JOIN orchestration_attempt a ON a.step_id = s.id AND a.number = s.attempt
+JOIN orchestration_run r ON r.id = s.run_id JOIN orchestration_workflow w ON w.id = r.workflow_id
+JOIN orchestration_agentcontext x ON x.run_id = r.id
+WHERE s.id = ANY(%(steps)s) AND s.status = 'running'
+"""
+
+
+def load_claims(step_ids: list[int]) -> list[Claim]:
+    """Read the live claims of running steps, to end them for a worker that can't.
+
+    Nothing is locked: the token in each claim guards what is done with it.
+    """
+    rows = fetch_all(_LOAD_RUNNING, {"steps": step_ids})
+    return [build_claim(row, _read_run(row), row.received, row.task_id) for row in rows]
+
+
+_UNKNOWN_AGENT = f"""
+WITH waiting AS (
+    UPDATE orchestration_step SET waits_for = 'agent'
+    WHERE id = %(step)s AND status = 'available' AND waits_for = '' AND NOT agent = ANY(%(agents)s)
+    RETURNING id, run_id, attempt, agent
+), told AS (
+    {insert_event(EventKind.STEP_WAITS, source="waiting", data="json_build_object('agent', agent)::text")}
+)
+SELECT id FROM waiting
+"""
+
+
+def mark_unknown_agent(step_id: int, agents: list[str]) -> bool:
+    """Note that an available step waits until a worker knows its agent; return whether that is the case."""
+    return fetch_one(_UNKNOWN_AGENT, {"step": step_id, "agents": agents}) is not None

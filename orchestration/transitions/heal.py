@@ -1,0 +1,142 @@
+"""What the maintainer moves: due retries wake, lost messages are sent again, forgotten releases are found."""
+
+from uuid import UUID
+
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.statements import fetch_all
+
+_WAKE = f"""
+WITH due AS (
+    SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+    WHERE s.status = 'retryable' AND s.due_at <= clock_timestamp() AND r.status = 'running'
+    ORDER BY s.due_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+), woken AS (
+    UPDATE orchestration_step s
+    SET status = 'available', due_at = NULL, dispatches = dispatches + 1, dispatched_at = clock_timestamp()
+    FROM due WHERE s.id = due.id RETURNING s.id, s.run_id, s.attempt
+), told AS ({insert_event(EventKind.STEP_WOKEN, source="woken", data="'[]'").replace("[]", "{}")})
+SELECT id FROM woken
+"""
+
+
+def wake_due_steps(limit: int) -> list[int]:
+    """Move retryable steps whose time has come to `available` and return them."""
+    return [row.id for row in fetch_all(_WAKE, {"limit": limit})]
+
+
+# A step was overtaken when a step rung for `patience` later on the same queue was claimed from its message.
+# On a quiet queue nothing overtakes: there a lost message shows by an idle worker that claimed nothing lately.
+_RING_LOST = f"""
+WITH present AS (
+    SELECT q.queue, max(w.newest_dispatch_at) AS newest, max(w.last_claim_at) AS last_claim,
+           bool_or(w.busy < w.concurrency) AS idle
+    FROM orchestration_workerprocess w CROSS JOIN LATERAL unnest(w.queues) AS q(queue)
+    WHERE w.stopped_at IS NULL GROUP BY q.queue
+), lost AS (
+    SELECT s.id FROM orchestration_step s
+    JOIN orchestration_run r ON r.id = s.run_id
+    JOIN present p ON p.queue = s.queue
+    WHERE s.status = 'available' AND s.waits_for = '' AND r.status = 'running'
+      AND s.dispatched_at < clock_timestamp() - make_interval(secs => %(patience)s)
+      AND (s.dispatched_at < p.newest - make_interval(secs => %(patience)s)
+           OR (p.idle AND (p.last_claim IS NULL
+               OR p.last_claim < clock_timestamp() - make_interval(secs => %(patience)s))))
+    ORDER BY s.dispatched_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+), rung AS (
+    UPDATE orchestration_step s
+    SET dispatches = dispatches + 1, dispatched_at = clock_timestamp(), chord_intact = false
+    FROM lost WHERE s.id = lost.id RETURNING s.id, s.run_id, s.attempt
+), broken AS (
+    UPDATE orchestration_step j SET chord_intact = false
+    FROM lost l JOIN orchestration_edge e ON e.predecessor_id = l.id
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+), told AS ({insert_event(EventKind.STEP_RUNG_AGAIN, source="rung", data="'[]'").replace("[]", "{}")})
+SELECT id FROM rung
+"""
+
+
+def ring_lost_steps(patience_seconds: float, limit: int) -> list[int]:
+    """Find available steps whose message must be lost, count a new dispatch, and return them."""
+    return [row.id for row in fetch_all(_RING_LOST, {"patience": patience_seconds, "limit": limit})]
+
+
+_RING_SUSPECTS = f"""
+WITH suspects AS (
+    SELECT s.id FROM orchestration_step s
+    JOIN orchestration_run r ON r.id = s.run_id
+    JOIN orchestration_workerprocess w ON w.id = %(process)s
+    WHERE s.status = 'available' AND s.waits_for = '' AND r.status = 'running' AND s.queue = ANY(w.queues)
+      AND s.dispatched_at < w.stopped_at AND s.dispatched_at > w.beat_at - make_interval(secs => %(window)s)
+    ORDER BY s.dispatched_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+), rung AS (
+    UPDATE orchestration_step s
+    SET dispatches = dispatches + 1, dispatched_at = clock_timestamp(), chord_intact = false
+    FROM suspects t WHERE s.id = t.id RETURNING s.id, s.run_id, s.attempt
+), broken AS (
+    UPDATE orchestration_step j SET chord_intact = false
+    FROM suspects t JOIN orchestration_edge e ON e.predecessor_id = t.id
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+), told AS ({insert_event(EventKind.STEP_RUNG_AGAIN, source="rung", data="'[]'").replace("[]", "{}")})
+SELECT id FROM rung
+"""
+
+
+def ring_suspects_of(process_id: int, window_seconds: float, limit: int) -> list[int]:
+    """Send again what a dead process may have taken from the broker without claiming it.
+
+    Only steps rung shortly before its last beat: what lies longer in the queue is merely queued.
+    """
+    rows = fetch_all(_RING_SUSPECTS, {"process": process_id, "window": window_seconds, "limit": limit})
+    return [row.id for row in rows]
+
+
+_UNRELEASED = """
+SELECT id, run_id FROM orchestration_step
+WHERE unreleased AND finished_at < clock_timestamp() - make_interval(secs => %(patience)s) ORDER BY id LIMIT %(limit)s
+"""
+
+
+def find_unreleased(patience_seconds: float, limit: int) -> list[tuple[int, UUID]]:
+    """Return done steps whose release was begun by nobody, or broken off: (step id, run id)."""
+    rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit})
+    return [(row.id, row.run_id) for row in rows]
+
+
+_WAKE_KNOWN = """
+WITH known AS (
+    SELECT DISTINCT q.queue, a.agent FROM orchestration_workerprocess w
+    CROSS JOIN LATERAL unnest(w.queues) AS q(queue) CROSS JOIN LATERAL unnest(w.agents) AS a(agent)
+    WHERE w.stopped_at IS NULL
+)
+UPDATE orchestration_step s
+SET waits_for = '', dispatches = dispatches + 1, dispatched_at = clock_timestamp()
+FROM known k
+WHERE s.status = 'available' AND s.waits_for = 'agent' AND k.queue = s.queue AND k.agent = s.agent
+RETURNING s.id
+"""
+
+
+def wake_known_agents() -> list[int]:
+    """Return steps that waited for an agent that a present worker knows now; they must be sent."""
+    return [row.id for row in fetch_all(_WAKE_KNOWN, {})]
+
+
+_STRANDED = """
+SELECT s.id FROM orchestration_step s LEFT JOIN orchestration_workerprocess w ON w.id = s.process_id
+WHERE s.status = 'running' AND (w.id IS NULL OR w.stopped_at IS NOT NULL) ORDER BY s.id LIMIT %(limit)s
+"""
+_OVERDUE = """
+SELECT s.id FROM orchestration_step s
+WHERE s.status = 'running' AND s.deadline_at < clock_timestamp() - make_interval(secs => %(grace)s)
+ORDER BY s.id LIMIT %(limit)s
+"""
+
+
+def find_stranded(limit: int) -> list[int]:
+    """Return running steps whose worker process has left or was found dead."""
+    return [row.id for row in fetch_all(_STRANDED, {"limit": limit})]
+
+
+def find_overdue(grace_seconds: float, limit: int) -> list[int]:
+    """Return running steps past their deadline and the grace, whatever their worker says."""
+    return [row.id for row in fetch_all(_OVERDUE, {"grace": grace_seconds, "limit": limit})]

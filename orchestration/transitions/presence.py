@@ -1,0 +1,135 @@
+"""Worker processes come, beat, leave, and are found dead.
+
+These statements run on the heartbeat's own connection, whose session holds the process's advisory lock; the
+lock falls when the process dies, whatever else it was doing. Read next: `orchestration/worker/`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+LOCK_CLASS = 0x52_4D_01  # "RM", worker processes
+LEADER_LOCK = (0x52_4D_02, 1)  # the maintainer that leads
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What a worker process says of itself when it enters."""
+
+    name: str
+    host: str
+    pid: int
+    queues: list[str]
+    agents: list[str]
+    concurrency: int
+
+
+_ENTER = """
+INSERT INTO orchestration_workerprocess (name, host, pid, queues, agents, concurrency, busy, died)
+VALUES (%(name)s, %(host)s, %(pid)s, %(queues)s, %(agents)s, %(concurrency)s, 0, false) RETURNING id
+"""
+# The locks of all sessions of this database that hold a process's advisory lock.
+_LOCK_HELD = f"""
+EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND d.datname = current_database()
+          AND l.classid = {LOCK_CLASS} AND l.objid = w.id::oid AND l.objsubid = 2 AND l.granted)
+"""
+# After PostgreSQL itself started all locks are free; they mean nothing until everybody had time to take theirs.
+_LOCKS_MEAN_SOMETHING = "pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => %(lease)s)"
+
+_RETIRE_NAMESAKES = f"""
+UPDATE orchestration_workerprocess w SET stopped_at = clock_timestamp(), died = true
+WHERE w.name = %(name)s AND w.id <> %(id)s AND w.stopped_at IS NULL
+  AND {_LOCKS_MEAN_SOMETHING} AND NOT {_LOCK_HELD}
+"""
+
+
+def enter_process(connection: psycopg.Connection[Any], presence: Presence, lease_seconds: float) -> int:
+    """Write the row of a new process, take its lock, and retire dead processes of the same name.
+
+    A namesake is retired only if its lock is free. Returns: the row's id.
+    """
+    row = connection.execute(_ENTER, _parameters(presence)).fetchone()
+    process_id: int = row[0]  # type: ignore[index] - INSERT ... RETURNING gives a row
+    lock_process(connection, process_id)
+    connection.execute(_RETIRE_NAMESAKES, {"name": presence.name, "id": process_id, "lease": lease_seconds})
+    return process_id
+
+
+def lock_process(connection: psycopg.Connection[Any], process_id: int) -> None:
+    """Take the process's advisory lock for as long as the session lives."""
+    connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", (LOCK_CLASS, process_id))
+
+
+_BEAT = """
+UPDATE orchestration_workerprocess
+SET beat_at = clock_timestamp(), busy = %(busy)s,
+    last_claim_at = coalesce(%(last_claim_at)s::timestamptz, last_claim_at),
+    newest_dispatch_at = coalesce(%(newest_dispatch_at)s::timestamptz, newest_dispatch_at)
+WHERE id = %(id)s AND stopped_at IS NULL
+RETURNING set_config('synchronous_commit', 'off', true)
+"""
+
+
+def beat(
+    connection: psycopg.Connection[Any],
+    process_id: int,
+    *,
+    busy: int,
+    last_claim_at: datetime | None,
+    newest_dispatch_at: datetime | None,
+) -> bool:
+    """Renew the lease. Returns: False when the process was declared dead: it must enter anew."""
+    parameters = {
+        "id": process_id,
+        "busy": busy,
+        "last_claim_at": last_claim_at,
+        "newest_dispatch_at": newest_dispatch_at,
+    }
+    return connection.execute(_BEAT, parameters).fetchone() is not None
+
+
+def leave_process(connection: psycopg.Connection[Any], process_id: int) -> None:
+    """Note that a process stopped in order."""
+    connection.execute(
+        "UPDATE orchestration_workerprocess SET stopped_at = clock_timestamp(), busy = 0 "
+        "WHERE id = %s AND stopped_at IS NULL",
+        (process_id,),
+    )
+
+
+_RETIRE_DEAD = f"""
+UPDATE orchestration_workerprocess w SET stopped_at = clock_timestamp(), died = true
+WHERE w.stopped_at IS NULL AND (
+    w.beat_at < clock_timestamp() - make_interval(secs => %(lease)s)
+    OR (w.beat_at < clock_timestamp() - make_interval(secs => %(two_beats)s)
+        AND {_LOCKS_MEAN_SOMETHING} AND NOT {_LOCK_HELD}))
+RETURNING w.id
+"""
+
+
+def retire_dead(
+    connection: psycopg.Connection[Any], *, lease_seconds: float, heartbeat_seconds: float
+) -> list[int]:
+    """Declare processes dead whose lease expired, or whose lock is free with two beats missed; return them."""
+    parameters = {"lease": lease_seconds, "two_beats": 2 * heartbeat_seconds}
+    return [row[0] for row in connection.execute(_RETIRE_DEAD, parameters).fetchall()]
+
+
+def try_to_lead(connection: psycopg.Connection[Any]) -> bool:
+    """Take the maintainer's lock for as long as the session lives; False when another leads."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", LEADER_LOCK).fetchone()
+    return bool(row and row[0])
+
+
+def _parameters(presence: Presence) -> dict[str, Any]:
+    return {
+        "name": presence.name,
+        "host": presence.host,
+        "pid": presence.pid,
+        "queues": presence.queues,
+        "agents": presence.agents,
+        "concurrency": presence.concurrency,
+    }

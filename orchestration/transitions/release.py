@@ -1,0 +1,170 @@
+"""After the commit of a finish: make joins available, or close the run, and clear the `unreleased` mark.
+
+The mark and what it stands for change in one transaction, so a crash in between leaves a mark that the maintainer
+sweeps. These transactions commit asynchronously: losing one with the database's last moments leaves the mark too.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.domain.receipts import SealFacts, build_seal, digest_events, digest_text, stamp
+from orchestration.domain.signing import Signer
+from orchestration.domain.states import RunStatus
+from orchestration.domain.work import Claim, Released
+from orchestration.history import AFTER_THE_FACT, EventKind
+from orchestration.transitions.statements import fetch_all, fetch_one
+
+_RELEASE = """
+WITH cleared AS (
+    UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unreleased RETURNING id, run_id
+), freed AS (
+    UPDATE orchestration_step j
+    SET status = 'available', dispatches = j.dispatches + 1, dispatched_at = clock_timestamp()
+    FROM cleared c JOIN orchestration_edge e ON e.predecessor_id = c.id
+    WHERE j.id = e.successor_id AND j.status = 'pending' AND NOT EXISTS (
+        SELECT 1 FROM orchestration_edge f JOIN orchestration_step p ON p.id = f.predecessor_id
+        WHERE f.successor_id = j.id AND p.status NOT IN ('succeeded', 'skipped'))
+    RETURNING j.id, j.chord_intact
+)
+SELECT f.id, f.chord_intact, set_config('synchronous_commit', 'off', true),
+    NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = c.id)
+    AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = c.run_id
+        AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
+FROM cleared c LEFT JOIN freed f ON true
+"""
+
+
+def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
+    """Release what stands behind a done step: joins whose predecessors are all done, or the end of the run.
+
+    Safe to call any number of times, by anybody. Returns: the joins this made available.
+    """
+    with transaction.atomic():
+        rows = fetch_all(_RELEASE, {"step": step_id})
+        if rows and rows[0].run_ended:
+            close_run(run_id, RunStatus.SUCCEEDED, signer)
+    return [Released(row.id, rung=row.chord_intact) for row in rows if row.id is not None]
+
+
+_FACTS = """
+SELECT r.round, r.input_digest, w.digest AS spec_digest,
+    (SELECT z.root FROM orchestration_seal z WHERE z.run_id = r.id AND z.round = r.round - 1) AS former_root
+FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id WHERE r.id = %(run)s
+"""
+_STEPS = "SELECT key, status, receipt_digest FROM orchestration_step WHERE run_id = %(run)s ORDER BY key"
+_EVENTS = """
+SELECT id, kind, step_id, attempt, data_json, at FROM orchestration_event
+WHERE run_id = %(run)s AND NOT kind = ANY(%(apart)s) ORDER BY id
+"""
+_CLOSE = f"""
+WITH closed AS (
+    UPDATE orchestration_run SET status = %(status)s, finished_at = clock_timestamp(), reason = %(reason)s
+    WHERE id = %(run)s AND status = 'running' RETURNING id, round
+), sealed AS (
+    INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key)
+    SELECT id, round, %(body)s, %(root)s, %(signature)s, %(public_key)s FROM closed
+), told AS (
+    INSERT INTO orchestration_event (run_id, kind, data_json, at)
+    SELECT id, '{EventKind.RUN_CLOSED}', %(event)s, clock_timestamp() FROM closed
+)
+SELECT id FROM closed
+"""
+
+
+def close_run(run_id: UUID, status: RunStatus, signer: Signer, reason: str = "") -> bool:
+    """Move a running run to a final status and seal its round; return False when somebody else did.
+
+    The caller has made sure, in the same transaction, that no step is open.
+    """
+    body = read_seal_body(run_id, status)
+    root = digest_text(body)
+    parameters = {
+        "run": run_id,
+        "status": status,
+        "reason": reason,
+        "body": body,
+        "root": root,
+        "signature": signer.sign(root),
+        "public_key": signer.public_key,
+        "event": f'{{"status":"{status}"}}',
+    }
+    return fetch_one(_CLOSE, parameters) is not None
+
+
+def read_seal_body(run_id: UUID, status: RunStatus, before_event: int | None = None) -> str:
+    """Build the body of a run's seal from its rows, as they stand.
+
+    Args: before_event: leave out history from this id on (verification: the line that tells of the closing).
+    """
+    facts = fetch_one(_FACTS, {"run": run_id})
+    steps = fetch_all(_STEPS, {"run": run_id})
+    events = fetch_all(_EVENTS, {"run": run_id, "apart": [str(kind) for kind in AFTER_THE_FACT]})
+    return build_seal(
+        SealFacts(
+            run_id=str(run_id),
+            spec_digest=facts.spec_digest,
+            input_digest=facts.input_digest,
+            round=facts.round,
+            status=status,
+            receipts={step.key: step.receipt_digest for step in steps if step.receipt_digest},
+            statuses={step.key: step.status for step in steps},
+            events_digest=digest_events([_event_line(e) for e in events if before_event is None or e.id < before_event]),
+            former_root=facts.former_root,
+        )
+    )
+
+
+def _event_line(event: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a row of _EVENTS
+    return (event.id, event.kind, event.step_id, event.attempt, event.data_json, stamp(event.at))
+
+
+_PLAN_CHORD = """
+UPDATE orchestration_step SET chord_intact = true WHERE id = %(join)s AND status = 'pending'
+RETURNING id, set_config('synchronous_commit', 'off', true)
+"""
+
+
+def plan_chord(join_id: int) -> bool:
+    """Note that a Celery chord will ring for this join; return False when the join moved on already."""
+    return fetch_one(_PLAN_CHORD, {"join": join_id}) is not None
+
+
+BREAK_CHORDS = """
+    UPDATE orchestration_step j SET chord_intact = false
+    FROM orchestration_edge e
+    WHERE e.predecessor_id = ANY(%(broken)s) AND j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+    RETURNING j.id
+"""
+
+
+def break_chords(step_ids: list[int]) -> None:
+    """Note that the chords these steps were headers of can't fire: the database will ring for their joins."""
+    fetch_all(BREAK_CHORDS, {"broken": step_ids})
+
+
+_REFUSED = f"""
+INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at)
+VALUES (%(run)s, %(step)s, %(attempt)s, '{EventKind.LATE_WRITE_REFUSED}', %(event)s, clock_timestamp())
+RETURNING id
+"""
+
+
+def record_late_write(claim: Claim, event_json: str) -> None:
+    """Record that a write under a lost claim was refused."""
+    fetch_one(
+        _REFUSED,
+        {"run": claim.run.run_id, "step": claim.step_id, "attempt": claim.attempt, "event": event_json},
+    )
+
+
+__all__ = [
+    "BREAK_CHORDS",
+    "break_chords",
+    "close_run",
+    "plan_chord",
+    "read_seal_body",
+    "record_late_write",
+    "release_step",
+]

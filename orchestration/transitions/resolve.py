@@ -1,0 +1,139 @@
+"""held -> succeeded, skipped, available or failed: what a person chose for a step.
+
+The caller (the ticket's own writer) holds run and step, has closed the ticket in the same transaction, and
+dispatches after commit.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orchestration.domain.signing import Signer
+from orchestration.domain.states import StepStatus
+from orchestration.errors import StepNotHeld
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.end import abort_run, lock_run
+from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND, FinalOutput
+from orchestration.transitions.statements import fetch_all, fetch_one
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStep:
+    """A held step under lock. `now` is the database's clock after the lock was had."""
+
+    step_id: int
+    run_id: UUID
+    key: str
+    round: int
+    revision: int
+    attempt: int
+    feedback: str
+    proposed_json: str | None
+    spec_digest: str
+    now: datetime
+
+
+_LOCK_HELD = """
+SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.proposed_json,
+       w.digest AS spec_digest, clock_timestamp() AS now
+FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+JOIN orchestration_workflow w ON w.id = r.workflow_id
+WHERE s.id = %(step)s AND s.status = 'held' AND r.status = 'running' FOR UPDATE OF s
+"""
+
+
+def lock_held_step(step_id: int) -> HeldStep:
+    """Lock the run, then the step, until the transaction ends.
+
+    Raises: StepNotHeld: the step does not wait for a person, or its run has ended.
+    """
+    found = fetch_one("SELECT run_id FROM orchestration_step WHERE id = %(step)s", {"step": step_id})
+    if found is not None:
+        lock_run(found.run_id)
+        row = fetch_one(_LOCK_HELD, {"step": step_id})
+        if row is not None:
+            return HeldStep(*row)
+    raise StepNotHeld(f"step {step_id} is not held; reload its ticket to see what was decided")
+
+
+_SETTLE = f"""
+WITH done AS (
+    UPDATE orchestration_step s
+    SET status = %(status)s, finished_at = %(now)s, feedback = '', output_json = %(output)s,
+        output_digest = %(digest)s, output_tokens = %(tokens)s, receipt_digest = %(receipt_digest)s,
+        skip_reason = %(skip_reason)s, reason = %(reason)s, unreleased = {LOOK_BEHIND}
+    WHERE s.id = %(step)s AND s.status = 'held' RETURNING s.id, s.run_id, s.attempt, s.unreleased
+), proved AS ({INSERT_RECEIPT}
+), freed AS (
+    UPDATE orchestration_step n
+    SET status = 'available', dispatches = n.dispatches + 1, dispatched_at = clock_timestamp()
+    FROM done d JOIN orchestration_edge e ON e.predecessor_id = d.id
+    WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status = 'pending' RETURNING n.id
+), told AS (
+    {insert_event(EventKind.STEP_RESOLVED, source="done", data="%(event)s::text", at="%(now)s")}
+)
+SELECT d.unreleased AS look_behind, f.id FROM done d LEFT JOIN freed f ON true
+"""
+
+
+def settle_held_step(held: HeldStep, final: FinalOutput, *, reason: str, event_json: str) -> tuple[list[int], bool]:
+    """Move a held step to `succeeded` or `skipped`.
+
+    Returns: steps that became available, and whether to look behind after the commit.
+    """
+    parameters = _base(held, reason, event_json) | {
+        "status": final.status,
+        "output": final.output_json,
+        "digest": final.digest,
+        "tokens": final.tokens,
+        "skip_reason": final.skip_reason,
+        "receipt_kind": final.receipt_kind,
+        "receipt_digest": final.receipt_digest,
+        "receipt": final.receipt_json,
+        "round": held.round,
+    }
+    rows = fetch_all(_SETTLE, parameters)
+    if not rows:
+        raise StepNotHeld(f"step {held.step_id} is not held")
+    return [row.id for row in rows if row.id is not None], rows[0].look_behind
+
+
+def _moving(change: str) -> str:
+    return f"""
+WITH done AS (
+    UPDATE orchestration_step s SET reason = %(reason)s, {change}
+    WHERE s.id = %(step)s AND s.status = 'held' RETURNING s.id, s.run_id, s.attempt
+), told AS (
+    {insert_event(EventKind.STEP_RESOLVED, source="done", data="%(event)s::text", at="%(now)s")}
+)
+SELECT id FROM done
+"""
+
+
+_SEND_BACK = _moving(
+    "status = 'available', feedback = %(feedback)s, revision = s.revision + 1, failures = 0, crashes = 0, "
+    "proposed_json = NULL, dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()"
+)
+_FAIL_HELD = _moving(f"status = '{StepStatus.FAILED}', finished_at = %(now)s")
+
+
+def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> None:
+    """Move a held step to `available`; it runs again with the feedback, as a new revision."""
+    parameters = _base(held, "", event_json) | {"feedback": feedback}
+    _move(_SEND_BACK, held, parameters)
+
+
+def abort_by_person(held: HeldStep, reason: str, signer: Signer, *, event_json: str) -> None:
+    """Move a held step to `failed` and its run with it."""
+    _move(_FAIL_HELD, held, _base(held, reason, event_json))
+    abort_run(held.run_id, reason, signer)
+
+
+def _move(statement: str, held: HeldStep, parameters: dict[str, Any]) -> None:
+    if fetch_one(statement, parameters) is None:
+        raise StepNotHeld(f"step {held.step_id} is not held")
+
+
+def _base(held: HeldStep, reason: str, event_json: str) -> dict[str, Any]:
+    return {"step": held.step_id, "now": held.now, "reason": reason, "event": event_json}
