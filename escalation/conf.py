@@ -1,0 +1,76 @@
+"""Every number of this app, with its unit and its default; `settings.RINGMASTER` overrides by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from escalation.domain.sla import SlaClass
+
+# (first touch, resolution) in seconds.
+_SLA_SECONDS: dict[str, tuple[float, float]] = {"customer-facing": (60, 300), "internal": (360, 1800)}
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """Settings of escalation.
+
+    Attributes:
+        TICKET_CLAIM_SECONDS: how long a claim lasts unless it is renewed.
+        SLA_SECONDS: class -> (first touch, resolution); classes given in settings are added to the defaults.
+    """
+
+    TICKET_CLAIM_SECONDS: float = 300.0
+    SLA_SECONDS: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(_SLA_SECONDS))
+
+    @property
+    def claim_lease(self) -> timedelta:
+        """Return how long a claim lasts."""
+        return timedelta(seconds=self.TICKET_CLAIM_SECONDS)
+
+    @property
+    def sla_classes(self) -> dict[str, SlaClass]:
+        """Return the SLA classes by name."""
+        return {
+            name: SlaClass(name, timedelta(seconds=touch), timedelta(seconds=resolution))
+            for name, (touch, resolution) in self.SLA_SECONDS.items()
+        }
+
+
+@lru_cache(maxsize=1)
+def get_conf() -> Conf:
+    """Return the settings, defaults filled in.
+
+    Raises: ImproperlyConfigured: naming the setting and what it must look like.
+    """
+    known = {item.name for item in fields(Conf)}
+    given: dict[str, Any] = {k: v for k, v in getattr(settings, "RINGMASTER", {}).items() if k in known}
+    try:
+        given["SLA_SECONDS"] = {**_SLA_SECONDS, **given.get("SLA_SECONDS", {})}
+        conf = Conf(**given)
+        _check(conf)
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(
+            "RINGMASTER['SLA_SECONDS'] must map a class to (first touch, resolution) in seconds and "
+            f"RINGMASTER['TICKET_CLAIM_SECONDS'] must be above 0: {error}"
+        ) from error
+    return conf
+
+
+def _check(conf: Conf) -> None:
+    if not conf.TICKET_CLAIM_SECONDS > 0:
+        raise ValueError(f"TICKET_CLAIM_SECONDS is {conf.TICKET_CLAIM_SECONDS!r}")
+    conf.sla_classes  # noqa: B018 - building the classes checks their figures
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "RINGMASTER":
+        get_conf.cache_clear()
+
+
+setting_changed.connect(_forget)  # only Django's test tools send this; production reads once

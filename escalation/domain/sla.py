@@ -1,0 +1,57 @@
+"""SLA classes: how long a ticket may wait for the first look and for the decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FALLBACK_CLASS = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class SlaClass:
+    """One class of clocks.
+
+    Attributes: first_touch: until somebody claims the ticket.  resolution: until it is decided.
+    """
+
+    name: str
+    first_touch: timedelta
+    resolution: timedelta
+
+    def __post_init__(self) -> None:
+        """Refuse clocks that can't both be kept."""
+        if not timedelta(0) < self.first_touch <= self.resolution:
+            raise ValueError(
+                f"SLA class '{self.name}': first_touch must be above 0 and at most resolution; "
+                f"got {self.first_touch} and {self.resolution}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """When the two clocks of one ticket run out, aware UTC."""
+
+    first_touch_due_at: datetime
+    due_at: datetime
+
+
+def find_class(name: str, classes: Mapping[str, SlaClass]) -> SlaClass:
+    """Return the class of this name; an unknown name keeps its name and gets the figures of `internal`.
+
+    A workflow may name a class that nobody has configured yet. Its ticket must open all the same.
+    """
+    known = classes.get(name)
+    if known is not None:
+        return known
+    fallback = classes[FALLBACK_CLASS]
+    return SlaClass(name, fallback.first_touch, fallback.resolution)
+
+
+def set_deadlines(sla: SlaClass, opened_at: datetime) -> Deadlines:
+    """Return both due times of a ticket opened at `opened_at`."""
+    return Deadlines(opened_at + sla.first_touch, opened_at + sla.resolution)
+
+
+def is_missed(due_at: datetime, met_at: datetime) -> bool:
+    """Tell whether a deadline was missed: met after it was due. On the dot is in time."""
+    return met_at > due_at

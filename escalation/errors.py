@@ -1,0 +1,98 @@
+"""What can be refused in escalation, named by the fact. Each message says what to do next."""
+
+from datetime import datetime
+
+
+class EscalationError(Exception):
+    """Root of this app's errors. Every subclass carries a stable `code`."""
+
+    code = "escalation_error"
+
+
+class TicketNotFound(EscalationError):
+    """No ticket has this id."""
+
+    code = "ticket_not_found"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Name the id."""
+        super().__init__(f"There is no ticket {ticket_id}; `manage.py list_tickets --status all` shows them.")
+
+
+class TicketTaken(EscalationError):
+    """Another person holds a live claim on the ticket.
+
+    Attributes: holder: that person's user name.  until: when the claim runs out if it is not renewed.
+    """
+
+    code = "ticket_taken"
+
+    def __init__(self, ticket_id: int, holder: str, until: datetime) -> None:
+        """Name the holder and the end of the claim."""
+        super().__init__(
+            f"Ticket {ticket_id} is claimed by {holder} until {until:%H:%M:%S} UTC; "
+            "take another ticket, or this one when the claim has ended."
+        )
+        self.holder = holder
+        self.until = until
+
+
+class TicketNotClaimed(EscalationError):
+    """The person has no live claim on the ticket, so may neither change nor decide it."""
+
+    code = "ticket_not_claimed"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Say how to get a claim."""
+        super().__init__(f"You hold no live claim on ticket {ticket_id}; claim it first, then decide.")
+
+
+class ResolutionStale(EscalationError):
+    """The resolution was made on an earlier claim, or on something else than what stands there now."""
+
+    code = "resolution_stale"
+
+
+class TicketResolved(EscalationError):
+    """The ticket was decided already, in another way or by somebody else."""
+
+    code = "ticket_resolved"
+
+
+class TicketWithdrawn(EscalationError):
+    """The ticket was closed without a decision, because its step no longer waits."""
+
+    code = "ticket_withdrawn"
+
+    def __init__(self, ticket_id: int, reason: str) -> None:
+        """Give the reason."""
+        super().__init__(f"Ticket {ticket_id} was withdrawn ({reason}); nothing is left to decide.")
+
+
+class OwnRequest(EscalationError):
+    """Who asked for a run may not approve what its agents propose."""
+
+    code = "own_request"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Say who may."""
+        super().__init__(
+            f"You requested the run of ticket {ticket_id}, so you may not approve or edit it; "
+            "release the ticket and let a colleague decide."
+        )
+
+
+class ReviewerInactive(EscalationError):
+    """The account is switched off."""
+
+    code = "reviewer_inactive"
+
+    def __init__(self, username: str) -> None:
+        """Name the account."""
+        super().__init__(f"The account {username} is not active; an administrator can switch it on again.")
+
+
+class ResolutionInvalid(EscalationError):
+    """The resolution itself can't be read: an output that is no JSON, a field that does not go with the kind."""
+
+    code = "resolution_invalid"

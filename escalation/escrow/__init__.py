@@ -1,0 +1,19 @@
+"""The only ticket writer. A ticket is opened with the hold, claimed by one, and decided once.
+
+Locks are always taken in the order run, step, ticket, and the clock is read after the last of them. What may be
+asked without writing is in `selectors.py`; read next: `claims.py`, then `resolution.py`.
+"""
+
+from escalation.escrow.breaches import record_missed
+from escalation.escrow.claims import claim_ticket, release_ticket, save_draft
+from escalation.escrow.escalator import DatabaseEscalator
+from escalation.escrow.resolution import resolve_ticket
+
+__all__ = [
+    "DatabaseEscalator",
+    "claim_ticket",
+    "record_missed",
+    "release_ticket",
+    "resolve_ticket",
+    "save_draft",
+]

@@ -1,0 +1,32 @@
+"""Recording missed deadlines: one row per ticket and clock, whoever notices first."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from escalation.domain.sla import is_missed
+from escalation.domain.states import DeadlineKind
+from escalation.models import Breach, Ticket
+
+
+def record_missed(tickets: Iterable[Ticket], now: datetime) -> int:
+    """Record every clock of these tickets that has been missed by `now`; known breaches stay as they are.
+
+    The caller holds the tickets' rows, so that a deadline met in a transaction not yet committed is not
+    taken for missed.
+
+    Args: tickets: open, or being closed at `now`.  now: PostgreSQL's time, read under the locks.
+    Returns: how many breaches it looked at, new or known.
+    """
+    found = [breach for ticket in tickets for breach in _find_missed(ticket, now)]
+    Breach.objects.bulk_create(found, ignore_conflicts=True)
+    return len(found)
+
+
+def _find_missed(ticket: Ticket, now: datetime) -> Iterator[Breach]:
+    clocks = (
+        (DeadlineKind.FIRST_TOUCH, ticket.first_touch_due_at, ticket.touched_at or now),
+        (DeadlineKind.RESOLUTION, ticket.due_at, now),
+    )
+    for deadline, due_at, met_at in clocks:
+        if is_missed(due_at, met_at):
+            yield Breach(ticket=ticket, deadline=deadline, due_at=due_at, found_at=now)

@@ -1,0 +1,90 @@
+"""One reviewer's lease on a ticket: claim, release, and the draft typed under it."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Coalesce
+
+from escalation.conf import get_conf
+from escalation.domain.draft import Draft
+from escalation.domain.resolution import check_text
+from escalation.errors import ResolutionStale, TicketNotClaimed, TicketTaken
+from escalation.escrow.breaches import record_missed
+from escalation.escrow.rows import lock_ticket, require_active, require_open
+from escalation.models import Ticket
+
+
+def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
+    """Give the ticket to this person for the length of a lease.
+
+    Claiming one's own live claim renews it under the same number; a claim that has run out is free for anybody.
+    Of any number of people at once, one wins.
+
+    Returns: the ticket as claimed.
+    Raises:
+        TicketTaken: somebody else holds a live claim.
+        TicketResolved, TicketWithdrawn: nothing is left to decide.
+        TicketNotFound, ReviewerInactive: named in the message.
+    """
+    require_active(user)
+    with transaction.atomic():
+        ticket, now = lock_ticket(ticket_id)
+        require_open(ticket)
+        if not _take(ticket, user, now):
+            holder, until = ticket.claimed_by, ticket.claim_expires_at
+            raise TicketTaken(ticket_id, holder.get_username() if holder else "nobody", until or now)
+        ticket.refresh_from_db()
+        record_missed([ticket], now)
+    return ticket
+
+
+def _take(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> int:
+    live_and_own = Q(claimed_by=user.pk, claim_expires_at__gt=now)
+    free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=now)
+    return Ticket.objects.filter(free | live_and_own, pk=ticket.pk, status="open").update(
+        claim_number=Case(When(live_and_own, then=F("claim_number")), default=F("claim_number") + 1),
+        claimed_by=user.pk,
+        claim_expires_at=now + get_conf().claim_lease,
+        touched_at=Coalesce("touched_at", now),
+    )
+
+
+def release_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
+    """Give the person's claim back; the draft stays for whoever claims next.
+
+    Raises:
+        TicketNotClaimed: this person holds no claim on it.
+        TicketResolved, TicketWithdrawn, TicketNotFound: named in the message.
+    """
+    with transaction.atomic():
+        ticket, _ = lock_ticket(ticket_id)
+        require_open(ticket)
+        released = Ticket.objects.filter(pk=ticket_id, claimed_by=user.pk).update(
+            claimed_by=None, claim_expires_at=None
+        )
+        if not released:
+            raise TicketNotClaimed(ticket_id)
+        ticket.refresh_from_db()
+    return ticket
+
+
+def save_draft(ticket_id: int, user: AbstractBaseUser, draft: Draft, *, claim_number: int) -> None:
+    """Keep what the person has typed.
+
+    A claim that ran out still saves, as long as nobody has claimed the ticket since: its number says so.
+
+    Raises:
+        ResolutionStale: the ticket was claimed again since, or closed; nothing was saved.
+        ResolutionInvalid: a text is too long.
+    """
+    check_text("draft", draft.feedback + draft.note)
+    saved = Ticket.objects.filter(
+        pk=ticket_id, status="open", claimed_by=user.pk, claim_number=claim_number
+    ).update(draft_json=draft.to_json())
+    if not saved:
+        raise ResolutionStale(
+            f"Ticket {ticket_id} is no longer under your claim {claim_number}; the draft was not saved. "
+            "Copy your text and open the ticket again."
+        )

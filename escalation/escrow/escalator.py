@@ -1,0 +1,67 @@
+"""What the engine calls: tickets open with the hold and close when their step no longer waits."""
+
+import hashlib
+
+from django.db import transaction
+from django.db.models import Case, Value, When
+
+from escalation.conf import get_conf
+from escalation.domain.sla import find_class, set_deadlines
+from escalation.domain.states import TicketStatus
+from escalation.escrow.breaches import record_missed
+from escalation.models import DEFAULT_QUEUE, ReviewQueue, Ticket, read_clock
+from orchestration.ports import Hold
+
+
+class DatabaseEscalator:
+    """Keeps tickets as rows. Works inside the caller's transaction and never commits."""
+
+    def open_ticket(self, hold: Hold) -> int:
+        """Open the step's ticket and return its id."""
+        opened_at = read_clock()
+        deadlines = set_deadlines(find_class(hold.sla, get_conf().sla_classes), opened_at)
+        ticket = Ticket.objects.create(
+            queue=_find_queue(hold.project_id, hold.sla),
+            run_id=hold.run_id,
+            step_id=hold.step_id,
+            attempt=hold.attempt,
+            rule=hold.rule,
+            reason=hold.reason,
+            sla=hold.sla,
+            seen_json=hold.seen_json,
+            seen_digest=hashlib.sha256(hold.seen_json.encode()).hexdigest(),
+            has_proposal=hold.has_proposal,
+            confidence=hold.confidence,
+            opened_at=opened_at,
+            first_touch_due_at=deadlines.first_touch_due_at,
+            due_at=deadlines.due_at,
+        )
+        return ticket.pk
+
+    def withdraw_tickets(self, step_ids: list[int], reason: str) -> None:
+        """Close the open tickets of steps that no longer wait."""
+        with transaction.atomic():
+            # In id order, as two withdrawals may meet.
+            rows = Ticket.objects.filter(step_id__in=step_ids, status=TicketStatus.OPEN).order_by("pk")
+            tickets = list(rows.select_for_update(no_key=True))
+            now = read_clock()
+            record_missed(tickets, now)
+            Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(
+                status=TicketStatus.WITHDRAWN,
+                withdrawn_at=now,
+                withdrawn_reason=reason,
+                claimed_by=None,
+                claim_expires_at=None,
+            )
+
+
+def _find_queue(project_id: int, sla: str) -> ReviewQueue:
+    """Return the queue named like the SLA class, else the project's default queue, made if it is missing."""
+    named_first = Case(When(slug=DEFAULT_QUEUE, then=Value(1)), default=Value(0))
+    queues = ReviewQueue.objects.filter(project_id=project_id, slug__in=(sla, DEFAULT_QUEUE))
+    queue = queues.order_by(named_first).first()
+    if queue is not None:
+        return queue
+    return ReviewQueue.objects.get_or_create(
+        project_id=project_id, slug=DEFAULT_QUEUE, defaults={"name": "Default"}
+    )[0]

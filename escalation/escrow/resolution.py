@@ -1,0 +1,167 @@
+"""Deciding a ticket: its close and the step's release are one transaction, and it happens once."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from escalation.domain.resolution import Choice
+from escalation.domain.states import TicketStatus
+from escalation.errors import (
+    OwnRequest,
+    ResolutionInvalid,
+    ResolutionStale,
+    TicketNotClaimed,
+    TicketNotFound,
+    TicketResolved,
+)
+from escalation.escrow.breaches import record_missed
+from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
+from escalation.models import Ticket
+from orchestration import runs
+from orchestration.domain.states import ResolutionKind
+from orchestration.errors import StepNotHeld
+from orchestration.models import Step
+
+_PUTS_OUT = frozenset({ResolutionKind.APPROVE, ResolutionKind.EDIT})
+
+
+def resolve_ticket(
+    ticket_id: int,
+    user: AbstractBaseUser,
+    kind: ResolutionKind,
+    *,
+    claim_number: int | None,
+    seen_digest: str | None,
+    output: Any = None,
+    feedback: str = "",
+    note: str = "",
+) -> Ticket:
+    """Decide the ticket and let its step go on, in one transaction. The same call again gets the same answer.
+
+    Args:
+        claim_number: the claim under which the person decided; None: whichever live claim the person holds.
+        seen_digest: SHA-256 of what the person saw; None: the caller showed it in the same breath.
+        output: JSON value, with `edit`.  feedback: for the agent, with `send_back`.  note: for colleagues.
+    Returns: the resolved ticket.
+    Raises:
+        TicketNotClaimed: no claim of this person's.
+        ResolutionStale: the claim ran out or was replaced, or something else stands there; nothing changed.
+        TicketResolved, TicketWithdrawn: decided otherwise, or closed.
+        OwnRequest: who asked for the run may not approve or edit.
+        ResolutionInvalid, TicketNotFound, ReviewerInactive: named in the message.
+        StepNotHeld, ResolutionRefused: the engine's own refusals.
+    """
+    require_active(user)
+    choice = Choice.build(kind, output, feedback, note)
+    try:
+        with transaction.atomic():
+            return _resolve(ticket_id, user, choice, claim_number, seen_digest)
+    except StepNotHeld:
+        # Between our look and our lock somebody may have decided; an identical decision was this one, sent twice.
+        ticket = Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
+        if ticket.is_open:
+            raise
+        return _answer_closed(ticket, user, choice)
+
+
+def _resolve(
+    ticket_id: int, user: AbstractBaseUser, choice: Choice, claim_number: int | None, seen_digest: str | None
+) -> Ticket:
+    seen_before = _peek(ticket_id)
+    if not seen_before.is_open:
+        return _answer_closed(seen_before, user, choice)
+    runs.lock_for_resolution(seen_before.step_id)
+    ticket, now = lock_ticket(ticket_id)
+    if not ticket.is_open:
+        return _answer_closed(ticket, user, choice)
+    _require_claim(ticket, user, claim_number, now)
+    _require_unchanged(ticket, choice, seen_digest)
+    if choice.kind is ResolutionKind.APPROVE and not ticket.has_proposal:
+        raise ResolutionInvalid(
+            f"Nothing was proposed on ticket {ticket_id}, so nothing can be approved; edit, send back, skip or abort."
+        )
+    if choice.kind in _PUTS_OUT and ticket.run.requested_by_id == user.pk:
+        raise OwnRequest(ticket_id)
+    # Closed first: an abort makes the engine withdraw the open tickets of the run, and this one is decided.
+    _close(ticket, user, choice, now)
+    _release_step(ticket, user, choice)
+    return ticket
+
+
+def _peek(ticket_id: int) -> Ticket:
+    try:
+        return Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
+    except Ticket.DoesNotExist:
+        raise TicketNotFound(ticket_id) from None
+
+
+def _answer_closed(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket:
+    """Return the ticket if it was closed by this very decision; refuse otherwise."""
+    if ticket.status == TicketStatus.RESOLVED and ticket.resolved_by_id == user.pk:
+        edited = ticket.resolution_output_json if ticket.resolution == ResolutionKind.EDIT else None
+        made = (ticket.resolution, edited, ticket.feedback, ticket.note)
+        if made == (choice.kind, choice.output_json, choice.feedback, choice.note):
+            return ticket
+    require_open(ticket)
+    raise TicketResolved(describe_resolution(ticket))
+
+
+def _require_claim(ticket: Ticket, user: AbstractBaseUser, claim_number: int | None, now: datetime) -> None:
+    if claim_number is not None and claim_number != ticket.claim_number:
+        raise ResolutionStale(
+            f"Ticket {ticket.pk} was claimed again since you opened it (claim {ticket.claim_number}, "
+            f"yours was {claim_number}); open it again and look at it anew."
+        )
+    if ticket.claimed_by_id != user.pk:
+        raise TicketNotClaimed(ticket.pk)
+    if not ticket.is_claimed(now):
+        raise ResolutionStale(
+            f"Your claim on ticket {ticket.pk} ran out at {ticket.claim_expires_at:%H:%M:%S} UTC; "
+            "claim it again, your draft is kept."
+        )
+
+
+def _require_unchanged(ticket: Ticket, choice: Choice, seen_digest: str | None) -> None:
+    """Bind the decision to the exact bytes the person saw: on the page, on the ticket and on the step."""
+    stands = [ticket.seen_digest]
+    if choice.kind is ResolutionKind.APPROVE and ticket.has_proposal:
+        proposed = Step.objects.values_list("proposed_json", flat=True).get(pk=ticket.step_id)
+        stands.append(hashlib.sha256((proposed or "").encode()).hexdigest())
+    if any(digest != (seen_digest or ticket.seen_digest) for digest in stands):
+        raise ResolutionStale(
+            f"Ticket {ticket.pk} no longer shows what you saw; open it again, your draft is kept."
+        )
+
+
+def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, now: datetime) -> None:
+    record_missed([ticket], now)
+    put_out = ticket.seen_json if choice.kind is ResolutionKind.APPROVE else choice.output_json
+    Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
+        status=TicketStatus.RESOLVED,
+        resolution=choice.kind,
+        resolved_by=user.pk,
+        resolved_at=now,
+        resolution_output_json=put_out,
+        feedback=choice.feedback,
+        note=choice.note,
+        claimed_by=None,
+        claim_expires_at=None,
+        draft_json=None,
+    )
+    ticket.refresh_from_db()
+
+
+def _release_step(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> None:
+    runs.resolve_step(
+        ticket.step_id,
+        kind=choice.kind,
+        actor=f"user:{user.get_username()}",
+        resolution_id=f"ticket:{ticket.pk}",
+        output=None if choice.output_json is None else json.loads(choice.output_json),
+        feedback=choice.feedback,
+        reason=choice.note or f"{choice.kind} by {user.get_username()}",
+    )

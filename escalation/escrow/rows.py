@@ -1,0 +1,51 @@
+"""Taking the ticket's row, and the tests every writer makes first."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from escalation.domain.states import TicketStatus
+from escalation.errors import ReviewerInactive, TicketNotFound, TicketResolved, TicketWithdrawn
+from escalation.models import Ticket, read_clock
+
+
+def lock_ticket(ticket_id: int) -> tuple[Ticket, datetime]:
+    """Lock the ticket's row and return it with PostgreSQL's time after the wait.
+
+    A clock read before the wait would let a claim that ran out meanwhile still count.
+
+    Raises: TicketNotFound: no such ticket.
+    """
+    rows = Ticket.objects.select_related("claimed_by", "resolved_by", "run")
+    try:
+        ticket = rows.select_for_update(of=("self",), no_key=True).get(pk=ticket_id)
+    except Ticket.DoesNotExist:
+        raise TicketNotFound(ticket_id) from None
+    return ticket, read_clock()
+
+
+def require_active(user: AbstractBaseUser) -> None:
+    """Refuse an account that is switched off.
+
+    Raises: ReviewerInactive: naming the account.
+    """
+    if not user.is_active:
+        raise ReviewerInactive(user.get_username())
+
+
+def require_open(ticket: Ticket) -> None:
+    """Refuse a closed ticket.
+
+    Raises: TicketResolved, TicketWithdrawn: how it was closed.
+    """
+    if ticket.status == TicketStatus.WITHDRAWN:
+        raise TicketWithdrawn(ticket.pk, ticket.withdrawn_reason)
+    if ticket.status == TicketStatus.RESOLVED:
+        raise TicketResolved(describe_resolution(ticket))
+
+
+def describe_resolution(ticket: Ticket) -> str:
+    """Say in one sentence how a resolved ticket was decided."""
+    who = ticket.resolved_by.get_username() if ticket.resolved_by else "nobody"
+    when = f"{ticket.resolved_at:%Y-%m-%d %H:%M:%S} UTC" if ticket.resolved_at else "never"
+    return f"Ticket {ticket.pk} was resolved ({ticket.resolution}) by {who} at {when}; it is decided once."

@@ -1,0 +1,8 @@
+"""The rows. No behaviour lives here but what a row can say about itself; `escrow/` writes tickets."""
+
+from escalation.models.breach import Breach
+from escalation.models.clock import ClockTimestamp, read_clock
+from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
+from escalation.models.ticket import Ticket
+
+__all__ = ["DEFAULT_QUEUE", "Breach", "ClockTimestamp", "ReviewQueue", "Ticket", "read_clock"]

@@ -1,0 +1,179 @@
+"""Tickets: escrowed work that waits for a person."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Func, Q, Value
+
+from escalation.domain.states import TicketStatus
+from escalation.models.queue import ReviewQueue
+from orchestration.domain.states import ResolutionKind
+from orchestration.models import Run, Step
+
+_NEVER_SET_WITHOUT_RESOLUTION = Q(
+    resolution__isnull=True,
+    resolved_by__isnull=True,
+    resolved_at__isnull=True,
+    resolution_output_json__isnull=True,
+    feedback="",
+    note="",
+)
+
+
+def _sha256_hex(field: str) -> Func:
+    octets = Func(F(field), Value("UTF8"), function="convert_to")
+    digest = Func(octets, function="sha256")
+    return Func(digest, Value("hex"), function="encode", output_field=models.CharField())
+
+
+class Ticket(models.Model):
+    """One held step and what a person decided about it. Written by `escalation.escrow` alone.
+
+    What is judged (`seen_json` and what leads to it) never changes, and a closed ticket never changes; a trigger
+    refuses both.
+    """
+
+    queue = models.ForeignKey(ReviewQueue, on_delete=models.PROTECT, related_name="tickets")
+    # No constraint: a foreign key would lock the run's row, the hot spot of all its steps, with every ticket.
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tickets", db_constraint=False)
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="tickets")
+    attempt = models.PositiveIntegerField(help_text="The attempt after which the step was held.")
+    rule = models.CharField(max_length=60, help_text="The policy rule that escalated.")
+    reason = models.TextField(help_text="Why, in words.")
+    sla = models.CharField(max_length=100, help_text="SLA class, e.g. customer-facing.")
+
+    seen_json = models.TextField(help_text="What is judged: canonical JSON of the proposal, or null.")
+    seen_digest = models.CharField(max_length=64, help_text="SHA-256 of seen_json, hexadecimal.")
+    has_proposal = models.BooleanField(help_text="There is something that can be approved.")
+    confidence = models.FloatField(null=True, help_text="What the agent stated, 0 to 1.")
+
+    opened_at = models.DateTimeField()
+    first_touch_due_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    touched_at = models.DateTimeField(null=True, help_text="First claim.")
+
+    claim_number = models.PositiveIntegerField(
+        default=0, help_text="Counts claims; a resolution names its own."
+    )
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="claimed_tickets"
+    )
+    claim_expires_at = models.DateTimeField(null=True)
+    draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
+
+    status = models.CharField(
+        max_length=10, choices=[(s, s) for s in TicketStatus], default=TicketStatus.OPEN
+    )
+    resolution = models.CharField(  # noqa: DJ001 - NULL is "not decided"
+        max_length=10, null=True, choices=[(k, k) for k in ResolutionKind]
+    )
+    # PROTECT: who decided must stay known; a person who leaves is deactivated.
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="resolved_tickets"
+    )
+    resolved_at = models.DateTimeField(null=True)
+    resolution_output_json = models.TextField(null=True)  # noqa: DJ001 - NULL unless approved or edited
+    feedback = models.TextField(default="", help_text="What the agent is told when work is sent back.")
+    note = models.TextField(default="", help_text="For colleagues; no agent sees it.")
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_reason = models.TextField(default="")
+
+    class Meta:
+        ordering = ("due_at", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("step",), condition=Q(status="open"), name="ticket_open_once"),
+            models.CheckConstraint(condition=Q(status__in=list(TicketStatus)), name="ticket_status_known"),
+            models.CheckConstraint(
+                condition=Q(resolution__isnull=True) | Q(resolution__in=list(ResolutionKind)),
+                name="ticket_resolution_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status=TicketStatus.RESOLVED,
+                    resolution__isnull=False,
+                    resolved_by__isnull=False,
+                    resolved_at__isnull=False,
+                )
+                | (~Q(status=TicketStatus.RESOLVED) & _NEVER_SET_WITHOUT_RESOLUTION),
+                name="ticket_resolved_is_decided",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=TicketStatus.WITHDRAWN, withdrawn_at__isnull=False)
+                | (~Q(status=TicketStatus.WITHDRAWN) & Q(withdrawn_at__isnull=True, withdrawn_reason="")),
+                name="ticket_withdrawn_is_dated",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolution__in=("approve", "edit"), resolution_output_json__isnull=False)
+                | (
+                    (Q(resolution__isnull=True) | ~Q(resolution__in=("approve", "edit")))
+                    & Q(resolution_output_json__isnull=True)
+                ),
+                name="ticket_output_is_approved",
+            ),
+            models.CheckConstraint(
+                condition=~Q(resolution="approve") | Q(has_proposal=True), name="ticket_approved_was_proposed"
+            ),
+            models.CheckConstraint(
+                condition=~Q(resolution="send_back") | ~Q(feedback=""), name="ticket_sent_back_has_feedback"
+            ),
+            # One-sided: when an account is deleted, its claim ends and only the date stays behind.
+            models.CheckConstraint(
+                condition=Q(claimed_by__isnull=True)
+                | Q(
+                    status=TicketStatus.OPEN,
+                    claim_expires_at__isnull=False,
+                    touched_at__isnull=False,
+                    claim_number__gte=1,
+                ),
+                name="ticket_claim_is_leased",
+            ),
+            models.CheckConstraint(
+                condition=Q(opened_at__lt=F("first_touch_due_at"), first_touch_due_at__lte=F("due_at")),
+                name="ticket_clocks_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(seen_digest=_sha256_hex("seen_json")), name="ticket_digest_is_of_seen"
+            ),
+            models.CheckConstraint(
+                condition=Q(confidence__isnull=True) | Q(confidence__gte=0, confidence__lte=1),
+                name="ticket_confidence_in_range",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("queue", "due_at"), condition=Q(status="open"), name="ticket_queue_due"),
+            models.Index(fields=("due_at",), condition=Q(status="open"), name="ticket_due"),
+            models.Index(
+                fields=("first_touch_due_at",),
+                condition=Q(status="open", touched_at__isnull=True),
+                name="ticket_touch_due",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the number."""
+        return f"Ticket {self.pk}"
+
+    @property
+    def seen(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Return what is judged, as a JSON value."""
+        return json.loads(self.seen_json)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it still waits for a decision."""
+        return self.status == TicketStatus.OPEN
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Tell whether somebody holds a live claim at `now`, PostgreSQL's time."""
+        return (
+            self.claimed_by_id is not None
+            and self.claim_expires_at is not None
+            and self.claim_expires_at > now
+        )
+
+    def is_claimed_by(self, user_id: int, now: datetime) -> bool:
+        """Tell whether this person holds a live claim at `now`, PostgreSQL's time."""
+        return self.claimed_by_id == user_id and self.is_claimed(now)

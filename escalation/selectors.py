@@ -1,0 +1,138 @@
+"""What can be asked about tickets. Reads only."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from escalation.domain.states import TicketStatus
+from escalation.errors import TicketNotFound
+from escalation.models import ReviewQueue, Ticket
+from orchestration.models import Attempt, Handoff
+
+
+def list_tickets(queue: str | None = None, project: str | None = None) -> QuerySet[Ticket]:
+    """Return all tickets, optionally of one queue or project (by slug), those due first at the top."""
+    tickets = Ticket.objects.select_related("queue__project", "run", "step", "claimed_by", "resolved_by")
+    if queue is not None:
+        tickets = tickets.filter(queue__slug=queue)
+    if project is not None:
+        tickets = tickets.filter(queue__project__slug=project)
+    return tickets.order_by("due_at", "pk")
+
+
+def list_open_tickets(queue: str | None = None, project: str | None = None) -> QuerySet[Ticket]:
+    """Return the tickets that wait for a decision, those due first at the top."""
+    return list_tickets(queue, project).filter(status=TicketStatus.OPEN)
+
+
+def get_ticket(ticket_id: int) -> Ticket:
+    """Return one ticket with its run, step, queue and people.
+
+    Raises: TicketNotFound: no such ticket.
+    """
+    try:
+        return list_tickets().get(pk=ticket_id)
+    except Ticket.DoesNotExist:
+        raise TicketNotFound(ticket_id) from None
+
+
+def known_queues() -> list[str]:
+    """Return the slugs of all review queues, sorted."""
+    return sorted(set(ReviewQueue.objects.values_list("slug", flat=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What the step was given by one of its predecessors."""
+
+    step_key: str
+    agent: str
+    content: Any
+    is_summary: bool
+    tokens: int
+
+
+def list_received(ticket: Ticket) -> list[Received]:
+    """Return what the judged attempt received, in plan order."""
+    handoffs = Handoff.objects.filter(attempt__step=ticket.step_id, attempt__number=ticket.attempt)
+    return [
+        _read_handoff(handoff)
+        for handoff in handoffs.select_related("from_step").order_by("from_step__position")
+    ]
+
+
+def _read_handoff(handoff: Handoff) -> Received:
+    summary = handoff.summary_json
+    sender = handoff.from_step
+    return Received(
+        step_key=sender.key,
+        agent=sender.agent,
+        content=sender.output if summary is None else json.loads(summary),
+        is_summary=summary is not None,
+        tokens=handoff.tokens_after,
+    )
+
+
+def list_attempts(ticket: Ticket) -> QuerySet[Attempt]:
+    """Return the step's attempts with their decisions, the first first."""
+    return Attempt.objects.filter(step=ticket.step_id).select_related("decision").order_by("number")
+
+
+def summarise_tickets(tickets: Iterable[Ticket]) -> list[dict[str, Any]]:
+    """Return the tickets as JSON objects, in the words of the public interface."""
+    return [summarise_ticket(ticket) for ticket in tickets]
+
+
+def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
+    """Return one ticket as a JSON object, in the words of the public interface."""
+    return {
+        "id": ticket.pk,
+        "status": ticket.status,
+        "project": ticket.queue.project.slug,
+        "queue": ticket.queue.slug,
+        "sla": ticket.sla,
+        "workflow": ticket.run.workflow_name,
+        "run": str(ticket.run_id),
+        "step": ticket.step.key,
+        "agent": ticket.step.agent,
+        "attempt": ticket.attempt,
+        "rule": ticket.rule,
+        "reason": ticket.reason,
+        "confidence": ticket.confidence,
+        "has_proposal": ticket.has_proposal,
+        "seen": ticket.seen,
+        "seen_digest": ticket.seen_digest,
+        **_summarise_clocks(ticket),
+        **_summarise_claim(ticket),
+        **_summarise_end(ticket),
+    }
+
+
+def _summarise_clocks(ticket: Ticket) -> dict[str, Any]:
+    names = ("opened_at", "first_touch_due_at", "due_at", "touched_at", "resolved_at", "withdrawn_at")
+    times = {name: getattr(ticket, name) for name in names}
+    return {name: time and time.isoformat() for name, time in times.items()}
+
+
+def _summarise_claim(ticket: Ticket) -> dict[str, Any]:
+    expires_at = ticket.claim_expires_at
+    return {
+        "claim_number": ticket.claim_number,
+        "claimed_by": ticket.claimed_by and ticket.claimed_by.get_username(),
+        "claim_expires_at": expires_at and expires_at.isoformat(),
+    }
+
+
+def _summarise_end(ticket: Ticket) -> dict[str, Any]:
+    output_json = ticket.resolution_output_json
+    return {
+        "resolution": ticket.resolution,
+        "resolved_by": ticket.resolved_by and ticket.resolved_by.get_username(),
+        "output": output_json and json.loads(output_json),
+        "feedback": ticket.feedback,
+        "note": ticket.note,
+        "withdrawn_reason": ticket.withdrawn_reason,
+    }

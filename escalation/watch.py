@@ -1,0 +1,41 @@
+"""The SLA watch, run by the maintainer every sweep: records missed deadlines.
+
+It frees nothing: a claim that ran out is free by itself. Tickets that close record their own breaches, so only
+open ones are looked at.
+"""
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from escalation.domain.states import DeadlineKind, TicketStatus
+from escalation.escrow import record_missed
+from escalation.models import Breach, ClockTimestamp, Ticket, read_clock
+
+# One sweep stays short; what is left is found by the next.
+SWEEP_LIMIT = 500
+
+
+def watch_tickets() -> None:
+    """Record each missed deadline of the open tickets once.
+
+    A row that is locked is being claimed or decided at this moment and is left out: whoever holds it knows
+    whether the deadline was met, and records it.
+    """
+    with transaction.atomic():
+        rows = _find_overdue().select_for_update(of=("self",), no_key=True, skip_locked=True)
+        tickets = list(rows[:SWEEP_LIMIT])
+        if tickets:
+            record_missed(tickets, read_clock())
+
+
+def _find_overdue() -> QuerySet[Ticket]:
+    untouched = Q(touched_at__isnull=True, first_touch_due_at__lt=ClockTimestamp())
+    undecided = Q(due_at__lt=ClockTimestamp())
+    overdue = (untouched & ~_is_known(DeadlineKind.FIRST_TOUCH)) | (
+        undecided & ~_is_known(DeadlineKind.RESOLUTION)
+    )
+    return Ticket.objects.filter(overdue, status=TicketStatus.OPEN).order_by("due_at", "pk")
+
+
+def _is_known(deadline: DeadlineKind) -> Exists:
+    return Exists(Breach.objects.filter(ticket=OuterRef("pk"), deadline=deadline))
