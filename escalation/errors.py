@@ -93,6 +93,6 @@ class ReviewerInactive(EscalationError):
 
 
 class ResolutionInvalid(EscalationError):
-    """The resolution itself can't be read: an output that is no JSON, a field that does not go with the kind."""
+    """The resolution can't be read: an output that is no JSON, a field that does not go with the kind."""
 
     code = "resolution_invalid"

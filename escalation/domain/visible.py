@@ -32,8 +32,8 @@ def split_unseen(text: str) -> Iterator[tuple[str, bool]]:
         yield ("".join(f"[U+{ord(c):04X}]" for c in piece) if unseen else piece), unseen
 
 
-def pretty_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return indented JSON in which unseen characters stand as escapes: it reads as it is and parses to `value`."""
+def pretty_json(value: Any) -> str:
+    """Return indented JSON of `value` in which unseen characters stand as escapes."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return "".join(_escape(c) if is_unseen(c) else c for c in text)
 

@@ -40,13 +40,19 @@ def resolve_ticket(
     feedback: str = "",
     note: str = "",
 ) -> Ticket:
-    """Decide the ticket and let its step go on, in one transaction. The same call again gets the same answer.
+    """Decide the ticket and let its step go on, in one transaction; the same call again gets the same answer.
 
     Args:
+        ticket_id: the ticket.
+        user: who decides.
+        kind: what is decided.
         claim_number: the claim under which the person decided; None: whichever live claim the person holds.
         seen_digest: SHA-256 of what the person saw; None: the caller showed it in the same breath.
-        output: JSON value, with `edit`.  feedback: for the agent, with `send_back`.  note: for colleagues.
+        output: JSON value, with `edit`.
+        feedback: for the agent, with `send_back`.
+        note: for colleagues.
     Returns: the resolved ticket.
+
     Raises:
         TicketNotClaimed: no claim of this person's.
         ResolutionStale: the claim ran out or was replaced, or something else stands there; nothing changed.
@@ -61,7 +67,7 @@ def resolve_ticket(
         with transaction.atomic():
             return _resolve(ticket_id, user, choice, claim_number, seen_digest)
     except StepNotHeld:
-        # Between our look and our lock somebody may have decided; an identical decision was this one, sent twice.
+        # Somebody decided between our look and our lock; if identically, it was this very decision sent twice.
         ticket = Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
         if ticket.is_open:
             raise
@@ -82,7 +88,8 @@ def _resolve(
     _require_unchanged(ticket, choice, seen_digest)
     if choice.kind is ResolutionKind.APPROVE and not ticket.has_proposal:
         raise ResolutionInvalid(
-            f"Nothing was proposed on ticket {ticket_id}, so nothing can be approved; edit, send back, skip or abort."
+            f"Nothing was proposed on ticket {ticket_id}, so nothing can be approved; "
+            "edit, send back, skip or abort."
         )
     if choice.kind in _PUTS_OUT and ticket.run.requested_by_id == user.pk:
         raise OwnRequest(ticket_id)

@@ -10,7 +10,7 @@ from escalation.models.ticket import Ticket
 
 
 class Breach(models.Model):
-    """One deadline of one ticket was missed. Recorded once, with the true due time however late it was found."""
+    """A missed deadline of a ticket: one row, with the true due time however late it was found."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="breaches")
     deadline = models.CharField(max_length=12, choices=[(k, k) for k in DeadlineKind])

@@ -22,4 +22,4 @@ def read_clock() -> datetime:
     """Return PostgreSQL's time now. Read it after a lock was waited for, never before."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return cast(datetime, cursor.fetchone()[0])
+        return cast("datetime", cursor.fetchone()[0])

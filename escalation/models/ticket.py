@@ -32,8 +32,7 @@ def _sha256_hex(field: str) -> Func:
 class Ticket(models.Model):
     """One held step and what a person decided about it. Written by `escalation.escrow` alone.
 
-    What is judged (`seen_json` and what leads to it) never changes, and a closed ticket never changes; a trigger
-    refuses both.
+    What is judged (`seen_json` and what led to it) never changes, nor does a closed ticket; a trigger refuses both.
     """
 
     queue = models.ForeignKey(ReviewQueue, on_delete=models.PROTECT, related_name="tickets")
@@ -62,20 +61,18 @@ class Ticket(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="claimed_tickets"
     )
     claim_expires_at = models.DateTimeField(null=True)
-    draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
+    draft_json = models.TextField(null=True)
 
     status = models.CharField(
         max_length=10, choices=[(s, s) for s in TicketStatus], default=TicketStatus.OPEN
     )
-    resolution = models.CharField(  # noqa: DJ001 - NULL is "not decided"
-        max_length=10, null=True, choices=[(k, k) for k in ResolutionKind]
-    )
+    resolution = models.CharField(max_length=10, null=True, choices=[(k, k) for k in ResolutionKind])
     # PROTECT: who decided must stay known; a person who leaves is deactivated.
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="resolved_tickets"
     )
     resolved_at = models.DateTimeField(null=True)
-    resolution_output_json = models.TextField(null=True)  # noqa: DJ001 - NULL unless approved or edited
+    resolution_output_json = models.TextField(null=True)
     feedback = models.TextField(default="", help_text="What the agent is told when work is sent back.")
     note = models.TextField(default="", help_text="For colleagues; no agent sees it.")
     withdrawn_at = models.DateTimeField(null=True)
@@ -157,7 +154,7 @@ class Ticket(models.Model):
         return f"Ticket {self.pk}"
 
     @property
-    def seen(self) -> Any:  # noqa: ANN401 - any JSON value
+    def seen(self) -> Any:
         """Return what is judged, as a JSON value."""
         return json.loads(self.seen_json)
 
