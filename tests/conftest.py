@@ -1,6 +1,6 @@
 """Fixtures of all tests: the database with its first rows, and child processes that work against it.
 
-Where the servers come from: tests/plugins/services.py. How children are started and killed: tests/processes.py.
+Where the servers come from: tests/plugins/services.py; how children start and end: tests/processes.py.
 """
 
 import json
@@ -29,14 +29,12 @@ SHORT_TIMES = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests that commit the rows of the data migrations: the flush after each such test removes them."""
     for item in items:
-        if isinstance(item, pytest.Function) and _commits(item):
+        marker = item.get_closest_marker("django_db")
+        if marker is not None and marker.kwargs.get("transaction"):
+            again = pytest.mark.django_db(**{**marker.kwargs, "serialized_rollback": True})
+            item.add_marker(again, append=False)
+        elif isinstance(item, pytest.Function) and "transactional_db" in item.fixturenames:
             item.fixturenames.append("django_db_serialized_rollback")
-
-
-def _commits(item: pytest.Function) -> bool:
-    marker = item.get_closest_marker("django_db")
-    by_marker = marker is not None and bool(marker.kwargs.get("transaction"))
-    return by_marker or "transactional_db" in item.fixturenames
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import django_stubs_ext
 
 from config import env, services
 from config.database import database_settings
+from config.settings.console import *  # noqa: F403 - how the console looks is a file of its own
 from config.settings.queues import *  # noqa: F403 - Celery's settings are a file of their own
 
 # Generic base classes of Django (`ModelAdmin[Run]`) are subscripted at run time too.
@@ -27,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "csp",
     "config",
     "agents",
     "orchestration",
@@ -35,6 +37,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -86,7 +89,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.state_dir() / "static"
+# Checkouts serve static files from where the apps keep them; only production collects them.
+WHITENOISE_USE_FINDERS = True
 
 FLOWER_URL = env.text("FLOWER_URL", "http://127.0.0.1:5555")
 
@@ -98,5 +102,3 @@ RINGMASTER: dict[str, Any] = {
     "FLOWER_URL": FLOWER_URL,
     **env.json_object("RINGMASTER_OVERRIDES"),
 }
-
-UNFOLD = {"SITE_TITLE": "Ringmaster", "SITE_HEADER": "Ringmaster"}

@@ -1,0 +1,42 @@
+"""How the console looks and what its pages may load. No inline script and no inline style anywhere."""
+
+from typing import Any
+
+from csp.constants import NONE, SELF, UNSAFE_EVAL
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+
+def _no_inline_colours(_request: HttpRequest) -> dict[str, dict[str, str]]:
+    """Keep unfold from writing its colours inline; config/console.css holds them."""
+    return {}
+
+
+def _colours(_request: HttpRequest) -> str:
+    return static("config/console.css")
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Ringmaster",
+    "SITE_HEADER": "Ringmaster",
+    "SITE_SUBHEADER": "Runs, agents and the people who decide",
+    "SITE_SYMBOL": "diversity_2",
+    "SHOW_HISTORY": True,
+    "COLORS": _no_inline_colours,
+    "STYLES": [_colours],
+}
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        # Unfold's Alpine evaluates the expressions in its own templates; inline scripts stay forbidden.
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
