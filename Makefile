@@ -41,6 +41,7 @@ $(VENV)/bin/python:
 
 # uv installs in seconds what takes pip minutes; without it, pip does.
 install = echo "Installing the pinned requirements into $(VENV) ..."; \
+	$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null; \
 	$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install -q --disable-pip-version-check uv >/dev/null 2>&1 || true; \
 	if $(PY) -m uv --version >/dev/null 2>&1; then $(PY) -m uv pip install -q --python $(PY) $(1); \
 	else $(PY) -m pip install -q --disable-pip-version-check $(1); fi \
