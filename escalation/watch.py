@@ -1,7 +1,7 @@
 """The SLA watch, run by the maintainer every sweep: records missed deadlines.
 
-It frees nothing: a claim that ran out is free by itself. Tickets record their own breaches when they close, so
-only open ones are looked at.
+It frees nothing: a claim that ran out is free by itself. A ticket that closes late is recorded as it closes, so
+only open tickets are looked at.
 """
 
 from django.db import transaction

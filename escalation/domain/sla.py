@@ -55,3 +55,22 @@ def set_deadlines(sla: SlaClass, opened_at: datetime) -> Deadlines:
 def is_missed(due_at: datetime, met_at: datetime) -> bool:
     """Tell whether a deadline was missed: met after it was due. On the dot is in time."""
     return met_at > due_at
+
+
+def describe_time_left(due_at: datetime, now: datetime) -> str:
+    """Say how long there is still time, or for how long it has been over: "4 min 12 s left", "2 h over"."""
+    left = due_at - now
+    return f"{describe_duration(abs(left))} {'left' if left >= timedelta(0) else 'over'}"
+
+
+def describe_duration(length: timedelta) -> str:
+    """Say a length of time in its two largest units."""
+    seconds = int(length.total_seconds())
+    parts = [
+        (seconds // 86_400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ]
+    first = next((i for i, (amount, _) in enumerate(parts) if amount), len(parts) - 1)
+    return " ".join(f"{amount} {unit}" for amount, unit in parts[first : first + 2] if amount) or "0 s"

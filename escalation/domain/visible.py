@@ -44,3 +44,8 @@ def _escape(character: str) -> str:
         return f"\\u{point:04x}"
     high, low = divmod(point - 0x10000, 0x400)
     return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
+def spell_out(text: str) -> str:
+    """Return the text with every unseen character spelled out, for places that can't mark it."""
+    return "".join(piece for piece, _ in split_unseen(text))

@@ -19,8 +19,8 @@ from escalation.models import Ticket
 def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     """Give the ticket to this person for the length of a lease.
 
-    Claiming one's own live claim renews it under the same number; a claim that ran out is free for anybody. Of
-    any number of people at once, one wins.
+    Claiming one's own live claim renews it under the same number; a claim that ran out is free for anybody.
+    However many people ask at once, one wins.
 
     Returns: the ticket as claimed.
 

@@ -67,7 +67,7 @@ def resolve_ticket(
         with transaction.atomic():
             return _resolve(ticket_id, user, choice, claim_number, seen_digest)
     except StepNotHeld:
-        # Somebody decided between our look and our lock; if identically, it was this very decision sent twice.
+        # Somebody decided between our look and our lock; if in the same way, it is one decision sent twice.
         ticket = Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
         if ticket.is_open:
             raise

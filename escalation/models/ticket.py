@@ -32,7 +32,7 @@ def _sha256_hex(field: str) -> Func:
 class Ticket(models.Model):
     """One held step and what a person decided about it. Written by `escalation.escrow` alone.
 
-    What is judged (`seen_json` and what led to it) never changes, nor does a closed ticket; a trigger refuses both.
+    What is judged never changes, nor does a closed ticket: a trigger sees to it.
     """
 
     queue = models.ForeignKey(ReviewQueue, on_delete=models.PROTECT, related_name="tickets")

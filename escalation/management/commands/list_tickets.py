@@ -1,0 +1,59 @@
+"""`list_tickets`: what waits for people, those due first at the top."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from escalation.domain.sla import describe_time_left
+from escalation.domain.states import TicketStatus
+from escalation.domain.visible import spell_out
+from escalation.management.arguments import add_json_switch
+from escalation.models import Ticket, read_clock
+from escalation.selectors import known_queues, list_tickets, summarise_ticket
+
+_ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
+
+
+class Command(BaseCommand):
+    """List tickets."""
+
+    help = "List tickets, those due first at the top."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the filters."""
+        parser.add_argument("--queue", help="Only the review queue with this slug.")
+        parser.add_argument("--status", choices=("open", "resolved", "all"), default="open")
+        add_json_switch(parser)
+
+    def handle(self, *, queue: str | None, status: str, as_json: bool, **options: Any) -> None:
+        """Write one line or one JSON object a ticket."""
+        if queue is not None and queue not in known_queues():
+            raise CommandError(
+                f"--queue: there is no review queue '{queue}'; known: {', '.join(known_queues())}."
+            )
+        tickets = list_tickets(queue)
+        if status != "all":
+            tickets = tickets.filter(status=TicketStatus(status))
+        if as_json:
+            self.stdout.write(json.dumps([summarise_ticket(ticket) for ticket in tickets], indent=2))
+        else:
+            self._write_table(list(tickets))
+
+    def _write_table(self, tickets: list[Ticket]) -> None:
+        if not tickets:
+            self.stdout.write("No tickets.")
+            return
+        now = read_clock()
+        self.stdout.write(_ROW.format("ID", "STATUS", "TIME LEFT", "SLA", "STEP", "CLAIMED BY", "REASON"))
+        for ticket in tickets:
+            self.stdout.write(_format_row(ticket, now))
+
+
+def _format_row(ticket: Ticket, now: datetime) -> str:
+    holder = ticket.claimed_by.get_username() if ticket.claimed_by and ticket.is_claimed(now) else "-"
+    left = describe_time_left(ticket.due_at, now) if ticket.is_open else "-"
+    place = f"{ticket.run.workflow_name}/{ticket.step.key}"
+    reason = " ".join(spell_out(ticket.reason).split())
+    return _ROW.format(ticket.pk, ticket.status, left, ticket.sla, place, holder, reason[:100])

@@ -1,0 +1,86 @@
+"""`resolve_ticket`: decide a ticket from the shell."""
+
+import json
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from escalation.errors import EscalationError
+from escalation.escrow import claim_ticket, resolve_ticket
+from escalation.management.arguments import (
+    RESOLUTIONS,
+    add_json_switch,
+    add_ticket_and_person,
+    find_person,
+    read_json_argument,
+)
+from escalation.models import Ticket
+from escalation.selectors import get_ticket, summarise_ticket
+from orchestration.domain.states import ResolutionKind
+from orchestration.errors import OrchestrationError
+
+
+class Command(BaseCommand):
+    """Decide a ticket."""
+
+    help = "Decide a ticket; claims it first if nobody holds it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the ticket, the person and the decision."""
+        add_ticket_and_person(parser)
+        parser.add_argument(
+            "--resolution", required=True, choices=sorted(RESOLUTIONS), help="What is decided."
+        )
+        parser.add_argument(
+            "--output", metavar="JSON|@FILE|-", help="With edit: the output that is approved."
+        )
+        parser.add_argument("--feedback", default="", help="With send_back: what the agent should do better.")
+        parser.add_argument("--note", default="", help="For colleagues; no agent sees it.")
+        add_json_switch(parser)
+
+    def handle(
+        self,
+        *,
+        ticket: int,
+        username: str,
+        resolution: str,
+        output: str | None,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
+        """Decide, and say what was decided."""
+        person, kind = find_person(username), RESOLUTIONS[resolution]
+        if (output is None) == (kind is ResolutionKind.EDIT):
+            raise CommandError("--output: needed with --resolution edit, and goes with it only.")
+        value = None if output is None else read_json_argument("--output", output)
+        try:
+            _decide(ticket, person, kind, output=value, feedback=options["feedback"], note=options["note"])
+        except (EscalationError, OrchestrationError) as error:
+            raise CommandError(str(error)) from error
+        self._report(get_ticket(ticket), as_json=as_json)
+
+    def _report(self, ticket: Ticket, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(summarise_ticket(ticket), indent=2))
+        else:
+            person = ticket.resolved_by.get_username() if ticket.resolved_by else ""
+            self.stdout.write(f"Ticket {ticket.pk} is resolved: {ticket.resolution} by {person}.")
+
+
+def _decide(
+    number: int, person: User, kind: ResolutionKind, *, output: Any, feedback: str, note: str
+) -> None:
+    ticket = get_ticket(number)
+    if ticket.is_open:
+        ticket = claim_ticket(number, person)
+    resolve_ticket(
+        number,
+        person,
+        kind,
+        claim_number=ticket.claim_number,
+        seen_digest=ticket.seen_digest,
+        output=output,
+        feedback=feedback,
+        note=note,
+    )
