@@ -1,0 +1,41 @@
+"""Files and functions stay short enough to be read in one go."""
+
+import ast
+import statistics
+
+from tests.architecture.sources import PRODUCT_ROOMS, Source, sources
+
+_LONGEST_FILE = 350
+_LONGEST_FUNCTION = 50
+_MEDIAN_FUNCTION = 8
+
+
+def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of the body; a docstring explains and does not count."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body and body[-1].end_lineno else 0
+
+
+def _function_lengths(files: tuple[Source, ...]) -> dict[str, int]:
+    return {
+        source.at(function, function.name): _length(function)
+        for source in files
+        for function in source.functions()
+    }
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {
+        source.path: len(source.text.splitlines()) for source in sources(*PRODUCT_ROOMS, "examples", "tests")
+    }
+    assert {path: lines for path, lines in lengths.items() if lines > _LONGEST_FILE} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    lengths = _function_lengths(sources(*PRODUCT_ROOMS, "examples", "tests"))
+    assert {place: lines for place, lines in lengths.items() if lines > _LONGEST_FUNCTION} == {}
+
+
+def test_functions_are_short_on_the_whole() -> None:
+    lengths = _function_lengths(sources(*PRODUCT_ROOMS)).values()
+    assert statistics.median(lengths) <= _MEDIAN_FUNCTION
