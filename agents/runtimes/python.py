@@ -42,12 +42,10 @@ class PythonRuntime:
         return answer
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, object], timeout_seconds: float) -> object:
-        future = asyncio.run_coroutine_threadsafe(_within(coroutine, timeout_seconds), _event_loop.get())
+        future = asyncio.run_coroutine_threadsafe(_settle(coroutine, timeout_seconds), _event_loop.get())
         try:
-            return future.result(timeout_seconds + self._grace_seconds)
+            answer, error = future.result(timeout_seconds + self._grace_seconds)
         except TimeoutError:
-            if future.done():
-                raise
             raise TimeoutError(
                 f"the coroutine did not give way within {self._grace_seconds:g} s after its deadline of "
                 f"{timeout_seconds:g} s; it blocks the event loop or swallows its cancellation"
@@ -59,19 +57,29 @@ class PythonRuntime:
         finally:
             # Nothing if it is done; else the caller was interrupted, or has waited long enough.
             future.cancel()
+        if error is not None:
+            raise error
+        return answer
 
 
-async def _within(coroutine: Coroutine[Any, Any, object], timeout_seconds: float) -> object:
+async def _settle(
+    coroutine: Coroutine[Any, Any, object], timeout_seconds: float
+) -> tuple[object, Exception | None]:
+    """Return the answer or what the agent raised.
+
+    As a value: on its way through a future between threads a TimeoutError loses its traceback, and could not
+    be told from the wait for that future timing out.
+    """
     deadline = asyncio.timeout(timeout_seconds)
     try:
         async with deadline:
-            return await coroutine
-    except TimeoutError:
-        if deadline.expired():
-            raise TimeoutError(
-                f"no answer within {timeout_seconds:g} s; the coroutine was cancelled"
-            ) from None
-        raise
+            return await coroutine, None
+    except TimeoutError as error:
+        if not deadline.expired():
+            return None, error
+        return None, TimeoutError(f"no answer within {timeout_seconds:g} s; the coroutine was cancelled")
+    except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+        return None, error
 
 
 class _EventLoop:

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+# In a process of its own: forking a test process that has threads is what other tools warn about.
+FORK = """
+import os
+from agents import Task, agent
+from agents.invoke import invoke
+@agent("test.pid")
+async def pid(task): return os.getpid()
+task = Task(None, {}, None, "r", "s", 1, "t", "k")
+assert invoke("test.pid", task, timeout_seconds=5).output == os.getpid()
+child = os.fork()
+if child == 0:
+    right = invoke("test.pid", task, timeout_seconds=5).output == os.getpid()
+    os._exit(0 if right else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert invoke("test.pid", task, timeout_seconds=5).output == os.getpid()
+"""
+SIGNAL = """
+import os, signal
+from billiard.common import reset_signals
+from agents import Task, agent
+from agents.invoke import invoke
+@agent("test.told_to_end")
+def told_to_end(task): os.kill(os.getpid(), signal.SIGTERM)
+reset_signals()
+print("invoking", flush=True)
+invoke("test.told_to_end", Task(None, {}, None, "r", "s", 1, "t", "k"), timeout_seconds=5)
+print("survived")
+"""
+
+
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_forked_child_has_a_loop_of_its_own() -> None:
+    finished = run_script(FORK)
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_a_worker_process_that_is_told_to_end_ends() -> None:
+    finished = run_script(SIGNAL)
+    assert finished.stdout == "invoking\n", finished.stderr
+    assert finished.returncode != 0
