@@ -1,0 +1,87 @@
+"""What happens to a message. The specs are data: read them from top to bottom."""
+
+from typing import Final
+
+from examples.support.intents import MIN_CONFIDENCE
+from orchestration import StepSpec, WorkflowSpec
+
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 10_000}
+_NAME: Final = {"type": "string", "minLength": 1, "maxLength": 100}
+
+SUPPORT_REPLY: Final = WorkflowSpec(
+    name="support-reply",
+    description="Answer a customer's message, or hand it to a person with a draft.",
+    sla="customer-facing",
+    input_schema={
+        "type": "object",
+        "required": ["customer", "text"],
+        "properties": {
+            "message_id": _NAME,
+            "customer": _NAME,
+            "text": _TEXT,
+            # What a person would do; for measuring only: no step reads it.
+            "expected": {"enum": ["answered", "escalated"]},
+        },
+        "additionalProperties": False,
+    },
+    steps=(
+        StepSpec("history", agent="crm.history", input={"customer": "input.customer"}),
+        StepSpec("sentiment", agent="support.sentiment", input={"text": "input.text"}, needs=("history",)),
+        StepSpec("inventory", agent="shop.inventory", input={"text": "input.text"}, critical=False),
+        StepSpec(
+            "draft",
+            agent="support.writer",
+            needs=("history", "sentiment", "inventory"),
+            input={
+                "text": "input.text",
+                "sender": "input.customer",
+                "history": "steps.history",
+                "sentiment": "steps.sentiment",
+                "inventory": "steps.inventory",
+            },
+            min_confidence=MIN_CONFIDENCE,
+        ),
+        StepSpec(
+            "verify",
+            agent="brand.verifier",
+            needs=("draft", "history", "sentiment"),
+            input={
+                "draft": "steps.draft",
+                "customer": "steps.history.customer",
+                "tone": "steps.sentiment.label",
+            },
+            min_confidence=MIN_CONFIDENCE,
+        ),
+        StepSpec("send", agent="mail.outbox", needs=("verify",), input={"reply": "steps.verify.reply"}),
+    ),
+)
+
+SUPPORT_TRIAGE: Final = WorkflowSpec(
+    name="support-triage",
+    description="Name the intent of a message and answer it, or hand it to a person.",
+    sla="customer-facing",
+    input_schema={
+        "type": "object",
+        "required": ["customer", "text"],
+        "properties": {
+            "message_id": _NAME,
+            "customer": _NAME,
+            "text": _TEXT,
+            # What a person would call it; for measuring only: no step reads it.
+            "expected_intent": _NAME,
+        },
+        "additionalProperties": False,
+    },
+    steps=(
+        StepSpec(
+            "classify", agent="triage.classifier", input={"text": "input.text"}, min_confidence=MIN_CONFIDENCE
+        ),
+        StepSpec(
+            "answer",
+            agent="triage.answer",
+            needs=("classify",),
+            input={"intent": "steps.classify.intent", "customer": "input.customer"},
+        ),
+        StepSpec("send", agent="mail.outbox", needs=("answer",), input={"reply": "steps.answer.reply"}),
+    ),
+)
