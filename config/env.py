@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from config.errors import BadEnvironment
 
@@ -82,6 +82,11 @@ def set_default(name: str, value: str) -> None:
 def export(**variables: str) -> None:
     """Set variables for this process and its children."""
     os.environ.update(variables)
+
+
+def replace_process(command: list[str], **variables: str) -> NoReturn:
+    """Become another program, with these variables set."""
+    os.execve(command[0], command, for_child(**variables))  # noqa: S606 - a list built by the caller, no shell
 
 
 def for_child(**variables: str) -> dict[str, str]:

@@ -12,9 +12,10 @@ from config.services.addresses import (
     is_redis,
     result_backend,
 )
-from config.services.launcher import start, status, stop
+from config.services.launcher import URL_OF, start, status, stop
 
 __all__ = (
+    "URL_OF",
     "broker_url",
     "database_url",
     "explain_unreachable_database",

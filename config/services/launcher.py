@@ -15,6 +15,8 @@ from config.state import make_state_dir
 
 _LOCK_SECONDS = 120
 _START_ORDER = ("postgres", "valkey")
+# A server whose variable is set is the user's own: nothing is started in its place.
+URL_OF = {"postgres": "DATABASE_URL", "valkey": "CELERY_BROKER_URL"}
 
 _SERVERS: dict[str, type[Postgres] | type[Valkey]] = {"postgres": Postgres, "valkey": Valkey}
 

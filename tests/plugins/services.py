@@ -1,6 +1,6 @@
 """Starts throw-away servers before Django's settings load, and stops them when pytest ends, however it ends.
 
-DATABASE_URL and CELERY_BROKER_URL, when set, are used as they are: so CI runs the same suite against other servers.
+DATABASE_URL and CELERY_BROKER_URL, when set, are used as they are: the same suite runs on other servers.
 """
 
 import os
@@ -17,7 +17,6 @@ import pytest
 from config import services
 from config.services.record import read_records
 
-_URL_OF = {"postgres": "DATABASE_URL", "valkey": "CELERY_BROKER_URL"}
 _ROOT = Path(tempfile.gettempdir()) / f"ringmaster-tests-{os.getuid()}"
 
 
@@ -25,7 +24,7 @@ _ROOT = Path(tempfile.gettempdir()) / f"ringmaster-tests-{os.getuid()}"
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Have the servers up before pytest-django loads the settings in this same hook."""
     _remove_leftovers()
-    missing = tuple(name for name, url in _URL_OF.items() if not os.environ.get(url))
+    missing = tuple(name for name, url in services.URL_OF.items() if not os.environ.get(url))
     if missing:
         _start(early_config, missing)
     return (yield)

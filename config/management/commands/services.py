@@ -10,8 +10,6 @@ from django.core.management.base import BaseCommand, CommandError
 from config import env, services
 from config.errors import ServiceError
 
-_URL_OF = {"postgres": "DATABASE_URL", "valkey": "CELERY_BROKER_URL"}
-
 
 class Command(BaseCommand):
     """Start, stop or show the embedded servers; those whose URL is set are left alone."""
@@ -27,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, then print how the servers stand."""
-        names = tuple(name for name, url in _URL_OF.items() if not env.text(url))
+        names = tuple(name for name, url in services.URL_OF.items() if not env.text(url))
         try:
             if options["action"] == "start":
                 services.start(env.state_dir(), names)
@@ -43,8 +41,10 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([asdict(item) for item in found], indent=2))
             return
         for item in found:
-            if env.text(_URL_OF[item.name]):
-                self.stdout.write(f"{item.title}: {_URL_OF[item.name]} is set; the embedded one is not used")
+            if env.text(services.URL_OF[item.name]):
+                self.stdout.write(
+                    f"{item.title}: {services.URL_OF[item.name]} is set; the embedded one is not used"
+                )
             elif item.is_running:
                 self.stdout.write(f"{item.title}: running on 127.0.0.1:{item.port}, data in {item.data_dir}")
             else:

@@ -1,0 +1,101 @@
+"""Puts the support desk's sample messages in and watches until each is answered or waits for a person."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from config.errors import ServiceError
+from orchestration import runs
+from orchestration.domain.states import RunStatus, StepStatus
+from orchestration.models import Run, Step
+
+WORKFLOW = "support-reply"
+_POLL_SECONDS = 0.2
+_PATIENCE_SECONDS = 120.0
+_AT_WORK = (StepStatus.AVAILABLE, StepStatus.RUNNING, StepStatus.RETRYABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the runs are."""
+
+    total: int
+    succeeded: int
+    failed: int
+    held: int
+
+    @property
+    def settled(self) -> int:
+        """Runs that have nothing left to do without a person."""
+        return self.succeeded + self.failed + self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Feeding:
+    """The runs of the sample messages; `new` of them were started just now."""
+
+    run_ids: tuple[UUID, ...]
+    new: int
+
+
+def read_messages(path: Path) -> list[dict[str, str]]:
+    """Return the messages; what a test expects of them stays out of the input."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    messages = [json.loads(line) for line in lines if line.strip()]
+    return [{key: value for key, value in message.items() if key != "expected"} for message in messages]
+
+
+def feed(messages: list[dict[str, str]]) -> Feeding:
+    """Start a run per message; a message that was fed before keeps its run."""
+    before = set(Run.objects.filter(workflow_name=WORKFLOW).values_list("pk", flat=True))
+    started_runs = [runs.start(WORKFLOW, message, idempotency_key=_key(message)) for message in messages]
+    run_ids = tuple(run.id for run in started_runs)
+    return Feeding(run_ids, len(set(run_ids) - before))
+
+
+def watch(feeding: Feeding, show: Callable[[Progress], None]) -> Progress:
+    """Poll until every run is settled, showing each look.
+
+    Raises:
+        ServiceError: nothing moved for two minutes.
+    """
+    progress, moved_at = measure(feeding), time.monotonic()
+    while True:
+        show(progress)
+        if progress.settled == progress.total:
+            return progress
+        time.sleep(_POLL_SECONDS)
+        former, progress = progress, measure(feeding)
+        if progress != former:
+            moved_at = time.monotonic()
+        elif time.monotonic() - moved_at > _PATIENCE_SECONDS:
+            raise ServiceError(
+                f"{progress.total - progress.settled} of {progress.total} runs did not finish: nothing moved for "
+                f"{_PATIENCE_SECONDS:.0f} s; look at the logs and at `manage.py list_runs`."
+            )
+
+
+def measure(feeding: Feeding) -> Progress:
+    """Return how far the runs are, in two queries."""
+    ours = Run.objects.filter(pk__in=feeding.run_ids)
+    steps = Step.objects.filter(run=OuterRef("pk"))
+    busy = steps.filter(Q(status__in=_AT_WORK) | Q(unreleased=True))
+    held = ours.filter(
+        Exists(steps.filter(status=StepStatus.HELD)), ~Exists(busy), status=RunStatus.RUNNING
+    ).count()
+    statuses = list(ours.values_list("status", flat=True))
+    succeeded = statuses.count(RunStatus.SUCCEEDED)
+    failed = sum(status not in {RunStatus.RUNNING, RunStatus.SUCCEEDED} for status in statuses)
+    return Progress(len(set(feeding.run_ids)), succeeded, failed, held)
+
+
+def _key(message: dict[str, str]) -> str:
+    """Return the message's idempotency key; an edited message is another one."""
+    digest = hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:12]
+    return f"demo-{message.get('message_id', 'message')}-{digest}"

@@ -1,0 +1,69 @@
+"""What the demo prints: a progress bar, what happened, and where to look."""
+
+from collections import Counter
+from typing import TextIO
+
+from django.urls import reverse
+
+from config.demo.feeding import Feeding, Progress
+from config.demo.preparation import ADMIN_NAME
+from config.demo.stage import Stage
+from escalation.selectors import list_open_tickets
+
+_BAR_WIDTH = 32
+
+
+class ProgressBar:
+    """One line that is drawn again on a terminal, and a line per tenth elsewhere."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Draw to this stream."""
+        self._out = out
+        self._tenth = -1
+
+    def show(self, progress: Progress) -> None:
+        """Draw the state of things."""
+        share = progress.settled / progress.total if progress.total else 1.0
+        line = f"{progress.settled}/{progress.total} messages, {progress.held} for people"
+        if self._out.isatty():
+            bar = "█" * round(share * _BAR_WIDTH)
+            end = "\n" if share >= 1 else ""
+            self._out.write(f"\r  [{bar:<{_BAR_WIDTH}}] {line}   {end}")
+        elif int(share * 10) != self._tenth:
+            self._tenth = int(share * 10)
+            self._out.write(f"  {line}\n")
+        self._out.flush()
+
+
+def describe_result(feeding: Feeding, progress: Progress, seconds: float) -> list[str]:
+    """Return what happened, a line each."""
+    if feeding.new == 0:
+        opening = f"All {progress.total} messages were fed before: nothing was started again."
+    else:
+        opening = f"{feeding.new} messages became runs and were worked off in {seconds:.1f} s."
+    lines = [
+        opening,
+        f"  answered   {progress.succeeded:>4}",
+        f"  escalated  {progress.held:>4}  (wait for a person)",
+        f"  failed     {progress.failed:>4}",
+    ]
+    return lines + describe_tickets(feeding)
+
+
+def describe_tickets(feeding: Feeding) -> list[str]:
+    """Return in which review queues the tickets wait."""
+    tickets = list_open_tickets().filter(run__in=feeding.run_ids)
+    queues = Counter(f"{ticket.queue.name} ({ticket.sla})" for ticket in tickets)
+    return [f"  tickets    {count:>4}  in the review queue {name}" for name, count in sorted(queues.items())]
+
+
+def describe_links(feeding: Feeding, stage: Stage, *, has_flower: bool) -> list[str]:
+    """Return the addresses to open."""
+    page = reverse("admin:orchestration_run_change", args=[feeding.run_ids[0]])
+    tickets = reverse("admin:escalation_ticket_changelist")
+    return [
+        f"  console    {stage.web_url}/admin/   (user {ADMIN_NAME})",
+        f"  tickets    {stage.web_url}{tickets}",
+        f"  a run      {stage.web_url}{page}",
+        f"  Flower     {stage.flower_url}/" if has_flower else "  Flower     is not up yet: see flower.log",
+    ]

@@ -1,0 +1,147 @@
+"""`manage.py demo`: everything started, the support desk fed, what happened printed; serves until Ctrl-C."""
+
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config import env, services
+from config.demo.feeding import Feeding, Progress, feed, read_messages, watch
+from config.demo.preparation import ADMIN_NAME, ensure_admin, prepare_database
+from config.demo.report import ProgressBar, describe_links, describe_result
+from config.demo.stage import Stage, StageRecord, listens, set_stage
+from config.errors import ServiceError
+from config.supervisor import Supervisor
+
+_MESSAGES = Path("examples/support/data/messages.jsonl")
+_STARTED = "RINGMASTER_DEMO_STARTED"
+
+
+class Command(BaseCommand):
+    """Prepare, start, feed, report, serve, stop."""
+
+    help = "Run the whole product on this machine with the support desk at work; Ctrl-C stops everything."
+    # The servers come before the database: nothing may be checked against it here.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take how long to stay."""
+        parser.add_argument("--once", action="store_true", help="end after the messages instead of serving")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it in order; whatever was started here is stopped here."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        state_dir = env.state_dir()
+        to_stop: tuple[str, ...] = ()
+        try:
+            to_stop = self._start_services(state_dir)
+            record = StageRecord(state_dir)
+            to_stop = record.claim(to_stop)
+            try:
+                self._run(record, once=options["once"])
+            finally:
+                record.remove()
+        except ServiceError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopping ...")
+        finally:
+            if to_stop:
+                services.stop(state_dir, to_stop)
+
+    def _start_services(self, state_dir: Path) -> tuple[str, ...]:
+        """Start the servers; return those that were not running."""
+        before = _addresses(state_dir)
+        names = tuple(name for name, url in services.URL_OF.items() if not env.text(url))
+        started = (*env.comma_list(_STARTED), *services.start(state_dir, names))
+        if _addresses(state_dir) != before:
+            # The settings were made before the servers had these addresses: begin again with them.
+            self.stdout.flush()
+            env.replace_process([sys.executable, *sys.argv], **{_STARTED: ",".join(started)})
+        return started
+
+    def _run(self, record: StageRecord, *, once: bool) -> None:
+        self.stdout.write("Preparing the database ...")
+        prepare_database()
+        self._present_admin()
+        stage = set_stage()
+        supervisor = Supervisor(settings.BASE_DIR, record.state_dir / "logs")
+        for line in stage.moved_ports():
+            self.stdout.write(line)
+        try:
+            supervisor.start(stage.programs())
+            record.remember(supervisor)
+            self._show(stage, supervisor, record, once=once)
+        finally:
+            supervisor.stop()
+
+    def _present_admin(self) -> None:
+        password = ensure_admin()
+        if password is None:
+            self.stdout.write(
+                f"The password of `{ADMIN_NAME}` was printed at the first start; "
+                f"`manage.py changepassword {ADMIN_NAME}` sets a new one."
+            )
+        else:
+            self.stdout.write(
+                f"Sign in as `{ADMIN_NAME}` with the password {password} (it is printed only now)."
+            )
+
+    def _show(self, stage: Stage, supervisor: Supervisor, record: StageRecord, *, once: bool) -> None:
+        feeding, progress = self._feed()
+        if not listens(stage.web_port, within_seconds=60):
+            raise ServiceError(f"The console did not start: see {supervisor.log_dir / 'web.log'}.")
+        has_flower = listens(stage.flower_port, within_seconds=60)
+        for line in describe_links(feeding, stage, has_flower=has_flower):
+            self.stdout.write(line)
+        if progress.failed:
+            raise ServiceError(
+                f"{progress.failed} of {progress.total} runs failed: see `manage.py list_runs`."
+            )
+        if not once:
+            self._serve(supervisor, record)
+
+    def _feed(self) -> tuple[Feeding, Progress]:
+        messages = read_messages(settings.BASE_DIR / _MESSAGES)
+        self.stdout.write(f"Feeding {len(messages)} messages to the support desk ...")
+        started = time.monotonic()
+        feeding = feed(messages)
+        progress = watch(feeding, ProgressBar(sys.stdout).show)
+        for line in describe_result(feeding, progress, time.monotonic() - started):
+            self.stdout.write(line)
+        return feeding, progress
+
+    def _serve(self, supervisor: Supervisor, record: StageRecord) -> None:
+        """Stay until Ctrl-C; tell when something died and was started again."""
+        self.stdout.write("Serving until Ctrl-C ...")
+        known = supervisor.restarts()
+        while True:
+            time.sleep(1)
+            now = supervisor.restarts()
+            for name in now:
+                if now[name] != known[name]:
+                    self.stdout.write(
+                        f"{name} died and is started again (log: {supervisor.log_dir / name}.log)"
+                    )
+            if now != known:
+                record.remember(supervisor)
+            known = now
+
+
+def _addresses(state_dir: Path) -> tuple[str, str]:
+    return (
+        services.database_url(env.text("DATABASE_URL"), state_dir),
+        services.broker_url(env.text("CELERY_BROKER_URL"), state_dir),
+    )
+
+
+def _interrupt(_signal_number: int, _frame: FrameType | None) -> None:
+    """Treat a request to end like Ctrl-C."""
+    raise KeyboardInterrupt
