@@ -172,6 +172,9 @@ def test_size_is_limited_to_the_byte() -> None:
     assert canonical_json("x" * (1024 * 1024 - 2))
     with pytest.raises(UnreadableOutput, match="larger than 1048576 bytes"):
         canonical_json("x" * (1024 * 1024 - 1))
+    with pytest.raises(UnreadableOutput) as refusal:
+        canonical_json({"here": ["x" * 1024 * 1024]})
+    assert refusal.value.path == ""  # the whole is too large, wherever the limit was met
 
 
 def test_a_small_value_with_a_huge_text_is_refused_before_it_is_written() -> None:
