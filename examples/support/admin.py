@@ -1,20 +1,27 @@
 """The shop and the outbox in the console, to look at."""
 
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
 
 from examples.support.models import Customer, Order, OrderItem, OutboxMessage, Product, Variant
 
+if TYPE_CHECKING:
+    # unfold ships no types; its classes are Django's with other templates.
+    from django.contrib.admin import ModelAdmin, TabularInline
+else:
+    from unfold.admin import ModelAdmin, TabularInline
 
-class VariantInline(TabularInline):
+
+class VariantInline(TabularInline[Variant, Product]):
     """A product's variants."""
 
     model = Variant
     extra = 0
 
 
-class OrderItemInline(TabularInline):
+class OrderItemInline(TabularInline[OrderItem, Order]):
     """An order's lines."""
 
     model = OrderItem
@@ -22,7 +29,7 @@ class OrderItemInline(TabularInline):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ModelAdmin):
+class CustomerAdmin(ModelAdmin[Customer]):
     """Customers."""
 
     list_display = ["key", "first_name", "last_name", "email"]
@@ -30,7 +37,7 @@ class CustomerAdmin(ModelAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):
+class ProductAdmin(ModelAdmin[Product]):
     """Products and their stock."""
 
     list_display = ["name", "key"]
@@ -39,7 +46,7 @@ class ProductAdmin(ModelAdmin):
 
 
 @admin.register(Order)
-class OrderAdmin(ModelAdmin):
+class OrderAdmin(ModelAdmin[Order]):
     """Orders."""
 
     list_display = ["key", "customer", "status", "total", "placed_on"]
@@ -51,7 +58,7 @@ class OrderAdmin(ModelAdmin):
 
 
 @admin.register(OutboxMessage)
-class OutboxMessageAdmin(ModelAdmin):
+class OutboxMessageAdmin(ModelAdmin[OutboxMessage]):
     """What was sent; a record, so nobody writes it by hand."""
 
     list_display = ["created_at", "recipient", "subject", "run_id"]

@@ -59,23 +59,22 @@ def write_reply(task: Task) -> Result:
 def verify_reply(task: Task) -> Result:
     """Check a reply against the brand guidelines; it goes on with the verdict: a person can mend it."""
     draft, customer = task.input["draft"], task.input["customer"]
-    reply = outbox.read_reply(draft["reply"])
     checked = guidelines.Reply(
-        subject=reply.subject,
-        body=reply.body,
+        subject=draft["subject"],
+        body=draft["body"],
         customer_name=customer["name"] if customer else "",
         is_upset=task.input["tone"] == "negative",
         facts=draft["facts"],
     )
     breaches = guidelines.find_breaches(checked, read_data("guidelines")["rules"])
-    verdict = {"passed": not breaches, "breaches": breaches, "reply": draft["reply"]}
+    verdict = {key: draft[key] for key in outbox.FIELDS} | {"passed": not breaches, "breaches": breaches}
     return Result(verdict, confidence=_BREACH if breaches else 1.0)
 
 
 @agent("mail.outbox", timeout_seconds=10, effects=["sends an e-mail to the customer"], reversible=False)
 def send_reply(task: Task) -> Result:
     """Send a reply, once per idempotency key."""
-    reply = outbox.read_reply(task.input["reply"])
+    reply = outbox.read_reply(task.input)
     return Result(outbox.send(reply, idempotency_key=task.idempotency_key, run_id=task.run_id))
 
 
@@ -89,8 +88,8 @@ def classify_intent(task: Task) -> Result:
 @agent("triage.answer", timeout_seconds=10)
 def compose_answer(task: Task) -> Result:
     """Compose the answer to an intent from its template."""
-    reply = triage.compose_answer(task.input["intent"], task.input["customer"], read_data("triage_answers"))
-    return Result({"reply": reply})
+    answer = triage.compose_answer(task.input["intent"], task.input["customer"], read_data("triage_answers"))
+    return Result(answer)
 
 
 def _build_situation(task: Task) -> Situation:

@@ -66,7 +66,7 @@ def triage_path() -> Path:
 def save(model: IntentModel, path: Path) -> None:
     """Replace the file in one step: a reader sees the former model or this one, never half of it."""
     # joblib comes with scikit-learn's weight; nothing here needs it before a model does.
-    import joblib
+    import joblib  # type: ignore[import-untyped]  # ships no types
 
     _make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")

@@ -1,9 +1,11 @@
 """Sending: one row per idempotency key, however often a step is tried."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from examples.support.models import OutboxMessage
+
+FIELDS: Final = ("recipient", "email", "subject", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,12 @@ def read_reply(data: Any) -> Reply:
         raise ValueError(  # noqa: TRY004
             f"reply is a {type(data).__name__}: give an object with recipient, subject and body"
         )
-    unknown = sorted(set(data) - {"recipient", "email", "subject", "body"})
+    unknown = sorted(set(data) - set(FIELDS))
     if unknown:
         raise ValueError(f"reply.{unknown[0]} is not known: give recipient, email, subject and body")
     return Reply(
         recipient=data.get("recipient", ""),
+        email=data.get("email", ""),
         subject=data.get("subject", ""),
         body=data.get("body", ""),
-        email=data.get("email", ""),
     )

@@ -19,8 +19,8 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 # Said beside what people want; never the matter itself when something else is asked.
 SMALL_TALK: Final = frozenset({"greeting", "thanks"})
-# A second matter counts when the classifier is more sure of it than not.
-_SECOND_MATTER: Final = 0.6
+# From here on an intent is more than a suspicion.
+_LIKELY: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Matter:
     intent: str
     confidence: float
     others: tuple[str, ...] = ()
+
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether it is more than a suspicion."""
+        return self.confidence >= _LIKELY
 
 
 def fill_placeholders(examples: Iterable[Example]) -> list[Example]:
@@ -90,7 +95,7 @@ def read_matter(text: str, guess: Callable[[Sequence[str]], list[Guess]]) -> Mat
     guesses = guess([text, *sentences])
     serious = [one for one in guesses if one.label not in SMALL_TALK] if len(sentences) > 1 else []
     pick = max(serious or guesses, key=lambda one: one.confidence)
-    if pick.confidence < _SECOND_MATTER:
+    if pick.confidence < _LIKELY:
         # Nothing clear was asked: small talk may be all there is ("Thanks! You were great.").
         pick = max(guesses, key=lambda one: one.confidence)
     return Matter(pick.label, pick.confidence, _other_matters(guesses[1:], pick))
@@ -100,7 +105,7 @@ def _other_matters(guesses: Sequence[Guess], pick: Guess) -> tuple[str, ...]:
     others = {
         one.label
         for one in guesses
-        if one.confidence >= _SECOND_MATTER and one.label != pick.label and one.label not in SMALL_TALK
+        if one.confidence >= _LIKELY and one.label != pick.label and one.label not in SMALL_TALK
     }
     return tuple(sorted(others))
 

@@ -8,7 +8,8 @@ from examples.support.matching import find_named
 from examples.support.models import Customer, Order, Product, Variant
 
 _LATEST_ORDERS: Final = 5
-_MOST_PRODUCTS: Final = 3
+# Two tell that a message is not about one; more would only fill the hand-off.
+_MOST_PRODUCTS: Final = 2
 _MOST_VARIANTS: Final = 12
 
 

@@ -16,6 +16,7 @@ def compose_answer(intent: str, customer: str, templates: Mapping[str, Any]) -> 
     text = templates["answers"].get(intent, templates["general"])
     return {
         "recipient": customer,
+        "email": "",
         "subject": f"Your question: {topic}",
         "body": f"Hello,\n\n{text.format(topic=topic)}\n\n{templates['sign_off']}",
     }

@@ -8,6 +8,12 @@ from orchestration import StepSpec, WorkflowSpec
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 10_000}
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 100}
 
+
+def _reply_of(step: str) -> dict[str, str]:
+    """Return the input of `mail.outbox`: exactly what is sent, as the step before left it."""
+    return {field: f"steps.{step}.{field}" for field in ("recipient", "email", "subject", "body")}
+
+
 SUPPORT_REPLY: Final = WorkflowSpec(
     name="support-reply",
     description="Answer a customer's message, or hand it to a person with a draft.",
@@ -52,7 +58,7 @@ SUPPORT_REPLY: Final = WorkflowSpec(
             },
             min_confidence=MIN_CONFIDENCE,
         ),
-        StepSpec("send", agent="mail.outbox", needs=("verify",), input={"reply": "steps.verify.reply"}),
+        StepSpec("send", agent="mail.outbox", needs=("verify",), input=_reply_of("verify")),
     ),
 )
 
@@ -82,6 +88,6 @@ SUPPORT_TRIAGE: Final = WorkflowSpec(
             needs=("classify",),
             input={"intent": "steps.classify.intent", "customer": "input.customer"},
         ),
-        StepSpec("send", agent="mail.outbox", needs=("answer",), input={"reply": "steps.answer.reply"}),
+        StepSpec("send", agent="mail.outbox", needs=("answer",), input=_reply_of("answer")),
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from examples.support import matching
 from examples.support.facts import Facts, Findings
+from examples.support.intents import MIN_CONFIDENCE
 from examples.support.reading import Matter
 from examples.support.situation import Situation
 
@@ -56,7 +57,7 @@ def write_draft(
         texts: the reply templates and the shop's policy.
     """
     replies, policy = texts
-    template = replies.get(matter.intent, {}).get(findings.variant) or replies[_UNCLEAR][_UNCLEAR]
+    template = _pick_template(replies, matter, findings)
     known = {name: str(value) for name, value in policy.items()} | findings.facts
     confidence = matter.confidence
     for doubt in doubts:
@@ -83,6 +84,9 @@ def weigh(
 def _weigh_message(
     situation: Situation, matter: Matter, language: str, *, is_suspicious: bool
 ) -> Iterator[Doubt]:
+    if matter.confidence < MIN_CONFIDENCE:
+        topic = matter.intent.replace("_", " ")
+        yield Doubt("unclear", 1.0, f"Only {matter.confidence:.0%} sure that the message is about: {topic}.")
     if matter.others:
         yield Doubt(
             "several matters", 0.6, f"The message also seems to be about: {', '.join(matter.others)}."
@@ -109,15 +113,16 @@ def _weigh_answer(situation: Situation, findings: Findings) -> Iterator[Doubt]:
 
 
 def describe(draft: Draft, situation: Situation, matter: Matter, language: str) -> dict[str, Any]:
-    """Return the draft as the step's output: what is sent, and what a reviewer wants to know."""
+    """Return the draft as the step's output: what is sent, and what a reviewer wants to know.
+
+    Flat: a reviewer edits the texts of an object as text.
+    """
     customer = situation.customer
     return {
-        "reply": {
-            "recipient": situation.sender,
-            "email": customer.email if customer else "",
-            "subject": draft.subject,
-            "body": draft.body,
-        },
+        "recipient": situation.sender,
+        "email": customer.email if customer else "",
+        "subject": draft.subject,
+        "body": draft.body,
         "intent": matter.intent,
         "intent_confidence": matter.confidence,
         "language": language,
@@ -126,7 +131,15 @@ def describe(draft: Draft, situation: Situation, matter: Matter, language: str) 
     }
 
 
+def _pick_template(replies: Replies, matter: Matter, findings: Findings) -> str:
+    """Return the reply that fits, or a word that somebody will answer: never a reply to a mere suspicion."""
+    fitting = replies.get(matter.intent, {}).get(findings.variant) if matter.is_clear else None
+    return fitting or replies[_UNCLEAR][_UNCLEAR]
+
+
 def _write_subject(matter: Matter, findings: Findings) -> str:
+    if not matter.is_clear:
+        return "Your message"
     if "order" in findings.facts:
         return f"Your order {findings.facts['order']}"
     return f"Your message: {matter.intent.replace('_', ' ')}"
