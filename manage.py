@@ -12,12 +12,12 @@ from config import env, services
 def main() -> None:
     """Run one management command; when the database is away, say in one line what to do."""
     env.choose_settings("config.settings.local")
-    # A command uses one connection; a pool would only retry for 10 s before it says that the database is away.
+    # A command uses one connection; a pool would retry for 10 s before it says that the database is away.
     env.set_default("DATABASE_POOL_SIZE", "0")
     try:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
-        hint = services.explain_unreachable_database(env.state_dir())
+        hint = services.explain_unreachable_database(env.state_dir(), env.text("DATABASE_URL"))
         if hint is None:
             raise
         sys.exit(f"{hint} ({str(error).strip().splitlines()[0]})")

@@ -18,7 +18,6 @@ _LONGEST_PAUSE_SECONDS = 10.0
 # Whoever lived this long did not die of its start: the next restart is quick again.
 _SETTLED_SECONDS = 20.0
 _LOOK_SECONDS = 0.1
-_STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,12 @@ class Supervisor:
     Attributes:
         working_dir: where the programs run.
         log_dir: where their logs are appended.
+        stop_seconds: how long `stop` waits before it kills.
     """
 
     working_dir: Path
     log_dir: Path
+    stop_seconds: float = 20.0
     _watched: list[_Watched] = field(default_factory=list)
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -69,7 +70,7 @@ class Supervisor:
             self._thread.join()
         for watched in self._watched:
             _signal(watched.popen.terminate)
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + self.stop_seconds
         for watched in self._watched:
             _wait(watched.popen, deadline - time.monotonic())
             _kill_group(watched.popen)

@@ -76,8 +76,8 @@ def watch(feeding: Feeding, show: Callable[[Progress], None]) -> Progress:
             moved_at = time.monotonic()
         elif time.monotonic() - moved_at > _PATIENCE_SECONDS:
             raise ServiceError(
-                f"{progress.total - progress.settled} of {progress.total} runs did not finish: nothing moved for "
-                f"{_PATIENCE_SECONDS:.0f} s; look at the logs and at `manage.py list_runs`."
+                f"{progress.total - progress.settled} of {progress.total} runs did not finish: nothing moved "
+                f"for {_PATIENCE_SECONDS:.0f} s; look at the logs and at `manage.py list_runs`."
             )
 
 

@@ -47,8 +47,10 @@ def result_backend(configured: str, broker: str) -> str | None:
     return f"{base}?{query}" if query else base
 
 
-def explain_unreachable_database(state_dir: Path) -> str | None:
+def explain_unreachable_database(state_dir: Path, configured: str) -> str | None:
     """Return what to do when the embedded PostgreSQL is the database and does not listen; None otherwise."""
+    if configured:
+        return None
     record = read_records(state_dir).get("postgres")
     if record is None:
         return f"There is no database: {_START_HINT}."

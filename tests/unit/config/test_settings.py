@@ -1,0 +1,66 @@
+"""Production settings refuse what is insecure; Celery's settings are those the engine relies on."""
+
+import subprocess
+import sys
+
+import pytest
+
+from config import celery_app
+from tests.architecture.sources import PROJECT_DIR
+
+_GOOD = {
+    "SECRET_KEY": "k3y" * 10 + "abcdefghijklmnopqrstuvwxyz",
+    "ALLOWED_HOSTS": "example.org",
+    "DATABASE_URL": "postgresql://u:p@h/n",
+    "CELERY_BROKER_URL": "redis://h/0",
+}
+
+
+def _load_production(**variables: str) -> subprocess.CompletedProcess[str]:
+    names = "p.DEBUG, p.SESSION_COOKIE_SECURE, p.INSTALLED_APPS[-1]"
+    code = f"import config.settings.production as p; print({names})"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_DIR,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_settings_load() -> None:
+    answer = _load_production(**_GOOD, RINGMASTER_APPS="examples.support")
+    assert (answer.returncode, answer.stdout) == (0, "False True examples.support\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"DEBUG": "true"}, "DEBUG is on"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({"SECRET_KEY": "django-insecure-" + "abcdefghij" * 5}, "SECRET_KEY is a default or too short"),
+        ({"SECRET_KEY": "short-but-random"}, "SECRET_KEY is a default or too short"),
+        ({"SECRET_KEY": "a" * 60}, "SECRET_KEY is a default or too short"),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
+        ({"CELERY_BROKER_URL": ""}, "CELERY_BROKER_URL is not set"),
+    ],
+)
+def test_production_settings_refuse(change: dict[str, str], message: str) -> None:
+    answer = _load_production(**{**_GOOD, **change})
+    assert answer.returncode == 1
+    assert message in answer.stderr.splitlines()[-1]
+
+
+def test_the_broker_neither_retries_nor_remembers() -> None:
+    conf = celery_app.conf
+    assert [queue.name for queue in conf.task_queues] == ["steps", "isolated"]
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost, conf.task_ignore_result) == (
+        True,
+        True,
+        True,
+    )
+    assert (conf.task_create_missing_queues, conf.worker_prefetch_multiplier) == (False, 1)
+    assert (conf.accept_content, conf.beat_schedule) == (["json"], {})
+    assert conf.result_backend.endswith("/1")
