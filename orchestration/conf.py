@@ -10,6 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
+from orchestration.domain.signing import Signer, build_signer
+
 
 @dataclass(frozen=True, slots=True)
 class Conf:
@@ -35,6 +37,7 @@ class Conf:
     PUBLISH_BUDGET_SECONDS: float = 0.5
 
     HANDOFF_TOKEN_BUDGET: int = 4000
+    SUMMARISER: str = "orchestration.handoff.summary.summarise_extractively"
     DEFAULT_MIN_CONFIDENCE: float = 0.7
     MAX_INPUT_BYTES: int = 1_048_576
 
@@ -47,6 +50,11 @@ def get_conf() -> Conf:
     if "MAINTENANCE_DUTIES" in given:
         given["MAINTENANCE_DUTIES"] = tuple(given["MAINTENANCE_DUTIES"])
     return Conf(**given)
+
+
+def get_signer() -> Signer:
+    """Return the signer of closed rounds: RINGMASTER["SIGNING_KEY"], else derived from SECRET_KEY."""
+    return build_signer(get_conf().SIGNING_KEY, settings.SECRET_KEY)
 
 
 def _forget(*, setting: str, **_: object) -> None:

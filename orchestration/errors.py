@@ -51,6 +51,12 @@ class IdempotencyConflict(OrchestrationError):
     code = "idempotency_conflict"
 
 
+class BudgetExceeded(OrchestrationError):
+    """What a step should be handed can't be brought under its token budget."""
+
+    code = "budget_exceeded"
+
+
 class WaitTimedOut(OrchestrationError):
     """The run did not reach a final state in the time given; it goes on."""
 

@@ -2,7 +2,7 @@
 
 SHA-256 over canonical JSON (RFC 8785). A receipt names the receipts of what its step received, so parallel steps
 never contend for a chain's head; the seal's root covers all of them, the run's input and its history, and is
-signed. Whoever changes a stored byte must break a digest or forge a signature. Read next: `orchestration/verify.py`.
+signed. Whoever changes a stored byte must break a digest or forge a signature. Read next: `orchestration/runs/verify.py`.
 """
 
 import hashlib
@@ -133,15 +133,14 @@ def digest_lines(lines: Iterable[Any], order: Any) -> str:  # noqa: ANN401 - dat
 
 @dataclass(frozen=True, slots=True)
 class SealFacts:
-    """What a round's seal covers. `receipts`: step key -> receipt digest; `statuses`: step key -> status."""
+    """What a round's seal covers.
 
-    run_id: str
-    spec_digest: str
-    input_digest: str
-    round: int
-    status: str
-    receipts: Mapping[str, str]
-    statuses: Mapping[str, str]
+    Attributes: run: the run's own columns by name.  steps: one line of columns per step, by key.
+        events_digest: over the whole history up to the closing.  former_root: of the round before, if any.
+    """
+
+    run: Mapping[str, Any]
+    steps: Sequence[Sequence[Any]]
     events_digest: str
     former_root: str | None
 
@@ -150,13 +149,8 @@ def build_seal(facts: SealFacts) -> str:
     """Return a seal's body as canonical JSON; the root is `digest_text` of it."""
     return canonical(
         {
-            "run": facts.run_id,
-            "spec": facts.spec_digest,
-            "input": facts.input_digest,
-            "round": facts.round,
-            "status": facts.status,
-            "receipts": digest_value(dict(facts.receipts)),
-            "statuses": digest_value(dict(facts.statuses)),
+            "run": dict(facts.run),
+            "steps": digest_value([list(line) for line in facts.steps]),
             "events": facts.events_digest,
             "former": facts.former_root,
         }

@@ -13,8 +13,8 @@ from orchestration.domain.states import AttemptOutcome, DecisionKind, ReceiptKin
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
-from orchestration.transitions.claim import build_claim
-from orchestration.transitions.statements import fetch_all
+from orchestration.transitions.claim import build_claim, load_claims
+from orchestration.transitions.statements import fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ LOOK_BEHIND = """
 _FINISH = f"""
 WITH done AS (
     UPDATE orchestration_step s
-    SET status = %(status)s, token = NULL, process_id = NULL, finished_at = %(now)s, feedback = '',
+    SET status = %(status)s, token = NULL, process_id = NULL, finished_at = %(now)s,
         output_json = %(output)s, output_digest = %(digest)s, output_tokens = %(tokens)s,
         receipt_digest = %(receipt_digest)s, skip_reason = %(skip_reason)s, reason = %(reason)s,
         unreleased = {LOOK_BEHIND}
@@ -218,4 +218,27 @@ def new_run_on(step_id: int, task_id: str) -> RunOn:
     return RunOn(step_id, uuid.uuid4(), task_id)
 
 
-__all__ = ["AttemptEnd", "FinalOutput", "end_parameters", "finish_step", "new_run_on"]
+_REREAD = """
+SELECT a.outcome, s.token,
+    (SELECT coalesce(array_agg(n.id), '{}') FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
+     WHERE e.predecessor_id = s.id AND n.predecessor_count = 1 AND n.status = 'available') AS released
+FROM orchestration_attempt a JOIN orchestration_step s ON s.id = a.step_id WHERE a.id = %(attempt_id)s
+"""
+
+
+def reread_end(claim: Claim, outcome: AttemptOutcome, run_on: RunOn | None) -> Finished | None:
+    """Look whether an ending whose answer was lost was committed; None when it was not and may be tried again.
+
+    Raises: ClaimLost: somebody else ended the attempt meanwhile.
+    """
+    row = fetch_one(_REREAD, {"attempt_id": claim.attempt_id})
+    if row.outcome is None:
+        return None
+    if row.outcome != outcome:
+        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
+    taken = [c for c in load_claims([run_on.step_id]) if c.token == run_on.token] if run_on else []
+    return Finished(
+        released=tuple(Released(step_id) for step_id in row.released),
+        next_claim=taken[0] if taken else None,
+        look_behind=True,
+    )

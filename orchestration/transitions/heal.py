@@ -8,7 +8,8 @@ from orchestration.transitions.statements import fetch_all
 _WAKE = f"""
 WITH due AS (
     SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
-    WHERE s.status = 'retryable' AND s.due_at <= clock_timestamp() AND r.status = 'running'
+    WHERE s.status = 'retryable' AND r.status = 'running'
+      AND (s.due_at <= clock_timestamp() OR s.run_id = %(whole_run)s::uuid)
     ORDER BY s.due_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
 ), woken AS (
     UPDATE orchestration_step s
@@ -21,7 +22,12 @@ SELECT id FROM woken
 
 def wake_due_steps(limit: int) -> list[int]:
     """Move retryable steps whose time has come to `available` and return them."""
-    return [row.id for row in fetch_all(_WAKE, {"limit": limit})]
+    return [row.id for row in fetch_all(_WAKE, {"limit": limit, "whole_run": None})]
+
+
+def wake_now(run_id: UUID) -> list[int]:
+    """Move all retryable steps of one run to `available`, whatever their time; for tests that don't wait."""
+    return [row.id for row in fetch_all(_WAKE, {"limit": 1_000, "whole_run": run_id})]
 
 
 # A step was overtaken when a step rung for `patience` later on the same queue was claimed from its message.

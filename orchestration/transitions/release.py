@@ -49,11 +49,16 @@ def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
 
 
 _FACTS = """
-SELECT r.round, r.input_digest, w.digest AS spec_digest,
+SELECT r.workflow_name, r.round, r.input_digest, r.idempotency_key, r.requested_by_id, r.created_at,
+    w.digest AS spec_digest,
     (SELECT z.root FROM orchestration_seal z WHERE z.run_id = r.id AND z.round = r.round - 1) AS former_root
 FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id WHERE r.id = %(run)s
 """
-_STEPS = "SELECT key, status, receipt_digest FROM orchestration_step WHERE run_id = %(run)s ORDER BY key"
+_STEPS = """
+SELECT key, status, receipt_digest, agent, queue, attempt, failures, crashes, revision, skip_reason, reason,
+    output_digest, output_tokens, finished_at
+FROM orchestration_step WHERE run_id = %(run)s ORDER BY key
+"""
 _EVENTS = """
 SELECT id, kind, step_id, attempt, data_json, at FROM orchestration_event
 WHERE run_id = %(run)s AND NOT kind = ANY(%(apart)s) ORDER BY id
@@ -101,16 +106,22 @@ def read_seal_body(run_id: UUID, status: RunStatus, before_event: int | None = N
     facts = fetch_one(_FACTS, {"run": run_id})
     steps = fetch_all(_STEPS, {"run": run_id})
     events = fetch_all(_EVENTS, {"run": run_id, "apart": [str(kind) for kind in AFTER_THE_FACT]})
+    covered = [_event_line(event) for event in events if before_event is None or event.id < before_event]
     return build_seal(
         SealFacts(
-            run_id=str(run_id),
-            spec_digest=facts.spec_digest,
-            input_digest=facts.input_digest,
-            round=facts.round,
-            status=status,
-            receipts={step.key: step.receipt_digest for step in steps if step.receipt_digest},
-            statuses={step.key: step.status for step in steps},
-            events_digest=digest_events([_event_line(e) for e in events if before_event is None or e.id < before_event]),
+            run={
+                "id": str(run_id),
+                "workflow": facts.workflow_name,
+                "spec": facts.spec_digest,
+                "input": facts.input_digest,
+                "round": facts.round,
+                "status": status,
+                "idempotency_key": facts.idempotency_key,
+                "requested_by": facts.requested_by_id,
+                "created_at": stamp(facts.created_at),
+            },
+            steps=[(*step[:-1], stamp(step.finished_at) if step.finished_at else None) for step in steps],
+            events_digest=digest_events(covered),
             former_root=facts.former_root,
         )
     )

@@ -60,7 +60,7 @@ def lock_held_step(step_id: int) -> HeldStep:
 _SETTLE = f"""
 WITH done AS (
     UPDATE orchestration_step s
-    SET status = %(status)s, finished_at = %(now)s, feedback = '', output_json = %(output)s,
+    SET status = %(status)s, finished_at = %(now)s, output_json = %(output)s,
         output_digest = %(digest)s, output_tokens = %(tokens)s, receipt_digest = %(receipt_digest)s,
         skip_reason = %(skip_reason)s, reason = %(reason)s, unreleased = {LOOK_BEHIND}
     WHERE s.id = %(step)s AND s.status = 'held' RETURNING s.id, s.run_id, s.attempt, s.unreleased

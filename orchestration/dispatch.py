@@ -1,0 +1,202 @@
+"""Turns released steps into Celery messages: the doorbell, never the truth.
+
+Canvases are compiled of what was just released, never of a step that runs: a straight path is a chain, several
+steps before one join are a chord, everything else is a message each and the database releases what follows. A
+message that is lost, doubled or late does no harm. Must not write status. Read next: docs/adr/0004.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from celery import chain, chord, current_app
+from celery.canvas import Signature
+from django.db import transaction
+from kombu.exceptions import OperationalError as BrokerError
+from kombu.pools import producers
+
+from orchestration.conf import get_conf
+from orchestration.domain.work import Released
+from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_routes
+from orchestration.transitions.release import plan_chord
+
+TASK = "orchestration.perform_step"
+ISOLATED = "isolated"
+# What kombu raises when the broker is away, besides its own: sockets, time-outs, and a pool with nothing free.
+_BROKER_AWAY = (BrokerError, OSError, TimeoutError)
+_AWAY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+_is_muted: ContextVar[bool] = ContextVar("_is_muted", default=False)
+
+
+def dispatch_after_commit(released: Iterable[Released | int]) -> None:
+    """Dispatch released steps once the transaction is committed; at once when there is none."""
+    step_ids = [item if isinstance(item, int) else item.step_id for item in released if not _is_rung(item)]
+    if step_ids:
+        transaction.on_commit(lambda: dispatch(step_ids))
+
+
+def _is_rung(item: Released | int) -> bool:
+    return isinstance(item, Released) and item.rung
+
+
+def dispatch(step_ids: list[int]) -> int:
+    """Publish messages for available steps; return how many were sent.
+
+    Never raises for a broker that is away: the steps stay available and the maintainer rings for them.
+    """
+    if _is_muted.get() or _broker.is_away():
+        return 0
+    canvases = _compile(load_routes(step_ids, get_conf().CHAIN_LINKS))
+    try:
+        with _broker.acquire() as producer:
+            for canvas in canvases:
+                canvas.apply_async(producer=producer, retry=False)
+    except _BROKER_AWAY as error:
+        _broker.note_away()
+        log.warning("broker_away", steps=len(step_ids), error=str(error), next="the maintainer sends them again")
+        return 0
+    return len(canvases)
+
+
+@contextmanager
+def mute_dispatch() -> Iterator[None]:
+    """Publish nothing in this context: whoever drives the run performs its steps itself."""
+    token = _is_muted.set(True)
+    try:
+        yield
+    finally:
+        _is_muted.reset(token)
+
+
+def _compile(routes: list[Route]) -> list[Signature]:
+    """Return one canvas per chord and per remaining route."""
+    by_join: dict[int, list[Route]] = defaultdict(list)
+    for route in routes:
+        if route.join_id is not None:
+            by_join[route.join_id].append(route)
+    chords = [_compile_chord(join, by_join[join.stop.step_id]) for join in _find_chords(by_join)]
+    in_chords = {header for _, headers in chords for header in headers}
+    singles = [_compile_route(route) for route in routes if route.head.step_id not in in_chords]
+    return [canvas for canvas, _ in chords] + singles
+
+
+def _find_chords(by_join: dict[int, list[Route]]) -> list[Join]:
+    """Return the joins whose open predecessors are all among the released steps: only these can be chords."""
+    if not current_app.conf.result_backend:
+        return []
+    fitting = [join for join, routes in by_join.items() if 2 <= len(routes) <= get_conf().CHORD_HEADERS]
+    joins = load_joins(fitting) if fitting else []
+    return [
+        join
+        for join in joins
+        if join.open_before == len(by_join[join.stop.step_id]) and plan_chord(join.stop.step_id)
+    ]
+
+
+def _compile_chord(join: Join, routes: list[Route]) -> tuple[Signature, list[int]]:
+    headers = [_sign(route.head) for route in routes]
+    return chord(headers, _sign(join.stop)), [route.head.step_id for route in routes]
+
+
+def _compile_route(route: Route) -> Signature:
+    links = [_sign(stop) for stop in (route.head, *route.path)]
+    return links[0] if len(links) == 1 else chain(*links)
+
+
+def _sign(stop: Stop) -> Signature:
+    options: dict[str, Any] = {
+        "task_id": f"{stop.run_id}.{stop.step_id}.{stop.dispatch}",
+        "queue": stop.queue,
+        "shadow": f"{stop.workflow_name}/{stop.key}",
+        "argsrepr": f"({stop.step_id},)",
+        "kwargsrepr": "{}",
+    }
+    if stop.queue == ISOLATED:
+        # Only prefork heeds these; a thread's overdue step is freed by the maintainer.
+        grace = get_conf().DEADLINE_GRACE_SECONDS
+        options |= {"soft_time_limit": stop.timeout_seconds, "time_limit": stop.timeout_seconds + grace}
+    return current_app.signature(TASK, args=(stop.step_id,), immutable=True, **{"options": options})
+
+
+class _Broker:
+    """Producers with short patience: publishing has a budget, and the database keeps what could not be sent."""
+
+    def __init__(self) -> None:
+        self._away_until = 0.0
+        self._lock = threading.Lock()
+        self._connection: Any = None
+
+    def is_away(self) -> bool:
+        return time.monotonic() < self._away_until
+
+    def note_away(self) -> None:
+        self._away_until = time.monotonic() + _AWAY_SECONDS
+
+    def acquire(self) -> Any:  # noqa: ANN401 - kombu is untyped
+        return producers[self._connect()].acquire(block=True, timeout=get_conf().PUBLISH_BUDGET_SECONDS)
+
+    def _connect(self) -> Any:  # noqa: ANN401 - kombu is untyped
+        with self._lock:
+            if self._connection is None:
+                budget = get_conf().PUBLISH_BUDGET_SECONDS
+                self._connection = current_app.connection_for_write(
+                    transport_options={
+                        "max_retries": 1,
+                        "interval_start": 0,
+                        "interval_step": 0,
+                        "interval_max": 0,
+                        "socket_timeout": budget,
+                        "socket_connect_timeout": budget,
+                    }
+                )
+            return self._connection
+
+
+_broker = _Broker()
+
+
+@dataclass(slots=True)
+class Continuation:
+    """What Celery will publish when the running task returns: its next chain link or its part of a chord."""
+
+    request: Any
+
+    @property
+    def next_step_id(self) -> int | None:
+        """Return the step of the next chain link."""
+        links = self.request.chain
+        return int(links[-1]["args"][0]) if links else None
+
+    @property
+    def next_task_id(self) -> str:
+        """Return the task id of the next chain link."""
+        return str(self.request.chain[-1]["options"]["task_id"])
+
+    @property
+    def next_queue(self) -> str:
+        """Return the queue of the next chain link."""
+        return str(self.request.chain[-1]["options"]["queue"])
+
+    def pop(self) -> None:
+        """Take the next chain link off: its step was claimed in place."""
+        self.request.chain.pop()
+
+    def clear(self) -> None:
+        """Publish nothing when this task returns.
+
+        `Ignore` would leave Flower at STARTED for ever; `Reject` and raising would fail the chord.
+        """
+        self.request.chain = self.request.callbacks = self.request.chord = None
+
+    def clear_links(self) -> None:
+        """Publish no chain link, but let a chord count its header."""
+        self.request.chain = self.request.callbacks = None
+

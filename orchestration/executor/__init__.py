@@ -1,0 +1,12 @@
+"""One attempt as a pipeline: claim -> assemble -> invoke -> decide -> write -> release -> dispatch.
+
+`perform.py` is the main path and the file to read first; `prepare.py` makes the agent's task, `conclude.py` writes
+what came of it, `proof.py` builds the receipt. Each stage is a value handed to the next; no transaction and no
+connection is held while the agent works.
+"""
+
+from orchestration.executor.conclude import Crash, conclude
+from orchestration.executor.perform import Host, perform
+from orchestration.executor.specs import get_step_spec
+
+__all__ = ["Crash", "Host", "conclude", "get_step_spec", "perform"]

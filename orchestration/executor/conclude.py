@@ -1,0 +1,172 @@
+"""From an outcome to rows: the policy decides, one guarded write records it.
+
+Used by the executor for its own attempts and by the maintainer for those whose worker can't speak any more.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from random import random
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+from agents.domain.invocation import Answered, Failed, FailureKind, Outcome
+from orchestration.conf import get_conf, get_signer
+from orchestration.domain.policy import Decision, PassedOver, Situation, decide
+from orchestration.domain.receipts import HandoffLine, canonical
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.states import AttemptOutcome, DecisionKind
+from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.executor.proof import prove
+from orchestration.ports import Hold
+from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
+from orchestration.transitions.finish import AttemptEnd, finish_step, reread_end
+
+log = structlog.get_logger(__name__)
+DATABASE_AWAY = (OperationalError, InterfaceError)
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What was decided and written. `finished` is None when the step stays undone."""
+
+    decision: Decision
+    finished: Finished | None
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """How a dead worker's step goes on: on which queue, and whether the crash was its own."""
+
+    queue: str
+    is_own: bool
+
+
+def conclude(
+    claim: Claim,
+    spec: StepSpec,
+    outcome: Outcome | PassedOver,
+    received: tuple[HandoffLine, ...] = (),
+    *,
+    run_on: RunOn | None = None,
+    crash: Crash | None = None,
+) -> Conclusion:
+    """Decide on an attempt's outcome and write the decision with all that follows from it.
+
+    The write is tried again while the database is away and the claim is ours: a finished body is not stranded.
+
+    Raises: ClaimLost: the claim passed on; nothing was written.
+    """
+    decision = decide(outcome, spec, _situate(claim, crash))
+    end = _describe_end(claim, outcome, decision)
+    match decision.kind:
+        case DecisionKind.ACCEPT | DecisionKind.SKIP:
+            final = prove(claim, outcome, end, received)
+            finished = _persist(claim, end, lambda: finish_step(claim, end, final, run_on), run_on)
+            return Conclusion(decision, finished)
+        case DecisionKind.RETRY if crash is not None:
+            _persist(claim, end, lambda: free_step(claim, end, queue=crash.queue, own_crash=crash.is_own))
+        case DecisionKind.RETRY:
+            _persist(claim, end, lambda: retry_step(claim, end))
+        case DecisionKind.ESCALATE:
+            hold = _describe_hold(claim, outcome, decision)
+            _persist(claim, end, lambda: hold_step(claim, end, hold))
+        case DecisionKind.ABORT:
+            _persist(claim, end, lambda: abort_by_step(claim, end, get_signer()))
+    return Conclusion(decision, None)
+
+
+def _situate(claim: Claim, crash: Crash | None) -> Situation:
+    conf = get_conf()
+    return Situation(
+        failures=claim.failures,
+        crashes=claim.crashes + (1 if crash and crash.is_own else 0),
+        crash_limit=conf.CRASH_LIMIT,
+        default_min_confidence=conf.DEFAULT_MIN_CONFIDENCE,
+        jitter=random(),  # noqa: S311 - spreads retries, guards nothing
+    )
+
+
+def _persist(
+    claim: Claim, end: AttemptEnd, write: Callable[[], Finished | None], run_on: RunOn | None = None
+) -> Finished | None:
+    """Make the write, again and again while the database is away, until the claim's time is over."""
+    give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
+    landed = False
+    while True:
+        try:
+            # The answer of a COMMIT may have been lost: what happened is read, never guessed.
+            return (reread_end(claim, end.outcome, run_on) if landed else None) or write()
+        except DATABASE_AWAY as error:
+            log.warning("database_away", step=claim.step_id, error=str(error), next="the write is tried again")
+            connection.close()
+            if connection.in_atomic_block or claim.now() > give_up_at:
+                raise
+            landed = True
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decision) -> AttemptEnd:
+    inputs = canonical(
+        {"failures": claim.failures, "crashes": claim.crashes, "revision": claim.revision, "attempt": claim.attempt}
+    )
+    due_at = claim.now() + timedelta(seconds=decision.delay_seconds) if decision.kind is DecisionKind.RETRY else None
+    match outcome:
+        case Answered():
+            return AttemptEnd(
+                outcome=AttemptOutcome.ANSWERED,
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+                agent_version=outcome.agent_version,
+                confidence=outcome.confidence,
+                usage_json=canonical(outcome.usage) if outcome.usage else "{}",
+            )
+        case PassedOver():
+            return AttemptEnd(
+                outcome=AttemptOutcome.PASSED_OVER,
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+            )
+        case Failed():
+            return AttemptEnd(
+                outcome=_ENDINGS.get(outcome.kind, AttemptOutcome.FAILED),
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+                agent_version=outcome.agent_version,
+                failure_kind=outcome.kind,
+                error_class=outcome.error_class,
+                error_message=outcome.message,
+                traceback_tail=outcome.traceback_tail,
+                due_at=due_at,
+            )
+
+
+_ENDINGS = {FailureKind.CRASH: AttemptOutcome.CRASHED}
+
+
+def _describe_hold(claim: Claim, outcome: Outcome | PassedOver, decision: Decision) -> Hold:
+    proposed = outcome if isinstance(outcome, Answered) else None
+    return Hold(
+        project_id=claim.run.project_id,
+        run_id=claim.run.run_id,
+        step_id=claim.step_id,
+        step_key=claim.key,
+        workflow_name=claim.run.workflow_name,
+        sla=claim.run.sla,
+        agent=claim.agent,
+        attempt=claim.attempt,
+        rule=decision.rule,
+        reason=decision.reason,
+        seen_json=proposed.output_json if proposed else "null",
+        has_proposal=proposed is not None,
+        confidence=proposed.confidence if proposed else None,
+    )

@@ -1,0 +1,174 @@
+"""The main path: a message came for a step; perform it, and those that follow in place while that is quick."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from django.db import connection
+
+from agents.domain.invocation import Outcome, Task
+from agents.invoke import invoke
+from agents.selectors import known_names
+from orchestration.conf import get_conf, get_signer
+from orchestration.dispatch import ISOLATED, Continuation, dispatch
+from orchestration.domain.policy import PassedOver
+from orchestration.domain.receipts import canonical
+from orchestration.domain.states import DONE
+from orchestration.domain.work import Claim, Released, RunOn
+from orchestration.errors import ClaimLost
+from orchestration.executor.conclude import DATABASE_AWAY, Conclusion, conclude
+from orchestration.executor.prepare import Prepared, prepare
+from orchestration.executor.specs import get_step_spec
+from orchestration.selectors.claims import Stale, find_stale
+from orchestration.transitions.claim import claim_step, mark_unknown_agent
+from orchestration.transitions.finish import new_run_on
+from orchestration.transitions.release import record_late_write, release_step
+
+log = structlog.get_logger(__name__)
+
+
+class Host(Protocol):
+    """The worker process, as the executor needs it."""
+
+    @property
+    def process_id(self) -> int:
+        """Return the id of the process's row."""
+
+    def note_claim(self, claim: Claim) -> None:
+        """Remember that a message was claimed: what the maintainer tells lost messages by."""
+
+    def tell_ran_on(self, claim: Claim, word: str) -> None:
+        """Show a step that was run on, without a message of its own, to whoever watches the workers."""
+
+
+@dataclass(slots=True)
+class _Stride:
+    """How long this message has run on: the time its agents worked, not what they waited for a turn."""
+
+    seconds: float = 0.0
+
+
+def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) -> str:
+    """Perform a step, if it is to be performed, and return one word for the worker's log and Flower.
+
+    Args: step_id: what the message names; nothing else in it is believed.  task_id: Celery's.
+    """
+    agents = sorted(known_names())
+    try:
+        claim = claim_step(step_id, process_id=host.process_id, task_id=task_id, agents=agents)
+        if claim is None:
+            return _answer_stale(step_id, agents, continuation)
+    except DATABASE_AWAY as error:
+        continuation.clear()
+        log.warning("database_away", step=step_id, error=str(error), next="the maintainer sends the step again")
+        return "database_away"
+    host.note_claim(claim)
+    stride = _Stride()
+    word, following = _attempt(claim, continuation, stride)
+    while following is not None:
+        claim = following
+        said, following = _attempt(claim, continuation, stride)
+        host.tell_ran_on(claim, said)
+    return word
+
+
+def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple[str, Claim | None]:
+    """Take one claim through the pipeline; return its word and the successor claimed in place, if any."""
+    try:
+        spec = get_step_spec(claim)
+        prepared = prepare(claim, spec)
+        outcome = _invoke(prepared, claim, stride)
+        run_on = _plan_run_on(claim, continuation, stride)
+        conclusion = conclude(claim, spec, outcome, prepared.received, run_on=run_on)
+        return _follow(claim, conclusion, continuation)
+    except ClaimLost as error:
+        continuation.clear()
+        record_late_write(claim, canonical({"token": str(claim.token), "message": str(error)}))
+        return "refused", None
+    except DATABASE_AWAY as error:
+        # The step stays claimed; past its deadline the maintainer frees it.
+        continuation.clear()
+        log.warning("database_away", step=claim.step_id, error=str(error), next="the maintainer frees the step")
+        return "database_away", None
+
+
+def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Outcome | PassedOver:
+    if not isinstance(prepared.task, Task):
+        return prepared.task
+    if not connection.in_atomic_block:
+        # Back to the pool: a thousand agents that wait on a model must not hold a thousand connections.
+        connection.close()
+    started = time.monotonic()
+    outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
+    stride.seconds += time.monotonic() - started
+    return outcome
+
+
+def _plan_run_on(claim: Claim, continuation: Continuation, stride: _Stride) -> RunOn | None:
+    """Offer to claim the next chain link in place when this message was quick so far."""
+    following = continuation.next_step_id
+    if following is None or continuation.next_queue != claim.queue or claim.queue == ISOLATED:
+        return None
+    if stride.seconds > get_conf().RUN_ON_SECONDS:
+        return None
+    return new_run_on(following, continuation.next_task_id)
+
+
+def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> tuple[str, Claim | None]:
+    """After the commit: release what waits behind the step, and see that each released step is rung for once."""
+    finished = conclusion.finished
+    if finished is None:
+        continuation.clear()
+        return conclusion.decision.kind, None
+    released = list(finished.released)
+    if finished.look_behind:
+        released += release_step(claim.step_id, claim.run.run_id, get_signer())
+    if finished.next_claim is not None:
+        continuation.pop()
+    _ring(released, continuation, keep=finished.next_claim is not None)
+    return conclusion.decision.kind, finished.next_claim
+
+
+def _ring(released: list[Released], continuation: Continuation, *, keep: bool) -> None:
+    """Leave to Celery what its canvas rings for, and dispatch the rest.
+
+    Args: keep: the canvas belongs to the successor that was claimed in place; leave it alone.
+    """
+    by_canvas = continuation.next_step_id
+    if not keep and by_canvas is not None and by_canvas not in {item.step_id for item in released}:
+        # The database does not say that the next link waits for this step: a ghost must not walk the chain.
+        continuation.clear()
+        by_canvas = None
+    rest = [item.step_id for item in released if not item.rung and (keep or item.step_id != by_canvas)]
+    if rest:
+        dispatch(rest)
+
+
+def _answer_stale(step_id: int, agents: list[str], continuation: Continuation) -> str:
+    """A message that finds nothing to claim ends quietly, but for the duties it may have come for."""
+    stale = find_stale(step_id)
+    if stale is not None and stale.status in DONE:
+        return _answer_done(step_id, stale, continuation)
+    continuation.clear()
+    if stale is None:
+        return "unknown"
+    if stale.status == "available" and stale.agent not in agents and mark_unknown_agent(step_id, agents):
+        log.warning("agent_unknown", step=step_id, agent=stale.agent, next="it waits for a worker that knows it")
+        return "waits"
+    return "stale"
+
+
+def _answer_done(step_id: int, stale: Stale, continuation: Continuation) -> str:
+    """The first delivery of a done step may have died before it released, or before its canvas went on.
+
+    The canvas goes on only to a successor that the database says is waiting; a chord counts each header once.
+    """
+    if not stale.waiting:
+        continuation.clear()
+    elif continuation.next_step_id not in stale.waiting:
+        continuation.clear_links()
+    if not stale.unreleased:
+        return "stale"
+    dispatch([item.step_id for item in release_step(step_id, stale.run_id, get_signer()) if not item.rung])
+    return "released"

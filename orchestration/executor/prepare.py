@@ -1,0 +1,95 @@
+"""From a claim to the agent's task: the hand-off under its budget, the condition, the resolved input."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from agents.domain.invocation import Failed, FailureKind, Task
+from orchestration.domain.expressions import ExpressionFailed, evaluate
+from orchestration.domain.policy import PassedOver
+from orchestration.domain.receipts import HandoffLine
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.states import StepStatus
+from orchestration.domain.work import Claim
+from orchestration.errors import BudgetExceeded
+from orchestration.handoff import Handed, assemble_handoff
+from orchestration.selectors.claims import is_claim_live
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What an attempt starts from: a task for the agent, or the reason why there is none."""
+
+    task: Task | PassedOver | Failed
+    received: tuple[HandoffLine, ...]
+
+
+def prepare(claim: Claim, spec: StepSpec) -> Prepared:
+    """Assemble what a claimed step receives and build its agent's task.
+
+    Raises: ClaimLost: the claim passed on while a summary was written.
+    """
+    try:
+        handed = assemble_handoff(claim)
+    except BudgetExceeded as error:
+        return Prepared(_bad_input(claim, "BudgetExceeded", str(error)), ())
+    return Prepared(_build_task(claim, spec, handed), handed.lines)
+
+
+def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | PassedOver | Failed:
+    missing = _find_missing(claim)
+    if missing is not None:
+        return PassedOver("need_passed_over", f"it needs the output of '{missing}', which was passed over")
+    run_input = json.loads(claim.run.input_json)
+    values = {"input": run_input, "steps": handed.values}
+    try:
+        if spec.when is not None and not _is_true(spec.when, values):
+            return PassedOver("condition_false", f"its condition is false: {spec.when}")
+        resolved = {name: evaluate(source, values) for name, source in spec.input.items()}
+    except ExpressionFailed as error:
+        return _bad_input(claim, "ExpressionFailed", str(error))
+    return Task(
+        input=resolved,
+        handoff=handed.values,
+        run_input=run_input,
+        run_id=str(claim.run.run_id),
+        step_key=claim.key,
+        attempt=claim.attempt,
+        token=str(claim.token),
+        idempotency_key=claim.idempotency_key,
+        feedback=claim.feedback or None,
+        deadline_at=claim.deadline_at,
+        is_cancelled=lambda: not is_claim_live(claim.step_id, claim.token),
+    )
+
+
+def _is_true(condition: str, values: dict[str, Any]) -> bool:
+    answer = evaluate(condition, values)
+    if not isinstance(answer, bool):
+        raise ExpressionFailed(f"'{condition}': a condition must be true or false, this is {answer!r}")
+    return answer
+
+
+def _find_missing(claim: Claim) -> str | None:
+    """Return a needed step that was passed over by its own condition, unless the need is optional."""
+    for before in claim.predecessors:
+        passed_over = before.status is StepStatus.SKIPPED and before.skip_reason in PASSED_OVER_RULES
+        if passed_over and before.carries_data and not before.is_optional:
+            return before.key
+    return None
+
+
+PASSED_OVER_RULES = frozenset({"condition_false", "need_passed_over"})
+"""Skips that take their data successors along; a failed uncritical step hands on null instead."""
+
+
+def _bad_input(claim: Claim, error_class: str, message: str) -> Failed:
+    return Failed(
+        kind=FailureKind.BAD_INPUT,
+        error_class=error_class,
+        message=message,
+        traceback_tail="",
+        retry_after_seconds=None,
+        agent=claim.agent,
+        agent_version=None,
+    )

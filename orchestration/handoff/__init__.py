@@ -1,0 +1,10 @@
+"""What a step receives: the outputs of the steps it needs, under the run's token budget.
+
+The claim has written a row per hand-off already; over the budget this room shortens them and says so in the rows.
+Owns token counting and summaries; must not decide anything. Read next: `assemble.py`.
+"""
+
+from orchestration.handoff.assemble import Handed, assemble_handoff
+from orchestration.handoff.tokens import count_tokens
+
+__all__ = ["Handed", "assemble_handoff", "count_tokens"]

@@ -1,0 +1,89 @@
+"""The loop: try to lead, sweep every second, beat on.
+
+Any number of maintainers may run; the one whose session holds the advisory lock works, the others wait for it to
+fall. A sweep is safe to run twice and beside anything.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+import structlog
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
+from orchestration.conf import get_conf
+from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
+from orchestration.maintenance.scheduler import release_forgotten, ring_lost, wake_due, wake_for_known_agents
+from orchestration.ports import get_duties
+from orchestration.transitions.presence import retire_dead, try_to_lead
+from orchestration.worker.sessions import open_session
+
+log = structlog.get_logger(__name__)
+_DUTIES: Final[tuple[Callable[[], int], ...]] = (
+    free_stranded,
+    free_overdue,
+    release_forgotten,
+    wake_due,
+    wake_for_known_agents,
+    ring_lost,
+)
+
+
+def sweep(session: psycopg.Connection[Any]) -> dict[str, int]:
+    """Run every duty once; return what each found to do, by name.
+
+    Args: session: the leader's own, for looking at others' locks.
+    """
+    conf = get_conf()
+    dead = retire_dead(session, lease_seconds=conf.LEASE_SECONDS, heartbeat_seconds=conf.HEARTBEAT_SECONDS)
+    done = {duty.__name__: duty() for duty in _DUTIES}
+    done |= {"processes_retired": len(dead), "rung_after_death": ring_after_death(dead)}
+    for outer_duty in get_duties():
+        outer_duty()
+    return {name: count for name, count in done.items() if count}
+
+
+class Maintainer:
+    """Runs until stopped."""
+
+    def __init__(self) -> None:
+        """Prepare; nothing is opened before `run`."""
+        self._stop = threading.Event()
+        self._session: psycopg.Connection[Any] | None = None
+        self._leads = False
+
+    def stop(self) -> None:
+        """End after the sweep under way."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Lead and sweep until stopped; survives a database that goes away."""
+        while not self._stop.is_set():
+            try:
+                self._step()
+            except (psycopg.Error, DatabaseError) as error:
+                log.warning("maintainer_interrupted", error=str(error), next="it tries again")
+                self._drop_session()
+            except Exception:  # one faulty duty must not end rescue for all
+                log.exception("maintainer_failed", next="it tries again at the next sweep")
+            close_old_connections()
+            self._stop.wait(get_conf().SWEEP_SECONDS)
+        self._drop_session()
+
+    def _step(self) -> None:
+        if self._session is None:
+            self._session = open_session("ringmaster maintainer")
+        if not self._leads:
+            self._leads = try_to_lead(self._session)
+            if self._leads:
+                log.info("maintainer_leads")
+        if self._leads and (done := sweep(self._session)):
+            log.info("maintainer_swept", **done)
+
+    def _drop_session(self) -> None:
+        self._leads = False
+        if self._session is not None:
+            self._session.close()
+            self._session = None

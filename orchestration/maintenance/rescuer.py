@@ -1,0 +1,78 @@
+"""Frees running steps whose worker is dead or whose time is over, each by a decision of its own."""
+
+from collections import Counter
+
+import structlog
+
+from agents.domain.invocation import Failed, FailureKind
+from orchestration.conf import get_conf
+from orchestration.dispatch import ISOLATED, dispatch
+from orchestration.domain.work import Claim
+from orchestration.errors import ClaimLost
+from orchestration.executor import Crash, conclude, get_step_spec
+from orchestration.transitions.claim import load_claims
+from orchestration.transitions.heal import find_overdue, find_stranded, ring_suspects_of
+
+log = structlog.get_logger(__name__)
+LIMIT = 500
+
+
+def free_stranded() -> int:
+    """Free the steps of processes that are gone; return how many.
+
+    A crash counts against a step only if it was alone in its process; otherwise all of them are suspects and go on
+    in `isolated`, one per process, where the next crash tells whose it is.
+    """
+    claims = load_claims(find_stranded(LIMIT))
+    neighbours = Counter(claim.process_id for claim in claims)
+    freed = [claim for claim in claims if _free_crashed(claim, is_alone=neighbours[claim.process_id] == 1)]
+    dispatch([claim.step_id for claim in freed])
+    return len(freed)
+
+
+def free_overdue() -> int:
+    """Free the steps that are past their deadline and the grace, whatever their worker says."""
+    claims = load_claims(find_overdue(get_conf().DEADLINE_GRACE_SECONDS, LIMIT))
+    return sum(_free_expired(claim) for claim in claims)
+
+
+def ring_after_death(process_ids: list[int]) -> int:
+    """Send again what dead processes may have taken from the broker unclaimed."""
+    conf = get_conf()
+    window = conf.LOST_AFTER_SECONDS + conf.HEARTBEAT_SECONDS
+    lost = [step for process in process_ids for step in ring_suspects_of(process, window, conf.REDISPATCH_LIMIT)]
+    dispatch(lost)
+    return len(lost)
+
+
+def _free_crashed(claim: Claim, *, is_alone: bool) -> bool:
+    message = f"its worker process {claim.process_id} died"
+    if not is_alone:
+        message += " with other steps in it; it goes on alone, in `isolated`"
+    queue = claim.queue if is_alone else ISOLATED
+    return _conclude(claim, FailureKind.CRASH, message, Crash(queue=queue, is_own=is_alone))
+
+
+def _free_expired(claim: Claim) -> bool:
+    message = f"it took longer than {claim.timeout_seconds:g} s and the grace"
+    return _conclude(claim, FailureKind.TIMEOUT, message, None)
+
+
+def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None) -> bool:
+    failure = Failed(
+        kind=kind,
+        error_class="",
+        message=message,
+        traceback_tail="",
+        retry_after_seconds=None,
+        agent=claim.agent,
+        agent_version=None,
+    )
+    try:
+        conclusion = conclude(claim, get_step_spec(claim), failure, crash=crash)
+    except ClaimLost:
+        return False  # its worker was quicker
+    log.warning("step_freed", step=claim.step_id, why=message, decision=conclusion.decision.kind)
+    if conclusion.finished is not None:
+        dispatch([item.step_id for item in conclusion.finished.released])
+    return True

@@ -1,0 +1,41 @@
+"""Wakes what is due and rings again for what was lost."""
+
+from orchestration.conf import get_conf, get_signer
+from orchestration.dispatch import dispatch
+from orchestration.maintenance.rescuer import LIMIT
+from orchestration.transitions.heal import find_unreleased, ring_lost_steps, wake_due_steps, wake_known_agents
+from orchestration.transitions.release import release_step
+
+# A release takes milliseconds; a mark older than this was left by a crash.
+_RELEASE_PATIENCE_SECONDS = 1.0
+
+
+def wake_due() -> int:
+    """Make due retries available and dispatch them."""
+    return _ring(wake_due_steps(LIMIT))
+
+
+def wake_for_known_agents() -> int:
+    """Dispatch steps that waited for an agent which a present worker knows by now."""
+    return _ring(wake_known_agents())
+
+
+def ring_lost() -> int:
+    """Dispatch available steps again whose message must be lost."""
+    conf = get_conf()
+    return _ring(ring_lost_steps(conf.LOST_AFTER_SECONDS, conf.REDISPATCH_LIMIT))
+
+
+def release_forgotten() -> int:
+    """Finish releases that a crash broke off."""
+    forgotten = find_unreleased(_RELEASE_PATIENCE_SECONDS, LIMIT)
+    for step_id, run_id in forgotten:
+        released = release_step(step_id, run_id, get_signer())
+        _ring([item.step_id for item in released if not item.rung])
+    return len(forgotten)
+
+
+def _ring(step_ids: list[int]) -> int:
+    if step_ids:
+        dispatch(step_ids)
+    return len(step_ids)

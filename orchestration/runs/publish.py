@@ -1,0 +1,83 @@
+"""Publishing: a spec becomes a new, immutable version when its content is new."""
+
+import sys
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.db import connection, transaction
+
+from agents.selectors import find_contract
+from orchestration.domain.spec import WorkflowSpec, canonical_spec, check_agents, digest_spec
+from orchestration.errors import Problem, SpecInvalid
+from orchestration.models import Project, Workflow
+
+DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did with one spec."""
+
+    workflow: Workflow
+    is_new: bool
+
+
+def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
+    """Publish a spec: a new version when its content differs from the latest, else the latest.
+
+    Content that an older version had is published again as that content's own version, which becomes the latest by
+    number only if it is new: versions are never reused.
+
+    Raises: SpecInvalid: it names an unknown agent.
+    """
+    check_agents(spec, find_contract)
+    canonical = canonical_spec(spec)
+    digest = digest_spec(canonical)
+    with transaction.atomic():
+        owner, _ = Project.objects.get_or_create(slug=project, defaults={"name": project.title()})
+        _lock_name(owner.pk, spec.name)
+        versions = Workflow.objects.filter(project=owner, name=spec.name)
+        known = versions.filter(digest=digest).first()
+        if known is not None:
+            return Published(known, is_new=False)
+        latest = versions.order_by("-version").first()
+        workflow = Workflow.objects.create(
+            project=owner,
+            name=spec.name,
+            version=latest.version + 1 if latest else 1,
+            digest=digest,
+            spec_json=canonical,
+            sla=spec.sla,
+        )
+    return Published(workflow, is_new=True)
+
+
+def find_code_specs() -> list[WorkflowSpec]:
+    """Return the module-level specs of every installed app's `workflows.py`, by name.
+
+    Raises: SpecInvalid: two of them have the same name.
+    """
+    found: dict[str, WorkflowSpec] = {}
+    for config in apps.get_app_configs():
+        module = sys.modules.get(f"{config.name}.workflows")
+        for spec in vars(module).values() if module else ():
+            if not isinstance(spec, WorkflowSpec):
+                continue
+            if found.setdefault(spec.name, spec) is not spec:
+                raise SpecInvalid([Problem(None, "name", f"two workflows are named '{spec.name}'")])
+    return [found[name] for name in sorted(found)]
+
+
+def publish_code_specs() -> list[Published]:
+    """Publish what the code defines; all or nothing.
+
+    Raises: SpecInvalid: naming workflow, step and field.
+    """
+    with transaction.atomic():
+        return [publish(spec) for spec in find_code_specs()]
+
+
+def _lock_name(project_id: int, name: str) -> None:
+    """Let one publisher at a time choose the next version of a name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (project_id, name))

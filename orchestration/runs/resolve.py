@@ -1,0 +1,137 @@
+"""What a person chose for a held step, carried out. Called by the ticket's own writer, in its transaction."""
+
+from typing import Any
+
+from django.db import transaction
+
+from agents.domain.invocation import canonical_json
+from agents.errors import UnreadableOutput
+from orchestration.conf import get_signer
+from orchestration.dispatch import dispatch, dispatch_after_commit
+from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
+from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
+from orchestration.errors import ResolutionRefused
+from orchestration.handoff import count_tokens
+from orchestration.models import Edge
+from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
+from orchestration.transitions.finish import FinalOutput
+from orchestration.transitions.release import release_step
+from orchestration.transitions.resolve import (
+    HeldStep,
+    abort_by_person,
+    lock_held_step,
+    send_back_held_step,
+    settle_held_step,
+)
+
+
+def lock_for_resolution(step_id: int) -> None:
+    """Lock a held step's run and the step, before its ticket is locked: the order everybody takes.
+
+    Raises: StepNotHeld.
+    """
+    lock_held_step(step_id)
+
+
+def resolve_step(
+    step_id: int,
+    *,
+    kind: ResolutionKind,
+    actor: str,
+    resolution_id: str,
+    output: Any = None,  # noqa: ANN401 - any JSON value
+    feedback: str = "",
+    reason: str = "",
+) -> None:
+    """Carry out a resolution inside the caller's transaction; what it releases is dispatched after the commit.
+
+    Args:
+        actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
+        output: with `edit`, the output instead of the proposed one.  feedback: with `send_back`, required.
+    Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, an output that is not JSON.
+    """
+    held = lock_held_step(step_id)
+    event = canonical({"resolution": kind, "by": actor, "ticket": resolution_id})
+    match kind:
+        case ResolutionKind.APPROVE | ResolutionKind.EDIT | ResolutionKind.SKIP:
+            _settle(held, kind, actor, resolution_id, _choose_output(held, kind, output), reason, event)
+        case ResolutionKind.SEND_BACK:
+            if not feedback.strip():
+                raise ResolutionRefused("feedback: say what should change; the agent gets it with the step")
+            send_back_held_step(held, feedback, event_json=event)
+            dispatch_after_commit([step_id])
+        case ResolutionKind.ABORT:
+            abort_by_person(held, reason or f"aborted by {actor}", get_signer(), event_json=event)
+
+
+def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:  # noqa: ANN401
+    if kind is ResolutionKind.SKIP:
+        return "null"
+    if kind is ResolutionKind.APPROVE:
+        if held.proposed_json is None:
+            raise ResolutionRefused("resolution: the agent proposed nothing to approve; edit, send back or skip")
+        return held.proposed_json
+    try:
+        return canonical_json(output)
+    except UnreadableOutput as error:
+        raise ResolutionRefused(f"output{error.path}: {error.reason}") from error
+
+
+def _settle(
+    held: HeldStep, kind: ResolutionKind, actor: str, resolution_id: str, output_json: str, reason: str, event: str
+) -> None:
+    final = _prove(held, kind, actor, resolution_id, output_json)
+    released, look_behind = settle_held_step(held, final, reason=reason, event_json=event)
+    dispatch_after_commit(released)
+    if look_behind:
+        transaction.on_commit(lambda: _look_behind(held))
+
+
+def _look_behind(held: HeldStep) -> None:
+    released = release_step(held.step_id, held.run_id, get_signer())
+    dispatch([item.step_id for item in released if not item.rung])
+
+
+def _prove(held: HeldStep, kind: ResolutionKind, actor: str, resolution_id: str, output_json: str) -> FinalOutput:
+    digest = digest_text(output_json)
+    receipt_kind = _RECEIPT_OF[kind]
+    parents = Edge.objects.filter(successor_id=held.step_id).values_list("predecessor__receipt_digest", flat=True)
+    receipt = build_receipt(
+        ReceiptFacts(
+            run_id=str(held.run_id),
+            spec_digest=held.spec_digest,
+            step=held.key,
+            round=held.round,
+            revision=held.revision,
+            kind=receipt_kind,
+            attempt=held.attempt,
+            actor=f"person:{actor}",
+            decision=f"resolution:{resolution_id}",
+            parents=tuple(str(parent) for parent in parents),
+            received=load_handoff_lines(held.step_id, held.attempt),
+            attempts=load_attempt_lines(held.step_id),
+            proposed_digest=digest_text(held.proposed_json) if held.proposed_json is not None else None,
+            final_digest=digest,
+            feedback_digest=digest_text(held.feedback) if held.feedback else None,
+            finished_at=stamp(held.now),
+        )
+    )
+    is_skip = kind is ResolutionKind.SKIP
+    return FinalOutput(
+        status=StepStatus.SKIPPED if is_skip else StepStatus.SUCCEEDED,
+        output_json=output_json,
+        digest=digest,
+        tokens=count_tokens(output_json),
+        receipt_kind=receipt_kind,
+        receipt_json=receipt,
+        receipt_digest=digest_text(receipt),
+        finished_at=held.now,
+        skip_reason="skipped_by_person" if is_skip else "",
+    )
+
+
+_RECEIPT_OF = {
+    ResolutionKind.APPROVE: ReceiptKind.OUTPUT,
+    ResolutionKind.EDIT: ReceiptKind.EDIT,
+    ResolutionKind.SKIP: ReceiptKind.SKIP,
+}

@@ -1,0 +1,43 @@
+"""Questions about a claim or a step that the executor asks outside its writes."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+
+def is_claim_live(step_id: int, token: UUID) -> bool:
+    """Return whether the step still runs under this token."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM orchestration_step WHERE id = %s AND token = %s AND status = 'running'",
+            (step_id, token),
+        )
+        return cursor.fetchone() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Why a message found nothing to claim. `waiting`: successors that nobody has claimed yet."""
+
+    run_id: UUID
+    status: str
+    agent: str
+    unreleased: bool
+    waiting: list[int]
+
+
+_STALE = """
+SELECT s.run_id, s.status, s.agent, s.unreleased, array(
+    SELECT n.id FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
+    WHERE e.predecessor_id = s.id AND n.status IN ('pending', 'available'))
+FROM orchestration_step s WHERE s.id = %s
+"""
+
+
+def find_stale(step_id: int) -> Stale | None:
+    """Return how a step stands for which a stale message came; None when there is no such step."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STALE, (step_id,))
+        row = cursor.fetchone()
+    return None if row is None else Stale(*row)

@@ -1,0 +1,112 @@
+"""For users' own tests: a whole run, in process, against the test database.
+
+    def test_reply(db):
+        done = run_workflow(SUPPORT_REPLY, {"customer": "ada"}, agents={"mail.outbox": lambda task: {"sent": True}})
+        assert done.status == "succeeded"
+        assert done.outputs["draft"]["text"].startswith("Dear Ada")
+
+Works inside pytest-django's transaction. Uses the real engine (claims, decisions, receipts); only the broker and the
+waiting between retries are left out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from agents.domain.invocation import Task
+from agents.invoke import override
+from orchestration import executor, runs
+from orchestration.dispatch import Continuation, mute_dispatch
+from orchestration.domain.spec import WorkflowSpec
+from orchestration.domain.states import StepStatus
+from orchestration.domain.work import Claim
+from orchestration.models import Run, Step, WorkerProcess
+from orchestration.transitions.heal import wake_now
+
+_MOST_ATTEMPTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How a run stands when nothing more can be done without a person.
+
+    Attributes: status: the run's; `running` means that steps are held.  outputs: by step key, of done steps.
+    """
+
+    run: Run
+    status: str
+    outputs: dict[str, Any]
+    steps: dict[str, Step]
+
+    @property
+    def held(self) -> list[str]:
+        """Return the keys of the steps that wait for a person."""
+        return [key for key, step in self.steps.items() if step.status == StepStatus.HELD]
+
+
+@dataclass(frozen=True, slots=True)
+class _TestHost:
+    process_id: int
+
+    def note_claim(self, claim: Claim) -> None:
+        """Nobody looks for lost messages here."""
+
+    def tell_ran_on(self, claim: Claim, word: str) -> None:
+        """Nobody watches here."""
+
+
+class _NoRequest:
+    """What a Celery request looks like when nothing follows."""
+
+    chain = callbacks = chord = None
+
+
+def run_workflow(
+    workflow: WorkflowSpec | str,
+    input: Mapping[str, Any] | None = None,  # noqa: A002 - the public word
+    *,
+    agents: Mapping[str, Callable[[Task], Any]] | None = None,
+    idempotency_key: str | None = None,
+) -> FinishedRun:
+    """Run a workflow to its end, or until only people can go on.
+
+    Args:
+        workflow: a spec (published for the test) or the name of a code-defined or published one.
+        agents: fakes by agent name; everything else is the real thing.
+    Raises: SpecInvalid. WorkflowNotFound. InputInvalid.
+    """
+    with override(agents or {}), mute_dispatch():
+        run = runs.start(_publish(workflow), dict(input or {}), idempotency_key=idempotency_key)
+        return drive(run.pk)
+
+
+def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = None) -> FinishedRun:
+    """Go on with a run, e.g. after a ticket was resolved; retries don't wait."""
+    process = WorkerProcess.objects.create(name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1)
+    host = _TestHost(process.pk)
+    with override(agents or {}), mute_dispatch():
+        for _ in range(_MOST_ATTEMPTS):
+            step = Step.objects.filter(run_id=run_id, status=StepStatus.AVAILABLE).order_by("position").first()
+            if step is not None:
+                executor.perform(step.pk, f"{run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest()))
+            elif not wake_now(run_id):
+                break
+    return _describe(run_id)
+
+
+def _publish(workflow: WorkflowSpec | str) -> str:
+    if isinstance(workflow, WorkflowSpec):
+        runs.publish(workflow)
+        return workflow.name
+    for spec in runs.find_code_specs():
+        if spec.name == workflow:
+            runs.publish(spec)
+    return workflow
+
+
+def _describe(run_id: UUID) -> FinishedRun:
+    run = runs.get_run(run_id)
+    steps = {step.key: step for step in run.steps.order_by("position")}
+    outputs = {key: step.output for key, step in steps.items() if step.output_json is not None}
+    return FinishedRun(run=run, status=run.status, outputs=outputs, steps=steps)

@@ -1,0 +1,48 @@
+"""What was shortened on its way to a running step; written before the agent sees it."""
+
+from dataclasses import dataclass
+
+from orchestration.domain.work import Claim
+from orchestration.errors import ClaimLost
+from orchestration.transitions.statements import fetch_all
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One shortened hand-off. `text`: canonical JSON of what is handed instead of the original."""
+
+    from_step_id: int
+    text: str
+    digest: str
+    tokens: int
+    summarised_by: str
+
+
+_SUMMARISED = """
+UPDATE orchestration_handoff h
+SET summary_json = t.text, digest = t.digest, tokens_after = t.tokens, summarised_by = t.name
+FROM unnest(%(from)s::bigint[], %(texts)s::text[], %(digests)s::text[], %(tokens)s::int[], %(names)s::text[])
+         AS t(step_id, text, digest, tokens, name), orchestration_step s
+WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
+  AND h.attempt_id = %(attempt_id)s AND h.from_step_id = t.step_id
+RETURNING h.id
+"""
+
+
+def record_summaries(claim: Claim, summaries: list[Summary]) -> None:
+    """Write what an attempt is handed instead of originals that are over the budget.
+
+    Raises: ClaimLost: the claim passed on; nothing was written.
+    """
+    parameters = {
+        "step": claim.step_id,
+        "token": claim.token,
+        "attempt_id": claim.attempt_id,
+        "from": [s.from_step_id for s in summaries],
+        "texts": [s.text for s in summaries],
+        "digests": [s.digest for s in summaries],
+        "tokens": [s.tokens for s in summaries],
+        "names": [s.summarised_by for s in summaries],
+    }
+    if len(fetch_all(_SUMMARISED, parameters)) != len(summaries):
+        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")

@@ -1,0 +1,87 @@
+"""The heartbeat: a thread with its own session, so that neither a busy pool nor a slow step can delay it.
+
+The session holds the process's advisory lock. If the process dies the lock falls at once; if the network parts,
+the lease runs out. A process that was declared dead meanwhile enters anew, under a new row: what it still has in
+hand is fenced by the steps' tokens.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import structlog
+
+from orchestration.conf import get_conf
+from orchestration.transitions.presence import Presence, beat, enter_process, leave_process, lock_process
+from orchestration.worker.host import WorkerHost
+from orchestration.worker.sessions import open_session
+
+log = structlog.get_logger(__name__)
+
+
+class Heart:
+    """Beats for one process until it is stopped."""
+
+    def __init__(self, host: WorkerHost, presence: Presence, on_beat: Callable[[], None] = lambda: None) -> None:
+        """Prepare; `on_beat` is called after each beat, on this thread."""
+        self._host = host
+        self._presence = presence
+        self._on_beat = on_beat
+        self._process_id: int | None = None
+        self._session: psycopg.Connection[Any] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """Start beating."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave in order: the row says so and the lock falls."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._beat_once()
+                self._on_beat()
+            except Exception as error:  # noqa: BLE001 - a heart that stops kills its worker's claims
+                log.warning("heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again")
+                self._drop_session()
+            self._stop.wait(get_conf().HEARTBEAT_SECONDS)
+        self._leave()
+
+    def _beat_once(self) -> None:
+        if self._session is None:
+            self._session = open_session(f"ringmaster heart {self._presence.name}"[:60])
+            if self._process_id is not None:
+                lock_process(self._session, self._process_id)
+        report = self._host.report()
+        if self._process_id is None or not beat(
+            self._session,
+            self._process_id,
+            busy=report.busy,
+            last_claim_at=report.last_claim_at,
+            newest_dispatch_at=report.newest_dispatch_at,
+        ):
+            self._enter(self._session)
+
+    def _enter(self, session: psycopg.Connection[Any]) -> None:
+        self._process_id = enter_process(session, self._presence, get_conf().LEASE_SECONDS)
+        self._host.enter(self._process_id)
+        log.info("worker_entered", name=self._presence.name, process=self._process_id)
+
+    def _leave(self) -> None:
+        if self._session is not None and self._process_id is not None:
+            try:
+                leave_process(self._session, self._process_id)
+            except psycopg.Error:
+                log.warning("worker_left_unsaid", process=self._process_id, next="its lease runs out")
+        self._drop_session()
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None

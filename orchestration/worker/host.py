@@ -1,0 +1,96 @@
+"""The process as the executor sees it: which row it is, what it claimed last, how busy it is."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from orchestration.domain.work import Claim
+
+_ENTER_TIMEOUT_SECONDS = 30.0
+
+
+class Teller(Protocol):
+    """Shows steps that ran without a message of their own to whoever watches the workers."""
+
+    def tell(self, claim: Claim, word: str) -> None:
+        """Tell of one finished step."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a beat reports: steps in flight, and how recent the messages are that get claimed."""
+
+    busy: int = 0
+    last_claim_at: datetime | None = None
+    newest_dispatch_at: datetime | None = None
+
+
+@dataclass
+class WorkerHost:
+    """One executing process. `entered` is set while it has a row."""
+
+    teller: Teller | None = None
+    entered: threading.Event = field(default_factory=threading.Event)
+    _process_id: int = 0
+    _report: Report = field(default_factory=Report)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def process_id(self) -> int:
+        """Return the row's id; waits for the first beat at start-up."""
+        if not self.entered.wait(_ENTER_TIMEOUT_SECONDS):
+            raise TimeoutError("this worker process has no row yet: is PostgreSQL reachable?")
+        return self._process_id
+
+    def enter(self, process_id: int) -> None:
+        """Take the row that was written for this process."""
+        self._process_id = process_id
+        self.entered.set()
+
+    def note_claim(self, claim: Claim) -> None:
+        """Remember a claim that came from a message."""
+        with self._lock:
+            self._report.last_claim_at = claim.claimed_at
+            newest = self._report.newest_dispatch_at
+            if newest is None or claim.dispatched_at > newest:
+                self._report.newest_dispatch_at = claim.dispatched_at
+
+    def tell_ran_on(self, claim: Claim, word: str) -> None:
+        """Show a step that was run on."""
+        if self.teller is not None:
+            self.teller.tell(claim, word)
+
+    @contextmanager
+    def at_work(self) -> Iterator["WorkerHost"]:
+        """Count one message in flight."""
+        with self._lock:
+            self._report.busy += 1
+        try:
+            yield self
+        finally:
+            with self._lock:
+                self._report.busy -= 1
+
+    def report(self) -> Report:
+        """Return what the next beat shall say."""
+        with self._lock:
+            return Report(self._report.busy, self._report.last_claim_at, self._report.newest_dispatch_at)
+
+
+_current: WorkerHost = WorkerHost()
+
+
+def use_host(host: WorkerHost) -> None:
+    """Make this the process's host; a forked child makes its own."""
+    global _current  # noqa: PLW0603 - one per process, set at its start
+    _current = host
+
+
+@contextmanager
+def current_host() -> Iterator[WorkerHost]:
+    """Give the process's host, counted as busy meanwhile."""
+    with _current.at_work() as host:
+        yield host

@@ -1,0 +1,88 @@
+"""Ties a process's presence to Celery's life cycle. Imported with the tasks; acts in worker processes only."""
+
+import os
+import socket
+from typing import Any
+
+import structlog
+from billiard.process import current_process
+from celery import current_app
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
+
+from agents.selectors import known_names
+from orchestration.handoff import count_tokens
+from orchestration.transitions.presence import Presence
+from orchestration.worker.heart import Heart
+from orchestration.worker.host import WorkerHost, use_host
+from orchestration.worker.telling import EventTeller
+
+log = structlog.get_logger(__name__)
+
+
+class _Life:
+    """What the process knows of itself between Celery's calls; forked children inherit the node's name."""
+
+    def __init__(self) -> None:
+        self.hostname = ""
+        self.heart: Heart | None = None
+
+    def begin(self, name: str, concurrency: int, teller: EventTeller | None) -> None:
+        host = WorkerHost(teller=teller)
+        use_host(host)
+        presence = Presence(
+            name=name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=sorted(current_app.amqp.queues.consume_from),
+            agents=sorted(known_names()),
+            concurrency=concurrency,
+        )
+        self.heart = Heart(host, presence, teller.flush if teller else lambda: None)
+        self.heart.start()
+
+    def end(self) -> None:
+        if self.heart is not None:
+            self.heart.stop()
+            self.heart = None
+
+
+_life = _Life()
+
+
+@worker_init.connect
+def remember_name(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery is untyped
+    """Keep the node's name for children that are forked later; load what every step needs before they are."""
+    _life.hostname = str(sender.hostname)
+    count_tokens("")
+
+
+@worker_ready.connect
+def begin_worker(sender: Any, **_: Any) -> None:  # noqa: ANN401
+    """Enter as one process, unless children execute for it."""
+    controller = sender.controller
+    if not _forks(controller):
+        teller = EventTeller(sender.hostname) if controller.task_events else None
+        _life.begin(sender.hostname, int(controller.concurrency), teller)
+
+
+@worker_process_init.connect
+def begin_child(**_: Any) -> None:  # noqa: ANN401
+    """Enter as a prefork child. Its replacement gets the same index and so retires it by name."""
+    _life.begin(f"{_life.hostname}/{current_process().index}", 1, None)
+
+
+@worker_process_shutdown.connect
+def end_child(**_: Any) -> None:  # noqa: ANN401
+    """Leave in order."""
+    _life.end()
+
+
+@worker_shutdown.connect
+def end_worker(**_: Any) -> None:  # noqa: ANN401
+    """Leave in order, after the last step came home."""
+    _life.end()
+
+
+def _forks(controller: Any) -> bool:  # noqa: ANN401
+    pool = controller.pool_cls
+    return (pool if isinstance(pool, str) else pool.__module__).rpartition(".")[2].split(":")[0] == "prefork"

@@ -1,0 +1,19 @@
+"""A database session of one's own: direct, autocommit, outside the pool, for locks that must live with a process."""
+
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+# What Django adds for its own cursors and pool; a plain session has no use for it.
+_NOT_LIBPQ = frozenset({"cursor_factory", "context", "prepare_threshold", "pool", "server_side_binding", "assume_role"})
+
+
+def open_session(application_name: str) -> psycopg.Connection[Any]:
+    """Open a session to the default database.
+
+    Raises: psycopg.OperationalError: the database is away.
+    """
+    parameters = {k: v for k, v in connection.get_connection_params().items() if k not in _NOT_LIBPQ}
+    parameters |= {"application_name": application_name}
+    return psycopg.connect(**parameters, autocommit=True)
