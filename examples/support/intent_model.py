@@ -20,11 +20,21 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
 
-from examples.support.intents import MIN_CONFIDENCE, OUT_OF_SCOPE_LABELS, Calibration, Example, Guess
+from examples.support.errors import DataError
+from examples.support.intents import (
+    MIN_CONFIDENCE,
+    OUT_OF_SCOPE_LABELS,
+    Calibration,
+    Example,
+    Guess,
+    known_intents,
+)
 
 # Cautious on purpose: a shop sees fewer strange messages than this.
 UNSEEN_SHARE = 1 / 3
 FOLDS = 5
+# One is left out while calibrating, and a choice needs three.
+_FEWEST_INTENTS = 4
 SEED = 20240501
 _ANY_WORD = r"\b\w+\b"
 
@@ -94,7 +104,11 @@ def train(examples: Sequence[Example], calibrate_on: Sequence[Example] | None = 
 
     Returns:
         A model whose confidence holds for texts like those it was calibrated on.
+
+    Raises:
+        DataError: too few intents, or texts to calibrate on whose intent is not taught.
     """
+    _check_intents(examples, calibrate_on or ())
     texts, labels = _columns(examples)
     vectorizer = _new_vectorizer()
     features = vectorizer.fit_transform(texts)
@@ -106,6 +120,19 @@ def train(examples: Sequence[Example], calibrate_on: Sequence[Example] | None = 
     slope, offset = _fit_line(margins)
     calibration = _summarise(margins, slope, offset)
     return IntentModel(vectorizer, _fit_head(features, labels), slope, offset, calibration)
+
+
+def _check_intents(examples: Sequence[Example], calibrate_on: Sequence[Example]) -> None:
+    taught = known_intents(examples)
+    if len(taught) < _FEWEST_INTENTS:
+        raise DataError(
+            f"There are {len(taught)} intents to learn; give texts of at least {_FEWEST_INTENTS}."
+        )
+    untaught = sorted(known_intents(calibrate_on) - taught)
+    if untaught:
+        raise DataError(
+            f"Intent {untaught[0]!r} is to calibrate on but not to learn; add texts that teach it."
+        )
 
 
 def _columns(examples: Sequence[Example]) -> tuple[list[str], Labels]:

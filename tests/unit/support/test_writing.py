@@ -18,7 +18,7 @@ def _write(now: Situation, about: Matter, doubts: list[Doubt] | None = None) -> 
 
 
 def _doubts(now: Situation, about: Matter, findings: Findings = ALL_WELL, **changes: Any) -> list[str]:
-    words = {"language": "en", "is_suspicious": False} | changes
+    words: dict[str, Any] = {"language": "en", "is_suspicious": False} | changes
     return [doubt.name for doubt in weigh(now, about, findings, **words)]
 
 
