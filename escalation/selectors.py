@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
-from escalation.models import ReviewQueue, Ticket
+from escalation.models import ClockTimestamp, ReviewQueue, Ticket
 from orchestration.models import Attempt, Handoff
 
 
@@ -26,6 +26,12 @@ def list_tickets(queue: str | None = None, project: str | None = None) -> QueryS
 def list_open_tickets(queue: str | None = None, project: str | None = None) -> QuerySet[Ticket]:
     """Return the tickets that wait for a decision, those due first at the top."""
     return list_tickets(queue, project).filter(status=TicketStatus.OPEN)
+
+
+def list_free_tickets() -> QuerySet[Ticket]:
+    """Return the open tickets that nobody holds a live claim on, those due first at the top."""
+    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
+    return list_open_tickets().filter(is_free)
 
 
 def get_ticket(ticket_id: int) -> Ticket:
@@ -127,11 +133,10 @@ def _summarise_claim(ticket: Ticket) -> dict[str, Any]:
 
 
 def _summarise_end(ticket: Ticket) -> dict[str, Any]:
-    output_json = ticket.resolution_output_json
     return {
         "resolution": ticket.resolution,
         "resolved_by": ticket.resolved_by and ticket.resolved_by.get_username(),
-        "output": output_json and json.loads(output_json),
+        "output": ticket.resolution_output,
         "feedback": ticket.feedback,
         "note": ticket.note,
         "withdrawn_reason": ticket.withdrawn_reason,

@@ -1,24 +1,27 @@
 """What a reviewer has typed so far: kept as typed, valid or not."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The fields of the decision form as they stand.
+    """The decision form as it stands.
 
-    Attributes: output_text: the edited output, perhaps no valid JSON yet.  author: user name of who typed it.
+    Attributes:
+        fields: the edited output as typed, by name of the field; see `editing.py`.
+        author: user name of who typed it.
     """
 
-    output_text: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
     feedback: str = ""
     note: str = ""
     author: str = ""
 
     def to_json(self) -> str:
-        """Write it for storage; escapes keep it storable whatever was typed."""
+        """Write it for storage; ASCII escapes keep it storable whatever was typed."""
         return json.dumps(asdict(self))
 
     @classmethod

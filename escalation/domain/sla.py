@@ -63,6 +63,13 @@ def describe_time_left(due_at: datetime, now: datetime) -> str:
     return f"{describe_duration(abs(left))} {'left' if left >= timedelta(0) else 'over'}"
 
 
+def grade_time_left(opened_at: datetime, due_at: datetime, now: datetime) -> str:
+    """Return "over", "short" (less than a quarter is left) or "ample"."""
+    if is_missed(due_at, now):
+        return "over"
+    return "short" if (due_at - now) * 4 < due_at - opened_at else "ample"
+
+
 def describe_duration(length: timedelta) -> str:
     """Say a length of time in its two largest units."""
     seconds = int(length.total_seconds())

@@ -49,3 +49,11 @@ def _escape(character: str) -> str:
 def spell_out(text: str) -> str:
     """Return the text with every unseen character spelled out, for places that can't mark it."""
     return "".join(piece for piece, _ in split_unseen(text))
+
+
+def excerpt(value: Any, length: int) -> str:
+    """Return the beginning of what a JSON value says: its longest text, else its JSON, on one line."""
+    parts = value.values() if isinstance(value, dict) else [value]
+    text = max((part for part in parts if isinstance(part, str)), key=len, default="") or json.dumps(value)
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[:length].rstrip() + "…"

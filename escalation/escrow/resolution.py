@@ -166,8 +166,8 @@ def _release_step(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Non
     runs.resolve_step(
         ticket.step_id,
         kind=choice.kind,
-        actor=f"user:{user.get_username()}",
-        resolution_id=f"ticket:{ticket.pk}",
+        actor=user.get_username(),
+        resolution_id=f"ticket-{ticket.pk}",
         output=None if choice.output_json is None else json.loads(choice.output_json),
         feedback=choice.feedback,
         reason=choice.note or f"{choice.kind} by {user.get_username()}",

@@ -159,6 +159,11 @@ class Ticket(models.Model):
         return json.loads(self.seen_json)
 
     @property
+    def resolution_output(self) -> Any:
+        """Return what was approved, as a JSON value; None when nothing was."""
+        return None if self.resolution_output_json is None else json.loads(self.resolution_output_json)
+
+    @property
     def is_open(self) -> bool:
         """Tell whether it still waits for a decision."""
         return self.status == TicketStatus.OPEN

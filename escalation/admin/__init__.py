@@ -1,0 +1,10 @@
+"""The console where people decide what agents should not decide alone.
+
+`tickets.py` lists and routes, `page.py` gathers what the ticket page shows, `decisions.py` does what the buttons
+say.
+"""
+
+from escalation.admin.queues import BreachAdmin, ReviewQueueAdmin
+from escalation.admin.tickets import TicketAdmin
+
+__all__ = ["BreachAdmin", "ReviewQueueAdmin", "TicketAdmin"]

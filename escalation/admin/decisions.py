@@ -1,0 +1,164 @@
+"""What a reviewer's buttons do: read the form, call escrow, answer. The routes allow POST only."""
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+
+from escalation.domain.draft import Draft
+from escalation.domain.editing import join_fields, split_fields
+from escalation.errors import EscalationError, ResolutionInvalid, ResolutionStale, TicketTaken
+from escalation.escrow import claim_ticket, release_ticket, resolve_ticket, save_draft
+from escalation.models import Ticket
+from escalation.selectors import get_ticket, list_free_tickets
+from orchestration.domain.states import ResolutionKind
+
+LIST = "admin:escalation_ticket_changelist"
+PAGE = "admin:escalation_ticket_change"
+_DONE = {
+    ResolutionKind.APPROVE: "approved",
+    ResolutionKind.EDIT: "edited and approved",
+    ResolutionKind.SEND_BACK: "sent back with your feedback",
+    ResolutionKind.SKIP: "skipped",
+    ResolutionKind.ABORT: "aborted; its run fails",
+}
+
+
+def claim(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Claim the ticket and open its page."""
+    try:
+        claim_ticket(ticket_id, person_of(request))
+    except TicketTaken as error:
+        messages.warning(request, str(error))
+    return redirect(PAGE, ticket_id)
+
+
+def claim_next(request: HttpRequest) -> HttpResponse:
+    """Claim the free ticket that is due first and open its page."""
+    for ticket in list_free_tickets()[:20]:
+        try:
+            claim_ticket(ticket.pk, person_of(request))
+        except EscalationError:
+            continue  # somebody was quicker; the next one
+        return redirect(PAGE, ticket.pk)
+    messages.info(request, "No ticket is free at the moment.")
+    return redirect(LIST)
+
+
+def release(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Give the claim back and return to the list."""
+    release_ticket(ticket_id, person_of(request))
+    messages.info(request, f"Ticket {ticket_id} is free again; your draft stays with it.")
+    return redirect(LIST)
+
+
+def keep_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Keep what was typed and renew the claim."""
+    person = person_of(request)
+    save_draft(
+        ticket_id,
+        person,
+        read_draft(request, get_ticket(ticket_id)),
+        claim_number=_claim_number(request.POST),
+    )
+    claim_ticket(ticket_id, person)
+    messages.success(request, "Draft kept; your claim is renewed.")
+    return redirect(PAGE, ticket_id)
+
+
+def discard_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Go back to what was proposed."""
+    save_draft(ticket_id, person_of(request), Draft(), claim_number=_claim_number(request.POST))
+    messages.info(request, "Draft discarded; the fields show what was proposed.")
+    return redirect(PAGE, ticket_id)
+
+
+def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Decide the ticket with the button that was pressed, and return to the list."""
+    person, ticket = person_of(request), get_ticket(ticket_id)
+    kind = _read_kind(request.POST)
+    _keep_what_was_typed(request, ticket)
+    output = _read_output(request.POST, ticket, kind)
+    resolve_ticket(
+        ticket_id,
+        person,
+        kind,
+        claim_number=_claim_number(request.POST),
+        seen_digest=request.POST.get("seen_digest", ""),
+        output=output,
+        feedback=request.POST.get("feedback", "") if kind is ResolutionKind.SEND_BACK else "",
+        note=request.POST.get("note", ""),
+    )
+    messages.success(request, f"Ticket {ticket_id} is {_DONE[kind]}.")
+    return redirect(LIST)
+
+
+def person_of(request: HttpRequest) -> User:
+    """Return who is logged in; the admin site lets nobody else in."""
+    return cast("User", request.user)
+
+
+def read_draft(request: HttpRequest, ticket: Ticket) -> Draft:
+    """Return the form as it was sent."""
+    form = request.POST
+    names = [field.name for field in split_fields(_proposal(ticket))]
+    return Draft(
+        fields={name: form[name].replace("\r\n", "\n") for name in names if name in form},
+        feedback=form.get("feedback", ""),
+        note=form.get("note", ""),
+        author=person_of(request).get_username(),
+    )
+
+
+def _keep_what_was_typed(request: HttpRequest, ticket: Ticket) -> None:
+    """Keep the draft before deciding, so that a refusal loses nothing. Under a lost claim nothing is kept."""
+    try:
+        save_draft(
+            ticket.pk,
+            person_of(request),
+            read_draft(request, ticket),
+            claim_number=_claim_number(request.POST),
+        )
+    except ResolutionStale:
+        return
+
+
+def _proposal(ticket: Ticket) -> Any:
+    return ticket.seen if ticket.has_proposal else None
+
+
+def _read_kind(form: QueryDict) -> ResolutionKind:
+    try:
+        return ResolutionKind(form.get("resolution", ""))
+    except ValueError:
+        raise ResolutionInvalid("resolution: press one of the buttons of the form.") from None
+
+
+def _read_output(form: QueryDict, ticket: Ticket, kind: ResolutionKind) -> Any:
+    """Return the edited output; refuse an approval beside changed fields, which would drop the changes."""
+    if kind is ResolutionKind.EDIT:
+        return join_fields(_proposal(ticket), _typed(form))
+    if kind is ResolutionKind.APPROVE and ticket.has_proposal:
+        _require_unedited(ticket, form)
+    return None
+
+
+def _require_unedited(ticket: Ticket, form: QueryDict) -> None:
+    if join_fields(ticket.seen, _typed(form)) != ticket.seen:
+        raise ResolutionInvalid(
+            "You changed the text, but approving takes it as proposed. Press “Edit and approve” to approve "
+            "your changes, or “Discard draft” to drop them."
+        )
+
+
+def _typed(form: QueryDict) -> dict[str, str]:
+    return {name: str(form[name]) for name in form}
+
+
+def _claim_number(form: QueryDict) -> int:
+    try:
+        return int(form.get("claim_number", ""))
+    except ValueError:
+        raise ResolutionInvalid("claim_number: open the ticket's page again and use its buttons.") from None

@@ -1,0 +1,46 @@
+"""Turns what agents wrote into safe HTML: escaped, and nothing in it unseen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from escalation.domain.visible import pretty_json, split_unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One part of a value as a person reads it.
+
+    Attributes: label: its key, or "".  html: escaped text.  is_code: it is JSON, not prose.
+    """
+
+    label: SafeString
+    html: SafeString
+    is_code: bool
+
+
+def mark_unseen(text: str) -> SafeString:
+    """Return the text escaped, with unseen characters spelled out and marked."""
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<span class="rm-unseen">{}</span>', piece) if unseen else piece,)
+            for piece, unseen in split_unseen(text)
+        ),
+    )
+
+
+def describe_value(value: Any) -> list[Passage]:
+    """Return a JSON value as passages: an object one for each key, texts as prose, the rest as JSON."""
+    if isinstance(value, dict) and value:
+        return [_passage(key, item) for key, item in value.items()]
+    return [_passage("", value)]
+
+
+def _passage(label: str, value: Any) -> Passage:
+    is_prose = isinstance(value, str) and value != ""
+    text = value if is_prose else pretty_json(value)
+    return Passage(mark_unseen(label), mark_unseen(text), is_code=not is_prose)

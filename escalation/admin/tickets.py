@@ -1,0 +1,228 @@
+"""The console: the queue of tickets and the page on which one is decided."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from escalation.admin import decisions
+from escalation.admin.decisions import person_of
+from escalation.admin.filters import StateFilter
+from escalation.admin.page import build_page
+from escalation.admin.rendering import mark_unseen
+from escalation.domain.draft import Draft
+from escalation.domain.sla import describe_time_left, grade_time_left
+from escalation.domain.visible import excerpt
+from escalation.errors import HTTP_STATUS, EscalationError, TicketNotFound
+from escalation.models import ClockTimestamp, Ticket
+from escalation.selectors import get_ticket
+from orchestration.errors import OrchestrationError
+
+if TYPE_CHECKING:
+    # unfold ships no types; its classes are Django's with other templates.
+    from django.contrib.admin import ModelAdmin
+else:
+    from unfold.admin import ModelAdmin
+
+_EXCERPT_CHARACTERS = 140
+
+
+@admin.register(Ticket)
+class TicketAdmin(ModelAdmin[Ticket]):
+    """Lists tickets by due time; shows one and what can be decided about it. Nothing else is editable."""
+
+    list_display = (
+        "number",
+        "time_left",
+        "what",
+        "confidence_shown",
+        "queue",
+        "sla_class",
+        "holder",
+        "opener",
+    )
+    list_display_links = ("number",)
+    list_filter = (StateFilter, "queue", "sla")
+    list_filter_sheet = False
+    list_per_page = 50
+    list_select_related = ("queue", "run", "step", "claimed_by", "resolved_by")
+    list_before_template = "admin/escalation/ticket/take_next.html"
+    list_fullwidth = True
+    search_fields = ("reason", "run__workflow_name", "step__key", "=id")
+    search_help_text = "Search reason, workflow, step or number"
+    ordering = ("due_at", "id")
+    show_full_result_count = False
+    actions = None
+
+    class Media:
+        css = {"all": ("escalation/console.css",)}
+        js = ("escalation/clock.js",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tickets are opened by the engine."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
+        """Tickets are evidence."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
+        """Add the time at which the rows were read."""
+        rows: QuerySet[Ticket] = super().get_queryset(request)
+        return rows.annotate(read_at=ClockTimestamp())
+
+    @admin.display(description="#")
+    def number(self, ticket: Ticket) -> str:
+        """Return the ticket's number; its link looks without claiming."""
+        return str(ticket.pk)
+
+    @admin.display(description="Time left", ordering="due_at")
+    def time_left(self, ticket: Any) -> SafeString:
+        """Return the time left, coloured; how it ended, once it has."""
+        if not ticket.is_open:
+            return format_html('<span class="rm-chip">{}</span>', ticket.resolution or ticket.status)
+        return format_html(
+            '<span class="rm-chip rm-{}" data-due="{}" data-now="{}">{}</span>',
+            grade_time_left(ticket.opened_at, ticket.due_at, ticket.read_at),
+            ticket.due_at.isoformat(),
+            ticket.read_at.isoformat(),
+            describe_time_left(ticket.due_at, ticket.read_at),
+        )
+
+    @admin.display(description="What waits")
+    def what(self, ticket: Ticket) -> SafeString:
+        """Return what the run is about, where it waits, and why."""
+        return format_html(
+            '<div class="rm-what"><strong>{}</strong><span>{} · {}: {}</span></div>',
+            mark_unseen(excerpt(ticket.run.input, _EXCERPT_CHARACTERS)),
+            ticket.run.workflow_name,
+            ticket.step.key,
+            mark_unseen(excerpt(ticket.reason, _EXCERPT_CHARACTERS)),
+        )
+
+    @admin.display(description="Confidence", ordering="confidence")
+    def confidence_shown(self, ticket: Ticket) -> str:
+        """Return what the agent stated, as a percentage."""
+        return "-" if ticket.confidence is None else f"{ticket.confidence:.0%}"
+
+    @admin.display(description="SLA", ordering="sla")
+    def sla_class(self, ticket: Ticket) -> SafeString:
+        """Return the SLA class on one line."""
+        return format_html('<span class="rm-nowrap">{}</span>', ticket.sla)
+
+    @admin.display(description="With", ordering="claimed_by")
+    def holder(self, ticket: Any) -> str:
+        """Return who holds it, or who decided it."""
+        if not ticket.is_open:
+            return ticket.resolved_by.get_username() if ticket.resolved_by else "-"
+        return ticket.claimed_by.get_username() if ticket.is_claimed(ticket.read_at) else "-"
+
+    @admin.display(description="")
+    def opener(self, ticket: Any) -> SafeString:
+        """Return the button that claims and opens, or a plain link where there is nothing to claim."""
+        if not ticket.is_open or ticket.is_claimed(ticket.read_at):
+            return format_html(
+                '<a class="rm-button" href="{}">Look</a>', reverse(decisions.PAGE, args=(ticket.pk,))
+            )
+        claim = reverse("admin:escalation_ticket_claim", args=(ticket.pk,))
+        return format_html('<button class="rm-button rm-primary" formaction="{}">Claim</button>', claim)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Tell the list whether to offer the next ticket."""
+        may_decide = {"may_decide": self.has_change_permission(request)}
+        return super().changelist_view(request, {**(extra_context or {}), **may_decide})
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the reviewer's buttons."""
+        buttons: dict[str, Callable[..., HttpResponse]] = {
+            "next/": decisions.claim_next,
+            "<int:ticket_id>/claim/": decisions.claim,
+            "<int:ticket_id>/release/": decisions.release,
+            "<int:ticket_id>/draft/": decisions.keep_draft,
+            "<int:ticket_id>/discard/": decisions.discard_draft,
+            "<int:ticket_id>/resolve/": decisions.resolve,
+        }
+        own = [
+            path(
+                route,
+                self.admin_site.admin_view(self._guard(view)),
+                name=f"escalation_ticket_{view.__name__}",
+            )
+            for route, view in buttons.items()
+        ]
+        return own + list(super().get_urls())
+
+    def _guard(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Let only reviewers press a button, and answer a refusal with the page, the reason and the draft."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, **route: int) -> HttpResponse:
+            if not self.has_change_permission(request):
+                raise PermissionDenied
+            try:
+                return view(request, **route)
+            except (EscalationError, OrchestrationError) as error:
+                return self._refuse(request, error, **route)
+
+        return require_POST(guarded)
+
+    def _refuse(self, request: HttpRequest, error: Exception, ticket_id: int) -> HttpResponse:
+        ticket = _get_or_404(ticket_id)
+        typed = decisions.read_draft(request, ticket) if "claim_number" in request.POST else None
+        status = HTTP_STATUS.get(getattr(error, "code", ""), 409)
+        return self._render(request, ticket, draft=typed, refusal=str(error), status=status)
+
+    @method_decorator(never_cache)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one ticket. Looking claims nothing."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self._render(request, _get_or_404(object_id))
+
+    def _render(
+        self,
+        request: HttpRequest,
+        ticket: Ticket,
+        *,
+        draft: Draft | None = None,
+        refusal: str = "",
+        status: int = 200,
+    ) -> HttpResponse:
+        may_decide = self.has_change_permission(request)
+        context = {
+            **self.admin_site.each_context(request),
+            **build_page(ticket, person_of(request), may_decide=may_decide, draft=draft),
+            "title": f"Ticket {ticket.pk}",
+            "subtitle": None,
+            "media": self.media,
+            "refusal": refusal,
+        }
+        return TemplateResponse(request, "admin/escalation/ticket/page.html", context, status=status)
+
+
+def _get_or_404(ticket_id: int | str) -> Ticket:
+    try:
+        return get_ticket(int(ticket_id))
+    except (ValueError, TicketNotFound) as error:
+        raise Http404(f"There is no ticket {ticket_id}.") from error
