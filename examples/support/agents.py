@@ -45,7 +45,7 @@ def write_reply(task: Task) -> Result:
     language = reading.read_language(situation.text, read_data("languages"))
     suspicious = guidelines.is_suspicious(situation.text, read_data("guidelines")["suspicious"])
     policy = read_data("policy")
-    findings = facts.find_facts(matter.intent, situation)
+    findings = facts.find_facts(matter.intent, situation) if matter.is_clear else facts.NOTHING
     doubts = writing.weigh(situation, matter, findings, language, is_suspicious=suspicious)
     if task.feedback:
         doubts.append(

@@ -33,6 +33,9 @@ class Findings:
     needs_person: str = ""
 
 
+# What may be said about a matter that nobody understood.
+NOTHING: Final = Findings("unclear")
+
 Finder = Callable[[Situation], Findings]
 
 
