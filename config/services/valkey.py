@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.errors import ServiceError
 from config.services import process
@@ -40,6 +42,7 @@ class Valkey:
             password=record.password,
             socket_timeout=3,
             socket_connect_timeout=3,
+            retry=Retry(NoBackoff(), 0),  # the caller polls
         )
         try:
             return bool(client.ping())

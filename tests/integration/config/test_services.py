@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,15 +24,15 @@ from tests.processes import PROJECT_DIR, wait_for
 
 
 @pytest.fixture
-def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state folder with a space in its name, which another user can reach."""
-    folder = tmp_path_factory.mktemp("a checkout") / "state"
-    for parent in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
-        parent.chmod(0o711)
-    yield folder
-    services.stop(folder)
-    for record in read_records(folder).values():
-        shutil.rmtree(record.data_dir, ignore_errors=True)
+def state_dir() -> Iterator[Path]:
+    """A state folder with a space in its name, where another user can get to (pytest's own folders are private)."""
+    with tempfile.TemporaryDirectory(prefix="ringmaster ", ignore_cleanup_errors=True) as parent:
+        Path(parent).chmod(0o711)
+        folder = Path(parent) / "state"
+        yield folder
+        services.stop(folder)
+        for record in read_records(folder).values():
+            shutil.rmtree(record.data_dir, ignore_errors=True)
 
 
 def _postgres(state_dir: Path) -> ServiceRecord:
