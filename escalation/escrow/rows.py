@@ -16,9 +16,9 @@ def lock_ticket(ticket_id: int) -> tuple[Ticket, datetime]:
 
     Raises: TicketNotFound: no such ticket.
     """
-    rows = Ticket.objects.select_related("claimed_by", "resolved_by", "run")
     try:
-        ticket = rows.select_for_update(of=("self",), no_key=True).get(pk=ticket_id)
+        # No joins: after the wait, PostgreSQL would join the new row with what it found for the old one.
+        ticket = Ticket.objects.select_for_update(no_key=True).get(pk=ticket_id)
     except Ticket.DoesNotExist:
         raise TicketNotFound(ticket_id) from None
     return ticket, read_clock()
