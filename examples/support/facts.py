@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from examples.support import matching
-from examples.support.situation import Order, Situation, Variant, join_words
+from examples.support.situation import Order, Product, Situation, Variant, join_words
 
 Facts = dict[str, str]
 
@@ -101,7 +101,7 @@ def _general_or_unclear(situation: Situation) -> Findings:
 
 def _find_exchange(situation: Situation) -> Findings:
     product = matching.pick_product(situation)
-    if product is None or not product.variants:
+    if product is None or not product.variants or not product.is_complete:
         return _general_or_unclear(situation)
     available = [variant for variant in product.variants if variant.is_available]
     facts = {"product": product.name}
@@ -123,31 +123,35 @@ def _find_refund(situation: Situation) -> Findings:
 
 
 def _find_stock(situation: Situation) -> Findings:
-    if situation.products is None:
-        return Findings("unclear", missing=("the inventory, which could not be asked",))
     product = matching.pick_product(situation)
-    if product is None:
-        return Findings("unclear", missing=("which product is meant",))
+    if product is None or not product.is_complete:
+        return _lack_product(situation, product)
     wanted = matching.wanted_options(situation.text, product)
     facts = {"product": product.name}
     available = [variant for variant in product.variants if variant.is_available]
     if not available:
         return Findings("sold_out", facts)
-    facts["available"] = _list_labels(available)
     fitting = [variant for variant in available if set(wanted) <= set(variant.options.values())]
     if fitting:
         return Findings("available", facts | {"available": _list_labels(fitting)})
-    return Findings("partly", facts | {"wanted": join_words(wanted)})
+    return Findings("partly", facts | {"available": _list_labels(available), "wanted": join_words(wanted)})
 
 
 def _find_product(situation: Situation) -> Findings:
-    if situation.products is None:
-        return Findings("unclear", missing=("the inventory, which could not be asked",))
     product = matching.pick_product(situation)
-    if product is None or not product.variants:
-        return Findings("unclear", missing=("which product is meant",))
+    if product is None or not product.is_complete or not product.variants:
+        return _lack_product(situation, product)
     versions = [f"{variant.label} for {variant.price}" for variant in product.variants]
     return Findings("offered", {"product": product.name, "versions": "; ".join(versions)})
+
+
+def _lack_product(situation: Situation, product: Product | None) -> Findings:
+    """Say why nothing can be said about a product."""
+    if situation.products is None:
+        return Findings("unclear", missing=("the inventory, which could not be asked",))
+    if product is None:
+        return Findings("unclear", missing=("which product is meant",))
+    return Findings("unclear", {"product": product.name}, missing=("every version of the product",))
 
 
 def _find_invoice(situation: Situation) -> Findings:

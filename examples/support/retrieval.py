@@ -10,7 +10,7 @@ from examples.support.models import Customer, Order, Product, Variant
 _LATEST_ORDERS: Final = 5
 # Two tell that a message is not about one; more would only fill the hand-off.
 _MOST_PRODUCTS: Final = 2
-_MOST_VARIANTS: Final = 12
+_MOST_VARIANTS: Final = 20
 
 
 def find_history(customer_key: str) -> dict[str, Any]:
@@ -53,8 +53,10 @@ def _describe_order(order: Order) -> dict[str, Any]:
 
 
 def _describe_product(product: Product) -> dict[str, Any]:
+    variants = list(product.variants.all())
     return {
         "name": product.name,
+        "more_variants": max(0, len(variants) - _MOST_VARIANTS),
         "variants": [
             {
                 "options": variant.options,
@@ -62,6 +64,6 @@ def _describe_product(product: Product) -> dict[str, Any]:
                 "is_available": variant.is_available,
                 "stock": variant.stock,
             }
-            for variant in list(product.variants.all())[:_MOST_VARIANTS]
+            for variant in variants[:_MOST_VARIANTS]
         ],
     }

@@ -48,16 +48,23 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """Return the options as people write them."""
-        return ", ".join(self.options.values()) or "standard"
+        """Return the options as people write them, in the order of their names: a hand-off keeps no order."""
+        return ", ".join(self.options[name] for name in sorted(self.options)) or "standard"
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product the message names, as the inventory step handed it over."""
+    """A product the message names, as the inventory step handed it over.
+
+    Attributes:
+        name: as the shop calls it.
+        variants: what is known of it, available ones first.
+        is_complete: these are all of its variants.
+    """
 
     name: str
     variants: tuple[Variant, ...]
+    is_complete: bool = True
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Self:
@@ -66,7 +73,7 @@ class Product:
             Variant(variant["options"], variant["price"], variant["is_available"])
             for variant in data["variants"]
         )
-        return cls(data["name"], tuple(variants))
+        return cls(data["name"], tuple(variants), is_complete=data["more_variants"] == 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,13 +84,23 @@ def test_the_latest_five_orders_are_handed_over_and_the_rest_counted(shop: None)
 
 def test_the_inventory_knows_what_a_message_names(shop: None) -> None:
     [lamp] = retrieval.find_products("do you have the lamp in black?")
-    assert lamp["name"] == "Desk Lamp"
+    assert (lamp["name"], lamp["more_variants"]) == ("Desk Lamp", 0)
     assert [(variant["is_available"], variant["stock"]) for variant in lamp["variants"]] == [
         (True, 14),
         (True, 6),
         (False, 0),
     ]
     assert retrieval.find_products("hello") == []
+
+
+def test_variants_that_are_left_out_are_counted(shop: None) -> None:
+    stove = Product.objects.get(name="Camping Stove")
+    Variant.objects.bulk_create(
+        Variant(key=f"x{number}", product=stove, price=1, is_available=False) for number in range(20)
+    )
+    [found] = retrieval.find_products("a camping stove")
+    assert (len(found["variants"]), found["more_variants"]) == (20, 1)
+    assert found["variants"][0]["is_available"] is True
 
 
 def test_a_key_sends_once() -> None:

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from examples.support.facts import find_facts, write_date
+from examples.support.situation import Variant
 from tests.unit.support.builders import BLANKET, LAMP, order, situation
 
 
@@ -106,3 +108,16 @@ def test_what_a_reply_cannot_settle_needs_a_person(intent: str) -> None:
 
 def test_a_date_is_written_in_words() -> None:
     assert write_date(date(2026, 5, 3)) == "3 May 2026"
+
+
+@pytest.mark.parametrize("intent", ["stock_question", "product_info"])
+def test_of_a_product_that_is_known_in_part_nothing_is_said(intent: str) -> None:
+    lamp = replace(LAMP, is_complete=False)
+    found = find_facts(intent, situation("the lamp in black?", products=(lamp,)))
+    assert (found.variant, found.missing) == ("unclear", ("every version of the product",))
+
+
+def test_options_are_named_in_one_order_however_they_were_handed_over() -> None:
+    one = Variant({"size": "M", "colour": "red"}, "1.00", is_available=True)
+    other = Variant({"colour": "red", "size": "M"}, "1.00", is_available=True)
+    assert one.label == other.label == "red, M"
