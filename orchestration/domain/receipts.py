@@ -7,15 +7,16 @@ signed. Whoever changes a stored byte must break a digest or forge a signature. 
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-import rfc8785
-
+from agents.domain.canonical import canonical_json
 from orchestration.domain.states import ReceiptKind
 
-NULL_DIGEST = hashlib.sha256(b"null").hexdigest()
+# Our own records, not somebody's output: a run of 5,000 steps has a history of some megabytes.
+_MOST_BYTES = 1 << 30
 
 
 def digest_text(text: str) -> str:
@@ -25,12 +26,12 @@ def digest_text(text: str) -> str:
 
 def digest_value(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return the SHA-256 of a JSON value's canonical form as 64 hex digits."""
-    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+    return digest_text(canonical(value))
 
 
 def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a JSON value's canonical form (RFC 8785)."""
-    return rfc8785.dumps(value).decode()
+    return canonical_json(value, max_bytes=_MOST_BYTES)
 
 
 def stamp(moment: datetime) -> str:
@@ -38,8 +39,7 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-@dataclass(frozen=True, slots=True)
-class HandoffLine:
+class HandoffLine(NamedTuple):
     """One received hand-off, as a receipt commits to it."""
 
     from_step: str
@@ -50,8 +50,7 @@ class HandoffLine:
     summarised_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptLine:
+class AttemptLine(NamedTuple):
     """One attempt and its decision, as a receipt commits to them. Times as `stamp` gives them."""
 
     number: int
@@ -116,8 +115,8 @@ def build_receipt(facts: ReceiptFacts) -> str:
             "actor": facts.actor,
             "decision": facts.decision,
             "parents": sorted(facts.parents),
-            "received": digest_lines(facts.received, lambda line: line.from_step),
-            "attempts": digest_lines(facts.attempts, lambda line: f"{line.number:09d}"),
+            "received": digest_lines(facts.received),
+            "attempts": digest_lines(facts.attempts),
             "proposed": facts.proposed_digest,
             "final": facts.final_digest,
             "feedback": facts.feedback_digest,
@@ -126,9 +125,9 @@ def build_receipt(facts: ReceiptFacts) -> str:
     )
 
 
-def digest_lines(lines: Iterable[Any], order: Any) -> str:  # noqa: ANN401 - dataclass lines and their sort key
-    """Return one digest over dataclass lines in a fixed order."""
-    return digest_value([asdict(line) for line in sorted(lines, key=order)])
+def digest_lines(lines: Iterable[tuple[Any, ...]]) -> str:
+    """Return one digest over lines of columns, sorted by their first column."""
+    return digest_value([tuple(line) for line in sorted(lines, key=itemgetter(0))])
 
 
 @dataclass(frozen=True, slots=True)

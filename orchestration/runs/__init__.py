@@ -1,16 +1,17 @@
 """The use cases of a run, for views, commands, tests and users' code: `from orchestration import runs`.
 
-    run = runs.start("support-reply", {...}, idempotency_key="mail-17")
-    run = runs.wait(run.id, timeout_seconds=60)
+run = runs.start("support-reply", {...}, idempotency_key="mail-17")
+run = runs.wait(run.id, timeout_seconds=60)
 """
 
 from orchestration.runs.publish import find_code_specs, publish, publish_code_specs
 from orchestration.runs.resolve import lock_for_resolution, resolve_step
-from orchestration.runs.start import get_run, start, wait
+from orchestration.runs.start import check_start, get_run, start, wait
 from orchestration.runs.verify import Verdict, verify
 
 __all__ = [
     "Verdict",
+    "check_start",
     "find_code_specs",
     "get_run",
     "lock_for_resolution",

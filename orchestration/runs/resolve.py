@@ -69,7 +69,9 @@ def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:  #
         return "null"
     if kind is ResolutionKind.APPROVE:
         if held.proposed_json is None:
-            raise ResolutionRefused("resolution: the agent proposed nothing to approve; edit, send back or skip")
+            raise ResolutionRefused(
+                "resolution: the agent proposed nothing to approve; edit, send back or skip"
+            )
         return held.proposed_json
     try:
         return canonical_json(output)
@@ -78,7 +80,13 @@ def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:  #
 
 
 def _settle(
-    held: HeldStep, kind: ResolutionKind, actor: str, resolution_id: str, output_json: str, reason: str, event: str
+    held: HeldStep,
+    kind: ResolutionKind,
+    actor: str,
+    resolution_id: str,
+    output_json: str,
+    reason: str,
+    event: str,
 ) -> None:
     final = _prove(held, kind, actor, resolution_id, output_json)
     released, look_behind = settle_held_step(held, final, reason=reason, event_json=event)
@@ -92,10 +100,14 @@ def _look_behind(held: HeldStep) -> None:
     dispatch([item.step_id for item in released if not item.rung])
 
 
-def _prove(held: HeldStep, kind: ResolutionKind, actor: str, resolution_id: str, output_json: str) -> FinalOutput:
+def _prove(
+    held: HeldStep, kind: ResolutionKind, actor: str, resolution_id: str, output_json: str
+) -> FinalOutput:
     digest = digest_text(output_json)
     receipt_kind = _RECEIPT_OF[kind]
-    parents = Edge.objects.filter(successor_id=held.step_id).values_list("predecessor__receipt_digest", flat=True)
+    parents = Edge.objects.filter(successor_id=held.step_id).values_list(
+        "predecessor__receipt_digest", flat=True
+    )
     receipt = build_receipt(
         ReceiptFacts(
             run_id=str(held.run_id),

@@ -72,6 +72,28 @@ def start(
     return Run.objects.get(pk=run_id)
 
 
+def check_start(
+    workflow: str,
+    input: Any,  # noqa: A002, ANN401 - as `start` takes it
+    *,
+    idempotency_key: str | None = None,
+    project: str = "default",
+) -> Run | None:
+    """Refuse what `start` would refuse, and start nothing.
+
+    Returns: the run that this key and input have already, if any.
+    Raises: WorkflowNotFound. InputInvalid. IdempotencyConflict.
+    """
+    version = _find_latest(workflow, project)
+    spec, _ = _load_plan(version.pk, version.digest)
+    digest = digest_text(_check_input(spec, input))
+    _check_key(idempotency_key)
+    try:
+        return None if idempotency_key is None else _find_same(version, idempotency_key, digest)
+    except Run.DoesNotExist:
+        return None
+
+
 def get_run(run_id: UUID | str) -> Run:
     """Return a run by its id.
 

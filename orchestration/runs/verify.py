@@ -94,7 +94,11 @@ def _rebuild(run: Run, step: Step, receipt: Receipt, said: dict[str, str]) -> st
     """Make the receipt anew from the rows; only who decided is taken from what it says."""
     output_digest = step.output_digest or ""
     by_person = str(said.get("actor", "")).startswith("person:")
-    proposed = (digest_text(step.proposed_json) if step.proposed_json is not None else None) if by_person else output_digest
+    proposed = (
+        (digest_text(step.proposed_json) if step.proposed_json is not None else None)
+        if by_person
+        else output_digest
+    )
     return build_receipt(
         ReceiptFacts(
             run_id=str(run.pk),

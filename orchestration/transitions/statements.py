@@ -19,6 +19,9 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
     Raises: django.db.Error: as Django's own cursor would.
     """
     connection.ensure_connection()
+    if connection.connection.prepare_threshold is None:
+        # Django turns prepared statements off for poolers; a check refuses those that can't keep a session.
+        connection.connection.prepare_threshold = 5
     with connection.wrap_database_errors:
         try:
             with psycopg.Cursor(connection.connection, row_factory=namedtuple_row) as cursor:

@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     help = "Rescue, wake and ring again, every second, until stopped. Any number may run; one leads."
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401, ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped."""
         maintainer = Maintainer()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,1 @@
+"""The agents and workflows that the benchmarks run."""

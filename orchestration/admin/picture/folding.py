@@ -1,0 +1,139 @@
+"""Folds large plans: steps that stand side by side, and straight chains, become one node each.
+
+Pure. Two nodes stand side by side when they have the same predecessors and the same successors. Folding goes on
+until nothing changes, so that a fan-out of chains becomes one node too.
+"""
+
+import os.path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+URGENCY = (
+    "failed",
+    "held",
+    "retryable",
+    "running",
+    "available",
+    "pending",
+    "cancelled",
+    "skipped",
+    "succeeded",
+    "planned",
+)
+"""Statuses, those first that a person must see first; `planned` is a step of a workflow, not of a run."""
+
+Edges = frozenset[tuple[int, int]]
+_APART = frozenset({"failed", "held", "retryable"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNode:
+    """One step, or several that were folded into one.
+
+    Attributes: note: what stands below the key.  href: where a click leads.
+        keys: of all steps it stands for, in plan order.  counts: how many of them have which status.
+    """
+
+    keys: tuple[str, ...]
+    counts: Mapping[str, int]
+    note: str = ""
+    href: str = ""
+    is_chain: bool = field(default=False)
+
+    @property
+    def status(self) -> str:
+        """Return the most urgent status in it."""
+        return min(self.counts, key=URGENCY.index)
+
+    @property
+    def label(self) -> str:
+        """Return the key, or what the keys have in common."""
+        if len(self.keys) == 1:
+            return self.keys[0]
+        if self.is_chain:
+            return f"{self.keys[0]} … {self.keys[-1]}"
+        prefix = self.prefix
+        return f"{len(self.keys)} × {prefix}*" if prefix else f"{len(self.keys)} × {self.keys[0]}, …"
+
+    @property
+    def prefix(self) -> str:
+        """Return the beginning that all keys share."""
+        return os.path.commonprefix(self.keys)
+
+
+def fold_plan(
+    nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], *, most: int
+) -> tuple[list[PlanNode], Edges]:
+    """Return the plan with side-by-side steps and chains folded. Edges name positions.
+
+    Steps that need a person's eye stay apart from those that don't, unless that leaves more than `most` nodes.
+    """
+    links = frozenset(edges)
+    folded = _fold(list(nodes), links, apart=_APART)
+    return folded if len(folded[0]) <= most else _fold(list(nodes), links, apart=frozenset())
+
+
+def _fold(nodes: list[PlanNode], edges: Edges, apart: frozenset[str]) -> tuple[list[PlanNode], Edges]:
+    while True:
+        count = len(nodes)
+        nodes, edges = _merge(nodes, edges, _side_by_side(nodes, edges, apart), is_chain=False)
+        nodes, edges = _merge(nodes, edges, _chains(nodes, edges, apart), is_chain=True)
+        if len(nodes) == count:
+            return nodes, edges
+
+
+def _side_by_side(nodes: list[PlanNode], edges: Edges, apart: frozenset[str]) -> list[list[int]]:
+    before, after = _neighbours(len(nodes), edges)
+    groups: dict[tuple[frozenset[int], frozenset[int], str], list[int]] = {}
+    for position, node in enumerate(nodes):
+        mark = node.status if node.status in apart else ""
+        neighbours = (frozenset(before[position]), frozenset(after[position]))
+        groups.setdefault((*neighbours, mark), []).append(position)
+    return list(groups.values())
+
+
+def _chains(nodes: list[PlanNode], edges: Edges, apart: frozenset[str]) -> list[list[int]]:
+    before, after = _neighbours(len(nodes), edges)
+
+    def follows_alone(position: int) -> bool:
+        if len(before[position]) != 1 or len(after[before[position][0]]) != 1:
+            return False
+        return apart.isdisjoint({nodes[position].status, nodes[before[position][0]].status})
+
+    groups = []
+    for head in (position for position in range(len(nodes)) if not follows_alone(position)):
+        chain = [head]
+        while len(after[chain[-1]]) == 1 and follows_alone(after[chain[-1]][0]):
+            chain.append(after[chain[-1]][0])
+        groups.append(chain)
+    return groups
+
+
+def _neighbours(count: int, edges: Edges) -> tuple[list[list[int]], list[list[int]]]:
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for source, target in sorted(edges):
+        after[source].append(target)
+        before[target].append(source)
+    return before, after
+
+
+def _merge(
+    nodes: list[PlanNode], edges: Edges, groups: list[list[int]], *, is_chain: bool
+) -> tuple[list[PlanNode], Edges]:
+    place = {position: new for new, group in enumerate(groups) for position in group}
+    merged = [_join([nodes[position] for position in group], is_chain=is_chain) for group in groups]
+    moved = {(place[source], place[target]) for source, target in edges}
+    return merged, frozenset((source, target) for source, target in moved if source != target)
+
+
+def _join(members: list[PlanNode], *, is_chain: bool) -> PlanNode:
+    if len(members) == 1:
+        return members[0]
+    counts: dict[str, int] = {}
+    for member in members:
+        for status, number in member.counts.items():
+            counts[status] = counts.get(status, 0) + number
+    keys = tuple(key for member in members for key in member.keys)
+    note = ", ".join(f"{counts[status]} {status}" for status in URGENCY if status in counts)
+    return PlanNode(keys, counts, note=note, is_chain=is_chain)

@@ -1,0 +1,239 @@
+"""One run's account in words and as JSON: what `show_run` prints. The fields' names are stable."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from orchestration.domain.states import StepStatus
+from orchestration.management.terminal import show_table, show_text, show_time
+from orchestration.models import Attempt, Decision, Event, Handoff, Step
+from orchestration.selectors.account import Account
+from orchestration.selectors.progress import WAITING, RunWithState
+
+
+def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
+    """Return a run's account as JSON values."""
+    return {
+        "id": str(run.pk),
+        "workflow": run.workflow_name,
+        "version": run.workflow.version,
+        "state": run.state,
+        "round": run.round,
+        "idempotency_key": run.idempotency_key,
+        "requested_by": run.requested_by.get_username() if run.requested_by else None,
+        "reason": run.reason,
+        "created_at": run.created_at.isoformat(),
+        "finished_at": _moment(run.finished_at),
+        "input": run.input,
+        "steps": [_describe_step(step, account) for step in account.steps],
+        "handoffs": [_describe_handoff(handoff, account.keys) for handoff in account.handoffs],
+        "events": [_describe_event(event, account.keys) for event in account.events],
+        "next": suggest_next(run, account),
+    }
+
+
+def write_account(run: RunWithState, account: Account) -> Iterator[str]:
+    """Yield a run's account as lines."""
+    yield f"{run.workflow} run {run.pk}"
+    yield f"{run.state}, created {show_time(run.created_at)}, finished {show_time(run.finished_at)} (UTC)"
+    if run.reason:
+        yield f"reason: {show_text(run.reason)}"
+    yield f"input: {show_text(run.input_json)}"
+    yield from _section(
+        "PLAN", ("STEP", "STATUS", "AGENT", "WAITS FOR", "TRIES", "REASON"), _plan_rows(account)
+    )
+    yield from _section(
+        "ATTEMPTS",
+        ("STEP", "NO", "WORKER", "STARTED", "ENDED", "OUTCOME", "DECISION", "WHY", "TASK ID"),
+        _attempt_rows(account),
+    )
+    yield from _section("HAND-OFFS", ("FROM", "TO", "NO", "TOKENS", "DIGEST"), _handoff_rows(account))
+    yield from _section("EVENTS", ("AT", "STEP", "NO", "WHAT", "MORE"), _event_rows(account))
+    yield f"\nnext: {suggest_next(run, account)}"
+
+
+def suggest_next(run: RunWithState, account: Account) -> str:
+    """Return what a person can do for the run now."""
+    held = [step.key for step in account.steps if step.status == StepStatus.HELD]
+    strangers = sorted({step.agent for step in account.steps if step.waits_for == "agent"})
+    if held:
+        word = "only people can move it" if run.state == WAITING else "meanwhile the rest goes on"
+        return f"{', '.join(held)} held for a person, {word}: `manage.py list_tickets`"
+    if strangers:
+        return f"no worker that is running knows {', '.join(strangers)}: start one that does"
+    if run.finished_at is None:
+        return (
+            "nothing to do but wait; if nothing moves, see that a worker and `manage.py maintain` are running"
+        )
+    return f"nothing to do; `manage.py verify_run {run.pk}` proves what is shown here"
+
+
+def _section(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    if rows:
+        yield f"\n{title}"
+        yield from show_table(headings, rows, indent="  ")
+
+
+def _plan_rows(account: Account) -> list[tuple[str, ...]]:
+    return [
+        (
+            step.key,
+            step.status,
+            step.agent,
+            ", ".join(account.keys[edge.predecessor_id] for edge in account.edges.get(step.pk, ())) or "-",
+            str(step.attempt),
+            show_text(step.reason, 100),
+        )
+        for step in account.steps
+    ]
+
+
+def _attempt_rows(account: Account) -> list[tuple[str, ...]]:
+    return [
+        (
+            step.key,
+            str(attempt.number),
+            attempt.process.name if attempt.process else "-",
+            show_time(attempt.started_at),
+            show_time(attempt.finished_at),
+            attempt.outcome or "under way",
+            _say_decision(_find_decision(attempt)),
+            show_text(
+                f"{attempt.error_class}: {attempt.error_message}"
+                if attempt.error_class
+                else attempt.error_message,
+                80,
+            )
+            or "-",
+            attempt.task_id,
+        )
+        for step in account.steps
+        for attempt in account.attempts.get(step.pk, ())
+    ]
+
+
+def _handoff_rows(account: Account) -> list[tuple[str, ...]]:
+    return [
+        (
+            account.keys[handoff.from_step_id],
+            account.keys[handoff.to_step_id],
+            str(handoff.attempt.number),
+            _say_tokens(handoff),
+            handoff.digest[:12],
+        )
+        for handoff in account.handoffs
+    ]
+
+
+def _say_tokens(handoff: Handoff) -> str:
+    if handoff.summary_json is None:
+        return str(handoff.tokens_after)
+    return f"{handoff.tokens_before} -> {handoff.tokens_after} by {handoff.summarised_by}"
+
+
+def _event_rows(account: Account) -> list[tuple[str, ...]]:
+    return [
+        (
+            show_time(event.at),
+            account.keys.get(event.step_id or 0, "-"),
+            str(event.attempt or "-"),
+            event.kind,
+            "" if event.data_json == "{}" else show_text(event.data_json, 120),
+        )
+        for event in account.events
+    ]
+
+
+def _find_decision(attempt: Attempt) -> Decision | None:
+    return getattr(attempt, "decision", None)
+
+
+def _say_decision(decision: Decision | None) -> str:
+    return "-" if decision is None else str(decision)
+
+
+def _describe_step(step: Step, account: Account) -> dict[str, Any]:
+    before = account.edges.get(step.pk, ())
+    return {
+        "key": step.key,
+        "agent": step.agent,
+        "queue": step.queue,
+        "status": step.status,
+        "needs": [account.keys[edge.predecessor_id] for edge in before if edge.carries_data],
+        "after": [account.keys[edge.predecessor_id] for edge in before if not edge.carries_data],
+        "revision": step.revision,
+        "feedback": step.feedback,
+        "failures": step.failures,
+        "crashes": step.crashes,
+        "dispatches": step.dispatches,
+        "dispatched_at": _moment(step.dispatched_at),
+        "waits_for": step.waits_for,
+        "due_at": _moment(step.due_at),
+        "reason": step.reason,
+        "skip_reason": step.skip_reason,
+        "proposed": step.proposed,
+        "output": step.output,
+        "output_digest": step.output_digest,
+        "output_tokens": step.output_tokens,
+        "receipt_digest": step.receipt_digest,
+        "finished_at": _moment(step.finished_at),
+        "attempts": [_describe_attempt(attempt) for attempt in account.attempts.get(step.pk, ())],
+    }
+
+
+def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
+    decision = _find_decision(attempt)
+    return {
+        "number": attempt.number,
+        "worker": attempt.process.name if attempt.process else None,
+        "task_id": attempt.task_id,
+        "started_at": attempt.started_at.isoformat(),
+        "finished_at": _moment(attempt.finished_at),
+        "outcome": attempt.outcome,
+        "agent": attempt.agent,
+        "agent_version": attempt.agent_version,
+        "confidence": attempt.confidence,
+        "usage": json.loads(attempt.usage_json),
+        "failure_kind": attempt.failure_kind,
+        "error_class": attempt.error_class,
+        "error_message": attempt.error_message,
+        "traceback_tail": attempt.traceback_tail,
+        "decision": decision
+        and {
+            "kind": decision.kind,
+            "rule": decision.rule,
+            "reason": decision.reason,
+            "due_at": _moment(decision.due_at),
+            "decided_at": decision.decided_at.isoformat(),
+        },
+    }
+
+
+def _describe_handoff(handoff: Handoff, keys: dict[int, str]) -> dict[str, Any]:
+    return {
+        "from": keys[handoff.from_step_id],
+        "to": keys[handoff.to_step_id],
+        "attempt": handoff.attempt.number,
+        "tokens_before": handoff.tokens_before,
+        "tokens_after": handoff.tokens_after,
+        "original_digest": handoff.original_digest,
+        "digest": handoff.digest,
+        "summarised_by": handoff.summarised_by,
+        "handed_at": handoff.handed_at.isoformat(),
+    }
+
+
+def _describe_event(event: Event, keys: dict[int, str]) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "at": event.at.isoformat(),
+        "kind": event.kind,
+        "step": keys.get(event.step_id or 0),
+        "attempt": event.attempt,
+        "data": json.loads(event.data_json),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
