@@ -7,6 +7,7 @@ from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
 from config import env, services
+from config.errors import ConfigError
 
 
 def main() -> None:
@@ -16,6 +17,8 @@ def main() -> None:
     env.set_default("DATABASE_POOL_SIZE", "0")
     try:
         execute_from_command_line(sys.argv)
+    except ConfigError as error:
+        sys.exit(str(error))
     except OperationalError as error:
         hint = services.explain_unreachable_database(env.state_dir(), env.text("DATABASE_URL"))
         if hint is None:

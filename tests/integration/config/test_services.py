@@ -25,7 +25,7 @@ from tests.processes import PROJECT_DIR, wait_for
 
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
-    """A state folder with a space in its name, where another user can get to (pytest's own folders are private)."""
+    """A state folder with a space in its name that another user can reach; pytest's folders are private."""
     with tempfile.TemporaryDirectory(prefix="ringmaster ", ignore_cleanup_errors=True) as parent:
         Path(parent).chmod(0o711)
         folder = Path(parent) / "state"

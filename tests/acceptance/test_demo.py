@@ -1,0 +1,102 @@
+"""The demo as a newcomer meets it: one command, a killed worker in the middle, Ctrl-C, and once more."""
+
+import os
+import re
+import signal
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config import services
+from tests.processes import Child, ProcessStarter, wait_for
+
+_SECONDS = 240
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A state folder of its own, where the servers' user can get to."""
+    with tempfile.TemporaryDirectory(prefix="ringmaster demo ", ignore_cleanup_errors=True) as parent:
+        Path(parent).chmod(0o711)
+        yield Path(parent) / "state"
+        services.stop(Path(parent) / "state")
+
+
+@pytest.fixture
+def starter(state_dir: Path, tmp_path: Path) -> Iterator[ProcessStarter]:
+    """Start the demo as from a fresh checkout: no servers, no settings in the environment."""
+    own = {"DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "RINGMASTER_OVERRIDES"}
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    starter = ProcessStarter(
+        {**environment, "RINGMASTER_STATE_DIR": str(state_dir), "PYTHONUNBUFFERED": "1"}, tmp_path
+    )
+    yield starter
+    for child in starter.children:
+        child.stop(seconds=60)
+
+
+def _ours(state_dir: Path) -> list[psutil.Process]:
+    """Return every process of the demo: by what it inherited, or (the servers) by where it works."""
+    return [one for one in psutil.process_iter() if _belongs_to(one, state_dir)]
+
+
+def _belongs_to(one: psutil.Process, state_dir: Path) -> bool:
+    try:
+        inherited = one.environ().get("RINGMASTER_STATE_DIR") == str(state_dir)
+        return one.status() != psutil.STATUS_ZOMBIE and (inherited or one.cwd().startswith(str(state_dir)))
+    except psutil.Error:
+        return False
+
+
+def _worker(state_dir: Path, queue: str) -> psutil.Process:
+    found = [one for one in _ours(state_dir) if f"-Q {queue}" in " ".join(one.cmdline())]
+    return min(found, key=lambda one: one.create_time())
+
+
+def _count(output: str, what: str) -> int:
+    found = re.search(rf"^  {what}\s+(\d+)", output, re.MULTILINE)
+    assert found, output
+    return int(found.group(1))
+
+
+def _page(output: str, what: str) -> str:
+    found = re.search(rf"^  {what}\s+(http://\S+)", output, re.MULTILINE)
+    assert found, output
+    with urllib.request.urlopen(found.group(1), timeout=30) as answer:  # noqa: S310 - our own local address
+        assert answer.status == 200
+        return str(answer.read().decode())
+
+
+def test_the_demo_survives_a_killed_worker_and_ends_cleanly(starter: ProcessStarter, state_dir: Path) -> None:
+    demo = starter.start("demo", "manage.py", "demo")
+    wait_for(lambda: _first_progress(demo), seconds=_SECONDS, what="the first settled message")
+
+    _worker(state_dir, "steps").kill()
+
+    demo.wait_for_output("Serving until Ctrl-C", seconds=_SECONDS)
+    first = demo.output()
+    answered, escalated = _count(first, "answered"), _count(first, "escalated")
+    assert (_count(first, "failed"), _count(first, "tickets")) == (0, escalated)
+    assert min(answered, escalated) > 0
+    assert "Log in" in _page(first, "console")
+    assert "Flower" in _page(first, "Flower")
+
+    demo.popen.send_signal(signal.SIGINT)
+    assert demo.popen.wait(60) == 0
+    wait_for(lambda: _ours(state_dir) == [], what="no process left")
+
+    again = starter.start("again", "manage.py", "demo", "--once")
+    assert again.popen.wait(_SECONDS) == 0, again.output()
+    assert "nothing was started again" in again.output()
+    assert "was printed at the first start" in again.output()
+    assert (_count(again.output(), "answered"), _count(again.output(), "escalated")) == (answered, escalated)
+    wait_for(lambda: _ours(state_dir) == [], what="no process left")
+
+
+def _first_progress(demo: Child) -> bool:
+    assert demo.is_running, demo.output()
+    return re.search(r"^  [1-9]\d*/\d+ messages", demo.output(), re.MULTILINE) is not None
