@@ -100,6 +100,7 @@ def _build_situation(task: Task) -> Situation:
         sender=task.input["sender"],
         customer=Customer(**customer) if customer else None,
         orders=tuple(Order.read(order) for order in history["orders"]),
+        has_older_orders=history["more_orders"] > 0,
         products=tuple(Product.read(product) for product in inventory["products"]) if inventory else None,
         is_upset=sentiment["label"] == "negative",
         is_furious=sentiment["is_furious"],

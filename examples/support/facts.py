@@ -113,7 +113,7 @@ def _find_exchange(situation: Situation) -> Findings:
 def _find_refund(situation: Situation) -> Findings:
     refunded = tuple(order for order in situation.orders if Decimal(order.refunded) > 0)
     order = matching.pick_order(situation, "refund_status")
-    if order is None and not matching.names_foreign_order(situation) and len(refunded) == 1:
+    if order is None and len(refunded) == 1 and matching.names_nothing(situation):
         order = refunded[0]
     if order is None:
         return Findings("unclear", missing=("which order is meant",))

@@ -27,6 +27,9 @@ def pick_order(situation: Situation, intent: str) -> Order | None:
     numbers = find_order_numbers(situation.text)
     if numbers:
         return _only(order for order in situation.orders if order.number in numbers)
+    if situation.has_older_orders:
+        # One of those could be meant as well.
+        return None
     named = [order for order in situation.orders if _names_item(situation.text, order)]
     return _only(_narrow(named or situation.orders, intent))
 
@@ -35,6 +38,14 @@ def names_foreign_order(situation: Situation) -> bool:
     """Tell whether the message names an order number that is not one of this customer's orders."""
     own = {order.number for order in situation.orders}
     return not own.issuperset(find_order_numbers(situation.text))
+
+
+def names_nothing(situation: Situation) -> bool:
+    """Tell whether the message leaves it open which of the orders, all of which are known, it is about."""
+    named = find_order_numbers(situation.text) or any(
+        _names_item(situation.text, o) for o in situation.orders
+    )
+    return not named and not situation.has_older_orders
 
 
 def names_several_orders(situation: Situation) -> bool:

@@ -94,6 +94,7 @@ class Situation:
         sender: the account that wrote, known to the shop or not.
         customer: None when the shop does not know the sender.
         orders: the customer's latest orders.
+        has_older_orders: there are more, which the desk was not handed.
         products: what the message names; None when the inventory could not be asked.
         is_upset: a reply to this customer starts with an apology.
         is_furious: a person should answer.
@@ -105,6 +106,7 @@ class Situation:
     sender: str
     customer: Customer | None
     orders: tuple[Order, ...]
+    has_older_orders: bool
     products: tuple[Product, ...] | None
     is_upset: bool
     is_furious: bool

@@ -34,6 +34,7 @@ def situation(text: str = "Where is my order?", *orders: Order, **changes: Any) 
     fields: dict[str, Any] = {
         "sender": "mira",
         "customer": Customer("mira", "Mira", "mira@example.org"),
+        "has_older_orders": False,
         "products": (),
         "is_upset": False,
         "is_furious": False,

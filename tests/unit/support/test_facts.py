@@ -69,6 +69,13 @@ def test_of_several_orders_the_only_refunded_one_is_meant() -> None:
     assert found.facts["order"] == "#R1"
 
 
+@pytest.mark.parametrize("text", ["my money for the lamp?", "my money for #R9999?"])
+def test_the_refunded_order_is_not_meant_by_a_message_that_names_something(text: str) -> None:
+    paid = order("#R1", "returned", "Teapot", refunded="5.00")
+    found = find_facts("refund_status", situation(text, paid, order("#R2"), order("#R3")))
+    assert found.missing == ("which order is meant",)
+
+
 @pytest.mark.parametrize(
     ("text", "variant", "facts"),
     [

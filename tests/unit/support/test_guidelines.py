@@ -32,7 +32,6 @@ def test_a_good_reply_breaks_nothing() -> None:
     ("rule", "reply"),
     [
         ("address-by-name", replace(GOOD, customer_name="Jonas")),
-        ("address-by-name", replace(GOOD, customer_name="")),
         ("sign-off", replace(GOOD, body=GOOD.body + "\nPS")),
         ("length", _with("word " * 181)),
         ("complete", _with("is {status}.")),
@@ -61,6 +60,7 @@ def test_each_rule_is_broken_by_what_it_forbids(rule: str, reply: Reply) -> None
         _with("was cancelled.", facts={"order": "#R1001", "status": "cancelled"}),
         _with("is at https://www.fernhill.example/account."),
         _with("is late. We are sorry.", is_upset=True),
+        replace(GOOD, customer_name=""),
     ],
 )
 def test_what_the_books_have_may_be_said(reply: Reply) -> None:

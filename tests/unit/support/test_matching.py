@@ -44,6 +44,12 @@ def test_of_two_orders_that_fit_none_is_guessed() -> None:
     assert pick_order(situation("where is my order", SHIPPED, PENDING), "order_status") is None
 
 
+def test_of_orders_that_are_not_all_known_only_a_named_number_decides() -> None:
+    assert pick_order(situation("where is my lamp", SHIPPED, has_older_orders=True), "order_status") is None
+    named = situation("where is #R1001", SHIPPED, has_older_orders=True)
+    assert pick_order(named, "order_status") is SHIPPED
+
+
 def test_without_orders_there_is_none() -> None:
     assert pick_order(situation("where is my order"), "order_status") is None
 
