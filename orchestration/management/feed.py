@@ -29,16 +29,16 @@ class _BadLineError(ValueError):
 
 
 def read_feed(workflow: str, file: str, prefix: str | None) -> list[Wish]:
-    """Return one wish per line that is not blank; all lines are checked first.
+    """Return one wish per line that is not blank or said before; all lines are checked first.
 
     Args: prefix: the keys' first part; the file's name by default.
     Raises: CommandError: naming file, line and reason of every bad line. WorkflowNotFound.
     """
-    wishes: list[Wish] = []
+    wishes: dict[str | None, Wish] = {}
     faults: list[str] = []
     for number, line in _read_lines(file):
         try:
-            wishes.append(_read_wish(workflow, line, number, prefix or Path(file).name))
+            _add(wishes, _read_wish(workflow, line, number, prefix or Path(file).name))
         except (_BadLineError, InputInvalid, IdempotencyConflict) as error:
             faults.append(f"{file}, line {number}: {error}")
     if faults:
@@ -47,7 +47,12 @@ def read_feed(workflow: str, file: str, prefix: str | None) -> list[Wish]:
         raise CommandError(f"--each: nothing was started; {len(faults)} lines can't be:\n{text}")
     if not wishes:
         raise CommandError(f"--each: {file} has no lines; give a file with a JSON object a line.")
-    return wishes
+    return list(wishes.values())
+
+
+def _add(wishes: dict[str | None, Wish], wish: Wish) -> None:
+    if wishes.setdefault(wish.key, wish).input != wish.input:
+        raise _BadLineError(f"another line with other content has the key '{wish.key}'")
 
 
 def _read_lines(file: str) -> Iterator[tuple[int, str]]:

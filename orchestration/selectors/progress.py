@@ -6,7 +6,7 @@ Derived, never stored: a run's row says `running` until it is final.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.db import connection
@@ -32,7 +32,10 @@ class State(TypedDict):
     state: str
 
 
-RunWithState = WithAnnotations[Run, State]
+if TYPE_CHECKING:
+    RunWithState = WithAnnotations[Run, State]
+else:
+    RunWithState = Run  # the subscript above is for type checkers; Python 3.11 refuses it
 
 
 @dataclass(frozen=True, slots=True)
