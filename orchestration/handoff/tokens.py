@@ -1,5 +1,6 @@
 """How many tokens a text costs a model."""
 
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -22,7 +23,10 @@ def count_tokens(text: str) -> int:
 def _counter() -> Callable[[str], int]:
     try:
         # Half a second to load, and web processes seldom count: not at import.
-        bpe = import_module("bpe_openai")
+        with warnings.catch_warnings():
+            # It reads its data by importlib's older call; where warnings are errors that would fail every step.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            bpe = import_module("bpe_openai")
     except ImportError:
         return lambda text: -(-len(text) // _CHARACTERS_PER_TOKEN)
     encode = bpe.get_encoding("o200k_base").encode_ordinary
