@@ -7,15 +7,21 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 import redis
-from django.conf import LazySettings
+from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from config import services
 from tests.processes import ProcessStarter
+
+if TYPE_CHECKING:
+    from tests.chaos.arena import Arena
 
 # Short enough to wait for in a test, long enough that a busy machine does not lose a lease by itself.
 SHORT_TIMES = {
@@ -29,6 +35,8 @@ SHORT_TIMES = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests that commit the rows of the data migrations: the flush after each such test removes them."""
     for item in items:
+        if "committed_db" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.django_db(transaction=True))
         marker = item.get_closest_marker("django_db")
         if marker is not None and marker.kwargs.get("transaction"):
             again = pytest.mark.django_db(**{**marker.kwargs, "serialized_rollback": True})
@@ -38,8 +46,57 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def service_env(transactional_db: None, settings: LazySettings) -> dict[str, str]:
+def service_env(transactional_db: None) -> dict[str, str]:
     """The environment of a child process that works on this test's database and broker, with short leases."""
+    return _child_env()
+
+
+@pytest.fixture
+def clean_broker() -> None:
+    """Empty the broker and the chord counters; on RabbitMQ the test's queues are left as they are."""
+    _empty_broker()
+
+
+@pytest.fixture
+def processes(service_env: dict[str, str], clean_broker: None, tmp_path: Path) -> Iterator[ProcessStarter]:
+    """Start real workers, maintainers and commands; what is left at the end is killed."""
+    starter = ProcessStarter(service_env, tmp_path)
+    yield starter
+    starter.end_all()
+
+
+@pytest.fixture(scope="module")
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database for a whole module, whose tests commit and whose child processes go on between them.
+
+    A folder that uses it overrides `_django_db_helper`, which would flush after each test.
+    """
+    with django_db_blocker.unblock():
+        _restore_first_rows()
+        yield
+        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def arena(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Arena]":
+    """Real workers for a whole module, with crash points, a journal and a judge; see tests/chaos/arena.py."""
+    from tests.chaos.arena import Arena  # registers agents, which other tests' processes shall not know
+
+    _empty_broker()
+    folder = tmp_path_factory.mktemp("arena")
+    arena = Arena(folder / "evidence", ProcessStarter(_child_env(), folder))
+    yield arena
+    arena.end()
+
+
+def _restore_first_rows() -> None:
+    """Load what the migrations wrote, which the flush after an earlier test removed."""
+    contents = connection._test_serialized_contents  # type: ignore[attr-defined]
+    connection.creation.deserialize_db_from_string(contents)
+
+
+def _child_env() -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
@@ -50,21 +107,11 @@ def service_env(transactional_db: None, settings: LazySettings) -> dict[str, str
     }
 
 
-@pytest.fixture
-def clean_broker(settings: LazySettings) -> None:
-    """Empty the broker and the chord counters; on RabbitMQ the test's queues are left as they are."""
+def _empty_broker() -> None:
     for url in (settings.CELERY_BROKER_URL, settings.CELERY_RESULT_BACKEND or ""):
         if services.is_redis(url):
             with redis.Redis.from_url(url) as client:
                 client.flushdb()
-
-
-@pytest.fixture
-def processes(service_env: dict[str, str], clean_broker: None, tmp_path: Path) -> Iterator[ProcessStarter]:
-    """Start real workers, maintainers and commands; what is left at the end is killed."""
-    starter = ProcessStarter(service_env, tmp_path)
-    yield starter
-    starter.end_all()
 
 
 def _test_database_url() -> str:

@@ -106,14 +106,16 @@ class ProcessStarter:
         queue: str = "steps",
         pool: str = "threads",
         concurrency: int = 8,
+        wait: bool = True,
         **env: str,
     ) -> Child:
-        """Start `celery worker` and wait until it takes messages."""
+        """Start `celery worker` and, unless told otherwise, wait until it takes messages."""
         command = ("celery", "-A", "config", "worker", "-P", pool, "-c", str(concurrency), "-Q", queue)
         pool_size = {"DATABASE_POOL_SIZE": "0" if pool == "prefork" else str(concurrency)}
         flags = ("-l", "INFO", "-E", "-n", f"{name}@%h", "--without-mingle", "--without-gossip")
         child = self.start(name, *command, *flags, **{**pool_size, **env})
-        child.wait_for_output(" ready.")
+        if wait:
+            child.wait_for_output(" ready.")
         return child
 
     def maintainer(self, **env: str) -> Child:

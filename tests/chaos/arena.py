@@ -1,0 +1,144 @@
+"""Where a module's tests run: real workers and a maintainer on one database, restarted when they die, and judged."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from orchestration import WorkflowSpec, runs
+from orchestration.models import Event, Run, Step
+from tests.chaos.crashapp import agents as crash_agents  # noqa: F401 - publishing must know these agents
+from tests.chaos.crashapp import journal, mutants
+from tests.chaos.judge import Journal, Judge
+from tests.processes import Child, ProcessStarter, wait_for
+
+_FOLDERS = ("armed", "gates", "done")
+
+
+@dataclass
+class Supervised:
+    """A child that is started again whenever it is found dead."""
+
+    start: Callable[[], Child]
+    child: Child
+    restarts: int = 0
+
+    def tend(self) -> None:
+        if not self.child.is_running:
+            self.child = self.start()
+            self.restarts += 1
+
+
+@dataclass
+class Arena:
+    """Starts workers and runs, arms crash points, waits, and judges."""
+
+    folder: Path
+    starter: ProcessStarter
+    supervised: list[Supervised] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in _FOLDERS:
+            (self.folder / name).mkdir(parents=True)
+        self.journal = Journal(self.folder / journal.NAME)
+        self.judge = Judge(self.journal)
+        self.env = {journal.FOLDER_VARIABLE: str(self.folder), "RINGMASTER_APPS": "tests.chaos.crashapp"}
+
+    def worker(self, name: str = "steps", *, mutant: str = "", supervise: bool = True, **options: Any) -> Child:
+        """Start a worker and wait until it takes messages; supervised, it comes back when it dies."""
+        env = {**self.env, mutants.VARIABLE: mutant}
+
+        def start(*, wait: bool = False) -> Child:
+            return self.starter.worker(name, wait=wait, **options, **env)
+
+        child = start(wait=True)
+        if supervise:
+            self.supervised.append(Supervised(start, child))
+        return child
+
+    def isolated_worker(self, name: str = "isolated", **options: Any) -> Child:
+        return self.worker(name, queue="isolated", pool="prefork", concurrency=2, **options)
+
+    def maintainer(self) -> Child:
+        child = self.starter.maintainer(**self.env)
+        child.wait_for_output("maintainer_leads")
+        return child
+
+    def start(self, spec: WorkflowSpec, value: dict[str, Any] | None = None) -> Run:
+        """Publish a workflow, if it is new, and start a run of it."""
+        runs.publish(spec)
+        return runs.start(spec.name, value or {})
+
+    def start_many(self, spec: WorkflowSpec, count: int) -> list[Run]:
+        return [self.start(spec, {"number": number}) for number in range(count)]
+
+    def arm(self, point: str, key: str) -> None:
+        """Let the next process die that comes to this point in this step."""
+        (self.folder / "armed" / f"{point}@{key}").touch()
+
+    def open_gate(self, name: str) -> None:
+        (self.folder / "gates" / name).touch()
+
+    def wait_until(self, condition: Callable[[], object], what: str, *, seconds: float = 60) -> None:
+        """Wait, and start what died meanwhile."""
+
+        def look() -> object:
+            for one in self.supervised:
+                one.tend()
+            return condition()
+
+        wait_for(look, seconds=seconds, what=what)
+
+    def wait_done(self, *started: Run, seconds: float = 60) -> None:
+        """Wait until these runs are final; show where they stand when they never are."""
+        keys = [run.pk for run in started]
+
+        def are_done() -> bool:
+            return not Run.objects.filter(pk__in=keys, status="running").exists()
+
+        try:
+            self.wait_until(are_done, "the runs' end", seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.describe(started)}") from error
+
+    def wait_started(self, run: Run, key: str, *, times: int = 1) -> None:
+        """Wait until a step's body has started so often."""
+        facts = {"run": str(run.pk), "key": key}
+        self.wait_until(lambda: len(self.journal.lines("start", **facts)) >= times, f"start {times} of {key}")
+
+    def wait_status(self, run: Run, key: str, status: str) -> Step:
+        """Wait until a step has a status and return it."""
+        steps = Step.objects.filter(run=run, key=key, status=status)
+        self.wait_until(steps.exists, f"{key} to be {status}")
+        return steps.get()
+
+    def find_faults(self, started: Iterable[Run], *, most_starts: int = 1) -> list[str]:
+        """Return what the judge finds in runs that shall have succeeded."""
+        faults = []
+        for run in started:
+            faults += self.judge.find_faults(run, most_starts=most_starts)
+            if run.status != "succeeded":
+                faults.append(f"run: it is {run.status}")
+        return faults
+
+    def describe(self, started: Iterable[Run]) -> str:
+        """Return where runs stand and what the processes said last, for a failing test's message."""
+        lines = []
+        for run in started:
+            run.refresh_from_db()
+            lines.append(f"{run} is {run.status}")
+            for step in run.steps.exclude(status="succeeded"):
+                lines.append(f"  {step.key}: {step.status} attempt {step.attempt} on {step.queue} {step.reason}")
+            lines += [f"  {event.kind} {event.step_id} {event.data_json}" for event in run.events.all()][-12:]
+        for child in self.starter.children:
+            lines += [f"--- {child.name} ({child.popen.poll()})", *child.output().splitlines()[-12:]]
+        return "\n".join(lines)
+
+    def count_events(self, kind: str, *started: Run) -> int:
+        return Event.objects.filter(kind=kind, run__in=started).count()
+
+    def end(self) -> None:
+        self.starter.end_all()
+        connection.close()

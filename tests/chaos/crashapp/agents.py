@@ -1,0 +1,65 @@
+"""Agents that write down when they start and end, what they got, and what they did to the outside world.
+
+What a step does is its input: `seconds` to sleep, a `gate` file to wait for, an `effect` to have.
+"""
+
+import os
+import time
+
+from agents import Result, Task, agent
+from tests.chaos.crashapp.journal import do_once, folder, note
+from tests.chaos.crashapp.points import hit
+
+
+@agent("crash.step", timeout_seconds=60)
+def step(task: Task) -> dict[str, str]:
+    return _work(task)
+
+
+@agent("crash.alone", timeout_seconds=60, queue="isolated")
+def alone(task: Task) -> dict[str, str]:
+    return _work(task)
+
+
+@agent("crash.unsure", timeout_seconds=60)
+def unsure(task: Task) -> Result:
+    return Result(_work(task), confidence=0.1)
+
+
+@agent("crash.exit", timeout_seconds=60)
+def leave(task: Task) -> None:
+    _start(task)
+    os._exit(1)
+
+
+def _work(task: Task) -> dict[str, str]:
+    _start(task)
+    hit("in_body", task.step_key)
+    if "effect" in task.input:
+        _have_effect(task)
+    if "gate" in task.input:
+        gate = folder() / "gates" / str(task.input["gate"])
+        while not gate.exists():
+            time.sleep(0.02)
+    time.sleep(float(task.input.get("seconds", 0)))
+    # The token makes the output this attempt's own: the judge sees whose was recorded.
+    output = {"step": task.step_key, "token": task.token}
+    note("end", run=task.run_id, key=task.step_key, token=task.token)
+    return output
+
+
+def _start(task: Task) -> None:
+    facts = {"attempt": task.attempt, "token": task.token, "received": task.handoff}
+    note("start", run=task.run_id, key=task.step_key, **facts)
+
+
+def _have_effect(task: Task) -> None:
+    """Write to two targets: one refuses a token it has seen, the other an idempotency key it has seen."""
+    note("effect", run=task.run_id, key=task.step_key, token=task.token, applied=do_once(task.token))
+    note(
+        "keyed_effect",
+        run=task.run_id,
+        key=task.step_key,
+        idempotency_key=task.idempotency_key,
+        applied=do_once(task.idempotency_key),
+    )

@@ -1,0 +1,17 @@
+import os
+
+from django.apps import AppConfig
+
+
+class CrashAppConfig(AppConfig):
+    name = "tests.chaos.crashapp"
+    label = "crashapp"
+
+    def ready(self) -> None:
+        from tests.chaos.crashapp import journal, mutants, points, repeating
+
+        if journal.FOLDER_VARIABLE not in os.environ:
+            return
+        points.install()
+        mutants.install(os.environ.get(mutants.VARIABLE, ""))
+        repeating.install(int(os.environ.get(repeating.VARIABLE, "1")))

@@ -1,0 +1,61 @@
+"""The engine with one guard removed, for tests that show that the judge would notice."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from orchestration.domain.work import Claim
+from orchestration.models import Attempt, Handoff
+from orchestration.transitions import finish, release
+
+VARIABLE = "CRASHAPP_MUTANT"
+
+_perform = import_module("orchestration.executor.perform")
+
+
+def install(name: str) -> None:
+    if name:
+        MUTANTS[name]()
+
+
+def _write_without_token() -> None:
+    finish._FINISH = _cut(finish._FINISH, " AND s.token = %(token)s", "")
+
+
+def _claim_without_attempt() -> None:
+    """Write no attempt before the body starts."""
+    _perform.claim_step = _forgetting(_perform.claim_step)
+
+
+def _forgetting(original: Callable[..., Claim | None]) -> Callable[..., Claim | None]:
+    def claim_step(step_id: int, **parameters: Any) -> Claim | None:
+        claim = original(step_id, **parameters)
+        if claim is not None:
+            Handoff.objects.filter(attempt_id=claim.attempt_id).delete()
+            Attempt.objects.filter(pk=claim.attempt_id).delete()
+        return claim
+
+    return claim_step
+
+
+def _finish_without_mark() -> None:
+    """Look behind after the commit all the same, but leave no mark that somebody has to."""
+    marked = f"unreleased = {finish.LOOK_BEHIND}\n    WHERE"
+    finish._FINISH = _cut(finish._FINISH, marked, "unreleased = false\n    WHERE")
+    returned = "s.attempt, s.unreleased"
+    finish._FINISH = _cut(finish._FINISH, returned, f"s.attempt, {finish.LOOK_BEHIND} AS unreleased")
+    release._RELEASE = _cut(release._RELEASE, "AND unreleased RETURNING", "RETURNING")
+
+
+def _cut(statement: str, guard: str, instead: str) -> str:
+    """Replace a guard that stands there exactly once: a mutant that changes nothing proves nothing."""
+    if statement.count(guard) != 1:
+        raise AssertionError(f"the guard {guard!r} stands there {statement.count(guard)} times")
+    return statement.replace(guard, instead)
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    "write_without_token": _write_without_token,
+    "claim_without_attempt": _claim_without_attempt,
+    "finish_without_mark": _finish_without_mark,
+}

@@ -1,0 +1,123 @@
+"""Named places in the engine where the process kills itself, once, when a test has armed them.
+
+A point is armed by a file `armed/<point>@<step key>`; whoever removes the file dies. All wrappers stay in place
+and do nothing while no file is there.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import nullcontext
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+from celery.backends.redis import RedisBackend
+from django.db import transaction
+
+from orchestration import executor
+from orchestration.domain.signing import Signer
+from orchestration.domain.work import Claim, Finished, Released, RunOn
+from orchestration.models import Step
+from orchestration.transitions.finish import AttemptEnd, FinalOutput
+from tests.chaos.crashapp.journal import folder, note
+
+# By name: the package exports functions of the same names as its modules.
+_perform = import_module("orchestration.executor.perform")
+_conclude = import_module("orchestration.executor.conclude")
+
+
+def is_armed(point: str, key: str = "*") -> bool:
+    return any((folder() / "armed").glob(f"{point}@{key}"))
+
+
+def hit(point: str, key: str) -> None:
+    """Die here, if a test wants a process to die here in this step."""
+    try:
+        (folder() / "armed" / f"{point}@{key}").unlink()
+    except FileNotFoundError:
+        return
+    note("killed", point=point, key=key)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def install() -> None:
+    """Wrap the engine's stages, as the executor's modules see them."""
+    _perform.claim_step = _claiming(_perform.claim_step)
+    _conclude.finish_step = _finishing(_conclude.finish_step)
+    _perform.release_step = _releasing(_perform.release_step)
+    _perform.dispatch = _dispatching(_perform.dispatch)
+    executor.perform = _returning(executor.perform)
+    # Called when all headers of a chord were counted, by the one process that is going to publish its body.
+    RedisBackend._chord_publish_claim_expires = _publishing_body(RedisBackend._chord_publish_claim_expires)
+
+
+def _claiming(original: Callable[..., Claim | None]) -> Callable[..., Claim | None]:
+    def claim_step(step_id: int, **parameters: Any) -> Claim | None:
+        claim = original(step_id, **parameters)
+        if claim is not None:
+            hit("after_claim", claim.key)
+        return claim
+
+    return claim_step
+
+
+def _finishing(original: Callable[..., Finished]) -> Callable[..., Finished]:
+    def finish_step(
+        claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None = None
+    ) -> Finished:
+        # The engine's statement commits by itself; a transaction around it gives it a before and an after.
+        with transaction.atomic() if is_armed("before_commit", claim.key) else nullcontext():
+            finished = original(claim, end, final, run_on)
+            hit("before_commit", claim.key)
+        note("committed", run=str(claim.run.run_id), key=claim.key, token=str(claim.token))
+        hit("after_commit", claim.key)
+        if finished.next_claim is not None:
+            hit("running_on", finished.next_claim.key)
+        return finished
+
+    return finish_step
+
+
+def _releasing(original: Callable[..., list[Released]]) -> Callable[..., list[Released]]:
+    def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
+        _hit_any("before_release", [step_id])
+        return original(step_id, run_id, signer)
+
+    return release_step
+
+
+def _dispatching(original: Callable[[list[int]], int]) -> Callable[[list[int]], int]:
+    def dispatch(step_ids: list[int]) -> int:
+        _hit_any("before_publish", step_ids)
+        note("dispatched", steps=step_ids)
+        return original(step_ids)
+
+    return dispatch
+
+
+def _returning(original: Callable[..., str]) -> Callable[..., str]:
+    def perform(step_id: int, *rest: Any) -> str:
+        word = original(step_id, *rest)
+        note("answered", step=step_id, word=word)
+        # The task is done; Celery has not published the next chain link, nor counted the chord's part.
+        _hit_any("before_continuation", [step_id])
+        return word
+
+    return perform
+
+
+def _publishing_body(original: Callable[..., int]) -> Callable[..., int]:
+    def _chord_publish_claim_expires(backend: RedisBackend, claim_expires: int, callback: Any) -> int:
+        key = str(callback.options["shadow"]).partition("/")[2]
+        note("body", key=key, task_id=callback.options["task_id"])
+        hit("before_body", key)
+        return original(backend, claim_expires, callback)
+
+    return _chord_publish_claim_expires
+
+
+def _hit_any(point: str, step_ids: list[int]) -> None:
+    if is_armed(point):
+        for key in Step.objects.filter(pk__in=step_ids).values_list("key", flat=True):
+            hit(point, key)

@@ -1,0 +1,47 @@
+"""kill -9 at each named place in a step's life: every run finishes, nothing that was finished runs again."""
+
+import pytest
+
+from tests.chaos.arena import Arena
+from tests.chaos.judge import count_starts
+from tests.chaos.specs import FAN, ring_spec
+
+# Slow steps go on through messages; quick ones are run on in place.
+SLOW, QUICK = 0.15, 0.0
+
+POINTS = [
+    pytest.param("after_claim", "a2", SLOW, id="after the claim"),
+    pytest.param("in_body", "a2", SLOW, id="in the body"),
+    pytest.param("before_commit", "a2", SLOW, id="before the commit"),
+    pytest.param("after_commit", "a2", SLOW, id="after the commit"),
+    pytest.param("before_release", "fan2", SLOW, id="between commit and release"),
+    pytest.param("before_publish", "fan1", SLOW, id="between release and publish"),
+    pytest.param("before_continuation", "a1", SLOW, id="between release and publish of a chain link"),
+    pytest.param("in_body", "fan3", SLOW, id="in a chord header"),
+    pytest.param("before_continuation", "fan1", SLOW, id="before a header is counted"),
+    pytest.param("before_body", "join", SLOW, id="between headers and body"),
+    pytest.param("running_on", "a2", QUICK, id="running on, before the body"),
+    pytest.param("in_body", "a3", QUICK, id="running on, in the body"),
+]
+
+
+@pytest.fixture(scope="module")
+def workers(arena: Arena) -> Arena:
+    arena.worker()
+    arena.isolated_worker()
+    arena.maintainer()
+    return arena
+
+
+@pytest.mark.parametrize(("point", "key", "seconds"), POINTS)
+def test_a_worker_killed_there_loses_and_doubles_nothing(
+    workers: Arena, point: str, key: str, seconds: float
+) -> None:
+    spec = ring_spec(f"ring-{'quick' if seconds == QUICK else 'slow'}", seconds=seconds, effect=True)
+    workers.arm(point, key)
+
+    runs = workers.start_many(spec, 2)
+    workers.wait_done(*runs)
+
+    assert len(workers.journal.lines("killed", point=point, key=key)) == 1
+    assert workers.find_faults(runs, most_starts=2) == []
