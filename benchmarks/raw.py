@@ -11,16 +11,23 @@ from celery import Celery, chain, chord
 
 BROKER = os.environ["RAW_BROKER_URL"]
 app = Celery("raw", broker=BROKER, backend=os.environ["RAW_RESULT_BACKEND"])
+# The product's own settings (config/settings/queues.py) but for the names: the same promises from the broker.
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     task_ignore_result=True,
     result_chord_expires=86_400,
+    worker_send_task_events=True,
     broker_connection_retry_on_startup=True,
     task_default_queue="raw",
-    broker_transport_options={"visibility_timeout": 7200, "max_connections": 2000, "socket_keepalive": True},
-    redis_max_connections=2000,
+    broker_transport_options={
+        "visibility_timeout": 7200,
+        "max_connections": 2000,
+        "socket_timeout": 30,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
 )
 marks = redis.Redis.from_url(BROKER)
 

@@ -37,6 +37,7 @@ class Conf:
     PUBLISH_BUDGET_SECONDS: float = 0.5
 
     HANDOFF_TOKEN_BUDGET: int = 4000
+    TOKENIZER: str = "characters"
     SUMMARISER: str = "orchestration.handoff.summary.summarise_extractively"
     DEFAULT_MIN_CONFIDENCE: float = 0.7
     MAX_INPUT_BYTES: int = 1_048_576
