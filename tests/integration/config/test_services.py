@@ -32,7 +32,7 @@ def state_dir() -> Iterator[Path]:
         yield folder
         services.stop(folder)
         for record in read_records(folder).values():
-            shutil.rmtree(record.data_dir, ignore_errors=True)
+            shutil.rmtree(Path(record.data_dir).parent, ignore_errors=True)
 
 
 def _postgres(state_dir: Path) -> ServiceRecord:
