@@ -23,6 +23,7 @@ URGENCY = (
 """Statuses, those first that a person must see first; `planned` is a step of a workflow, not of a run."""
 
 Edges = frozenset[tuple[int, int]]
+_BOX_CHARACTERS = 23
 _APART = frozenset({"failed", "held", "retryable"})
 
 
@@ -46,6 +47,12 @@ class PlanNode:
         return min(self.counts, key=URGENCY.index)
 
     @property
+    def short_label(self) -> str:
+        """Return the label, cut in the middle where it is too long for a box."""
+        label = self.label
+        return label if len(label) <= _BOX_CHARACTERS else f"{label[:13]}…{label[13 - _BOX_CHARACTERS + 1 :]}"
+
+    @property
     def label(self) -> str:
         """Return the key, or what the keys have in common."""
         if len(self.keys) == 1:
@@ -62,34 +69,46 @@ class PlanNode:
 
 
 def fold_plan(
-    nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], *, most: int
+    nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], *, most: int, most_abreast: int
 ) -> tuple[list[PlanNode], Edges]:
-    """Return the plan with side-by-side steps and chains folded. Edges name positions.
+    """Return the plan with wide fan-outs folded, and with all of it folded as far as it takes. Edges name positions.
 
     Steps that need a person's eye stay apart from those that don't, unless that leaves more than `most` nodes.
+
+    Args: most: nodes that may be left.  most_abreast: steps that may stand side by side.
     """
-    links = frozenset(edges)
-    folded = _fold(list(nodes), links, apart=_APART)
-    return folded if len(folded[0]) <= most else _fold(list(nodes), links, apart=frozenset())
+    rows, links = list(nodes), frozenset(edges)
+    rows, links = _merge(rows, links, _side_by_side(rows, links, _APART, least=most_abreast + 1), is_chain=False)
+    folded = _fold(rows, links, _APART, most)
+    return folded if len(folded[0]) <= most else _fold(rows, links, frozenset(), most)
 
 
-def _fold(nodes: list[PlanNode], edges: Edges, apart: frozenset[str]) -> tuple[list[PlanNode], Edges]:
-    while True:
-        count = len(nodes)
-        nodes, edges = _merge(nodes, edges, _side_by_side(nodes, edges, apart), is_chain=False)
-        nodes, edges = _merge(nodes, edges, _chains(nodes, edges, apart), is_chain=True)
-        if len(nodes) == count:
-            return nodes, edges
+def _fold(
+    nodes: list[PlanNode], edges: Edges, apart: frozenset[str], most: int
+) -> tuple[list[PlanNode], Edges]:
+    before = -1
+    while len(nodes) > most and len(nodes) != before:
+        before = len(nodes)
+        nodes, edges = _merge(nodes, edges, _side_by_side(nodes, edges, apart, least=2), is_chain=False)
+        if len(nodes) > most:
+            nodes, edges = _merge(nodes, edges, _chains(nodes, edges, apart), is_chain=True)
+    return nodes, edges
 
 
-def _side_by_side(nodes: list[PlanNode], edges: Edges, apart: frozenset[str]) -> list[list[int]]:
+def _side_by_side(
+    nodes: list[PlanNode], edges: Edges, apart: frozenset[str], *, least: int
+) -> list[list[int]]:
     before, after = _neighbours(len(nodes), edges)
     groups: dict[tuple[frozenset[int], frozenset[int], str], list[int]] = {}
     for position, node in enumerate(nodes):
         mark = node.status if node.status in apart else ""
         neighbours = (frozenset(before[position]), frozenset(after[position]))
         groups.setdefault((*neighbours, mark), []).append(position)
-    return list(groups.values())
+    return [
+        part
+        for group in groups.values()
+        for part in ([group] if len(group) >= least else [[position] for position in group])
+    ]
 
 
 def _chains(nodes: list[PlanNode], edges: Edges, apart: frozenset[str]) -> list[list[int]]:

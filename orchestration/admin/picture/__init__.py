@@ -1,0 +1,10 @@
+"""A plan as a picture: nodes and edges become Mermaid, Mermaid becomes SVG, and the SVG is made safe to inline.
+
+`folding.py` keeps it readable, `mermaid.py` writes the source, `svg.py` lets through only what we know. No inline
+style anywhere: classes name the status and console.css colours them, in light and in dark.
+"""
+
+from orchestration.admin.picture.draw import Picture, draw_plan
+from orchestration.admin.picture.folding import PlanNode
+
+__all__ = ["Picture", "PlanNode", "draw_plan"]

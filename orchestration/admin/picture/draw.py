@@ -1,0 +1,58 @@
+"""Draws a plan: fold, write Mermaid, render, make safe."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import mmdr
+import structlog
+from django.utils.safestring import SafeString
+
+from orchestration.admin.picture.folding import URGENCY, PlanNode, fold_plan
+from orchestration.admin.picture.mermaid import write_mermaid
+from orchestration.admin.picture.svg import build_svg
+
+MOST_NODES = 60
+MOST_ABREAST = 6
+# Beyond this even the folded plan is a tangle, and laying it out takes seconds.
+MOST_DRAWN = 150
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A plan, drawn.
+
+    Attributes: svg: safe to inline; "" when there is no picture, and `note` says why.
+        legend: the statuses in it.  can_unfold: every step of it could be drawn on its own.
+    """
+
+    svg: SafeString
+    legend: tuple[str, ...]
+    note: str = ""
+    is_folded: bool = False
+    can_unfold: bool = False
+
+
+def draw_plan(
+    nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], *, title: str, unfold: bool = False
+) -> Picture:
+    """Return the picture of a plan. Edges name positions.
+
+    Args: unfold: draw every step on its own, if there are not too many.
+    """
+    links = frozenset(edges)
+    can_unfold = len(nodes) <= MOST_DRAWN
+    if unfold and can_unfold:
+        drawn, drawn_links = list(nodes), links
+    else:
+        drawn, drawn_links = fold_plan(nodes, links, most=MOST_NODES, most_abreast=MOST_ABREAST)
+    legend = tuple(status for status in URGENCY if any(status in node.counts for node in nodes))
+    if len(drawn) > MOST_DRAWN:
+        return Picture(SafeString(""), legend, note=f"This plan of {len(nodes)} steps is too tangled to draw.")
+    is_folded = len(drawn) < len(nodes)
+    return Picture(_render(drawn, drawn_links, title), legend, is_folded=is_folded, can_unfold=can_unfold)
+
+
+def _render(nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], title: str) -> SafeString:
+    return build_svg(mmdr.render(write_mermaid(nodes, edges), backend="merman").svg(), nodes, title)

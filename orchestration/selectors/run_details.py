@@ -1,0 +1,159 @@
+"""What the console shows of one run: its plan, what needs an eye, and its history in pieces.
+
+Outputs may be a mebibyte each and a run may have thousands of steps: every question here names its columns and
+takes a slice.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, F, Prefetch, Q, QuerySet
+
+from orchestration.domain.states import StepStatus
+from orchestration.models import Attempt, Edge, Event, Handoff, Receipt, Run, Step, WorkerProcess
+
+MOST_DRAWN_STEPS = 2_000
+MOST_DRAWN_EDGES = 10_000
+_STEP_COLUMNS = (
+    "run_id",
+    "key",
+    "position",
+    "agent",
+    "queue",
+    "status",
+    "attempt",
+    "waits_for",
+    "due_at",
+    "dispatched_at",
+    "claimed_at",
+    "deadline_at",
+    "finished_at",
+    "skip_reason",
+    "reason",
+)
+_TROUBLED = (StepStatus.FAILED, StepStatus.HELD, StepStatus.RETRYABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """A step as the picture needs it."""
+
+    pk: int
+    key: str
+    status: str
+    claimed_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRef:
+    """A ticket of a step; its own app knows the rest."""
+
+    pk: int
+    status: str
+
+
+def count_steps(run_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    """Return for each run how many of its steps are in which status, in one query."""
+    rows = Step.objects.filter(run__in=run_ids).order_by().values_list("run_id", "status")
+    counts: dict[UUID, dict[str, int]] = {run_id: {} for run_id in run_ids}
+    for run_id, status, count in rows.annotate(Count("id")):
+        counts[run_id][status] = count
+    return counts
+
+
+def load_plan(run_id: UUID) -> tuple[list[PlanStep], list[tuple[int, int]]] | None:
+    """Return a run's steps in plan order, and its edges by step id; None when there are too many to draw."""
+    columns = ("pk", "key", "status", "claimed_at", "finished_at")
+    rows = Step.objects.filter(run=run_id).order_by("position").values_list(*columns)[: MOST_DRAWN_STEPS + 1]
+    steps = [PlanStep(*row) for row in rows]
+    ends = Edge.objects.filter(run=run_id).values_list("predecessor_id", "successor_id")
+    edges = list(ends[: MOST_DRAWN_EDGES + 1])
+    if len(steps) > MOST_DRAWN_STEPS or len(edges) > MOST_DRAWN_EDGES:
+        return None
+    return steps, edges
+
+
+def list_steps(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
+    """Return a run's steps in plan order, without their outputs; those whose key begins so, if asked."""
+    steps = Step.objects.filter(run=run_id).only(*_STEP_COLUMNS).order_by("position")
+    return steps.filter(key__startswith=beginning) if beginning else steps
+
+
+def list_troubled_steps(run_id: UUID) -> QuerySet[Step]:
+    """Return the steps that failed, are held, wait for another try, or wait for an agent nobody has."""
+    steps = list_steps(run_id).filter(Q(status__in=_TROUBLED) | ~Q(waits_for=""))
+    return steps.order_by("status", "position")
+
+
+def find_latest_attempts(steps: Sequence[Step]) -> dict[int, Attempt]:
+    """Return each step's latest attempt with its process and decision, by the step's id."""
+    attempts = Attempt.objects.filter(step__in=[step.pk for step in steps], number=F("step__attempt"))
+    return {attempt.step_id: attempt for attempt in attempts.select_related("process", "decision")}
+
+
+def find_tickets(steps: Sequence[Step]) -> dict[int, TicketRef]:
+    """Return each step's newest ticket, by the step's id."""
+    rows = Step.objects.filter(pk__in=[step.pk for step in steps], tickets__isnull=False)
+    tickets = rows.order_by("tickets__pk").values_list("pk", "tickets__pk", "tickets__status")
+    return {step_id: TicketRef(ticket_id, status) for step_id, ticket_id, status in tickets}
+
+
+def list_attempts(run_id: UUID) -> QuerySet[Attempt]:
+    """Return a run's attempts with their decisions in the order in which they started."""
+    attempts = Attempt.objects.filter(run=run_id).select_related("process", "decision")
+    return _with_step_keys(attempts, "step").order_by("started_at", "id")
+
+
+def list_step_attempts(step_id: int) -> QuerySet[Attempt]:
+    """Return a step's attempts with their decisions, the latest first."""
+    return Attempt.objects.filter(step=step_id).select_related("process", "decision").order_by("-number")
+
+
+def list_handoffs(run_id: UUID) -> QuerySet[Handoff]:
+    """Return a run's hand-offs in the order in which they happened, without what was handed."""
+    handoffs = Handoff.objects.filter(run=run_id).defer("summary_json").select_related("attempt")
+    return _with_step_keys(handoffs, "from_step", "to_step").order_by("handed_at", "id")
+
+
+def list_events(run_id: UUID) -> QuerySet[Event]:
+    """Return a run's history, the oldest line first."""
+    return _with_step_keys(Event.objects.filter(run=run_id), "step").order_by("id")
+
+
+def list_ends(run_id: UUID) -> QuerySet[Step]:
+    """Return the steps that nothing follows, with their outputs."""
+    return Step.objects.filter(run=run_id, edges_out__isnull=True).order_by("position")
+
+
+def list_receipts(run_id: UUID) -> QuerySet[Receipt]:
+    """Return a run's receipts."""
+    return _with_step_keys(Receipt.objects.filter(run=run_id), "step").order_by("step__position")
+
+
+def find_unserved_queues(run_id: UUID) -> list[str]:
+    """Return the queues on which a step of the run is available and that no present worker serves."""
+    asked = Step.objects.filter(run=run_id, status=StepStatus.AVAILABLE, waits_for="").order_by()
+    queues = set(asked.values_list("queue", flat=True).distinct())
+    if not queues:
+        return []
+    present = WorkerProcess.objects.filter(stopped_at__isnull=True).values_list("queues", flat=True)
+    return sorted(queues.difference(*present))
+
+
+def find_step_of_task(run_id: UUID, step_id: int) -> str | None:
+    """Return the key of a run's step by its id, as task ids name it; None when the run has no such step."""
+    return Step.objects.filter(run=run_id, pk=step_id).values_list("key", flat=True).first()
+
+
+def get_run(run_id: UUID) -> Run | None:
+    """Return a run with what its page names; None when there is none."""
+    return Run.objects.select_related("workflow", "requested_by").filter(pk=run_id).first()
+
+
+def _with_step_keys(rows: QuerySet, *fields: str) -> QuerySet:  # type: ignore[type-arg] - rows of any kind
+    """Add the steps that rows name, in one query each and without their outputs."""
+    steps = Step.objects.only("key", "run_id")
+    return rows.prefetch_related(*(Prefetch(field, queryset=steps) for field in fields))
