@@ -1,7 +1,7 @@
 """The console where people decide what agents should not decide alone.
 
-`tickets.py` lists and routes, `page.py` gathers what the ticket page shows, `decisions.py` does what the buttons
-say.
+`tickets.py` lists and routes, `page.py` gathers what the ticket page shows, `decisions.py` does what the
+buttons say.
 """
 
 from escalation.admin.queues import BreachAdmin, ReviewQueueAdmin

@@ -77,6 +77,10 @@ class TicketAdmin(ModelAdmin[Ticket]):
         """Tickets are evidence."""
         return False
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Offer the claiming button to those who may decide."""
+        return self.list_display if self.has_change_permission(request) else self.list_display[:-1]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         """Add the time at which the rows were read."""
         rows: QuerySet[Ticket] = super().get_queryset(request)

@@ -134,11 +134,12 @@ def _require_claim(ticket: Ticket, user: AbstractBaseUser, claim_number: int | N
 
 def _require_unchanged(ticket: Ticket, choice: Choice, seen_digest: str | None) -> None:
     """Bind the decision to the exact bytes the person saw: on the page, on the ticket and on the step."""
+    saw = ticket.seen_digest if seen_digest is None else seen_digest
     stands = [ticket.seen_digest]
     if choice.kind is ResolutionKind.APPROVE and ticket.has_proposal:
         proposed = Step.objects.values_list("proposed_json", flat=True).get(pk=ticket.step_id)
         stands.append(hashlib.sha256((proposed or "").encode()).hexdigest())
-    if any(digest != (seen_digest or ticket.seen_digest) for digest in stands):
+    if any(digest != saw for digest in stands):
         raise ResolutionStale(
             f"Ticket {ticket.pk} no longer shows what you saw; open it again, your draft is kept."
         )

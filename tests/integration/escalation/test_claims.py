@@ -1,5 +1,6 @@
 import threading
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -159,7 +160,7 @@ def test_of_fifty_people_at_once_one_wins() -> None:
     (ticket,) = hold()
     people = [User.objects.create(username=f"person-{i}") for i in range(50)]
 
-    answers = race([lambda person=person: claim_ticket(ticket.pk, person) for person in people])
+    answers = race([partial(claim_ticket, ticket.pk, person) for person in people])
 
     winners = [answer for answer in answers if isinstance(answer, Ticket)]
     refusals = [answer for answer in answers if isinstance(answer, TicketTaken)]
@@ -177,7 +178,7 @@ def test_of_many_people_one_takes_over_an_expired_claim(anna: User) -> None:
     expire_claim(ticket)
     people = [User.objects.create(username=f"person-{i}") for i in range(10)]
 
-    answers = race([lambda person=person: claim_ticket(ticket.pk, person) for person in people])
+    answers = race([partial(claim_ticket, ticket.pk, person) for person in people])
 
     ticket.refresh_from_db()
     assert sum(isinstance(answer, Ticket) for answer in answers) == 1
