@@ -1,6 +1,7 @@
 """The Django app: discovers workflows and registers system checks."""
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -11,5 +12,10 @@ class OrchestrationConfig(AppConfig):
     verbose_name = "Orchestration"
 
     def ready(self) -> None:
-        """Load every installed app's `workflows.py`, so that publishing finds their specs."""
+        """Load every installed app's `workflows.py` for publishing, and register the checks."""
+        from orchestration import checks  # noqa: PLC0415 - it needs the models, which load after this module
+
         autodiscover_modules("workflows")
+        register(checks.check_names)
+        register(checks.check_values)
+        register(checks.check_sessions, Tags.database)

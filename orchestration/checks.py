@@ -1,0 +1,136 @@
+"""System checks: what would go wrong quietly with these settings or this database, said before it does.
+
+`manage.py check` runs those of the settings, `manage.py check --database default` also those of the database.
+"""
+
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from importlib import import_module
+from secrets import randbits
+from typing import Any
+
+import psycopg
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's word
+from django.utils.module_loading import import_string, module_has_submodule
+
+from orchestration.conf import Conf, get_conf, get_signer
+from orchestration.worker.sessions import open_session
+
+_NUMBERS = tuple(field.name for field in fields(Conf) if field.type in {float, int})
+_CHECK_LOCK_CLASS = 0x52_4D_FF  # beside those of transitions/presence.py
+
+
+def check_names(**_: Any) -> list[CheckMessage]:
+    """Refuse settings that nobody reads: a misspelled name would silently leave the default in force."""
+    known = sorted({name for app in apps.get_app_configs() for name in _find_names(app)})
+    return [_unknown(name, known) for name in getattr(settings, "RINGMASTER", {}) if name not in known]
+
+
+def check_values(**_: Any) -> list[CheckMessage]:
+    """Refuse values that would fail only later, or let leases run out between two heartbeats."""
+    return list(_find_faults(get_conf()))
+
+
+def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Refuse a pooler that shares one server session among clients: locks would belong to nobody."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        with open_session("ringmaster check") as first, open_session("ringmaster check") as second:
+            own = _keeps_its_session(first, second)
+    except psycopg.OperationalError as error:
+        return [
+            Error(
+                f"the database can't be used: {error}", hint="See DATABASE_URL.", id="orchestration.E006"
+            )
+        ]
+    if own:
+        return []
+    return [
+        Error(
+            "the database gives a client another session for each transaction, so advisory locks don't hold",
+            hint="Connect to PostgreSQL itself, or set pgbouncer's pool_mode to `session`.",
+            id="orchestration.E005",
+        )
+    ]
+
+
+def _find_names(app: AppConfig) -> Iterator[str]:
+    """Yield the names that an app reads from RINGMASTER: the fields of its conf.Conf."""
+    if app.module is None or not module_has_submodule(app.module, "conf"):
+        return
+    own = getattr(import_module(f"{app.name}.conf"), "Conf", None)
+    yield from getattr(own, "__dataclass_fields__", ())
+
+
+def _unknown(name: str, known: list[str]) -> CheckMessage:
+    message = f"RINGMASTER['{name}']: no installed app's conf.Conf has this name"
+    close = get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+    if close:
+        return Error(message, hint=f"Did you mean {close[0]}?", id="orchestration.E001")
+    # Not an error: an app may read a name of its own in another way.
+    return Warning(message, hint=f"Known are: {', '.join(known)}.", id="orchestration.W001")
+
+
+def _find_faults(conf: Conf) -> Iterator[CheckMessage]:
+    wrong = [name for name in _NUMBERS if not _is_positive(getattr(conf, name))]
+    for name in wrong:
+        message = f"RINGMASTER['{name}'] must be a number above 0, this is {getattr(conf, name)!r}"
+        yield Error(message, hint="orchestration/conf.py says its unit and default.", id="orchestration.E002")
+    if not wrong and conf.LEASE_SECONDS < 3 * conf.HEARTBEAT_SECONDS:
+        yield Error(
+            f"RINGMASTER['LEASE_SECONDS'] ({conf.LEASE_SECONDS:g}) must be at least three times "
+            f"HEARTBEAT_SECONDS ({conf.HEARTBEAT_SECONDS:g})",
+            hint="Otherwise a live worker whose beat is late is taken for dead.",
+            id="orchestration.E003",
+        )
+    try:
+        get_signer()
+    except (binascii.Error, ValueError, TypeError) as error:
+        yield Error(
+            f"RINGMASTER['SIGNING_KEY'] is malformed: {error}",
+            hint="Make one: python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'",
+            id="orchestration.E004",
+        )
+    for path in (conf.ESCALATOR, *conf.MAINTENANCE_DUTIES):
+        yield from _path_faults(path)
+
+
+def _path_faults(path: str) -> Iterator[CheckMessage]:
+    try:
+        import_string(path)
+    except ImportError as error:
+        yield Error(
+            f"RINGMASTER names '{path}', which can't be imported: {error}",
+            hint="See ESCALATOR and MAINTENANCE_DUTIES.",
+            id="orchestration.E007",
+        )
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def _keeps_its_session(first: psycopg.Connection[Any], second: psycopg.Connection[Any]) -> bool:
+    """Return whether two clients have a session each, and the first keeps its own while the second works."""
+    number = randbits(31)
+    own = _ask(first, "SELECT pg_backend_pid()")
+    _ask(first, "SELECT pg_advisory_lock(%s::int, %s::int)", _CHECK_LOCK_CLASS, number)
+    # A pooler hands out whichever session is free: the second client's transaction takes the first's away.
+    with second.transaction():
+        others = _ask(second, "SELECT pg_backend_pid()")
+        again = _ask(first, "SELECT pg_backend_pid()")
+        is_free = _ask(
+            second, "SELECT pg_try_advisory_xact_lock(%s::int, %s::int)", _CHECK_LOCK_CLASS, number
+        )
+    _ask(first, "SELECT pg_advisory_unlock(%s::int, %s::int)", _CHECK_LOCK_CLASS, number)
+    return bool(own == again != others and not is_free)
+
+
+def _ask(session: psycopg.Connection[Any], question: str, *values: object) -> Any:
+    row = session.execute(question, values).fetchone()
+    return row[0] if row else None
