@@ -61,7 +61,7 @@ class Ticket(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="claimed_tickets"
     )
     claim_expires_at = models.DateTimeField(null=True)
-    draft_json = models.TextField(null=True)
+    draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
 
     status = models.CharField(
         max_length=10, choices=[(s, s) for s in TicketStatus], default=TicketStatus.OPEN
@@ -72,7 +72,7 @@ class Ticket(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="resolved_tickets"
     )
     resolved_at = models.DateTimeField(null=True)
-    resolution_output_json = models.TextField(null=True)
+    resolution_output_json = models.TextField(null=True)  # noqa: DJ001 - NULL unless approved or edited
     feedback = models.TextField(default="", help_text="What the agent is told when work is sent back.")
     note = models.TextField(default="", help_text="For colleagues; no agent sees it.")
     withdrawn_at = models.DateTimeField(null=True)
