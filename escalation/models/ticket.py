@@ -66,7 +66,8 @@ class Ticket(models.Model):
     status = models.CharField(
         max_length=10, choices=[(s, s) for s in TicketStatus], default=TicketStatus.OPEN
     )
-    resolution = models.CharField(max_length=10, null=True, choices=[(k, k) for k in ResolutionKind])
+    # NULL is "not decided".
+    resolution = models.CharField(max_length=10, null=True, choices=[(k, k) for k in ResolutionKind])  # noqa: DJ001
     # PROTECT: who decided must stay known; a person who leaves is deactivated.
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="resolved_tickets"
