@@ -17,7 +17,7 @@ from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import Hold, get_escalator
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
-from orchestration.transitions.release import close_run
+from orchestration.transitions.release import CLEAR_RUN, close_run
 from orchestration.transitions.statements import fetch_all, fetch_one
 
 
@@ -139,4 +139,5 @@ def abort_run(run_id: UUID, reason: str, signer: Signer) -> None:
     """
     cancelled = [row.id for row in fetch_all(_CANCEL_OPEN, {"run": run_id, "reason": "the run was aborted"})]
     get_escalator().withdraw_tickets(cancelled, "the run was aborted")
+    fetch_one(CLEAR_RUN, {"run": run_id})
     close_run(run_id, RunStatus.FAILED, signer, reason)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from orchestration.history import EventKind, insert_event
+from orchestration.transitions.release import NOTHING_OPEN_BEFORE
 from orchestration.transitions.statements import fetch_all
 
 _WAKE = f"""
@@ -96,9 +97,15 @@ def ring_suspects_of(process_id: int, window_seconds: float, limit: int) -> list
     return [row.id for row in rows]
 
 
-_UNRELEASED = """
-SELECT id, run_id FROM orchestration_step
-WHERE unreleased AND finished_at < clock_timestamp() - make_interval(secs => %(patience)s) ORDER BY id LIMIT %(limit)s
+_UNRELEASED = f"""
+SELECT s.id, s.run_id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+WHERE s.unreleased AND r.status = 'running'
+  AND s.finished_at < clock_timestamp() - make_interval(secs => %(patience)s)
+  AND (EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
+               WHERE e.predecessor_id = s.id AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE})
+       OR NOT EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
+                      WHERE e.predecessor_id = s.id AND n.status = 'pending'))
+ORDER BY s.id LIMIT %(limit)s
 """
 
 

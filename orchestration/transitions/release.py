@@ -1,7 +1,9 @@
-"""After the commit of a finish: make joins available, or close the run, and clear the `unreleased` mark.
+"""After the commit of a finish: make joins available, or close the run, and clear the `unreleased` marks.
 
-The mark and what it stands for change in one transaction, so a crash in between leaves a mark that the maintainer
-sweeps. These transactions commit asynchronously: losing one with the database's last moments leaves the mark too.
+A finished step keeps its mark until nothing behind it waits any more. Every finisher looks, which writes nothing;
+the one that finds a join ready (the last of two simultaneous finishers always sees the other's commit) releases it
+and clears the marks before it, in one transaction. A crash in between leaves marks that the maintainer sweeps.
+These transactions commit asynchronously: losing one with the database's last moments leaves the marks too.
 """
 
 from typing import Any
@@ -16,23 +18,22 @@ from orchestration.domain.work import Claim, Released
 from orchestration.history import AFTER_THE_FACT, EventKind
 from orchestration.transitions.statements import fetch_all, fetch_one
 
-_RELEASE = """
-WITH cleared AS (
-    UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unreleased RETURNING id, run_id
-), freed AS (
-    UPDATE orchestration_step j
-    SET status = 'available', dispatches = j.dispatches + 1, dispatched_at = clock_timestamp()
-    FROM cleared c JOIN orchestration_edge e ON e.predecessor_id = c.id
-    WHERE j.id = e.successor_id AND j.status = 'pending' AND NOT EXISTS (
-        SELECT 1 FROM orchestration_edge f JOIN orchestration_step p ON p.id = f.predecessor_id
-        WHERE f.successor_id = j.id AND p.status NOT IN ('succeeded', 'skipped'))
-    RETURNING j.id, j.chord_intact
-)
-SELECT f.id, f.chord_intact, set_config('synchronous_commit', 'off', true),
-    NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = c.id)
-    AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = c.run_id
+# From the end: steps finish roughly in plan order, so the first look mostly finds an open one.
+NOTHING_OPEN_BEFORE = """
+    (SELECT p.id FROM orchestration_edge f JOIN orchestration_step p ON p.id = f.predecessor_id
+     WHERE f.successor_id = j.id AND p.status NOT IN ('succeeded', 'skipped')
+     ORDER BY f.predecessor_id DESC LIMIT 1) IS NULL
+"""
+_LOOK = f"""
+SELECT array(
+        SELECT j.id FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
+        WHERE e.predecessor_id = s.id AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE}) AS ready,
+    NOT EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
+                WHERE e.predecessor_id = s.id AND n.status = 'pending') AS nothing_waits,
+    NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
+    AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
         AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
-FROM cleared c LEFT JOIN freed f ON true
+FROM orchestration_step s WHERE s.id = %(step)s AND s.unreleased
 """
 
 
@@ -41,11 +42,47 @@ def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
 
     Safe to call any number of times, by anybody. Returns: the joins this made available.
     """
-    with transaction.atomic():
-        rows = fetch_all(_RELEASE, {"step": step_id})
-        if rows and rows[0].run_ended:
+    seen = fetch_one(_LOOK, {"step": step_id})
+    if seen is None:
+        return []
+    if seen.run_ended:
+        with transaction.atomic():
             close_run(run_id, RunStatus.SUCCEEDED, signer)
-    return [Released(row.id, rung=row.chord_intact) for row in rows if row.id is not None]
+            fetch_one(CLEAR_RUN, {"run": run_id})
+        return []
+    if seen.nothing_waits:
+        fetch_one(_CLEAR_ONE, {"step": step_id})
+        return []
+    return _release_joins(seen.ready) if seen.ready else []
+
+
+_RELEASE = f"""
+WITH freed AS (
+    UPDATE orchestration_step j
+    SET status = 'available', dispatches = j.dispatches + 1, dispatched_at = clock_timestamp()
+    WHERE j.id = ANY(%(joins)s) AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE}
+    RETURNING j.id, j.chord_intact
+), cleared AS (
+    UPDATE orchestration_step p SET unreleased = false
+    WHERE p.id IN (SELECT e.predecessor_id FROM freed f JOIN orchestration_edge e ON e.successor_id = f.id)
+      AND p.unreleased AND NOT EXISTS (
+        SELECT 1 FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
+        WHERE e.predecessor_id = p.id AND n.status = 'pending' AND n.id NOT IN (SELECT id FROM freed))
+)
+SELECT f.id, f.chord_intact, set_config('synchronous_commit', 'off', true) FROM freed f
+"""
+_CLEAR_ONE = """
+UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unreleased
+RETURNING id, set_config('synchronous_commit', 'off', true)
+"""
+CLEAR_RUN = """
+WITH cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)
+SELECT set_config('synchronous_commit', 'off', true)
+"""
+
+
+def _release_joins(join_ids: list[int]) -> list[Released]:
+    return [Released(row.id, rung=row.chord_intact) for row in fetch_all(_RELEASE, {"joins": join_ids})]
 
 
 _FACTS = """
