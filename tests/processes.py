@@ -1,5 +1,6 @@
 """Real child processes for tests: started, watched by their log, killed and always cleaned up."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,8 +9,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+# Short enough to wait for in a test, long enough that a busy machine does not lose a lease by itself.
+SHORT_TIMES = {
+    "LEASE_SECONDS": 3.0,
+    "HEARTBEAT_SECONDS": 0.5,
+    "SWEEP_SECONDS": 0.25,
+    "LOST_AFTER_SECONDS": 1.0,
+}
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 20, what: str = "the condition") -> None:
@@ -83,7 +96,7 @@ class ProcessStarter:
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, *command: str, **env: str) -> Child:
-        """Start a command; a first word of `manage.py` or `celery` runs with this Python."""
+        """Start a command; a first word of `manage.py`, `celery` or `granian` runs with this Python."""
         log = self.log_dir / f"{name}-{len(self.children)}.log"
         with log.open("wb") as output:
             popen = subprocess.Popen(
@@ -131,4 +144,23 @@ class ProcessStarter:
 _PREFIX = {
     "manage.py": (sys.executable, str(PROJECT_DIR / "manage.py")),
     "celery": (sys.executable, "-m", "celery"),
+    "granian": (sys.executable, "-m", "granian"),
 }
+
+
+def child_env() -> dict[str, str]:
+    """Return the environment of a child that works on the test database and the broker, with short leases."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "DATABASE_URL": _test_database_url(),
+        "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
+        "RINGMASTER_OVERRIDES": json.dumps(SHORT_TIMES),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _test_database_url() -> str:
+    parts = connection.settings_dict
+    user = f"{quote(str(parts['USER']), safe='')}:{quote(str(parts['PASSWORD']), safe='')}"
+    return f"postgresql://{user}@{parts['HOST']}:{parts['PORT']}/{parts['NAME']}"

@@ -1,4 +1,4 @@
-"""How the console looks and what its pages may load. No inline script and no inline style anywhere."""
+"""How the console looks and what its pages may load. No inline script; no inline style but one."""
 
 from typing import Any
 
@@ -6,10 +6,17 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL
 from django.http import HttpRequest
 from django.templatetags.static import static
 
+# The one inline style that htmx, which unfold ships, writes for its loading indicator.
+_HTMX_INDICATOR = "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"
+
 
 def _no_inline_colours(_request: HttpRequest) -> dict[str, dict[str, str]]:
     """Keep unfold from writing its colours inline; config/console.css holds them."""
     return {}
+
+
+def _favicon(_request: HttpRequest) -> str:
+    return static("config/favicon.svg")
 
 
 def _colours(_request: HttpRequest) -> str:
@@ -19,8 +26,9 @@ def _colours(_request: HttpRequest) -> str:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Ringmaster",
     "SITE_HEADER": "Ringmaster",
-    "SITE_SUBHEADER": "Runs, agents and the people who decide",
+    "SITE_SUBHEADER": "Agents and the people who decide",
     "SITE_SYMBOL": "diversity_2",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "SHOW_HISTORY": True,
     "COLORS": _no_inline_colours,
     "STYLES": [_colours],
@@ -31,7 +39,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "default-src": [NONE],
         # Unfold's Alpine evaluates the expressions in its own templates; inline scripts stay forbidden.
         "script-src": [SELF, UNSAFE_EVAL],
-        "style-src": [SELF],
+        "style-src": [SELF, _HTMX_INDICATOR],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],

@@ -1,0 +1,66 @@
+"""The console in a real browser: a web process of its own on the test database, and a signed-in page."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, sync_playwright
+
+from config.services.process import choose_port
+from tests.processes import ProcessStarter
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_PASSWORD = "only-in-tests"
+
+
+@dataclass
+class Console:
+    """A signed-in page, where it is served, and what the browser complained about."""
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Open a page of the console and wait until everything it asks for is there."""
+        answer = self.page.goto(self.address + path, wait_until="networkidle")
+        assert answer is not None
+        assert answer.status == 200
+
+
+@pytest.fixture
+def web_address(processes: ProcessStarter) -> str:
+    """Start the web process as the Procfile does; return its address."""
+    port = choose_port(0)
+    flags = ("--interface", "asginl", "--no-ws", "--host", "127.0.0.1", "--port", str(port))
+    web = processes.start("web", "granian", *flags, "config.asgi:application", DATABASE_POOL_SIZE="4")
+    web.wait_for_output("Started worker-1")
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def console(web_address: str) -> Iterator[Console]:
+    """Sign in as a superuser."""
+    browser_path = next((path for path in map(shutil.which, _BROWSERS) if path), None)
+    if browser_path is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    User.objects.create_superuser("reviewer", password=_PASSWORD)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page()
+        console = Console(page, web_address)
+        page.on("console", lambda line: console.complaints.append(f"{page.url}: {line.text}"))
+        page.on("pageerror", lambda error: console.complaints.append(f"{page.url}: {error}"))
+        _sign_in(console)
+        yield console
+        browser.close()
+
+
+def _sign_in(console: Console) -> None:
+    console.open("/")
+    console.page.fill("input[name=username]", "reviewer")
+    console.page.fill("input[name=password]", _PASSWORD)
+    console.page.click("button[type=submit]")
+    console.page.wait_for_url(f"{console.address}/admin/")

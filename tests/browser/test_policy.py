@@ -1,0 +1,31 @@
+"""Every page of the console works under its content security policy."""
+
+from django.contrib import admin
+from django.urls import reverse
+
+from tests.browser.conftest import Console
+
+
+def _pages() -> list[str]:
+    lists = [
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in admin.site._registry
+    ]
+    return [reverse("admin:index"), *map(reverse, lists), reverse("admin:auth_user_add")]
+
+
+def test_no_page_breaks_the_policy(console: Console) -> None:
+    pages = _pages()
+    for path in pages:
+        console.open(path)
+    assert len(pages) > 5
+    assert "\n".join(console.complaints) == ""
+
+
+def test_an_inline_script_does_not_run(console: Console) -> None:
+    console.open("/admin/")
+    console.page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.intruder = 1';"
+        " document.body.append(s); }"
+    )
+    assert console.page.evaluate("() => window.intruder") is None
+    assert any("Content Security Policy" in line for line in console.complaints)
