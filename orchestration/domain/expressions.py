@@ -13,6 +13,9 @@ import cel
 NAMES = frozenset({"input", "steps", "item"})
 _STEP_REFERENCE = re.compile(r"""\bsteps\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"']+)["']\s*\])""")
 
+# The library counts `i` of `list.map(i, i * 2)` among an expression's variables.
+_MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
+
 
 class ExpressionInvalid(ValueError):
     """The text is not a CEL expression, or names something that does not exist."""
@@ -32,7 +35,7 @@ def compile_expression(source: str) -> cel.Program:
         program = cel.compile(source)
     except ValueError as error:
         raise ExpressionInvalid(_first_line(str(error))) from error
-    unknown = sorted(set(program.references()["variables"]) - NAMES)
+    unknown = sorted(set(program.references()["variables"]) - NAMES - set(_MACRO_VARIABLE.findall(source)))
     if unknown:
         raise ExpressionInvalid(f"unknown name '{unknown[0]}'; known are input, steps and item")
     return program
@@ -52,7 +55,7 @@ def evaluate(source: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 - any 
         return compile_expression(source).execute(values)
     except KeyError as error:
         raise ExpressionFailed(f"'{source}': no such key {error}") from error
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ExpressionFailed(f"'{source}': {_first_line(str(error))}") from error
 
 

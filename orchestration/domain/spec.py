@@ -246,7 +246,7 @@ def _problems_of(error: ValidationError, data: object) -> Iterator[Problem]:
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "spec_invalid":
             yield from fault["ctx"]["problems"]
-        elif place[0] == "steps" and len(place) > 1:
+        elif len(place) > 1 and place[0] == "steps":
             yield Problem(_key_at(data, place[1]), ".".join(place[2:]) or "step", message)
         else:
             yield Problem(None, ".".join(place) or "workflow", message)
