@@ -1,6 +1,7 @@
 """The escalation app."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class EscalationConfig(AppConfig):
@@ -8,3 +9,9 @@ class EscalationConfig(AppConfig):
 
     name = "escalation"
     verbose_name = "Escalation"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from escalation import checks  # noqa: PLC0415 - the settings are complete only now
+
+        register(checks.check_values)

@@ -61,13 +61,19 @@ class Received:
     tokens: int
 
 
-def list_received(ticket: Ticket) -> list[Received]:
-    """Return what the judged attempt received, in plan order."""
-    handoffs = Handoff.objects.filter(attempt__step=ticket.step_id, attempt__number=ticket.attempt)
-    return [
-        _read_handoff(handoff)
-        for handoff in handoffs.select_related("from_step").order_by("from_step__position")
-    ]
+def list_received(ticket: Ticket, limit: int) -> list[Received]:
+    """Return what the judged attempt received, in plan order, at most `limit` pieces."""
+    handoffs = _find_handoffs(ticket).select_related("from_step").order_by("from_step__position")
+    return [_read_handoff(handoff) for handoff in handoffs[:limit]]
+
+
+def count_received(ticket: Ticket) -> int:
+    """Return from how many steps the judged attempt received something."""
+    return _find_handoffs(ticket).count()
+
+
+def _find_handoffs(ticket: Ticket) -> QuerySet[Handoff]:
+    return Handoff.objects.filter(attempt__step=ticket.step_id, attempt__number=ticket.attempt)
 
 
 def _read_handoff(handoff: Handoff) -> Received:

@@ -15,9 +15,13 @@ from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.models import Ticket, read_clock
-from escalation.selectors import Received, list_attempts, list_received
+from escalation.selectors import Received, count_received, list_attempts, list_received
 from orchestration.conf import get_conf
 from orchestration.models import Attempt, Run
+
+# Background beyond this is for the run's own page; what is approved is always shown whole.
+_MOST_RECEIVED = 50
+_MOST_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
         "run_url": find_run_url(ticket),
         "agent_description": _describe_agent(ticket.step.agent),
         "run_input": describe_value(ticket.run.input),
-        "received": [_view_received(item) for item in list_received(ticket)],
+        "received": [_view_received(item) for item in list_received(ticket, _MOST_RECEIVED)],
+        "received_unseen": max(0, count_received(ticket) - _MOST_RECEIVED),
         "attempts": [_view_attempt(attempt) for attempt in list_attempts(ticket)],
         "breaches": list(ticket.breaches.all()),
         "is_mine": is_mine,
@@ -120,7 +125,7 @@ def _view_received(item: Received) -> ReceivedView:
         title=f"{item.step_key} ({item.agent})",
         is_summary=item.is_summary,
         tokens=item.tokens,
-        passages=describe_value(item.content),
+        passages=describe_value(item.content, limit=_MOST_CHARACTERS),
     )
 
 

@@ -33,14 +33,19 @@ def mark_unseen(text: str) -> SafeString:
     )
 
 
-def describe_value(value: Any) -> list[Passage]:
-    """Return a JSON value as passages: an object one for each key, texts as prose, the rest as JSON."""
+def describe_value(value: Any, *, limit: int | None = None) -> list[Passage]:
+    """Return a JSON value as passages: an object one for each key, texts as prose, the rest as JSON.
+
+    Args: limit: characters of each passage to show; None shows all, as everything that is approved must be.
+    """
     if isinstance(value, dict) and value:
-        return [_passage(key, item) for key, item in value.items()]
-    return [_passage("", value)]
+        return [_passage(key, item, limit) for key, item in value.items()]
+    return [_passage("", value, limit)]
 
 
-def _passage(label: str, value: Any) -> Passage:
+def _passage(label: str, value: Any, limit: int | None) -> Passage:
     is_prose = isinstance(value, str) and value != ""
     text = value if is_prose else pretty_json(value)
+    if limit is not None and len(text) > limit:
+        text = f"{text[:limit]}\n… {len(text) - limit} more characters"
     return Passage(mark_unseen(label), mark_unseen(text), is_code=not is_prose)

@@ -15,6 +15,8 @@ from escalation.errors import ResolutionInvalid
 WHOLE_TEXT = "text"
 WHOLE_JSON = "json"
 REST_JSON = "rest"
+# Beyond this a form is no help, and Django refuses forms of more than a thousand fields.
+MOST_FIELDS = 40
 KEY_PREFIX = "key:"
 
 
@@ -85,7 +87,8 @@ def _find_texts(proposal: Any) -> dict[str, str]:
     # A key that can't be seen would be an unreadable label.
     if not isinstance(proposal, dict) or any(is_unseen(c) or c == "\n" for key in proposal for c in key):
         return {}
-    return {key: value for key, value in proposal.items() if _is_plain_text(value)}
+    texts = {key: value for key, value in proposal.items() if _is_plain_text(value)}
+    return texts if len(texts) <= MOST_FIELDS else {}
 
 
 def _is_plain_text(value: Any) -> bool:

@@ -9,6 +9,7 @@ from agents import Result
 from escalation.domain.draft import Draft
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import Ticket
+from orchestration import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from tests.integration.escalation.desk import EDITED, PROPOSAL, expire_claim, fail, go_on, hold
 
@@ -120,6 +121,18 @@ def test_a_failed_step_shows_its_error_and_asks_for_an_output(anna: User) -> Non
     assert "ValueError: no such order" in page
     assert 'value="approve"' not in page
     assert "Use this output" in page
+
+
+def test_a_wide_join_shows_the_first_of_what_it_received(anna: User) -> None:
+    feeders = tuple(StepSpec(f"f{i:02}", agent="test.facts") for i in range(52))
+    join = StepSpec("join", agent="test.writer", needs=tuple(step.key for step in feeders))
+    (ticket,) = hold(WorkflowSpec(name="wide", steps=(*feeders, join)))
+
+    page = _text(_look(anna, _page(ticket)))
+
+    assert "f49 (test.facts)" in page
+    assert "f50 (test.facts)" not in page
+    assert "And from 2 more steps" in page
 
 
 def test_what_agents_wrote_is_escaped_and_nothing_hides(anna: User) -> None:

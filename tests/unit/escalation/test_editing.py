@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalation.domain.draft import Draft
-from escalation.domain.editing import EditField, join_fields, split_fields
+from escalation.domain.editing import MOST_FIELDS, EditField, join_fields, split_fields
 from escalation.domain.visible import is_unseen
 from escalation.errors import ResolutionInvalid
 from tests.unit.escalation.test_visible import json_values
@@ -61,6 +61,12 @@ def test_everything_else_is_edited_as_json(proposal: Any) -> None:
     assert field.is_json
     assert json.loads(field.text) == proposal
     assert join_fields(proposal, {field.name: '{"a": 1}'}) == {"a": 1}
+
+
+def test_too_many_texts_are_edited_as_json() -> None:
+    proposal = {f"k{i}": "text" for i in range(MOST_FIELDS + 1)}
+
+    assert [field.name for field in split_fields(proposal)] == ["json"]
 
 
 def test_nothing_proposed_is_an_empty_field() -> None:

@@ -6,6 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escalation.checks import check_values
 from escalation.conf import get_conf
 from escalation.domain.sla import (
     SlaClass,
@@ -86,6 +87,11 @@ def test_settings_that_make_no_sense_are_named(settings: LazySettings, wrong: di
 
     with pytest.raises(ImproperlyConfigured, match="SLA_SECONDS"):
         get_conf()
+    assert [message.id for message in check_values()] == ["escalation.E001"]
+
+
+def test_the_default_settings_pass_the_check() -> None:
+    assert check_values() == []
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,14 @@ def test_other_values_are_one_passage(value: Any, html: str) -> None:
     assert (passage.label, passage.html) == ("", html)
 
 
+def test_a_long_background_is_cut_and_says_so() -> None:
+    (cut,) = describe_value("x" * 30, limit=20)
+    (whole,) = describe_value("x" * 30)
+
+    assert cut.html == "x" * 20 + "\n… 10 more characters"
+    assert whole.html == "x" * 30
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
