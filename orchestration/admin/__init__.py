@@ -1,0 +1,16 @@
+"""The console's pages for runs, workflows and workers. Everything here reads; nothing writes.
+
+1. `runs.py`, `workflows.py`, `workers.py`   the lists, and the ways to the pages
+2. `run_page.py`, `step_page.py`             what a run's and a step's page show
+3. `problems.py`                             what an operator must know first
+4. `run_sections.py`                         the details of a run, a page of rows at a time
+5. `plans.py`, `picture/`                    plans as pictures
+6. `visible.py`                              what agents wrote, made safe to look at
+7. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
+"""
+
+from orchestration.admin.runs import RunAdmin
+from orchestration.admin.workers import WorkerProcessAdmin
+from orchestration.admin.workflows import WorkflowAdmin
+
+__all__ = ["RunAdmin", "WorkerProcessAdmin", "WorkflowAdmin"]

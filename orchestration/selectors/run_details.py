@@ -1,19 +1,21 @@
 """What the console shows of one run: its plan, what needs an eye, and its history in pieces.
 
-Outputs may be a mebibyte each and a run may have thousands of steps: every question here names its columns and
-takes a slice.
+Outputs may be a mebibyte each and a run may have thousands of steps: every question here names its columns
+and takes a slice.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
 
 from orchestration.domain.states import StepStatus
-from orchestration.models import Attempt, Edge, Event, Handoff, Receipt, Run, Step, WorkerProcess
+from orchestration.models import Attempt, Edge, Event, Handoff, Run, Step, WorkerProcess
 
+Row = TypeVar("Row", bound=Model)
 MOST_DRAWN_STEPS = 2_000
 MOST_DRAWN_EDGES = 10_000
 _STEP_COLUMNS = (
@@ -123,14 +125,16 @@ def list_events(run_id: UUID) -> QuerySet[Event]:
     return _with_step_keys(Event.objects.filter(run=run_id), "step").order_by("id")
 
 
+def list_neighbours(step: Step) -> tuple[list[str], list[str]]:
+    """Return the keys of the steps that a step waits for, and of those that wait for it, in plan order."""
+    before = Step.objects.filter(edges_out__successor=step).order_by("position")
+    after = Step.objects.filter(edges_in__predecessor=step).order_by("position")
+    return list(before.values_list("key", flat=True)), list(after.values_list("key", flat=True))
+
+
 def list_ends(run_id: UUID) -> QuerySet[Step]:
     """Return the steps that nothing follows, with their outputs."""
     return Step.objects.filter(run=run_id, edges_out__isnull=True).order_by("position")
-
-
-def list_receipts(run_id: UUID) -> QuerySet[Receipt]:
-    """Return a run's receipts."""
-    return _with_step_keys(Receipt.objects.filter(run=run_id), "step").order_by("step__position")
 
 
 def find_unserved_queues(run_id: UUID) -> list[str]:
@@ -153,7 +157,7 @@ def get_run(run_id: UUID) -> Run | None:
     return Run.objects.select_related("workflow", "requested_by").filter(pk=run_id).first()
 
 
-def _with_step_keys(rows: QuerySet, *fields: str) -> QuerySet:  # type: ignore[type-arg] - rows of any kind
+def _with_step_keys(rows: QuerySet[Row], *fields: str) -> QuerySet[Row]:
     """Add the steps that rows name, in one query each and without their outputs."""
     steps = Step.objects.only("key", "run_id")
     return rows.prefetch_related(*(Prefetch(field, queryset=steps) for field in fields))

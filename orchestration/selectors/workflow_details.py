@@ -9,7 +9,7 @@ from orchestration.models import Workflow
 
 MOST_COUNTED = 1_000
 
-# An index begins with (project_id, workflow_name), and the LIMIT keeps a busy workflow from being counted out.
+# An index begins with (project_id, workflow_name); the LIMIT keeps a busy workflow from being counted out.
 _COUNT = """
 SELECT w.id, (SELECT count(*) FROM (
     SELECT 1 FROM orchestration_run r

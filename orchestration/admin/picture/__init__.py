@@ -1,7 +1,7 @@
-"""A plan as a picture: nodes and edges become Mermaid, Mermaid becomes SVG, and the SVG is made safe to inline.
+"""A plan as a picture: nodes and edges become Mermaid, Mermaid becomes SVG, and that is made safe to inline.
 
-`folding.py` keeps it readable, `mermaid.py` writes the source, `svg.py` lets through only what we know. No inline
-style anywhere: classes name the status and console.css colours them, in light and in dark.
+`folding.py` keeps it readable, `mermaid.py` has it laid out, `svg.py` draws it where the layout says. No
+inline style anywhere: classes name the status and console.css colours them, in light and in dark.
 """
 
 from orchestration.admin.picture.draw import Picture, draw_plan

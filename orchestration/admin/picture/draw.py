@@ -49,7 +49,9 @@ def draw_plan(
         drawn, drawn_links = fold_plan(nodes, links, most=MOST_NODES, most_abreast=MOST_ABREAST)
     legend = tuple(status for status in URGENCY if any(status in node.counts for node in nodes))
     if len(drawn) > MOST_DRAWN:
-        return Picture(SafeString(""), legend, note=f"This plan of {len(nodes)} steps is too tangled to draw.")
+        return Picture(
+            SafeString(""), legend, note=f"This plan of {len(nodes)} steps is too tangled to draw."
+        )
     is_folded = len(drawn) < len(nodes)
     return Picture(_render(drawn, drawn_links, title), legend, is_folded=is_folded, can_unfold=can_unfold)
 

@@ -1,12 +1,12 @@
 """Folds large plans: steps that stand side by side, and straight chains, become one node each.
 
-Pure. Two nodes stand side by side when they have the same predecessors and the same successors. Folding goes on
-until nothing changes, so that a fan-out of chains becomes one node too.
+Pure. Two nodes stand side by side when they have the same predecessors and the same successors. Folding goes
+on until the plan is small enough, so that a fan-out of chains becomes one node too.
 """
 
-import os.path
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 URGENCY = (
     "failed",
@@ -24,6 +24,7 @@ URGENCY = (
 
 Edges = frozenset[tuple[int, int]]
 _BOX_CHARACTERS = 23
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _APART = frozenset({"failed", "held", "retryable"})
 
 
@@ -60,25 +61,33 @@ class PlanNode:
         if self.is_chain:
             return f"{self.keys[0]} … {self.keys[-1]}"
         prefix = self.prefix
-        return f"{len(self.keys)} × {prefix}*" if prefix else f"{len(self.keys)} × {self.keys[0]}, …"
+        return (
+            f"{len(self.keys)} {_TIMES} {prefix}*"
+            if prefix
+            else f"{len(self.keys)} {_TIMES} {self.keys[0]}, …"
+        )
 
     @property
     def prefix(self) -> str:
         """Return the beginning that all keys share."""
-        return os.path.commonprefix(self.keys)
+        first, last = min(self.keys), max(self.keys)
+        shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+        return "".join(letter for letter, _ in shared)
 
 
 def fold_plan(
     nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], *, most: int, most_abreast: int
 ) -> tuple[list[PlanNode], Edges]:
-    """Return the plan with wide fan-outs folded, and with all of it folded as far as it takes. Edges name positions.
+    """Return the plan with wide fan-outs folded, then with everything folded as far as it takes.
 
-    Steps that need a person's eye stay apart from those that don't, unless that leaves more than `most` nodes.
+    Steps that need a person's eye stay apart from the others, unless that leaves more than `most` nodes.
 
-    Args: most: nodes that may be left.  most_abreast: steps that may stand side by side.
+    Args: edges: pairs of positions.  most: nodes that may be left.  most_abreast: so many, side by side.
     """
     rows, links = list(nodes), frozenset(edges)
-    rows, links = _merge(rows, links, _side_by_side(rows, links, _APART, least=most_abreast + 1), is_chain=False)
+    rows, links = _merge(
+        rows, links, _side_by_side(rows, links, _APART, least=most_abreast + 1), is_chain=False
+    )
     folded = _fold(rows, links, _APART, most)
     return folded if len(folded[0]) <= most else _fold(rows, links, frozenset(), most)
 

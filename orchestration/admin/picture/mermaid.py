@@ -1,7 +1,7 @@
 """Writes the Mermaid source that lays a plan out. Node `n3` is the fourth node: svg.py knows it by that name.
 
-The labels here only make room: svg.py writes the real ones into the boxes, so no text of a plan passes through
-the renderer.
+The labels here only make room: svg.py writes the real ones into the boxes, so no text of a plan passes
+through the renderer.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Builds the picture anew from the geometry of a rendered one, so that nothing passes that we did not write.
 
-The renderer brings its own style sheet, inline styles and labels; our content security policy forbids the first two,
-and the third would be the only text on the page that we did not escape. So only boxes, paths and numbers are read.
+The renderer brings a style sheet and inline styles, which our content security policy forbids, and labels,
+which would be the only text on the page that we did not escape. So only boxes, paths and numbers are read.
 """
 
 import re
@@ -21,7 +21,8 @@ _NUMBERS = re.compile(r"-?[\d.]+")
 _LEGIBLE_WIDTH = 1500
 _ARROW = SafeString(
     '<defs><marker id="rm-arrow" viewBox="0 0 10 10" refX="5" refY="5" markerUnits="userSpaceOnUse" '
-    'markerWidth="9" markerHeight="9" orient="auto"><path class="rm-arrow" d="M0 0L10 5L0 10z"/></marker></defs>'
+    'markerWidth="9" markerHeight="9" orient="auto"><path class="rm-arrow" d="M0 0L10 5L0 10z"/></marker>'
+    "</defs>"
 )
 
 
@@ -51,8 +52,8 @@ def build_svg(rendered: str, nodes: Sequence[PlanNode], title: str) -> SafeStrin
     # A picture that would have to shrink below legibility keeps its size and scrolls.
     fit = "rm-fit" if width <= _LEGIBLE_WIDTH else "rm-scroll"
     return format_html(
-        '<svg class="rm-picture {}" xmlns="http://www.w3.org/2000/svg" viewBox="{} {} {} {}" width="{}" height="{}"'
-        ' role="img" aria-label="{}">{}{}{}</svg>',
+        '<svg class="rm-picture {}" viewBox="{} {} {} {}" width="{}" height="{}" role="img" aria-label="{}">'
+        "{}{}{}</svg>",
         fit,
         *(f"{number:g}" for number in (left, top, width, height, width, height)),
         title,
@@ -97,7 +98,9 @@ def _draw_node(node: PlanNode, boxes: dict[int, _Box], position: int) -> SafeStr
 
 def _draw_text(node: PlanNode, x: str, y: float) -> SafeString:
     if not node.note:
-        return format_html('<text class="rm-node-key" x="{}" y="{}">{}</text>', x, f"{y + 4.5:g}", node.short_label)
+        return format_html(
+            '<text class="rm-node-key" x="{}" y="{}">{}</text>', x, f"{y + 4.5:g}", node.short_label
+        )
     return format_html(
         '<text class="rm-node-key" x="{}" y="{}">{}</text><text class="rm-node-note" x="{}" y="{}">{}</text>',
         x,

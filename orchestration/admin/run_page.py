@@ -1,0 +1,60 @@
+"""What a run's page shows: how it stands, what is wrong, the plan, and one section of the details."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from orchestration.admin.addresses import workflow_url
+from orchestration.admin.chips import state_chip
+from orchestration.admin.plans import draw_run
+from orchestration.admin.problems import find_problems
+from orchestration.admin.run_sections import SECTIONS
+from orchestration.admin.visible import mark_unseen
+from orchestration.admin.words import describe_duration, describe_run
+from orchestration.models import Run
+from orchestration.selectors.progress import read_clock
+from orchestration.selectors.run_details import count_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A way to a section."""
+
+    name: str
+    title: str
+    is_shown: bool
+
+
+def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
+    """Return the page's context.
+
+    Args:
+        request: `?show=` names the section, `?page=` its page; `?unfold=1` draws every step.
+        run: with `state`.
+    """
+    now = read_clock()
+    counts = count_steps([run.pk])[run.pk]
+    shown = request.GET.get("show", "")
+    shown = shown if shown in SECTIONS else "steps"
+    return {
+        "title": _title(run),
+        "run": run,
+        "workflow_url": workflow_url(run.workflow_id),
+        "state": state_chip(run.state),
+        "sentence": describe_run(
+            run.state, counts, describe_duration((run.finished_at or now) - run.created_at)
+        ),
+        "reason": mark_unseen(run.reason),
+        "problems": find_problems(request, run, now),
+        "picture": draw_run(run, now, unfold=request.GET.get("unfold") == "1"),
+        "tabs": [Tab(name, title, name == shown) for name, (title, _) in SECTIONS.items()],
+        "shown": shown,
+        "section": SECTIONS[shown][1](request, run),
+        "section_template": f"admin/orchestration/run/{shown}.html",
+        "now": now,
+    }
+
+
+def _title(run: Run) -> str:
+    return f"{run.workflow_name} · {str(run.pk)[:8]}"

@@ -1,0 +1,161 @@
+"""The sections of a run's page. Each loads one page of its own rows, and only when it is the one shown."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from orchestration import runs
+from orchestration.admin.addresses import step_url, worker_url
+from orchestration.admin.attempt_view import view_attempt
+from orchestration.admin.chips import chip
+from orchestration.admin.paging import turn_page
+from orchestration.admin.problems import TicketLink, link_ticket
+from orchestration.admin.visible import mark_unseen, show_json, show_short
+from orchestration.admin.words import describe_event, describe_span
+from orchestration.models import Attempt, Event, Handoff, Run, Step
+from orchestration.selectors import run_details
+
+_STEPS_PER_PAGE = 100
+_ATTEMPTS_PER_PAGE = 25
+_LINES_PER_PAGE = 100
+_MOST_ENDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """A step in the table of steps."""
+
+    row: Step
+    url: str
+    status: SafeString
+    took: str
+    worker: str
+    worker_url: str
+    reason: SafeString
+    ticket: TicketLink | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffLine:
+    """What one attempt received from one step."""
+
+    row: Handoff
+    from_url: str
+    to_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One line of the history."""
+
+    row: Event
+    words: str
+    url: str
+    data: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class ValueView:
+    """A stored JSON value under a heading."""
+
+    title: str
+    url: str
+    text: SafeString
+
+
+def build_steps(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the table of steps; `?find=` narrows it to keys that begin so."""
+    beginning = request.GET.get("find", "")
+    page = turn_page(request, run_details.list_steps(run.pk, beginning=beginning), _STEPS_PER_PAGE)
+    attempts, tickets = run_details.find_latest_attempts(page.rows), run_details.find_tickets(page.rows)
+    lines = [
+        _view_step(step, attempts.get(step.pk), link_ticket(request, tickets.get(step.pk)))
+        for step in page.rows
+    ]
+    return {"page": page, "lines": lines, "find": beginning}
+
+
+def build_attempts(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the attempts with their decisions, in the order in which they started."""
+    page = turn_page(request, run_details.list_attempts(run.pk), _ATTEMPTS_PER_PAGE)
+    return {"page": page, "attempts": [view_attempt(attempt, attempt.step.key) for attempt in page.rows]}
+
+
+def build_handoffs(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the hand-offs in the order in which they happened."""
+    page = turn_page(request, run_details.list_handoffs(run.pk), _LINES_PER_PAGE)
+    return {"page": page, "lines": [view_handoff(handoff) for handoff in page.rows]}
+
+
+def build_history(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the events in order."""
+    page = turn_page(request, run_details.list_events(run.pk), _LINES_PER_PAGE)
+    return {"page": page, "lines": [view_event(event) for event in page.rows]}
+
+
+def build_data(_request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return what the run was given and what its last steps gave."""
+    ends = list(run_details.list_ends(run.pk)[: _MOST_ENDS + 1])
+    results = [
+        ValueView(step.key, step_url(run.pk, step.key), show_json(step.output_json))
+        for step in ends[:_MOST_ENDS]
+        if step.output_json is not None
+    ]
+    return {"run_input": show_json(run.input_json), "results": results, "has_more": len(ends) > _MOST_ENDS}
+
+
+def build_proof(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the seal, and with `?verify=now` what recomputing the proof finds."""
+    seal = run.seals.filter(round=run.round).first()
+    asked = request.GET.get("verify") == "now"
+    return {"seal": seal, "verdict": runs.verify(run.pk) if asked else None}
+
+
+SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = {
+    "steps": ("Steps", build_steps),
+    "attempts": ("Attempts and decisions", build_attempts),
+    "handoffs": ("Hand-offs", build_handoffs),
+    "history": ("History", build_history),
+    "data": ("Input and results", build_data),
+    "proof": ("Proof", build_proof),
+}
+"""By the name that `?show=` gives: heading and builder."""
+
+
+def view_handoff(handoff: Handoff) -> HandoffLine:
+    """Return a hand-off as a table shows it. Its steps and attempt must be loaded."""
+    sender, receiver = handoff.from_step, handoff.to_step
+    return HandoffLine(
+        row=handoff,
+        from_url=step_url(handoff.run_id, sender.key),
+        to_url=step_url(handoff.run_id, receiver.key),
+    )
+
+
+def view_event(event: Event) -> EventLine:
+    """Return a line of the history as a table shows it. Its step must be loaded."""
+    data = json.loads(event.data_json)
+    return EventLine(
+        row=event,
+        words=describe_event(event.kind),
+        url=step_url(event.run_id, event.step.key) if event.step else "",
+        data=mark_unseen(show_short(data)) if data else SafeString(""),
+    )
+
+
+def _view_step(step: Step, attempt: Attempt | None, ticket: TicketLink | None) -> StepLine:
+    process = attempt.process if attempt else None
+    return StepLine(
+        row=step,
+        url=step_url(step.run_id, step.key),
+        status=chip(step.status),
+        took=describe_span(attempt.started_at, attempt.finished_at) if attempt else "",
+        worker=process.name if process else "",
+        worker_url=worker_url(process.pk) if process else "",
+        reason=mark_unseen(step.reason),
+        ticket=ticket,
+    )

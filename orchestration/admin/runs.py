@@ -1,0 +1,179 @@
+"""The list of runs, and the way to a run's and a step's page."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+
+from orchestration.admin.access import ReadOnlyAdmin
+from orchestration.admin.addresses import read_run_prefix, read_task_id, run_url, step_url, workflow_url
+from orchestration.admin.chips import show_age, show_excerpt, show_progress, state_chip
+from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
+from orchestration.admin.run_page import build_run_page
+from orchestration.admin.step_page import build_step_page
+from orchestration.admin.words import count_done, describe_duration
+from orchestration.models import Run, Step
+from orchestration.selectors.progress import with_state
+from orchestration.selectors.run_details import count_steps, find_step_of_task, get_run
+
+
+class RunList(ChangeList):
+    """Adds to the runs of one page how far their plans are: one query, whatever the page's length."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Load the page's rows and their progress."""
+        super().get_results(request)
+        runs: list[Any] = list(self.result_list)
+        counts = count_steps([run.pk for run in runs])
+        for run in runs:
+            run.step_counts = counts[run.pk]
+        self.result_list: Iterable[Any] = runs
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin[Run]):
+    """Runs, the newest first."""
+
+    list_display = ("short_id", "state_shown", "workflow_shown", "progress", "age", "duration", "key", "why")
+    list_display_links = ("short_id",)
+    list_filter = (StateFilter, WorkflowFilter, StartedFilter)
+    list_select_related = ("workflow",)
+    search_fields = ("id",)
+    search_help_text = "Run id, idempotency key or task id"
+    ordering = ("-created_at",)
+    sortable_by = ("age",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows progress."""
+        return RunList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Add the derived state and the time of reading."""
+        rows = super().get_queryset(request).defer("input_json", "workflow__spec_json")
+        return with_state(rows).annotate(read_at=Now())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
+    ) -> tuple[QuerySet[Run], bool]:
+        """Find by the beginning of an id or of an idempotency key, or by a task id."""
+        term = search_term.strip()
+        task = read_task_id(term)
+        if not term:
+            return queryset, False
+        if task is not None:
+            return queryset.filter(pk=task.run_id), False
+        span = read_run_prefix(term)
+        by_id = Q(pk__range=span) if span else Q()
+        return queryset.filter(by_id | Q(idempotency_key__startswith=term)), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; lead a pasted task id straight to its step."""
+        self.require_view(request)
+        task = read_task_id(request.GET.get("q", ""))
+        key = find_step_of_task(task.run_id, task.step_id) if task else None
+        if task and key:
+            return redirect(step_url(task.run_id, key))
+        return super().changelist_view(request, extra_context)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of a step."""
+        step = self.admin_site.admin_view(self.step_view)
+        return [
+            path("<uuid:run_id>/steps/<str:key>/", step, name="orchestration_run_step"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(never_cache)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one run."""
+        self.require_view(request)
+        run = with_state(Run.objects.select_related("workflow", "requested_by")).filter(
+            pk=_read_id(object_id)
+        )
+        found = run.first()
+        if found is None:
+            raise Http404(f"There is no run {object_id}.")
+        return self.render_page(request, "run/page.html", build_run_page(request, found))
+
+    def step_view(self, request: HttpRequest, run_id: UUID, key: str) -> HttpResponse:
+        """Show one step of a run."""
+        self.require_view(request)
+        run = get_run(run_id)
+        step = Step.objects.filter(run=run_id, key=key).first()
+        if run is None or step is None:
+            raise Http404(f"There is no step {key} in a run {run_id}.")
+        return self.render_page(request, "run/step.html", build_step_page(request, run, step))
+
+    @admin.display(description="Run")
+    def short_id(self, run: Run) -> SafeString:
+        """Return the id's beginning, as long as a person can compare."""
+        return format_html('<span class="rm-mono" title="{}">{}</span>', run.pk, str(run.pk)[:8])
+
+    @admin.display(description="Status")
+    def state_shown(self, run: Any) -> SafeString:
+        """Return the state as a coloured label that leads to the run."""
+        return format_html('<a href="{}">{}</a>', run_url(run.pk), state_chip(run.state))
+
+    @admin.display(description="Workflow")
+    def workflow_shown(self, run: Run) -> SafeString:
+        """Return the workflow and the version the run is pinned to."""
+        url = workflow_url(run.workflow_id)
+        version = f"v{run.workflow.version}"
+        return format_html(
+            '<a class="rm-nowrap" href="{}">{} <span class="rm-quiet">{}</span></a>',
+            url,
+            run.workflow_name,
+            version,
+        )
+
+    @admin.display(description="Steps done")
+    def progress(self, run: Any) -> SafeString:
+        """Return how much of the plan is done."""
+        return show_progress(*count_done(run.step_counts))
+
+    @admin.display(description="Age", ordering="created_at")
+    def age(self, run: Any) -> SafeString:
+        """Return how long ago it was started."""
+        return show_age(run.created_at, run.read_at)
+
+    @admin.display(description="Took")
+    def duration(self, run: Any) -> SafeString:
+        """Return how long it took; a dash while it goes on."""
+        took = describe_duration(run.finished_at - run.created_at) if run.finished_at else "-"
+        return format_html('<span class="rm-nowrap">{}</span>', took)
+
+    @admin.display(description="Key")
+    def key(self, run: Run) -> str:
+        """Return the idempotency key."""
+        return run.idempotency_key or "-"
+
+    @admin.display(description="Reason")
+    def why(self, run: Run) -> SafeString:
+        """Return why it failed or was cancelled."""
+        return show_excerpt(run.reason)
+
+
+def _read_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404(f"'{text}' is no run's id.") from None

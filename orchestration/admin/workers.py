@@ -1,0 +1,204 @@
+"""The list of worker processes, and a process's page: is it alive, what does it do, what did it do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from orchestration.admin.access import ReadOnlyAdmin
+from orchestration.admin.addresses import flower_worker_url, run_url, step_url
+from orchestration.admin.attempt_view import AttemptView, view_attempt
+from orchestration.admin.chips import chip, show_age
+from orchestration.admin.paging import turn_page
+from orchestration.admin.words import describe_duration
+from orchestration.conf import get_conf
+from orchestration.models import Step, WorkerProcess
+from orchestration.selectors.worker_details import (
+    WorkerState,
+    count_queued,
+    list_in_flight,
+    list_missing_queues,
+    list_process_attempts,
+    with_worker_state,
+)
+
+_MOST_IN_FLIGHT = 300
+_ATTEMPTS_PER_PAGE = 25
+_MOST_AGENTS = 4
+
+
+class PresenceFilter(SimpleListFilter):
+    """Those that are there, unless asked otherwise: every restart leaves a row behind."""
+
+    title = "presence"
+    parameter_name = "presence"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the other choices."""
+        return [("died", "Died"), ("stopped", "Stopped in order"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Any:
+        """Call the first choice by what it shows."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "Present"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WorkerProcess]) -> QuerySet[WorkerProcess]:
+        """Narrow the list."""
+        match self.value():
+            case "died":
+                return queryset.filter(died=True)
+            case "stopped":
+                return queryset.filter(stopped_at__isnull=False, died=False)
+            case "all":
+                return queryset
+            case _:
+                return queryset.filter(stopped_at__isnull=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FlightLine:
+    """A step in flight."""
+
+    row: Step
+    run_url: str
+    step_url: str
+    since: str
+    is_late: bool
+
+
+@admin.register(WorkerProcess)
+class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
+    """Worker processes by name."""
+
+    list_display = ("name", "state_shown", "beat", "load", "queues_shown", "agents_shown", "up", "where")
+    list_filter = (PresenceFilter,)
+    search_fields = ("name", "host")
+    search_help_text = "Name or host"
+    ordering = ("name", "-id")
+    sortable_by = ()
+    list_before_template = "admin/orchestration/worker/queues.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerProcess]:
+        """Add the derived state and the time of reading."""
+        return with_worker_state(super().get_queryset(request))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list below what waits on the queues."""
+        self.require_view(request)
+        queued = count_queued()
+        waiting = {"queued": queued, "unserved_queues": list_missing_queues(list(queued))}
+        return super().changelist_view(request, {**(extra_context or {}), **waiting})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one process."""
+        self.require_view(request)
+        rows = self.get_queryset(request)
+        process = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if process is None:
+            raise Http404(f"There is no worker process {object_id}.")
+        return self.render_page(request, "worker/page.html", _build_page(request, process))
+
+    @admin.display(description="State")
+    def state_shown(self, process: Any) -> SafeString:
+        """Return whether it lives, as a coloured label."""
+        return chip(process.state)
+
+    @admin.display(description="Last beat")
+    def beat(self, process: Any) -> SafeString:
+        """Return how long ago it was heard of."""
+        return format_html("{} ago", show_age(process.beat_at, process.read_at))
+
+    @admin.display(description="Busy")
+    def load(self, process: WorkerProcess) -> SafeString:
+        """Return steps in flight at the last beat, of how many it takes."""
+        return format_html(
+            '<span class="rm-nowrap"><progress class="rm-bar" max="{}" value="{}"></progress>{}/{}</span>',
+            process.concurrency,
+            process.busy,
+            process.busy,
+            process.concurrency,
+        )
+
+    @admin.display(description="Queues")
+    def queues_shown(self, process: WorkerProcess) -> str:
+        """Return the queues it reads."""
+        return ", ".join(process.queues)
+
+    @admin.display(description="Agents")
+    def agents_shown(self, process: WorkerProcess) -> SafeString:
+        """Return some agents it has; all on hovering."""
+        shown, rest = process.agents[:_MOST_AGENTS], len(process.agents) - _MOST_AGENTS
+        more = f" and {rest} more" if rest > 0 else ""
+        names = format_html_join(", ", "{}", ((name,) for name in shown))
+        return format_html('<span title="{}">{}{}</span>', ", ".join(process.agents), names, more)
+
+    @admin.display(description="Up")
+    def up(self, process: Any) -> SafeString:
+        """Return how long it has been, or was, at work."""
+        return show_age(process.started_at, process.stopped_at or process.read_at)
+
+    @admin.display(description="Host, pid")
+    def where(self, process: WorkerProcess) -> SafeString:
+        """Return where it runs."""
+        return format_html('<span class="rm-nowrap">{}, {}</span>', process.host or "-", process.pid)
+
+
+def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
+    page = turn_page(request, list_process_attempts(process.pk), _ATTEMPTS_PER_PAGE)
+    flights = list(list_in_flight(process.pk)[:_MOST_IN_FLIGHT])
+    return {
+        "title": process.name,
+        "process": process,
+        "state": chip(process.state),
+        "sentence": _describe(process),
+        "up": describe_duration((process.stopped_at or process.read_at) - process.started_at),
+        "flower_url": flower_worker_url(process.name),
+        "flights": [_view_flight(step, process.read_at) for step in flights],
+        "page": page,
+        "attempts": [_view_past(attempt) for attempt in page.rows],
+    }
+
+
+def _view_flight(step: Step, now: datetime) -> FlightLine:
+    return FlightLine(
+        row=step,
+        run_url=run_url(step.run_id),
+        step_url=step_url(step.run_id, step.key),
+        since=describe_duration(now - step.claimed_at) if step.claimed_at else "",
+        is_late=step.deadline_at is not None and step.deadline_at < now,
+    )
+
+
+def _view_past(attempt: Any) -> AttemptView:
+    return view_attempt(attempt, attempt.step.key)
+
+
+def _describe(process: Any) -> str:
+    silent = describe_duration(process.read_at - process.beat_at)
+    lease = get_conf().LEASE_SECONDS
+    match WorkerState(process.state):
+        case WorkerState.ALIVE:
+            return f"Alive: last beat {silent} ago."
+        case WorkerState.LATE:
+            return (
+                f"Late: last beat {silent} ago; after {lease:g} s it counts as dead and its steps are freed."
+            )
+        case WorkerState.DEAD:
+            return f"Dead: last beat {silent} ago. Its steps are freed and run again elsewhere."
+        case WorkerState.STOPPED:
+            return f"Stopped in order {describe_duration(process.read_at - process.stopped_at)} ago."
