@@ -15,7 +15,7 @@ from django_stubs_ext import WithAnnotations
 
 from orchestration.domain.states import DONE, RunStatus, StepStatus
 from orchestration.errors import RunNotFound
-from orchestration.models import Attempt, Run, Step
+from orchestration.models import Attempt, Edge, Run, Step
 
 WAITING = "waiting"
 STATES = (RunStatus.RUNNING.value, WAITING, *(s.value for s in RunStatus if s is not RunStatus.RUNNING))
@@ -63,8 +63,11 @@ class Progress:
 def with_state(runs: QuerySet[Run]) -> QuerySet[RunWithState]:
     """Add `state` to runs: their status, but `waiting` where nothing but held and pending steps is open."""
     steps = Step.objects.filter(run=OuterRef("pk"))
-    # A done step that is not released yet is about to make another available.
-    moving = Exists(steps.filter(Q(status__in=_MOVING) | Q(unreleased=True)))
+    open_before = Edge.objects.filter(successor=OuterRef("pk")).exclude(predecessor__status__in=DONE)
+    # A pending step with nothing open before it is just about to be released.
+    moving = Exists(steps.filter(status__in=_MOVING)) | Exists(
+        steps.filter(~Exists(open_before), status=StepStatus.PENDING)
+    )
     held = Exists(steps.filter(status=StepStatus.HELD))
     return runs.annotate(
         state=Case(

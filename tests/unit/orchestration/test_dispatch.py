@@ -1,0 +1,150 @@
+"""Released steps become chains, chords and single messages, and never more than the caps allow."""
+
+import uuid
+
+import pytest
+from celery import current_app
+from celery.canvas import Signature, _chain
+from django.conf import LazySettings
+
+from orchestration import dispatch
+from orchestration.dispatch import Continuation
+from orchestration.selectors.routes import Join, Route, Stop
+
+RUN = uuid.UUID(int=1)
+
+
+def _stop(number: int, queue: str = "steps") -> Stop:
+    return Stop(number, RUN, "demo", f"s{number}", queue, 30.0, dispatch=1)
+
+
+def _route(*numbers: int, join: int | None = None, queue: str = "steps") -> Route:
+    head, *path = (_stop(number, queue) for number in numbers)
+    return Route(head, tuple(path), join)
+
+
+@pytest.fixture
+def joins(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
+    """Open predecessors by join, as the database would tell; joins that are not in it have moved on."""
+    known: dict[int, int] = {}
+    monkeypatch.setattr(
+        dispatch, "load_joins", lambda ids: [Join(_stop(i), known[i]) for i in ids if i in known]
+    )
+    monkeypatch.setattr(dispatch, "RedisBackend", type(current_app.backend))
+    monkeypatch.setattr(dispatch, "plan_chord", lambda join_id: join_id in known)
+    return known
+
+
+def _shape(canvas: Signature | dispatch._Chord) -> object:
+    """Return a canvas as step numbers: 1 a message, [1, 2] a chain, {"of": [...], "then": n} a chord."""
+    if isinstance(canvas, dispatch._Chord):
+        return {"of": [_shape(header) for header in canvas.headers], "then": _shape(canvas.body)}
+    if isinstance(canvas, _chain):
+        return [_shape(link) for link in canvas.tasks]
+    return canvas.args[0]
+
+
+def _shapes(*routes: Route) -> list[object]:
+    return [_shape(canvas) for canvas in dispatch._compile(list(routes))]
+
+
+def test_a_step_alone_is_one_message() -> None:
+    assert _shapes(_route(1)) == [1]
+
+
+def test_a_straight_path_is_a_chain() -> None:
+    assert _shapes(_route(1, 2, 3)) == [[1, 2, 3]]
+
+
+def test_steps_that_share_one_join_are_a_chord_with_nothing_behind_it(joins: dict[int, int]) -> None:
+    joins[9] = 3
+    assert _shapes(_route(1, join=9), _route(2, join=9), _route(3, join=9)) == [{"of": [1, 2, 3], "then": 9}]
+
+
+def test_a_join_that_waits_for_others_too_is_left_to_the_database(joins: dict[int, int]) -> None:
+    joins[9] = 3
+    assert _shapes(_route(1, join=9), _route(2, join=9)) == [1, 2]
+
+
+def test_a_join_that_moved_on_is_left_alone(joins: dict[int, int]) -> None:
+    assert _shapes(_route(1, join=9), _route(2, join=9)) == [1, 2]
+
+
+def test_one_step_before_a_join_is_no_chord(joins: dict[int, int]) -> None:
+    joins[9] = 1
+    assert _shapes(_route(1, join=9)) == [1]
+
+
+def test_each_join_has_its_chord_and_paths_go_on_beside_them(joins: dict[int, int]) -> None:
+    joins.update({8: 2, 9: 2})
+    routes = [_route(1, join=8), _route(2, join=9), _route(3, 4), _route(5, join=8), _route(6, join=9)]
+    assert _shapes(*routes) == [{"of": [1, 5], "then": 8}, {"of": [2, 6], "then": 9}, [3, 4]]
+
+
+@pytest.mark.parametrize(("count", "is_chord"), [(2, True), (200, True), (201, False)])
+def test_a_chord_has_at_most_200_headers(joins: dict[int, int], count: int, is_chord: bool) -> None:
+    joins[9999] = count
+    shapes = _shapes(*(_route(number, join=9999) for number in range(count)))
+    assert len(shapes) == (1 if is_chord else count)
+    assert isinstance(shapes[0], dict) is is_chord
+
+
+def test_only_a_backend_that_counts_safely_gets_chords(
+    joins: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joins[9] = 2
+    monkeypatch.setattr(dispatch, "RedisBackend", type("AnotherBackend", (), {}))
+    assert _shapes(_route(1, join=9), _route(2, join=9)) == [1, 2]
+
+
+def test_a_message_carries_an_id_a_name_and_its_queue_and_no_more() -> None:
+    message = dispatch._sign(_stop(7))
+    assert message.task == "orchestration.perform_step"
+    assert (message.args, message.kwargs, message.immutable) == ((7,), {}, True)
+    assert message.options == {
+        "task_id": f"{RUN}.7.1",
+        "queue": "steps",
+        "shadow": "demo/s7",
+        "argsrepr": "(7,)",
+        "kwargsrepr": "{}",
+        "ignore_result": True,
+    }
+
+
+def test_only_isolated_messages_carry_time_limits(settings: LazySettings) -> None:
+    settings.RINGMASTER = {"DEADLINE_GRACE_SECONDS": 5.0}
+    options = dispatch._sign(_stop(7, "isolated")).options
+    assert (options["soft_time_limit"], options["time_limit"]) == (30.0, 35.0)
+
+
+class _Request:
+    """What Celery hands a bound task."""
+
+    def __init__(self, *links: int) -> None:
+        # Celery keeps the links reversed: the next one stands last.
+        self.chain: list[object] | None = [dispatch._sign(_stop(n)) for n in reversed(links)]
+        self.callbacks: list[object] | None = ["callback"]
+        self.chord: object = "chord"
+
+
+def test_a_continuation_reads_the_next_link_and_takes_it_off() -> None:
+    request = _Request(2, 3)
+    continuation = Continuation(request)
+    told = (continuation.next_step_id, continuation.next_task_id, continuation.next_queue)
+    assert told == (2, f"{RUN}.2.1", "steps")
+    continuation.pop()
+    assert continuation.next_step_id == 3
+    continuation.pop()
+    assert continuation.next_step_id is None
+
+
+def test_clearing_leaves_celery_nothing_to_publish() -> None:
+    request = _Request(2)
+    Continuation(request).clear()
+    assert (request.chain, request.callbacks, request.chord) == (None, None, None)
+
+
+def test_clearing_links_lets_the_chord_count() -> None:
+    request = _Request(2)
+    Continuation(request).clear_links()
+    assert (request.chain, request.callbacks, request.chord) == (None, None, "chord")

@@ -1,0 +1,54 @@
+"""The edges are one list: the diagram in the docs is drawn from it, and it hangs together."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.domain.states import (
+    DONE,
+    FINAL,
+    OPEN,
+    RUN_EDGES,
+    STEP_EDGES,
+    RunStatus,
+    StepStatus,
+)
+from tests.unit.orchestration.diagram import draw_edges, read_diagrams
+
+_PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "states.md"
+
+
+def test_the_page_shows_the_edges_of_today() -> None:
+    expected = [draw_edges(STEP_EDGES, StepStatus.PENDING), draw_edges(RUN_EDGES, RunStatus.RUNNING)]
+    assert read_diagrams(_PAGE.read_text(encoding="utf-8")) == expected, (
+        "states.md is out of date: put in what `python -m tests.unit.orchestration.diagram` prints"
+    )
+
+
+def test_a_stale_page_is_noticed() -> None:
+    fewer = dict(list(STEP_EDGES.items())[1:])
+    assert draw_edges(fewer, StepStatus.PENDING) != draw_edges(STEP_EDGES, StepStatus.PENDING)
+
+
+def test_nothing_leaves_a_final_state() -> None:
+    assert {source for source, _ in STEP_EDGES} & FINAL == set()
+    assert {source for source, _ in RUN_EDGES} == {RunStatus.RUNNING}
+
+
+@pytest.mark.parametrize("status", [s for s in StepStatus if s is not StepStatus.PENDING])
+def test_every_state_can_be_reached_from_pending(status: StepStatus) -> None:
+    reached = {StepStatus.PENDING}
+    while more := {target for source, target in STEP_EDGES if source in reached} - reached:
+        reached |= more
+    assert status in reached
+
+
+@pytest.mark.parametrize("status", sorted(OPEN))
+def test_every_open_state_can_end_in_an_abort(status: StepStatus) -> None:
+    assert (status, StepStatus.CANCELLED) in STEP_EDGES
+
+
+def test_done_is_final_and_open_is_the_rest() -> None:
+    assert DONE < FINAL
+    assert set(StepStatus) == OPEN | FINAL
+    assert not OPEN & FINAL
