@@ -102,7 +102,11 @@ print(artefacts.load_shop_model().guess(["where is my order"])[0].label, flush=T
     for starter in starters:
         assert starter.stdout is not None
         assert starter.stdout.readline() == "ready\n"
-    said = [starter.communicate("go\n", timeout=60)[0].split() for starter in starters]
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    said = [starter.communicate(timeout=60)[0].split() for starter in starters]
     assert sorted(word for words in said for word in words) == ["order_status", "order_status", "trained"]
 
 
