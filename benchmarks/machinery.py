@@ -1,5 +1,6 @@
 """What both sides are measured with: servers of their own, worker processes, CPU and memory from the kernel."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from config import services
 from config.services.record import read_records
@@ -32,7 +34,7 @@ class Bench:
     def start(self, *command: str, **env: str) -> subprocess.Popen[bytes]:
         """Start a process in a group of its own; its output goes to a file in the state folder."""
         with (self.state_dir / f"process-{len(self.workers)}.log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own commands
+            process = subprocess.Popen(
                 command,
                 cwd=PROJECT,
                 env={**self.env, **env},
@@ -44,13 +46,21 @@ class Bench:
         self.workers.append(process)
         return process
 
-    def worker(self, app: str, queue: str, concurrency: int, name: str, pool: str = "threads") -> subprocess.Popen[bytes]:
+    def worker(
+        self, app: str, queue: str, concurrency: int, name: str, pool: str = "threads"
+    ) -> subprocess.Popen[bytes]:
         """Start a Celery worker; the same options for both sides."""
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING")
         return self.start(
             PYTHON, "-m", "celery", "-A", app, "worker", "-P", pool, "-c", str(concurrency), "-Q", queue,
             "-n", f"{name}@bench", *quiet,
         )  # fmt: skip
+
+    def count(self, statement: str) -> int:
+        """Run a counting statement on the database: quick enough to catch a moment."""
+        with psycopg.connect(self.env["DATABASE_URL"]) as connection:
+            row = connection.execute(statement).fetchone()
+        return int(row[0]) if row else 0
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """End a process and its children, gently first."""
@@ -64,7 +74,8 @@ class Bench:
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """End a process group as a power cut would."""
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self.workers.remove(process)
 
@@ -99,7 +110,11 @@ def open_bench() -> Iterator[Bench]:
 
 def _find_servers(ports: set[int]) -> list[int]:
     listening = psutil.net_connections(kind="tcp")
-    return [c.pid for c in listening if c.status == psutil.CONN_LISTEN and c.pid and c.laddr.port in ports]
+    return [
+        c.pid
+        for c in listening
+        if c.status == psutil.CONN_LISTEN and c.pid and c.laddr and c.laddr.port in ports
+    ]
 
 
 @dataclass(frozen=True)

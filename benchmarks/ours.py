@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import django
@@ -17,7 +18,7 @@ from django.core.management import call_command  # noqa: E402 - Django first
 from django.db.models import Count, Max, Min  # noqa: E402
 
 from orchestration import runs  # noqa: E402
-from orchestration.models import Attempt, Run, Step, WorkerProcess  # noqa: E402
+from orchestration.models import Attempt, Run  # noqa: E402
 
 
 def prepare() -> dict[str, Any]:
@@ -45,13 +46,6 @@ def idle(workflow: str, count: str) -> dict[str, Any]:
     return {"latencies": seconds}
 
 
-def progress(workflow: str) -> dict[str, Any]:
-    """Return how many runs are open and how many steps have ended."""
-    open_runs = Run.objects.filter(workflow_name=workflow, status="running").count()
-    done = Step.objects.filter(run__workflow_name=workflow, status="succeeded").count()
-    return {"open": open_runs, "done": done, "workers": WorkerProcess.objects.filter(stopped_at=None).count()}
-
-
 def wait_all(workflow: str) -> dict[str, Any]:
     """Wait until no run is open and return what they took."""
     give_up_at = time.monotonic() + 300
@@ -67,7 +61,8 @@ def summary(workflow: str) -> dict[str, Any]:
     span = Attempt.objects.filter(run__workflow_name=workflow).aggregate(
         first=Min("started_at"), steps=Count("step_id", distinct=True)
     )
-    ends = list(Run.objects.filter(workflow_name=workflow).values_list("finished_at", flat=True))
+    finished = Run.objects.filter(workflow_name=workflow).values_list("finished_at", flat=True)
+    ends = [end for end in finished if end is not None]
     return {
         "steps": span["steps"],
         "seconds": (max(ends) - span["first"]).total_seconds(),
@@ -77,23 +72,29 @@ def summary(workflow: str) -> dict[str, Any]:
 
 
 def recovery(workflow: str, killed_at: str) -> dict[str, Any]:
-    """Return seconds from a kill until every step that ran then was claimed again, and until all runs ended."""
-    crashed = Attempt.objects.filter(run__workflow_name=workflow, outcome="crashed")
+    """Return seconds from a kill until every step that ran then had been claimed again.
+
+    `finished_repeated` counts steps with more than one answered attempt: there must be none.
+    """
+    since = datetime.fromtimestamp(float(killed_at), tz=UTC)
+    crashed = Attempt.objects.filter(run__workflow_name=workflow, outcome="crashed", finished_at__gt=since)
     again = [
-        Attempt.objects.filter(step=attempt.step_id, number=attempt.number + 1).aggregate(at=Max("started_at"))["at"]
+        Attempt.objects.filter(step_id=attempt.step_id, number=attempt.number + 1).aggregate(
+            at=Max("started_at")
+        )["at"]
         for attempt in crashed
     ]
+    answered = Attempt.objects.filter(run__workflow_name=workflow, outcome="answered")
     return {
-        "crashed": len(again),
-        "seconds": max(at.timestamp() for at in again) - float(killed_at),
-        "repeated": Attempt.objects.filter(run__workflow_name=workflow, outcome="answered").count()
-        - Step.objects.filter(run__workflow_name=workflow, status="succeeded").count(),
+        "steps_freed": len(again),
+        "recovery_seconds": max((at - since).total_seconds() for at in again),
+        "finished_repeated": answered.count() - answered.values("step_id").distinct().count(),
     }
 
 
 _COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
-    command.__name__: command for command in (prepare, submit, idle, progress, wait_all, summary, recovery)
+    command.__name__: command for command in (prepare, submit, idle, wait_all, summary, recovery)
 }
 
 if __name__ == "__main__":
-    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))  # noqa: T201 - the parent reads it
+    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -53,4 +53,4 @@ def idle(workflow: str, count: str) -> dict[str, Any]:
 _COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {c.__name__: c for c in (submit, wait_all, idle)}
 
 if __name__ == "__main__":
-    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))  # noqa: T201 - the parent reads it
+    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from celery import chain, chord, current_app
+from celery import chain, current_app, uuid
+from celery.backends.redis import RedisBackend
 from celery.canvas import Signature
 from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.pools import producers
 
 from orchestration.conf import get_conf
+from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Released
+from orchestration.models import Step
 from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_routes
-from orchestration.transitions.release import plan_chord
 
 TASK = "orchestration.perform_step"
 ISOLATED = "isolated"
@@ -61,7 +63,9 @@ def dispatch(step_ids: list[int]) -> int:
                 canvas.apply_async(producer=producer, retry=False)
     except _BROKER_AWAY as error:
         _broker.note_away()
-        log.warning("broker_away", steps=len(step_ids), error=str(error), next="the maintainer sends them again")
+        log.warning(
+            "broker_away", steps=len(step_ids), error=str(error), next="the maintainer sends them again"
+        )
         return 0
     return len(canvases)
 
@@ -76,7 +80,7 @@ def mute_dispatch() -> Iterator[None]:
         _is_muted.reset(token)
 
 
-def _compile(routes: list[Route]) -> list[Signature]:
+def _compile(routes: list[Route]) -> "list[Signature | _Chord]":
     """Return one canvas per chord and per remaining route."""
     by_join: dict[int, list[Route]] = defaultdict(list)
     for route in routes:
@@ -90,20 +94,48 @@ def _compile(routes: list[Route]) -> list[Signature]:
 
 def _find_chords(by_join: dict[int, list[Route]]) -> list[Join]:
     """Return the joins whose open predecessors are all among the released steps: only these can be chords."""
-    if not current_app.conf.result_backend:
-        return []
+    if not isinstance(current_app.backend, RedisBackend):
+        return []  # others count chords with a polling task, or not at all
     fitting = [join for join, routes in by_join.items() if 2 <= len(routes) <= get_conf().CHORD_HEADERS]
     joins = load_joins(fitting) if fitting else []
     return [
         join
         for join in joins
-        if join.open_before == len(by_join[join.stop.step_id]) and plan_chord(join.stop.step_id)
+        if join.open_before == len(by_join[join.stop.step_id]) and _plan_chord(join.stop.step_id)
     ]
 
 
-def _compile_chord(join: Join, routes: list[Route]) -> tuple[Signature, list[int]]:
+def _plan_chord(join_id: int) -> bool:
+    """Note, before a header is published, that a chord will ring for this join; False when it moved on already."""
+    return Step.objects.filter(pk=join_id, status=StepStatus.PENDING).update(chord_intact=True) == 1
+
+
+def _compile_chord(join: Join, routes: list[Route]) -> "tuple[_Chord, list[int]]":
     headers = [_sign(route.head) for route in routes]
-    return chord(headers, _sign(join.stop)), [route.head.step_id for route in routes]
+    return _Chord(headers, _sign(join.stop)), [route.head.step_id for route in routes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chord:
+    """A Celery chord as its workers know it, published without an object for each result.
+
+    `celery.chord` subscribes the publishing process to the result of every header, for ever: nobody here reads
+    results, so each chord would leave channels and objects behind.
+    """
+
+    headers: list[Signature]
+    body: Signature
+
+    def apply_async(self, **options: Any) -> None:
+        """Set the count, then publish the headers, each of which carries the body."""
+        group_id = uuid()
+        backend = current_app.backend
+        try:
+            backend.set_chord_size(group_id, len(self.headers))
+        except backend.connection_errors as error:
+            raise BrokerError(f"chords can't be counted: {error}") from error
+        for index, header in enumerate(self.headers):
+            header.set(group_id=group_id, group_index=index, chord=self.body).apply_async(**options)
 
 
 def _compile_route(route: Route) -> Signature:
@@ -118,12 +150,14 @@ def _sign(stop: Stop) -> Signature:
         "shadow": f"{stop.workflow_name}/{stop.key}",
         "argsrepr": f"({stop.step_id},)",
         "kwargsrepr": "{}",
+        # Else a process that did not load the task would subscribe to each message's result.
+        "ignore_result": True,
     }
     if stop.queue == ISOLATED:
         # Only prefork heeds these; a thread's overdue step is freed by the maintainer.
         grace = get_conf().DEADLINE_GRACE_SECONDS
         options |= {"soft_time_limit": stop.timeout_seconds, "time_limit": stop.timeout_seconds + grace}
-    return current_app.signature(TASK, args=(stop.step_id,), immutable=True, **{"options": options})
+    return current_app.signature(TASK, args=(stop.step_id,), immutable=True, options=options)
 
 
 class _Broker:
@@ -140,10 +174,10 @@ class _Broker:
     def note_away(self) -> None:
         self._away_until = time.monotonic() + _AWAY_SECONDS
 
-    def acquire(self) -> Any:  # noqa: ANN401 - kombu is untyped
+    def acquire(self) -> Any:
         return producers[self._connect()].acquire(block=True, timeout=get_conf().PUBLISH_BUDGET_SECONDS)
 
-    def _connect(self) -> Any:  # noqa: ANN401 - kombu is untyped
+    def _connect(self) -> Any:
         with self._lock:
             if self._connection is None:
                 budget = get_conf().PUBLISH_BUDGET_SECONDS
@@ -199,4 +233,3 @@ class Continuation:
     def clear_links(self) -> None:
         """Publish no chain link, but let a chord count its header."""
         self.request.chain = self.request.callbacks = None
-

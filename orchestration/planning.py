@@ -40,4 +40,3 @@ def _plan_step(step: StepSpec) -> StepRow:
         timeout_seconds=step.timeout_seconds or own_timeout or get_conf().STEP_TIMEOUT_SECONDS,
         predecessor_count=len(step.predecessors),
     )
-

@@ -5,14 +5,12 @@ runs each sweep. Nothing here may import a room above; read next: `escalation/es
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 from django.utils.module_loading import import_string
-
-from orchestration.conf import get_conf
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,12 @@ MaintenanceDuty = Callable[[], None]
 
 
 @lru_cache(maxsize=8)
-def _build(path: str) -> Escalator:
+def load_escalator(path: str) -> Escalator:
+    """Return the escalator at a dotted path, `RINGMASTER["ESCALATOR"]`."""
     escalator: Escalator = import_string(path)()
     return escalator
 
 
-def get_escalator() -> Escalator:
-    """Return the escalator that the settings name."""
-    return _build(get_conf().ESCALATOR)
-
-
-def get_duties() -> list[MaintenanceDuty]:
-    """Return the duties that the settings name."""
-    return [import_string(path) for path in get_conf().MAINTENANCE_DUTIES]
+def load_duties(paths: Iterable[str]) -> list[MaintenanceDuty]:
+    """Return the duties at dotted paths, `RINGMASTER["MAINTENANCE_DUTIES"]`."""
+    return [import_string(path) for path in paths]

@@ -5,12 +5,12 @@ from typing import Any
 from celery import shared_task
 
 from orchestration import executor, worker
-from orchestration.worker import lifecycle  # noqa: F401 - ties the process to Celery
 from orchestration.dispatch import TASK, Continuation
+from orchestration.worker import lifecycle  # noqa: F401 - ties the process to Celery
 
 
 @shared_task(name=TASK, bind=True)
-def perform_step(self: Any, step_id: int) -> str:  # noqa: ANN401 - Celery's task class is untyped
+def perform_step(self: Any, step_id: int) -> str:
     """Perform a step if the database says so; the returned word is what Flower shows."""
     with worker.current_host() as host:
         return executor.perform(step_id, self.request.id, host, Continuation(self.request))

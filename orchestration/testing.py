@@ -21,8 +21,8 @@ from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Claim
+from orchestration.maintenance.scheduler import wake_run
 from orchestration.models import Run, Step, WorkerProcess
-from orchestration.transitions.heal import wake_now
 
 _MOST_ATTEMPTS = 10_000
 
@@ -83,14 +83,20 @@ def run_workflow(
 
 def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = None) -> FinishedRun:
     """Go on with a run, e.g. after a ticket was resolved; retries don't wait."""
-    process = WorkerProcess.objects.create(name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1)
+    process = WorkerProcess.objects.create(
+        name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1
+    )
     host = _TestHost(process.pk)
     with override(agents or {}), mute_dispatch():
         for _ in range(_MOST_ATTEMPTS):
-            step = Step.objects.filter(run_id=run_id, status=StepStatus.AVAILABLE).order_by("position").first()
+            step = (
+                Step.objects.filter(run_id=run_id, status=StepStatus.AVAILABLE).order_by("position").first()
+            )
             if step is not None:
-                executor.perform(step.pk, f"{run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest()))
-            elif not wake_now(run_id):
+                executor.perform(
+                    step.pk, f"{run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest())
+                )
+            elif not wake_run(run_id):
                 break
     return _describe(run_id)
 

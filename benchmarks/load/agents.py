@@ -6,13 +6,13 @@ from agents import Task, agent
 
 
 @agent("bench.noop")
-def noop(task: Task) -> dict[str, int]:
+def noop(_: Task) -> dict[str, int]:
     """Do nothing."""
     return {"n": 1}
 
 
 @agent("bench.nothing")
-def nothing(task: Task) -> None:
+def nothing(_: Task) -> None:
     """Do nothing and say nothing: a thousand of these fit one hand-off."""
 
 

@@ -12,7 +12,8 @@ def _chain(name: str, agent: str, seconds: float | None = None) -> WorkflowSpec:
     return WorkflowSpec(
         name=name,
         steps=tuple(
-            StepSpec(f"s{i}", agent=agent, needs=(f"s{i - 1}",) if i else (), input=given) for i in range(CHAIN_LENGTH)
+            StepSpec(f"s{i}", agent=agent, needs=(f"s{i - 1}",) if i else (), input=given)
+            for i in range(CHAIN_LENGTH)
         ),
     )
 

@@ -46,7 +46,7 @@ def referenced_steps(source: str) -> frozenset[str]:
     return frozenset(dotted or quoted for dotted, quoted in _STEP_REFERENCE.findall(source))
 
 
-def evaluate(source: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+def evaluate(source: str, values: dict[str, Any]) -> Any:
     """Evaluate an expression over JSON values.
 
     Raises: ExpressionFailed: a missing key, a wrong type; the message names the expression.

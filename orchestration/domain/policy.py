@@ -68,7 +68,9 @@ def _decide_answer(answer: Answered, spec: StepSpec, situation: Situation) -> De
         if bound is None:
             return Decision(DecisionKind.ACCEPT, "no_confidence_asked")
         return Decision(
-            DecisionKind.ESCALATE, "confidence_missing", f"the step asks for {bound:.2f}, the agent stated none"
+            DecisionKind.ESCALATE,
+            "confidence_missing",
+            f"the step asks for {bound:.2f}, the agent stated none",
         )
     if bound is None:
         bound = situation.default_min_confidence

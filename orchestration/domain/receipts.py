@@ -2,7 +2,8 @@
 
 SHA-256 over canonical JSON (RFC 8785). A receipt names the receipts of what its step received, so parallel steps
 never contend for a chain's head; the seal's root covers all of them, the run's input and its history, and is
-signed. Whoever changes a stored byte must break a digest or forge a signature. Read next: `orchestration/runs/verify.py`.
+signed. Whoever changes a stored byte must break a digest or forge a signature. Read next:
+`orchestration/runs/verify.py`.
 """
 
 import hashlib
@@ -24,12 +25,12 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def digest_value(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def digest_value(value: Any) -> str:
     """Return the SHA-256 of a JSON value's canonical form as 64 hex digits."""
     return digest_text(canonical(value))
 
 
-def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def canonical(value: Any) -> str:
     """Return a JSON value's canonical form (RFC 8785)."""
     return canonical_json(value, max_bytes=_MOST_BYTES)
 

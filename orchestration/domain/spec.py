@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import rfc8785
 from jsonschema import Draft202012Validator, SchemaError
@@ -148,7 +148,9 @@ def check_agents(spec: WorkflowSpec, find_agent: Callable[[str], object | None])
     Raises: SpecInvalid: one problem per step.
     """
     problems = [
-        Problem(step.key, "agent", f"unknown agent '{step.agent}'; `manage.py list_agents` shows the known ones")
+        Problem(
+            step.key, "agent", f"unknown agent '{step.agent}'; `manage.py list_agents` shows the known ones"
+        )
         for step in spec.steps
         if find_agent(step.agent) is None
     ]
@@ -176,7 +178,9 @@ def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an a
 
 def _find_problems(spec: WorkflowSpec) -> Iterator[Problem]:
     if not NAME.match(spec.name):
-        yield Problem(None, "name", f"'{spec.name}' must be lower-case letters, digits and dashes, at most 100")
+        yield Problem(
+            None, "name", f"'{spec.name}' must be lower-case letters, digits and dashes, at most 100"
+        )
     if not spec.steps:
         yield Problem(None, "steps", "a workflow needs at least one step")
     if len(spec.steps) > MAX_STEPS:
@@ -204,21 +208,24 @@ def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:
 def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
     if not KEY.match(step.key):
         yield Problem(step.key, "key", "must start with a letter, then letters, digits, _ or -, at most 100")
-    for name in ("needs", "after"):
-        for other in getattr(step, name):
-            if other not in keys:
-                yield Problem(step.key, name, f"no step '{other}' in this workflow")
-    for other in step.optional:
-        if other not in step.needs:
-            yield Problem(step.key, "optional", f"'{other}' is not in needs")
-    if step.min_confidence is not None and not 0 <= step.min_confidence <= 1:
-        yield Problem(step.key, "min_confidence", "must be between 0 and 1")
-    if step.timeout_seconds is not None and not 0 < step.timeout_seconds <= 86_400:
-        yield Problem(step.key, "timeout_seconds", "must be above 0 and at most 86400")
+    for name, others, known, reason in (
+        ("needs", step.needs, keys, "no step '{}' in this workflow"),
+        ("after", step.after, keys, "no step '{}' in this workflow"),
+        ("optional", step.optional, set(step.needs), "'{}' is not in needs"),
+    ):
+        yield from (Problem(step.key, name, reason.format(other)) for other in others if other not in known)
+    yield from _bound_problems(step)
     for name, source in step.input.items():
         yield from _expression_problems(step, f"input.{name}", source)
     if step.when is not None:
         yield from _expression_problems(step, "when", step.when)
+
+
+def _bound_problems(step: StepSpec) -> Iterator[Problem]:
+    if step.min_confidence is not None and not 0 <= step.min_confidence <= 1:
+        yield Problem(step.key, "min_confidence", "must be between 0 and 1")
+    if step.timeout_seconds is not None and not 0 < step.timeout_seconds <= 86_400:
+        yield Problem(step.key, "timeout_seconds", "must be above 0 and at most 86400")
 
 
 def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Problem]:
@@ -254,6 +261,6 @@ def _problems_of(error: ValidationError, data: object) -> Iterator[Problem]:
 
 def _key_at(data: object, position: str) -> str:
     try:
-        return str(data["steps"][int(position)]["key"])  # type: ignore[index] - any fault falls through
+        return str(cast("Any", data)["steps"][int(position)]["key"])
     except (KeyError, TypeError, ValueError, IndexError):
         return f"#{position}"

@@ -101,7 +101,9 @@ def _persist(
             # The answer of a COMMIT may have been lost: what happened is read, never guessed.
             return (reread_end(claim, end.outcome, run_on) if landed else None) or write()
         except DATABASE_AWAY as error:
-            log.warning("database_away", step=claim.step_id, error=str(error), next="the write is tried again")
+            log.warning(
+                "database_away", step=claim.step_id, error=str(error), next="the write is tried again"
+            )
             connection.close()
             if connection.in_atomic_block or claim.now() > give_up_at:
                 raise
@@ -111,9 +113,18 @@ def _persist(
 
 def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decision) -> AttemptEnd:
     inputs = canonical(
-        {"failures": claim.failures, "crashes": claim.crashes, "revision": claim.revision, "attempt": claim.attempt}
+        {
+            "failures": claim.failures,
+            "crashes": claim.crashes,
+            "revision": claim.revision,
+            "attempt": claim.attempt,
+        }
     )
-    due_at = claim.now() + timedelta(seconds=decision.delay_seconds) if decision.kind is DecisionKind.RETRY else None
+    due_at = (
+        claim.now() + timedelta(seconds=decision.delay_seconds)
+        if decision.kind is DecisionKind.RETRY
+        else None
+    )
     match outcome:
         case Answered():
             return AttemptEnd(

@@ -61,7 +61,9 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
             return _answer_stale(step_id, agents, continuation)
     except DATABASE_AWAY as error:
         continuation.clear()
-        log.warning("database_away", step=step_id, error=str(error), next="the maintainer sends the step again")
+        log.warning(
+            "database_away", step=step_id, error=str(error), next="the maintainer sends the step again"
+        )
         return "database_away"
     host.note_claim(claim)
     stride = _Stride()
@@ -89,7 +91,9 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
     except DATABASE_AWAY as error:
         # The step stays claimed; past its deadline the maintainer frees it.
         continuation.clear()
-        log.warning("database_away", step=claim.step_id, error=str(error), next="the maintainer frees the step")
+        log.warning(
+            "database_away", step=claim.step_id, error=str(error), next="the maintainer frees the step"
+        )
         return "database_away", None
 
 
@@ -154,7 +158,9 @@ def _answer_stale(step_id: int, agents: list[str], continuation: Continuation) -
     if stale is None:
         return "unknown"
     if stale.status == "available" and stale.agent not in agents and mark_unknown_agent(step_id, agents):
-        log.warning("agent_unknown", step=step_id, agent=stale.agent, next="it waits for a worker that knows it")
+        log.warning(
+            "agent_unknown", step=step_id, agent=stale.agent, next="it waits for a worker that knows it"
+        )
         return "waits"
     return "stale"
 

@@ -97,4 +97,3 @@ def _this_attempt(claim: Claim, end: AttemptEnd, now: datetime) -> AttemptLine:
         inputs_json=end.inputs_json,
         due_at=None,
     )
-

@@ -17,4 +17,3 @@ def _load_steps(workflow_id: int, digest: str) -> dict[str, StepSpec]:
 def get_step_spec(claim: Claim) -> StepSpec:
     """Return the spec of a claimed step. Versions are immutable, so each is read once per process."""
     return _load_steps(claim.run.workflow_id, claim.run.workflow_digest)[claim.key]
-

@@ -40,7 +40,9 @@ def assemble_handoff(claim: Claim) -> Handed:
     if summaries:
         record_summaries(claim, list(summaries.values()))
     return Handed(
-        values={p.key: json.loads(summaries[p.key].text if p.key in summaries else p.output_json) for p in senders},
+        values={
+            p.key: json.loads(summaries[p.key].text if p.key in summaries else p.output_json) for p in senders
+        },
         lines=tuple(_line(p, summaries.get(p.key)) for p in senders),
     )
 

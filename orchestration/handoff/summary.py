@@ -27,10 +27,12 @@ class _Tokenizer:
         return tuple(_WORD.findall(text.lower()))
 
 
-def summarise_extractively(value: Any, allowance_tokens: int) -> tuple[str, str]:  # noqa: ANN401 - any JSON value
+def summarise_extractively(value: Any, allowance_tokens: int) -> tuple[str, str]:
     """Return a summary of a JSON value of at most so many tokens, and the name of the summariser with its version."""
     sentences = [part for line in _say(value, "") for part in _SENTENCE_END.split(line) if part.strip()]
-    document = ObjectDocumentModel([Paragraph([Sentence(s, _Tokenizer()) for s in sentences[:_MOST_SENTENCES]])])
+    document = ObjectDocumentModel(
+        [Paragraph([Sentence(s, _Tokenizer()) for s in sentences[:_MOST_SENTENCES]])]
+    )
     summarizer = LuhnSummarizer()
 
     def pick(count: int) -> str:
@@ -40,7 +42,7 @@ def summarise_extractively(value: Any, allowance_tokens: int) -> tuple[str, str]
     return (pick(most) if most > 0 else _cut(sentences[0] if sentences else "", allowance_tokens)), NAME
 
 
-def _say(value: Any, path: str) -> list[str]:  # noqa: ANN401 - any JSON value
+def _say(value: Any, path: str) -> list[str]:
     """Return a JSON value as lines of text that keep the path to each leaf."""
     if isinstance(value, dict):
         return [line for key, item in value.items() for line in _say(item, f"{path}.{key}" if path else key)]

@@ -23,7 +23,9 @@ def count_tokens(text: str) -> int:
     counted in pieces: at most a token too many per piece.
     """
     count = _counter(get_conf().TOKENIZER)
-    return sum(count(text[start : start + _PIECE_CHARACTERS]) for start in range(0, len(text), _PIECE_CHARACTERS))
+    return sum(
+        count(text[start : start + _PIECE_CHARACTERS]) for start in range(0, len(text), _PIECE_CHARACTERS)
+    )
 
 
 @lru_cache(maxsize=4)

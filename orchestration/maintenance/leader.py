@@ -16,7 +16,7 @@ from django.db import close_old_connections
 from orchestration.conf import get_conf
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
 from orchestration.maintenance.scheduler import release_forgotten, ring_lost, wake_due, wake_for_known_agents
-from orchestration.ports import get_duties
+from orchestration.ports import load_duties
 from orchestration.transitions.presence import retire_dead, try_to_lead
 from orchestration.worker.sessions import open_session
 
@@ -40,7 +40,7 @@ def sweep(session: psycopg.Connection[Any]) -> dict[str, int]:
     dead = retire_dead(session, lease_seconds=conf.LEASE_SECONDS, heartbeat_seconds=conf.HEARTBEAT_SECONDS)
     done = {duty.__name__: duty() for duty in _DUTIES}
     done |= {"processes_retired": len(dead), "rung_after_death": ring_after_death(dead)}
-    for outer_duty in get_duties():
+    for outer_duty in load_duties(conf.MAINTENANCE_DUTIES):
         outer_duty()
     return {name: count for name, count in done.items() if count}
 

@@ -10,6 +10,7 @@ from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor import Crash, conclude, get_step_spec
+from orchestration.selectors.processes import is_queue_served
 from orchestration.transitions.claim import load_claims
 from orchestration.transitions.heal import find_overdue, find_stranded, ring_suspects_of
 
@@ -25,7 +26,16 @@ def free_stranded() -> int:
     """
     claims = load_claims(find_stranded(LIMIT))
     neighbours = Counter(claim.process_id for claim in claims)
-    freed = [claim for claim in claims if _free_crashed(claim, is_alone=neighbours[claim.process_id] == 1)]
+    can_isolate = is_queue_served(ISOLATED)
+    if claims and not can_isolate:
+        log.warning(
+            "nobody_isolates", next=f"start a worker for the queue '{ISOLATED}', as the Procfile does"
+        )
+    freed = [
+        claim
+        for claim in claims
+        if _free_crashed(claim, neighbours[claim.process_id] == 1, can_isolate=can_isolate)
+    ]
     dispatch([claim.step_id for claim in freed])
     return len(freed)
 
@@ -40,16 +50,20 @@ def ring_after_death(process_ids: list[int]) -> int:
     """Send again what dead processes may have taken from the broker unclaimed."""
     conf = get_conf()
     window = conf.LOST_AFTER_SECONDS + conf.HEARTBEAT_SECONDS
-    lost = [step for process in process_ids for step in ring_suspects_of(process, window, conf.REDISPATCH_LIMIT)]
+    lost = [
+        step for process in process_ids for step in ring_suspects_of(process, window, conf.REDISPATCH_LIMIT)
+    ]
     dispatch(lost)
     return len(lost)
 
 
-def _free_crashed(claim: Claim, *, is_alone: bool) -> bool:
+def _free_crashed(claim: Claim, is_alone: bool, *, can_isolate: bool) -> bool:  # noqa: FBT001 - a fact of the claim
     message = f"its worker process {claim.process_id} died"
+    queue = claim.queue
     if not is_alone:
-        message += " with other steps in it; it goes on alone, in `isolated`"
-    queue = claim.queue if is_alone else ISOLATED
+        message += " with other steps in it"
+        # Where nobody would take it there, it is better tried again beside others than never.
+        queue = ISOLATED if can_isolate else claim.queue
     return _conclude(claim, FailureKind.CRASH, message, Crash(queue=queue, is_own=is_alone))
 
 

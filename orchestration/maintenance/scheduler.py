@@ -1,9 +1,17 @@
 """Wakes what is due and rings again for what was lost."""
 
+from uuid import UUID
+
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
 from orchestration.maintenance.rescuer import LIMIT
-from orchestration.transitions.heal import find_unreleased, ring_lost_steps, wake_due_steps, wake_known_agents
+from orchestration.transitions.heal import (
+    find_unreleased,
+    ring_lost_steps,
+    wake_due_steps,
+    wake_known_agents,
+    wake_now,
+)
 from orchestration.transitions.release import release_step
 
 # A release takes milliseconds; a mark older than this was left by a crash.
@@ -13,6 +21,11 @@ _RELEASE_PATIENCE_SECONDS = 1.0
 def wake_due() -> int:
     """Make due retries available and dispatch them."""
     return _ring(wake_due_steps(LIMIT))
+
+
+def wake_run(run_id: UUID) -> list[int]:
+    """Make all retries of one run available whatever their time; for tests that drive a run themselves."""
+    return wake_now(run_id)
 
 
 def wake_for_known_agents() -> int:

@@ -60,7 +60,7 @@ class Run(models.Model):
         return f"{self.workflow_name} {str(self.id)[:8]}"
 
     @property
-    def input(self) -> Any:  # noqa: ANN401 - any JSON value
+    def input(self) -> Any:
         """Return the input as a JSON value."""
         return json.loads(self.input_json)
 
@@ -157,7 +157,9 @@ class Step(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=("queue", "dispatched_at"), condition=Q(status="available"), name="step_rung"),
+            models.Index(
+                fields=("queue", "dispatched_at"), condition=Q(status="available"), name="step_rung"
+            ),
             models.Index(fields=("due_at",), condition=Q(status="retryable"), name="step_due"),
             models.Index(fields=("process",), condition=Q(status="running"), name="step_in_flight"),
             models.Index(fields=("id",), condition=Q(unreleased=True), name="step_unreleased"),
@@ -168,12 +170,12 @@ class Step(models.Model):
         return self.key
 
     @property
-    def output(self) -> Any:  # noqa: ANN401 - any JSON value
+    def output(self) -> Any:
         """Return the final output as a JSON value; None when there is none."""
         return None if self.output_json is None else json.loads(self.output_json)
 
     @property
-    def proposed(self) -> Any:  # noqa: ANN401 - any JSON value
+    def proposed(self) -> Any:
         """Return what the agent proposed before the step was held; None when it proposed nothing."""
         return None if self.proposed_json is None else json.loads(self.proposed_json)
 
@@ -185,7 +187,9 @@ class Edge(models.Model):
     predecessor = models.ForeignKey(
         Step, on_delete=models.CASCADE, related_name="edges_out", db_constraint=False
     )
-    successor = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="edges_in", db_constraint=False)
+    successor = models.ForeignKey(
+        Step, on_delete=models.CASCADE, related_name="edges_in", db_constraint=False
+    )
     carries_data = models.BooleanField()
     is_optional = models.BooleanField(default=False)
 

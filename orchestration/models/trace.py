@@ -79,7 +79,9 @@ class Handoff(models.Model):
     from_step = models.ForeignKey(
         Step, on_delete=models.CASCADE, related_name="handoffs_out", db_constraint=False
     )
-    to_step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="handoffs_in", db_constraint=False)
+    to_step = models.ForeignKey(
+        Step, on_delete=models.CASCADE, related_name="handoffs_in", db_constraint=False
+    )
     original_digest = models.CharField(max_length=64, help_text="SHA-256 of the sender's output.")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the bytes handed over.")
     tokens_before = models.PositiveIntegerField()

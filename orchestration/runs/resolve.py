@@ -39,7 +39,7 @@ def resolve_step(
     kind: ResolutionKind,
     actor: str,
     resolution_id: str,
-    output: Any = None,  # noqa: ANN401 - any JSON value
+    output: Any = None,
     feedback: str = "",
     reason: str = "",
 ) -> None:
@@ -64,7 +64,7 @@ def resolve_step(
             abort_by_person(held, reason or f"aborted by {actor}", get_signer(), event_json=event)
 
 
-def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:  # noqa: ANN401
+def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:
     if kind is ResolutionKind.SKIP:
         return "null"
     if kind is ResolutionKind.APPROVE:

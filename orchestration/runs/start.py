@@ -33,7 +33,7 @@ _POLL_SECONDS = (0.02, 0.05, 0.1, 0.25)
 
 def start(
     workflow: str,
-    input: Any,  # noqa: A002, ANN401 - the public name; any JSON object
+    input: Any,  # noqa: A002 - the public name; any JSON object
     *,
     idempotency_key: str | None = None,
     requested_by: AbstractBaseUser | None = None,
@@ -74,7 +74,7 @@ def start(
 
 def check_start(
     workflow: str,
-    input: Any,  # noqa: A002, ANN401 - as `start` takes it
+    input: Any,  # noqa: A002 - as `start` takes it
     *,
     idempotency_key: str | None = None,
     project: str = "default",
@@ -135,7 +135,7 @@ def _load_plan(workflow_id: int, digest: str) -> tuple[WorkflowSpec, Plan]:
     return spec, plan_run(spec)
 
 
-def _check_input(spec: WorkflowSpec, value: Any) -> str:  # noqa: ANN401 - whatever the caller sent
+def _check_input(spec: WorkflowSpec, value: Any) -> str:
     if not isinstance(value, dict):
         raise InputInvalid("input: must be a JSON object")
     try:

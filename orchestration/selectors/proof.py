@@ -14,7 +14,9 @@ def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[Atte
 
 def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
     """Return what one attempt of a step received."""
-    rows = Handoff.objects.filter(attempt__step_id=step_id, attempt__number=attempt).select_related("from_step")
+    rows = Handoff.objects.filter(attempt__step_id=step_id, attempt__number=attempt).select_related(
+        "from_step"
+    )
     return tuple(
         HandoffLine(
             from_step=row.from_step.key,
@@ -51,4 +53,3 @@ def _line(attempt: Attempt) -> AttemptLine:
         inputs_json=decision.inputs_json if decision else "",
         due_at=stamp(decision.due_at) if decision and decision.due_at else None,
     )
-

@@ -72,7 +72,7 @@ def claim_step(step_id: int, *, process_id: int, task_id: str, agents: list[str]
     return None if row is None else build_claim(row, _read_run(row), row.received, task_id)
 
 
-def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str) -> Claim:  # noqa: ANN401
+def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str) -> Claim:
     """Build a claim from a step row that was just taken."""
     return Claim(
         run=run,
@@ -95,11 +95,13 @@ def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str
         timeout_seconds=row.timeout_seconds,
         read_at=row.read_at,
         monotonic_at=time.monotonic(),
-        predecessors=tuple(Predecessor(values[0], values[1], StepStatus(values[2]), *values[3:]) for values in received),
+        predecessors=tuple(
+            Predecessor(values[0], values[1], StepStatus(values[2]), *values[3:]) for values in received
+        ),
     )
 
 
-def _read_run(row: Any) -> RunFacts:  # noqa: ANN401 - a row with the RUN_FACTS columns
+def _read_run(row: Any) -> RunFacts:
     return RunFacts(
         run_id=row.run_uuid,
         project_id=row.project_id,

@@ -10,12 +10,13 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.conf import get_conf
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
-from orchestration.ports import Hold, get_escalator
+from orchestration.ports import Hold, load_escalator
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
 from orchestration.transitions.release import CLEAR_RUN, close_run
 from orchestration.transitions.statements import fetch_all, fetch_one
@@ -79,7 +80,7 @@ def hold_step(claim: Claim, end: AttemptEnd, hold: Hold) -> None:
     """
     with transaction.atomic():
         _end(_HOLD, claim, end, proposed=hold.seen_json if hold.has_proposal else None)
-        get_escalator().open_ticket(hold)
+        load_escalator(get_conf().ESCALATOR).open_ticket(hold)
 
 
 def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer) -> None:
@@ -108,7 +109,8 @@ def _end(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
 def lock_run(run_id: UUID) -> datetime:
     """Lock a run's row until the transaction ends and return the database's time after the wait."""
     row = fetch_one(
-        "SELECT clock_timestamp() AS now FROM orchestration_run WHERE id = %(run)s FOR UPDATE", {"run": run_id}
+        "SELECT clock_timestamp() AS now FROM orchestration_run WHERE id = %(run)s FOR UPDATE",
+        {"run": run_id},
     )
     now: datetime = row.now
     return now
@@ -138,6 +140,6 @@ def abort_run(run_id: UUID, reason: str, signer: Signer) -> None:
     is refused by its token.
     """
     cancelled = [row.id for row in fetch_all(_CANCEL_OPEN, {"run": run_id, "reason": "the run was aborted"})]
-    get_escalator().withdraw_tickets(cancelled, "the run was aborted")
+    load_escalator(get_conf().ESCALATOR).withdraw_tickets(cancelled, "the run was aborted")
     fetch_one(CLEAR_RUN, {"run": run_id})
     close_run(run_id, RunStatus.FAILED, signer, reason)

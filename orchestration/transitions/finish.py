@@ -147,7 +147,7 @@ def finish_step(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
     )
 
 
-def _next_claim(claim: Claim, final: FinalOutput, row: Any, run_on: RunOn) -> Claim:  # noqa: ANN401
+def _next_claim(claim: Claim, final: FinalOutput, row: Any, run_on: RunOn) -> Claim:
     received = [
         claim.step_id,
         claim.key,

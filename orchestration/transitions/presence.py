@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 LOCK_CLASS = 0x52_4D_01  # "RM", worker processes
 LEADER_LOCK = (0x52_4D_02, 1)  # the maintainer that leads
@@ -51,8 +52,8 @@ def enter_process(connection: psycopg.Connection[Any], presence: Presence, lease
 
     A namesake is retired only if its lock is free. Returns: the row's id.
     """
-    row = connection.execute(_ENTER, _parameters(presence)).fetchone()
-    process_id: int = row[0]  # type: ignore[index] - INSERT ... RETURNING gives a row
+    [row] = connection.cursor(row_factory=dict_row).execute(_ENTER, _parameters(presence)).fetchall()
+    process_id: int = row["id"]
     lock_process(connection, process_id)
     connection.execute(_RETIRE_NAMESAKES, {"name": presence.name, "id": process_id, "lease": lease_seconds})
     return process_id

@@ -164,32 +164,8 @@ def read_seal_body(run_id: UUID, status: RunStatus, before_event: int | None = N
     )
 
 
-def _event_line(event: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a row of _EVENTS
+def _event_line(event: Any) -> tuple[Any, ...]:
     return (event.id, event.kind, event.step_id, event.attempt, event.data_json, stamp(event.at))
-
-
-_PLAN_CHORD = """
-UPDATE orchestration_step SET chord_intact = true WHERE id = %(join)s AND status = 'pending'
-RETURNING id, set_config('synchronous_commit', 'off', true)
-"""
-
-
-def plan_chord(join_id: int) -> bool:
-    """Note that a Celery chord will ring for this join; return False when the join moved on already."""
-    return fetch_one(_PLAN_CHORD, {"join": join_id}) is not None
-
-
-BREAK_CHORDS = """
-    UPDATE orchestration_step j SET chord_intact = false
-    FROM orchestration_edge e
-    WHERE e.predecessor_id = ANY(%(broken)s) AND j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
-    RETURNING j.id
-"""
-
-
-def break_chords(step_ids: list[int]) -> None:
-    """Note that the chords these steps were headers of can't fire: the database will ring for their joins."""
-    fetch_all(BREAK_CHORDS, {"broken": step_ids})
 
 
 _REFUSED = f"""
@@ -205,14 +181,3 @@ def record_late_write(claim: Claim, event_json: str) -> None:
         _REFUSED,
         {"run": claim.run.run_id, "step": claim.step_id, "attempt": claim.attempt, "event": event_json},
     )
-
-
-__all__ = [
-    "BREAK_CHORDS",
-    "break_chords",
-    "close_run",
-    "plan_chord",
-    "read_seal_body",
-    "record_late_write",
-    "release_step",
-]

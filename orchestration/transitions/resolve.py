@@ -77,7 +77,9 @@ SELECT d.unreleased AS look_behind, f.id FROM done d LEFT JOIN freed f ON true
 """
 
 
-def settle_held_step(held: HeldStep, final: FinalOutput, *, reason: str, event_json: str) -> tuple[list[int], bool]:
+def settle_held_step(
+    held: HeldStep, final: FinalOutput, *, reason: str, event_json: str
+) -> tuple[list[int], bool]:
     """Move a held step to `succeeded` or `skipped`.
 
     Returns: steps that became available, and whether to look behind after the commit.

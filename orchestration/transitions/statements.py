@@ -25,7 +25,7 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
     with connection.wrap_database_errors:
         try:
             with psycopg.Cursor(connection.connection, row_factory=namedtuple_row) as cursor:
-                return cursor.execute(statement, parameters, prepare=True).fetchall()  # type: ignore[arg-type]
+                return cursor.execute(statement, parameters, prepare=True).fetchall()
         except psycopg.Error:
             # As Django's own cursor does not have to: without this an atomic block would try to commit.
             if connection.in_atomic_block:
@@ -33,7 +33,7 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
             raise
 
 
-def fetch_one(statement: str, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a named tuple of the statement
+def fetch_one(statement: str, parameters: Mapping[str, Any]) -> Any:
     """Run a statement and return its first row, or None."""
     rows = fetch_all(statement, parameters)
     return rows[0] if rows else None

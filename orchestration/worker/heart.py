@@ -23,7 +23,9 @@ log = structlog.get_logger(__name__)
 class Heart:
     """Beats for one process until it is stopped."""
 
-    def __init__(self, host: WorkerHost, presence: Presence, on_beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, host: WorkerHost, presence: Presence, on_beat: Callable[[], None] = lambda: None
+    ) -> None:
         """Prepare; `on_beat` is called after each beat, on this thread."""
         self._host = host
         self._presence = presence
@@ -48,7 +50,9 @@ class Heart:
                 self._beat_once()
                 self._on_beat()
             except Exception as error:  # noqa: BLE001 - a heart that stops kills its worker's claims
-                log.warning("heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again")
+                log.warning(
+                    "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
+                )
                 self._drop_session()
             self._stop.wait(get_conf().HEARTBEAT_SECONDS)
         self._leave()

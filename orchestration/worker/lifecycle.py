@@ -7,7 +7,13 @@ from typing import Any
 import structlog
 from billiard.process import current_process
 from celery import current_app
-from celery.signals import worker_init, worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
+from celery.signals import (
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+)
 
 from agents.selectors import known_names
 from orchestration.handoff import count_tokens
@@ -50,14 +56,14 @@ _life = _Life()
 
 
 @worker_init.connect
-def remember_name(sender: Any, **_: Any) -> None:  # noqa: ANN401 - Celery is untyped
+def remember_name(sender: Any, **_: Any) -> None:
     """Keep the node's name for children that are forked later; load what every step needs before they are."""
     _life.hostname = str(sender.hostname)
     count_tokens("")
 
 
 @worker_ready.connect
-def begin_worker(sender: Any, **_: Any) -> None:  # noqa: ANN401
+def begin_worker(sender: Any, **_: Any) -> None:
     """Enter as one process, unless children execute for it."""
     controller = sender.controller
     if not _forks(controller):
@@ -66,23 +72,23 @@ def begin_worker(sender: Any, **_: Any) -> None:  # noqa: ANN401
 
 
 @worker_process_init.connect
-def begin_child(**_: Any) -> None:  # noqa: ANN401
+def begin_child(**_: Any) -> None:
     """Enter as a prefork child. Its replacement gets the same index and so retires it by name."""
     _life.begin(f"{_life.hostname}/{current_process().index}", 1, None)
 
 
 @worker_process_shutdown.connect
-def end_child(**_: Any) -> None:  # noqa: ANN401
+def end_child(**_: Any) -> None:
     """Leave in order."""
     _life.end()
 
 
 @worker_shutdown.connect
-def end_worker(**_: Any) -> None:  # noqa: ANN401
+def end_worker(**_: Any) -> None:
     """Leave in order, after the last step came home."""
     _life.end()
 
 
-def _forks(controller: Any) -> bool:  # noqa: ANN401
+def _forks(controller: Any) -> bool:
     pool = controller.pool_cls
     return (pool if isinstance(pool, str) else pool.__module__).rpartition(".")[2].split(":")[0] == "prefork"

@@ -6,7 +6,9 @@ import psycopg
 from django.db import connection
 
 # What Django adds for its own cursors and pool; a plain session has no use for it.
-_NOT_LIBPQ = frozenset({"cursor_factory", "context", "prepare_threshold", "pool", "server_side_binding", "assume_role"})
+_NOT_LIBPQ = frozenset(
+    {"cursor_factory", "context", "prepare_threshold", "pool", "server_side_binding", "assume_role"}
+)
 
 
 def open_session(application_name: str) -> psycopg.Connection[Any]:

@@ -30,7 +30,15 @@ class EventTeller:
         runtime = (claim.now() - claim.claimed_at).total_seconds()
         with self._lock:
             send = self._connect().send
-            send("task-received", name=name, args=f"({claim.step_id},)", kwargs="{}", retries=0, eta=None, **task)
+            send(
+                "task-received",
+                name=name,
+                args=f"({claim.step_id},)",
+                kwargs="{}",
+                retries=0,
+                eta=None,
+                **task,
+            )
             send("task-started", **task)
             send("task-succeeded", result=repr(word), runtime=runtime, **task)
 
@@ -40,7 +48,7 @@ class EventTeller:
             if self._dispatcher is not None:
                 self._dispatcher.flush()
 
-    def _connect(self) -> Any:  # noqa: ANN401 - Celery is untyped
+    def _connect(self) -> Any:
         if self._dispatcher is None:
             self._dispatcher = current_app.events.Dispatcher(
                 current_app.connection_for_write(),
