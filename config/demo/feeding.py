@@ -5,20 +5,19 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
-
 from config.errors import ServiceError
 from orchestration import runs
-from orchestration.domain.states import RunStatus, StepStatus
-from orchestration.models import Run, Step
+from orchestration.domain.states import RunStatus
+from orchestration.models import Run
+from orchestration.selectors.progress import WAITING, measure_progress, read_clock
 
 WORKFLOW = "support-reply"
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 120.0
-_AT_WORK = (StepStatus.AVAILABLE, StepStatus.RUNNING, StepStatus.RETRYABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,7 @@ class Feeding:
 
     run_ids: tuple[UUID, ...]
     new: int
+    started_at: datetime
 
 
 def read_messages(path: Path) -> list[dict[str, str]]:
@@ -53,10 +53,11 @@ def read_messages(path: Path) -> list[dict[str, str]]:
 
 def feed(messages: list[dict[str, str]]) -> Feeding:
     """Start a run per message; a message that was fed before keeps its run."""
+    started_at = read_clock()
     before = set(Run.objects.filter(workflow_name=WORKFLOW).values_list("pk", flat=True))
     started_runs = [runs.start(WORKFLOW, message, idempotency_key=_key(message)) for message in messages]
     run_ids = tuple(run.id for run in started_runs)
-    return Feeding(run_ids, len(set(run_ids) - before))
+    return Feeding(run_ids, len(set(run_ids) - before), started_at)
 
 
 def watch(feeding: Feeding, show: Callable[[Progress], None]) -> Progress:
@@ -82,16 +83,10 @@ def watch(feeding: Feeding, show: Callable[[Progress], None]) -> Progress:
 
 
 def measure(feeding: Feeding) -> Progress:
-    """Return how far the runs are, in two queries."""
-    ours = Run.objects.filter(pk__in=feeding.run_ids)
-    steps = Step.objects.filter(run=OuterRef("pk"))
-    busy = steps.filter(Q(status__in=_AT_WORK) | Q(unreleased=True))
-    held = ours.filter(
-        Exists(steps.filter(status=StepStatus.HELD)), ~Exists(busy), status=RunStatus.RUNNING
-    ).count()
-    statuses = list(ours.values_list("status", flat=True))
-    succeeded = statuses.count(RunStatus.SUCCEEDED)
-    failed = sum(status not in {RunStatus.RUNNING, RunStatus.SUCCEEDED} for status in statuses)
+    """Return how far the runs are."""
+    states = measure_progress(feeding.run_ids, feeding.started_at).by_state
+    succeeded, held = states[RunStatus.SUCCEEDED], states[WAITING]
+    failed = sum(states.values()) - succeeded - held - states[RunStatus.RUNNING]
     return Progress(len(set(feeding.run_ids)), succeeded, failed, held)
 
 
