@@ -77,6 +77,7 @@ def test_the_demo_survives_a_killed_worker_and_ends_cleanly(starter: ProcessStar
 
     _worker(state_dir, "steps").kill()
 
+    assert "were worked off" not in demo.output(), "the worker was killed too late to prove anything"
     demo.wait_for_output("Serving until Ctrl-C", seconds=_SECONDS)
     first = demo.output()
     answered, escalated = _count(first, "answered"), _count(first, "escalated")
