@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from celery import chain, current_app, uuid
+from celery import current_app, uuid
 from celery.backends.redis import RedisBackend
 from celery.canvas import Signature
 from django.db import transaction
@@ -139,8 +139,9 @@ class _Chord:
 
 
 def _compile_route(route: Route) -> Signature:
-    links = [_sign(stop) for stop in (route.head, *route.path)]
-    return links[0] if len(links) == 1 else chain(*links)
+    head, *rest = [_sign(stop) for stop in (route.head, *route.path)]
+    # As `celery.chain` does, which however drops the producer on the way, and with it the publishing budget.
+    return head.set(chain=rest[::-1]) if rest else head
 
 
 def _sign(stop: Stop) -> Signature:
@@ -213,11 +214,6 @@ class Continuation:
     def next_task_id(self) -> str:
         """Return the task id of the next chain link."""
         return str(self.request.chain[-1]["options"]["task_id"])
-
-    @property
-    def next_queue(self) -> str:
-        """Return the queue of the next chain link."""
-        return str(self.request.chain[-1]["options"]["queue"])
 
     def pop(self) -> None:
         """Take the next chain link off: its step was claimed in place."""

@@ -21,7 +21,7 @@ from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Claim
-from orchestration.maintenance.scheduler import wake_run
+from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Run, Step, WorkerProcess
 
 _MOST_ATTEMPTS = 10_000
@@ -96,7 +96,7 @@ def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = 
                 executor.perform(
                     step.pk, f"{run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest())
                 )
-            elif not wake_run(run_id):
+            elif not settle_run(run_id):
                 break
     return _describe(run_id)
 

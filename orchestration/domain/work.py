@@ -95,11 +95,15 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class RunOn:
-    """The successor that the finishing transaction shall claim in place, if it still can be."""
+    """The successor that the finishing transaction shall claim in place, if it still can be.
+
+    Attributes: agents: those this process can perform; the successor's must be among them.
+    """
 
     step_id: int
     token: uuid.UUID
     task_id: str
+    agents: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Host(Protocol):
 class _Stride:
     """How long this message has run on: the time its agents worked, not what they waited for a turn."""
 
+    agents: list[str]
     seconds: float = 0.0
 
 
@@ -66,7 +67,7 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
         )
         return "database_away"
     host.note_claim(claim)
-    stride = _Stride()
+    stride = _Stride(agents)
     word, following = _attempt(claim, continuation, stride)
     while following is not None:
         claim = following
@@ -112,11 +113,9 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Outcome | Pass
 def _plan_run_on(claim: Claim, continuation: Continuation, stride: _Stride) -> RunOn | None:
     """Offer to claim the next chain link in place when this message was quick so far."""
     following = continuation.next_step_id
-    if following is None or continuation.next_queue != claim.queue or claim.queue == ISOLATED:
+    if following is None or claim.queue == ISOLATED or stride.seconds > get_conf().RUN_ON_SECONDS:
         return None
-    if stride.seconds > get_conf().RUN_ON_SECONDS:
-        return None
-    return new_run_on(following, continuation.next_task_id)
+    return new_run_on(following, continuation.next_task_id, stride.agents)
 
 
 def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> tuple[str, Claim | None]:

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import DatabaseError
+
 from agents.domain.invocation import Failed, FailureKind, Task
 from orchestration.domain.expressions import ExpressionFailed, evaluate
 from orchestration.domain.policy import PassedOver
@@ -11,8 +13,8 @@ from orchestration.domain.receipts import HandoffLine
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Claim
-from orchestration.errors import BudgetExceeded
-from orchestration.handoff import Handed, assemble_handoff
+from orchestration.errors import BudgetExceeded, ClaimLost
+from orchestration.handoff import Handed, assemble_handoff, describe_whole
 from orchestration.selectors.claims import is_claim_live
 
 
@@ -32,7 +34,11 @@ def prepare(claim: Claim, spec: StepSpec) -> Prepared:
     try:
         handed = assemble_handoff(claim)
     except BudgetExceeded as error:
-        return Prepared(_bad_input(claim, "BudgetExceeded", str(error)), ())
+        return Prepared(_fail(claim, FailureKind.BAD_INPUT, error), describe_whole(claim))
+    except (ClaimLost, DatabaseError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
+        return Prepared(_fail(claim, FailureKind.UNKNOWN, error), describe_whole(claim))
     return Prepared(_build_task(claim, spec, handed), handed.lines)
 
 
@@ -47,7 +53,7 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | PassedOv
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         resolved = {name: evaluate(source, values) for name, source in spec.input.items()}
     except ExpressionFailed as error:
-        return _bad_input(claim, "ExpressionFailed", str(error))
+        return _fail(claim, FailureKind.BAD_INPUT, error)
     return Task(
         input=resolved,
         handoff=handed.values,
@@ -83,11 +89,11 @@ PASSED_OVER_RULES = frozenset({"condition_false", "need_passed_over"})
 """Skips that take their data successors along; a failed uncritical step hands on null instead."""
 
 
-def _bad_input(claim: Claim, error_class: str, message: str) -> Failed:
+def _fail(claim: Claim, kind: FailureKind, error: Exception) -> Failed:
     return Failed(
-        kind=FailureKind.BAD_INPUT,
-        error_class=error_class,
-        message=message,
+        kind=kind,
+        error_class=type(error).__name__,
+        message=str(error)[:2000],
         traceback_tail="",
         retry_after_seconds=None,
         agent=claim.agent,

@@ -47,6 +47,11 @@ def assemble_handoff(claim: Claim) -> Handed:
     )
 
 
+def describe_whole(claim: Claim) -> tuple[HandoffLine, ...]:
+    """Return the lines of what a claim found before anything was shortened."""
+    return tuple(_line(p, None) for p in claim.predecessors if p.carries_data)
+
+
 def _summarise(sender: Predecessor, allowance_tokens: int) -> Summary:
     empty = canonical({"summary": "", "of": sender.output_digest})
     summarise = import_string(get_conf().SUMMARISER)

@@ -38,11 +38,22 @@ def sweep(session: psycopg.Connection[Any]) -> dict[str, int]:
     """
     conf = get_conf()
     dead = retire_dead(session, lease_seconds=conf.LEASE_SECONDS, heartbeat_seconds=conf.HEARTBEAT_SECONDS)
-    done = {duty.__name__: duty() for duty in _DUTIES}
+    done = {duty.__name__: _run_duty(duty) for duty in _DUTIES}
     done |= {"processes_retired": len(dead), "rung_after_death": ring_after_death(dead)}
     for outer_duty in load_duties(conf.MAINTENANCE_DUTIES):
-        outer_duty()
+        _run_duty(outer_duty)
     return {name: count for name, count in done.items() if count}
+
+
+def _run_duty(duty: Callable[[], int | None]) -> int:
+    """Run one duty; its fault must not keep the others from being done."""
+    try:
+        return duty() or 0
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("duty_failed", duty=duty.__name__, next="it is tried again at the next sweep")
+        return 0
 
 
 class Maintainer:

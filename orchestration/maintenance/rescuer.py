@@ -3,6 +3,7 @@
 from collections import Counter
 
 import structlog
+from django.db import DatabaseError
 
 from agents.domain.invocation import Failed, FailureKind
 from orchestration.conf import get_conf
@@ -11,6 +12,7 @@ from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor import Crash, conclude, get_step_spec
 from orchestration.selectors.processes import is_queue_served
+from orchestration.selectors.proof import load_handoff_lines
 from orchestration.transitions.claim import load_claims
 from orchestration.transitions.heal import find_overdue, find_stranded, ring_suspects_of
 
@@ -83,9 +85,15 @@ def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None
         agent_version=None,
     )
     try:
-        conclusion = conclude(claim, get_step_spec(claim), failure, crash=crash)
+        received = load_handoff_lines(claim.step_id, claim.attempt)
+        conclusion = conclude(claim, get_step_spec(claim), failure, received, crash=crash)
     except ClaimLost:
         return False  # its worker was quicker
+    except DatabaseError:
+        raise
+    except Exception:  # one step that can't be freed must not keep the others
+        log.exception("step_not_freed", step=claim.step_id, next="it is tried again at the next sweep")
+        return False
     log.warning("step_freed", step=claim.step_id, why=message, decision=conclusion.decision.kind)
     if conclusion.finished is not None:
         dispatch([item.step_id for item in conclusion.finished.released])

@@ -23,9 +23,11 @@ def wake_due() -> int:
     return _ring(wake_due_steps(LIMIT))
 
 
-def wake_run(run_id: UUID) -> list[int]:
-    """Make all retries of one run available whatever their time; for tests that drive a run themselves."""
-    return wake_now(run_id)
+def settle_run(run_id: UUID) -> int:
+    """Release and wake whatever one run has waiting, whatever its time; for tests that drive a run themselves."""
+    marked = find_unreleased(0.0, LIMIT, run_id)
+    released = [item for step_id, _ in marked for item in release_step(step_id, run_id, get_signer())]
+    return len(released) + len(wake_now(run_id))
 
 
 def wake_for_known_agents() -> int:

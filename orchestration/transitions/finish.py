@@ -99,8 +99,10 @@ WITH done AS (
         deadline_at = CASE WHEN take.it THEN clock_timestamp() + make_interval(secs => n.timeout_seconds) END
     FROM done d JOIN orchestration_edge e ON e.predecessor_id = d.id
          JOIN orchestration_run r ON r.id = d.run_id
+         JOIN orchestration_step t ON t.id = e.successor_id
          CROSS JOIN LATERAL (
-             SELECT e.successor_id = %(next_step)s::bigint AND r.status = 'running' AS it
+             SELECT t.id = %(next_step)s::bigint AND t.queue = %(queue)s AND t.agent = ANY(%(agents)s)
+                 AND r.status = 'running' AS it
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status = 'pending'
     RETURNING n.*, n.claimed_at AS read_at, e.carries_data, e.is_optional
@@ -201,6 +203,8 @@ def _parameters(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
         "event": f'{{"rule":"{end.rule}"}}',
         "claim_event": f'{{"process":{claim.process_id},"ran_on":true}}',
         "process": claim.process_id,
+        "queue": claim.queue,
+        "agents": run_on.agents if run_on else [],
         "next_step": run_on.step_id if run_on else None,
         "next_token": run_on.token if run_on else None,
         "next_task": run_on.task_id if run_on else "",
@@ -213,9 +217,9 @@ _EVENT_OF = {
 }
 
 
-def new_run_on(step_id: int, task_id: str) -> RunOn:
-    """Return the wish to claim a successor in place, with a fresh token."""
-    return RunOn(step_id, uuid.uuid4(), task_id)
+def new_run_on(step_id: int, task_id: str, agents: list[str]) -> RunOn:
+    """Return the wish to claim a successor in place, with a fresh token, if its agent is among those."""
+    return RunOn(step_id, uuid.uuid4(), task_id, agents)
 
 
 _REREAD = """

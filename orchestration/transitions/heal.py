@@ -33,6 +33,7 @@ def wake_now(run_id: UUID) -> list[int]:
 
 # A step was overtaken when a step rung for `patience` later on the same queue was claimed from its message.
 # On a quiet queue nothing overtakes: there a lost message shows by an idle worker that claimed nothing lately.
+# Each ring that nobody answered makes the next one wait longer: a deaf worker's queue must not fill with copies.
 _RING_LOST = f"""
 WITH present AS (
     SELECT q.queue, max(w.newest_dispatch_at) AS newest, max(w.last_claim_at) AS last_claim,
@@ -44,7 +45,8 @@ WITH present AS (
     JOIN orchestration_run r ON r.id = s.run_id
     JOIN present p ON p.queue = s.queue
     WHERE s.status = 'available' AND s.waits_for = '' AND r.status = 'running'
-      AND s.dispatched_at < clock_timestamp() - make_interval(secs => %(patience)s)
+      AND s.dispatched_at < clock_timestamp()
+          - make_interval(secs => %(patience)s * greatest(s.dispatches - s.attempt, 1))
       AND (s.dispatched_at < p.newest - make_interval(secs => %(patience)s)
            OR (p.idle AND (p.last_claim IS NULL
                OR p.last_claim < clock_timestamp() - make_interval(secs => %(patience)s))))
@@ -100,7 +102,8 @@ def ring_suspects_of(process_id: int, window_seconds: float, limit: int) -> list
 _UNRELEASED = f"""
 SELECT s.id, s.run_id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 WHERE s.unreleased AND r.status = 'running'
-  AND s.finished_at < clock_timestamp() - make_interval(secs => %(patience)s)
+  AND s.finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
+  AND (%(only_run)s::uuid IS NULL OR s.run_id = %(only_run)s::uuid)
   AND (EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
                WHERE e.predecessor_id = s.id AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE})
        OR NOT EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
@@ -109,9 +112,11 @@ ORDER BY s.id LIMIT %(limit)s
 """
 
 
-def find_unreleased(patience_seconds: float, limit: int) -> list[tuple[int, UUID]]:
+def find_unreleased(
+    patience_seconds: float, limit: int, only_run: UUID | None = None
+) -> list[tuple[int, UUID]]:
     """Return done steps whose release was begun by nobody, or broken off: (step id, run id)."""
-    rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit})
+    rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit, "only_run": only_run})
     return [(row.id, row.run_id) for row in rows]
 
 
