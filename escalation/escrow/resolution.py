@@ -93,7 +93,7 @@ def _resolve(
         )
     if choice.kind in _PUTS_OUT and ticket.run.requested_by_id == user.pk:
         raise OwnRequest(ticket_id)
-    # Closed first: an abort makes the engine withdraw the open tickets of the run, and this one is decided.
+    # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
     _close(ticket, user, choice, now)
     _release_step(ticket, user, choice)
     return ticket

@@ -91,7 +91,8 @@ def race(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=30)
+    assert not any(thread.is_alive() for thread in threads), "a call still waits for somebody else's lock"
     return answers
 
 

@@ -260,6 +260,18 @@ def test_a_lost_claim_shows_what_was_typed(claimed: Ticket, anna: User, ben: Use
     assert (claimed.status, claimed.draft_json) == ("open", None)
 
 
+def test_an_old_tab_decides_nothing(claimed: Ticket, anna: User) -> None:
+    expire_claim(claimed)
+    claim_ticket(claimed.pk, anna)
+
+    answer = _press(anna, "resolve", claimed, _form(claimed, "approve"))
+
+    claimed.refresh_from_db()
+    assert answer.status_code == 409
+    assert "claimed again since you opened it" in _text(answer)
+    assert claimed.status == "open"
+
+
 def test_another_digest_is_refused(claimed: Ticket, anna: User) -> None:
     answer = _press(anna, "resolve", claimed, _form(claimed, "approve", seen_digest="0" * 64))
 

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import connection, transaction
 
 from escalation.domain.draft import Draft
 from escalation.errors import (
+    EscalationError,
     OwnRequest,
     ResolutionInvalid,
     ResolutionStale,
@@ -47,6 +49,30 @@ def _decide(ticket: Ticket, person: User, kind: ResolutionKind, **given: Any) ->
     return resolve_ticket(ticket.pk, person, kind, **{**bound, **given})
 
 
+def _decide_in_thread(ticket: Ticket, person: User) -> tuple[threading.Thread, list[Any]]:
+    answers: list[Any] = []
+
+    def decide() -> None:
+        try:
+            answers.append(_decide(ticket, person, APPROVE))
+        except EscalationError as error:
+            answers.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=decide)
+    thread.start()
+    return thread, answers
+
+
+def _replace_engine(monkeypatch: pytest.MonkeyPatch, resolve_step: Callable[..., None]) -> None:
+    class Engine:
+        lock_for_resolution = staticmethod(runs.lock_for_resolution)
+
+    Engine.resolve_step = staticmethod(resolve_step)  # type: ignore[attr-defined]
+    monkeypatch.setattr(resolution_module, "runs", Engine)
+
+
 @pytest.fixture
 def claimed(ticket: Ticket, anna: User) -> Ticket:
     return claim_ticket(ticket.pk, anna)
@@ -63,8 +89,11 @@ def _assert_undecided(ticket: Ticket) -> None:
 def test_approving_lets_the_run_go_on_with_what_was_proposed(claimed: Ticket, anna: User) -> None:
     before = read_clock()
 
+    save_draft(claimed.pk, anna, Draft(note="looks"), claim_number=1)
+
     decided = _decide(claimed, anna, APPROVE, note="looks right")
 
+    assert decided.draft_json is None
     assert (decided.status, decided.resolution, decided.resolved_by) == ("resolved", "approve", anna)
     assert (decided.resolution_output, decided.note) == (PROPOSAL, "looks right")
     assert decided.resolved_at is not None
@@ -315,15 +344,53 @@ def test_close_and_release_are_one_transaction(
         runs.resolve_step(*args, **given)
         raise ConnectionError
 
-    class Engine:
-        lock_for_resolution = staticmethod(runs.lock_for_resolution)
-        resolve_step = staticmethod(lose_the_connection)
-
-    monkeypatch.setattr(resolution_module, "runs", Engine)
+    _replace_engine(monkeypatch, lose_the_connection)
     with pytest.raises(ConnectionError):
         _decide(claimed, anna, APPROVE)
 
     _assert_undecided(claimed)
+
+
+def test_the_decided_ticket_stays_decided_whatever_the_engine_withdraws(
+    claimed: Ticket, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def withdraw_too(step_id: int, **given: Any) -> None:
+        DatabaseEscalator().withdraw_tickets([step_id], "the run was aborted")
+        runs.resolve_step(step_id, **given)
+
+    _replace_engine(monkeypatch, withdraw_too)
+    decided = _decide(claimed, anna, ABORT)
+
+    assert (decided.status, decided.resolution) == ("resolved", "abort")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ticket_is_locked_last(anna: User) -> None:
+    (ticket,) = hold()
+    claim_ticket(ticket.pk, anna)
+    with transaction.atomic():
+        runs.lock_for_resolution(ticket.step_id)
+        thread, answers = _decide_in_thread(ticket, anna)
+        wait_for(lambda: count_waiting() == 1, what="the decision waiting for the run")
+        # Were it taken already, whoever holds the run and needs the ticket would wait for ever.
+        Ticket.objects.select_for_update(nowait=True).get(pk=ticket.pk)
+    thread.join(timeout=30)
+
+    assert answers[0].status == "resolved"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ticket_closed_while_it_was_waited_for_says_so(anna: User) -> None:
+    (ticket,) = hold()
+    claim_ticket(ticket.pk, anna)
+    with transaction.atomic():
+        Ticket.objects.select_for_update().get(pk=ticket.pk)
+        thread, answers = _decide_in_thread(ticket, anna)
+        wait_for(lambda: count_waiting() == 1, what="the decision waiting for the ticket")
+        DatabaseEscalator().withdraw_tickets([ticket.step_id], "the run was aborted")
+    thread.join(timeout=30)
+
+    assert isinstance(answers[0], TicketWithdrawn)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -358,25 +425,12 @@ def test_a_claim_that_runs_out_while_the_row_is_waited_for_decides_nothing(
     anna: User, settings: LazySettings
 ) -> None:
     (ticket,) = hold()
-    settings.RINGMASTER = {**settings.RINGMASTER, "TICKET_CLAIM_SECONDS": 0.3}
-    answers: list[Any] = []
-
-    def decide() -> None:
-        try:
-            answers.append(_decide(ticket, anna, APPROVE))
-        except ResolutionStale as error:
-            answers.append(error)
-        finally:
-            connection.close()
-
-    with transaction.atomic():
-        claimed = claim_ticket(ticket.pk, anna)
-    expires_at = claimed.claim_expires_at
+    settings.RINGMASTER = {**settings.RINGMASTER, "TICKET_CLAIM_SECONDS": 1.0}
+    expires_at = claim_ticket(ticket.pk, anna).claim_expires_at
     assert expires_at is not None
     with transaction.atomic():
         Ticket.objects.select_for_update().get(pk=ticket.pk)
-        thread = threading.Thread(target=decide)
-        thread.start()
+        thread, answers = _decide_in_thread(ticket, anna)
         wait_for(lambda: count_waiting() == 1, what="the decision waiting for the row")
         assert read_clock() < expires_at, "the machine was too slow to ask the question"
         wait_for(lambda: read_clock() > expires_at)

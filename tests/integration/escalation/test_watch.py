@@ -50,7 +50,7 @@ def test_nothing_is_recorded_before_it_is_due(ticket: Ticket) -> None:
 
 
 def test_a_ticket_touched_in_time_misses_only_its_resolution(settings: LazySettings, anna: User) -> None:
-    _set_clocks(settings, 0.25, 0.26)
+    _set_clocks(settings, 1.0, 1.01)
     (ticket,) = hold()
     claim_ticket(ticket.pk, anna)
     wait_for(lambda: read_clock() > ticket.due_at)
@@ -66,8 +66,17 @@ def test_a_late_first_touch_is_recorded_by_the_claim_itself(overdue: Ticket, ann
     assert _breaches() == [(overdue.pk, "first_touch"), (overdue.pk, "resolution")]
 
 
+def test_a_breach_that_the_watch_found_is_no_obstacle_to_a_claim(overdue: Ticket, anna: User) -> None:
+    watch_tickets()
+    found = list(Breach.objects.values_list("found_at", flat=True))
+
+    claim_ticket(overdue.pk, anna)
+
+    assert list(Breach.objects.values_list("found_at", flat=True)) == found
+
+
 def test_a_late_resolution_is_recorded_without_the_watch(settings: LazySettings, anna: User) -> None:
-    _set_clocks(settings, 0.25, 0.26)
+    _set_clocks(settings, 1.0, 1.01)
     (ticket,) = hold()
     claim_ticket(ticket.pk, anna)
     wait_for(lambda: read_clock() > ticket.due_at)
@@ -83,9 +92,12 @@ def test_a_late_withdrawal_is_recorded_without_the_watch(overdue: Ticket) -> Non
     assert _breaches() == [(overdue.pk, "first_touch"), (overdue.pk, "resolution")]
 
 
-def test_a_ticket_resolved_in_time_is_never_breached(ticket: Ticket, anna: User) -> None:
+def test_a_ticket_resolved_in_time_is_never_breached(settings: LazySettings, anna: User) -> None:
+    _set_clocks(settings, 1.0, 1.01)
+    (ticket,) = hold()
     claim_ticket(ticket.pk, anna)
     resolve_ticket(ticket.pk, anna, ResolutionKind.SKIP, claim_number=1, seen_digest=ticket.seen_digest)
+    wait_for(lambda: read_clock() > ticket.due_at)
 
     watch_tickets()
 
