@@ -123,14 +123,16 @@ WITH cancelled AS (
     WHERE id IN (SELECT id FROM orchestration_step WHERE run_id = %(run)s
                  AND status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled') ORDER BY id FOR UPDATE)
     RETURNING id, run_id, attempt
-), withdrawn AS (
-    UPDATE orchestration_attempt a SET outcome = 'withdrawn', finished_at = clock_timestamp()
-    FROM cancelled c WHERE a.step_id = c.id AND a.outcome IS NULL
 ), told AS (
     {insert_event(EventKind.STEP_CANCELLED, source="cancelled", data="'{{}}'")}
 )
 SELECT id FROM cancelled
 """.replace("{{}}", "{}")
+# A statement of its own: the one above may have waited for a claim, whose attempt is younger than its snapshot.
+_WITHDRAW = """
+UPDATE orchestration_attempt SET outcome = 'withdrawn', finished_at = clock_timestamp()
+WHERE step_id = ANY(%(steps)s) AND outcome IS NULL RETURNING id
+"""
 
 
 def abort_run(run_id: UUID, reason: str, signer: Signer) -> None:
@@ -140,6 +142,7 @@ def abort_run(run_id: UUID, reason: str, signer: Signer) -> None:
     is refused by its token.
     """
     cancelled = [row.id for row in fetch_all(_CANCEL_OPEN, {"run": run_id, "reason": "the run was aborted"})]
+    fetch_all(_WITHDRAW, {"steps": cancelled})
     load_escalator(get_conf().ESCALATOR).withdraw_tickets(cancelled, "the run was aborted")
     fetch_one(CLEAR_RUN, {"run": run_id})
     close_run(run_id, RunStatus.FAILED, signer, reason)
