@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from orchestration import WorkflowSpec, runs
 from orchestration.models import Event, Run, Step
@@ -14,6 +14,7 @@ from tests.chaos.crashapp import journal, mutants
 from tests.chaos.judge import Journal, Judge
 from tests.processes import Child, ProcessStarter, wait_for
 
+APPS = "tests.chaos.crashapp"
 _FOLDERS = ("armed", "gates", "done")
 
 
@@ -44,14 +45,23 @@ class Arena:
             (self.folder / name).mkdir(parents=True)
         self.journal = Journal(self.folder / journal.NAME)
         self.judge = Judge(self.journal)
-        self.env = {journal.FOLDER_VARIABLE: str(self.folder), "RINGMASTER_APPS": "tests.chaos.crashapp"}
+        self.env = {journal.FOLDER_VARIABLE: str(self.folder), "RINGMASTER_APPS": APPS}
 
-    def worker(self, name: str = "steps", *, mutant: str = "", supervise: bool = True, **options: Any) -> Child:
+    def worker(
+        self,
+        name: str = "steps",
+        *,
+        mutant: str = "",
+        apps: str = APPS,
+        supervise: bool = True,
+        **options: Any,
+    ) -> Child:
         """Start a worker and wait until it takes messages; supervised, it comes back when it dies."""
-        env = {**self.env, mutants.VARIABLE: mutant}
+        env = {**self.env, mutants.VARIABLE: mutant, "RINGMASTER_APPS": apps}
 
         def start(*, wait: bool = False) -> Child:
-            return self.starter.worker(name, wait=wait, **options, **env)
+            arguments: dict[str, Any] = {**options, **env}
+            return self.starter.worker(name, wait=wait, **arguments)
 
         child = start(wait=True)
         if supervise:
@@ -74,12 +84,27 @@ class Arena:
     def start_many(self, spec: WorkflowSpec, count: int) -> list[Run]:
         return [self.start(spec, {"number": number}) for number in range(count)]
 
+    def start_by_client(self, spec: WorkflowSpec, count: int, *, seconds: float = 60) -> list[Run]:
+        """Let a client process start runs; return those that were acknowledged to it."""
+        runs.publish(spec)
+        known = len(self.journal.lines("acknowledged"))
+        client = self.starter.start("client", "manage.py", "start_runs", spec.name, str(count), **self.env)
+        self.wait_until(lambda: not client.is_running, "the client's end", seconds=seconds)
+        assert client.popen.returncode == 0, client.output()
+        acknowledged = self.journal.lines("acknowledged")[known:]
+        return [Run.objects.get(pk=line.run) for line in acknowledged]
+
+    def repeat_messages(self, copies: int) -> None:
+        """From now on the broker delivers each message so often, in an order of its own."""
+        (self.folder / "repeat").write_text(str(copies))
+
     def arm(self, point: str, key: str) -> None:
         """Let the next process die that comes to this point in this step."""
         (self.folder / "armed" / f"{point}@{key}").touch()
 
-    def open_gate(self, name: str) -> None:
-        (self.folder / "gates" / name).touch()
+    def open_gate(self, name: str, *, attempt: int = 1) -> None:
+        """Let the bodies go on that wait at this gate in this attempt of their step."""
+        (self.folder / "gates" / f"{name}.{attempt}").touch()
 
     def wait_until(self, condition: Callable[[], object], what: str, *, seconds: float = 60) -> None:
         """Wait, and start what died meanwhile."""
@@ -96,7 +121,11 @@ class Arena:
         keys = [run.pk for run in started]
 
         def are_done() -> bool:
-            return not Run.objects.filter(pk__in=keys, status="running").exists()
+            try:
+                return not Run.objects.filter(pk__in=keys, status="running").exists()
+            except OperationalError:
+                connection.close()  # the database is away: so is what this connection was to
+                return False
 
         try:
             self.wait_until(are_done, "the runs' end", seconds=seconds)
@@ -125,12 +154,14 @@ class Arena:
 
     def describe(self, started: Iterable[Run]) -> str:
         """Return where runs stand and what the processes said last, for a failing test's message."""
-        lines = []
+        lines: list[str] = []
         for run in started:
             run.refresh_from_db()
             lines.append(f"{run} is {run.status}")
-            for step in run.steps.exclude(status="succeeded"):
-                lines.append(f"  {step.key}: {step.status} attempt {step.attempt} on {step.queue} {step.reason}")
+            lines += [
+                f"  {step.key}: {step.status} attempt {step.attempt} on {step.queue} {step.reason}"
+                for step in run.steps.exclude(status="succeeded")
+            ]
             lines += [f"  {event.kind} {event.step_id} {event.data_json}" for event in run.events.all()][-12:]
         for child in self.starter.children:
             lines += [f"--- {child.name} ({child.popen.poll()})", *child.output().splitlines()[-12:]]

@@ -41,7 +41,8 @@ class Journal:
         return [
             line
             for line in self._read()
-            if what in {None, line.what} and all(line.facts.get(name) == value for name, value in facts.items())
+            if what in {None, line.what}
+            and all(line.facts.get(name) == value for name, value in facts.items())
         ]
 
     def _read(self) -> Iterator[Line]:
@@ -100,7 +101,9 @@ def _find_repeats(lines: list[Line], most_starts: int) -> Iterator[str]:
         tokens = Counter((line.key, line.token) for line in lines if line.what == what)
         yield from (f"{key}: {fault}" for (key, _), times in tokens.items() if times > 1)
     committed = Counter(line.key for line in lines if line.what == "committed")
-    yield from (f"{key}: its result was recorded {times} times" for key, times in committed.items() if times > 1)
+    yield from (
+        f"{key}: its result was recorded {times} times" for key, times in committed.items() if times > 1
+    )
     applied = Counter(line.key for line in lines if line.what == "keyed_effect" and line.applied)
     yield from (f"{key}: its effect happened {times} times" for key, times in applied.items() if times > 1)
 
@@ -187,6 +190,7 @@ def count_starts(journal: Journal, run: Run) -> Counter[str]:
 
 def describe_outcome(run: Run) -> dict[str, Any]:
     """Return a run's final state without what differs from run to run by right: tokens and times."""
+    run.refresh_from_db()
     steps = Step.objects.filter(run=run).order_by("position")
     outputs = {step.key: (step.status, step.output["step"] if step.output else None) for step in steps}
     return {"status": run.status, "steps": outputs}

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.chaos.arena import Arena
-from tests.chaos.judge import count_starts
-from tests.chaos.specs import FAN, ring_spec
+from tests.chaos.specs import ring_spec
 
 # Slow steps go on through messages; quick ones are run on in place.
 SLOW, QUICK = 0.15, 0.0

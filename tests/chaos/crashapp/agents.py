@@ -37,8 +37,9 @@ def _work(task: Task) -> dict[str, str]:
     hit("in_body", task.step_key)
     if "effect" in task.input:
         _have_effect(task)
+        hit("after_effect", task.step_key)
     if "gate" in task.input:
-        gate = folder() / "gates" / str(task.input["gate"])
+        gate = folder() / "gates" / f"{task.input['gate']}.{task.attempt}"
         while not gate.exists():
             time.sleep(0.02)
     time.sleep(float(task.input.get("seconds", 0)))

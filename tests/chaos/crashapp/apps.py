@@ -14,4 +14,4 @@ class CrashAppConfig(AppConfig):
             return
         points.install()
         mutants.install(os.environ.get(mutants.VARIABLE, ""))
-        repeating.install(int(os.environ.get(repeating.VARIABLE, "1")))
+        repeating.install()

@@ -10,7 +10,7 @@ from orchestration.transitions import finish, release
 
 VARIABLE = "CRASHAPP_MUTANT"
 
-_perform = import_module("orchestration.executor.perform")
+_perform: Any = import_module("orchestration.executor.perform")
 
 
 def install(name: str) -> None:
@@ -44,7 +44,7 @@ def _finish_without_mark() -> None:
     finish._FINISH = _cut(finish._FINISH, marked, "unreleased = false\n    WHERE")
     returned = "s.attempt, s.unreleased"
     finish._FINISH = _cut(finish._FINISH, returned, f"s.attempt, {finish.LOOK_BEHIND} AS unreleased")
-    release._RELEASE = _cut(release._RELEASE, "AND unreleased RETURNING", "RETURNING")
+    release._LOOK = _cut(release._LOOK, " AND s.unreleased", "")
 
 
 def _cut(statement: str, guard: str, instead: str) -> str:

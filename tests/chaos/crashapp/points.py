@@ -23,8 +23,8 @@ from orchestration.transitions.finish import AttemptEnd, FinalOutput
 from tests.chaos.crashapp.journal import folder, note
 
 # By name: the package exports functions of the same names as its modules.
-_perform = import_module("orchestration.executor.perform")
-_conclude = import_module("orchestration.executor.conclude")
+_perform: Any = import_module("orchestration.executor.perform")
+_conclude: Any = import_module("orchestration.executor.conclude")
 
 
 def is_armed(point: str, key: str = "*") -> bool:

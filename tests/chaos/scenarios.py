@@ -1,0 +1,40 @@
+"""Courses of events that several tests need."""
+
+from orchestration import WorkflowSpec
+from orchestration.models import Run
+from tests.chaos.arena import Arena
+from tests.chaos.specs import step
+from tests.processes import Child
+
+GATED = WorkflowSpec(name="gated", steps=(step("only", gate="only"), step("after", ["only"])))
+
+
+def suspend_beyond_the_lease(arena: Arena, *, mutant: str = "") -> Run:
+    """Freeze a worker in a body, let another take the step over, and wake the first before the second is done.
+
+    The run is over when this returns. A maintainer must be running, and no other worker.
+    """
+    frozen = arena.worker("frozen", mutant=mutant, supervise=False)
+    run = arena.start(GATED)
+    arena.wait_started(run, "only")
+    other = arena.worker("other", supervise=False)
+    try:
+        frozen.suspend()
+        arena.wait_started(run, "only", times=2)
+        arena.open_gate("only", attempt=1)
+        frozen.resume()
+        arena.wait_until(lambda: _has_written(arena, run, frozen), "the late write, or its refusal")
+        arena.open_gate("only", attempt=2)
+        arena.wait_done(run)
+        arena.wait_until(lambda: arena.count_events("late_write_refused", run), "the refusal")
+    finally:
+        frozen.kill()
+        other.kill()
+        for attempt in (1, 2):
+            (arena.folder / "gates" / f"only.{attempt}").unlink(missing_ok=True)
+    return run
+
+
+def _has_written(arena: Arena, run: Run, child: Child) -> bool:
+    written = arena.journal.lines("committed", run=str(run.pk), key="only", pid=child.pid)
+    return bool(written) or arena.count_events("late_write_refused", run) > 0

@@ -1,0 +1,91 @@
+"""A database and a broker of a test's own, which it may stop, empty and start again."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import redis
+from django.core.management import call_command
+from django.db import connection
+
+from config import services
+from config.database import database_settings
+from config.services import process
+from config.services.record import ServiceRecord, read_records
+
+_ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+
+
+class OwnServers:
+    """PostgreSQL as in production (every commit is on the disk) and a broker, below a folder of their own."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that make a child process use these servers."""
+        return {
+            "DATABASE_URL": self._record("postgres").database_url,
+            "CELERY_BROKER_URL": self._record("valkey").broker_url,
+            "CELERY_RESULT_BACKEND": "",
+        }
+
+    def start(self, *names: str) -> None:
+        services.start(self._state_dir, names)
+
+    def stop_broker(self) -> None:
+        services.stop(self._state_dir, ("valkey",))
+
+    def crash_postgres(self) -> None:
+        """Stop PostgreSQL at once, without a word to its sessions, as `pg_ctl stop -m immediate` does."""
+        cluster = Path(self._record("postgres").data_dir) / "cluster"
+        postmaster = psutil.Process(int((cluster / "postmaster.pid").read_text().split()[0]))
+        process.end(postmaster, signal.SIGQUIT, 20)
+
+    def empty_broker(self) -> None:
+        with redis.Redis.from_url(self._record("valkey").broker_url) as client:
+            client.flushall()
+
+    def count_messages(self, queue: str) -> int:
+        with redis.Redis.from_url(self._record("valkey").broker_url) as client:
+            return int(client.llen(queue))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let this process's models live in the own database, made anew."""
+        settings = connection.settings_dict
+        before = {name: settings[name] for name in _ADDRESS}
+        own = database_settings(self.env["DATABASE_URL"], pool_size=0)
+        connection.close()
+        settings.update({name: own[name] for name in _ADDRESS})
+        try:
+            call_command("migrate", verbosity=0)
+            yield
+        finally:
+            connection.close()
+            settings.update(before)
+
+    def _record(self, name: str) -> ServiceRecord:
+        return read_records(self._state_dir)[name]
+
+
+@contextmanager
+def run_own_servers() -> Iterator[OwnServers]:
+    """Start servers and take them away at the end."""
+    # Not below pytest's private folder, which the user that runs PostgreSQL for root can't enter.
+    with tempfile.TemporaryDirectory(prefix="ringmaster-chaos-", ignore_cleanup_errors=True) as parent:
+        Path(parent).chmod(0o711)
+        state_dir = Path(parent) / "state"
+        servers = OwnServers(state_dir)
+        try:
+            servers.start("postgres", "valkey")
+            yield servers
+        finally:
+            services.stop(state_dir)
+            for record in read_records(state_dir).values():
+                shutil.rmtree(record.data_dir, ignore_errors=True)
