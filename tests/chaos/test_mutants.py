@@ -4,6 +4,7 @@ The token's mutant stands beside its test, in test_suspension.py.
 """
 
 from collections.abc import Iterable
+from importlib import import_module
 
 import pytest
 from django.db import connection, transaction
@@ -14,6 +15,7 @@ from orchestration.models import Run
 from tests.chaos.arena import Arena
 from tests.chaos.specs import ring_spec
 
+_start = import_module("orchestration.runs.start")
 RING = ring_spec("ring", seconds=0.15)
 
 
@@ -65,7 +67,7 @@ def test_a_message_sent_before_the_commit_finds_no_row(
     maintained: Arena, monkeypatch: pytest.MonkeyPatch, is_mutant: bool
 ) -> None:
     if is_mutant:
-        monkeypatch.setattr("orchestration.runs.start.dispatch_after_commit", _dispatch_at_once)
+        monkeypatch.setattr(_start, "dispatch_after_commit", _dispatch_at_once)
     worker = maintained.worker("after-commit", supervise=False)
     with transaction.atomic():
         run = maintained.start(RING)
