@@ -73,7 +73,8 @@ def conclude(
             _persist(claim, end, lambda: retry_step(claim, end))
         case DecisionKind.ESCALATE:
             hold = _describe_hold(claim, outcome, decision)
-            _persist(claim, end, lambda: hold_step(claim, end, hold))
+            own_crash = crash is not None and crash.is_own
+            _persist(claim, end, lambda: hold_step(claim, end, hold, own_crash=own_crash))
         case DecisionKind.ABORT:
             _persist(claim, end, lambda: abort_by_step(claim, end, get_signer()))
     return Conclusion(decision, None)

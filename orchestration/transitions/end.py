@@ -46,7 +46,7 @@ _RETRY = _ending(
     EventKind.STEP_RETRYABLE,
     "status = 'retryable', due_at = %(due_at)s::timestamptz, failures = s.failures + 1",
 )
-_HOLD = _ending(EventKind.STEP_HELD, "status = 'held', proposed_json = %(proposed)s")
+_HOLD = _ending(EventKind.STEP_HELD, "status = 'held', proposed_json = %(proposed)s, crashes = s.crashes + %(own_crash)s")
 _FAIL = _ending(EventKind.STEP_FAILED, "status = 'failed', finished_at = %(now)s")
 _FREE = _ending(
     EventKind.STEP_FREED,
@@ -73,13 +73,15 @@ def free_step(claim: Claim, end: AttemptEnd, *, queue: str, own_crash: bool) -> 
     _end(_FREE, claim, end, queue=queue, own_crash=int(own_crash))
 
 
-def hold_step(claim: Claim, end: AttemptEnd, hold: Hold) -> None:
+def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = False) -> None:
     """Move a running step to `held` and open its ticket, in one transaction.
 
+    Args: own_crash: its process died of it, once too often.
     Raises: ClaimLost: nothing was written.
     """
     with transaction.atomic():
-        _end(_HOLD, claim, end, proposed=hold.seen_json if hold.has_proposal else None)
+        proposed = hold.seen_json if hold.has_proposal else None
+        _end(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
         load_escalator(get_conf().ESCALATOR).open_ticket(hold)
 
 
