@@ -3,12 +3,9 @@
 Where the servers come from: tests/plugins/services.py; how children start and end: tests/processes.py.
 """
 
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pytest
 import redis
@@ -18,18 +15,10 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from config import services
-from tests.processes import ProcessStarter
+from tests.processes import ProcessStarter, child_env
 
 if TYPE_CHECKING:
     from tests.chaos.arena import Arena
-
-# Short enough to wait for in a test, long enough that a busy machine does not lose a lease by itself.
-SHORT_TIMES = {
-    "LEASE_SECONDS": 3.0,
-    "HEARTBEAT_SECONDS": 0.5,
-    "SWEEP_SECONDS": 0.25,
-    "LOST_AFTER_SECONDS": 1.0,
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def service_env(transactional_db: None) -> dict[str, str]:
     """The environment of a child process that works on this test's database and broker, with short leases."""
-    return _child_env()
+    return child_env()
 
 
 @pytest.fixture
@@ -85,7 +74,7 @@ def arena(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> "Iter
 
     _empty_broker()
     folder = tmp_path_factory.mktemp("arena")
-    arena = Arena(folder / "evidence", ProcessStarter(_child_env(), folder))
+    arena = Arena(folder / "evidence", ProcessStarter(child_env(), folder))
     yield arena
     arena.end()
 
@@ -96,25 +85,8 @@ def _restore_first_rows() -> None:
     connection.creation.deserialize_db_from_string(contents)
 
 
-def _child_env() -> dict[str, str]:
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "config.settings.test",
-        "DATABASE_URL": _test_database_url(),
-        "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
-        "RINGMASTER_OVERRIDES": json.dumps(SHORT_TIMES),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
 def _empty_broker() -> None:
     for url in (settings.CELERY_BROKER_URL, settings.CELERY_RESULT_BACKEND or ""):
         if services.is_redis(url):
             with redis.Redis.from_url(url) as client:
                 client.flushdb()
-
-
-def _test_database_url() -> str:
-    parts = connection.settings_dict
-    user = f"{quote(str(parts['USER']), safe='')}:{quote(str(parts['PASSWORD']), safe='')}"
-    return f"postgresql://{user}@{parts['HOST']}:{parts['PORT']}/{parts['NAME']}"

@@ -41,9 +41,7 @@ class Stage:
     def moved_ports(self) -> list[str]:
         """Say which usual port was taken, a line each."""
         moves = (("the console", _WEB_PORT, self.web_port), ("Flower", _FLOWER_PORT, self.flower_port))
-        return [
-            f"Port {usual} is taken: {name} uses {port}." for name, usual, port in moves if port != usual
-        ]
+        return [f"Port {usual} is taken: {name} uses {port}." for name, usual, port in moves if port != usual]
 
     def programs(self) -> list[Program]:
         """Return what the supervisor runs."""
