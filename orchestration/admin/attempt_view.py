@@ -75,7 +75,8 @@ def _view_decision(attempt: Attempt) -> DecisionView | None:
     if decision is None:
         return None
     # The reason of a failure is its message, which stands beside it already.
-    reason = "" if decision.reason in {attempt.error_message, ""} else decision.reason
+    told = {attempt.error_message, f"{attempt.error_class}: {attempt.error_message}"}
+    reason = "" if decision.reason in told else decision.reason
     return DecisionView(
         words=describe_decision(decision.kind, decision.rule),
         rule=decision.rule,

@@ -1,6 +1,7 @@
 """The pictures of a run's plan and of a workflow."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
@@ -27,7 +28,7 @@ def draw_run(run: Run, now: datetime, *, unfold: bool) -> Picture:
         for step in steps
     ]
     links = [(place[before], place[after]) for before, after in edges]
-    return draw_plan(nodes, links, title=f"Plan of {run}", unfold=unfold)
+    return draw_plan(nodes, links, title=f"Plan of {run}", link_folded=_find_folded, unfold=unfold)
 
 
 def draw_workflow(spec: WorkflowSpec, *, unfold: bool) -> Picture:
@@ -38,7 +39,17 @@ def draw_workflow(spec: WorkflowSpec, *, unfold: bool) -> Picture:
     links = [(place[before], place[step.key]) for step in steps for before in step.predecessors]
     if len(nodes) > MOST_DRAWN_STEPS:
         return Picture(SafeString(""), (), note=_TOO_LARGE)
-    return draw_plan(nodes, links, title=f"Steps of {spec.name}", unfold=unfold)
+    return draw_plan(
+        nodes,
+        links,
+        title=f"Steps of {spec.name}",
+        link_folded=lambda node: f"#step-{node.keys[0]}",
+        unfold=unfold,
+    )
+
+
+def _find_folded(node: PlanNode) -> str:
+    return f"?{urlencode({'show': 'steps', 'find': node.beginning})}#details"
 
 
 def _note(step: PlanStep, now: datetime) -> str:

@@ -46,6 +46,7 @@ class Problem:
     since: str
     why: SafeString
     rule: str
+    rule_words: str
     error: SafeString
     traceback: SafeString
     flower_url: str
@@ -92,14 +93,20 @@ def _describe(step: Step, attempt: Attempt | None, ticket: TicketLink | None, no
         url=step_url(step.run_id, step.key),
         tone="waiting" if step.waits_for else step.status,
         status=chip("waiting", "waits for its agent") if step.waits_for else chip(step.status),
-        since=describe_duration(now - since) if since else "",
+        since=_say_since(step, since, now) if since else "",
         why=_say_why(step, decision.reason if decision else "", now),
-        rule=describe_rule(decision.rule) if decision else "",
+        rule=decision.rule if decision else "",
+        rule_words=describe_rule(decision.rule) if decision else "",
         error=describe_error(attempt) if attempt else SafeString(""),
         traceback=mark_unseen(attempt.traceback_tail if attempt else ""),
         flower_url=flower_task_url(attempt.task_id) if attempt else "",
         ticket=ticket,
     )
+
+
+def _say_since(step: Step, since: datetime, now: datetime) -> str:
+    span = describe_duration(now - since)
+    return f"{span} ago" if step.status == StepStatus.FAILED else f"for {span}"
 
 
 def _say_why(step: Step, decided: str, now: datetime) -> SafeString:

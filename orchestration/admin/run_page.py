@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from orchestration.admin.addresses import workflow_url
 from orchestration.admin.chips import state_chip
+from orchestration.admin.picture import URGENCY
 from orchestration.admin.plans import draw_run
 from orchestration.admin.problems import find_problems
 from orchestration.admin.run_sections import SECTIONS
@@ -37,6 +38,8 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
     counts = count_steps([run.pk])[run.pk]
     shown = request.GET.get("show", "")
     shown = shown if shown in SECTIONS else "steps"
+    problems = find_problems(request, run, now)
+    told = {problem.why for problem in problems.shown}
     return {
         "title": _title(run),
         "run": run,
@@ -45,11 +48,12 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
         "sentence": describe_run(
             run.state, counts, describe_duration((run.finished_at or now) - run.created_at)
         ),
-        "reason": mark_unseen(run.reason),
-        "problems": find_problems(request, run, now),
+        "reason": "" if mark_unseen(run.reason) in told else mark_unseen(run.reason),
+        "problems": problems,
         "picture": draw_run(run, now, unfold=request.GET.get("unfold") == "1"),
         "tabs": [Tab(name, title, name == shown) for name, (title, _) in SECTIONS.items()],
         "shown": shown,
+        "counts": [(status, counts[status]) for status in URGENCY if status in counts],
         "section": SECTIONS[shown][1](request, run),
         "section_template": f"admin/orchestration/run/{shown}.html",
         "now": now,

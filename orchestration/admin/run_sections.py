@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -68,15 +69,17 @@ class ValueView:
 
 
 def build_steps(request: HttpRequest, run: Run) -> dict[str, Any]:
-    """Return the table of steps; `?find=` narrows it to keys that begin so."""
-    beginning = request.GET.get("find", "")
-    page = turn_page(request, run_details.list_steps(run.pk, beginning=beginning), _STEPS_PER_PAGE)
+    """Return the table of steps; `?find=` narrows it to keys that begin so, `?status=` to a status."""
+    beginning, status = request.GET.get("find", ""), request.GET.get("status", "")
+    steps = run_details.list_steps(run.pk, beginning=beginning)
+    page = turn_page(request, steps.filter(status=status) if status else steps, _STEPS_PER_PAGE)
     attempts, tickets = run_details.find_latest_attempts(page.rows), run_details.find_tickets(page.rows)
     lines = [
         _view_step(step, attempts.get(step.pk), link_ticket(request, tickets.get(step.pk)))
         for step in page.rows
     ]
-    return {"page": page, "lines": lines, "find": beginning}
+    query = {name: value for name, value in (("find", beginning), ("status", status)) if value}
+    return {"page": page, "lines": lines, "find": beginning, "status": status, "query": urlencode(query)}
 
 
 def build_attempts(request: HttpRequest, run: Run) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The list of runs, and the way to a run's and a step's page."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -22,23 +23,39 @@ from orchestration.admin.chips import show_age, show_excerpt, show_progress, sta
 from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
 from orchestration.admin.run_page import build_run_page
 from orchestration.admin.step_page import build_step_page
-from orchestration.admin.words import count_done, describe_duration
+from orchestration.admin.words import STATE_WORDS, count_done, describe_duration
 from orchestration.models import Run, Step
-from orchestration.selectors.progress import with_state
-from orchestration.selectors.run_details import count_steps, find_step_of_task, get_run
+from orchestration.selectors.progress import STATES, with_state
+from orchestration.selectors.run_details import count_steps, find_step_of_task, find_troubles, get_run
+
+
+@dataclass(frozen=True, slots=True)
+class StateChoice:
+    """A way to the runs in one state, other filters kept."""
+
+    state: str
+    words: str
+    url: str
+    is_shown: bool
 
 
 class RunList(ChangeList):
-    """Adds to the runs of one page how far their plans are: one query, whatever the page's length."""
+    """Adds to the runs of one page how far their plans are and what ails them: two queries in all."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Load the page's rows and their progress."""
         super().get_results(request)
         runs: list[Any] = list(self.result_list)
-        counts = count_steps([run.pk for run in runs])
+        ids = [run.pk for run in runs]
+        counts, troubles = count_steps(ids), find_troubles(ids)
         for run in runs:
-            run.step_counts = counts[run.pk]
+            run.step_counts, run.trouble = counts[run.pk], troubles.get(run.pk)
         self.result_list: Iterable[Any] = runs
+        self.state_choices = [self._choose("", "all"), *(self._choose(s, STATE_WORDS[s]) for s in STATES)]
+
+    def _choose(self, state: str, words: str) -> StateChoice:
+        url = self.get_query_string({"status": state} if state else None, ["p", "status"])
+        return StateChoice(state, words, url, is_shown=self.params.get("status", "") == state)
 
 
 @admin.register(Run)
@@ -49,6 +66,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     list_display_links = ("short_id",)
     list_filter = (StateFilter, WorkflowFilter, StartedFilter)
     list_select_related = ("workflow",)
+    list_before_template = "admin/orchestration/run/states.html"
     search_fields = ("id",)
     search_help_text = "Run id, idempotency key or task id"
     ordering = ("-created_at",)
@@ -139,7 +157,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         url = workflow_url(run.workflow_id)
         version = f"v{run.workflow.version}"
         return format_html(
-            '<a class="rm-nowrap" href="{}">{} <span class="rm-quiet">{}</span></a>',
+            '<a class="rm-name" href="{}">{} <span class="rm-quiet">{}</span></a>',
             url,
             run.workflow_name,
             version,
@@ -167,9 +185,13 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         return run.idempotency_key or "-"
 
     @admin.display(description="Reason")
-    def why(self, run: Run) -> SafeString:
-        """Return why it failed or was cancelled."""
-        return show_excerpt(run.reason)
+    def why(self, run: Any) -> SafeString:
+        """Return why it failed or was cancelled, or what its first held or failed step says."""
+        if run.reason or run.trouble is None:
+            return show_excerpt(run.reason)
+        return format_html(
+            '<span class="rm-reason"><b>{}</b>: {}</span>', run.trouble.key, show_excerpt(run.trouble.reason)
+        )
 
 
 def _read_id(text: str) -> UUID:

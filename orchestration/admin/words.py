@@ -43,10 +43,10 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def describe_duration(span: timedelta) -> str:
-    """Return a span in at most two units: `0.23 s`, `4.2 s`, `3 min 20 s`, `2 d 4 h`."""
+    """Return a span in at most two units: `230 ms`, `4.2 s`, `3 min 20 s`, `2 d 4 h`."""
     seconds = max(span.total_seconds(), 0.0)
-    if seconds < 1:
-        return f"{seconds:.2f} s"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:

@@ -52,7 +52,7 @@ class WorkflowList(ChangeList):
 class WorkflowAdmin(ReadOnlyAdmin[Workflow]):
     """Workflows by name, each with its latest version."""
 
-    list_display = ("name", "latest", "published", "runs", "sla")
+    list_display = ("name", "latest", "published", "runs", "sla_shown")
     search_fields = ("name",)
     search_help_text = "Name"
     ordering = ("name", "project")
@@ -97,6 +97,11 @@ class WorkflowAdmin(ReadOnlyAdmin[Workflow]):
     def published(self, workflow: Any) -> SafeString:
         """Return how long ago the version was published."""
         return format_html("{} ago", show_age(workflow.published_at, workflow.read_at))
+
+    @admin.display(description="SLA")
+    def sla_shown(self, workflow: Workflow) -> str:
+        """Return the class of its tickets' clocks."""
+        return workflow.sla
 
     @admin.display(description="Runs")
     def runs(self, workflow: Any) -> SafeString:

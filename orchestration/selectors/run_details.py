@@ -66,6 +66,12 @@ def count_steps(run_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
     return counts
 
 
+def find_troubles(run_ids: Collection[UUID]) -> dict[UUID, Step]:
+    """Return for each run the first of its steps that failed, is held or waits for another try."""
+    steps = Step.objects.filter(run__in=run_ids, status__in=_TROUBLED).only("run_id", "key", "reason")
+    return {step.run_id: step for step in steps.order_by("run_id", "status", "position").distinct("run_id")}
+
+
 def load_plan(run_id: UUID) -> tuple[list[PlanStep], list[tuple[int, int]]] | None:
     """Return a run's steps in plan order, and its edges by step id; None when there are too many to draw."""
     columns = ("pk", "key", "status", "claimed_at", "finished_at")

@@ -5,6 +5,6 @@ inline style anywhere: classes name the status and console.css colours them, in 
 """
 
 from orchestration.admin.picture.draw import Picture, draw_plan
-from orchestration.admin.picture.folding import PlanNode
+from orchestration.admin.picture.folding import URGENCY, PlanNode
 
-__all__ = ["Picture", "PlanNode", "draw_plan"]
+__all__ = ["URGENCY", "Picture", "PlanNode", "draw_plan"]

@@ -1,7 +1,7 @@
 """Draws a plan: fold, write Mermaid, render, make safe."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import mmdr
 import structlog
@@ -35,11 +35,18 @@ class Picture:
 
 
 def draw_plan(
-    nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], *, title: str, unfold: bool = False
+    nodes: Sequence[PlanNode],
+    edges: Iterable[tuple[int, int]],
+    *,
+    title: str,
+    link_folded: Callable[[PlanNode], str],
+    unfold: bool = False,
 ) -> Picture:
     """Return the picture of a plan. Edges name positions.
 
-    Args: unfold: draw every step on its own, if there are not too many.
+    Args:
+        link_folded: where a click on several steps drawn as one leads.
+        unfold: draw every step on its own, if there are not too many.
     """
     links = frozenset(edges)
     can_unfold = len(nodes) <= MOST_DRAWN
@@ -53,6 +60,7 @@ def draw_plan(
             SafeString(""), legend, note=f"This plan of {len(nodes)} steps is too tangled to draw."
         )
     is_folded = len(drawn) < len(nodes)
+    drawn = [replace(node, href=link_folded(node)) if len(node.keys) > 1 else node for node in drawn]
     return Picture(_render(drawn, drawn_links, title), legend, is_folded=is_folded, can_unfold=can_unfold)
 
 

@@ -4,9 +4,9 @@ Pure. Two nodes stand side by side when they have the same predecessors and the 
 on until the plan is small enough, so that a fan-out of chains becomes one node too.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 URGENCY = (
     "failed",
@@ -24,6 +24,8 @@ URGENCY = (
 
 Edges = frozenset[tuple[int, int]]
 _BOX_CHARACTERS = 23
+_MOST_PATTERNS = 2
+_NUMBER = re.compile(r"\d+")
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _APART = frozenset({"failed", "held", "retryable"})
 
@@ -60,19 +62,14 @@ class PlanNode:
             return self.keys[0]
         if self.is_chain:
             return f"{self.keys[0]} … {self.keys[-1]}"
-        prefix = self.prefix
-        return (
-            f"{len(self.keys)} {_TIMES} {prefix}*"
-            if prefix
-            else f"{len(self.keys)} {_TIMES} {self.keys[0]}, …"
-        )
+        patterns = list(dict.fromkeys(_NUMBER.sub("*", key) for key in self.keys))
+        shown = ", ".join(patterns[:_MOST_PATTERNS]) + (", …" if len(patterns) > _MOST_PATTERNS else "")
+        return f"{len(self.keys)} {_TIMES} {shown}"
 
     @property
-    def prefix(self) -> str:
-        """Return the beginning that all keys share."""
-        first, last = min(self.keys), max(self.keys)
-        shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-        return "".join(letter for letter, _ in shared)
+    def beginning(self) -> str:
+        """Return how the first key begins, up to its first number."""
+        return _NUMBER.split(self.keys[0], maxsplit=1)[0]
 
 
 def fold_plan(
