@@ -10,9 +10,10 @@ from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_te
 from orchestration.domain.signing import verify_signature
 from orchestration.domain.states import DONE, ReceiptKind, RunStatus
 from orchestration.models import Event, Handoff, Receipt, Run, Seal, Step
+from orchestration.runs.links import find_link_faults
 from orchestration.runs.start import get_run
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
-from orchestration.transitions.release import read_seal_body
+from orchestration.transitions.release import Ending, read_seal_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def _find_faults(run: Run) -> Iterator[str]:
         yield f"workflow {run.workflow}: spec_json does not match its digest"
     if digest_text(run.input_json) != run.input_digest:
         yield "run: input_json does not match its digest"
+    yield from find_link_faults(run)
     for handoff in run.handoffs.select_related("from_step", "to_step").order_by("id"):
         yield from _handoff_faults(handoff)
     for step in run.steps.order_by("position"):
@@ -83,6 +85,9 @@ def _step_faults(run: Run, step: Step) -> Iterator[str]:
         return
     if receipt.digest != digest_text(receipt.body_json) or receipt.digest != step.receipt_digest:
         yield f"{place}: the receipt's body_json does not match its digest"
+        return
+    if receipt.kind not in list(ReceiptKind):
+        yield f"{place}: the receipt's kind '{receipt.kind}' is none"
         return
     said = json.loads(receipt.body_json)
     for field, value in json.loads(_rebuild(run, step, receipt, said)).items():
@@ -137,7 +142,8 @@ def _seal_faults(run: Run) -> Iterator[str]:
     if not verify_signature(seal.public_key, seal.root, seal.signature):
         yield "seal: the signature is not of this root"
     closing = Event.objects.filter(run=run, kind="run_closed").order_by("-id").first()
-    now = json.loads(read_seal_body(run.pk, RunStatus(run.status), closing.pk if closing else None))
+    ending = Ending(RunStatus(run.status), run.reason, run.finished_at or seal.sealed_at)
+    now = json.loads(read_seal_body(run.pk, ending, closing.pk if closing else None))
     said = json.loads(seal.body_json)
     for field, value in now.items():
         if said.get(field) != value:

@@ -6,6 +6,8 @@ and clears the marks before it, in one transaction. A crash in between leaves ma
 These transactions commit asynchronously: losing one with the database's last moments leaves the marks too.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -86,14 +88,17 @@ def _release_joins(join_ids: list[int]) -> list[Released]:
 
 
 _FACTS = """
-SELECT r.workflow_name, r.round, r.input_digest, r.idempotency_key, r.requested_by_id, r.created_at,
-    w.digest AS spec_digest,
+SELECT r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_digest, r.idempotency_key, r.requested_by_id,
+    r.created_at, w.version, w.sla, w.digest AS spec_digest, x.token_budget, clock_timestamp() AS now,
     (SELECT z.root FROM orchestration_seal z WHERE z.run_id = r.id AND z.round = r.round - 1) AS former_root
-FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id WHERE r.id = %(run)s
+FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id
+JOIN orchestration_agentcontext x ON x.run_id = r.id WHERE r.id = %(run)s
 """
+# All of a step but its marks for release and chord, which may still change when nothing is open any more.
 _STEPS = """
-SELECT key, status, receipt_digest, agent, queue, attempt, failures, crashes, revision, skip_reason, reason,
-    output_digest, output_tokens, finished_at
+SELECT key, status, position, receipt_digest, agent, queue, predecessor_count, timeout_seconds, attempt, failures,
+    crashes, revision, feedback, dispatches, waits_for, skip_reason, reason, proposed_json, output_digest,
+    output_tokens, dispatched_at, claimed_at, deadline_at, due_at, finished_at
 FROM orchestration_step WHERE run_id = %(run)s ORDER BY key
 """
 _EVENTS = """
@@ -102,14 +107,14 @@ WHERE run_id = %(run)s AND NOT kind = ANY(%(apart)s) ORDER BY id
 """
 _CLOSE = f"""
 WITH closed AS (
-    UPDATE orchestration_run SET status = %(status)s, finished_at = clock_timestamp(), reason = %(reason)s
+    UPDATE orchestration_run SET status = %(status)s, finished_at = %(now)s, reason = %(reason)s
     WHERE id = %(run)s AND status = 'running' RETURNING id, round
 ), sealed AS (
-    INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key)
-    SELECT id, round, %(body)s, %(root)s, %(signature)s, %(public_key)s FROM closed
+    INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key, sealed_at)
+    SELECT id, round, %(body)s, %(root)s, %(signature)s, %(public_key)s, %(now)s FROM closed
 ), told AS (
     INSERT INTO orchestration_event (run_id, kind, data_json, at)
-    SELECT id, '{EventKind.RUN_CLOSED}', %(event)s, clock_timestamp() FROM closed
+    SELECT id, '{EventKind.RUN_CLOSED}', %(event)s, %(now)s FROM closed
 )
 SELECT id FROM closed
 """
@@ -120,48 +125,88 @@ def close_run(run_id: UUID, status: RunStatus, signer: Signer, reason: str = "")
 
     The caller has made sure, in the same transaction, that no step is open.
     """
-    body = read_seal_body(run_id, status)
+    facts = fetch_one(_FACTS, {"run": run_id})
+    ending = Ending(status, reason, facts.now)
+    body = _build_body(run_id, facts, ending, None)
     root = digest_text(body)
     parameters = {
         "run": run_id,
         "status": status,
         "reason": reason,
+        "now": ending.finished_at,
         "body": body,
         "root": root,
         "signature": signer.sign(root),
         "public_key": signer.public_key,
-        "event": f'{{"status":"{status}"}}',
+        "event": describe_closing(status),
     }
     return fetch_one(_CLOSE, parameters) is not None
 
 
-def read_seal_body(run_id: UUID, status: RunStatus, before_event: int | None = None) -> str:
-    """Build the body of a run's seal from its rows, as they stand.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended, as its seal says."""
 
-    Args: before_event: leave out history from this id on (verification: the line that tells of the closing).
+    status: RunStatus
+    reason: str
+    finished_at: datetime
+
+
+def describe_closing(status: str) -> str:
+    """Return the data of the line that tells of a run's end."""
+    return f'{{"status":"{status}"}}'
+
+
+def read_seal_body(run_id: UUID, ending: Ending, before_event: int | None) -> str:
+    """Build the body of a closed run's seal from its rows, as they stand.
+
+    Args:
+        run_id: the run.
+        ending: its own columns of its end.
+        before_event: leave out history from this id on: the line that tells of the closing.
     """
-    facts = fetch_one(_FACTS, {"run": run_id})
+    return _build_body(run_id, fetch_one(_FACTS, {"run": run_id}), ending, before_event)
+
+
+def _build_body(run_id: UUID, facts: Any, ending: Ending, before_event: int | None) -> str:  # a row of _FACTS
     steps = fetch_all(_STEPS, {"run": run_id})
     events = fetch_all(_EVENTS, {"run": run_id, "apart": [str(kind) for kind in AFTER_THE_FACT]})
     covered = [_event_line(event) for event in events if before_event is None or event.id < before_event]
     return build_seal(
         SealFacts(
-            run={
-                "id": str(run_id),
-                "workflow": facts.workflow_name,
-                "spec": facts.spec_digest,
-                "input": facts.input_digest,
-                "round": facts.round,
-                "status": status,
-                "idempotency_key": facts.idempotency_key,
-                "requested_by": facts.requested_by_id,
-                "created_at": stamp(facts.created_at),
-            },
-            steps=[(*step[:-1], stamp(step.finished_at) if step.finished_at else None) for step in steps],
+            run=_run_facts(run_id, facts, ending),
+            steps=[_step_line(step) for step in steps],
             events_digest=digest_events(covered),
             former_root=facts.former_root,
         )
     )
+
+
+def _run_facts(run_id: UUID, facts: Any, ending: Ending) -> dict[str, Any]:
+    return {
+        "id": str(run_id),
+        "project": facts.project_id,
+        "workflow": facts.workflow_name,
+        "workflow_id": facts.workflow_id,
+        "version": facts.version,
+        "spec": facts.spec_digest,
+        "sla": facts.sla,
+        "input": facts.input_digest,
+        "round": facts.round,
+        "status": ending.status,
+        "reason": ending.reason,
+        "idempotency_key": facts.idempotency_key,
+        "requested_by": facts.requested_by_id,
+        "token_budget": facts.token_budget,
+        "created_at": stamp(facts.created_at),
+        "finished_at": stamp(ending.finished_at),
+    }
+
+
+def _step_line(step: Any) -> tuple[Any, ...]:  # a row of _STEPS
+    *values, proposed, digest, tokens = step[:-5]
+    times = [None if moment is None else stamp(moment) for moment in step[-5:]]
+    return (*values, None if proposed is None else digest_text(proposed), digest, tokens, *times)
 
 
 def _event_line(event: Any) -> tuple[Any, ...]:
