@@ -5,6 +5,6 @@ One row per executing process: the thread worker itself, or each prefork child. 
 leaves behind is the maintainer's.
 """
 
-from orchestration.worker.host import WorkerHost, current_host, use_host
+from orchestration.worker.host import WorkerHost, current_host, this_host
 
-__all__ = ["WorkerHost", "current_host", "use_host"]
+__all__ = ["WorkerHost", "current_host", "this_host"]

@@ -80,17 +80,18 @@ class WorkerHost:
             return Report(self._report.busy, self._report.last_claim_at, self._report.newest_dispatch_at)
 
 
-_current: WorkerHost = WorkerHost()
+# One per process from the start, never replaced: messages may be delivered before the process has its row, and
+# they wait on this one. A forked child inherits it before anybody has entered.
+_THIS = WorkerHost()
 
 
-def use_host(host: WorkerHost) -> None:
-    """Make this the process's host; a forked child makes its own."""
-    global _current  # noqa: PLW0603 - one per process, set at its start
-    _current = host
+def this_host() -> WorkerHost:
+    """Return the process's host."""
+    return _THIS
 
 
 @contextmanager
 def current_host() -> Iterator[WorkerHost]:
     """Give the process's host, counted as busy meanwhile."""
-    with _current.at_work() as host:
+    with _THIS.at_work() as host:
         yield host

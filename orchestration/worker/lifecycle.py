@@ -19,7 +19,7 @@ from agents.selectors import known_names
 from orchestration.handoff import count_tokens
 from orchestration.transitions.presence import Presence
 from orchestration.worker.heart import Heart
-from orchestration.worker.host import WorkerHost, use_host
+from orchestration.worker.host import this_host
 from orchestration.worker.telling import EventTeller
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,8 @@ class _Life:
         self.heart: Heart | None = None
 
     def begin(self, name: str, concurrency: int, teller: EventTeller | None) -> None:
-        host = WorkerHost(teller=teller)
-        use_host(host)
+        host = this_host()
+        host.teller = teller
         presence = Presence(
             name=name,
             host=socket.gethostname(),
