@@ -40,7 +40,7 @@ class EventTeller:
                 **task,
             )
             send("task-started", **task)
-            send("task-succeeded", result=repr(word), runtime=runtime, **task)
+            send("task-succeeded", result=repr(str(word)), runtime=runtime, **task)
 
     def flush(self) -> None:
         """Send what was told since the last flush."""
