@@ -28,7 +28,7 @@ def own_graphs() -> dict[str, Graph]:
 
 def real_graphs() -> dict[str, Graph]:
     """Return the recorded graphs beside the checkout, or in GRAPHS_DIR; none where there are none."""
-    return {path.stem.lower(): _read(path) for path in sorted(_REAL_GRAPHS.glob("*.json"))}
+    return {f"recorded-{path.stem.lower()}": _read(path) for path in sorted(_REAL_GRAPHS.glob("*.json"))}
 
 
 def to_spec(name: str, graph: Graph) -> WorkflowSpec:

@@ -170,6 +170,11 @@ class Arena:
     def count_events(self, kind: str, *started: Run) -> int:
         return Event.objects.filter(kind=kind, run__in=started).count()
 
+    def count_ran_on(self, key: str, *started: Run) -> int:
+        """Return how often a step was claimed in place, without a message of its own."""
+        claims = Event.objects.filter(kind="step_claimed", run__in=started, step__key=key)
+        return claims.filter(data_json__contains='"ran_on":true').count()
+
     def end(self) -> None:
         self.starter.end_all()
         connection.close()

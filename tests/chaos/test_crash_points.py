@@ -44,3 +44,19 @@ def test_a_worker_killed_there_loses_and_doubles_nothing(
 
     assert len(workers.journal.lines("killed", point=point, key=key)) == 1
     assert workers.find_faults(runs, most_starts=2) == []
+    if seconds == QUICK:
+        assert workers.count_ran_on(key, *runs) >= 1
+
+
+def test_a_killed_child_of_a_prefork_worker_loses_and_doubles_nothing(workers: Arena) -> None:
+    isolated = workers.supervised[1]
+    pid = isolated.child.pid
+    workers.arm("in_body", "fan1")
+
+    run = workers.start(ring_spec("ring-isolated", fan_agent="crash.alone", seconds=0.1))
+    workers.wait_done(run)
+
+    (killed,) = workers.journal.lines("killed", point="in_body", key="fan1")
+    assert killed.pid != pid
+    assert isolated.child.pid == pid
+    assert workers.find_faults([run], most_starts=2) == []
