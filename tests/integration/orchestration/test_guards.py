@@ -1,0 +1,110 @@
+"""What the database refuses by itself, whoever writes: each CHECK by its name, and every change of history."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
+
+from orchestration.models import Event, Receipt, Seal, Step
+from tests.integration.orchestration.rig import Rig, graph
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """Step `done` is finished, `running` and `waiting` are what their names say."""
+    rig = Rig.begin(graph({"done": (), "running": (), "waiting": ["done", "running"]}))
+    rig.work_through("done")
+    rig.take("running")
+    return rig
+
+
+def _execute(statement: str, *values: Any) -> int:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.rowcount
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "constraint"),
+    [
+        ("waiting", "status = 'asleep'", "step_status_known"),
+        ("running", "token = NULL", "step_running_is_claimed"),
+        ("running", "process_id = NULL", "step_running_is_claimed"),
+        ("running", "claimed_at = NULL", "step_running_is_claimed"),
+        ("running", "deadline_at = NULL", "step_running_is_claimed"),
+        ("waiting", "status = 'running'", "step_running_is_claimed"),
+        ("waiting", "token = gen_random_uuid()", "step_running_is_claimed"),
+        ("waiting", "process_id = 1", "step_running_is_claimed"),
+        ("done", "finished_at = NULL", "step_final_is_finished"),
+        ("waiting", "finished_at = now()", "step_final_is_finished"),
+        ("waiting", "status = 'cancelled'", "step_final_is_finished"),
+        ("done", "output_json = NULL", "step_done_has_output_and_receipt"),
+        ("done", "output_digest = NULL", "step_done_has_output_and_receipt"),
+        ("done", "receipt_digest = NULL", "step_done_has_output_and_receipt"),
+        ("waiting", "status = 'retryable'", "step_retryable_has_due"),
+        ("waiting", "due_at = now()", "step_retryable_has_due"),
+        ("waiting", "unreleased = true", "step_unreleased_is_done"),
+        ("waiting", "key = 'done'", "step_key_once"),
+    ],
+)
+def test_a_step_that_can_not_be_is_refused(rig: Rig, key: str, change: str, constraint: str) -> None:
+    before = Step.objects.filter(run=rig.run_id).values().order_by("pk")
+    stood = list(before)
+    with pytest.raises(IntegrityError, match=constraint):
+        _execute(f"UPDATE orchestration_step SET {change} WHERE id = %s", rig.step(key).pk)
+    assert list(before.all()) == stood
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "constraint"),
+    [
+        ("orchestration_run", "status = 'asleep', finished_at = now()", "run_status_known"),
+        ("orchestration_run", "status = 'succeeded'", "run_final_is_finished"),
+        ("orchestration_run", "finished_at = now()", "run_final_is_finished"),
+        ("orchestration_attempt", "outcome = NULL", "attempt_ended_has_outcome"),
+        (
+            "orchestration_attempt",
+            "number = 0, finished_at = NULL",
+            "attempt_ended_has_outcome|attempt_number",
+        ),
+        ("orchestration_edge", "predecessor_id = successor_id", "edge_joins_two"),
+    ],
+)
+def test_a_row_that_can_not_be_is_refused(rig: Rig, table: str, change: str, constraint: str) -> None:
+    condition = "id = %s" if table == "orchestration_run" else "run_id = %s"
+    with pytest.raises(IntegrityError, match=constraint):
+        _execute(f"UPDATE {table} SET {change} WHERE {condition}", rig.run_id)
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("event", "kind = 'forged'"),
+        ("receipt", "body_json = '{}'"),
+        ("seal", "root = ''"),
+        ("workflow", "spec_json = '{}'"),
+        ("workflow", "sla = 'internal'"),
+    ],
+)
+def test_what_is_written_once_is_never_changed(table: str, change: str) -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.work_through("a")
+    with pytest.raises(
+        (InternalError, ProgrammingError), match=f"orchestration_{table} rows are written once"
+    ):
+        _execute(f"UPDATE orchestration_{table} SET {change}")
+    assert rig.fault() is None
+    assert (Event.objects.count(), Receipt.objects.count(), Seal.objects.count()) == (4, 1, 1)
+
+
+def test_history_is_deleted_by_retention_only() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    with pytest.raises((InternalError, ProgrammingError), match="rows are written once: DELETE refused"):
+        _execute("DELETE FROM orchestration_event")
+    assert Event.objects.filter(run=rig.run_id).count() == 1
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ringmaster.retention = 'on'")
+        cursor.execute("DELETE FROM orchestration_event WHERE run_id = %s", [rig.run_id])
+    assert not Event.objects.filter(run=rig.run_id).exists()
