@@ -12,6 +12,7 @@ demo: $(VENV)/installed
 	@$(PY) manage.py demo $(ARGS)
 
 test: $(VENV)/installed-dev
+	@$(have-browser)
 	@$(PY) -m pytest $(ARGS)
 
 # Every check that is not a test.
@@ -38,6 +39,13 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found: install it, or name it with make PYTHON=/path/to/python3." >&2; exit 1; }
 	@$(PYTHON) -m venv "$(VENV)" || { rm -rf "$(VENV)"; \
 		echo "$(PYTHON) can't make a virtual environment: install its venv module (Debian: apt install python3-venv)." >&2; exit 1; }
+
+# The console is tested in a real browser: the system's, or Playwright's own where Debian's can't be installed.
+have-browser = command -v chromium chromium-browser google-chrome >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	     apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	|| $(PY) -m playwright install chromium >/dev/null 2>&1 \
+	|| echo "No Chromium here, and none can be had: the browser tests will fail. Install it (Debian: apt install chromium)." >&2
 
 # uv installs in seconds what takes pip minutes; without it, pip does.
 install = echo "Installing the pinned requirements into $(VENV) ..."; \
