@@ -9,7 +9,9 @@ from django.urls import NoReverseMatch, reverse
 
 from orchestration.conf import get_conf
 
-_TASK = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(\d{1,18})\.(\d{1,9})\Z")
+_TASK = re.compile(
+    r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(\d{1,18})\.(\d{1,9})\Z", re.ASCII
+)
 _HEX = frozenset("0123456789abcdef")
 _LEAST_PREFIX = 4
 

@@ -53,7 +53,9 @@ class WorkflowFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
         """Narrow the list."""
-        return queryset.filter(workflow_name=self.value()) if self.value() else queryset
+        name = self.value()
+        # A name that PostgreSQL can't even hold (NUL) is just no workflow's.
+        return queryset.filter(workflow_name=name.replace("\x00", " ")) if name else queryset
 
 
 class StartedFilter(SimpleListFilter):

@@ -70,7 +70,8 @@ class ValueView:
 
 def build_steps(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the table of steps; `?find=` narrows it to keys that begin so, `?status=` to a status."""
-    beginning, status = request.GET.get("find", ""), request.GET.get("status", "")
+    # PostgreSQL can't hold a NUL; no key or status has a blank.
+    beginning, status = (request.GET.get(name, "").replace("\x00", " ") for name in ("find", "status"))
     steps = run_details.list_steps(run.pk, beginning=beginning)
     page = turn_page(request, steps.filter(status=status) if status else steps, _STEPS_PER_PAGE)
     attempts, tickets = run_details.find_latest_attempts(page.rows), run_details.find_tickets(page.rows)

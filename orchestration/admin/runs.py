@@ -136,7 +136,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         """Show one step of a run."""
         self.require_view(request)
         run = get_run(run_id)
-        step = Step.objects.filter(run=run_id, key=key).first()
+        step = Step.objects.filter(run=run_id, key=key).first() if key.isprintable() else None
         if run is None or step is None:
             raise Http404(f"There is no step {key} in a run {run_id}.")
         return self.render_page(request, "run/step.html", build_step_page(request, run, step))

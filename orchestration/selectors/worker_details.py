@@ -45,10 +45,9 @@ def list_in_flight(process_id: int) -> QuerySet[Step]:
 
 def list_process_attempts(process_id: int) -> QuerySet[Attempt]:
     """Return what a process began, the latest first."""
-    columns = ("number", "task_id", "started_at", "finished_at", "outcome", "agent", "error_class")
-    attempts = Attempt.objects.filter(process=process_id).select_related("step__run")
-    steps = ("step__key", "step__run_id", "step__run__workflow_name", "process_id")
-    return attempts.only(*columns, *steps).order_by("-id")
+    large = ("step__output_json", "step__proposed_json", "step__feedback", "step__run__input_json")
+    attempts = Attempt.objects.filter(process=process_id).select_related("process", "decision", "step__run")
+    return attempts.defer(*large).order_by("-id")
 
 
 def count_queued() -> dict[str, int]:

@@ -61,7 +61,13 @@ def draw_plan(
         )
     is_folded = len(drawn) < len(nodes)
     drawn = [replace(node, href=link_folded(node)) if len(node.keys) > 1 else node for node in drawn]
-    return Picture(_render(drawn, drawn_links, title), legend, is_folded=is_folded, can_unfold=can_unfold)
+    try:
+        svg = _render(drawn, drawn_links, title)
+    except (RuntimeError, ValueError):
+        # A page without its picture is worth more to an operator than no page.
+        log.exception("picture_failed", title=title)
+        return Picture(SafeString(""), legend, note="The picture could not be drawn; the log says why.")
+    return Picture(svg, legend, is_folded=is_folded, can_unfold=can_unfold)
 
 
 def _render(nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], title: str) -> SafeString:

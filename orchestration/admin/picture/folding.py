@@ -81,28 +81,29 @@ def fold_plan(
 
     Args: edges: pairs of positions.  most: nodes that may be left.  most_abreast: so many, side by side.
     """
-    rows, links = list(nodes), frozenset(edges)
-    rows, links = _merge(
-        rows, links, _side_by_side(rows, links, _APART, least=most_abreast + 1), is_chain=False
-    )
-    folded = _fold(rows, links, _APART, most)
-    return folded if len(folded[0]) <= most else _fold(rows, links, frozenset(), most)
+    links = frozenset(edges)
+    folded = _fold(list(nodes), links, _APART, most, most_abreast)
+    return folded if len(folded[0]) <= most else _fold(list(nodes), links, frozenset(), most, most_abreast)
 
 
 def _fold(
-    nodes: list[PlanNode], edges: Edges, apart: frozenset[str], most: int
+    nodes: list[PlanNode], edges: Edges, apart: frozenset[str], most: int, most_abreast: int
 ) -> tuple[list[PlanNode], Edges]:
     before = -1
+    nodes, edges = _merge(nodes, edges, _side_by_side(nodes, edges, apart, most_abreast), is_chain=False)
     while len(nodes) > most and len(nodes) != before:
         before = len(nodes)
-        nodes, edges = _merge(nodes, edges, _side_by_side(nodes, edges, apart, least=2), is_chain=False)
+        nodes, edges = _merge(nodes, edges, _side_by_side(nodes, edges, apart, 1), is_chain=False)
         if len(nodes) > most:
             nodes, edges = _merge(nodes, edges, _chains(nodes, edges, apart), is_chain=True)
+            # Chains that became single nodes may stand side by side now.
+            groups = _side_by_side(nodes, edges, apart, most_abreast)
+            nodes, edges = _merge(nodes, edges, groups, is_chain=False)
     return nodes, edges
 
 
 def _side_by_side(
-    nodes: list[PlanNode], edges: Edges, apart: frozenset[str], *, least: int
+    nodes: list[PlanNode], edges: Edges, apart: frozenset[str], most_abreast: int
 ) -> list[list[int]]:
     before, after = _neighbours(len(nodes), edges)
     groups: dict[tuple[frozenset[int], frozenset[int], str], list[int]] = {}
@@ -113,7 +114,7 @@ def _side_by_side(
     return [
         part
         for group in groups.values()
-        for part in ([group] if len(group) >= least else [[position] for position in group])
+        for part in ([group] if len(group) > most_abreast else [[position] for position in group])
     ]
 
 

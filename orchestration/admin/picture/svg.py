@@ -47,7 +47,10 @@ def build_svg(rendered: str, nodes: Sequence[PlanNode], title: str) -> SafeStrin
         root = ET.fromstring(rendered)  # noqa: S314 - our own renderer's output: no entities, no outside input
     except ET.ParseError as error:
         raise ValueError(f"the rendered picture is no XML: {error}") from error
-    left, top, width, height = (float(number) for number in _NUMBERS.findall(root.get("viewBox", ""))[:4])
+    numbers = _NUMBERS.findall(root.get("viewBox", ""))
+    if len(numbers) != 4:
+        raise ValueError(f"the rendered picture's viewBox is not four numbers: {root.get('viewBox')}")
+    left, top, width, height = map(float, numbers)
     boxes = dict(_read_boxes(root))
     # A picture that would have to shrink below legibility keeps its size and scrolls.
     fit = "rm-fit" if width <= _LEGIBLE_WIDTH else "rm-scroll"

@@ -1,0 +1,103 @@
+"""What agents wrote is text: escaped, and nothing in it unseen."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from agents import Result
+from orchestration.models import Run, Step
+from tests.integration.orchestration_admin.conftest import text_of
+from tests.integration.orchestration_admin.scenes import doubt, play_letter
+
+pytestmark = pytest.mark.django_db
+EVIL = "<script>alert(1)</script>\u202e0001\u202c a\u200bda \u2066x\u2069"
+SHOWN = (
+    '&lt;script&gt;alert(1)&lt;/script&gt;<span class="rm-unseen">[U+202E]</span>0001'
+    '<span class="rm-unseen">[U+202C]</span> a<span class="rm-unseen">[U+200B]</span>da '
+    '<span class="rm-unseen">[U+2066]</span>x<span class="rm-unseen">[U+2069]</span>'
+)
+UNSEEN = "\u202e\u202c\u200b\u2066\u2069"
+
+
+def _step(client: Client, run: Run, key: str) -> Any:
+    response = client.get(f"/admin/orchestration/run/{run.pk}/steps/{key}/")
+    assert response.status_code == 200
+    return response
+
+
+def _evil_answer(_task: Any) -> Any:
+    return Result({"<b>key</b>": EVIL}, confidence=0.9)
+
+
+def _evil_failure(_task: Any) -> Any:
+    raise ValueError(EVIL)
+
+
+def test_a_step_shows_its_output_neighbours_and_history(operator: Client) -> None:
+    run = play_letter().run
+    response = _step(operator, run, "draft")
+    text = text_of(response)
+    assert "<h2>Output</h2>" in text
+    assert "&quot;body&quot;: &quot;Dear Ada&quot;" in text
+    assert [key for key, _ in response.context["before"]] == ["facts"]
+    assert [key for key, _ in response.context["after"]] == ["send"]
+    assert [line.row.from_step.key for line in response.context["received"]] == ["facts"]
+    assert [line.row.to_step.key for line in response.context["passed_on"]] == ["send"]
+    assert [line.words for line in response.context["events"]] == ["step claimed", "step succeeded"]
+
+
+def test_a_held_step_shows_what_was_proposed(operator: Client) -> None:
+    text = text_of(_step(operator, play_letter(writer=doubt).run, "draft"))
+    assert "<h2>Proposed by the agent</h2>" in text
+    assert "<h2>Output</h2>" not in text
+    assert "Decide ticket" in text
+
+
+def test_a_step_that_was_not_tried_says_so(operator: Client) -> None:
+    text = text_of(_step(operator, play_letter(writer=doubt).run, "send"))
+    assert "Not tried yet." in text
+    assert "None yet." in text
+
+
+@pytest.mark.parametrize("key", ["nosuch", "%00", "dra%E2%80%AEft"])
+def test_an_unknown_step_is_not_found(operator: Client, key: str) -> None:
+    run = play_letter().run
+    assert operator.get(f"/admin/orchestration/run/{run.pk}/steps/{key}/").status_code == 404
+
+
+def test_output_is_text(operator: Client) -> None:
+    run = play_letter(writer=_evil_answer).run
+    page = _step(operator, run, "draft").content.decode()
+    assert SHOWN in page
+    assert "&lt;b&gt;key&lt;/b&gt;" in page
+    assert "<script>alert" not in page
+    assert "<b>key</b>" not in page
+    assert not set(UNSEEN) & set(page)
+
+
+@pytest.mark.parametrize("show", ["steps", "attempts", "handoffs", "history", "data", "proof"])
+def test_errors_reasons_and_tracebacks_are_text(operator: Client, show: str) -> None:
+    run = play_letter(sender=_evil_failure).run
+    page = operator.get(f"/admin/orchestration/run/{run.pk}/change/", {"show": show}).content.decode()
+    assert SHOWN in page
+    assert "<script>alert" not in page
+    assert not set(UNSEEN) & set(page)
+
+
+def test_the_lists_show_agents_words_as_text(operator: Client) -> None:
+    run = play_letter(sender=_evil_failure).run
+    process = Run.objects.get(pk=run.pk).steps.get(key="send").attempts.get().process_id
+    for path in ("run/", f"workerprocess/{process}/change/"):
+        page = operator.get(f"/admin/orchestration/{path}").content.decode()
+        assert SHOWN in page
+        assert "<script>alert" not in page
+        assert not set(UNSEEN) & set(page)
+
+
+def test_a_very_long_output_is_cut(operator: Client) -> None:
+    run = play_letter(writer=lambda _task: {"text": "é" * 300_000}).run
+    page = _step(operator, run, "draft").content.decode()
+    assert "more characters" in page
+    assert page.count("é") < 110_000
+    assert Step.objects.get(run=run, key="draft").output["text"] == "é" * 300_000
