@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from orchestration.admin.words import STATE_WORDS
 from orchestration.domain.states import RunStatus
 from orchestration.models import Run, Workflow
-from orchestration.selectors.progress import STATES, WAITING
+from orchestration.selectors.progress import STATES, WAITING, with_state
 
 _SPANS = {
     "hour": ("Last hour", timedelta(hours=1)),
@@ -22,7 +22,7 @@ _SPANS = {
 
 
 class StateFilter(SimpleListFilter):
-    """By state, the derived one included. Expects the rows to have `state`."""
+    """By state, the derived one included."""
 
     title = "status"
     parameter_name = "status"
@@ -36,8 +36,9 @@ class StateFilter(SimpleListFilter):
         state = self.value()
         if state not in STATES:
             return queryset
-        stored = queryset.filter(status=RunStatus.RUNNING if state == WAITING else state)
-        return stored.filter(Q(("state", state))) if state in {WAITING, RunStatus.RUNNING} else stored
+        if state not in {WAITING, RunStatus.RUNNING}:
+            return queryset.filter(status=state)
+        return with_state(queryset.filter(status=RunStatus.RUNNING)).filter(state=state)
 
 
 class WorkflowFilter(SimpleListFilter):

@@ -26,7 +26,13 @@ from orchestration.admin.step_page import build_step_page
 from orchestration.admin.words import STATE_WORDS, count_done, describe_duration
 from orchestration.models import Run, Step
 from orchestration.selectors.progress import STATES, with_state
-from orchestration.selectors.run_details import count_steps, find_step_of_task, find_troubles, get_run
+from orchestration.selectors.run_details import (
+    count_steps,
+    find_states,
+    find_step_of_task,
+    find_troubles,
+    get_run,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +46,16 @@ class StateChoice:
 
 
 class RunList(ChangeList):
-    """Adds to the runs of one page how far their plans are and what ails them: two queries in all."""
+    """Adds to the runs of one page how far their plans are and what ails them: three queries in all."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Load the page's rows and their progress."""
         super().get_results(request)
         runs: list[Any] = list(self.result_list)
         ids = [run.pk for run in runs]
-        counts, troubles = count_steps(ids), find_troubles(ids)
+        states, counts, troubles = find_states(ids), count_steps(ids), find_troubles(ids)
         for run in runs:
-            run.step_counts, run.trouble = counts[run.pk], troubles.get(run.pk)
+            run.state, run.step_counts, run.trouble = states[run.pk], counts[run.pk], troubles.get(run.pk)
         self.result_list: Iterable[Any] = runs
         self.state_choices = [self._choose("", "all"), *(self._choose(s, STATE_WORDS[s]) for s in STATES)]
 
@@ -77,9 +83,9 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         return RunList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        """Add the derived state and the time of reading."""
+        """Add the time of reading."""
         rows = super().get_queryset(request).defer("input_json", "workflow__spec_json")
-        return with_state(rows).annotate(read_at=Now())
+        return rows.annotate(read_at=Now())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str

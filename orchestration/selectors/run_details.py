@@ -14,6 +14,7 @@ from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
 
 from orchestration.domain.states import StepStatus
 from orchestration.models import Attempt, Edge, Event, Handoff, Run, Step, WorkerProcess
+from orchestration.selectors.progress import with_state
 
 Row = TypeVar("Row", bound=Model)
 MOST_DRAWN_STEPS = 2_000
@@ -64,6 +65,11 @@ def count_steps(run_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
     for run_id, status, count in rows.annotate(Count("id")):
         counts[run_id][status] = count
     return counts
+
+
+def find_states(run_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the runs' states, the derived one included."""
+    return dict(with_state(Run.objects.filter(pk__in=run_ids)).order_by().values_list("pk", "state"))
 
 
 def find_troubles(run_ids: Collection[UUID]) -> dict[UUID, Step]:
