@@ -20,10 +20,9 @@ def rig() -> Rig:
     return rig
 
 
-def _execute(statement: str, *values: Any) -> int:
+def _execute(statement: str, *values: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,229 @@
+"""For each guard: what it guards holds, and with the guard taken out the very same check fails.
+
+A check that passes either way would guard nothing.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from agents.invoke import override
+from orchestration import dispatch, runs
+from orchestration.conf import get_signer
+from orchestration.domain.states import RunStatus
+from orchestration.errors import ClaimLost, StepNotHeld
+from orchestration.models import Attempt, Event
+from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve
+from tests.integration.orchestration.rig import AGENT, Rig, graph
+
+pytestmark = pytest.mark.django_db
+
+SPEC = graph({"a": (), "b": (), "behind": ["a"], "join": ["a", "b"]})
+
+
+def _old_claims_are_refused(write: Callable[[Rig, Any], object]) -> None:
+    rig = Rig.begin(SPEC)
+    old = rig.take("a")
+    rig.free(old)
+    rig.take("a")
+    try:
+        with transaction.atomic():
+            write(rig, old)
+    except ClaimLost:
+        return
+    except DatabaseError as error:
+        raise AssertionError("only the second net held: one decision per attempt") from error
+    raise AssertionError("a write under a lost claim was taken")
+
+
+def a_late_finish_is_refused() -> None:
+    _old_claims_are_refused(lambda rig, old: rig.finish(old))
+
+
+def a_late_hold_is_refused() -> None:
+    _old_claims_are_refused(lambda rig, old: rig.hold(old))
+
+
+def a_late_retry_is_refused() -> None:
+    _old_claims_are_refused(lambda rig, old: rig.retry(old))
+
+
+def a_late_free_is_refused() -> None:
+    _old_claims_are_refused(lambda rig, old: rig.free(old))
+
+
+def a_late_summary_is_refused() -> None:
+    rig = Rig.begin(SPEC)
+    rig.work_through("a")
+    old = rig.take("behind")
+    rig.free(old)
+    rig.take("behind")
+    summary = handoff.Summary(rig.step("a").pk, '"s"', "d", 1, "x")
+    with suppress(ClaimLost):
+        handoff.record_summaries(old, [summary])
+        raise AssertionError("a hand-off of a lost claim was changed")
+
+
+def a_step_is_claimed_once() -> None:
+    rig = Rig.begin(SPEC)
+    rig.take("a")
+    assert rig.claim("a") is None
+
+
+def an_unknown_agents_step_is_not_claimed() -> None:
+    rig = Rig.begin(SPEC)
+    taken = claim.claim_step(rig.step("a").pk, process_id=rig.process_id, task_id="t", agents=["another"])
+    assert taken is None
+
+
+def a_claim_has_its_attempt() -> None:
+    rig = Rig.begin(SPEC)
+    taken = rig.claim("a")
+    assert rig.step("a").status == "running"
+    assert taken is not None
+    assert Attempt.objects.filter(pk=taken.attempt_id, token=taken.token).exists()
+
+
+def a_finish_that_nobody_released_is_found() -> None:
+    rig = Rig.begin(SPEC)
+    rig.finish(rig.take("a"))
+    rig.finish(rig.take("b"))  # and here both workers die
+    found = heal.find_unreleased(-1.0, 10)
+    assert {step_id for step_id, _ in found} == {rig.step("a").pk, rig.step("b").pk}
+
+
+def a_join_waits_for_all() -> None:
+    rig = Rig.begin(SPEC)
+    rig.work_through("a")
+    assert rig.statuses()["join"] == "pending"
+
+
+def an_approval_counts_once() -> None:
+    rig = Rig.begin(SPEC)
+    rig.hold(rig.take("a"))
+    held = resolve.lock_held_step(rig.step("a").pk)
+    resolve.send_back_held_step(held, "shorter", event_json="{}")
+    with suppress(StepNotHeld):
+        resolve.send_back_held_step(held, "shorter", event_json="{}")
+    assert rig.step("a").revision == 1
+
+
+def a_run_closes_once() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.work_through("a")
+    with transaction.atomic():
+        try:
+            again = release.close_run(rig.run_id, RunStatus.FAILED, get_signer())
+        except DatabaseError as error:
+            raise AssertionError("the second close wrote") from error
+    assert not again
+    assert rig.run.status == "succeeded"
+
+
+def an_ended_run_is_not_claimed() -> None:
+    rig = Rig.begin(SPEC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_run SET status = 'failed', finished_at = now() WHERE id = %s", [rig.run_id]
+        )
+    assert rig.claim("a") is None
+
+
+def history_is_append_only() -> None:
+    rig = Rig.begin(SPEC)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Event.objects.filter(run=rig.run_id).update(kind="forged")
+    assert list(rig.run.events.values_list("kind", flat=True)) == ["run_started"]
+
+
+def a_message_is_sent_after_the_commit_only() -> None:
+    sent: list[list[int]] = []
+
+    def record(step_ids: list[int]) -> int:
+        sent.append(step_ids)
+        return len(step_ids)
+
+    with override({AGENT: lambda _task: None}), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dispatch, "dispatch", record)
+        runs.publish(SPEC)
+        runs.start(SPEC.name, {})  # inside the test's transaction, which never commits
+    assert sent == []
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One guard, where it stands, and what stands there without it."""
+
+    check: Callable[[], None]
+    module: Any
+    name: str
+    guard: str
+    instead: str = ""
+
+
+_TOKEN = " AND s.token = %(token)s"
+_MUTANTS = [
+    Mutant(a_late_finish_is_refused, finish, "_FINISH", _TOKEN),
+    Mutant(a_late_hold_is_refused, end, "_HOLD", _TOKEN),
+    Mutant(a_late_retry_is_refused, end, "_RETRY", _TOKEN),
+    Mutant(a_late_free_is_refused, end, "_FREE", _TOKEN),
+    Mutant(a_late_summary_is_refused, handoff, "_SUMMARISED", _TOKEN),
+    Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' "),
+    Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(%(agents)s)"),
+    Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "AND r.status = 'running'"),
+    Mutant(
+        a_claim_has_its_attempt,
+        claim,
+        "_CLAIM",
+        "FROM claimed RETURNING id",
+        "FROM claimed WHERE false RETURNING id",
+    ),
+    Mutant(a_finish_that_nobody_released_is_found, finish, "_FINISH", finish.LOOK_BEHIND, "false"),
+    Mutant(a_run_closes_once, release, "_CLOSE", "AND status = 'running' "),
+    Mutant(an_approval_counts_once, resolve, "_SEND_BACK", " AND s.status = 'held'"),
+]
+
+
+@pytest.mark.parametrize("mutant", _MUTANTS, ids=lambda mutant: f"{mutant.check.__name__}")
+def test_a_guard_is_missed_when_it_is_gone(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant.check()
+    statement = getattr(mutant.module, mutant.name)
+    assert mutant.guard in statement
+    monkeypatch.setattr(mutant.module, mutant.name, statement.replace(mutant.guard, mutant.instead))
+    _must_fail(mutant.check)
+
+
+def _must_fail(check: Callable[[], None]) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        check()
+
+
+def test_without_the_look_at_all_predecessors_a_join_would_start_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_join_waits_for_all()
+    for name in ("_LOOK", "_RELEASE"):
+        statement = getattr(release, name)
+        assert release.NOTHING_OPEN_BEFORE in statement
+        monkeypatch.setattr(release, name, statement.replace(release.NOTHING_OPEN_BEFORE, "true"))
+    _must_fail(a_join_waits_for_all)
+
+
+def test_without_the_commit_a_message_would_be_sent_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_message_is_sent_after_the_commit_only()
+    start = sys.modules["orchestration.runs.start"]  # the package has a function of this name
+    monkeypatch.setattr(start, "dispatch_after_commit", lambda released: dispatch.dispatch(list(released)))
+    _must_fail(a_message_is_sent_after_the_commit_only)
+
+
+def test_without_its_trigger_history_could_be_changed() -> None:
+    history_is_append_only()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("DROP TRIGGER event_is_append_only ON orchestration_event")
+    _must_fail(history_is_append_only)

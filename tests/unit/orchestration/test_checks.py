@@ -1,0 +1,79 @@
+"""Wrong settings are named with what to do, and the right ones pass."""
+
+import base64
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core.checks import CheckMessage
+
+from orchestration.checks import check_names, check_sessions, check_values
+
+
+def _told(messages: list[CheckMessage]) -> list[tuple[str | None, str]]:
+    return [(message.id, message.msg) for message in messages]
+
+
+def test_the_projects_own_settings_pass() -> None:
+    assert check_names() == []
+    assert check_values() == []
+
+
+@pytest.mark.parametrize("name", ["LEASE_SECOND", "lease_seconds", "TICKET_CLAIM_SECOND", "SIGNINGKEY"])
+def test_a_misspelled_name_is_an_error_with_the_right_one(settings: LazySettings, name: str) -> None:
+    settings.RINGMASTER = {name: 1}
+    (message,) = check_names()
+    assert (message.id, message.msg) == (
+        "orchestration.E001",
+        f"RINGMASTER['{name}']: no installed app's conf.Conf has this name",
+    )
+    assert message.hint is not None
+    assert message.hint.startswith("Did you mean ")
+
+
+def test_a_name_like_none_is_a_warning(settings: LazySettings) -> None:
+    settings.RINGMASTER = {"MY_OWN_NUMBER": 1}
+    assert [message.id for message in check_names()] == ["orchestration.W001"]
+
+
+@pytest.mark.parametrize("value", [0, -1.5, "15", None, True])
+@pytest.mark.parametrize("name", ["LEASE_SECONDS", "CRASH_LIMIT", "CHAIN_LINKS"])
+def test_a_number_that_is_none_is_an_error(settings: LazySettings, name: str, value: Any) -> None:
+    settings.RINGMASTER = {name: value}
+    assert _told(check_values()) == [
+        ("orchestration.E002", f"RINGMASTER['{name}'] must be a number above 0, this is {value!r}")
+    ]
+
+
+@pytest.mark.parametrize(("lease", "is_wrong"), [(6.0, False), (5.99, True)])
+def test_a_lease_lasts_three_beats(settings: LazySettings, lease: float, is_wrong: bool) -> None:
+    settings.RINGMASTER = {"LEASE_SECONDS": lease, "HEARTBEAT_SECONDS": 2.0}
+    assert [message.id for message in check_values()] == (["orchestration.E003"] if is_wrong else [])
+
+
+@pytest.mark.parametrize("key", ["short", "ä" * 44, base64.b64encode(b"x" * 33).decode(), 7])
+def test_a_malformed_signing_key_is_an_error_that_says_how_to_make_one(
+    settings: LazySettings, key: Any
+) -> None:
+    settings.RINGMASTER = {"SIGNING_KEY": key}
+    (message,) = check_values()
+    assert message.id == "orchestration.E004"
+    assert "os.urandom(32)" in (message.hint or "")
+
+
+def test_a_good_signing_key_passes(settings: LazySettings) -> None:
+    settings.RINGMASTER = {"SIGNING_KEY": base64.b64encode(b"x" * 32).decode()}
+    assert check_values() == []
+
+
+@pytest.mark.parametrize(
+    "given", [{"ESCALATOR": "no.such.Escalator"}, {"MAINTENANCE_DUTIES": ["escalation.watch.absent"]}]
+)
+def test_a_path_that_leads_nowhere_is_an_error(settings: LazySettings, given: dict[str, Any]) -> None:
+    settings.RINGMASTER = given
+    assert [message.id for message in check_values()] == ["orchestration.E007"]
+
+
+def test_the_database_is_left_alone_unless_it_is_asked_for() -> None:
+    assert check_sessions() == []
+    assert check_sessions(databases=["other"]) == []
