@@ -206,9 +206,16 @@ class Continuation:
 
     @property
     def next_step_id(self) -> int | None:
-        """Return the step of the next chain link."""
-        links = self.request.chain
-        return int(links[-1]["args"][0]) if links else None
+        """Return the step of the next chain link; links that can't be read are dropped: messages may be forged."""
+        if not self.request.chain:
+            return None
+        try:
+            link = self.request.chain[-1]
+            return int(link["args"][0]) if link["options"]["task_id"] else None
+        except (LookupError, TypeError, ValueError):
+            log.warning("link_unreadable", task=self.request.id, next="the database says what follows")
+            self.clear_links()
+            return None
 
     @property
     def next_task_id(self) -> str:

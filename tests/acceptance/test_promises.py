@@ -148,10 +148,13 @@ def test_the_broker_may_repeat_and_reorder_every_message(workers: Arena) -> None
 
 def test_the_broker_may_forge_every_message(workers: Arena) -> None:
     """The broker may ... forge every message without losing or doubling recorded work."""
+    workers.supervised[0].child.kill()  # so that no true message is quicker than the forged ones
     run = workers.start(RING)
+    assert lose_all() == 1
     ids = dict(run.steps.values_list("key", "pk"))
+    forge(ids["a1"], chain_to="somewhere")  # its turn, but it leads nowhere
+    forge(ids["a1"], chain_to=ids["tail2"])  # not that successor's turn
     forge(ids["join"])  # not its turn
-    forge(ids["a1"], chain_to=ids["tail2"])  # its turn, perhaps, but not that successor's
     forge(ids["a2"], chain_to=ids["a3"], queue="isolated")  # the right step on the wrong queue
     forge(2**40)  # nobody's
     forge("../../etc/passwd")  # nothing's
