@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import BaseCommand, get_commands, load_command_class
 from django.db import transaction
 
 from agents.domain.catalogue import catalogue
@@ -142,6 +142,10 @@ def test_every_python_block_can_be_read(page: Path) -> None:
             ast.parse(block.text)
 
 
+def _load(app: str | BaseCommand, name: str) -> BaseCommand:
+    return load_command_class(app, name) if isinstance(app, str) else app
+
+
 def _command_faults(text: str) -> list[str]:
     """Return the `manage.py` commands and options of a page that do not exist."""
     apps, faults = get_commands(), []
@@ -149,8 +153,7 @@ def _command_faults(text: str) -> list[str]:
         if name not in apps:
             faults.append(name)
             continue
-        command = load_command_class(apps[name], name) if isinstance(apps[name], str) else apps[name]
-        known = command.create_parser("manage.py", name)._option_string_actions
+        known = _load(apps[name], name).create_parser("manage.py", name)._option_string_actions
         faults += [
             f"{name} {option}" for option in _OPTION.findall(rest.partition("#")[0]) if option not in known
         ]
