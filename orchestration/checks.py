@@ -44,9 +44,7 @@ def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[Che
             own = _keeps_its_session(first, second)
     except psycopg.OperationalError as error:
         return [
-            Error(
-                f"the database can't be used: {error}", hint="See DATABASE_URL.", id="orchestration.E006"
-            )
+            Error(f"the database can't be used: {error}", hint="See DATABASE_URL.", id="orchestration.E006")
         ]
     if own:
         return []

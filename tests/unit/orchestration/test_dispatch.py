@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 from celery import current_app
-from celery.canvas import Signature, _chain
+from celery.canvas import Signature
 from django.conf import LazySettings
 
 from orchestration import dispatch
@@ -31,7 +31,7 @@ def joins(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
         dispatch, "load_joins", lambda ids: [Join(_stop(i), known[i]) for i in ids if i in known]
     )
     monkeypatch.setattr(dispatch, "RedisBackend", type(current_app.backend))
-    monkeypatch.setattr(dispatch, "plan_chord", lambda join_id: join_id in known)
+    monkeypatch.setattr(dispatch, "_plan_chord", lambda join_id: join_id in known)
     return known
 
 
@@ -39,9 +39,9 @@ def _shape(canvas: Signature | dispatch._Chord) -> object:
     """Return a canvas as step numbers: 1 a message, [1, 2] a chain, {"of": [...], "then": n} a chord."""
     if isinstance(canvas, dispatch._Chord):
         return {"of": [_shape(header) for header in canvas.headers], "then": _shape(canvas.body)}
-    if isinstance(canvas, _chain):
-        return [_shape(link) for link in canvas.tasks]
-    return canvas.args[0]
+    links = canvas.options.get("chain")
+    # Celery keeps the links reversed: the next one stands last.
+    return [canvas.args[0], *(link.args[0] for link in reversed(links))] if links else canvas.args[0]
 
 
 def _shapes(*routes: Route) -> list[object]:
@@ -120,6 +120,8 @@ def test_only_isolated_messages_carry_time_limits(settings: LazySettings) -> Non
 class _Request:
     """What Celery hands a bound task."""
 
+    id = "a message"
+
     def __init__(self, *links: int) -> None:
         # Celery keeps the links reversed: the next one stands last.
         self.chain: list[object] | None = [dispatch._sign(_stop(n)) for n in reversed(links)]
@@ -130,8 +132,8 @@ class _Request:
 def test_a_continuation_reads_the_next_link_and_takes_it_off() -> None:
     request = _Request(2, 3)
     continuation = Continuation(request)
-    told = (continuation.next_step_id, continuation.next_task_id, continuation.next_queue)
-    assert told == (2, f"{RUN}.2.1", "steps")
+    told = (continuation.next_step_id, continuation.next_task_id)
+    assert told == (2, f"{RUN}.2.1")
     continuation.pop()
     assert continuation.next_step_id == 3
     continuation.pop()
@@ -148,3 +150,14 @@ def test_clearing_links_lets_the_chord_count() -> None:
     request = _Request(2)
     Continuation(request).clear_links()
     assert (request.chain, request.callbacks, request.chord) == (None, None, "chord")
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["no link", {}, {"args": []}, {"args": ["x"], "options": {"task_id": "t"}}, {"args": [1], "options": {}}],
+)
+def test_a_forged_link_is_dropped_and_the_chord_still_counts(link: object) -> None:
+    request = _Request()
+    request.chain = [link]
+    assert Continuation(request).next_step_id is None
+    assert vars(request) == {"chain": None, "callbacks": None, "chord": "chord"}
