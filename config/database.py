@@ -60,5 +60,5 @@ def _pool_options(pool_size: int) -> dict[str, Any]:
     if pool_size == 0:
         return {}
     return {
-        "pool": {"min_size": 1, "max_size": pool_size, "timeout": 10, "max_lifetime": 1800, "max_idle": 300}
+        "pool": {"min_size": 1, "max_size": pool_size, "timeout": 5, "max_lifetime": 1800, "max_idle": 300}
     }

@@ -3,14 +3,10 @@
 Used by the executor for its own attempts and by the maintainer for those whose worker can't speak any more.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import random
-
-import structlog
-from django.db import InterfaceError, OperationalError, connection
 
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome
 from orchestration.conf import get_conf, get_signer
@@ -23,10 +19,7 @@ from orchestration.executor.proof import prove
 from orchestration.ports import Hold
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
 from orchestration.transitions.finish import AttemptEnd, finish_step, reread_end
-
-log = structlog.get_logger(__name__)
-DATABASE_AWAY = (OperationalError, InterfaceError)
-_PAUSE_SECONDS = 0.2
+from orchestration.transitions.statements import insist
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +89,12 @@ def _persist(
 ) -> Finished | None:
     """Make the write, again and again while the database is away, until the claim's time is over."""
     give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
-    landed = False
-    while True:
-        try:
-            # The answer of a COMMIT may have been lost: what happened is read, never guessed.
-            return (reread_end(claim, end.outcome, run_on) if landed else None) or write()
-        except DATABASE_AWAY as error:
-            log.warning(
-                "database_away", step=claim.step_id, error=str(error), next="the write is tried again"
-            )
-            connection.close()
-            if connection.in_atomic_block or claim.now() > give_up_at:
-                raise
-            landed = True
-            time.sleep(_PAUSE_SECONDS)
+
+    def write_or_read(again: bool) -> Finished | None:  # noqa: FBT001 - insist's own word
+        # The answer of a COMMIT may have been lost: what happened is read, never guessed.
+        return (reread_end(claim, end.outcome, run_on) if again else None) or write()
+
+    return insist(write_or_read, lambda: claim.now() > give_up_at, doing="conclude", step_id=claim.step_id)
 
 
 def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decision) -> AttemptEnd:

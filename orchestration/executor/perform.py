@@ -1,8 +1,10 @@
 """The main path: a message came for a step; perform it, and those that follow in place while that is quick."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import uuid4
 
 import structlog
 from django.db import connection
@@ -14,16 +16,18 @@ from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import ISOLATED, Continuation, dispatch
 from orchestration.domain.policy import PassedOver
 from orchestration.domain.receipts import canonical
+from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
-from orchestration.executor.conclude import DATABASE_AWAY, Conclusion, conclude
+from orchestration.executor.conclude import Conclusion, conclude
 from orchestration.executor.prepare import Prepared, prepare
 from orchestration.executor.specs import get_step_spec
 from orchestration.selectors.claims import Stale, find_stale
-from orchestration.transitions.claim import claim_step, mark_unknown_agent
+from orchestration.transitions.claim import claim_step, load_claims, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.release import record_late_write, release_step
+from orchestration.transitions.statements import DATABASE_AWAY, insist
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +61,13 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
     """
     agents = sorted(known_names())
     try:
-        claim = claim_step(step_id, process_id=host.process_id, task_id=task_id, agents=agents)
+        claim = _claim(step_id, task_id, host, agents)
         if claim is None:
             return _answer_stale(step_id, agents, continuation)
     except DATABASE_AWAY as error:
         continuation.clear()
         log.warning(
-            "database_away", step=step_id, error=str(error), next="the maintainer sends the step again"
+            "claim_given_up", step=step_id, error=str(error), next="the maintainer sends the step again"
         )
         return "database_away"
     host.note_claim(claim)
@@ -76,11 +80,35 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
     return word
 
 
+def _claim(step_id: int, task_id: str, host: Host, agents: list[str]) -> Claim | None:
+    """Claim a step, also over a restart of the database; a claim whose answer was lost is found by its token."""
+    token = uuid4()
+
+    def claim_or_find(again: bool) -> Claim | None:  # noqa: FBT001 - insist's own word
+        lost = [claim for claim in load_claims([step_id]) if claim.token == token] if again else []
+        return (
+            lost[0]
+            if lost
+            else claim_step(step_id, process_id=host.process_id, task_id=task_id, agents=agents, token=token)
+        )
+
+    return insist(claim_or_find, _after(get_conf().LEASE_SECONDS), doing="claim", step_id=step_id)
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    over_at = time.monotonic() + seconds
+    return lambda: time.monotonic() > over_at
+
+
 def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple[str, Claim | None]:
     """Take one claim through the pipeline; return its word and the successor claimed in place, if any."""
     try:
-        spec = get_step_spec(claim)
-        prepared = prepare(claim, spec)
+        spec, prepared = insist(
+            lambda _: _prepare(claim),
+            lambda: claim.now() > claim.deadline_at,
+            doing="prepare",
+            step_id=claim.step_id,
+        )
         outcome = _invoke(prepared, claim, stride)
         run_on = _plan_run_on(claim, continuation, stride)
         conclusion = conclude(claim, spec, outcome, prepared.received, run_on=run_on)
@@ -90,12 +118,17 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
         record_late_write(claim, canonical({"token": str(claim.token), "message": str(error)}))
         return "refused", None
     except DATABASE_AWAY as error:
-        # The step stays claimed; past its deadline the maintainer frees it.
+        # What stays claimed is freed past its deadline; what stays unreleased is swept.
         continuation.clear()
         log.warning(
-            "database_away", step=claim.step_id, error=str(error), next="the maintainer frees the step"
+            "step_given_up", step=claim.step_id, error=str(error), next="the maintainer goes on with it"
         )
         return "database_away", None
+
+
+def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
+    spec = get_step_spec(claim)
+    return spec, prepare(claim, spec)
 
 
 def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Outcome | PassedOver:
@@ -126,11 +159,27 @@ def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) ->
         return conclusion.decision.kind, None
     released = list(finished.released)
     if finished.look_behind:
-        released += release_step(claim.step_id, claim.run.run_id, get_signer())
+        released += _release(claim)
     if finished.next_claim is not None:
         continuation.pop()
     _ring(released, continuation, keep=finished.next_claim is not None)
     return conclusion.decision.kind, finished.next_claim
+
+
+def _release(claim: Claim) -> list[Released]:
+    """Release what waits behind a done step; what a lasting outage leaves undone keeps its mark for the maintainer."""
+    try:
+        return insist(
+            lambda _: release_step(claim.step_id, claim.run.run_id, get_signer()),
+            _after(get_conf().LEASE_SECONDS),
+            doing="release",
+            step_id=claim.step_id,
+        )
+    except DATABASE_AWAY as error:
+        log.warning(
+            "release_given_up", step=claim.step_id, error=str(error), next="the maintainer releases it"
+        )
+        return []
 
 
 def _ring(released: list[Released], continuation: Continuation, *, keep: bool) -> None:

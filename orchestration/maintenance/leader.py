@@ -39,7 +39,7 @@ def sweep(session: psycopg.Connection[Any]) -> dict[str, int]:
     conf = get_conf()
     dead = retire_dead(session, lease_seconds=conf.LEASE_SECONDS, heartbeat_seconds=conf.HEARTBEAT_SECONDS)
     done = {duty.__name__: _run_duty(duty) for duty in _DUTIES}
-    done |= {"processes_retired": len(dead), "rung_after_death": ring_after_death(dead)}
+    done |= {"processes_retired": len(dead), "rung_after_death": ring_after_death()}
     for outer_duty in load_duties(conf.MAINTENANCE_DUTIES):
         _run_duty(outer_duty)
     return {name: count for name, count in done.items() if count}

@@ -1,7 +1,5 @@
 """Frees running steps whose worker is dead or whose time is over, each by a decision of its own."""
 
-from collections import Counter
-
 import structlog
 from django.db import DatabaseError
 
@@ -11,10 +9,10 @@ from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor import Crash, conclude, get_step_spec
-from orchestration.selectors.processes import is_queue_served
+from orchestration.selectors.processes import count_in_flight, is_queue_served
 from orchestration.selectors.proof import load_handoff_lines
 from orchestration.transitions.claim import load_claims
-from orchestration.transitions.heal import find_overdue, find_stranded, ring_suspects_of
+from orchestration.transitions.heal import find_died_since, find_overdue, find_stranded, ring_suspects_of
 
 log = structlog.get_logger(__name__)
 LIMIT = 500
@@ -27,7 +25,7 @@ def free_stranded() -> int:
     in `isolated`, one per process, where the next crash tells whose it is.
     """
     claims = load_claims(find_stranded(LIMIT))
-    neighbours = Counter(claim.process_id for claim in claims)
+    in_flight = count_in_flight({claim.process_id for claim in claims})
     can_isolate = is_queue_served(ISOLATED)
     if claims and not can_isolate:
         log.warning(
@@ -36,7 +34,7 @@ def free_stranded() -> int:
     freed = [
         claim
         for claim in claims
-        if _free_crashed(claim, neighbours[claim.process_id] == 1, can_isolate=can_isolate)
+        if _free_crashed(claim, in_flight[claim.process_id] == 1, can_isolate=can_isolate)
     ]
     dispatch([claim.step_id for claim in freed])
     return len(freed)
@@ -48,13 +46,16 @@ def free_overdue() -> int:
     return sum(_free_expired(claim) for claim in claims)
 
 
-def ring_after_death(process_ids: list[int]) -> int:
-    """Send again what dead processes may have taken from the broker unclaimed."""
+def ring_after_death() -> int:
+    """Send again what processes that died lately may have taken from the broker unclaimed.
+
+    Whoever found them dead, this maintainer or the process that took over their name; what was rung is not rung
+    again, since its dispatch is younger than the death.
+    """
     conf = get_conf()
     window = conf.LOST_AFTER_SECONDS + conf.HEARTBEAT_SECONDS
-    lost = [
-        step for process in process_ids for step in ring_suspects_of(process, window, conf.REDISPATCH_LIMIT)
-    ]
+    dead = find_died_since(conf.LEASE_SECONDS)
+    lost = [step for process in dead for step in ring_suspects_of(process, window, conf.REDISPATCH_LIMIT)]
     dispatch(lost)
     return len(lost)
 

@@ -54,15 +54,19 @@ WHERE r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
 """
 
 
-def claim_step(step_id: int, *, process_id: int, task_id: str, agents: list[str]) -> Claim | None:
+def claim_step(
+    step_id: int, *, process_id: int, task_id: str, agents: list[str], token: uuid.UUID | None = None
+) -> Claim | None:
     """Move an available step to `running` and return the claim; None when the message is stale.
 
-    Args: process_id: the worker process's row.  task_id: Celery's.  agents: those this process can perform.
+    Args:
+        process_id: the worker process's row.  task_id: Celery's.  agents: those this process can perform.
+        token: the claim's, when the caller must be able to tell a claim whose answer was lost from another's.
     Source: docs/adr/0003-claims-and-tokens.md.
     """
     parameters = {
         "step": step_id,
-        "token": uuid.uuid4(),
+        "token": token or uuid.uuid4(),
         "process": process_id,
         "task_id": task_id,
         "agents": agents,

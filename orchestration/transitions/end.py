@@ -46,7 +46,9 @@ _RETRY = _ending(
     EventKind.STEP_RETRYABLE,
     "status = 'retryable', due_at = %(due_at)s::timestamptz, failures = s.failures + 1",
 )
-_HOLD = _ending(EventKind.STEP_HELD, "status = 'held', proposed_json = %(proposed)s, crashes = s.crashes + %(own_crash)s")
+_HOLD = _ending(
+    EventKind.STEP_HELD, "status = 'held', proposed_json = %(proposed)s, crashes = s.crashes + %(own_crash)s"
+)
 _FAIL = _ending(EventKind.STEP_FAILED, "status = 'failed', finished_at = %(now)s")
 _FREE = _ending(
     EventKind.STEP_FREED,

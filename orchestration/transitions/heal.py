@@ -150,6 +150,17 @@ ORDER BY s.id LIMIT %(limit)s
 """
 
 
+_DIED = """
+SELECT id FROM orchestration_workerprocess
+WHERE died AND stopped_at > clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY id
+"""
+
+
+def find_died_since(seconds: float) -> list[int]:
+    """Return the processes that were found dead in the last so many seconds."""
+    return [row.id for row in fetch_all(_DIED, {"seconds": seconds})]
+
+
 def find_stranded(limit: int) -> list[int]:
     """Return running steps whose worker process has left or was found dead."""
     return [row.id for row in fetch_all(_STRANDED, {"limit": limit})]
