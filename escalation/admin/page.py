@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from agents.selectors import find_contract
-from escalation.admin.rendering import Passage, describe_value, mark_unseen
+from escalation.admin.rendering import Passage, describe_value
 from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.models import Ticket, read_clock
 from escalation.selectors import Received, count_received, list_attempts, list_received
+from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
 from orchestration.models import Attempt, Run
 

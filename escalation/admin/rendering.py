@@ -1,12 +1,12 @@
-"""Turns what agents wrote into safe HTML: escaped, and nothing in it unseen."""
+"""Cuts what agents wrote into passages that a person reads, as safe HTML with nothing unseen in it."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from escalation.domain.visible import pretty_json, split_unseen
+from orchestration.admin.visible import mark_unseen
+from orchestration.domain.visible import pretty_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +19,6 @@ class Passage:
     label: SafeString
     html: SafeString
     is_code: bool
-
-
-def mark_unseen(text: str) -> SafeString:
-    """Return the text escaped, with unseen characters spelled out and marked."""
-    return format_html_join(
-        "",
-        "{}",
-        (
-            (format_html('<span class="rm-unseen">{}</span>', piece) if unseen else piece,)
-            for piece, unseen in split_unseen(text)
-        ),
-    )
 
 
 def describe_value(value: Any, *, limit: int | None = None) -> list[Passage]:

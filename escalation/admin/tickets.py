@@ -20,13 +20,13 @@ from escalation.admin import decisions
 from escalation.admin.decisions import person_of
 from escalation.admin.filters import StateFilter
 from escalation.admin.page import build_page
-from escalation.admin.rendering import mark_unseen
 from escalation.domain.draft import Draft
+from escalation.domain.excerpt import excerpt
 from escalation.domain.sla import describe_time_left, grade_time_left
-from escalation.domain.visible import excerpt
 from escalation.errors import HTTP_STATUS, EscalationError, TicketNotFound
 from escalation.models import ClockTimestamp, Ticket
 from escalation.selectors import get_ticket
+from orchestration.admin.visible import mark_unseen
 from orchestration.errors import OrchestrationError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from escalation.domain.visible import is_unseen, pretty_json
 from escalation.errors import ResolutionInvalid
+from orchestration.domain.visible import is_unseen, pretty_json
 
 WHOLE_TEXT = "text"
 WHOLE_JSON = "json"

@@ -1,37 +1,25 @@
 """Turns what agents wrote into safe HTML: escaped, and nothing in it unseen.
 
-Bidirectional overrides, zero-width and control characters let a text read differently from what it is; here
-they are spelled out and marked.
+Which characters are unseen, and how they are spelled out, is `domain/visible.py`'s.
 """
 
 import json
-import unicodedata
-from itertools import groupby
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-_PLAIN = frozenset("\n\t")
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Letters and marks by category, but blank on a screen.
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
-    chr(point) for span in (range(0xFE00, 0xFE0F), range(0xE0100, 0xE01F0)) for point in span
-)
+from orchestration.domain.visible import split_unseen
+
 _MOST_CHARACTERS = 100_000
-
-
-def is_unseen(character: str) -> bool:
-    """Tell whether a character leaves no mark on a screen or changes how others are read."""
-    return character in _BLANK or (character not in _PLAIN and unicodedata.category(character) in _UNSEEN)
 
 
 def mark_unseen(text: str) -> SafeString:
     """Return the text escaped, with unseen characters as marked code points."""
     if text.isascii() and text.isprintable():
         return format_html("{}", text)
-    pieces = ((unseen, "".join(group)) for unseen, group in groupby(text, key=is_unseen))
-    return format_html_join("", "{}", ((_mark(piece) if unseen else piece,) for unseen, piece in pieces))
+    pieces = ((_mark(piece) if unseen else piece,) for piece, unseen in split_unseen(text))
+    return format_html_join("", "{}", pieces)
 
 
 def show_json(stored: str) -> SafeString:
@@ -54,5 +42,5 @@ def _say(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
-def _mark(piece: str) -> SafeString:
-    return format_html('<span class="rm-unseen">{}</span>', "".join(f"[U+{ord(c):04X}]" for c in piece))
+def _mark(spelled_out: str) -> SafeString:
+    return format_html('<span class="rm-unseen">{}</span>', spelled_out)

@@ -8,10 +8,10 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from escalation.domain.sla import describe_time_left
 from escalation.domain.states import TicketStatus
-from escalation.domain.visible import spell_out
 from escalation.management.arguments import add_json_switch
 from escalation.models import Ticket, read_clock
 from escalation.selectors import known_queues, list_tickets, summarise_ticket
+from orchestration.domain.visible import spell_out
 
 _ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
 

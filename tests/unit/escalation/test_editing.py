@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from escalation.domain.draft import Draft
 from escalation.domain.editing import MOST_FIELDS, EditField, join_fields, split_fields
-from escalation.domain.visible import is_unseen
 from escalation.errors import ResolutionInvalid
-from tests.unit.escalation.test_visible import json_values
+from orchestration.domain.visible import is_unseen
+from tests.unit.orchestration.test_visible import json_values
 
 LETTER = {"body": "Dear Ada,\nall is well.", "facts": {"order": 7}, "subject": "Hello"}
 

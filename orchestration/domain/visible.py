@@ -1,7 +1,7 @@
 """Makes text safe to judge by eye: what can't be seen, or turns the reading order, is spelled out.
 
-A reviewer approves what the screen shows. Bidirectional overrides, zero-width and other unseen characters let
-text read differently from what it is, so they are never shown raw.
+People approve what the screen shows. Bidirectional overrides, zero-width and other unseen characters let text
+read differently from what it is, so they are never shown raw. The HTML of it is `admin/visible.py`'s.
 """
 
 import json
@@ -32,6 +32,11 @@ def split_unseen(text: str) -> Iterator[tuple[str, bool]]:
         yield ("".join(f"[U+{ord(c):04X}]" for c in piece) if unseen else piece), unseen
 
 
+def spell_out(text: str) -> str:
+    """Return the text with every unseen character spelled out, for places that can't mark it."""
+    return "".join(piece for piece, _ in split_unseen(text))
+
+
 def pretty_json(value: Any) -> str:
     """Return indented JSON of `value` in which unseen characters stand as escapes."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
@@ -44,16 +49,3 @@ def _escape(character: str) -> str:
         return f"\\u{point:04x}"
     high, low = divmod(point - 0x10000, 0x400)
     return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
-
-
-def spell_out(text: str) -> str:
-    """Return the text with every unseen character spelled out, for places that can't mark it."""
-    return "".join(piece for piece, _ in split_unseen(text))
-
-
-def excerpt(value: Any, length: int) -> str:
-    """Return the beginning of what a JSON value says: its longest text, else its JSON, on one line."""
-    parts = value.values() if isinstance(value, dict) else [value]
-    text = max((part for part in parts if isinstance(part, str)), key=len, default="") or json.dumps(value)
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[:length].rstrip() + "…"
