@@ -23,7 +23,7 @@ class Conf:
     FLOWER_URL: str = ""
 
     LEASE_SECONDS: float = 15.0
-    HEARTBEAT_SECONDS: float = 2.0
+    HEARTBEAT_SECONDS: float = 1.0
     SWEEP_SECONDS: float = 1.0
     DEADLINE_GRACE_SECONDS: float = 5.0
     STEP_TIMEOUT_SECONDS: float = 300.0
