@@ -79,7 +79,9 @@ def describe_unknown(agent: str) -> Failed:
 
 
 def _dotted_name(error_class: type[BaseException]) -> str:
-    return _storable(f"{error_class.__module__}.{error_class.__qualname__}")
+    module = error_class.__module__
+    name = error_class.__qualname__
+    return _storable(name if module == "builtins" else f"{module}.{name}")
 
 
 def _message(error: BaseException) -> str:

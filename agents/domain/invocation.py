@@ -147,7 +147,7 @@ class Failed:
 
     Attributes:
         kind: what the policy decides by.
-        error_class: dotted path of the exception's class.
+        error_class: dotted path of the exception's class; a built-in one has its bare name.
         message: for people, at most 2,000 characters, safe to store.
         traceback_tail: the last 4,000 characters of the traceback; empty if the agent never ran.
         retry_after_seconds: how long the far side asked to wait.

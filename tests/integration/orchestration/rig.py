@@ -123,7 +123,7 @@ def answer(value: Any) -> Answered:
 def failure(kind: FailureKind) -> Failed:
     return Failed(
         kind=kind,
-        error_class="builtins.Boom",
+        error_class="acme.Boom",
         message="it broke",
         traceback_tail="",
         retry_after_seconds=None,

@@ -66,7 +66,7 @@ def test_a_failure_says_who_what_and_where() -> None:
         raise KeyError("price") from ValueError("the cause")
     failed = describe_failure(raised.value, "shop.inventory", 3)
     assert (failed.agent, failed.agent_version) == ("shop.inventory", 3)
-    assert failed.error_class == "builtins.KeyError"
+    assert failed.error_class == "KeyError"
     assert failed.message == "'price'"
     assert "the cause" in failed.traceback_tail
     assert __file__ in failed.traceback_tail

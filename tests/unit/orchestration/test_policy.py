@@ -35,7 +35,7 @@ def _answer(confidence: float | None = None) -> Answered:
 def _failure(kind: FailureKind, retry_after: float | None = None) -> Failed:
     return Failed(
         kind=kind,
-        error_class="builtins.Boom",
+        error_class="acme.Boom",
         message="it broke",
         traceback_tail="",
         retry_after_seconds=retry_after,
@@ -95,7 +95,7 @@ def test_the_last_attempt_gives_up(
 ) -> None:
     made = decide(_failure(kind), _spec(**fields), replace(CALM, failures=2))
     assert (made.kind, made.rule) == (decision, f"attempts_exhausted{suffix}")
-    assert made.reason == "builtins.Boom: it broke"
+    assert made.reason == "acme.Boom: it broke"
     before = decide(_failure(kind), _spec(**fields), replace(CALM, failures=1))
     assert before.kind == RETRY
 
