@@ -108,7 +108,9 @@ class Step(models.Model):
     deadline_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True, help_text="When a retry may start.")
 
-    unreleased = models.BooleanField(default=False, help_text="Done, but its joins were not looked at yet.")
+    unreleased = models.BooleanField(
+        default=False, help_text="Done, and something behind it still waits for a join or for the run's end."
+    )
     chord_intact = models.BooleanField(default=False, help_text="A Celery chord will ring for this join.")
 
     proposed_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "nothing proposed"
@@ -163,6 +165,7 @@ class Step(models.Model):
             models.Index(fields=("due_at",), condition=Q(status="retryable"), name="step_due"),
             models.Index(fields=("process",), condition=Q(status="running"), name="step_in_flight"),
             models.Index(fields=("id",), condition=Q(unreleased=True), name="step_unreleased"),
+            models.Index(fields=("run",), condition=Q(status="held"), name="step_held"),
         )
 
     def __str__(self) -> str:
