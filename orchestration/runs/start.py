@@ -42,7 +42,7 @@ def start(
     """Start a run of the latest version of a workflow; once this returns, the run is durable.
 
     Args:
-        input: a JSON object that fits the workflow's input schema, at most 1 MiB.
+        input: a JSON object that fits the workflow's input schema, at most MAX_INPUT_BYTES as canonical JSON.
         idempotency_key: the same key and input return the same run, whatever its state.
     Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input.
     """
@@ -139,7 +139,7 @@ def _check_input(spec: WorkflowSpec, value: Any) -> str:
     if not isinstance(value, dict):
         raise InputInvalid("input: must be a JSON object")
     try:
-        text = canonical_json(value)
+        text = canonical_json(value, max_bytes=get_conf().MAX_INPUT_BYTES)
     except UnreadableOutput as error:
         raise InputInvalid(f"input{error.path}: {error.reason}") from error
     if spec.input_schema is not None:

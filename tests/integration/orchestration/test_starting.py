@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, runs
@@ -74,6 +75,16 @@ def test_a_bad_input_is_refused_by_its_path(value: Any, message: str) -> None:
             act("demo", value)
         assert str(refused.value).startswith(message)
     assert not Run.objects.exists()
+
+
+def test_the_largest_input_is_a_setting(settings: LazySettings) -> None:
+    fits, too_large = {"customer": "\xe4da"}, {"customer": "\xe4daa"}
+    settings.RINGMASTER = {**settings.RINGMASTER, "MAX_INPUT_BYTES": 19}
+    for act in (runs.start, runs.check_start):
+        with pytest.raises(InputInvalid, match="input: larger than 19 bytes; keep large content elsewhere"):
+            act("demo", too_large)
+    assert not Run.objects.exists()
+    assert runs.start("demo", fits).input == fits
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "line\nbreak", "nul\x00"])
