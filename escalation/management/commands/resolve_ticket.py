@@ -1,13 +1,14 @@
 """`resolve_ticket`: decide a ticket from the shell."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from escalation.errors import EscalationError
-from escalation.escrow import claim_ticket, resolve_ticket
+from escalation.escrow import claim_ticket, release_ticket, resolve_ticket
 from escalation.management.arguments import (
     RESOLUTIONS,
     add_json_switch,
@@ -24,7 +25,7 @@ from orchestration.errors import OrchestrationError
 class Command(BaseCommand):
     """Decide a ticket."""
 
-    help = "Decide a ticket; claims it first if nobody holds it."
+    help = "Decide a ticket; claims it first if nobody holds it, and gives it back if refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the ticket, the person and the decision."""
@@ -71,16 +72,28 @@ class Command(BaseCommand):
 def _decide(
     number: int, person: User, kind: ResolutionKind, *, output: Any, feedback: str, note: str
 ) -> None:
-    ticket = get_ticket(number)
-    if ticket.is_open:
+    found = ticket = get_ticket(number)
+    if found.is_open:
         ticket = claim_ticket(number, person)
-    resolve_ticket(
-        number,
-        person,
-        kind,
-        claim_number=ticket.claim_number,
-        seen_digest=ticket.seen_digest,
-        output=output,
-        feedback=feedback,
-        note=note,
-    )
+    try:
+        resolve_ticket(
+            number,
+            person,
+            kind,
+            claim_number=ticket.claim_number,
+            seen_digest=ticket.seen_digest,
+            output=output,
+            feedback=feedback,
+            note=note,
+        )
+    except (EscalationError, OrchestrationError):
+        # A claim that the person held before keeps its number, and stays.
+        if ticket.claim_number != found.claim_number:
+            _give_back(number, person)
+        raise
+
+
+def _give_back(number: int, person: User) -> None:
+    # Nothing to give back when the claim ran out, or somebody closed the ticket, in the meantime.
+    with suppress(EscalationError):
+        release_ticket(number, person)

@@ -157,7 +157,27 @@ def test_what_does_not_fit_is_refused_and_named(
         _run("resolve_ticket", ticket.pk, "--as", "anna", "--resolution", *arguments)
 
     ticket.refresh_from_db()
-    assert (ticket.status, ticket.resolution) == ("open", None)
+    assert (ticket.status, ticket.resolution, ticket.claimed_by) == ("open", None, None)
+
+
+def test_a_claim_from_before_outlives_a_refusal(ticket: Ticket, anna: User) -> None:
+    claimed = claim_ticket(ticket.pk, anna)
+
+    with pytest.raises(CommandError, match="feedback: say what"):
+        _run("resolve_ticket", ticket.pk, "--as", "anna", "--resolution", "send_back")
+
+    ticket.refresh_from_db()
+    assert (ticket.claimed_by, ticket.claim_number) == (anna, claimed.claim_number)
+
+
+def test_somebody_elses_claim_outlives_a_refusal(ticket: Ticket, anna: User, ben: User) -> None:
+    claim_ticket(ticket.pk, ben)
+
+    with pytest.raises(CommandError, match="ben"):
+        _run("resolve_ticket", ticket.pk, "--as", "anna", "--resolution", "approve")
+
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.claimed_by) == ("open", ben)
 
 
 def test_a_file_that_is_no_text_is_named(ticket: Ticket, anna: User, tmp_path: Path) -> None:
@@ -173,3 +193,6 @@ def test_who_requested_a_run_does_not_approve_it_from_the_shell(anna: User) -> N
 
     with pytest.raises(CommandError, match="let a colleague decide"):
         _run("resolve_ticket", ticket.pk, "--as", "anna", "--resolution", "approve")
+
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.claimed_by) == ("open", None)
