@@ -20,7 +20,8 @@ def main() -> None:
     except ConfigError as error:
         sys.exit(str(error))
     except OperationalError as error:
-        hint = services.explain_unreachable_database(env.state_dir(), env.text("DATABASE_URL"))
+        sqlstate = getattr(error.__cause__, "sqlstate", None)
+        hint = services.explain_unreachable_database(env.state_dir(), env.text("DATABASE_URL"), sqlstate)
         if hint is None:
             raise
         sys.exit(f"{hint} ({str(error).strip().splitlines()[0]})")

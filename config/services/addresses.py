@@ -7,6 +7,7 @@ from config.services.record import DATABASE_NAME, USER_NAME, read_records
 
 # Where nothing listens: settings load before the first `services start`; `manage.py` then explains.
 _NOWHERE_PORT = 1
+_CONFIGURED_HINT = "start the server that DATABASE_URL names, or correct DATABASE_URL"
 _START_HINT = "start the embedded servers with `manage.py services start`, or set DATABASE_URL"
 
 
@@ -47,10 +48,15 @@ def result_backend(configured: str, broker: str) -> str | None:
     return f"{base}?{query}" if query else base
 
 
-def explain_unreachable_database(state_dir: Path, configured: str) -> str | None:
-    """Return what to do when the embedded PostgreSQL is the database and does not listen; None otherwise."""
+def explain_unreachable_database(state_dir: Path, configured: str, sqlstate: str | None) -> str | None:
+    """Return what to do about an operational error when the database is away; None when it is another error.
+
+    Args: configured: DATABASE_URL, or "".  sqlstate: the error's code; None when no server sent one.
+    """
     if configured:
-        return None
+        # A server names what it refuses, but for a connection; 57P is a server that shuts down or starts.
+        is_away = sqlstate is None or sqlstate.startswith("57P")
+        return f"The database can't be used: {_CONFIGURED_HINT}." if is_away else None
     record = read_records(state_dir).get("postgres")
     if record is None:
         return f"There is no database: {_START_HINT}."

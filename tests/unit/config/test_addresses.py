@@ -72,9 +72,18 @@ def test_a_set_url_wins_over_the_embedded_server(tmp_path: Path) -> None:
 
 
 def test_before_the_first_start_the_message_says_how_to_start(tmp_path: Path) -> None:
-    assert services.explain_unreachable_database(tmp_path, "") is not None
-    assert "manage.py services start" in str(services.explain_unreachable_database(tmp_path, ""))
-    assert services.explain_unreachable_database(tmp_path, "postgresql://mine/x") is None
+    assert "manage.py services start" in str(services.explain_unreachable_database(tmp_path, "", None))
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "is_away"),
+    [(None, True), ("57P01", True), ("57P03", True), ("57014", False), ("40P01", False), ("53100", False)],
+)
+def test_a_configured_database_that_is_away_is_told_from_one_that_refuses(
+    tmp_path: Path, sqlstate: str | None, is_away: bool
+) -> None:
+    hint = services.explain_unreachable_database(tmp_path, "postgresql://mine/x", sqlstate)
+    assert (hint is not None and "DATABASE_URL" in hint) is is_away
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
