@@ -43,9 +43,7 @@ def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[Che
         with open_session("ringmaster check") as first, open_session("ringmaster check") as second:
             own = _keeps_its_session(first, second)
     except psycopg.OperationalError as error:
-        return [
-            Error(f"the database can't be used: {error}", hint="See DATABASE_URL.", id="orchestration.E006")
-        ]
+        return [_unusable(error)]
     if own:
         return []
     return [
@@ -58,20 +56,33 @@ def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[Che
 
 
 def _find_names(app: AppConfig) -> Iterator[str]:
-    """Yield the names that an app reads from RINGMASTER: the fields of its conf.Conf."""
+    """Yield the names that an app reads from RINGMASTER: its conf.Conf's fields, and its conf.RINGMASTER_NAMES."""
     if app.module is None or not module_has_submodule(app.module, "conf"):
         return
-    own = getattr(import_module(f"{app.name}.conf"), "Conf", None)
-    yield from getattr(own, "__dataclass_fields__", ())
+    conf = import_module(f"{app.name}.conf")
+    yield from getattr(getattr(conf, "Conf", None), "__dataclass_fields__", ())
+    yield from getattr(conf, "RINGMASTER_NAMES", ())
+
+
+def _unusable(error: psycopg.OperationalError) -> CheckMessage:
+    return Error(
+        f"the database can't be used: {str(error).strip().splitlines()[0]}",
+        hint="Start it (`manage.py services start`, if it is the embedded one), or correct DATABASE_URL.",
+        id="orchestration.E006",
+    )
 
 
 def _unknown(name: str, known: list[str]) -> CheckMessage:
-    message = f"RINGMASTER['{name}']: no installed app's conf.Conf has this name"
+    message = f"RINGMASTER['{name}']: no installed app reads this name"
     close = get_close_matches(name.upper(), known, n=1, cutoff=0.8)
     if close:
         return Error(message, hint=f"Did you mean {close[0]}?", id="orchestration.E001")
-    # Not an error: an app may read a name of its own in another way.
-    return Warning(message, hint=f"Known are: {', '.join(known)}.", id="orchestration.W001")
+    # Not an error: an app may read a name that it doesn't declare.
+    return Warning(
+        message,
+        hint=f"Known are: {', '.join(known)}. An app names its own in RINGMASTER_NAMES of its conf.py.",
+        id="orchestration.W001",
+    )
 
 
 def _find_faults(conf: Conf) -> Iterator[CheckMessage]:

@@ -8,6 +8,8 @@ from django.conf import settings
 from config import env
 
 DATA_DIR: Final = Path(__file__).resolve().parent / "data"
+RINGMASTER_NAMES: Final = ("SUPPORT_MODELS_DIR",)
+"""What this app reads from `settings.RINGMASTER`; `manage.py check` warns of names that no app reads."""
 
 
 def models_dir() -> Path:

@@ -25,7 +25,7 @@ def test_a_misspelled_name_is_an_error_with_the_right_one(settings: LazySettings
     (message,) = check_names()
     assert (message.id, message.msg) == (
         "orchestration.E001",
-        f"RINGMASTER['{name}']: no installed app's conf.Conf has this name",
+        f"RINGMASTER['{name}']: no installed app reads this name",
     )
     assert message.hint is not None
     assert message.hint.startswith("Did you mean ")
@@ -34,6 +34,20 @@ def test_a_misspelled_name_is_an_error_with_the_right_one(settings: LazySettings
 def test_a_name_like_none_is_a_warning(settings: LazySettings) -> None:
     settings.RINGMASTER = {"MY_OWN_NUMBER": 1}
     assert [message.id for message in check_names()] == ["orchestration.W001"]
+
+
+def test_a_name_that_an_app_declares_is_known_while_it_is_installed(settings: LazySettings) -> None:
+    settings.RINGMASTER = {"SUPPORT_MODELS_DIR": "/srv/models"}
+    assert check_names() == []
+
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "examples.support"]
+    assert [message.id for message in check_names()] == ["orchestration.W001"]
+
+
+def test_a_declared_name_that_is_misspelled_is_an_error(settings: LazySettings) -> None:
+    settings.RINGMASTER = {"SUPPORT_MODEL_DIR": "/srv/models"}
+    (message,) = check_names()
+    assert (message.id, message.hint) == ("orchestration.E001", "Did you mean SUPPORT_MODELS_DIR?")
 
 
 @pytest.mark.parametrize("value", [0, -1.5, "15", None, True])
