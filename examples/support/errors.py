@@ -14,5 +14,5 @@ class DataError(SupportError):
     """A data file can't be used; names the file and the field."""
 
 
-class ModelMissing(SupportError):  # noqa: N818 - errors are named by the fact
+class ModelMissing(SupportError):
     """A classifier was never trained; names the command that does it."""

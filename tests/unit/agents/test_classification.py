@@ -11,7 +11,7 @@ from agents.domain.invocation import FailureKind
 from agents.errors import InputRefused, PermanentError, TransientError, UnreadableOutput
 
 
-class SoftTimeLimitExceeded(Exception):  # noqa: N818 - the task queue's name
+class SoftTimeLimitExceeded(Exception):
     """Stands for the task queue's class, which this app knows by name only."""
 
 
@@ -102,7 +102,7 @@ def test_a_deep_traceback_keeps_its_end() -> None:
 
 
 def test_an_exception_that_fails_at_describing_itself_is_still_described() -> None:
-    class Unspeakable(Exception):  # noqa: N818
+    class Unspeakable(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no words")
 

@@ -62,7 +62,7 @@ def _cancel_left_over_tasks() -> None:
     PythonRuntime().run(agent, None, 5)  # type: ignore[arg-type]
 
 
-class LimitReached(Exception):  # noqa: N818 - stands for a soft time limit
+class LimitReached(Exception):
     pass
 
 

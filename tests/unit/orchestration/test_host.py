@@ -9,10 +9,14 @@ from orchestration.worker import current_host, lifecycle, this_host
 from orchestration.worker.heart import Heart
 
 
+def _stay_quiet(_heart: Heart) -> None:
+    return None
+
+
 @pytest.fixture
 def quiet_heart(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let a process begin without a database: its heart does not beat."""
-    monkeypatch.setattr(Heart, "start", lambda self: None)
+    monkeypatch.setattr(Heart, "start", _stay_quiet)
     yield
     this_host().entered.clear()
 
