@@ -9,6 +9,9 @@ from django.templatetags.static import static
 # The one inline style that htmx, which unfold ships, writes for its loading indicator.
 _HTMX_INDICATOR = "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"
 
+# Whoever signs in without having asked for a page.
+LOGIN_REDIRECT_URL = "admin:index"
+
 
 def _no_inline_colours(_request: HttpRequest) -> dict[str, dict[str, str]]:
     """Keep unfold from writing its colours inline; config/console.css holds them."""
@@ -32,6 +35,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "COLORS": _no_inline_colours,
     "STYLES": [_colours],
+    "SIDEBAR": {"show_search": False, "navigation": "config.navigation.list_places"},
 }
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {

@@ -1,0 +1,80 @@
+"""The sidebar: the order of the day's work, and nothing that the person may not open."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.test import Client, RequestFactory
+
+from config.navigation import list_places
+
+pytestmark = pytest.mark.django_db
+
+
+def _list_for(person: User) -> list[dict[str, Any]]:
+    request = RequestFactory().get("/admin/")
+    request.user = person
+    return list_places(request)
+
+
+def _titles(groups: list[dict[str, Any]]) -> dict[str, list[str]]:
+    return {str(group["title"]): [str(item["title"]) for item in group["items"]] for group in groups}
+
+
+def _make_staff(*permissions: str) -> User:
+    person = User.objects.create_user("olga", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return person
+
+
+def test_work_comes_first_then_people_then_the_rest() -> None:
+    groups = _list_for(User.objects.create_superuser("root"))
+
+    titles = _titles(groups)
+    assert list(titles)[:2] == ["Work", "People"]
+    assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
+    assert titles["People"] == ["Users", "Groups"]
+    assert titles["Escalation"] == ["Breaches"]
+    assert "Support desk" in titles
+    assert all(item["icon"] for group in groups for item in group["items"])
+
+
+def test_every_list_of_the_console_stands_there_once() -> None:
+    groups = _list_for(User.objects.create_superuser("root"))
+
+    links = [item["link"] for group in groups for item in group["items"]]
+    assert len(links) == len(set(links)) == len(admin.site._registry)
+
+
+def test_only_what_may_be_seen_is_listed() -> None:
+    assert _titles(_list_for(_make_staff("view_ticket", "view_group"))) == {
+        "Work": ["Tickets"],
+        "People": ["Groups"],
+    }
+
+
+def test_adding_alone_opens_no_list() -> None:
+    assert _list_for(_make_staff("add_group")) == []
+
+
+def test_the_page_shows_the_list_and_marks_where_one_is() -> None:
+    client = Client()
+    client.force_login(_make_staff("view_run", "view_workflow"))
+
+    page = client.get("/admin/orchestration/run/")
+
+    [group] = page.context["sidebar_navigation"]
+    assert [(item["title"], item["active"]) for item in group["items"]] == [
+        ("Runs", True),
+        ("Workflows", False),
+    ]
+    assert "account_tree" in page.content.decode()
+
+
+def test_signing_in_leads_to_the_console() -> None:
+    User.objects.create_superuser("root", password="secret-word")
+
+    answer = Client().post("/admin/login/", {"username": "root", "password": "secret-word"})
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
