@@ -36,7 +36,6 @@ class AttemptOutcome(StrEnum):
     ANSWERED = "answered"
     FAILED = "failed"
     CRASHED = "crashed"
-    EXPIRED = "expired"
     PASSED_OVER = "passed_over"
     WITHDRAWN = "withdrawn"
 

@@ -3,7 +3,6 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import orchestration.domain.states
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -23,7 +22,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('workflow_name', models.CharField(help_text='Copied: the scope of the idempotency key.', max_length=100)),
-                ('status', models.CharField(choices=[(orchestration.domain.states.RunStatus['RUNNING'], orchestration.domain.states.RunStatus['RUNNING']), (orchestration.domain.states.RunStatus['SUCCEEDED'], orchestration.domain.states.RunStatus['SUCCEEDED']), (orchestration.domain.states.RunStatus['FAILED'], orchestration.domain.states.RunStatus['FAILED']), (orchestration.domain.states.RunStatus['CANCELLED'], orchestration.domain.states.RunStatus['CANCELLED'])], default=orchestration.domain.states.RunStatus['RUNNING'], max_length=12)),
+                ('status', models.CharField(choices=[('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='running', max_length=12)),
                 ('round', models.PositiveSmallIntegerField(default=1)),
                 ('input_json', models.TextField(help_text='Canonical JSON.')),
                 ('input_digest', models.CharField(max_length=64)),
@@ -61,7 +60,7 @@ class Migration(migrations.Migration):
                 ('task_id', models.CharField(help_text="Celery's task id; Flower's page of it.", max_length=100)),
                 ('started_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(choices=[(orchestration.domain.states.AttemptOutcome['ANSWERED'], orchestration.domain.states.AttemptOutcome['ANSWERED']), (orchestration.domain.states.AttemptOutcome['FAILED'], orchestration.domain.states.AttemptOutcome['FAILED']), (orchestration.domain.states.AttemptOutcome['CRASHED'], orchestration.domain.states.AttemptOutcome['CRASHED']), (orchestration.domain.states.AttemptOutcome['EXPIRED'], orchestration.domain.states.AttemptOutcome['EXPIRED']), (orchestration.domain.states.AttemptOutcome['PASSED_OVER'], orchestration.domain.states.AttemptOutcome['PASSED_OVER']), (orchestration.domain.states.AttemptOutcome['WITHDRAWN'], orchestration.domain.states.AttemptOutcome['WITHDRAWN'])], max_length=12, null=True)),
+                ('outcome', models.CharField(choices=[('answered', 'answered'), ('failed', 'failed'), ('crashed', 'crashed'), ('expired', 'expired'), ('passed_over', 'passed_over'), ('withdrawn', 'withdrawn')], max_length=12, null=True)),
                 ('agent', models.CharField(max_length=200)),
                 ('agent_version', models.PositiveIntegerField(null=True)),
                 ('confidence', models.FloatField(null=True)),
@@ -91,7 +90,7 @@ class Migration(migrations.Migration):
                 ('queue', models.CharField(help_text='Celery queue; a crash suspect moves to `isolated`.', max_length=100)),
                 ('predecessor_count', models.PositiveIntegerField()),
                 ('timeout_seconds', models.FloatField(help_text='Of one attempt.')),
-                ('status', models.CharField(choices=[(orchestration.domain.states.StepStatus['PENDING'], orchestration.domain.states.StepStatus['PENDING']), (orchestration.domain.states.StepStatus['AVAILABLE'], orchestration.domain.states.StepStatus['AVAILABLE']), (orchestration.domain.states.StepStatus['RUNNING'], orchestration.domain.states.StepStatus['RUNNING']), (orchestration.domain.states.StepStatus['RETRYABLE'], orchestration.domain.states.StepStatus['RETRYABLE']), (orchestration.domain.states.StepStatus['HELD'], orchestration.domain.states.StepStatus['HELD']), (orchestration.domain.states.StepStatus['SUCCEEDED'], orchestration.domain.states.StepStatus['SUCCEEDED']), (orchestration.domain.states.StepStatus['SKIPPED'], orchestration.domain.states.StepStatus['SKIPPED']), (orchestration.domain.states.StepStatus['FAILED'], orchestration.domain.states.StepStatus['FAILED']), (orchestration.domain.states.StepStatus['CANCELLED'], orchestration.domain.states.StepStatus['CANCELLED'])], default=orchestration.domain.states.StepStatus['PENDING'], max_length=10)),
+                ('status', models.CharField(choices=[('pending', 'pending'), ('available', 'available'), ('running', 'running'), ('retryable', 'retryable'), ('held', 'held'), ('succeeded', 'succeeded'), ('skipped', 'skipped'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='pending', max_length=10)),
                 ('attempt', models.PositiveIntegerField(default=0, help_text='Number of the latest attempt.')),
                 ('failures', models.PositiveIntegerField(default=0, help_text='Counted tries since the last fresh start.')),
                 ('crashes', models.PositiveIntegerField(default=0, help_text="Crashes that were this step's own.")),
@@ -125,7 +124,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('rule', models.CharField(max_length=60)),
-                ('kind', models.CharField(choices=[(orchestration.domain.states.DecisionKind['ACCEPT'], orchestration.domain.states.DecisionKind['ACCEPT']), (orchestration.domain.states.DecisionKind['RETRY'], orchestration.domain.states.DecisionKind['RETRY']), (orchestration.domain.states.DecisionKind['SKIP'], orchestration.domain.states.DecisionKind['SKIP']), (orchestration.domain.states.DecisionKind['ESCALATE'], orchestration.domain.states.DecisionKind['ESCALATE']), (orchestration.domain.states.DecisionKind['ABORT'], orchestration.domain.states.DecisionKind['ABORT'])], max_length=10)),
+                ('kind', models.CharField(choices=[('accept', 'accept'), ('retry', 'retry'), ('skip', 'skip'), ('escalate', 'escalate'), ('abort', 'abort')], max_length=10)),
                 ('reason', models.TextField(default='', help_text='In words, for a person.')),
                 ('inputs_json', models.TextField(help_text='What the policy saw.')),
                 ('due_at', models.DateTimeField(null=True)),
@@ -215,7 +214,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('round', models.PositiveSmallIntegerField()),
-                ('kind', models.CharField(choices=[(orchestration.domain.states.ReceiptKind['OUTPUT'], orchestration.domain.states.ReceiptKind['OUTPUT']), (orchestration.domain.states.ReceiptKind['EDIT'], orchestration.domain.states.ReceiptKind['EDIT']), (orchestration.domain.states.ReceiptKind['SKIP'], orchestration.domain.states.ReceiptKind['SKIP'])], max_length=10)),
+                ('kind', models.CharField(choices=[('output', 'output'), ('edit', 'edit'), ('skip', 'skip')], max_length=10)),
                 ('digest', models.CharField(max_length=64)),
                 ('body_json', models.TextField(help_text='What the digest is over, canonical JSON.')),
                 ('run', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='receipts', to='orchestration.run')),
@@ -297,15 +296,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='step',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', [orchestration.domain.states.StepStatus['PENDING'], orchestration.domain.states.StepStatus['AVAILABLE'], orchestration.domain.states.StepStatus['RUNNING'], orchestration.domain.states.StepStatus['RETRYABLE'], orchestration.domain.states.StepStatus['HELD'], orchestration.domain.states.StepStatus['SUCCEEDED'], orchestration.domain.states.StepStatus['SKIPPED'], orchestration.domain.states.StepStatus['FAILED'], orchestration.domain.states.StepStatus['CANCELLED']])), name='step_status_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'available', 'running', 'retryable', 'held', 'succeeded', 'skipped', 'failed', 'cancelled'])), name='step_status_known'),
         ),
         migrations.AddConstraint(
             model_name='step',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('claimed_at__isnull', False), ('deadline_at__isnull', False), ('process__isnull', False), ('status', orchestration.domain.states.StepStatus['RUNNING']), ('token__isnull', False)), models.Q(models.Q(('status', orchestration.domain.states.StepStatus['RUNNING']), _negated=True), ('process__isnull', True), ('token__isnull', True)), _connector='OR'), name='step_running_is_claimed'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('claimed_at__isnull', False), ('deadline_at__isnull', False), ('process__isnull', False), ('status', 'running'), ('token__isnull', False)), models.Q(models.Q(('status', 'running'), _negated=True), ('process__isnull', True), ('token__isnull', True)), _connector='OR'), name='step_running_is_claimed'),
         ),
         migrations.AddConstraint(
             model_name='step',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('status__in', [orchestration.domain.states.StepStatus['CANCELLED'], orchestration.domain.states.StepStatus['FAILED'], orchestration.domain.states.StepStatus['SKIPPED'], orchestration.domain.states.StepStatus['SUCCEEDED']])), models.Q(models.Q(('status__in', [orchestration.domain.states.StepStatus['CANCELLED'], orchestration.domain.states.StepStatus['FAILED'], orchestration.domain.states.StepStatus['SKIPPED'], orchestration.domain.states.StepStatus['SUCCEEDED']]), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='step_final_is_finished'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('status__in', ['cancelled', 'failed', 'skipped', 'succeeded'])), models.Q(models.Q(('status__in', ['cancelled', 'failed', 'skipped', 'succeeded']), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='step_final_is_finished'),
         ),
         migrations.AddConstraint(
             model_name='step',
@@ -313,7 +312,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='step',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), ('status', orchestration.domain.states.StepStatus['RETRYABLE'])), models.Q(models.Q(('status', orchestration.domain.states.StepStatus['RETRYABLE']), _negated=True), ('due_at__isnull', True)), _connector='OR'), name='step_retryable_has_due'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), ('status', 'retryable')), models.Q(models.Q(('status', 'retryable'), _negated=True), ('due_at__isnull', True)), _connector='OR'), name='step_retryable_has_due'),
         ),
         migrations.AddConstraint(
             model_name='step',
@@ -349,10 +348,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', [orchestration.domain.states.RunStatus['RUNNING'], orchestration.domain.states.RunStatus['SUCCEEDED'], orchestration.domain.states.RunStatus['FAILED'], orchestration.domain.states.RunStatus['CANCELLED']])), name='run_status_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'succeeded', 'failed', 'cancelled'])), name='run_status_known'),
         ),
         migrations.AddConstraint(
             model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status', orchestration.domain.states.RunStatus['RUNNING'])), models.Q(models.Q(('status', orchestration.domain.states.RunStatus['RUNNING']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='run_final_is_finished'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status', 'running')), models.Q(models.Q(('status', 'running'), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='run_final_is_finished'),
         ),
     ]

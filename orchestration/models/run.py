@@ -25,7 +25,9 @@ class Run(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="runs")
     workflow_name = models.CharField(max_length=100, help_text="Copied: the scope of the idempotency key.")
-    status = models.CharField(max_length=12, choices=[(s, s) for s in RunStatus], default=RunStatus.RUNNING)
+    status = models.CharField(
+        max_length=12, choices=[(s.value, s.value) for s in RunStatus], default=RunStatus.RUNNING.value
+    )
     round = models.PositiveSmallIntegerField(default=1)
     input_json = models.TextField(help_text="Canonical JSON.")
     input_digest = models.CharField(max_length=64)
@@ -43,10 +45,12 @@ class Run(models.Model):
             models.UniqueConstraint(
                 fields=("project", "workflow_name", "idempotency_key"), name="run_idempotency_key_once"
             ),
-            models.CheckConstraint(condition=Q(status__in=list(RunStatus)), name="run_status_known"),
             models.CheckConstraint(
-                condition=Q(status=RunStatus.RUNNING, finished_at__isnull=True)
-                | (~Q(status=RunStatus.RUNNING) & Q(finished_at__isnull=False)),
+                condition=Q(status__in=[s.value for s in RunStatus]), name="run_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=RunStatus.RUNNING.value, finished_at__isnull=True)
+                | (~Q(status=RunStatus.RUNNING.value) & Q(finished_at__isnull=False)),
                 name="run_final_is_finished",
             ),
         )
@@ -86,7 +90,9 @@ class Step(models.Model):
     queue = models.CharField(max_length=100, help_text="Celery queue; a crash suspect moves to `isolated`.")
     predecessor_count = models.PositiveIntegerField()
     timeout_seconds = models.FloatField(help_text="Of one attempt.")
-    status = models.CharField(max_length=10, choices=[(s, s) for s in StepStatus], default=StepStatus.PENDING)
+    status = models.CharField(
+        max_length=10, choices=[(s.value, s.value) for s in StepStatus], default=StepStatus.PENDING.value
+    )
 
     attempt = models.PositiveIntegerField(default=0, help_text="Number of the latest attempt.")
     failures = models.PositiveIntegerField(default=0, help_text="Counted tries since the last fresh start.")
@@ -126,21 +132,23 @@ class Step(models.Model):
         ordering = ("run", "position")
         constraints = (
             models.UniqueConstraint(fields=("run", "key"), name="step_key_once"),
-            models.CheckConstraint(condition=Q(status__in=list(StepStatus)), name="step_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in StepStatus]), name="step_status_known"
+            ),
             models.CheckConstraint(
                 condition=Q(
-                    status=StepStatus.RUNNING,
+                    status=StepStatus.RUNNING.value,
                     token__isnull=False,
                     process__isnull=False,
                     claimed_at__isnull=False,
                     deadline_at__isnull=False,
                 )
-                | (~Q(status=StepStatus.RUNNING) & Q(token__isnull=True, process__isnull=True)),
+                | (~Q(status=StepStatus.RUNNING.value) & Q(token__isnull=True, process__isnull=True)),
                 name="step_running_is_claimed",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
-                | (~Q(status__in=sorted(FINAL)) & Q(finished_at__isnull=True)),
+                condition=Q(status__in=sorted(s.value for s in FINAL), finished_at__isnull=False)
+                | (~Q(status__in=sorted(s.value for s in FINAL)) & Q(finished_at__isnull=True)),
                 name="step_final_is_finished",
             ),
             models.CheckConstraint(
@@ -149,8 +157,8 @@ class Step(models.Model):
                 name="step_done_has_output_and_receipt",
             ),
             models.CheckConstraint(
-                condition=Q(status=StepStatus.RETRYABLE, due_at__isnull=False)
-                | (~Q(status=StepStatus.RETRYABLE) & Q(due_at__isnull=True)),
+                condition=Q(status=StepStatus.RETRYABLE.value, due_at__isnull=False)
+                | (~Q(status=StepStatus.RETRYABLE.value) & Q(due_at__isnull=True)),
                 name="step_retryable_has_due",
             ),
             models.CheckConstraint(

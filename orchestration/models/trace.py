@@ -26,7 +26,7 @@ class Attempt(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(  # noqa: DJ001 - NULL is "not ended"
-        max_length=12, null=True, choices=[(o, o) for o in AttemptOutcome]
+        max_length=12, null=True, choices=[(o.value, o.value) for o in AttemptOutcome]
     )
     agent = models.CharField(max_length=200)
     agent_version = models.PositiveIntegerField(null=True)
@@ -60,7 +60,7 @@ class Decision(models.Model):
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="decisions", db_constraint=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     rule = models.CharField(max_length=60)
-    kind = models.CharField(max_length=10, choices=[(k, k) for k in DecisionKind])
+    kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in DecisionKind])
     reason = models.TextField(default="", help_text="In words, for a person.")
     inputs_json = models.TextField(help_text="What the policy saw.")
     due_at = models.DateTimeField(null=True)
@@ -104,7 +104,7 @@ class Receipt(models.Model):
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="receipts")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="receipts", db_constraint=False)
     round = models.PositiveSmallIntegerField()
-    kind = models.CharField(max_length=10, choices=[(k, k) for k in ReceiptKind])
+    kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in ReceiptKind])
     digest = models.CharField(max_length=64)
     body_json = models.TextField(help_text="What the digest is over, canonical JSON.")
 

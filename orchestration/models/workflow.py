@@ -31,7 +31,6 @@ class Workflow(models.Model):
         ordering = ("name", "-version")
         constraints = (
             models.UniqueConstraint(fields=("project", "name", "version"), name="workflow_version_once"),
-            models.UniqueConstraint(fields=("project", "name", "digest"), name="workflow_content_once"),
         )
 
     def __str__(self) -> str:

@@ -25,8 +25,8 @@ class Published:
 def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     """Publish a spec: a new version when its content differs from the latest, else the latest.
 
-    Content that an older version had is published again as that content's own version, which becomes the latest by
-    number only if it is new: versions are never reused.
+    Going back to what an older version said is a new version too: runs start on the latest, and numbers tell the
+    order in which things were published.
 
     Raises: SpecInvalid: it names an unknown agent.
     """
@@ -36,11 +36,9 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     with transaction.atomic():
         owner, _ = Project.objects.get_or_create(slug=project, defaults={"name": project.title()})
         _lock_name(owner.pk, spec.name)
-        versions = Workflow.objects.filter(project=owner, name=spec.name)
-        known = versions.filter(digest=digest).first()
-        if known is not None:
-            return Published(known, is_new=False)
-        latest = versions.order_by("-version").first()
+        latest = Workflow.objects.filter(project=owner, name=spec.name).order_by("-version").first()
+        if latest is not None and latest.digest == digest:
+            return Published(latest, is_new=False)
         workflow = Workflow.objects.create(
             project=owner,
             name=spec.name,

@@ -131,6 +131,21 @@ def test_a_version_is_new_only_when_its_content_is() -> None:
     ]
 
 
+def test_going_back_to_an_older_content_is_a_new_version_that_runs_start_on() -> None:
+    # given: two versions of a workflow
+    first = WorkflowSpec(name="turning", steps=(StepSpec("a", agent=AGENT),))
+    second = WorkflowSpec(name="turning", steps=(StepSpec("b", agent=AGENT),))
+    runs.publish(first)
+    runs.publish(second)
+
+    # when: what the first one said is published again
+    published = runs.publish(first)
+
+    # then
+    assert (published.workflow.version, published.is_new) == (3, True)
+    assert runs.start("turning", {}).steps.get().key == "a"
+
+
 def test_a_spec_with_an_unknown_agent_is_not_published() -> None:
     spec = WorkflowSpec(name="other", steps=(StepSpec("a", agent="no.such"),))
     with pytest.raises(SpecInvalid, match=r"step 'a', agent: unknown agent 'no.such'"):
