@@ -97,7 +97,7 @@ def run_w3(bench: Bench) -> Result:
 
 
 def run_w4(bench: Bench) -> Result:
-    """Kill -9 at a third of 20 runs x 10 steps of 0.2 s. Aim: recovered in 3 s with a restarted worker, 20 s without."""
+    """Kill -9 at a third of 20 runs x 10 steps of 0.2 s. Aim: recovered in 3 s with its worker back, else in 20 s."""
     return {
         "restarted": _crash(bench, restart=True),
         "other_worker_only": _crash(bench, restart=False),

@@ -18,6 +18,11 @@ _FAIL_FAST: dict[str, Any] = {
 # Statements are planned once per connection. Planned while a table was small, they would read all of it until the
 # next ANALYZE; priced as on any SSD, an index wins from the third page on.
 _PLANS = "-c random_page_cost=1.1"
+# The server's side of a cut connection: with its defaults a ghost session would hold its locks, the maintainer's
+# lead among them, for two hours.
+_NO_GHOSTS = (
+    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+)
 
 
 def database_settings(url: str, *, pool_size: int) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def database_settings(url: str, *, pool_size: int) -> dict[str, Any]:
         "OPTIONS": {
             "application_name": "ringmaster",
             **_FAIL_FAST,
-            "options": _PLANS,
+            "options": f"{_PLANS} {_NO_GHOSTS}",
             **_pool_options(pool_size),
             **dict(parse_qsl(parts.query)),
         },

@@ -19,6 +19,7 @@ from celery import current_app, uuid
 from celery.backends.redis import RedisBackend
 from celery.canvas import Signature
 from django.db import transaction
+from kombu.exceptions import LimitExceeded
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.pools import producers
 
@@ -31,7 +32,7 @@ from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_r
 TASK = "orchestration.perform_step"
 ISOLATED = "isolated"
 # What kombu raises when the broker is away, besides its own: sockets, time-outs, and a pool with nothing free.
-_BROKER_AWAY = (BrokerError, OSError, TimeoutError)
+_BROKER_AWAY = (BrokerError, LimitExceeded, OSError, TimeoutError)
 _AWAY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -181,18 +182,23 @@ class _Broker:
     def _connect(self) -> Any:
         with self._lock:
             if self._connection is None:
-                budget = get_conf().PUBLISH_BUDGET_SECONDS
-                self._connection = current_app.connection_for_write(
-                    transport_options={
-                        "max_retries": 1,
-                        "interval_start": 0,
-                        "interval_step": 0,
-                        "interval_max": 0,
-                        "socket_timeout": budget,
-                        "socket_connect_timeout": budget,
-                    }
-                )
+                self._connection = open_impatient_connection()
             return self._connection
+
+
+def open_impatient_connection() -> Any:
+    """Return a broker connection that gives up within the publishing budget, whatever the broker does."""
+    budget = get_conf().PUBLISH_BUDGET_SECONDS
+    return current_app.connection_for_write(
+        transport_options={
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0,
+            "interval_max": 0,
+            "socket_timeout": budget,
+            "socket_connect_timeout": budget,
+        }
+    )
 
 
 _broker = _Broker()

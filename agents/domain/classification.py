@@ -54,8 +54,8 @@ def describe_failure(error: BaseException, agent: str, agent_version: int) -> Fa
     return Failed(
         kind=classify(error),
         error_class=_dotted_name(type(error)),
-        message=_storable(_message(error)[:MAX_MESSAGE_CHARACTERS]),
-        traceback_tail=_storable(_traceback(error)[-MAX_TRACEBACK_CHARACTERS:]),
+        message=make_storable(_message(error)[:MAX_MESSAGE_CHARACTERS]),
+        traceback_tail=make_storable(_traceback(error)[-MAX_TRACEBACK_CHARACTERS:]),
         retry_after_seconds=_retry_after(error),
         agent=agent,
         agent_version=agent_version,
@@ -68,7 +68,7 @@ def describe_unknown(agent: str) -> Failed:
         kind=FailureKind.UNKNOWN_AGENT,
         error_class=_dotted_name(UnknownAgent),
         message=(
-            f"no agent {_storable(agent)!r:.200} is registered in this process; "
+            f"no agent {make_storable(agent)!r:.200} is registered in this process; "
             "`list_agents` shows those that are"
         ),
         traceback_tail="",
@@ -81,7 +81,7 @@ def describe_unknown(agent: str) -> Failed:
 def _dotted_name(error_class: type[BaseException]) -> str:
     module = error_class.__module__
     name = error_class.__qualname__
-    return _storable(name if module == "builtins" else f"{module}.{name}")
+    return make_storable(name if module == "builtins" else f"{module}.{name}")
 
 
 def _message(error: BaseException) -> str:
@@ -100,7 +100,8 @@ def _traceback(error: BaseException) -> str:
     return "".join(f"{part[:MAX_PART_CHARACTERS].rstrip()}\n" for part in parts)
 
 
-def _storable(text: str) -> str:
+def make_storable(text: str) -> str:
+    """Return the text without what a database column or a log can't hold."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 

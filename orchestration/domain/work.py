@@ -67,6 +67,7 @@ class Claim:
     crashes: int
     revision: int
     feedback: str
+    dispatches: int
     dispatched_at: datetime
     claimed_at: datetime
     deadline_at: datetime
@@ -78,6 +79,11 @@ class Claim:
     def now(self) -> datetime:
         """Return the database's time as this process can tell it: a wrong local clock does no harm."""
         return self.read_at + timedelta(seconds=time.monotonic() - self.monotonic_at)
+
+    @property
+    def is_of_newest_message(self) -> bool:
+        """Return whether the message that was claimed is the last that was sent: `dispatched_at` is its time."""
+        return self.task_id.rpartition(".")[2] == str(self.dispatches)
 
     @property
     def idempotency_key(self) -> str:

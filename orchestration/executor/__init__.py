@@ -7,6 +7,6 @@ connection is held while the agent works.
 
 from orchestration.executor.conclude import Crash, conclude
 from orchestration.executor.perform import Host, perform
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.specs import get_spec_or_plain
 
-__all__ = ["Crash", "Host", "conclude", "get_step_spec", "perform"]
+__all__ = ["Crash", "Host", "conclude", "get_spec_or_plain", "perform"]

@@ -140,7 +140,7 @@ def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decisio
                 reason=decision.reason,
                 agent_version=outcome.agent_version,
                 failure_kind=outcome.kind,
-                error_class=outcome.error_class,
+                error_class=outcome.error_class[:200],
                 error_message=outcome.message,
                 traceback_tail=outcome.traceback_tail,
                 due_at=due_at,

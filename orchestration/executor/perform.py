@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
@@ -21,8 +22,8 @@ from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.conclude import Conclusion, conclude
-from orchestration.executor.prepare import Prepared, prepare
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.prepare import Prepared, fail_unread, prepare
+from orchestration.executor.specs import get_spec_or_plain, get_step_spec
 from orchestration.selectors.claims import Stale, find_stale
 from orchestration.transitions.claim import claim_step, load_claims, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
@@ -115,7 +116,8 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
         return _follow(claim, conclusion, continuation)
     except ClaimLost as error:
         continuation.clear()
-        record_late_write(claim, canonical({"token": str(claim.token), "message": str(error)}))
+        with suppress(*DATABASE_AWAY):
+            record_late_write(claim, canonical({"token": str(claim.token), "message": str(error)}))
         return "refused", None
     except DATABASE_AWAY as error:
         # What stays claimed is freed past its deadline; what stays unreleased is swept.
@@ -127,7 +129,13 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
 
 
 def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
-    spec = get_step_spec(claim)
+    """Read the spec and prepare the task; a spec that can't be read is this attempt's fault, not its worker's."""
+    try:
+        spec = get_step_spec(claim)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - e.g. a stricter check of a newer release
+        return get_spec_or_plain(claim), fail_unread(claim, error)
     return spec, prepare(claim, spec)
 
 

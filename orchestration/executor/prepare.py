@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
+from agents.domain.classification import make_storable
 from agents.domain.invocation import Failed, FailureKind, Task
 from orchestration.domain.expressions import ExpressionFailed, evaluate
 from orchestration.domain.policy import PassedOver
@@ -14,8 +15,9 @@ from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Claim
 from orchestration.errors import BudgetExceeded, ClaimLost
-from orchestration.handoff import Handed, assemble_handoff, describe_whole
-from orchestration.selectors.claims import is_claim_live
+from orchestration.executor.cancellation import ask_whether_cancelled
+from orchestration.handoff import Handed, assemble_handoff
+from orchestration.selectors.proof import load_handoff_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,11 @@ def prepare(claim: Claim, spec: StepSpec) -> Prepared:
     try:
         handed = assemble_handoff(claim)
     except BudgetExceeded as error:
-        return Prepared(_fail(claim, FailureKind.BAD_INPUT, error), describe_whole(claim))
+        return Prepared(_fail(claim, FailureKind.BAD_INPUT, error), _read_lines(claim))
     except (ClaimLost, DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
-        return Prepared(_fail(claim, FailureKind.UNKNOWN, error), describe_whole(claim))
+        return Prepared(_fail(claim, FailureKind.UNKNOWN, error), _read_lines(claim))
     return Prepared(_build_task(claim, spec, handed), handed.lines)
 
 
@@ -65,7 +67,7 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | PassedOv
         idempotency_key=claim.idempotency_key,
         feedback=claim.feedback or None,
         deadline_at=claim.deadline_at,
-        is_cancelled=lambda: not is_claim_live(claim.step_id, claim.token),
+        is_cancelled=ask_whether_cancelled(claim),
     )
 
 
@@ -89,11 +91,21 @@ PASSED_OVER_RULES = frozenset({"condition_false", "need_passed_over"})
 """Skips that take their data successors along; a failed uncritical step hands on null instead."""
 
 
+def fail_unread(claim: Claim, error: Exception) -> Prepared:
+    """Return the failed start of a step whose spec can't be read."""
+    return Prepared(_fail(claim, FailureKind.UNKNOWN, error), _read_lines(claim))
+
+
+def _read_lines(claim: Claim) -> tuple[HandoffLine, ...]:
+    """Return what the rows say was handed: a summary may have been recorded before the fault."""
+    return load_handoff_lines(claim.step_id, claim.attempt)
+
+
 def _fail(claim: Claim, kind: FailureKind, error: Exception) -> Failed:
     return Failed(
         kind=kind,
         error_class=type(error).__name__,
-        message=str(error)[:2000],
+        message=make_storable(str(error))[:2000],
         traceback_tail="",
         retry_after_seconds=None,
         agent=claim.agent,

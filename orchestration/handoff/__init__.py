@@ -4,7 +4,7 @@ The claim has written a row per hand-off already; over the budget this room shor
 Owns token counting and summaries; must not decide anything. Read next: `assemble.py`.
 """
 
-from orchestration.handoff.assemble import Handed, assemble_handoff, describe_whole
+from orchestration.handoff.assemble import Handed, assemble_handoff
 from orchestration.handoff.tokens import count_tokens
 
-__all__ = ["Handed", "assemble_handoff", "count_tokens", "describe_whole"]
+__all__ = ["Handed", "assemble_handoff", "count_tokens"]

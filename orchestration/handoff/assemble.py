@@ -47,11 +47,6 @@ def assemble_handoff(claim: Claim) -> Handed:
     )
 
 
-def describe_whole(claim: Claim) -> tuple[HandoffLine, ...]:
-    """Return the lines of what a claim found before anything was shortened."""
-    return tuple(_line(p, None) for p in claim.predecessors if p.carries_data)
-
-
 def _summarise(sender: Predecessor, allowance_tokens: int) -> Summary:
     empty = canonical({"summary": "", "of": sender.output_digest})
     summarise = import_string(get_conf().SUMMARISER)
@@ -62,7 +57,7 @@ def _summarise(sender: Predecessor, allowance_tokens: int) -> Summary:
         tokens = count_tokens(handed)
         # Quoting can cost a few tokens more than the bare text: tighten until the whole fits.
         if tokens <= allowance_tokens or room <= 0:
-            return Summary(sender.step_id, handed, digest_text(handed), tokens, name)
+            return Summary(sender.step_id, handed, digest_text(handed), tokens, name[:100])
         room -= tokens - allowance_tokens
 
 

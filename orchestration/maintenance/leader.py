@@ -18,6 +18,7 @@ from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_
 from orchestration.maintenance.scheduler import release_forgotten, ring_lost, wake_due, wake_for_known_agents
 from orchestration.ports import load_duties
 from orchestration.transitions.presence import retire_dead, try_to_lead
+from orchestration.transitions.statements import DATABASE_AWAY, reconnect
 from orchestration.worker.sessions import open_session
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ def _run_duty(duty: Callable[[], int | None]) -> int:
     """Run one duty; its fault must not keep the others from being done."""
     try:
         return duty() or 0
-    except DatabaseError:
+    except DATABASE_AWAY:
         raise
     except Exception:
         log.exception("duty_failed", duty=duty.__name__, next="it is tried again at the next sweep")
@@ -77,6 +78,7 @@ class Maintainer:
             except (psycopg.Error, DatabaseError) as error:
                 log.warning("maintainer_interrupted", error=str(error), next="it tries again")
                 self._drop_session()
+                reconnect()
             except Exception:  # one faulty duty must not end rescue for all
                 log.exception("maintainer_failed", next="it tries again at the next sweep")
             close_old_connections()

@@ -1,18 +1,20 @@
 """Frees running steps whose worker is dead or whose time is over, each by a decision of its own."""
 
 import structlog
-from django.db import DatabaseError
+from django.db import transaction
 
 from agents.domain.invocation import Failed, FailureKind
 from orchestration.conf import get_conf
 from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
-from orchestration.executor import Crash, conclude, get_step_spec
+from orchestration.executor import Crash, conclude, get_spec_or_plain
 from orchestration.selectors.processes import count_in_flight, is_queue_served
 from orchestration.selectors.proof import load_handoff_lines
-from orchestration.transitions.claim import load_claims
+from orchestration.transitions.claim import load_claims, lock_claim
+from orchestration.transitions.end import lock_run
 from orchestration.transitions.heal import find_died_since, find_overdue, find_stranded, ring_suspects_of
+from orchestration.transitions.statements import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 LIMIT = 500
@@ -86,11 +88,14 @@ def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None
         agent_version=None,
     )
     try:
-        received = load_handoff_lines(claim.step_id, claim.attempt)
-        conclusion = conclude(claim, get_step_spec(claim), failure, received, crash=crash)
+        with transaction.atomic():
+            lock_run(claim.run.run_id)
+            lock_claim(claim)
+            received = load_handoff_lines(claim.step_id, claim.attempt)
+            conclusion = conclude(claim, get_spec_or_plain(claim), failure, received, crash=crash)
     except ClaimLost:
         return False  # its worker was quicker
-    except DatabaseError:
+    except DATABASE_AWAY:
         raise
     except Exception:  # one step that can't be freed must not keep the others
         log.exception("step_not_freed", step=claim.step_id, next="it is tried again at the next sweep")

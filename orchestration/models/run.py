@@ -33,7 +33,7 @@ class Run(models.Model):
     input_digest = models.CharField(max_length=64)
     idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - NULL is "no key", not ""
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     reason = models.TextField(default="", help_text="Why it failed or was cancelled, in words.")
     created_at = models.DateTimeField(db_default=Now())

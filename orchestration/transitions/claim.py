@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Claim, Predecessor, RunFacts
+from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.statements import fetch_all, fetch_one
 
@@ -26,6 +27,8 @@ WITH claimed AS (
     FROM orchestration_run r
     WHERE s.id = %(step)s AND s.status = 'available' AND s.agent = ANY(%(agents)s)
       AND r.id = s.run_id AND r.status = 'running'
+      AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
+                  WHERE w.id = %(process)s AND w.stopped_at IS NULL)
     RETURNING s.*
 ), begun AS (
     INSERT INTO orchestration_attempt
@@ -93,6 +96,7 @@ def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str
         crashes=row.crashes,
         revision=row.revision,
         feedback=row.feedback,
+        dispatches=row.dispatches,
         dispatched_at=row.dispatched_at,
         claimed_at=row.claimed_at,
         deadline_at=row.deadline_at,
@@ -141,11 +145,29 @@ def load_claims(step_ids: list[int]) -> list[Claim]:
     return [build_claim(row, _read_run(row), row.received, row.task_id) for row in rows]
 
 
+_LOCK_CLAIM = """
+SELECT id FROM orchestration_step WHERE id = %(step)s AND status = 'running' AND token = %(token)s FOR UPDATE
+"""
+
+
+def lock_claim(claim: Claim) -> None:
+    """Lock a claimed step until the transaction ends, so that what was handed to it can't change meanwhile.
+
+    Raises: ClaimLost: the claim passed on.
+    """
+    if fetch_one(_LOCK_CLAIM, {"step": claim.step_id, "token": claim.token}) is None:
+        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
+
+
 _UNKNOWN_AGENT = f"""
 WITH waiting AS (
     UPDATE orchestration_step SET waits_for = 'agent'
     WHERE id = %(step)s AND status = 'available' AND waits_for = '' AND NOT agent = ANY(%(agents)s)
     RETURNING id, run_id, attempt, agent
+), broken AS (
+    UPDATE orchestration_step j SET chord_intact = false
+    FROM waiting w JOIN orchestration_edge e ON e.predecessor_id = w.id
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
 ), told AS (
     {insert_event(EventKind.STEP_WAITS, source="waiting", data="json_build_object('agent', agent)::text")}
 )

@@ -18,13 +18,17 @@ class Summary:
     summarised_by: str
 
 
+# The lock makes whoever would end the attempt meanwhile wait, and then read what was handed.
 _SUMMARISED = """
+WITH live AS (
+    SELECT id FROM orchestration_step
+    WHERE id = %(step)s AND status = 'running' AND token = %(token)s FOR SHARE
+)
 UPDATE orchestration_handoff h
 SET summary_json = t.text, digest = t.digest, tokens_after = t.tokens, summarised_by = t.name
 FROM unnest(%(from)s::bigint[], %(texts)s::text[], %(digests)s::text[], %(tokens)s::int[], %(names)s::text[])
-         AS t(step_id, text, digest, tokens, name), orchestration_step s
-WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
-  AND h.attempt_id = %(attempt_id)s AND h.from_step_id = t.step_id
+         AS t(step_id, text, digest, tokens, name), live
+WHERE h.attempt_id = %(attempt_id)s AND h.from_step_id = t.step_id
 RETURNING h.id
 """
 

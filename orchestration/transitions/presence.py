@@ -59,9 +59,16 @@ def enter_process(connection: psycopg.Connection[Any], presence: Presence, lease
     return process_id
 
 
-def lock_process(connection: psycopg.Connection[Any], process_id: int) -> None:
-    """Take the process's advisory lock for as long as the session lives."""
-    connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", (LOCK_CLASS, process_id))
+def lock_process(connection: psycopg.Connection[Any], process_id: int) -> bool:
+    """Take the process's advisory lock for as long as the session lives.
+
+    Returns: False when a former session still holds it, e.g. behind a cut connection: enter anew then, since
+    waiting would stop the beats.
+    """
+    row = connection.execute(
+        "SELECT pg_try_advisory_lock(%s::int, %s::int)", (LOCK_CLASS, process_id)
+    ).fetchone()
+    return bool(row and row[0])
 
 
 _BEAT = """

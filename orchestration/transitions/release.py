@@ -51,6 +51,7 @@ def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
         with transaction.atomic():
             close_run(run_id, RunStatus.SUCCEEDED, signer)
             fetch_one(CLEAR_RUN, {"run": run_id})
+            fetch_one(_COMMIT_LATER, {})
         return []
     if seen.nothing_waits:
         fetch_one(_CLEAR_ONE, {"step": step_id})
@@ -78,9 +79,10 @@ UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unrelea
 RETURNING id, set_config('synchronous_commit', 'off', true)
 """
 CLEAR_RUN = """
-WITH cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)
-SELECT set_config('synchronous_commit', 'off', true)
+WITH cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased) SELECT 1 AS one
 """
+# Not where a person or a decision closes the run: what was answered must be durable.
+_COMMIT_LATER = "SELECT set_config('synchronous_commit', 'off', true)"
 
 
 def _release_joins(join_ids: list[int]) -> list[Released]:

@@ -23,7 +23,10 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
 
     Raises: django.db.Error: as Django's own cursor would.
     """
-    connection.ensure_connection()
+    try:
+        connection.ensure_connection()
+    except KeyError as error:
+        raise OperationalError("the pool is being replaced") from error
     if connection.connection.prepare_threshold is None:
         # Django turns prepared statements off for poolers; a check refuses those that can't keep a session.
         connection.connection.prepare_threshold = 5
@@ -31,6 +34,9 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
         try:
             with psycopg.Cursor(connection.connection, row_factory=namedtuple_row) as cursor:
                 return cursor.execute(statement, parameters, prepare=True).fetchall()
+        except psycopg.errors.FeatureNotSupported as error:
+            # A migration changed a table under a prepared plan, which never recovers: as good as a lost connection.
+            raise psycopg.OperationalError(f"the connection's plans are out of date: {error}") from error
         except psycopg.Error:
             # As Django's own cursor does not have to: without this an atomic block would try to commit.
             if connection.in_atomic_block:
@@ -75,11 +81,11 @@ def insist(action: Callable[[bool], T], is_over: Callable[[], bool], *, doing: s
                 "database_away", doing=doing, step=step_id, error=str(error), next="it is tried again"
             )
             time.sleep(_PAUSE_SECONDS)
-            _reconnect()
+            reconnect()
             again = True
 
 
-def _reconnect() -> None:
+def reconnect() -> None:
     """Give up this thread's connection, and with it all that the pool has kept from before."""
     global _renewed_at  # noqa: PLW0603 - one pool per process
     connection.close()

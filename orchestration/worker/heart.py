@@ -6,7 +6,6 @@ hand is fenced by the steps' tokens.
 """
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -23,13 +22,10 @@ log = structlog.get_logger(__name__)
 class Heart:
     """Beats for one process until it is stopped."""
 
-    def __init__(
-        self, host: WorkerHost, presence: Presence, on_beat: Callable[[], None] = lambda: None
-    ) -> None:
-        """Prepare; `on_beat` is called after each beat, on this thread."""
+    def __init__(self, host: WorkerHost, presence: Presence) -> None:
+        """Prepare; nothing is opened before `start`."""
         self._host = host
         self._presence = presence
-        self._on_beat = on_beat
         self._process_id: int | None = None
         self._session: psycopg.Connection[Any] | None = None
         self._stop = threading.Event()
@@ -48,7 +44,6 @@ class Heart:
         while not self._stop.is_set():
             try:
                 self._beat_once()
-                self._on_beat()
             except Exception as error:  # noqa: BLE001 - a heart that stops kills its worker's claims
                 log.warning(
                     "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
@@ -60,8 +55,8 @@ class Heart:
     def _beat_once(self) -> None:
         if self._session is None:
             self._session = open_session(f"ringmaster heart {self._presence.name}"[:60])
-            if self._process_id is not None:
-                lock_process(self._session, self._process_id)
+            if self._process_id is not None and not lock_process(self._session, self._process_id):
+                self._process_id = None
         report = self._host.report()
         if self._process_id is None or not beat(
             self._session,

@@ -55,7 +55,8 @@ class WorkerHost:
         with self._lock:
             self._report.last_claim_at = claim.claimed_at
             newest = self._report.newest_dispatch_at
-            if newest is None or claim.dispatched_at > newest:
+            # An older copy says nothing of when its own message was sent.
+            if claim.is_of_newest_message and (newest is None or claim.dispatched_at > newest):
                 self._report.newest_dispatch_at = claim.dispatched_at
 
     def tell_ran_on(self, claim: Claim, word: str) -> None:

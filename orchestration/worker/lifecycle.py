@@ -43,8 +43,10 @@ class _Life:
             agents=sorted(known_names()),
             concurrency=concurrency,
         )
-        self.heart = Heart(host, presence, teller.flush if teller else lambda: None)
+        self.heart = Heart(host, presence)
         self.heart.start()
+        if teller is not None:
+            teller.start()
 
     def end(self) -> None:
         if self.heart is not None:

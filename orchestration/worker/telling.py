@@ -1,59 +1,79 @@
 """Worker events for steps that were run on: without a message of their own Celery would not show them.
 
-Buffered and sent with the heartbeat as one message, since an event of its own would cost as much as the message
-that running on saves.
+Buffered and sent every second as one message, since an event of its own would cost as much as the message that
+running on saves. On a thread of its own: a broker that hangs must delay neither the heartbeat nor a step. What can't
+be sent is dropped; events are for watching, the truth is in the rows.
 """
 
 import threading
+import time
+from collections import deque
 from typing import Any
 
+import structlog
 from celery import current_app
 
+from orchestration.dispatch import open_impatient_connection
 from orchestration.domain.work import Claim
 
-_BUFFER_LIMIT = 10_000
+log = structlog.get_logger(__name__)
+_MOST_BUFFERED = 10_000
+_FLUSH_SECONDS = 1.0
 
 
 class EventTeller:
     """Sends received, started and succeeded events in batches under the worker's name."""
 
     def __init__(self, hostname: str) -> None:
-        """Connect lazily; nothing is sent before the first flush."""
+        """Prepare; nothing is opened before the first flush."""
         self._hostname = hostname
-        self._lock = threading.Lock()
+        self._told: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_MOST_BUFFERED)
         self._dispatcher: Any = None
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Start sending what is told."""
+        threading.Thread(target=self._run, name="teller", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop sending."""
+        self._stop.set()
 
     def tell(self, claim: Claim, word: str) -> None:
-        """Remember one step that ran on."""
-        task = {"uuid": claim.task_id}
+        """Remember one step that ran on; never waits."""
         name = f"{claim.run.workflow_name}/{claim.key}"
+        ended = time.time()
         runtime = (claim.now() - claim.claimed_at).total_seconds()
-        with self._lock:
-            send = self._connect().send
-            send(
-                "task-received",
-                name=name,
-                args=f"({claim.step_id},)",
-                kwargs="{}",
-                retries=0,
-                eta=None,
-                **task,
-            )
-            send("task-started", **task)
-            send("task-succeeded", result=repr(str(word)), runtime=runtime, **task)
+        base = {"uuid": claim.task_id, "timestamp": ended - runtime}
+        arguments = {"name": name, "args": f"({claim.step_id},)", "kwargs": "{}", "retries": 0, "eta": None}
+        self._told.append(("task-received", base | arguments))
+        self._told.append(("task-started", base))
+        self._told.append(
+            ("task-succeeded", base | {"timestamp": ended, "result": repr(str(word)), "runtime": runtime})
+        )
 
-    def flush(self) -> None:
-        """Send what was told since the last flush."""
-        with self._lock:
-            if self._dispatcher is not None:
-                self._dispatcher.flush()
+    def _run(self) -> None:
+        while not self._stop.wait(_FLUSH_SECONDS):
+            try:
+                self._flush()
+            except Exception as error:  # noqa: BLE001 - whatever a broker raises, watching must not end work
+                log.warning(
+                    "events_dropped", error=str(error), next="the next batch is tried on a new connection"
+                )
+                self._dispatcher = None
 
-    def _connect(self) -> Any:
+    def _flush(self) -> None:
+        if not self._told:
+            return
         if self._dispatcher is None:
             self._dispatcher = current_app.events.Dispatcher(
-                current_app.connection_for_write(),
+                open_impatient_connection(),
                 hostname=self._hostname,
+                buffer_while_offline=False,
                 buffer_group=frozenset({"task"}),
-                buffer_limit=_BUFFER_LIMIT,
+                buffer_limit=_MOST_BUFFERED,
             )
-        return self._dispatcher
+        while self._told:
+            kind, fields = self._told.popleft()
+            self._dispatcher.send(kind, **fields)
+        self._dispatcher.flush()

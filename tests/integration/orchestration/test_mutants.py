@@ -172,7 +172,7 @@ _MUTANTS = [
     Mutant(a_late_hold_is_refused, end, "_HOLD", _TOKEN),
     Mutant(a_late_retry_is_refused, end, "_RETRY", _TOKEN),
     Mutant(a_late_free_is_refused, end, "_FREE", _TOKEN),
-    Mutant(a_late_summary_is_refused, handoff, "_SUMMARISED", _TOKEN),
+    Mutant(a_late_summary_is_refused, handoff, "_SUMMARISED", " AND token = %(token)s"),
     Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' "),
     Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(%(agents)s)"),
     Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "AND r.status = 'running'"),
