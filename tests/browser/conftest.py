@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from config.services.process import choose_port
 from tests.processes import ProcessStarter
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_COMPLAINTS = frozenset({"error", "warning"})
 _PASSWORD = "only-in-tests"
 
 
@@ -22,6 +23,11 @@ class Console:
     page: Page
     address: str
     complaints: list[str] = field(default_factory=list)
+
+    def note(self, line: ConsoleMessage) -> None:
+        """Keep what the browser complains about; that it left the focus where it was is no complaint."""
+        if line.type in _COMPLAINTS:
+            self.complaints.append(f"{self.page.url}: {line.text}")
 
     def open(self, path: str) -> None:
         """Open a page of the console and wait until everything it asks for is there."""
@@ -50,7 +56,7 @@ def console(web_address: str) -> Iterator[Console]:
         browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
         page = browser.new_page()
         console = Console(page, web_address)
-        page.on("console", lambda line: console.complaints.append(f"{page.url}: {line.text}"))
+        page.on("console", console.note)
         page.on("pageerror", lambda error: console.complaints.append(f"{page.url}: {error}"))
         _sign_in(console)
         yield console
