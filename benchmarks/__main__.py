@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.load.workflows import CHAIN_LENGTH, FAN_WIDTH, WIDE
@@ -17,6 +18,19 @@ Result = dict[str, Any]
 _CRASH_RUNS = 20
 
 
+@dataclass(frozen=True)
+class Pool:
+    """What performs the steps: a number of worker processes, each with a Celery pool of a kind and a size."""
+
+    kind: str
+    concurrency: int
+    processes: int = 1
+
+    def __str__(self) -> str:
+        """Return e.g. `2 x threads -c 8`."""
+        return f"{self.processes} x {self.kind} -c {self.concurrency}"
+
+
 def _call(bench: Bench, side: str, *arguments: str) -> Result:
     command = (PYTHON, "-m", f"benchmarks.{side}", *arguments)
     done = subprocess.run(command, cwd=PROJECT, env=bench.env, stdout=subprocess.PIPE, check=True)
@@ -24,17 +38,21 @@ def _call(bench: Bench, side: str, *arguments: str) -> Result:
     return result
 
 
-def _drain(bench: Bench, side: str, workflow: str, runs: int, steps: int, pool: tuple[str, int]) -> Result:
-    """Submit everything, then start one worker and let it work off what waits."""
+def _drain(bench: Bench, side: str, workflow: str, runs: int, steps: int, pool: Pool) -> Result:
+    """Submit everything, then start the workers and let them work off what waits."""
     submitted = _call(bench, side, "submit", workflow, str(runs))
     app, queue = ("config", "steps") if side == "ours" else ("benchmarks.raw", "raw")
     before = measure(bench, [])
-    worker = bench.worker(app, queue, pool[1], side, pool[0])
+    workers = [
+        bench.worker(app, queue, pool.concurrency, f"{side}{number}", pool.kind)
+        for number in range(pool.processes)
+    ]
     done = _call(bench, side, "wait_all", workflow if side == "ours" else str(runs))
-    after = measure(bench, [worker])
-    bench.stop(worker)
+    after = measure(bench, workers)
+    for worker in workers:
+        bench.stop(worker)
     return {
-        "pool": f"{pool[0]} x {pool[1]}",
+        "pool": str(pool),
         "steps_per_second": steps / done["seconds"],
         "seconds": done["seconds"],
         "p50": percentile(done["latencies"], 0.5),
@@ -45,9 +63,7 @@ def _drain(bench: Bench, side: str, workflow: str, runs: int, steps: int, pool: 
     }
 
 
-def _compare(
-    bench: Bench, workflow: str, runs: int, steps: int, ours: tuple[str, int], raw: tuple[str, int]
-) -> Result:
+def _compare(bench: Bench, workflow: str, runs: int, steps: int, ours: Pool, raw: Pool) -> Result:
     """Measure both sides, and the baseline on our own pool as well when that is another one."""
     result = {"raw": _drain(bench, "theirs", workflow, runs, steps, raw)}
     if ours != raw:
@@ -61,9 +77,10 @@ def _compare(
     return result | ratios
 
 
-# Celery's default for the baseline: one prefork child per core. Ours: the pool that the Procfile uses.
-_PREFORK = ("prefork", os.cpu_count() or 2)
-_THREADS = ("threads", 16)
+# Celery's default for the baseline: one prefork child per core. Ours: the thread workers of the Procfile, one per core.
+_CORES = os.cpu_count() or 2
+_PREFORK = Pool("prefork", _CORES)
+_THREADS = Pool("threads", 8, processes=_CORES)
 
 
 def run_w1(bench: Bench) -> Result:
@@ -91,7 +108,7 @@ def run_w2(bench: Bench) -> Result:
 
 def run_w3(bench: Bench) -> Result:
     """1,000 parallel steps that wait 1 s, then a join. Aim: at most 1.3 x the raw chord's wall time, below 200 MB."""
-    wide = ("threads", WIDE)
+    wide = Pool("threads", WIDE)
     compared = _compare(bench, "bench-wide", 1, WIDE + 2, wide, wide)
     return compared | {"ratio": compared["ours"]["seconds"] / compared["raw"]["seconds"]}
 
