@@ -102,7 +102,8 @@ WITH done AS (
          JOIN orchestration_step t ON t.id = e.successor_id
          CROSS JOIN LATERAL (
              SELECT t.id = %(next_step)s::bigint AND t.queue = %(queue)s AND t.agent = ANY(%(agents)s)
-                 AND r.status = 'running' AS it
+                 AND r.status = 'running' AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
+                     WHERE w.id = %(process)s AND w.stopped_at IS NULL) AS it
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status = 'pending'
     RETURNING n.*, n.claimed_at AS read_at, e.carries_data, e.is_optional

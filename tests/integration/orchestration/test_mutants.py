@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
 
 from agents.invoke import override
 from orchestration import dispatch, runs
 from orchestration.conf import get_signer
 from orchestration.domain.states import RunStatus
 from orchestration.errors import ClaimLost, StepNotHeld
-from orchestration.models import Attempt, Event
+from orchestration.models import Attempt, Event, WorkerProcess
 from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
@@ -134,6 +135,12 @@ def an_ended_run_is_not_claimed() -> None:
     assert rig.claim("a") is None
 
 
+def a_dead_process_claims_nothing() -> None:
+    rig = Rig.begin(SPEC)
+    WorkerProcess.objects.filter(pk=rig.process_id).update(stopped_at=Now(), died=True)
+    assert rig.claim("a") is None
+
+
 def history_is_append_only() -> None:
     rig = Rig.begin(SPEC)
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -176,6 +183,7 @@ _MUTANTS = [
     Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' "),
     Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(%(agents)s)"),
     Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "AND r.status = 'running'"),
+    Mutant(a_dead_process_claims_nothing, claim, "_CLAIM", " AND w.stopped_at IS NULL"),
     Mutant(
         a_claim_has_its_attempt,
         claim,

@@ -13,6 +13,7 @@ from orchestration.transitions.presence import (
     beat,
     enter_process,
     leave_process,
+    lock_process,
     retire_dead,
     try_to_lead,
 )
@@ -97,6 +98,25 @@ def test_who_was_declared_dead_must_enter_anew(watcher: Any, worker: Any) -> Non
     assert WorkerProcess.objects.get(pk=process_id).busy == 3
     _retire(watcher, lease=0.0)
     assert not beat(worker, process_id, **report)
+
+
+def test_a_lock_that_a_ghost_still_holds_is_not_waited_for(watcher: Any, worker: Any) -> None:
+    # given: a session that the server still believes in
+    process_id = _enter(worker)
+    # when its process comes back on another session, then it learns at once that it must enter anew
+    watcher.execute("SET lock_timeout = '2s'")
+    assert not lock_process(watcher, process_id)
+    _hang_up(worker)
+    assert lock_process(watcher, process_id)
+
+
+def test_the_server_itself_ends_sessions_whose_peer_is_gone(worker: Any) -> None:
+    def shown(name: str) -> str:
+        row = worker.execute(f"SHOW {name}").fetchone()
+        return str(row[0])
+
+    assert [shown(f"tcp_keepalives_{name}") for name in ("idle", "interval", "count")] == ["5", "2", "3"]
+    assert shown("tcp_user_timeout") in {"5s", "5000"}
 
 
 def test_a_namesake_is_retired_only_if_its_lock_is_free(watcher: Any, worker: Any) -> None:

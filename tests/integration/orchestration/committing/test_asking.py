@@ -1,0 +1,62 @@
+"""Questions and answers around a claim that need real commits: cancellation, durable aborts, running on."""
+
+import asyncio
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from orchestration.executor.cancellation import ask_whether_cancelled
+from orchestration.models import WorkerProcess
+from orchestration.transitions.finish import new_run_on
+from tests.integration.orchestration.rig import AGENT, Rig, graph
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SPEC = graph({"a": (), "b": ["a"]})
+
+
+def test_a_coroutine_and_a_thread_may_ask_whether_their_work_is_wanted() -> None:
+    rig = Rig.begin(SPEC)
+    claim = rig.take("a")
+    is_cancelled = ask_whether_cancelled(claim)
+
+    async def ask() -> bool:
+        return is_cancelled()
+
+    assert (is_cancelled(), asyncio.run(ask())) == (False, False)
+    rig.free(claim)
+    assert (is_cancelled(), asyncio.run(ask())) == (True, True)
+
+
+def test_asking_holds_no_connection() -> None:
+    rig = Rig.begin(SPEC)
+    is_cancelled = ask_whether_cancelled(rig.take("a"))
+    connection.close()
+    assert not is_cancelled()
+    assert connection.connection is None
+
+
+def test_an_abort_is_committed_like_any_answer() -> None:
+    rig = Rig.begin(SPEC)
+    claim = rig.take("a")
+    with transaction.atomic(), connection.cursor() as cursor:
+        rig.fail(claim)
+        cursor.execute("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'")
+        assert cursor.fetchone() != ("session",)
+    assert rig.run.status == "failed"
+
+
+def test_a_process_that_was_declared_dead_does_not_run_on() -> None:
+    # given: a process that is found dead while its step is under way
+    rig = Rig.begin(SPEC)
+    claim = rig.take("a")
+    WorkerProcess.objects.filter(pk=rig.process_id).update(stopped_at=Now(), died=True)
+
+    # when: it was only slow, and finishes before the step was freed
+    done = rig.finish(claim, run_on=new_run_on(rig.step("b").pk, "task", [AGENT]))
+
+    # then: the step counts, the next one is left to the living
+    assert done.finished is not None
+    assert done.finished.next_claim is None
+    assert rig.statuses() == {"a": "succeeded", "b": "available"}
