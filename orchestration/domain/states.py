@@ -13,6 +13,7 @@ class StepStatus(StrEnum):
     PENDING = "pending"
     AVAILABLE = "available"
     RUNNING = "running"
+    WAITING = "waiting"
     RETRYABLE = "retryable"
     HELD = "held"
     SUCCEEDED = "succeeded"
@@ -21,10 +22,40 @@ class StepStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class StepKind(StrEnum):
+    """Where a step comes from: the workflow, or a step of the run that grew it."""
+
+    PLANNED = "planned"
+    ITEM = "item"
+    SPAWNED = "spawned"
+    VERIFIER = "verifier"
+    COMPENSATION = "compensation"
+
+
+class Stage(StrEnum):
+    """What a step that grew children waits for; its next claim collects it. Empty: the step does its own work."""
+
+    FRESH = ""
+    ITEMS = "items"
+    SPAWNED = "spawned"
+    CHILD_RUN = "child_run"
+    VERDICTS = "verdicts"
+
+
+class Acceptance(StrEnum):
+    """Who let a gated step's output pass; the database refuses `succeeded` without one."""
+
+    NOBODY = ""
+    VERDICT = "verdict"
+    PERSON = "person"
+
+
 class RunStatus(StrEnum):
     """Where a run stands. A run with nothing left but held steps is still `running`."""
 
     RUNNING = "running"
+    PAUSED = "paused"
+    COMPENSATING = "compensating"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -34,6 +65,9 @@ class AttemptOutcome(StrEnum):
     """How an attempt ended; an attempt that has not ended has none."""
 
     ANSWERED = "answered"
+    EXPANDED = "expanded"
+    COLLECTED = "collected"
+    ASKED = "asked"
     FAILED = "failed"
     CRASHED = "crashed"
     PASSED_OVER = "passed_over"
@@ -45,6 +79,10 @@ class DecisionKind(StrEnum):
 
     ACCEPT = "accept"
     RETRY = "retry"
+    REVISE = "revise"
+    REWORK = "rework"
+    FALLBACK = "fallback"
+    WAIT = "wait"
     SKIP = "skip"
     ESCALATE = "escalate"
     ABORT = "abort"
@@ -66,6 +104,8 @@ class ReceiptKind(StrEnum):
     OUTPUT = "output"
     EDIT = "edit"
     SKIP = "skip"
+    REUSE = "reuse"
+    COMPENSATION = "compensation"
 
 
 DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED})
@@ -76,29 +116,62 @@ FINAL = DONE | {StepStatus.FAILED, StepStatus.CANCELLED}
 
 OPEN = frozenset(StepStatus) - FINAL
 
+LIVE_RUN = frozenset({RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.COMPENSATING})
+"""A run in one of these has not ended."""
+
 STEP_EDGES: dict[tuple[StepStatus, StepStatus], str] = {
     (StepStatus.PENDING, StepStatus.AVAILABLE): "release",
     (StepStatus.PENDING, StepStatus.RUNNING): "run on",
+    (StepStatus.PENDING, StepStatus.SUCCEEDED): "reuse",
     (StepStatus.PENDING, StepStatus.CANCELLED): "abort",
     (StepStatus.AVAILABLE, StepStatus.RUNNING): "claim",
+    (StepStatus.AVAILABLE, StepStatus.PENDING): "rework",
     (StepStatus.AVAILABLE, StepStatus.CANCELLED): "abort",
     (StepStatus.RUNNING, StepStatus.SUCCEEDED): "accept",
     (StepStatus.RUNNING, StepStatus.SKIPPED): "skip",
     (StepStatus.RUNNING, StepStatus.RETRYABLE): "retry",
-    (StepStatus.RUNNING, StepStatus.AVAILABLE): "free",
+    (StepStatus.RUNNING, StepStatus.AVAILABLE): "free, revise or fall back",
+    (StepStatus.RUNNING, StepStatus.WAITING): "expand",
+    (StepStatus.RUNNING, StepStatus.PENDING): "rework",
     (StepStatus.RUNNING, StepStatus.HELD): "hold",
     (StepStatus.RUNNING, StepStatus.FAILED): "fail",
     (StepStatus.RUNNING, StepStatus.CANCELLED): "abort",
+    (StepStatus.WAITING, StepStatus.AVAILABLE): "release",
+    (StepStatus.WAITING, StepStatus.PENDING): "rework",
+    (StepStatus.WAITING, StepStatus.CANCELLED): "abort",
     (StepStatus.RETRYABLE, StepStatus.AVAILABLE): "wake",
+    (StepStatus.RETRYABLE, StepStatus.PENDING): "rework",
     (StepStatus.RETRYABLE, StepStatus.CANCELLED): "abort",
     (StepStatus.HELD, StepStatus.SUCCEEDED): "approve",
     (StepStatus.HELD, StepStatus.SKIPPED): "skip by a person",
     (StepStatus.HELD, StepStatus.AVAILABLE): "send back",
     (StepStatus.HELD, StepStatus.FAILED): "abort by a person",
+    (StepStatus.HELD, StepStatus.PENDING): "rework",
     (StepStatus.HELD, StepStatus.CANCELLED): "abort",
+    (StepStatus.SUCCEEDED, StepStatus.AVAILABLE): "rework",
+    (StepStatus.SUCCEEDED, StepStatus.PENDING): "rework",
+    (StepStatus.SKIPPED, StepStatus.AVAILABLE): "rework",
+    (StepStatus.SKIPPED, StepStatus.PENDING): "rework",
+    (StepStatus.FAILED, StepStatus.AVAILABLE): "new round",
+    (StepStatus.FAILED, StepStatus.PENDING): "new round",
+    (StepStatus.FAILED, StepStatus.WAITING): "new round",
+    (StepStatus.CANCELLED, StepStatus.AVAILABLE): "new round",
+    (StepStatus.CANCELLED, StepStatus.PENDING): "new round",
+    (StepStatus.CANCELLED, StepStatus.WAITING): "new round",
 }
 
 RUN_EDGES: dict[tuple[RunStatus, RunStatus], str] = {
     (RunStatus.RUNNING, RunStatus.SUCCEEDED): "close",
     (RunStatus.RUNNING, RunStatus.FAILED): "abort",
+    (RunStatus.RUNNING, RunStatus.COMPENSATING): "abort with compensations",
+    (RunStatus.COMPENSATING, RunStatus.FAILED): "compensated",
+    (RunStatus.RUNNING, RunStatus.PAUSED): "pause",
+    (RunStatus.PAUSED, RunStatus.RUNNING): "resume",
+    (RunStatus.PAUSED, RunStatus.FAILED): "abort",
+    (RunStatus.PAUSED, RunStatus.COMPENSATING): "abort with compensations",
+    (RunStatus.RUNNING, RunStatus.CANCELLED): "cancel",
+    (RunStatus.PAUSED, RunStatus.CANCELLED): "cancel",
+    (RunStatus.COMPENSATING, RunStatus.CANCELLED): "cancel",
+    (RunStatus.FAILED, RunStatus.RUNNING): "retry in a new round",
+    (RunStatus.CANCELLED, RunStatus.RUNNING): "retry in a new round",
 }

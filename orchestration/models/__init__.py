@@ -2,7 +2,7 @@
 
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import AgentContext, Edge, Run, Step
-from orchestration.models.trace import Attempt, Decision, Event, Handoff, Receipt, Seal
+from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.workflow import Project, Workflow
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Edge",
     "Event",
     "Handoff",
+    "PastOutput",
     "Project",
     "Receipt",
     "Run",

@@ -10,12 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
-from orchestration.domain.states import FINAL, RunStatus, StepStatus
+from orchestration.domain.states import FINAL, LIVE_RUN, Acceptance, RunStatus, Stage, StepKind, StepStatus
 from orchestration.models.process import WorkerProcess
 from orchestration.models.workflow import Project, Workflow
+
+_LIVE = sorted(status.value for status in LIVE_RUN)
 
 
 class Run(models.Model):
@@ -36,6 +38,28 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     reason = models.TextField(default="", help_text="Why it failed or was cancelled, in words.")
+    priority = models.SmallIntegerField(
+        db_default=0, help_text="Higher goes first where steps wait for a pool."
+    )
+    deadline_at = models.DateTimeField(null=True, help_text="No retry outlives it.")
+
+    # A child run: which step waits for its end. The whole tree shares the root's id, its own for a root.
+    parent_step = models.ForeignKey(
+        "Step", null=True, on_delete=models.CASCADE, related_name="child_runs", db_constraint=False
+    )
+    root_id = models.UUIDField(
+        help_text="The run at the top of its tree; its own id for a run nobody started."
+    )
+    depth = models.PositiveSmallIntegerField(db_default=0, help_text="Runs above this one.")
+    untold = models.BooleanField(
+        db_default=False, help_text="Ended, and the step that waits for it was not told yet."
+    )
+    forked_from = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="forks", db_constraint=False
+    )
+    forked_from_step = models.CharField(
+        max_length=100, db_default="", help_text="Key of the first step done anew."
+    )
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
@@ -49,14 +73,20 @@ class Run(models.Model):
                 condition=Q(status__in=[s.value for s in RunStatus]), name="run_status_known"
             ),
             models.CheckConstraint(
-                condition=Q(status=RunStatus.RUNNING.value, finished_at__isnull=True)
-                | (~Q(status=RunStatus.RUNNING.value) & Q(finished_at__isnull=False)),
+                condition=Q(status__in=_LIVE, finished_at__isnull=True)
+                | (~Q(status__in=_LIVE) & Q(finished_at__isnull=False)),
                 name="run_final_is_finished",
             ),
         )
         indexes = (
             models.Index(fields=("status", "-created_at"), name="run_by_status"),
             models.Index(fields=("-created_at",), name="run_by_age"),
+            models.Index(fields=("root_id", "depth"), name="run_of_tree"),
+            models.Index(fields=("parent_step",), condition=Q(parent_step__isnull=False), name="run_of_step"),
+            models.Index(fields=("id",), condition=Q(untold=True), name="run_untold"),
+            models.Index(
+                fields=("deadline_at",), condition=Q(deadline_at__isnull=False), name="run_deadline"
+            ),
         )
 
     def __str__(self) -> str:
@@ -84,11 +114,41 @@ class Step(models.Model):
     """One node of a run's plan."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_constraint=False)
-    key = models.CharField(max_length=100)
+    key = models.CharField(
+        max_length=300, help_text="`fetch`; `fetch[3]` an item of it; `plan/ask` spawned by it."
+    )
     position = models.PositiveIntegerField(help_text="Place in plan order, from 0.")
     agent = models.CharField(max_length=200)
     queue = models.CharField(max_length=100, help_text="Celery queue; a crash suspect moves to `isolated`.")
     predecessor_count = models.PositiveIntegerField()
+
+    # A step that grew at run time: see `domain/plan.py`.
+    kind = models.CharField(
+        max_length=12, choices=[(k.value, k.value) for k in StepKind], db_default=StepKind.PLANNED.value
+    )
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.CASCADE, related_name="children", db_constraint=False
+    )
+    depth = models.PositiveSmallIntegerField(db_default=0, help_text="Steps above this one in its run.")
+    index = models.PositiveIntegerField(null=True, help_text="Place among its siblings, from 0.")
+    item_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no item"
+    spec_key = models.CharField(
+        max_length=100, help_text="Its place in the workflow's spec; its own for a planned one."
+    )
+    spec_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "the workflow has it"
+    stage = models.CharField(
+        max_length=10,
+        choices=[(t.value, t.value) for t in Stage],
+        db_default=Stage.FRESH.value,
+        help_text="What its children are, from its growing them to its end.",
+    )
+    gated = models.BooleanField(db_default=False, help_text="Nothing passes without a verdict or a person.")
+    accepted_by = models.CharField(
+        max_length=10, choices=[(a.value, a.value) for a in Acceptance], db_default=Acceptance.NOBODY.value
+    )
+    pools = models.JSONField(
+        db_default=Value({}, models.JSONField()), help_text="Slots it takes with its claim, by pool."
+    )
     timeout_seconds = models.FloatField(help_text="Of one attempt.")
     status = models.CharField(
         max_length=10, choices=[(s.value, s.value) for s in StepStatus], default=StepStatus.PENDING.value
@@ -98,12 +158,19 @@ class Step(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text="Counted tries since the last fresh start.")
     crashes = models.PositiveIntegerField(default=0, help_text="Crashes that were this step's own.")
     revision = models.PositiveIntegerField(default=0, help_text="Times it was sent back with feedback.")
+    verdict_revisions = models.PositiveIntegerField(
+        db_default=0, help_text="Those that its verifiers sent back."
+    )
+    reworks = models.PositiveIntegerField(db_default=0, help_text="Those that a later step sent back.")
+    fallbacks = models.PositiveSmallIntegerField(
+        db_default=0, help_text="How far down its fallback agents it is."
+    )
     feedback = models.TextField(default="")
 
     dispatches = models.PositiveIntegerField(default=0, help_text="Messages asked for; never reused.")
     dispatched_at = models.DateTimeField(null=True)
     waits_for = models.CharField(
-        max_length=10, default="", help_text="Why an available step is not rung for: agent."
+        max_length=10, default="", help_text="Why an available step is not rung for: agent, pool, breaker."
     )
 
     token = models.UUIDField(null=True, help_text="The claim's fence; every write of the step names it.")
@@ -157,6 +224,16 @@ class Step(models.Model):
                 name="step_done_has_output_and_receipt",
             ),
             models.CheckConstraint(
+                condition=Q(gated=False)
+                | ~Q(status=StepStatus.SUCCEEDED.value)
+                | Q(accepted_by__in=(Acceptance.VERDICT.value, Acceptance.PERSON.value)),
+                name="step_gated_is_accepted",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=StepStatus.WAITING.value) | ~Q(stage=Stage.FRESH.value),
+                name="step_waiting_has_stage",
+            ),
+            models.CheckConstraint(
                 condition=Q(status=StepStatus.RETRYABLE.value, due_at__isnull=False)
                 | (~Q(status=StepStatus.RETRYABLE.value) & Q(due_at__isnull=True)),
                 name="step_retryable_has_due",
@@ -174,6 +251,10 @@ class Step(models.Model):
             models.Index(fields=("process",), condition=Q(status="running"), name="step_in_flight"),
             models.Index(fields=("id",), condition=Q(unreleased=True), name="step_unreleased"),
             models.Index(fields=("run",), condition=Q(status="held"), name="step_held"),
+            models.Index(
+                fields=("parent", "index"), condition=Q(parent__isnull=False), name="step_of_parent"
+            ),
+            models.Index(fields=("waits_for",), condition=~Q(waits_for=""), name="step_waits_for"),
         )
 
     def __str__(self) -> str:
@@ -192,7 +273,10 @@ class Step(models.Model):
 
 
 class Edge(models.Model):
-    """`successor` waits for `predecessor`; with `carries_data` it also receives its output."""
+    """`successor` waits for `predecessor`; with `carries_data` it also receives its output.
+
+    A step waits for the children it grew by edges too: `is_child`.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="edges", db_constraint=False)
     predecessor = models.ForeignKey(
@@ -203,6 +287,7 @@ class Edge(models.Model):
     )
     carries_data = models.BooleanField()
     is_optional = models.BooleanField(default=False)
+    is_child = models.BooleanField(db_default=False, help_text="The predecessor was grown by the successor.")
 
     class Meta:
         constraints = (

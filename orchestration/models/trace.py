@@ -12,6 +12,14 @@ from orchestration.models.process import WorkerProcess
 from orchestration.models.run import Run, Step
 
 
+class CurrentTransaction(models.Func):
+    """The id of the transaction that writes: 64 bits, never used again."""
+
+    template = "pg_current_xact_id()::text::bigint"
+    arity = 0
+    output_field = models.BigIntegerField()
+
+
 class Attempt(models.Model):
     """One try of a step, written before the body starts."""
 
@@ -104,16 +112,41 @@ class Receipt(models.Model):
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="receipts")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="receipts", db_constraint=False)
     round = models.PositiveSmallIntegerField()
-    kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in ReceiptKind])
+    revision = models.PositiveIntegerField(db_default=0, help_text="The step's, at the time.")
+    kind = models.CharField(max_length=12, choices=[(k.value, k.value) for k in ReceiptKind])
     digest = models.CharField(max_length=64)
     body_json = models.TextField(help_text="What the digest is over, canonical JSON.")
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("step", "round"), name="receipt_once"),)
+        constraints = (models.UniqueConstraint(fields=("step", "round", "revision"), name="receipt_once"),)
 
     def __str__(self) -> str:
         """Return the digest's beginning."""
         return self.digest[:12]
+
+
+class PastOutput(models.Model):
+    """What a step had put out before it was sent back to be done anew; written once."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="past_outputs")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    round = models.PositiveSmallIntegerField()
+    revision = models.PositiveIntegerField()
+    status = models.CharField(max_length=10, help_text="Succeeded or skipped.")
+    output_json = models.TextField(help_text="Canonical JSON.")
+    output_digest = models.CharField(max_length=64)
+    receipt_digest = models.CharField(max_length=64)
+    finished_at = models.DateTimeField()
+    superseded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("step", "round", "revision"), name="past_output_once"),
+        )
+
+    def __str__(self) -> str:
+        """Return which of the step's outputs it was."""
+        return f"round {self.round}, revision {self.revision}"
 
 
 class Seal(models.Model):
@@ -147,10 +180,15 @@ class Event(models.Model):
     data_json = models.TextField(default="{}")
     # The moment of the write, not of the transaction's start: two lines of one transaction keep their order by id.
     at = models.DateTimeField()
+    # Ids are given out before the commit: only by its transaction can a follower tell that no earlier line is to come.
+    transaction_id = models.BigIntegerField(db_default=CurrentTransaction())
 
     class Meta:
         ordering = ("id",)
-        indexes = (models.Index(fields=("run", "id"), name="event_of_run"),)
+        indexes = (
+            models.Index(fields=("run", "id"), name="event_of_run"),
+            models.Index(fields=("run", "transaction_id", "id"), name="event_to_follow"),
+        )
 
     def __str__(self) -> str:
         """Return the kind."""

@@ -1,6 +1,8 @@
 """Nothing -> running: a run, its context, its plan and the first line of its history, in one transaction."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,13 +14,18 @@ from orchestration.transitions.statements import fetch_all, fetch_one
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """A step of a plan before it has an id. `predecessor_count` counts the edges that lead to it."""
+    """A step of a plan before it has an id. `predecessor_count` counts the edges that lead to it.
+
+    Attributes: gated: it has verifiers.  pools: slots it takes with its claim, by pool.
+    """
 
     key: str
     agent: str
     queue: str
     timeout_seconds: float
     predecessor_count: int
+    gated: bool = False
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,25 @@ class EdgeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ParentStep:
+    """The step that a child run is done for, and its place in the tree. `depth`: the child's own."""
+
+    step_id: int
+    root_id: UUID
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The run that a fork was taken from, and the key of the first step it does anew."""
+
+    run_id: UUID
+    from_step: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to be: `input_json` is canonical."""
+    """A run to be: `input_json` is canonical. `timeout_seconds`: of the whole run; None: no deadline."""
 
     project_id: int
     workflow_id: int
@@ -45,27 +69,35 @@ class NewRun:
     token_budget: int
     steps: tuple[StepRow, ...]
     edges: tuple[EdgeRow, ...]
+    priority: int = 0
+    timeout_seconds: float | None = None
+    parent: ParentStep | None = None
+    origin: Origin | None = None
 
 
 _RUN = """
 INSERT INTO orchestration_run (id, project_id, workflow_id, workflow_name, status, round, input_json, input_digest,
-    idempotency_key, requested_by_id, reason)
+    idempotency_key, requested_by_id, reason, priority, deadline_at, parent_step_id, root_id, depth,
+    forked_from_id, forked_from_step)
 VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, 'running', 1, %(input)s, %(digest)s, %(key)s,
-    %(requested_by)s, '')
+    %(requested_by)s, '', %(priority)s, clock_timestamp() + make_interval(secs => %(timeout)s::float8), %(parent_step)s,
+    %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
 ON CONFLICT (project_id, workflow_name, idempotency_key) DO NOTHING RETURNING id
 """
 _PLAN = f"""
 WITH context AS (
     INSERT INTO orchestration_agentcontext (run_id, token_budget) VALUES (%(run)s, %(budget)s)
 ), steps AS (
-    INSERT INTO orchestration_step (run_id, position, key, agent, queue, timeout_seconds, predecessor_count, status,
-        attempt, failures, crashes, revision, feedback, dispatches, dispatched_at, waits_for, unreleased,
-        chord_intact, skip_reason, reason)
-    SELECT %(run)s, n - 1, key, agent, queue, seconds, before, CASE WHEN before = 0 THEN 'available' ELSE 'pending' END,
+    INSERT INTO orchestration_step (run_id, position, key, spec_key, agent, queue, timeout_seconds, predecessor_count,
+        status, gated, pools, attempt, failures, crashes, revision, feedback, dispatches, dispatched_at, waits_for,
+        unreleased, chord_intact, skip_reason, reason)
+    SELECT %(run)s, n - 1, key, key, agent, queue, seconds, before,
+        CASE WHEN before = 0 THEN 'available' ELSE 'pending' END, gated, pools::jsonb,
         0, 0, 0, 0, '', CASE WHEN before = 0 THEN 1 ELSE 0 END,
         CASE WHEN before = 0 THEN clock_timestamp() END, '', false, false, '', ''
-    FROM unnest(%(keys)s::text[], %(agents)s::text[], %(queues)s::text[], %(seconds)s::float8[], %(before)s::int[])
-        WITH ORDINALITY AS plan(key, agent, queue, seconds, before, n)
+    FROM unnest(%(keys)s::text[], %(agents)s::text[], %(queues)s::text[], %(seconds)s::float8[], %(before)s::int[],
+                %(gated)s::bool[], %(pools)s::text[])
+        WITH ORDINALITY AS plan(key, agent, queue, seconds, before, gated, pools, n)
     RETURNING id, position, status
 ), edges AS (
     INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional)
@@ -104,6 +136,13 @@ def _run_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
         "digest": new.input_digest,
         "key": new.idempotency_key,
         "requested_by": new.requested_by_id,
+        "priority": new.priority,
+        "timeout": new.timeout_seconds,
+        "parent_step": new.parent.step_id if new.parent else None,
+        "root": new.parent.root_id if new.parent else run_id,
+        "depth": new.parent.depth if new.parent else 0,
+        "forked_from": new.origin.run_id if new.origin else None,
+        "forked_from_step": new.origin.from_step if new.origin else "",
     }
 
 
@@ -116,6 +155,8 @@ def _plan_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
         "queues": [step.queue for step in new.steps],
         "seconds": [step.timeout_seconds for step in new.steps],
         "before": [step.predecessor_count for step in new.steps],
+        "gated": [step.gated for step in new.steps],
+        "pools": [json.dumps(dict(step.pools)) for step in new.steps],
         "from": [edge.predecessor for edge in new.edges],
         "to": [edge.successor for edge in new.edges],
         "carries": [edge.carries_data for edge in new.edges],
