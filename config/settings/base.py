@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
+    "knox",
     "config",
     "agents",
     "orchestration",
@@ -72,6 +73,10 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+KNOX_TOKEN_MODEL = "orchestration.ApiToken"  # noqa: S105 - a model, no secret
+# Knox's own migrations would make a second table for the model that is replaced here.
+MIGRATION_MODULES = {"knox": None}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}

@@ -1,18 +1,20 @@
 """The rows. No behaviour lives here but what a row can say about itself; `transitions/` writes status."""
 
+from orchestration.models.access import ApiToken, Membership
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import AgentContext, Edge, Run, Step
-from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
+from orchestration.models.trace import Attempt, Decision, Event, Handoff, Receipt, Seal
 from orchestration.models.workflow import Project, Workflow
 
 __all__ = [
     "AgentContext",
+    "ApiToken",
     "Attempt",
     "Decision",
     "Edge",
     "Event",
     "Handoff",
-    "PastOutput",
+    "Membership",
     "Project",
     "Receipt",
     "Run",
