@@ -3,7 +3,7 @@
 from orchestration.models.access import ApiToken, Membership
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import AgentContext, Edge, Run, Step
-from orchestration.models.trace import Attempt, Decision, Event, Handoff, Receipt, Seal
+from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.workflow import Project, Workflow
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Event",
     "Handoff",
     "Membership",
+    "PastOutput",
     "Project",
     "Receipt",
     "Run",

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('orchestration', '0005_keep_requesters'),
+        ('orchestration', '0006_growing_plans'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
