@@ -86,3 +86,39 @@ class SpecInvalid(OrchestrationError):
         """Keep the problems and say them one a line."""
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class ProjectNotFound(OrchestrationError):
+    """No project of this name, or none that the caller is a member of."""
+
+    code = "project_not_found"
+
+
+class StepNotFound(OrchestrationError):
+    """No step has this id, or none that the caller may see."""
+
+    code = "step_not_found"
+
+
+class TokenNotFound(OrchestrationError):
+    """The caller owns no API token with this id."""
+
+    code = "token_not_found"
+
+
+class TokenRefused(OrchestrationError):
+    """The API token asked for would be good for more than its maker is."""
+
+    code = "token_refused"
+
+
+class RightMissing(OrchestrationError):
+    """The caller is a member of the project, but none of their roles allows this."""
+
+    code = "right_missing"
+
+
+class ScopeMissing(OrchestrationError):
+    """The caller's API token is not for this."""
+
+    code = "scope_missing"

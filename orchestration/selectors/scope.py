@@ -1,0 +1,161 @@
+"""Who is asking, and what of the rows that belong to projects they may see. The console and the API ask here.
+
+A project that a caller is no member of does not exist for them: its rows are not found, not forbidden. Commands
+and the engine act as the system and do not ask.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.db.models import Model, QuerySet
+
+from orchestration.domain.rights import SCOPE_OF, Right, rights_of, roles_with
+from orchestration.errors import ProjectNotFound, RightMissing, RunNotFound, ScopeMissing, StepNotFound
+from orchestration.models import ApiToken, Membership, Project, Run, Step, Workflow
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks, directly or through a token.
+
+    Attributes: scopes: None without a token.  project_id: the only project their token opens.
+    """
+
+    user_id: int | None
+    is_superuser: bool
+    scopes: frozenset[str] | None = None
+    project_id: int | None = None
+
+    @property
+    def sees_all(self) -> bool:
+        """Return whether no project is closed to them."""
+        return self.is_superuser and self.project_id is None
+
+
+def call_as(user: AbstractUser | AnonymousUser, token: ApiToken | None = None) -> Caller:
+    """Return the caller of a request. Who is switched off or not signed in is a member of nothing."""
+    if not user.is_active:
+        return Caller(None, is_superuser=False)
+    if token is None:
+        return Caller(user.pk, user.is_superuser)
+    return Caller(user.pk, user.is_superuser, frozenset(token.scopes), token.project_id)
+
+
+def find_projects(caller: Caller, right: Right = Right.VIEW) -> QuerySet[Project]:
+    """Return the projects in which the caller's roles give a right; every role gives the right to look."""
+    projects = Project.objects.order_by("slug")
+    if caller.project_id is not None:
+        projects = projects.filter(pk=caller.project_id)
+    if caller.is_superuser:
+        return projects
+    member = Membership.objects.filter(group__user=caller.user_id, role__in=roles_with(right))
+    return projects.filter(pk__in=member.order_by().values("project"))
+
+
+def scope_rows(
+    caller: Caller, rows: QuerySet[Row], project: str = "project", right: Right = Right.VIEW
+) -> QuerySet[Row]:
+    """Return those rows whose project the caller is a member of.
+
+    Args: project: the way from a row to its project.  right: what their role must allow.
+    """
+    if caller.sees_all:
+        return rows
+    return rows.filter(**{f"{project}__in": find_projects(caller, right).order_by().values("pk")})
+
+
+def scope_runs(caller: Caller) -> QuerySet[Run]:
+    """Return the runs that a caller may see."""
+    return scope_rows(caller, Run.objects.all())
+
+
+def scope_workflows(caller: Caller) -> QuerySet[Workflow]:
+    """Return the workflow versions that a caller may see."""
+    return scope_rows(caller, Workflow.objects.all())
+
+
+def scope_steps(caller: Caller) -> QuerySet[Step]:
+    """Return the steps that a caller may see."""
+    return scope_rows(caller, Step.objects.all(), "run__project")
+
+
+def find_run(caller: Caller, run_id: object, right: Right = Right.VIEW) -> Run:
+    """Return a run that the caller may see and do this with.
+
+    Raises: RunNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
+    """
+    run = scope_runs(caller).select_related("project", "workflow", "requested_by").filter(pk=run_id).first()
+    if run is None:
+        raise RunNotFound(f"no run {run_id}; the list of runs shows those you may see")
+    require(caller, run.project, right)
+    return run
+
+
+def find_step(caller: Caller, step_id: int, right: Right = Right.VIEW) -> Step:
+    """Return a step that the caller may see and do this with, with its run.
+
+    Raises: StepNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
+    """
+    step = scope_steps(caller).select_related("run__project").filter(pk=step_id).first()
+    if step is None:
+        raise StepNotFound(f"no step {step_id}; the steps of a run show their ids")
+    require(caller, step.run.project, right)
+    return step
+
+
+def find_project(caller: Caller, slug: str, right: Right = Right.VIEW) -> Project:
+    """Return a project that the caller is a member of and may do this in.
+
+    Raises: ProjectNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
+    """
+    project = find_projects(caller).filter(slug=slug).first()
+    if project is None:
+        raise ProjectNotFound(f"no project '{slug}'; the list of projects shows those you are a member of")
+    require(caller, project, right)
+    return project
+
+
+def list_rights(caller: Caller, project: Project) -> frozenset[Right]:
+    """Return what a caller may do in a project."""
+    if caller.project_id not in {None, project.pk}:
+        return frozenset()
+    if caller.is_superuser:
+        return rights_of(("admin",), caller.scopes)
+    member = Membership.objects.filter(group__user=caller.user_id, project=project)
+    return rights_of(member.order_by().values_list("role", flat=True), caller.scopes)
+
+
+def is_member(caller: Caller) -> bool:
+    """Return whether any project is open to a caller."""
+    return find_projects(caller).exists()
+
+
+def may(caller: Caller, project: Project, right: Right) -> bool:
+    """Return whether a caller may do this in a project."""
+    return right in list_rights(caller, project)
+
+
+def require(caller: Caller, project: Project, right: Right) -> None:
+    """Refuse what a caller may not do in a project that they see.
+
+    Raises: ScopeMissing: their token is not for this.  RightMissing: their roles do not allow it.
+    """
+    require_scope(caller, right)
+    if not may(caller, project, right):
+        raise RightMissing(
+            f"in the project '{project.slug}' you may not {right}; "
+            f"that takes the role {' or '.join(roles_with(right))}"
+        )
+
+
+def require_scope(caller: Caller, right: Right) -> None:
+    """Refuse what a caller's token is not for.
+
+    Raises: ScopeMissing.
+    """
+    needed = SCOPE_OF[right]
+    if caller.scopes is not None and needed not in caller.scopes:
+        raise ScopeMissing(f"this token lacks the scope '{needed}'; make one that has it")
