@@ -8,12 +8,23 @@ from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Claim, Predecessor, RunFacts
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
     w.digest AS workflow_digest, w.sla, x.token_budget
 """
+
+
+def list_claimed(step: str) -> str:
+    """Return the columns of a step that a `Claim` is built from; `step` is its alias."""
+    return ", ".join(f"{step}.{column}" for column in _CLAIMED)
+
+
+_CLAIMED = (
+    "id", "run_id", "key", "status", "agent", "queue", "token", "process_id", "attempt", "failures", "crashes",
+    "revision", "feedback", "dispatches", "dispatched_at", "claimed_at", "deadline_at", "timeout_seconds",
+)  # fmt: skip
 
 RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
     v.output_tokens, v.receipt_digest, v.carries_data, v.is_optional)"""
@@ -25,11 +36,11 @@ WITH claimed AS (
         claimed_at = clock_timestamp(), waits_for = '',
         deadline_at = clock_timestamp() + make_interval(secs => s.timeout_seconds)
     FROM orchestration_run r
-    WHERE s.id = %(step)s AND s.status = 'available' AND s.agent = ANY(%(agents)s)
-      AND r.id = s.run_id AND r.status = 'running'
+    WHERE s.id = %(step)s AND s.status = 'available' {BY_KEY} AND s.agent = ANY(%(agents)s)
+      AND r.id = s.run_id AND r.status = 'running' {BY_KEY}
       AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
                   WHERE w.id = %(process)s AND w.stopped_at IS NULL)
-    RETURNING s.*
+    RETURNING {list_claimed("s")}
 ), begun AS (
     INSERT INTO orchestration_attempt
         (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,
@@ -124,15 +135,16 @@ def _read_run(row: Any) -> RunFacts:
 
 
 _LOAD_RUNNING = f"""
-SELECT s.*, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id, {RUN_FACTS},
+SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
-     FROM (SELECT p.*, e.carries_data, e.is_optional FROM orchestration_edge e
+     FROM (SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
+                  p.receipt_digest, e.carries_data, e.is_optional FROM orchestration_edge e
            JOIN orchestration_step p ON p.id = e.predecessor_id WHERE e.successor_id = s.id) v) AS received
 FROM orchestration_step s
 JOIN orchestration_attempt a ON a.step_id = s.id AND a.number = s.attempt
 JOIN orchestration_run r ON r.id = s.run_id JOIN orchestration_workflow w ON w.id = r.workflow_id
 JOIN orchestration_agentcontext x ON x.run_id = r.id
-WHERE s.id = ANY(%(steps)s) AND s.status = 'running'
+WHERE s.id = ANY(%(steps)s) AND s.status = 'running' {BY_KEY}
 """
 
 
@@ -145,8 +157,8 @@ def load_claims(step_ids: list[int]) -> list[Claim]:
     return [build_claim(row, _read_run(row), row.received, row.task_id) for row in rows]
 
 
-_LOCK_CLAIM = """
-SELECT id FROM orchestration_step WHERE id = %(step)s AND status = 'running' AND token = %(token)s FOR UPDATE
+_LOCK_CLAIM = f"""
+SELECT id FROM orchestration_step WHERE id = %(step)s AND status = 'running' {BY_KEY} AND token = %(token)s FOR UPDATE
 """
 
 
@@ -162,7 +174,7 @@ def lock_claim(claim: Claim) -> None:
 _UNKNOWN_AGENT = f"""
 WITH waiting AS (
     UPDATE orchestration_step SET waits_for = 'agent'
-    WHERE id = %(step)s AND status = 'available' AND waits_for = '' AND NOT agent = ANY(%(agents)s)
+    WHERE id = %(step)s AND status = 'available' {BY_KEY} AND waits_for = '' AND NOT agent = ANY(%(agents)s)
     RETURNING id, run_id, attempt, agent
 ), broken AS (
     UPDATE orchestration_step j SET chord_intact = false

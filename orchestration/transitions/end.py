@@ -19,7 +19,7 @@ from orchestration.history import EventKind, insert_event
 from orchestration.ports import Hold, load_escalator
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
 from orchestration.transitions.release import CLEAR_RUN, close_run
-from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 
 def _ending(kind: EventKind, change: str) -> str:
@@ -28,7 +28,7 @@ def _ending(kind: EventKind, change: str) -> str:
 WITH done AS (
     UPDATE orchestration_step s
     SET token = NULL, process_id = NULL, reason = %(reason)s, {change}
-    WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
+    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
     RETURNING s.id, s.run_id, s.attempt
 ), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
 ), broken AS (

@@ -13,8 +13,8 @@ from orchestration.domain.states import AttemptOutcome, DecisionKind, ReceiptKin
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
-from orchestration.transitions.claim import build_claim, load_claims
-from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.claim import build_claim, list_claimed, load_claims
+from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ LOOK_BEHIND = """
      FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id WHERE e.predecessor_id = s.id)
 """
 
+# OFFSET 0: else `take` would be worked out anew for every column that asks for it.
 _FINISH = f"""
 WITH done AS (
     UPDATE orchestration_step s
@@ -85,7 +86,7 @@ WITH done AS (
         output_json = %(output)s, output_digest = %(digest)s, output_tokens = %(tokens)s,
         receipt_digest = %(receipt_digest)s, skip_reason = %(skip_reason)s, reason = %(reason)s,
         unreleased = {LOOK_BEHIND}
-    WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
+    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
     RETURNING s.id, s.run_id, s.attempt, s.unreleased
 ), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}), proved AS ({INSERT_RECEIPT}
 ), freed AS (
@@ -104,9 +105,10 @@ WITH done AS (
              SELECT t.id = %(next_step)s::bigint AND t.queue = %(queue)s AND t.agent = ANY(%(agents)s)
                  AND r.status = 'running' AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
                      WHERE w.id = %(process)s AND w.stopped_at IS NULL) AS it
+             OFFSET 0
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status = 'pending'
-    RETURNING n.*, n.claimed_at AS read_at, e.carries_data, e.is_optional
+    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, e.carries_data, e.is_optional
 ), begun AS (
     INSERT INTO orchestration_attempt
         (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,

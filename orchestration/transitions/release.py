@@ -18,20 +18,22 @@ from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
 from orchestration.domain.work import Claim, Released
 from orchestration.history import AFTER_THE_FACT, EventKind
-from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
-# From the end: steps finish roughly in plan order, so the first look mostly finds an open one.
+# From the end: steps finish roughly in plan order, so the first look mostly finds an open one. The status is asked
+# edge by edge: a join of the two tables would be made whole before its first row is looked at.
 NOTHING_OPEN_BEFORE = """
-    (SELECT p.id FROM orchestration_edge f JOIN orchestration_step p ON p.id = f.predecessor_id
-     WHERE f.successor_id = j.id AND p.status NOT IN ('succeeded', 'skipped')
+    (SELECT f.predecessor_id FROM orchestration_edge f
+     WHERE f.successor_id = j.id
+       AND (SELECT p.status FROM orchestration_step p WHERE p.id = f.predecessor_id) NOT IN ('succeeded', 'skipped')
      ORDER BY f.predecessor_id DESC LIMIT 1) IS NULL
 """
 _LOOK = f"""
 SELECT array(
         SELECT j.id FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
         WHERE e.predecessor_id = s.id AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE}) AS ready,
-    NOT EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
-                WHERE e.predecessor_id = s.id AND n.status = 'pending') AS nothing_waits,
+    NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id
+        AND (SELECT n.status FROM orchestration_step n WHERE n.id = e.successor_id) = 'pending') AS nothing_waits,
     NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
     AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
         AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
@@ -110,7 +112,7 @@ WHERE run_id = %(run)s AND NOT kind = ANY(%(apart)s) ORDER BY id
 _CLOSE = f"""
 WITH closed AS (
     UPDATE orchestration_run SET status = %(status)s, finished_at = %(now)s, reason = %(reason)s
-    WHERE id = %(run)s AND status = 'running' RETURNING id, round
+    WHERE id = %(run)s AND status = 'running' {BY_KEY} RETURNING id, round
 ), sealed AS (
     INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key, sealed_at)
     SELECT id, round, %(body)s, %(root)s, %(signature)s, %(public_key)s, %(now)s FROM closed

@@ -5,17 +5,26 @@ server-side cursor on the same connection plans each once per connection and sti
 `transaction.atomic`.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg.rows import namedtuple_row
 
 log = structlog.get_logger(__name__)
+
+BY_KEY = 'COLLATE "C"'
+"""Stands behind the status guard of a row that is found by its primary key: `status = 'running' {BY_KEY}`.
+
+Statements are planned once per connection, maybe while the tables were small. Without it the planner may then choose
+the partial index of that status, and every claim would read all steps that wait, every finish all that run.
+"""
 
 
 def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
@@ -23,25 +32,56 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
 
     Raises: django.db.Error: as Django's own cursor would.
     """
+    django_connection = connections[DEFAULT_DB_ALIAS]
     try:
-        connection.ensure_connection()
+        django_connection.ensure_connection()
     except KeyError as error:
         raise OperationalError("the pool is being replaced") from error
-    if connection.connection.prepare_threshold is None:
-        # Django turns prepared statements off for poolers; a check refuses those that can't keep a session.
-        connection.connection.prepare_threshold = 5
-    with connection.wrap_database_errors:
+    with django_connection.wrap_database_errors:
         try:
-            with psycopg.Cursor(connection.connection, row_factory=namedtuple_row) as cursor:
-                return cursor.execute(statement, parameters, prepare=True).fetchall()
+            cursor = _cursor_of(django_connection.connection)
+            query, names = _number(statement)
+            values = [parameters[name] for name in names]
+            return cursor.execute(query, values, prepare=True, binary=True).fetchall()
         except psycopg.errors.FeatureNotSupported as error:
             # A migration changed a table under a prepared plan, which never recovers: as good as a lost connection.
             raise psycopg.OperationalError(f"the connection's plans are out of date: {error}") from error
         except psycopg.Error:
             # As Django's own cursor does not have to: without this an atomic block would try to commit.
-            if connection.in_atomic_block:
+            if django_connection.in_atomic_block:
                 transaction.set_rollback(True)
             raise
+
+
+@lru_cache(maxsize=256)
+def _number(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return a statement with PostgreSQL's own placeholders, and the parameters' names in their order.
+
+    Once per statement: psycopg takes long ones apart anew each time.
+    """
+    names = tuple(dict.fromkeys(_PLACEHOLDER.findall(statement)))
+    numbered = _PLACEHOLDER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    return numbered.encode(), names
+
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def _cursor_of(session: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
+    """Return the session's cursor for statements, kept as long as the session: it learns how to read and write types.
+
+    It asks for binary values: Django reads times as text in Python, a good part of what a step costs.
+    """
+    kept: psycopg.RawCursor[Any] | None = getattr(session, _KEPT, None)
+    if kept is None:
+        # Django turns prepared statements off for poolers; a check refuses those that can't keep a session.
+        session.prepare_threshold = 5
+        kept = psycopg.RawCursor(session, row_factory=namedtuple_row)
+        setattr(session, _KEPT, kept)
+    return kept
+
+
+_KEPT = "_ringmaster_cursor"
 
 
 def fetch_one(statement: str, parameters: Mapping[str, Any]) -> Any:

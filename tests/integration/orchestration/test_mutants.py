@@ -20,6 +20,7 @@ from orchestration.domain.states import RunStatus
 from orchestration.errors import ClaimLost, StepNotHeld
 from orchestration.models import Attempt, Event, WorkerProcess
 from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve
+from orchestration.transitions.statements import BY_KEY
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
 pytestmark = pytest.mark.django_db
@@ -180,9 +181,9 @@ _MUTANTS = [
     Mutant(a_late_retry_is_refused, end, "_RETRY", _TOKEN),
     Mutant(a_late_free_is_refused, end, "_FREE", _TOKEN),
     Mutant(a_late_summary_is_refused, handoff, "_SUMMARISED", " AND token = %(token)s"),
-    Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' "),
+    Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' " + BY_KEY + " "),
     Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(%(agents)s)"),
-    Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "AND r.status = 'running'"),
+    Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "AND r.status = 'running' " + BY_KEY),
     Mutant(a_dead_process_claims_nothing, claim, "_CLAIM", " AND w.stopped_at IS NULL"),
     Mutant(
         a_claim_has_its_attempt,
@@ -192,7 +193,7 @@ _MUTANTS = [
         "FROM claimed WHERE false RETURNING id",
     ),
     Mutant(a_finish_that_nobody_released_is_found, finish, "_FINISH", finish.LOOK_BEHIND, "false"),
-    Mutant(a_run_closes_once, release, "_CLOSE", "AND status = 'running' "),
+    Mutant(a_run_closes_once, release, "_CLOSE", "AND status = 'running' " + BY_KEY),
     Mutant(an_approval_counts_once, resolve, "_SEND_BACK", " AND s.status = 'held'"),
 ]
 
