@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 from agents.registry import discover_agents
 
 
 class AgentsConfig(AppConfig):
-    """The app of the registry and the runtime of agents."""
+    """The app of the registry and the runtime of agents, and of what keeps work away from them."""
 
     name = "agents"
     verbose_name = "Agents"
 
     def ready(self) -> None:
-        """Discover agents: after all models are loaded, as agents may use them."""
+        """Discover agents: after all models are loaded, as agents may use them; and register the checks."""
+        from agents import checks  # noqa: PLC0415 - it needs the models, which load after this module
+
         discover_agents(own_app=self.name)
+        register(checks.check_settings)
+        register(checks.check_pools, Tags.database)

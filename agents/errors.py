@@ -54,6 +54,12 @@ class DuplicateAgent(AgentRefused):
     code = "agent_duplicate"
 
 
+class PoolRefused(AgentError):
+    """A pool's size or name is wrong; the message says what to give instead."""
+
+    code = "pool_refused"
+
+
 class _AtPath(AgentError):
     subject: ClassVar[str]
 

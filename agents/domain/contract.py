@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from agents.errors import AgentRefused
 
@@ -14,7 +14,12 @@ MAX_NAME_LENGTH: Final = 100
 MAX_TIMEOUT_SECONDS: Final = 30 * 24 * 3600
 # A step for this agent is always a ticket; no function may take its place.
 RESERVED_NAMES: Final = frozenset({"human"})
+MAX_POOL_NAME_LENGTH: Final = 100
+MAX_SLOTS: Final = 100_000
+# How many slots of each pool are taken together, by the pool's name.
+PoolNeeds: TypeAlias = Mapping[str, int]
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_POOL_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Queue(StrEnum):
@@ -37,6 +42,7 @@ class AgentContract:
         output_schema: JSON Schema of the output, if declared.
         effects: what it does to the outside world, in words for a reviewer.
         reversible: whether those effects can be taken back.
+        pools: the slots that each of its steps holds while it runs, by pool.
         description: first line of the function's docstring.
         module: dotted path of the module that defines it.
         function: qualified name of the function in that module.
@@ -50,6 +56,7 @@ class AgentContract:
     output_schema: Mapping[str, Any] | None = None
     effects: tuple[str, ...] = ()
     reversible: bool = True
+    pools: PoolNeeds = field(default_factory=dict)
     description: str = ""
     module: str = ""
     function: str = ""
@@ -74,6 +81,11 @@ def check_name(name: object) -> str:
             f"name: {name!r} is reserved for work that always goes to a person; choose another"
         )
     return name
+
+
+def strip_pin(agent: str) -> str:
+    """Return an agent's name without the version that a step may pin it to, as in `crm.history@2`."""
+    return agent.partition("@")[0]
 
 
 def check_timeout(name: str, value: object) -> float | None:
@@ -123,4 +135,28 @@ def check_reversible(name: str, value: object) -> bool:
     """Return whether the effects can be taken back."""
     if not isinstance(value, bool):
         raise AgentRefused(f"agent {name}: reversible is {value!r:.80}; give True or False")
+    return value
+
+
+def check_pools(name: str, value: object) -> PoolNeeds:
+    """Return the slots to take by pool, none when none are declared."""
+    if not isinstance(value, Mapping):
+        raise AgentRefused(f'agent {name}: pools is {value!r:.80}; give slots by pool, such as {{"gpu": 1}}')
+    for pool, amount in value.items():
+        check_pool_name(f"agent {name}: pools", pool)
+        if isinstance(amount, bool) or not isinstance(amount, int) or not 1 <= amount <= MAX_SLOTS:
+            raise AgentRefused(
+                f"agent {name}: pools[{pool!r}] is {amount!r:.80}; give a whole number of slots from 1"
+            )
+    # In name order, in which pools are locked everywhere.
+    return dict(sorted(value.items()))
+
+
+def check_pool_name(where: str, value: object) -> str:
+    """Return a pool's name, or refuse it with what to write instead."""
+    if not isinstance(value, str) or len(value) > MAX_POOL_NAME_LENGTH or not _POOL_NAME.fullmatch(value):
+        raise AgentRefused(
+            f"{where}: the name {value!r:.120} must be lower-case letters, digits, '-', '_' and '.', at most "
+            f'{MAX_POOL_NAME_LENGTH}, such as "gpu"'
+        )
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -29,6 +30,7 @@ def agent(
     output_schema: Schema | None = None,
     effects: Iterable[str] = (),
     reversible: bool = True,
+    pools: Mapping[str, int] = MappingProxyType({}),
     **unknown: object,
 ) -> Callable[[Function], Function]:
     """Register a function, `def` or `async def`, as the agent of this name.
@@ -42,6 +44,7 @@ def agent(
         output_schema: JSON Schema or pydantic model the output must meet.
         effects: what the agent does to the outside world, in words for a reviewer.
         reversible: whether those effects can be taken back.
+        pools: slots that each step of it holds while it runs, by pool, such as `{"gpu": 1}`.
         **unknown: refused by name.
 
     Returns:
@@ -64,6 +67,7 @@ def agent(
         output_schema=output_check.json_schema if output_check else None,
         effects=rules.check_effects(checked, effects),
         reversible=rules.check_reversible(checked, reversible),
+        pools=rules.check_pools(checked, pools),
     )
 
     def register(function: Function) -> Function:

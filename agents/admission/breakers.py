@@ -1,0 +1,242 @@
+"""Breakers as rows. `domain/circuit.py` decides; this module locks, counts and writes.
+
+Every change of one agent's breaker happens under an advisory lock on the agent, taken before anything is read: a
+count that misses a failure which is being written would open the breaker too late. Success takes no lock and
+writes nothing, unless it was a probe's. A step may pin its agent to a version; the breaker is the agent's.
+"""
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+
+from agents.admission.clock import read_clock
+from agents.conf import get_conf
+from agents.domain import circuit as rules
+from agents.domain.circuit import COUNTED, BreakerState, Circuit, Verdict
+from agents.domain.contract import strip_pin
+from agents.domain.invocation import FailureKind
+from agents.models import Breaker, BreakerEvent, CountedFailure
+
+log = structlog.get_logger(__name__)
+
+_LOCK_CLASS: Final = 0x52_4D_10  # "RM", breakers; the second key is the agent's hash
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A breaker that is not closed.
+
+    Attributes:
+        opening_id: the same from opening to closing, so that people are asked once.
+        until: when the pause is over; None once it is.
+        may_probe: a claim would get through now, as the one probe.
+    """
+
+    agent: str
+    opening_id: int
+    opened_at: datetime
+    until: datetime | None
+    may_probe: bool
+
+
+class _Probes:
+    """The tokens of probes that this process let through: what makes `note_success` free for all others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens: set[UUID] = set()
+
+    def add(self, token: UUID) -> None:
+        with self._lock:
+            self._tokens.add(token)
+
+    def take(self, token: UUID) -> bool:
+        """Return whether this was one; it is forgotten."""
+        if token not in self._tokens:
+            return False
+        with self._lock:
+            self._tokens.discard(token)
+        return True
+
+
+_probes: Final = _Probes()
+
+
+def find_opening(agent: str) -> Opening | None:
+    """Return how an agent's breaker keeps work away; None when it is closed. Nothing is locked."""
+    row = Breaker.objects.filter(agent=strip_pin(agent)).exclude(state=BreakerState.CLOSED).first()
+    return _describe(row, read_clock()) if row is not None else None
+
+
+def find_openings() -> list[Opening]:
+    """Return all breakers that are not closed, by agent."""
+    rows = list(Breaker.objects.exclude(state=BreakerState.CLOSED))
+    now = read_clock() if rows else None
+    return [_describe(row, now) for row in rows if now is not None]
+
+
+def begin_probe(agent: str, token: UUID) -> Opening | None:
+    """Make a claim the one probe of its agent, or return the opening that keeps it away.
+
+    Returns: None: it may go on, as the probe or because the breaker closed meanwhile.
+    """
+    agent = strip_pin(agent)
+    with transaction.atomic():
+        _lock_agent(agent)
+        row = Breaker.objects.filter(agent=agent).first()
+        if row is None or row.state == BreakerState.CLOSED:
+            return None
+        now = read_clock()
+        after = rules.begin_probe(_read(row), token, now)
+        if after.probe != token:
+            return _describe(row, now)
+        _write(agent, row, after, now, "the pause is over; one probe may pass")
+    _probes.add(token)
+    return None
+
+
+def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID) -> None:
+    """Count a failed attempt, if its kind counts, and open the breaker if it was one too many.
+
+    A probe's failure opens it again, for longer. Safe to repeat: an attempt counts once.
+
+    Args: token: the claim's, by which a probe is known.
+    """
+    if kind not in COUNTED:
+        note_unclear(agent, token)
+        return
+    agent = strip_pin(agent)
+    _probes.take(token)
+    with transaction.atomic():
+        _lock_agent(agent)
+        now = read_clock()
+        CountedFailure.objects.bulk_create(
+            [CountedFailure(agent=agent, at=now, kind=kind, attempt=attempt_id)], ignore_conflicts=True
+        )
+        row = Breaker.objects.filter(agent=agent).first()
+        limits = get_conf().limits_of(agent)
+        before = _read(row)
+        ended = rules.end_probe(before, token, Verdict.FAILED, limits, now)
+        if ended is not before:
+            _write(agent, row, ended, now, f"the probe failed ({kind}); the pause is doubled")
+            return
+        failures = _count_failures(agent, row, now - timedelta(seconds=limits.window_seconds))
+        tripped = rules.trip(before, failures, limits, now)
+        if tripped is not before:
+            _write(
+                agent, row, tripped, now, f"{failures} failures within {limits.window_seconds:g} s ({kind})"
+            )
+
+
+def note_success(agent: str, token: UUID) -> None:
+    """Close the breaker if this claim was its probe; costs nothing for any other claim."""
+    if _probes.take(token):
+        _end_probe(strip_pin(agent), token, Verdict.ANSWERED, "the probe was answered")
+
+
+def note_unclear(agent: str, token: UUID) -> None:
+    """Make way for another probe if this claim was one that showed nothing about the agent's health."""
+    if _probes.take(token):
+        _end_probe(strip_pin(agent), token, Verdict.UNCLEAR, "the probe showed nothing")
+
+
+def reset_breaker(agent: str, *, by: str) -> bool:
+    """Close a breaker because a person says so; return whether it was not closed already.
+
+    Args: by: who, for the history.
+    """
+    with transaction.atomic():
+        _lock_agent(agent)
+        row = Breaker.objects.filter(agent=agent).first()
+        before = _read(row)
+        after = rules.reset(before)
+        if after is before:
+            return False
+        _write(agent, row, after, read_clock(), "reset by a person", by=by)
+    return True
+
+
+def free_dead_probes(find_live: Callable[[Collection[UUID]], Collection[UUID]]) -> int:
+    """Make way where the probe's claim is gone; return at how many breakers.
+
+    Args: find_live: gets tokens, returns those of claims that still live.
+    """
+    probing = Breaker.objects.filter(probe_token__isnull=False).values_list("agent", "probe_token")
+    held = {token: agent for agent, token in probing if token is not None}
+    # Asked after the tokens were read: a claim that commits in between is alive by then.
+    dead = set(held).difference(find_live(set(held))) if held else set()
+    return sum(_end_probe(held[token], token, Verdict.UNCLEAR, "the probe's claim ended") for token in dead)
+
+
+def forget_failures(kept_seconds: float = 86_400.0) -> int:
+    """Delete counted failures that no window reaches any more; return how many. The attempts themselves stay."""
+    conf = get_conf()
+    longest = max(limits.window_seconds for limits in (conf.limits, *map(conf.limits_of, conf.BREAKERS)))
+    cutoff = read_clock() - timedelta(seconds=max(kept_seconds, longest))
+    deleted, _ = CountedFailure.objects.filter(at__lt=cutoff).delete()
+    return deleted
+
+
+def _end_probe(agent: str, token: UUID, verdict: Verdict, why: str) -> bool:
+    with transaction.atomic():
+        _lock_agent(agent)
+        row = Breaker.objects.filter(agent=agent).first()
+        before, now = _read(row), read_clock()
+        after = rules.end_probe(before, token, verdict, get_conf().limits_of(agent), now)
+        if after is before:
+            return False
+        _write(agent, row, after, now, why)
+    return True
+
+
+def _lock_agent(agent: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", (_LOCK_CLASS, agent))
+
+
+def _count_failures(agent: str, row: Breaker | None, since: datetime) -> int:
+    """Return how many failures count: within the window, and after the breaker closed last."""
+    if row is not None and row.closed_at is not None:
+        since = max(since, row.closed_at)
+    return CountedFailure.objects.filter(agent=agent, at__gt=since).count()
+
+
+def _read(row: Breaker | None) -> Circuit:
+    if row is None:
+        return rules.CLOSED
+    return Circuit(BreakerState(row.state), row.until, row.pause_seconds, row.probe_token)
+
+
+def _write(agent: str, row: Breaker | None, after: Circuit, now: datetime, why: str, by: str = "") -> None:
+    """Store where the breaker stands now; the caller holds its lock."""
+    before = _read(row)
+    row = row or Breaker(agent=agent)
+    if before.state != after.state:
+        event = BreakerEvent.objects.create(
+            agent=agent, from_state=before.state, to_state=after.state, at=now, why=why, by=by
+        )
+        log.warning("breaker_changed", agent=agent, was=before.state, now=after.state, why=why, by=by)
+        if before.state is BreakerState.CLOSED:
+            row.opening, row.opened_at = event.pk, now
+        if after.state is BreakerState.CLOSED:
+            row.closed_at = now
+    row.state, row.until, row.pause_seconds = after.state, after.until, after.pause_seconds
+    row.probe_token, row.changed_at = after.probe, now
+    row.save()
+
+
+def _describe(row: Breaker, now: datetime) -> Opening:
+    is_over = row.until is None or row.until <= now
+    return Opening(
+        agent=row.agent,
+        opening_id=row.opening,
+        opened_at=row.opened_at,
+        until=None if is_over else row.until,
+        may_probe=is_over and row.probe_token is None,
+    )

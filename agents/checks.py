@@ -1,0 +1,59 @@
+"""System checks: what would make a step wait for ever, said before it does. Run with `check --database default`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's word
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from agents.admission.board import PoolLine, list_pools
+from agents.conf import DEFAULT_CAPACITY, get_conf
+from agents.domain.catalogue import catalogue
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Refuse numbers that no breaker or pool can work by, and name agents that nobody has."""
+    try:
+        conf = get_conf()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="agents/conf.py says what each number means.", id="agents.E001")]
+    unknown = sorted(conf.BREAKERS.keys() - catalogue.names())
+    return [
+        Warning(
+            f"RINGMASTER['BREAKERS']['{name}']: no agent of this name is registered here",
+            hint="`manage.py list_agents` shows those that are.",
+            id="agents.W001",
+        )
+        for name in unknown
+    ]
+
+
+def check_pools(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Refuse pools that nobody sized, and agents that ask for more than their pool has."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        return [fault for line in list_pools() if line.agents for fault in _find_faults(line)]
+    except (DatabaseError, ImproperlyConfigured):
+        return []  # a database that is away or not migrated yet, and wrong settings, are told elsewhere
+
+
+def _find_faults(line: PoolLine) -> Iterator[CheckMessage]:
+    if not line.is_set and line.name not in get_conf().POOLS:
+        yield Error(
+            f"agent {line.agents[0]}: nobody said how many slots the pool '{line.name}' has; "
+            f"until then it has {DEFAULT_CAPACITY}",
+            hint=f"Add '{line.name}' to RINGMASTER['POOLS'], or run `manage.py pools --set {line.name} NUMBER`.",
+            id="agents.E002",
+        )
+    for name in line.agents:
+        agent = catalogue.find(name)
+        amount = agent.contract.pools.get(line.name, 0) if agent is not None else 0
+        if amount > line.room.capacity:
+            yield Error(
+                f"agent {name} asks for {amount} slots of the pool '{line.name}', which has {line.room.capacity}: "
+                "its steps can't start",
+                hint=f"Run `manage.py pools --set {line.name} {amount}`, or let the agent ask for less.",
+                id="agents.E003",
+            )

@@ -1,0 +1,102 @@
+"""Every number of this app, with its unit and its default; `settings.RINGMASTER` overrides by name."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from agents.domain.circuit import Limits
+
+DEFAULT_CAPACITY = 1
+"""Of a pool that an agent names and nobody has sized: the one number that can't be too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """Settings of breakers and pools. Durations are seconds.
+
+    Attributes:
+        BREAKER_FAILURES: a breaker opens at more counted failures than this.
+        BREAKER_WINDOW_SECONDS: within so long.
+        BREAKER_PAUSE_SECONDS: how long it first keeps work away before one probe may pass.
+        BREAKER_MAX_PAUSE_SECONDS: each failed probe doubles the pause, up to this.
+        BREAKERS: agent -> its own numbers, by the names `failures`, `window_seconds`, `pause_seconds` and
+            `max_pause_seconds`; what is not there is as above.
+        POOLS: pool -> how many slots it has, unless a person set another number.
+    """
+
+    BREAKER_FAILURES: int = 5
+    BREAKER_WINDOW_SECONDS: float = 60.0
+    BREAKER_PAUSE_SECONDS: float = 30.0
+    BREAKER_MAX_PAUSE_SECONDS: float = 600.0
+    BREAKERS: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    POOLS: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the numbers of agents that have none of their own."""
+        return Limits(
+            failures=self.BREAKER_FAILURES,
+            window_seconds=self.BREAKER_WINDOW_SECONDS,
+            pause_seconds=self.BREAKER_PAUSE_SECONDS,
+            max_pause_seconds=self.BREAKER_MAX_PAUSE_SECONDS,
+        )
+
+    def limits_of(self, agent: str) -> Limits:
+        """Return the numbers that hold for an agent."""
+        own: dict[str, Any] = dict(self.BREAKERS.get(agent, {}))
+        return Limits(**{**asdict(self.limits), **own}) if own else self.limits
+
+    def capacity_of(self, pool: str) -> int:
+        """Return how many slots a pool has as long as no person set another number."""
+        return self.POOLS.get(pool, DEFAULT_CAPACITY)
+
+
+@lru_cache(maxsize=1)
+def get_conf() -> Conf:
+    """Return the settings, defaults filled in.
+
+    Raises: ImproperlyConfigured: naming the setting and what it must look like.
+    """
+    known = {item.name for item in fields(Conf)}
+    given: dict[str, Any] = {k: v for k, v in getattr(settings, "RINGMASTER", {}).items() if k in known}
+    conf = Conf(**given)
+    _check_breakers(conf)
+    _check_pools(conf.POOLS)
+    return conf
+
+
+def _check_breakers(conf: Conf) -> None:
+    try:
+        for limits in (conf.limits, *map(conf.limits_of, conf.BREAKERS)):
+            limits.check()
+    except (TypeError, ValueError, AttributeError) as error:
+        names = ", ".join(item.name for item in fields(Limits))
+        raise ImproperlyConfigured(
+            f"RINGMASTER['BREAKER_...'] must be numbers above 0 and RINGMASTER['BREAKERS'] must map an agent to "
+            f"numbers named {names}: {error}"
+        ) from error
+
+
+def _check_pools(pools: object) -> None:
+    if not isinstance(pools, Mapping):
+        raise ImproperlyConfigured(
+            f"RINGMASTER['POOLS'] must map a pool to its number of slots: {pools!r:.80}"
+        )
+    for name, slots in pools.items():
+        if isinstance(slots, bool) or not isinstance(slots, int) or slots < 0:
+            raise ImproperlyConfigured(
+                f"RINGMASTER['POOLS']['{name}'] must be a whole number from 0, this is {slots!r:.80}"
+            )
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "RINGMASTER":
+        get_conf.cache_clear()
+
+
+setting_changed.connect(_forget)  # only Django's test tools send this; production reads once
