@@ -92,7 +92,7 @@ def _persist(
 
     def write_or_read(again: bool) -> Finished | None:  # noqa: FBT001 - insist's own word
         # The answer of a COMMIT may have been lost: what happened is read, never guessed.
-        return (reread_end(claim, end.outcome, run_on) if again else None) or write()
+        return (reread_end(claim, end, run_on) if again else None) or write()
 
     return insist(write_or_read, lambda: claim.now() > give_up_at, doing="conclude", step_id=claim.step_id)
 
@@ -106,14 +106,12 @@ def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decisio
             "attempt": claim.attempt,
         }
     )
-    due_at = (
-        claim.now() + timedelta(seconds=decision.delay_seconds)
-        if decision.kind is DecisionKind.RETRY
-        else None
-    )
+    now = claim.now()
+    due_at = now + timedelta(seconds=decision.delay_seconds) if decision.kind is DecisionKind.RETRY else None
     match outcome:
         case Answered():
             return AttemptEnd(
+                finished_at=now,
                 outcome=AttemptOutcome.ANSWERED,
                 kind=decision.kind,
                 rule=decision.rule,
@@ -125,6 +123,7 @@ def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decisio
             )
         case PassedOver():
             return AttemptEnd(
+                finished_at=now,
                 outcome=AttemptOutcome.PASSED_OVER,
                 kind=decision.kind,
                 rule=decision.rule,
@@ -133,6 +132,7 @@ def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decisio
             )
         case Failed():
             return AttemptEnd(
+                finished_at=now,
                 outcome=_ENDINGS.get(outcome.kind, AttemptOutcome.FAILED),
                 kind=decision.kind,
                 rule=decision.rule,

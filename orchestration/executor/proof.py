@@ -1,7 +1,5 @@
 """The receipt of a step's final output, from what its attempt received, tried and decided."""
 
-from datetime import datetime
-
 from agents.domain.invocation import Answered, Outcome
 from orchestration.domain.policy import PassedOver
 from orchestration.domain.receipts import (
@@ -26,10 +24,9 @@ def prove(
     accepted = outcome if isinstance(outcome, Answered) and end.kind is DecisionKind.ACCEPT else None
     output_json = accepted.output_json if accepted else "null"
     digest = digest_text(output_json)
-    now = claim.now()
     kind = ReceiptKind.OUTPUT if accepted else ReceiptKind.SKIP
     actor = f"agent:{accepted.agent}@{accepted.agent_version}" if accepted else "policy"
-    receipt = _build(claim, end, received, now, kind, actor, digest)
+    receipt = _build(claim, end, received, kind, actor, digest)
     return FinalOutput(
         status=StepStatus.SUCCEEDED if accepted else StepStatus.SKIPPED,
         output_json=output_json,
@@ -38,7 +35,7 @@ def prove(
         receipt_kind=kind,
         receipt_json=receipt,
         receipt_digest=digest_text(receipt),
-        finished_at=now,
+        finished_at=end.finished_at,
         skip_reason="" if accepted else end.rule,
     )
 
@@ -47,7 +44,6 @@ def _build(
     claim: Claim,
     end: AttemptEnd,
     received: tuple[HandoffLine, ...],
-    now: datetime,
     kind: ReceiptKind,
     actor: str,
     digest: str,
@@ -66,22 +62,22 @@ def _build(
             decision=f"attempt:{claim.attempt}",
             parents=tuple(before.receipt_digest for before in claim.predecessors),
             received=received,
-            attempts=(*earlier, _this_attempt(claim, end, now)),
+            attempts=(*earlier, _this_attempt(claim, end)),
             proposed_digest=digest,
             final_digest=digest,
             feedback_digest=digest_text(claim.feedback) if claim.feedback else None,
-            finished_at=stamp(now),
+            finished_at=stamp(end.finished_at),
         )
     )
 
 
-def _this_attempt(claim: Claim, end: AttemptEnd, now: datetime) -> AttemptLine:
+def _this_attempt(claim: Claim, end: AttemptEnd) -> AttemptLine:
     return AttemptLine(
         number=claim.attempt,
         token=str(claim.token),
         task_id=claim.task_id,
         started_at=stamp(claim.claimed_at),
-        finished_at=stamp(now),
+        finished_at=stamp(end.finished_at),
         outcome=end.outcome,
         agent=claim.agent,
         agent_version=end.agent_version,

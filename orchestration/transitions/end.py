@@ -99,7 +99,7 @@ def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer) -> None:
 
 
 def _end(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
-    parameters: dict[str, Any] = end_parameters(end, claim.now()) | more
+    parameters: dict[str, Any] = end_parameters(end) | more
     parameters |= {
         "step": claim.step_id,
         "token": claim.token,

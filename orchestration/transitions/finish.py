@@ -21,9 +21,12 @@ from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 class AttemptEnd:
     """How an attempt ended and what the policy made of it; written with the step's own change.
 
-    Attributes: inputs_json: what the policy saw.  reason: in words, for a person.
+    Attributes:
+        finished_at: the database's clock, once for all tries to write it, so that it tells this end from another's.
+        inputs_json: what the policy saw.  reason: in words, for a person.
     """
 
+    finished_at: datetime
     outcome: AttemptOutcome
     kind: DecisionKind
     rule: str
@@ -168,10 +171,10 @@ def _next_claim(claim: Claim, final: FinalOutput, row: Any, run_on: RunOn) -> Cl
     return build_claim(row, claim.run, [received], run_on.task_id)
 
 
-def end_parameters(end: AttemptEnd, now: datetime) -> dict[str, Any]:
+def end_parameters(end: AttemptEnd) -> dict[str, Any]:
     """Return the parameters of END_ATTEMPT and INSERT_DECISION but the attempt's id."""
     return {
-        "now": now,
+        "now": end.finished_at,
         "outcome": end.outcome,
         "agent_version": end.agent_version,
         "confidence": end.confidence,
@@ -189,7 +192,7 @@ def end_parameters(end: AttemptEnd, now: datetime) -> dict[str, Any]:
 
 
 def _parameters(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> dict[str, Any]:
-    return end_parameters(end, final.finished_at) | {
+    return end_parameters(end) | {
         "step": claim.step_id,
         "token": claim.token,
         "attempt_id": claim.attempt_id,
@@ -226,14 +229,14 @@ def new_run_on(step_id: int, task_id: str, agents: list[str]) -> RunOn:
 
 
 _REREAD = """
-SELECT a.outcome, s.token,
+SELECT a.outcome, a.finished_at,
     (SELECT coalesce(array_agg(n.id), '{}') FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
      WHERE e.predecessor_id = s.id AND n.predecessor_count = 1 AND n.status = 'available') AS released
 FROM orchestration_attempt a JOIN orchestration_step s ON s.id = a.step_id WHERE a.id = %(attempt_id)s
 """
 
 
-def reread_end(claim: Claim, outcome: AttemptOutcome, run_on: RunOn | None) -> Finished | None:
+def reread_end(claim: Claim, end: AttemptEnd, run_on: RunOn | None) -> Finished | None:
     """Look whether an ending whose answer was lost was committed; None when it was not and may be tried again.
 
     Raises: ClaimLost: somebody else ended the attempt meanwhile.
@@ -241,7 +244,7 @@ def reread_end(claim: Claim, outcome: AttemptOutcome, run_on: RunOn | None) -> F
     row = fetch_one(_REREAD, {"attempt_id": claim.attempt_id})
     if row.outcome is None:
         return None
-    if row.outcome != outcome:
+    if (row.outcome, row.finished_at) != (end.outcome, end.finished_at):
         raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
     taken = [c for c in load_claims([run_on.step_id]) if c.token == run_on.token] if run_on else []
     return Finished(

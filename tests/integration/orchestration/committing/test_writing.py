@@ -84,6 +84,18 @@ def test_who_lost_the_claim_meanwhile_writes_nothing(rig: Rig, monkeypatch: pyte
     assert not Receipt.objects.filter(step=rig.step("a")).exists()
 
 
+def test_an_end_of_the_same_kind_by_somebody_else_is_not_taken_for_ours(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = rig.take("a")
+    wish = new_run_on(rig.step("behind").pk, "task", [AGENT])
+    monkeypatch.setattr(_CONCLUDE, "finish_step", _once(lambda: rig.finish(claim, {"n": 1}), lands=False))
+    with pytest.raises(ClaimLost):
+        rig.finish(claim, {"n": 2}, run_on=wish)
+    _check_once(rig)
+    assert rig.statuses()["behind"] == "available"
+
+
 def test_in_a_callers_transaction_the_write_is_not_tried_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
