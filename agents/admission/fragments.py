@@ -2,9 +2,8 @@
 
 from typing import Final
 
-IS_CLOSED: Final = (
-    "NOT EXISTS (SELECT 1 FROM agents_breaker k WHERE k.agent = s.agent AND k.state <> 'closed')"
-)
+IS_CLOSED: Final = """NOT EXISTS (
+    SELECT 1 FROM agents_breaker k WHERE k.agent = split_part(s.agent, '@', 1) AND k.state <> 'closed')"""
 """Condition on a step `s`: its agent's breaker keeps nothing away. One look by primary key, in a table that holds
 only agents that ever failed too often. A step that fails it is asked about with `admit`."""
 
