@@ -1,5 +1,6 @@
 """What people see of breakers and pools: every agent and every pool with how it stands now. Only reads."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,12 +50,14 @@ def list_breakers() -> list[BreakerLine]:
     return sorted(lines, key=lambda line: line.state is BreakerState.CLOSED)
 
 
-def count_recent_failures() -> dict[str, int]:
-    """Return how many failures count now, by agent."""
+def count_recent_failures(agents: Collection[str] | None = None) -> dict[str, int]:
+    """Return how many failures count now, by agent; of all agents that failed lately unless some are named."""
     conf, now = get_conf(), read_clock()
-    closed = dict(Breaker.objects.exclude(closed_at=None).values_list("agent", "closed_at"))
+    if agents is None:
+        agents = set(CountedFailure.objects.order_by().values_list("agent", flat=True).distinct())
+    closed = dict(Breaker.objects.filter(agent__in=agents).values_list("agent", "closed_at"))
     counts: dict[str, int] = {}
-    for agent in CountedFailure.objects.order_by().values_list("agent", flat=True).distinct():
+    for agent in agents:
         since = now - timedelta(seconds=conf.limits_of(agent).window_seconds)
         since = max(since, closed.get(agent) or since)
         counts[agent] = CountedFailure.objects.filter(agent=agent, at__gt=since).count()

@@ -12,6 +12,7 @@ from django.db.models import Sum
 
 from agents.admission.clock import read_clock
 from agents.conf import get_conf
+from agents.domain.catalogue import catalogue
 from agents.domain.contract import MAX_SLOTS, PoolNeeds, check_pool_name
 from agents.domain.pools import Room
 from agents.errors import PoolRefused
@@ -70,6 +71,21 @@ def free_dead_slots(find_live: Callable[[Collection[UUID]], Collection[UUID]]) -
     for token in dead:
         give_back(token)
     return len(dead)
+
+
+def make_known_pools() -> int:
+    """Give every pool that an agent asks for, or that the settings name, its row; return how many that made.
+
+    Taking slots would do so as well; but people want to see a pool, and size it, before it is first used.
+    """
+    wanted = {pool for contract in catalogue.contracts() for pool in contract.pools} | set(get_conf().POOLS)
+    missing = (
+        wanted.difference(Pool.objects.filter(name__in=wanted).values_list("name", flat=True))
+        if wanted
+        else ()
+    )
+    Pool.objects.bulk_create([Pool(name=name) for name in sorted(missing)], ignore_conflicts=True)
+    return len(missing)
 
 
 def set_pool_size(name: str, size: int | None) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Collection
 from uuid import UUID
 
 from agents.admission.breakers import forget_failures, free_dead_probes
-from agents.admission.pools import free_dead_slots
+from agents.admission.pools import free_dead_slots, make_known_pools
 
 
 def reap(find_live: Callable[[Collection[UUID]], Collection[UUID]]) -> int:
     """Free the slots and the probes of claims that are gone; return how many claims that were.
+
+    Also forgets counts that no window reaches, and gives every pool that is asked for its row.
 
     A claim's own end frees them in its own commit; this finds what an older release or a hand left behind.
 
@@ -16,4 +18,5 @@ def reap(find_live: Callable[[Collection[UUID]], Collection[UUID]]) -> int:
         claim that commits meanwhile is never taken for dead.
     """
     forget_failures()
+    make_known_pools()
     return free_dead_slots(find_live) + free_dead_probes(find_live)

@@ -1,5 +1,6 @@
 """Pools: named limits on what runs at once, and who holds how much of them."""
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -11,7 +12,11 @@ class Pool(models.Model):
 
     name = models.CharField(primary_key=True, max_length=MAX_POOL_NAME_LENGTH)
     size = models.PositiveIntegerField(
-        null=True, help_text="Slots, as a person set them; without it, what RINGMASTER['POOLS'] says, else 1."
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MAX_SLOTS)],
+        help_text="Slots, as a person set them. Empty: as RINGMASTER['POOLS'] says, else 1. "
+        "Fewer than are held evicts nobody.",
     )
 
     class Meta:
