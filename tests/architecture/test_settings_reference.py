@@ -5,6 +5,7 @@ import re
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
+import agents.conf
 import escalation.conf
 import orchestration.conf
 from tests.architecture.sources import PROJECT_DIR, sources
@@ -44,6 +45,10 @@ def test_every_setting_of_the_engine_stands_there_with_its_default() -> None:
 
 def test_every_setting_of_escalation_stands_there_with_its_default() -> None:
     assert _on_page("escalation/conf.py") == _in_code(escalation.conf.Conf)
+
+
+def test_every_setting_of_agents_stands_there_with_its_default() -> None:
+    assert _on_page("agents/conf.py") == _in_code(agents.conf.Conf)
 
 
 def test_what_else_is_read_from_the_setting_stands_there() -> None:
