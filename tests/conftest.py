@@ -15,6 +15,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from config import services
+from config.services.process import choose_port
 from tests.processes import ProcessStarter, child_env
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def processes(service_env: dict[str, str], clean_broker: None, tmp_path: Path) -
     starter.end_all()
 
 
+@pytest.fixture
+def web_address(processes: ProcessStarter) -> str:
+    """Start the web process; return its address."""
+    return start_web(processes)
+
+
 @pytest.fixture(scope="module")
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database for a whole module, whose tests commit and whose child processes go on between them.
@@ -77,6 +84,17 @@ def arena(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> "Iter
     arena = Arena(folder / "evidence", ProcessStarter(child_env(), folder))
     yield arena
     arena.end()
+
+
+def start_web(processes: ProcessStarter) -> str:
+    """Start the web process as the Procfile does; return its address."""
+    port = choose_port(0)
+    flags = ("--interface", "asginl", "--no-ws", "--workers-kill-timeout", "5", "--host", "127.0.0.1")
+    web = processes.start(
+        "web", "granian", *flags, "--port", str(port), "config.asgi:application", DATABASE_POOL_SIZE="4"
+    )
+    web.wait_for_output("Started worker-1")
+    return f"http://127.0.0.1:{port}"
 
 
 def _restore_first_rows() -> None:

@@ -47,7 +47,10 @@ class Stage:
         """Return what the supervisor runs."""
         python = sys.executable
         celery = (python, "-m", "celery", "-A", "config")
-        web = ("--interface", "asginl", "--no-ws", "--host", "127.0.0.1", "--port", str(self.web_port))
+        # Event streams stay open for minutes: whoever stops the web process does not wait for them.
+        patience = ("--workers-kill-timeout", "5")
+        where = ("--host", "127.0.0.1", "--port", str(self.web_port))
+        web = ("--interface", "asginl", "--no-ws", *patience, *where)
         steps = ("-P", "threads", "-c", "64", "-Q", "steps", "-n", "steps@%h")
         isolated = (
             "-P",

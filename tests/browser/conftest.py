@@ -8,9 +8,6 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
-from config.services.process import choose_port
-from tests.processes import ProcessStarter
-
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _COMPLAINTS = frozenset({"error", "warning"})
 _PASSWORD = "only-in-tests"
@@ -34,16 +31,6 @@ class Console:
         answer = self.page.goto(self.address + path, wait_until="networkidle")
         assert answer is not None
         assert answer.status == 200
-
-
-@pytest.fixture
-def web_address(processes: ProcessStarter) -> str:
-    """Start the web process as the Procfile does; return its address."""
-    port = choose_port(0)
-    flags = ("--interface", "asginl", "--no-ws", "--host", "127.0.0.1", "--port", str(port))
-    web = processes.start("web", "granian", *flags, "config.asgi:application", DATABASE_POOL_SIZE="4")
-    web.wait_for_output("Started worker-1")
-    return f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
