@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from agents.domain.catalogue import RegisteredAgent, SchemaCheck, catalogue
 from agents.domain.classification import describe_failure, describe_unknown
-from agents.domain.invocation import Answered, Outcome, Result, Task, canonical_json
+from agents.domain.invocation import Answered, Outcome, Result, Rework, SentBack, Task, canonical_json
 from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
@@ -60,7 +60,9 @@ def _check_input(check: SchemaCheck | None, value: object) -> None:
         raise InputRefused(*fault)
 
 
-def _read_answer(agent: RegisteredAgent, answer: object) -> Answered:
+def _read_answer(agent: RegisteredAgent, answer: object) -> Answered | SentBack:
+    if isinstance(answer, Rework):
+        return SentBack(answer.step, answer.reasons, agent.contract.name, agent.contract.version)
     result = answer if isinstance(answer, Result) else None
     source = answer if result is None else result.output
     text = canonical_json(_dump(source) if isinstance(source, BaseModel) else source)
@@ -76,6 +78,7 @@ def _read_answer(agent: RegisteredAgent, answer: object) -> Answered:
         usage=dict(result.usage) if result is not None and result.usage else {},  # type: ignore[arg-type]
         agent=agent.contract.name,
         agent_version=agent.contract.version,
+        spawn=None if result is None or result.spawn is None else tuple(result.spawn),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.domain.catalogue import catalogue
 from agents.domain.contract import AgentContract
 
-__all__ = ["AgentContract", "find_contract", "known_names", "list_contracts"]
+__all__ = ["AgentContract", "answered_names", "find_contract", "known_names", "list_contracts"]
 
 
 def find_contract(name: str) -> AgentContract | None:
@@ -22,3 +22,8 @@ def list_contracts() -> list[AgentContract]:
 def known_names() -> frozenset[str]:
     """Return the names that are answered to in this process."""
     return catalogue.names()
+
+
+def answered_names() -> frozenset[str]:
+    """Return every text by which a step can name an agent of this process: `crm.history`, `crm.history@2`."""
+    return catalogue.answers()

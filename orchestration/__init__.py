@@ -13,6 +13,6 @@ The map, in reading order:
 9. `maintenance/`         the process that rescues, wakes and rings again
 """
 
-from orchestration.domain.spec import Retry, StepSpec, WorkflowSpec
+from orchestration.domain.spec import Retry, StepSpec, Verify, WorkflowSpec
 
-__all__ = ["Retry", "StepSpec", "WorkflowSpec"]
+__all__ = ["Retry", "StepSpec", "Verify", "WorkflowSpec"]

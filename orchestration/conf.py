@@ -42,6 +42,11 @@ class Conf:
     DEFAULT_MIN_CONFIDENCE: float = 0.7
     MAX_INPUT_BYTES: int = 1_048_576
 
+    MAX_FAN_OUT: int = 10_000
+    MAX_RUN_STEPS: int = 25_000
+    MAX_STEP_DEPTH: int = 8
+    MAX_RUN_DEPTH: int = 32
+
 
 @lru_cache(maxsize=1)
 def get_conf() -> Conf:

@@ -19,12 +19,13 @@ from agents.invoke import override
 from orchestration import executor, runs
 from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.domain.spec import WorkflowSpec
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Run, Step, WorkerProcess
 
-_MOST_ATTEMPTS = 10_000
+_MOST_ATTEMPTS = 100_000
+_PERFORMED = (RunStatus.RUNNING, RunStatus.COMPENSATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,14 @@ def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = 
     with override(agents or {}), mute_dispatch():
         for _ in range(_MOST_ATTEMPTS):
             step = (
-                Step.objects.filter(run_id=run_id, status=StepStatus.AVAILABLE).order_by("position").first()
+                Step.objects.filter(run__root_id=run_id, run__status__in=_PERFORMED)
+                .filter(status=StepStatus.AVAILABLE, waits_for="")
+                .order_by("run__depth", "position")
+                .first()
             )
             if step is not None:
                 executor.perform(
-                    step.pk, f"{run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest())
+                    step.pk, f"{step.run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest())
                 )
             elif not settle_run(run_id):
                 break

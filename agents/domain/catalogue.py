@@ -85,12 +85,21 @@ class Catalogue:
             self._rebuild()
 
     def find(self, name: str) -> RegisteredAgent | None:
-        """Return the agent that answers to this name now."""
-        return self._agents.get(name)
+        """Return the agent that answers to this name now; `name@2` only if that is its version."""
+        plain, pin, version = name.partition("@")
+        agent = self._agents.get(plain)
+        if agent is None or not pin or version == str(agent.contract.version):
+            return agent
+        return None
 
     def names(self) -> frozenset[str]:
         """Return every name that is answered to now."""
         return frozenset(self._agents)
+
+    def answers(self) -> frozenset[str]:
+        """Return every text by which a step can name an agent that answers now: names, and names with versions."""
+        agents = self._agents
+        return frozenset(agents) | {f"{name}@{agent.contract.version}" for name, agent in agents.items()}
 
     def contracts(self) -> list[AgentContract]:
         """Return every contract, by name."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,8 @@ __all__ = [
     "FailureKind",
     "Outcome",
     "Result",
+    "Rework",
+    "SentBack",
     "Task",
     "canonical_json",
 ]
@@ -89,6 +91,9 @@ class Result:
         output: a JSON value, or a pydantic model.
         confidence: 0 to 1, as honestly as the agent can state it.
         usage: any of `input_tokens`, `output_tokens` (whole numbers) and `cost_usd` (a decimal as text).
+        spawn: steps to be done under this one before it counts as done: `StepSpec` or their JSON form. Given, even
+            empty, the step's output becomes {"output": this one, "spawned": {key: output}}; a spawned step reads
+            this output as `item`.
 
     Raises:
         UnreadableOutput: confidence or usage is not what it should be; names the field.
@@ -97,13 +102,43 @@ class Result:
     output: JSON
     confidence: float | None = None
     usage: Mapping[str, int | str | Decimal] | None = None
+    spawn: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
         """Check what the engine will decide and account by."""
+        if self.spawn is not None:
+            object.__setattr__(self, "spawn", _read_spawn(self.spawn))
         if self.confidence is not None:
             object.__setattr__(self, "confidence", _read_confidence(self.confidence))
         if self.usage is not None:
             object.__setattr__(self, "usage", _read_usage(self.usage))
+
+    @staticmethod
+    def rework(step: str, reasons: str | Sequence[str]) -> Rework:
+        """Return an answer that sends work back: `step` and all that depends on it are done anew.
+
+        Args:
+            step: key of an earlier step that this one waits for, directly or not.
+            reasons: what is wrong; that step gets them as its feedback.
+        """
+        return Rework(step, (reasons,) if isinstance(reasons, str) else tuple(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Rework:
+    """An answer that returns work to an earlier step; made by `Result.rework`."""
+
+    step: str
+    reasons: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is something to do better."""
+        if not isinstance(self.step, str) or not self.step:
+            raise UnreadableOutput("/rework", "name the step that the work goes back to")
+        if not self.reasons or not all(isinstance(text, str) and text.strip() for text in self.reasons):
+            raise UnreadableOutput(
+                "/rework", "give at least one reason, as text; the step gets them as feedback"
+            )
 
 
 class FailureKind(StrEnum):
@@ -116,6 +151,8 @@ class FailureKind(StrEnum):
     PERMANENT = "permanent"
     UNREADABLE = "unreadable"
     UNKNOWN_AGENT = "unknown_agent"
+    LIMIT = "limit"
+    CHILD_FAILED = "child_failed"
     CRASH = "crash"
     UNKNOWN = "unknown"
 
@@ -131,12 +168,24 @@ class Answered:
         usage: as stated, empty if not.
         agent: name.
         agent_version: the contract's version.
+        spawn: steps it wants done under this one, unread; None if it said nothing of any.
     """
 
     output: JSON
     output_json: str
     confidence: float | None
     usage: Usage
+    agent: str
+    agent_version: int
+    spawn: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """The agent returned work to an earlier step, for these reasons."""
+
+    step: str
+    reasons: tuple[str, ...]
     agent: str
     agent_version: int
 
@@ -164,7 +213,13 @@ class Failed:
     agent_version: int | None
 
 
-Outcome: TypeAlias = Answered | Failed
+Outcome: TypeAlias = Answered | SentBack | Failed
+
+
+def _read_spawn(value: object) -> tuple[Any, ...]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
+        raise UnreadableOutput("/spawn", f"{_show(value)} is not a list of steps")
+    return tuple(value)
 
 
 def _read_confidence(value: object) -> float:

@@ -33,7 +33,7 @@ def draw_run(run: Run, now: datetime, *, unfold: bool) -> Picture:
 
 def draw_workflow(spec: WorkflowSpec, *, unfold: bool) -> Picture:
     """Return the picture of a workflow; a click on a step leads to its line in the table."""
-    steps = order_steps(spec)
+    steps = order_steps(spec.steps)
     place = {step.key: i for i, step in enumerate(steps)}
     nodes = [PlanNode((step.key,), {"planned": 1}, step.agent[:26], f"#step-{step.key}") for step in steps]
     links = [(place[before], place[step.key]) for step in steps for before in step.predecessors]

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import ReadOnlyAdmin
+from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import workflow_url
 from orchestration.admin.chips import show_age
 from orchestration.admin.plans import draw_workflow
@@ -22,6 +22,7 @@ from orchestration.admin.visible import show_json
 from orchestration.domain.spec import StepSpec, load_spec, order_steps
 from orchestration.errors import SpecInvalid
 from orchestration.models import Workflow
+from orchestration.selectors.scope import scope_workflows
 from orchestration.selectors.workflow_details import MOST_COUNTED, count_runs, latest_versions, list_versions
 
 _MOST_VERSIONS = 50
@@ -83,7 +84,8 @@ class WorkflowAdmin(ReadOnlyAdmin[Workflow]):
     ) -> HttpResponse:
         """Show one version."""
         self.require_view(request)
-        found = Workflow.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        rows = scope_workflows(caller_of(request))
+        found = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
         if found is None:
             raise Http404(f"There is no workflow version {object_id}.")
         return self.render_page(request, "workflow/page.html", _build_page(request, found))
@@ -130,7 +132,7 @@ def _build_page(request: HttpRequest, workflow: Workflow) -> dict[str, Any]:
     except SpecInvalid as error:
         # An older release may have published what this one can't read; the page still shows the text.
         return {**context, "spec": None, "fault": str(error)}
-    steps = [StepRow(step, _say_rules(step)) for step in order_steps(spec)]
+    steps = [StepRow(step, _say_rules(step)) for step in order_steps(spec.steps)]
     picture = draw_workflow(spec, unfold=request.GET.get("unfold") == "1")
     return {**context, "spec": spec, "steps": steps, "picture": picture}
 

@@ -46,6 +46,11 @@ def referenced_steps(source: str) -> frozenset[str]:
     return frozenset(dotted or quoted for dotted, quoted in _STEP_REFERENCE.findall(source))
 
 
+def reads_item(source: str) -> bool:
+    """Return whether an expression reads the item of a `for_each`."""
+    return "item" in compile_expression(source).references()["variables"]
+
+
 def evaluate(source: str, values: dict[str, Any]) -> Any:
     """Evaluate an expression over JSON values.
 

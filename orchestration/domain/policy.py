@@ -7,7 +7,8 @@ Pure: randomness comes in as a number. What no rule names becomes an escalation.
 from dataclasses import dataclass
 from typing import Final
 
-from agents.domain.invocation import Answered, Failed, FailureKind, Outcome
+from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
+from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 
@@ -32,6 +33,8 @@ class Situation:
         crashes: crashes of the step's own, this one included.  crash_limit: at so many it is held.
         default_min_confidence: for agents that state a confidence when the step names no bound.
         jitter: uniform random number in 0..1.
+        verdict_revisions: times its verifiers sent it back.
+        rework_fault: why work can't go back to where the agent wants it; empty: it can.
     """
 
     failures: int
@@ -39,6 +42,8 @@ class Situation:
     crash_limit: int
     default_min_confidence: float
     jitter: float
+    verdict_revisions: int = 0
+    rework_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,54 @@ class Decision:
     delay_seconds: float = 0.0
 
 
-def decide(outcome: Outcome | PassedOver, spec: StepSpec, situation: Situation) -> Decision:
+Ending = Outcome | PassedOver | Growth | ChildRun | AskPerson | Collected | Verdicts
+"""All that an attempt can end with."""
+
+
+def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
     """Return the decision for an attempt's outcome; total over its arguments."""
     match outcome:
         case Answered():
             return _decide_answer(outcome, spec, situation)
-        case PassedOver():
-            return Decision(DecisionKind.SKIP, outcome.rule, outcome.reason)
+        case SentBack():
+            return _decide_rework(outcome, situation)
+        case Verdicts():
+            return _decide_verdicts(outcome, spec, situation)
         case Failed():
             return _decide_failure(outcome, spec, situation)
+        case _:
+            return _decide_growth(outcome)
+
+
+def _decide_growth(outcome: PassedOver | Growth | ChildRun | AskPerson | Collected) -> Decision:
+    """Decide on an ending that no agent had a part in."""
+    match outcome:
+        case PassedOver():
+            return Decision(DecisionKind.SKIP, outcome.rule, outcome.reason)
+        case Growth():
+            return Decision(DecisionKind.WAIT, outcome.rule, f"it waits for {len(outcome.children)} steps")
+        case ChildRun():
+            return Decision(DecisionKind.WAIT, "child_run", f"it waits for a run of '{outcome.workflow}'")
+        case AskPerson():
+            return Decision(DecisionKind.ESCALATE, "human_step", "people do this step")
+        case Collected():
+            return Decision(DecisionKind.ACCEPT, outcome.rule)
+
+
+def _decide_verdicts(verdicts: Verdicts, spec: StepSpec, situation: Situation) -> Decision:
+    if verdicts.passed:
+        return Decision(DecisionKind.ACCEPT, "verified")
+    reason = "; ".join(verdicts.reasons)
+    if spec.verify is not None and situation.verdict_revisions < spec.verify.max_revisions:
+        return Decision(DecisionKind.REVISE, "verifier_fail", reason)
+    return Decision(DecisionKind.ESCALATE, "revisions_exhausted", reason)
+
+
+def _decide_rework(answer: SentBack, situation: Situation) -> Decision:
+    reason = f"work goes back to '{answer.step}': " + "; ".join(answer.reasons)
+    if situation.rework_fault:
+        return Decision(DecisionKind.ESCALATE, "rework_refused", f"{reason} ({situation.rework_fault})")
+    return Decision(DecisionKind.REWORK, "rework", reason)
 
 
 def _decide_answer(answer: Answered, spec: StepSpec, situation: Situation) -> Decision:

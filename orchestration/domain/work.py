@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import Stage, StepKind, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Predecessor:
     receipt_digest: str
     carries_data: bool
     is_optional: bool
+    is_child: bool = False
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class RunFacts:
     round: int
     input_json: str
     token_budget: int
+    root_id: uuid.UUID
+    depth: int
+    priority: int
+    deadline_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,17 @@ class Claim:
     read_at: datetime
     monotonic_at: float
     predecessors: tuple[Predecessor, ...]
+    kind: StepKind = StepKind.PLANNED
+    depth: int = 0
+    index: int | None = None
+    item_json: str | None = None
+    spec_key: str = ""
+    spec_json: str | None = None
+    stage: Stage = Stage.FRESH
+    gated: bool = False
+    proposed_json: str | None = None
+    verdict_revisions: int = 0
+    fallbacks: int = 0
 
     def now(self) -> datetime:
         """Return the database's time as this process can tell it: a wrong local clock does no harm."""

@@ -8,26 +8,38 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import random
 
-from agents.domain.invocation import Answered, Failed, FailureKind, Outcome
+from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
-from orchestration.domain.policy import Decision, PassedOver, Situation, decide
+from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
+from orchestration.domain.policy import Decision, Ending, PassedOver, Situation, decide
 from orchestration.domain.receipts import HandoffLine, canonical
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import AttemptOutcome, DecisionKind
 from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.executor.children import start_child
+from orchestration.executor.grow import spawn
 from orchestration.executor.proof import prove
+from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
+from orchestration.selectors.trees import find_grown
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
+from orchestration.transitions.expand import expand_step
 from orchestration.transitions.finish import AttemptEnd, finish_step, reread_end
+from orchestration.transitions.revise import revise_step
 from orchestration.transitions.statements import insist
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What was decided and written. `finished` is None when the step stays undone."""
+    """What was decided and written.
+
+    Attributes: finished: None when the step stays undone.  started: steps that can be performed now because this one
+        grew them, or goes on itself.
+    """
 
     decision: Decision
     finished: Finished | None
+    started: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,7 @@ class Crash:
 def conclude(
     claim: Claim,
     spec: StepSpec,
-    outcome: Outcome | PassedOver,
+    outcome: Ending,
     received: tuple[HandoffLine, ...] = (),
     *,
     run_on: RunOn | None = None,
@@ -53,24 +65,76 @@ def conclude(
 
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
-    decision = decide(outcome, spec, _situate(claim, crash))
-    end = _describe_end(claim, outcome, decision)
+    judged = _judge(claim, spec, outcome, crash)
+    decision, end = judged.decision, judged.end
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
-            final = prove(claim, outcome, end, received)
+            final = prove(claim, judged.outcome, end, received)
             finished = _persist(claim, end, lambda: finish_step(claim, end, final, run_on), run_on)
             return Conclusion(decision, finished)
+        case DecisionKind.WAIT:
+            return Conclusion(decision, None, _grow(claim, end, judged.outcome))
+        case DecisionKind.REVISE:
+            _persist(claim, end, lambda: revise_step(claim, end, decision.reason))
+            return Conclusion(decision, None, (claim.step_id,))
+        case _:
+            _leave_undone(claim, judged, crash)
+            return Conclusion(decision, None)
+
+
+def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> None:
+    """Write an ending after which the step waits: for its next try, for a person, or for nothing any more."""
+    end = judged.end
+    match judged.decision.kind:
         case DecisionKind.RETRY if crash is not None:
             _persist(claim, end, lambda: free_step(claim, end, queue=crash.queue, own_crash=crash.is_own))
         case DecisionKind.RETRY:
             _persist(claim, end, lambda: retry_step(claim, end))
         case DecisionKind.ESCALATE:
-            hold = _describe_hold(claim, outcome, decision)
+            hold = _describe_hold(claim, judged.outcome, judged.decision)
             own_crash = crash is not None and crash.is_own
             _persist(claim, end, lambda: hold_step(claim, end, hold, own_crash=own_crash))
         case DecisionKind.ABORT:
             _persist(claim, end, lambda: abort_by_step(claim, end, get_signer()))
-    return Conclusion(decision, None)
+        case other:
+            raise AssertionError(f"no ending for the decision {other}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What is decided, and on what: an accepted answer may turn out to grow first, or to be wrong."""
+
+    outcome: Ending
+    decision: Decision
+    end: AttemptEnd
+
+
+def _judge(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -> _Judgement:
+    situation = _situate(claim, crash)
+    ended_as = outcome
+    decision = decide(outcome, spec, situation)
+    if decision.kind is DecisionKind.ACCEPT and isinstance(outcome, Answered) and outcome.spawn is not None:
+        ended_as = spawn(claim, outcome)
+        decision = decide(ended_as, spec, situation)
+    if decision.kind is DecisionKind.ACCEPT and claim.gated and isinstance(ended_as, Answered | Collected):
+        ended_as = plan_verifiers(claim, spec, ended_as.output_json)
+        decision = decide(ended_as, spec, situation)
+    said = ended_as if isinstance(ended_as, Failed) else outcome
+    return _Judgement(ended_as, decision, _describe_end(claim, said, decision))
+
+
+def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
+    """Write what a step grew, and return what of it can be performed at once."""
+    give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
+
+    def write_or_read(again: bool) -> list[int]:  # noqa: FBT001 - insist's own word
+        if again and reread_end(claim, end, None) is not None:
+            return find_grown(claim.step_id)
+        if isinstance(outcome, Growth):
+            return expand_step(claim, end, outcome)
+        return start_child(claim, end, outcome)
+
+    return tuple(insist(write_or_read, lambda: claim.now() > give_up_at, doing="grow", step_id=claim.step_id))
 
 
 def _situate(claim: Claim, crash: Crash | None) -> Situation:
@@ -81,6 +145,7 @@ def _situate(claim: Claim, crash: Crash | None) -> Situation:
         crash_limit=conf.CRASH_LIMIT,
         default_min_confidence=conf.DEFAULT_MIN_CONFIDENCE,
         jitter=random(),  # noqa: S311 - spreads retries, guards nothing
+        verdict_revisions=claim.verdict_revisions,
     )
 
 
@@ -97,7 +162,7 @@ def _persist(
     return insist(write_or_read, lambda: claim.now() > give_up_at, doing="conclude", step_id=claim.step_id)
 
 
-def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decision) -> AttemptEnd:
+def _describe_end(claim: Claim, outcome: Ending, decision: Decision) -> AttemptEnd:
     inputs = canonical(
         {
             "failures": claim.failures,
@@ -121,10 +186,20 @@ def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decisio
                 confidence=outcome.confidence,
                 usage_json=canonical(outcome.usage) if outcome.usage else "{}",
             )
-        case PassedOver():
+        case SentBack():
             return AttemptEnd(
                 finished_at=now,
-                outcome=AttemptOutcome.PASSED_OVER,
+                outcome=AttemptOutcome.ANSWERED,
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+                agent_version=outcome.agent_version,
+            )
+        case PassedOver() | Growth() | ChildRun() | AskPerson() | Collected() | Verdicts():
+            return AttemptEnd(
+                finished_at=now,
+                outcome=_ENDED_AS[type(outcome)],
                 kind=decision.kind,
                 rule=decision.rule,
                 inputs_json=inputs,
@@ -147,11 +222,20 @@ def _describe_end(claim: Claim, outcome: Outcome | PassedOver, decision: Decisio
             )
 
 
+_ENDED_AS = {
+    PassedOver: AttemptOutcome.PASSED_OVER,
+    Growth: AttemptOutcome.EXPANDED,
+    ChildRun: AttemptOutcome.EXPANDED,
+    AskPerson: AttemptOutcome.ASKED,
+    Collected: AttemptOutcome.COLLECTED,
+    Verdicts: AttemptOutcome.COLLECTED,
+}
 _ENDINGS = {FailureKind.CRASH: AttemptOutcome.CRASHED}
 
 
-def _describe_hold(claim: Claim, outcome: Outcome | PassedOver, decision: Decision) -> Hold:
-    proposed = outcome if isinstance(outcome, Answered) else None
+def _describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
+    proposed = outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
+    shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
     return Hold(
         project_id=claim.run.project_id,
         run_id=claim.run.run_id,
@@ -163,7 +247,7 @@ def _describe_hold(claim: Claim, outcome: Outcome | PassedOver, decision: Decisi
         attempt=claim.attempt,
         rule=decision.rule,
         reason=decision.reason,
-        seen_json=proposed.output_json if proposed else "null",
+        seen_json=shown if shown is not None else "null",
         has_proposal=proposed is not None,
-        confidence=proposed.confidence if proposed else None,
+        confidence=outcome.confidence if isinstance(outcome, Answered) else None,
     )

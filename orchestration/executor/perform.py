@@ -10,14 +10,14 @@ from uuid import uuid4
 import structlog
 from django.db import connection
 
-from agents.domain.invocation import Outcome, Task
+from agents.domain.invocation import Task
 from agents.invoke import invoke
-from agents.selectors import known_names
+from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import ISOLATED, Continuation, dispatch
-from orchestration.domain.policy import PassedOver
+from orchestration.domain.policy import Ending
 from orchestration.domain.receipts import canonical
-from orchestration.domain.spec import StepSpec
+from orchestration.domain.spec import ENGINE_AGENTS, StepSpec
 from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
@@ -60,7 +60,7 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
 
     Args: step_id: what the message names; nothing else in it is believed.  task_id: Celery's.
     """
-    agents = sorted(known_names())
+    agents = sorted(answered_names() | ENGINE_AGENTS)
     try:
         claim = _claim(step_id, task_id, host, agents)
         if claim is None:
@@ -139,7 +139,7 @@ def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
     return spec, prepare(claim, spec)
 
 
-def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Outcome | PassedOver:
+def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
     if not isinstance(prepared.task, Task):
         return prepared.task
     if not connection.in_atomic_block:
@@ -164,6 +164,8 @@ def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) ->
     finished = conclusion.finished
     if finished is None:
         continuation.clear()
+        if conclusion.started:
+            dispatch(list(conclusion.started))
         return conclusion.decision.kind, None
     released = list(finished.released)
     if finished.look_behind:

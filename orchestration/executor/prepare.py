@@ -9,13 +9,17 @@ from django.db import DatabaseError
 from agents.domain.classification import make_storable
 from agents.domain.invocation import Failed, FailureKind, Task
 from orchestration.domain.expressions import ExpressionFailed, evaluate
-from orchestration.domain.policy import PassedOver
-from orchestration.domain.receipts import HandoffLine
-from orchestration.domain.spec import StepSpec
-from orchestration.domain.states import StepStatus
+from orchestration.domain.plan import AskPerson, LimitExceeded
+from orchestration.domain.policy import Ending, PassedOver
+from orchestration.domain.receipts import HandoffLine, canonical
+from orchestration.domain.spec import HUMAN, StepSpec
+from orchestration.domain.states import Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.errors import BudgetExceeded, ClaimLost
 from orchestration.executor.cancellation import ask_whether_cancelled
+from orchestration.executor.children import plan_child
+from orchestration.executor.grow import collect, originals, unfold
+from orchestration.executor.specs import instructions
 from orchestration.handoff import Handed, assemble_handoff
 from orchestration.selectors.proof import load_handoff_lines
 
@@ -24,15 +28,17 @@ from orchestration.selectors.proof import load_handoff_lines
 class Prepared:
     """What an attempt starts from: a task for the agent, or the reason why there is none."""
 
-    task: Task | PassedOver | Failed
+    task: Task | Ending
     received: tuple[HandoffLine, ...]
 
 
 def prepare(claim: Claim, spec: StepSpec) -> Prepared:
-    """Assemble what a claimed step receives and build its agent's task.
+    """Assemble what a claimed step receives and build its agent's task, or collect what its children gave.
 
     Raises: ClaimLost: the claim passed on while a summary was written.
     """
+    if claim.stage is not Stage.FRESH:
+        return Prepared(collect(claim, spec), _read_lines(claim))
     try:
         handed = assemble_handoff(claim)
     except BudgetExceeded as error:
@@ -44,18 +50,36 @@ def prepare(claim: Claim, spec: StepSpec) -> Prepared:
     return Prepared(_build_task(claim, spec, handed), handed.lines)
 
 
-def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | PassedOver | Failed:
+def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
     missing = _find_missing(claim)
     if missing is not None:
         return PassedOver("need_passed_over", f"it needs the output of '{missing}', which was passed over")
     run_input = json.loads(claim.run.input_json)
-    values = {"input": run_input, "steps": handed.values}
+    item = None if claim.item_json is None else json.loads(claim.item_json)
+    values = {"input": run_input, "steps": handed.values, "item": item}
     try:
         if spec.when is not None and not _is_true(spec.when, values):
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
-        resolved = {name: evaluate(source, values) for name, source in spec.input.items()}
-    except ExpressionFailed as error:
-        return _fail(claim, FailureKind.BAD_INPUT, error)
+        if spec.for_each is not None:
+            return unfold(claim, spec, {"input": run_input, "steps": originals(claim)})
+        resolved = _resolve_input(claim, spec, values)
+    except (ExpressionFailed, LimitExceeded) as error:
+        is_limit = isinstance(error, LimitExceeded)
+        return _fail(claim, FailureKind.LIMIT if is_limit else FailureKind.BAD_INPUT, error)
+    return _address(claim, spec, handed, resolved, values)
+
+
+def _address(
+    claim: Claim, spec: StepSpec, handed: Handed, resolved: Any, values: dict[str, Any]
+) -> Task | Ending:
+    """Return the work for whoever does the step: a child run, a person, or an agent."""
+    item, run_input = values["item"], values["input"]
+    if spec.workflow is not None:
+        return plan_child(claim, spec.workflow, resolved)
+    if spec.agent == HUMAN:
+        return AskPerson(
+            canonical({"input": resolved, "handoff": handed.values, "form": spec.form, "item": item})
+        )
     return Task(
         input=resolved,
         handoff=handed.values,
@@ -66,9 +90,20 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | PassedOv
         token=str(claim.token),
         idempotency_key=claim.idempotency_key,
         feedback=claim.feedback or None,
+        index=claim.index if claim.kind is StepKind.ITEM else None,
+        item=item,
         deadline_at=claim.deadline_at,
         is_cancelled=ask_whether_cancelled(claim),
     )
+
+
+def _resolve_input(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Any:
+    """Return what the agent is given as its input: a verifier sees the output it judges and what was asked for."""
+    if claim.kind is StepKind.VERIFIER:
+        return {"output": values["item"], "instructions": instructions(claim)}
+    if claim.kind is StepKind.COMPENSATION:
+        return {"output": values["item"]}
+    return {name: evaluate(source, values) for name, source in spec.input.items()}
 
 
 def _is_true(condition: str, values: dict[str, Any]) -> bool:

@@ -1,7 +1,10 @@
 """The receipt of a step's final output, from what its attempt received, tried and decided."""
 
-from agents.domain.invocation import Answered, Outcome
-from orchestration.domain.policy import PassedOver
+from typing import cast
+
+from agents.domain.invocation import Answered
+from orchestration.domain.plan import Collected, Verdicts
+from orchestration.domain.policy import Ending
 from orchestration.domain.receipts import (
     AttemptLine,
     HandoffLine,
@@ -10,22 +13,21 @@ from orchestration.domain.receipts import (
     digest_text,
     stamp,
 )
-from orchestration.domain.states import DecisionKind, ReceiptKind, StepStatus
+from orchestration.domain.states import Acceptance, DecisionKind, ReceiptKind, StepKind, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.handoff import count_tokens
 from orchestration.selectors.proof import load_attempt_lines
 from orchestration.transitions.finish import AttemptEnd, FinalOutput
 
 
-def prove(
-    claim: Claim, outcome: Outcome | PassedOver, end: AttemptEnd, received: tuple[HandoffLine, ...]
-) -> FinalOutput:
-    """Return a step's final output with its receipt: the accepted answer, or null for a skip."""
-    accepted = outcome if isinstance(outcome, Answered) and end.kind is DecisionKind.ACCEPT else None
+def prove(claim: Claim, outcome: Ending, end: AttemptEnd, received: tuple[HandoffLine, ...]) -> FinalOutput:
+    """Return a step's final output with its receipt: what was accepted, or null for a skip."""
+    is_output = isinstance(outcome, Answered | Collected | Verdicts) and end.kind is DecisionKind.ACCEPT
+    accepted = cast("Answered | Collected | Verdicts", outcome) if is_output else None
     output_json = accepted.output_json if accepted else "null"
     digest = digest_text(output_json)
-    kind = ReceiptKind.OUTPUT if accepted else ReceiptKind.SKIP
-    actor = f"agent:{accepted.agent}@{accepted.agent_version}" if accepted else "policy"
+    kind = _choose_kind(claim) if accepted else ReceiptKind.SKIP
+    actor = _name_actor(claim, accepted) if accepted else "policy"
     receipt = _build(claim, end, received, kind, actor, digest)
     return FinalOutput(
         status=StepStatus.SUCCEEDED if accepted else StepStatus.SKIPPED,
@@ -37,7 +39,19 @@ def prove(
         receipt_digest=digest_text(receipt),
         finished_at=end.finished_at,
         skip_reason="" if accepted else end.rule,
+        accepted_by=Acceptance.VERDICT if isinstance(accepted, Verdicts) else Acceptance.NOBODY,
     )
+
+
+def _choose_kind(claim: Claim) -> ReceiptKind:
+    return ReceiptKind.COMPENSATION if claim.kind is StepKind.COMPENSATION else ReceiptKind.OUTPUT
+
+
+def _name_actor(claim: Claim, accepted: Answered | Collected | Verdicts) -> str:
+    """Return who stands behind an output: an agent, or the engine that put its children's together."""
+    if isinstance(accepted, Answered):
+        return f"agent:{accepted.agent}@{accepted.agent_version}"
+    return f"engine:{claim.stage or 'items'}"
 
 
 def _build(

@@ -2,10 +2,13 @@
 
 import json
 from functools import lru_cache
+from typing import Any
 
 import structlog
 
-from orchestration.domain.spec import StepSpec, load_spec
+from orchestration.domain.plan import resolve_spec
+from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
+from orchestration.domain.states import StepKind
 from orchestration.domain.work import Claim
 from orchestration.models import Workflow
 from orchestration.transitions.statements import DATABASE_AWAY
@@ -21,7 +24,18 @@ def _load_steps(workflow_id: int, digest: str) -> dict[str, StepSpec]:
 
 def get_step_spec(claim: Claim) -> StepSpec:
     """Return the spec of a claimed step. Versions are immutable, so each is read once per process."""
-    return _load_steps(claim.run.workflow_id, claim.run.workflow_digest)[claim.key]
+    steps = _load_steps(claim.run.workflow_id, claim.run.workflow_digest)
+    if claim.kind is StepKind.PLANNED:
+        return steps[claim.spec_key]
+    return resolve_spec(steps, claim.kind, claim.spec_key, claim.spec_json, claim.agent)
+
+
+def instructions(claim: Claim) -> dict[str, Any]:
+    """Return what the step was asked that a verifier judges: its spec as JSON."""
+    steps = _load_steps(claim.run.workflow_id, claim.run.workflow_digest)
+    asked = resolve_spec(steps, StepKind.SPAWNED, claim.spec_key, claim.spec_json, claim.agent)
+    said: dict[str, Any] = json.loads(dump_step(asked))
+    return said
 
 
 def get_spec_or_plain(claim: Claim) -> StepSpec:
@@ -35,4 +49,4 @@ def get_spec_or_plain(claim: Claim) -> StepSpec:
         raise
     except Exception:
         log.exception("spec_unreadable", step=claim.step_id, next="the step goes to a person")
-        return StepSpec(claim.key, agent=claim.agent)
+        return StepSpec(claim.spec_key, agent=claim.agent or HUMAN)

@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 from orchestration.conf import get_conf
 from orchestration.domain.budget import share_budget
+from orchestration.domain.plan import local_name
 from orchestration.domain.receipts import HandoffLine, canonical, digest_text
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.handoff.tokens import count_tokens
@@ -30,7 +31,7 @@ def assemble_handoff(claim: Claim) -> Handed:
 
     Raises: BudgetExceeded: not even summaries fit.  ClaimLost: the claim passed on.
     """
-    senders = [p for p in claim.predecessors if p.carries_data]
+    senders = [p for p in claim.predecessors if p.carries_data and not p.is_child]
     allowances = share_budget([p.output_tokens for p in senders], claim.run.token_budget)
     summaries = {
         p.key: _summarise(p, allowance)
@@ -39,10 +40,9 @@ def assemble_handoff(claim: Claim) -> Handed:
     }
     if summaries:
         record_summaries(claim, list(summaries.values()))
+    texts = {p.key: summaries[p.key].text if p.key in summaries else p.output_json for p in senders}
     return Handed(
-        values={
-            p.key: json.loads(summaries[p.key].text if p.key in summaries else p.output_json) for p in senders
-        },
+        values={local_name(key): json.loads(text) for key, text in texts.items()},
         lines=tuple(_line(p, summaries.get(p.key)) for p in senders),
     )
 

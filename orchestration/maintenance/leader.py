@@ -15,7 +15,13 @@ from django.db import close_old_connections
 
 from orchestration.conf import get_conf
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
-from orchestration.maintenance.scheduler import release_forgotten, ring_lost, wake_due, wake_for_known_agents
+from orchestration.maintenance.scheduler import (
+    release_forgotten,
+    ring_lost,
+    tell_parents,
+    wake_due,
+    wake_for_known_agents,
+)
 from orchestration.ports import load_duties
 from orchestration.transitions.presence import retire_dead, try_to_lead
 from orchestration.transitions.statements import DATABASE_AWAY, reconnect
@@ -26,6 +32,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_stranded,
     free_overdue,
     release_forgotten,
+    tell_parents,
     wake_due,
     wake_for_known_agents,
     ring_lost,

@@ -7,12 +7,13 @@ from orchestration.dispatch import dispatch
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.transitions.heal import (
     find_unreleased,
+    find_untold,
     ring_lost_steps,
     wake_due_steps,
     wake_known_agents,
     wake_now,
 )
-from orchestration.transitions.release import release_step
+from orchestration.transitions.release import release_step, tell_parent
 
 # A release takes milliseconds; a mark older than this was left by a crash.
 _RELEASE_PATIENCE_SECONDS = 1.0
@@ -24,10 +25,10 @@ def wake_due() -> int:
 
 
 def settle_run(run_id: UUID) -> int:
-    """Release and wake whatever one run has waiting, whatever its time; for tests that drive a run themselves."""
+    """Release and wake whatever a tree of runs has waiting, whatever its time; for tests that drive it themselves."""
     marked = find_unreleased(0.0, LIMIT, run_id)
-    released = [item for step_id, _ in marked for item in release_step(step_id, run_id, get_signer())]
-    return len(released) + len(wake_now(run_id))
+    released = [item for step_id, owner in marked for item in release_step(step_id, owner, get_signer())]
+    return len(released) + _tell(find_untold(0.0, LIMIT, run_id)) + len(wake_now(run_id))
 
 
 def wake_for_known_agents() -> int:
@@ -48,6 +49,17 @@ def release_forgotten() -> int:
         released = release_step(step_id, run_id, get_signer())
         _ring([item.step_id for item in released if not item.rung])
     return len(forgotten)
+
+
+def tell_parents() -> int:
+    """Go on with steps whose child run ended without their being told."""
+    return _tell(find_untold(_RELEASE_PATIENCE_SECONDS, LIMIT))
+
+
+def _tell(ended: list[UUID]) -> int:
+    for run_id in ended:
+        _ring([item.step_id for item in tell_parent(run_id)])
+    return len(ended)
 
 
 def _ring(step_ids: list[int]) -> int:

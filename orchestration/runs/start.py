@@ -1,32 +1,24 @@
 """Starting a run, and waiting for its end."""
 
-import json
 import time
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from jsonschema import Draft202012Validator
 
-from agents.domain.invocation import canonical_json
-from agents.errors import UnreadableOutput
-from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.spec import WorkflowSpec, load_spec
-from orchestration.domain.states import RunStatus
+from orchestration.domain.states import LIVE_RUN
 from orchestration.errors import (
     IdempotencyConflict,
     InputInvalid,
     RunNotFound,
     WaitTimedOut,
-    WorkflowNotFound,
 )
 from orchestration.models import Run, Workflow
-from orchestration.planning import Plan, plan_run
-from orchestration.transitions.start import NewRun, insert_run
+from orchestration.planning import check_input, describe_new_run, find_latest, load_plan
+from orchestration.transitions.start import insert_run
 
 _POLL_SECONDS = (0.02, 0.05, 0.1, 0.25)
 
@@ -38,35 +30,30 @@ def start(
     idempotency_key: str | None = None,
     requested_by: AbstractBaseUser | None = None,
     project: str = "default",
+    priority: int = 0,
 ) -> Run:
     """Start a run of the latest version of a workflow; once this returns, the run is durable.
 
     Args:
         input: a JSON object that fits the workflow's input schema, at most MAX_INPUT_BYTES as canonical JSON.
         idempotency_key: the same key and input return the same run, whatever its state.
+        priority: -100 to 100; where steps wait for a pool, those of runs with a higher one go first.
     Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input.
     """
-    version = _find_latest(workflow, project)
-    spec, plan = _load_plan(version.pk, version.digest)
-    input_json = _check_input(spec, input)
-    digest = digest_text(input_json)
+    version = find_latest(workflow, project__slug=project)
     _check_key(idempotency_key)
-    inserted = insert_run(
-        NewRun(
-            project_id=version.project_id,
-            workflow_id=version.pk,
-            workflow_name=version.name,
-            input_json=input_json,
-            input_digest=digest,
-            idempotency_key=idempotency_key,
-            requested_by_id=requested_by.pk if requested_by else None,
-            token_budget=get_conf().HANDOFF_TOKEN_BUDGET,
-            steps=plan.steps,
-            edges=plan.edges,
-        )
+    if not -100 <= priority <= 100:
+        raise InputInvalid("priority: must be between -100 and 100")
+    new = describe_new_run(
+        version,
+        input,
+        idempotency_key=idempotency_key,
+        requested_by_id=requested_by.pk if requested_by else None,
+        priority=priority,
     )
+    inserted = insert_run(new)
     if inserted is None:
-        return _find_same(version, idempotency_key, digest)
+        return _find_same(version, idempotency_key, new.input_digest)
     run_id, available = inserted
     dispatch_after_commit(available)
     return Run.objects.get(pk=run_id)
@@ -84,9 +71,9 @@ def check_start(
     Returns: the run that this key and input have already, if any.
     Raises: WorkflowNotFound. InputInvalid. IdempotencyConflict.
     """
-    version = _find_latest(workflow, project)
-    spec, _ = _load_plan(version.pk, version.digest)
-    digest = digest_text(_check_input(spec, input))
+    version = find_latest(workflow, project__slug=project)
+    spec, _ = load_plan(version.pk, version.digest)
+    digest = digest_text(check_input(spec, input))
     _check_key(idempotency_key)
     try:
         return None if idempotency_key is None else _find_same(version, idempotency_key, digest)
@@ -112,42 +99,13 @@ def wait(run_id: UUID | str, *, timeout_seconds: float) -> Run:
     """
     give_up_at = time.monotonic() + timeout_seconds
     tries = 0
-    while (run := get_run(run_id)).status == RunStatus.RUNNING:
+    while (run := get_run(run_id)).status in LIVE_RUN:
         pause = _POLL_SECONDS[min(tries, len(_POLL_SECONDS) - 1)]
         if time.monotonic() + pause > give_up_at:
             raise WaitTimedOut(f"run {run.pk} is still {run.status} after {timeout_seconds:g} s; it goes on")
         time.sleep(pause)
         tries += 1
     return run
-
-
-def _find_latest(name: str, project: str) -> Workflow:
-    version = Workflow.objects.filter(project__slug=project, name=name).order_by("-version").first()
-    if version is None:
-        raise WorkflowNotFound(f"no workflow '{name}' is published; run `manage.py publish_workflows`")
-    return version
-
-
-@lru_cache(maxsize=256)
-def _load_plan(workflow_id: int, digest: str) -> tuple[WorkflowSpec, Plan]:
-    # A version never changes; the digest keeps the cache from outliving a database that was made anew.
-    spec = load_spec(json.loads(Workflow.objects.get(pk=workflow_id, digest=digest).spec_json))
-    return spec, plan_run(spec)
-
-
-def _check_input(spec: WorkflowSpec, value: Any) -> str:
-    if not isinstance(value, dict):
-        raise InputInvalid("input: must be a JSON object")
-    try:
-        text = canonical_json(value, max_bytes=get_conf().MAX_INPUT_BYTES)
-    except UnreadableOutput as error:
-        raise InputInvalid(f"input{error.path}: {error.reason}") from error
-    if spec.input_schema is not None:
-        fault = next(iter(Draft202012Validator(spec.input_schema).iter_errors(value)), None)
-        if fault is not None:
-            path = "".join(f"/{part}" for part in fault.absolute_path)
-            raise InputInvalid(f"input{path}: {fault.message}")
-    return text
 
 
 def _check_key(key: str | None) -> None:

@@ -4,7 +4,7 @@ import time
 import uuid
 from typing import Any
 
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim, Predecessor, RunFacts
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
@@ -12,6 +12,7 @@ from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
+    r.root_id, r.depth AS run_depth, r.priority, r.deadline_at AS run_deadline_at,
     w.digest AS workflow_digest, w.sla, x.token_budget
 """
 
@@ -24,10 +25,12 @@ def list_claimed(step: str) -> str:
 _CLAIMED = (
     "id", "run_id", "key", "status", "agent", "queue", "token", "process_id", "attempt", "failures", "crashes",
     "revision", "feedback", "dispatches", "dispatched_at", "claimed_at", "deadline_at", "timeout_seconds",
+    "kind", "depth", "index", "item_json", "spec_key", "spec_json", "stage", "gated", "proposed_json",
+    "verdict_revisions", "fallbacks",
 )  # fmt: skip
 
 RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
-    v.output_tokens, v.receipt_digest, v.carries_data, v.is_optional)"""
+    v.output_tokens, v.receipt_digest, v.carries_data, v.is_optional, v.is_child, coalesce(v.index, 0))"""
 
 _CLAIM = f"""
 WITH claimed AS (
@@ -37,7 +40,8 @@ WITH claimed AS (
         deadline_at = clock_timestamp() + make_interval(secs => s.timeout_seconds)
     FROM orchestration_run r
     WHERE s.id = %(step)s AND s.status = 'available' {BY_KEY} AND s.agent = ANY(%(agents)s)
-      AND r.id = s.run_id AND r.status = 'running' {BY_KEY}
+      AND r.id = s.run_id
+      AND (r.status = 'running' {BY_KEY} OR (r.status = 'compensating' {BY_KEY} AND s.kind = 'compensation'))
       AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
                   WHERE w.id = %(process)s AND w.stopped_at IS NULL)
     RETURNING {list_claimed("s")}
@@ -49,7 +53,8 @@ WITH claimed AS (
     FROM claimed RETURNING id
 ), received AS (
     SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
-           p.receipt_digest, e.carries_data, e.is_optional, c.run_id, c.id AS to_id, c.claimed_at
+           p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child, c.run_id, c.id AS to_id,
+           c.claimed_at, c.stage
     FROM claimed c JOIN orchestration_edge e ON e.successor_id = c.id
     JOIN orchestration_step p ON p.id = e.predecessor_id
 ), handed AS (
@@ -57,7 +62,7 @@ WITH claimed AS (
         tokens_before, tokens_after, summarised_by, handed_at)
     SELECT b.id, v.run_id, v.id, v.to_id, v.output_digest, v.output_digest, v.output_tokens, v.output_tokens,
            '', v.claimed_at
-    FROM received v, begun b WHERE v.carries_data
+    FROM received v, begun b WHERE v.carries_data AND v.stage = ''
 ), told AS (
     {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="%(event)s::text", at="claimed_at")}
 )
@@ -117,6 +122,17 @@ def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str
         predecessors=tuple(
             Predecessor(values[0], values[1], StepStatus(values[2]), *values[3:]) for values in received
         ),
+        kind=StepKind(row.kind),
+        depth=row.depth,
+        index=row.index,
+        item_json=row.item_json,
+        spec_key=row.spec_key,
+        spec_json=row.spec_json,
+        stage=Stage(row.stage),
+        gated=row.gated,
+        proposed_json=row.proposed_json,
+        verdict_revisions=row.verdict_revisions,
+        fallbacks=row.fallbacks,
     )
 
 
@@ -131,6 +147,10 @@ def _read_run(row: Any) -> RunFacts:
         round=row.round,
         input_json=row.input_json,
         token_budget=row.token_budget,
+        root_id=row.root_id,
+        depth=row.run_depth,
+        priority=row.priority,
+        deadline_at=row.run_deadline_at,
     )
 
 
@@ -179,7 +199,7 @@ WITH waiting AS (
 ), broken AS (
     UPDATE orchestration_step j SET chord_intact = false
     FROM waiting w JOIN orchestration_edge e ON e.predecessor_id = w.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
 ), told AS (
     {insert_event(EventKind.STEP_WAITS, source="waiting", data="json_build_object('agent', agent)::text")}
 )

@@ -4,7 +4,6 @@ Each also breaks the chord the step may have been a header of: that chord can't 
 rings for the join.
 """
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +17,18 @@ from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import Hold, load_escalator
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
-from orchestration.transitions.release import CLEAR_RUN, close_run
-from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
+from orchestration.transitions.release import CLEAR_RUN
+from orchestration.transitions.reset import cancel_open_steps
+from orchestration.transitions.seal import close_run
+from orchestration.transitions.statements import BY_KEY, fetch_one
+from orchestration.transitions.tree import lock_run
 
 
-def _ending(kind: EventKind, change: str) -> str:
-    """Return the statement that ends a running step's attempt and makes `change` to the step."""
+def ending_statement(kind: EventKind, change: str, more: str = "") -> str:
+    """Return the statement that ends a running step's attempt and makes `change` to the step.
+
+    Args: change: SET items; the step is `s`.  more: further CTEs, each with a comma before it; the step is `done`.
+    """
     return f"""
 WITH done AS (
     UPDATE orchestration_step s
@@ -34,23 +39,23 @@ WITH done AS (
 ), broken AS (
     UPDATE orchestration_step j SET chord_intact = false
     FROM done d JOIN orchestration_edge e ON e.predecessor_id = d.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
 ), told AS (
     {insert_event(kind, source="done", data="%(event)s::text", at="%(now)s")}
-)
+){more}
 SELECT id FROM done
 """
 
 
-_RETRY = _ending(
+_RETRY = ending_statement(
     EventKind.STEP_RETRYABLE,
     "status = 'retryable', due_at = %(due_at)s::timestamptz, failures = s.failures + 1",
 )
-_HOLD = _ending(
+_HOLD = ending_statement(
     EventKind.STEP_HELD, "status = 'held', proposed_json = %(proposed)s, crashes = s.crashes + %(own_crash)s"
 )
-_FAIL = _ending(EventKind.STEP_FAILED, "status = 'failed', finished_at = %(now)s")
-_FREE = _ending(
+_FAIL = ending_statement(EventKind.STEP_FAILED, "status = 'failed', finished_at = %(now)s")
+_FREE = ending_statement(
     EventKind.STEP_FREED,
     "status = 'available', crashes = s.crashes + %(own_crash)s, queue = %(queue)s, "
     "dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()",
@@ -62,7 +67,7 @@ def retry_step(claim: Claim, end: AttemptEnd) -> None:
 
     Raises: ClaimLost: nothing was written.
     """
-    _end(_RETRY, claim, end)
+    end_claim(_RETRY, claim, end)
 
 
 def free_step(claim: Claim, end: AttemptEnd, *, queue: str, own_crash: bool) -> None:
@@ -72,7 +77,7 @@ def free_step(claim: Claim, end: AttemptEnd, *, queue: str, own_crash: bool) -> 
         own_crash: the step was alone in the process that died.
     Raises: ClaimLost: the worker was quicker; nothing was written.
     """
-    _end(_FREE, claim, end, queue=queue, own_crash=int(own_crash))
+    end_claim(_FREE, claim, end, queue=queue, own_crash=int(own_crash))
 
 
 def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = False) -> None:
@@ -83,7 +88,7 @@ def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = Fa
     """
     with transaction.atomic():
         proposed = hold.seen_json if hold.has_proposal else None
-        _end(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
+        end_claim(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
         load_escalator(get_conf().ESCALATOR).open_ticket(hold)
 
 
@@ -94,11 +99,15 @@ def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer) -> None:
     """
     with transaction.atomic():
         lock_run(claim.run.run_id)
-        _end(_FAIL, claim, end)
+        end_claim(_FAIL, claim, end)
         abort_run(claim.run.run_id, end.reason, signer)
 
 
-def _end(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
+def end_claim(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
+    """Run an ending statement under the claim's token.
+
+    Raises: ClaimLost: nothing was written.
+    """
     parameters: dict[str, Any] = end_parameters(end) | more
     parameters |= {
         "step": claim.step_id,
@@ -110,43 +119,12 @@ def _end(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
         raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
 
 
-def lock_run(run_id: UUID) -> datetime:
-    """Lock a run's row until the transaction ends and return the database's time after the wait."""
-    row = fetch_one(
-        "SELECT clock_timestamp() AS now FROM orchestration_run WHERE id = %(run)s FOR UPDATE",
-        {"run": run_id},
-    )
-    now: datetime = row.now
-    return now
-
-
-_CANCEL_OPEN = f"""
-WITH cancelled AS (
-    UPDATE orchestration_step SET status = 'cancelled', token = NULL, process_id = NULL, due_at = NULL,
-        finished_at = clock_timestamp(), reason = %(reason)s
-    WHERE id IN (SELECT id FROM orchestration_step WHERE run_id = %(run)s
-                 AND status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled') ORDER BY id FOR UPDATE)
-    RETURNING id, run_id, attempt
-), told AS (
-    {insert_event(EventKind.STEP_CANCELLED, source="cancelled", data="'{{}}'")}
-)
-SELECT id FROM cancelled
-""".replace("{{}}", "{}")
-# A statement of its own: the one above may have waited for a claim, whose attempt is younger than its snapshot.
-_WITHDRAW = """
-UPDATE orchestration_attempt SET outcome = 'withdrawn', finished_at = clock_timestamp()
-WHERE step_id = ANY(%(steps)s) AND outcome IS NULL RETURNING id
-"""
-
-
 def abort_run(run_id: UUID, reason: str, signer: Signer) -> None:
     """Fail a run: every open step is cancelled, their tickets withdrawn, the round sealed.
 
     The caller holds the run's lock and has moved the failing step. A body in flight is not stopped; its write
     is refused by its token.
     """
-    cancelled = [row.id for row in fetch_all(_CANCEL_OPEN, {"run": run_id, "reason": "the run was aborted"})]
-    fetch_all(_WITHDRAW, {"steps": cancelled})
-    load_escalator(get_conf().ESCALATOR).withdraw_tickets(cancelled, "the run was aborted")
+    cancel_open_steps(run_id, "the run was aborted")
     fetch_one(CLEAR_RUN, {"run": run_id})
     close_run(run_id, RunStatus.FAILED, signer, reason)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestration.domain.states import AttemptOutcome, DecisionKind, ReceiptKind, StepStatus
+from orchestration.domain.states import Acceptance, AttemptOutcome, DecisionKind, ReceiptKind, StepStatus
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
@@ -55,6 +55,7 @@ class FinalOutput:
     receipt_digest: str
     finished_at: datetime
     skip_reason: str = ""
+    accepted_by: Acceptance = Acceptance.NOBODY
 
 
 # What every ending of an attempt writes, as CTEs behind `done` (id, run_id, attempt of the changed step).
@@ -72,8 +73,8 @@ INSERT_DECISION = """
     FROM done
 """
 INSERT_RECEIPT = """
-    INSERT INTO orchestration_receipt (step_id, run_id, round, kind, digest, body_json)
-    SELECT id, run_id, %(round)s, %(receipt_kind)s, %(receipt_digest)s, %(receipt)s FROM done
+    INSERT INTO orchestration_receipt (step_id, run_id, round, revision, kind, digest, body_json)
+    SELECT id, run_id, %(round)s, %(revision)s, %(receipt_kind)s, %(receipt_digest)s, %(receipt)s FROM done
 """
 # NULL (no successor: the run may end) and true (a join) both mean: look after the commit.
 LOOK_BEHIND = """
@@ -88,7 +89,7 @@ WITH done AS (
     SET status = %(status)s, token = NULL, process_id = NULL, finished_at = %(now)s,
         output_json = %(output)s, output_digest = %(digest)s, output_tokens = %(tokens)s,
         receipt_digest = %(receipt_digest)s, skip_reason = %(skip_reason)s, reason = %(reason)s,
-        unreleased = {LOOK_BEHIND}
+        accepted_by = %(accepted_by)s, unreleased = {LOOK_BEHIND}
     WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
     RETURNING s.id, s.run_id, s.attempt, s.unreleased
 ), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}), proved AS ({INSERT_RECEIPT}
@@ -110,8 +111,8 @@ WITH done AS (
                      WHERE w.id = %(process)s AND w.stopped_at IS NULL) AS it
              OFFSET 0
          ) take
-    WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status = 'pending'
-    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, e.carries_data, e.is_optional
+    WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status IN ('pending', 'waiting')
+    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, e.carries_data, e.is_optional, e.is_child
 ), begun AS (
     INSERT INTO orchestration_attempt
         (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,
@@ -122,7 +123,7 @@ WITH done AS (
     INSERT INTO orchestration_handoff (attempt_id, run_id, from_step_id, to_step_id, original_digest, digest,
         tokens_before, tokens_after, summarised_by, handed_at)
     SELECT b.id, f.run_id, %(step)s, f.id, %(digest)s, %(digest)s, %(tokens)s, %(tokens)s, '', f.claimed_at
-    FROM freed f, begun b WHERE f.carries_data AND f.status = 'running'
+    FROM freed f, begun b WHERE f.carries_data AND f.status = 'running' AND f.stage = ''
 ), told AS (
     INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at)
     SELECT run_id, id, attempt, %(event_kind)s, %(event)s, %(now)s FROM done
@@ -167,6 +168,8 @@ def _next_claim(claim: Claim, final: FinalOutput, row: Any, run_on: RunOn) -> Cl
         final.receipt_digest,
         row.carries_data,
         row.is_optional,
+        row.is_child,
+        claim.index or 0,
     ]
     return build_claim(row, claim.run, [received], run_on.task_id)
 
@@ -197,6 +200,8 @@ def _parameters(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
         "token": claim.token,
         "attempt_id": claim.attempt_id,
         "round": claim.run.round,
+        "revision": claim.revision,
+        "accepted_by": final.accepted_by,
         "status": final.status,
         "output": final.output_json,
         "digest": final.digest,

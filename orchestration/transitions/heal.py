@@ -3,14 +3,14 @@
 from uuid import UUID
 
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.release import NOTHING_OPEN_BEFORE
+from orchestration.transitions.release import NOTHING_OPEN_BEFORE, SOMETHING_WAITS, WAITS_FOR_STEPS
 from orchestration.transitions.statements import fetch_all
 
 _WAKE = f"""
 WITH due AS (
     SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
     WHERE s.status = 'retryable' AND r.status = 'running'
-      AND (s.due_at <= clock_timestamp() OR s.run_id = %(whole_run)s::uuid)
+      AND (s.due_at <= clock_timestamp() OR r.root_id = %(whole_run)s::uuid)
     ORDER BY s.due_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
 ), woken AS (
     UPDATE orchestration_step s
@@ -58,7 +58,7 @@ WITH present AS (
 ), broken AS (
     UPDATE orchestration_step j SET chord_intact = false
     FROM lost l JOIN orchestration_edge e ON e.predecessor_id = l.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
 ), told AS ({insert_event(EventKind.STEP_RUNG_AGAIN, source="rung", data="'[]'").replace("[]", "{}")})
 SELECT id FROM rung
 """
@@ -84,7 +84,7 @@ WITH suspects AS (
 ), broken AS (
     UPDATE orchestration_step j SET chord_intact = false
     FROM suspects t JOIN orchestration_edge e ON e.predecessor_id = t.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status = 'pending'
+    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
 ), told AS ({insert_event(EventKind.STEP_RUNG_AGAIN, source="rung", data="'[]'").replace("[]", "{}")})
 SELECT id FROM rung
 """
@@ -101,13 +101,12 @@ def ring_suspects_of(process_id: int, window_seconds: float, limit: int) -> list
 
 _UNRELEASED = f"""
 SELECT s.id, s.run_id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
-WHERE s.unreleased AND r.status = 'running'
+WHERE s.unreleased AND r.status IN ('running', 'compensating')
   AND s.finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
-  AND (%(only_run)s::uuid IS NULL OR s.run_id = %(only_run)s::uuid)
+  AND (%(only_run)s::uuid IS NULL OR r.root_id = %(only_run)s::uuid)
   AND (EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
-               WHERE e.predecessor_id = s.id AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE})
-       OR NOT EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
-                      WHERE e.predecessor_id = s.id AND n.status = 'pending'))
+               WHERE e.predecessor_id = s.id AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE})
+       OR NOT {SOMETHING_WAITS})
 ORDER BY s.id LIMIT %(limit)s
 """
 
@@ -118,6 +117,20 @@ def find_unreleased(
     """Return done steps whose release was begun by nobody, or broken off: (step id, run id)."""
     rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit, "only_run": only_run})
     return [(row.id, row.run_id) for row in rows]
+
+
+_UNTOLD = """
+SELECT id FROM orchestration_run
+WHERE untold AND finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
+  AND (%(tree)s::uuid IS NULL OR root_id = %(tree)s::uuid)
+ORDER BY finished_at LIMIT %(limit)s
+"""
+
+
+def find_untold(patience_seconds: float, limit: int, tree: UUID | None = None) -> list[UUID]:
+    """Return child runs that ended and whose parent's step was not told, as a crash or a cancel leaves them."""
+    rows = fetch_all(_UNTOLD, {"patience": patience_seconds, "limit": limit, "tree": tree})
+    return [row.id for row in rows]
 
 
 _WAKE_KNOWN = """

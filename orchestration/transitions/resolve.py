@@ -13,9 +13,10 @@ from orchestration.domain.signing import Signer
 from orchestration.domain.states import StepStatus
 from orchestration.errors import StepNotHeld
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.end import abort_run, lock_run
+from orchestration.transitions.end import abort_run
 from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND, FinalOutput
 from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.tree import lock_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedb
        w.digest AS spec_digest, clock_timestamp() AS now
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
-WHERE s.id = %(step)s AND s.status = 'held' AND r.status = 'running' FOR UPDATE OF s
+WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN ('running', 'paused', 'compensating') FOR UPDATE OF s
 """
 
 
@@ -62,14 +63,14 @@ WITH done AS (
     UPDATE orchestration_step s
     SET status = %(status)s, finished_at = %(now)s, output_json = %(output)s,
         output_digest = %(digest)s, output_tokens = %(tokens)s, receipt_digest = %(receipt_digest)s,
-        skip_reason = %(skip_reason)s, reason = %(reason)s, unreleased = {LOOK_BEHIND}
+        skip_reason = %(skip_reason)s, reason = %(reason)s, accepted_by = 'person', unreleased = {LOOK_BEHIND}
     WHERE s.id = %(step)s AND s.status = 'held' RETURNING s.id, s.run_id, s.attempt, s.unreleased
 ), proved AS ({INSERT_RECEIPT}
 ), freed AS (
     UPDATE orchestration_step n
     SET status = 'available', dispatches = n.dispatches + 1, dispatched_at = clock_timestamp()
     FROM done d JOIN orchestration_edge e ON e.predecessor_id = d.id
-    WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status = 'pending' RETURNING n.id
+    WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status IN ('pending', 'waiting') RETURNING n.id
 ), told AS (
     {insert_event(EventKind.STEP_RESOLVED, source="done", data="%(event)s::text", at="%(now)s")}
 )
@@ -94,6 +95,7 @@ def settle_held_step(
         "receipt_digest": final.receipt_digest,
         "receipt": final.receipt_json,
         "round": held.round,
+        "revision": held.revision,
     }
     rows = fetch_all(_SETTLE, parameters)
     if not rows:

@@ -15,7 +15,8 @@ from celery.signals import (
     worker_shutdown,
 )
 
-from agents.selectors import known_names
+from agents.selectors import answered_names
+from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.handoff import count_tokens
 from orchestration.transitions.presence import Presence
 from orchestration.worker.heart import Heart
@@ -40,7 +41,7 @@ class _Life:
             host=socket.gethostname(),
             pid=os.getpid(),
             queues=sorted(current_app.amqp.queues.consume_from),
-            agents=sorted(known_names()),
+            agents=sorted(answered_names() | ENGINE_AGENTS),
             concurrency=concurrency,
         )
         self.heart = Heart(host, presence)

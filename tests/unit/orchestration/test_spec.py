@@ -73,10 +73,22 @@ def _problems(data: object) -> list[tuple[str | None, str]]:
         (_spec({"key": "a"}), "a", "agent"),
         (_spec({"agent": "x.y"}), "#0", "key"),
         (_spec("a"), "#0", "step"),  # type: ignore[arg-type]
-        # What comes later is refused by name, not ignored.
-        (_spec(_step(fallback="x.y")), "a", "fallback"),
-        (_spec(_step(verify={"agent": "x.y"})), "a", "verify"),
-        (_spec(_step(for_each="input.list")), "a", "for_each"),
+        # What grows, and who else may do it.
+        (_spec(_step(fallback=7)), "a", "fallback"),
+        (_spec(_step(verify={"agent": "x.y"})), "a", "verify.agents"),
+        (_spec(_step(verify={"agents": []})), "a", "verify"),
+        (_spec(_step(verify={"agents": "x.y", "rule": "most"})), "a", "verify.rule"),
+        (_spec(_step(for_each="item")), "a", "for_each"),
+        (_spec(_step(for_each="steps.b.list")), "a", "for_each"),
+        (_spec(_step(for_each="][")), "a", "for_each"),
+        (_spec(_step(workflow="child")), "a", "agent"),
+        (_spec({"key": "a"}), "a", "agent"),
+        (_spec({"key": "a", "workflow": "Not A Name"}), "a", "workflow"),
+        (_spec({"key": "a", "workflow": "child", "fallback": "x.y"}), "a", "fallback"),
+        (_spec(_step(form={"type": "object"})), "a", "form"),
+        (_spec({"key": "a", "agent": "human", "form": {"type": 7}}), "a", "form"),
+        (_spec({"key": "a", "agent": "human", "min_confidence": 0.5}), "a", "min_confidence"),
+        (_spec(_step(max_reworks=-1)), "a", "max_reworks"),
         (_spec(_step(workflow="child")), "a", "workflow"),
         (_spec(_step(compensate="x.y")), "a", "compensate"),
     ],
@@ -177,7 +189,7 @@ def _graphs(draw: st.DrawFn) -> WorkflowSpec:
 
 @given(_graphs())
 def test_order_steps_is_a_topological_order(spec: WorkflowSpec) -> None:
-    ordered = [step.key for step in order_steps(spec)]
+    ordered = [step.key for step in order_steps(spec.steps)]
     place = {key: index for index, key in enumerate(ordered)}
     assert sorted(ordered) == sorted(step.key for step in spec.steps)
     assert all(place[before] < place[step.key] for step in spec.steps for before in step.predecessors)
@@ -192,4 +204,4 @@ def test_any_spec_survives_its_json_form(spec: WorkflowSpec) -> None:
 
 def test_steps_that_wait_for_nothing_keep_the_specs_order() -> None:
     spec = load_spec(_spec(_step("z"), _step("m"), _step("a"), _step("end", needs=["m", "z"])))
-    assert [step.key for step in order_steps(spec)] == ["z", "m", "a", "end"]
+    assert [step.key for step in order_steps(spec.steps)] == ["z", "m", "a", "end"]

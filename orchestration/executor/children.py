@@ -1,0 +1,59 @@
+"""Starts the run that a step waits for: the latest version of its workflow, in the same project."""
+
+from typing import Any
+
+from agents.domain.invocation import Failed, FailureKind
+from orchestration.domain.plan import ChildRun
+from orchestration.domain.work import Claim
+from orchestration.errors import InputInvalid, WorkflowNotFound
+from orchestration.planning import describe_new_run, find_latest, get_limits
+from orchestration.transitions.expand import start_child_run
+from orchestration.transitions.finish import AttemptEnd
+from orchestration.transitions.start import NewRun, ParentStep
+
+
+def plan_child(claim: Claim, workflow: str, value: Any) -> ChildRun | Failed:
+    """Return the run that a step wants to wait for, or why there can be none."""
+    limit = get_limits().run_depth
+    if claim.run.depth + 1 > limit:
+        message = f"child runs would stand {claim.run.depth + 1} deep; MAX_RUN_DEPTH is {limit}"
+        return _fail(claim, FailureKind.LIMIT, message)
+    try:
+        _describe(claim, ChildRun(workflow, value))
+    except WorkflowNotFound as error:
+        return _fail(claim, FailureKind.PERMANENT, str(error))
+    except InputInvalid as error:
+        return _fail(claim, FailureKind.BAD_INPUT, f"the child run's {error}")
+    return ChildRun(workflow, value)
+
+
+def start_child(claim: Claim, end: AttemptEnd, child: ChildRun) -> list[int]:
+    """Let a step wait for its child run, and return the run's steps that can be performed at once.
+
+    Raises: ClaimLost: nothing was written.
+    """
+    started = start_child_run(claim, end, _describe(claim, child))
+    return [] if started is None else started[1]
+
+
+def _describe(claim: Claim, child: ChildRun) -> NewRun:
+    version = find_latest(child.workflow, project_id=claim.run.project_id)
+    return describe_new_run(
+        version,
+        child.input,
+        idempotency_key=f"child:{claim.step_id}.{claim.run.round}.{claim.revision}.{claim.attempt}",
+        priority=claim.run.priority,
+        parent=ParentStep(claim.step_id, claim.run.root_id, claim.run.depth + 1),
+    )
+
+
+def _fail(claim: Claim, kind: FailureKind, message: str) -> Failed:
+    return Failed(
+        kind=kind,
+        error_class="",
+        message=message[:2000],
+        traceback_tail="",
+        retry_after_seconds=None,
+        agent=claim.agent,
+        agent_version=None,
+    )

@@ -1,0 +1,134 @@
+"""What a step grows before it goes on, and what it makes of its children when they are done."""
+
+import json
+from typing import Any
+
+from agents.domain.invocation import Answered, Failed, FailureKind, canonical_json
+from agents.errors import UnreadableOutput
+from orchestration.domain.expressions import ExpressionFailed, evaluate
+from orchestration.domain.plan import (
+    Collected,
+    Growth,
+    LimitExceeded,
+    Verdicts,
+    check_growth,
+    local_name,
+)
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.states import RunStatus, Stage
+from orchestration.domain.verdicts import read_verdict, tally
+from orchestration.domain.work import Claim, Predecessor
+from orchestration.errors import SpecInvalid
+from orchestration.handoff import count_tokens
+from orchestration.planning import get_limits, plan_items, plan_spawned
+from orchestration.selectors.trees import count_steps, find_child_run, read_run_output
+
+
+def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Collected:
+    """Return the items of a `for_each`; without any, its output at once.
+
+    Args: values: what its expression reads. Not under the token budget: no agent is handed it.
+    Raises: ExpressionFailed: the expression fails or gives no list.  LimitExceeded: too many, or one too large.
+    """
+    items = evaluate(spec.for_each or "", values)
+    if not isinstance(items, list):
+        raise ExpressionFailed(f"'{spec.for_each}': for_each needs a list, this is {items!r:.80}")
+    if not items:
+        return Collected("[]", "no_items")
+    _check(claim, len(items))
+    growth = plan_items(claim, spec, items)
+    for child in growth.children:
+        tokens = count_tokens(child.item_json or "")
+        if tokens > claim.run.token_budget:
+            raise LimitExceeded(
+                f"item {child.index} has {tokens} tokens, the budget of a hand-off is {claim.run.token_budget}; "
+                "hand over a reference to it instead"
+            )
+    return growth
+
+
+def spawn(claim: Claim, answer: Answered) -> Growth | Collected | Failed:
+    """Return the steps that an accepted answer wants done under it; without any, its output at once.
+
+    A spawn that is wrong, or beyond the limits, makes the attempt a failure.
+    """
+    wanted = answer.spawn or ()
+    try:
+        _check(claim, len(wanted))
+        growth = plan_spawned(claim, wanted, answer.output_json)
+    except SpecInvalid as error:
+        return _fail(answer, FailureKind.UNREADABLE, f"spawn: {error}")
+    except LimitExceeded as error:
+        return _fail(answer, FailureKind.LIMIT, str(error))
+    if growth.children:
+        return growth
+    return Collected(canonical_json({"output": answer.output, "spawned": {}}), "nothing_spawned")
+
+
+def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | Failed:
+    """Return what the children of a step gave, now that all of them are done."""
+    children = sorted((p for p in claim.predecessors if p.is_child), key=lambda p: p.index)
+    try:
+        match claim.stage:
+            case Stage.ITEMS:
+                return Collected(canonical_json([json.loads(c.output_json) for c in children]), "items_done")
+            case Stage.SPAWNED:
+                return Collected(_gather_spawned(claim, children), "spawned_done")
+            case Stage.CHILD_RUN:
+                return _collect_run(claim)
+            case _:
+                return _collect_verdicts(claim, spec, children)
+    except UnreadableOutput as error:
+        return _fail(claim, FailureKind.UNREADABLE, str(error))
+
+
+def _gather_spawned(claim: Claim, children: list[Predecessor]) -> str:
+    said = json.loads(claim.proposed_json or "null")
+    return canonical_json(
+        {"output": said, "spawned": {local_name(c.key): json.loads(c.output_json) for c in children}}
+    )
+
+
+def _collect_run(claim: Claim) -> Collected | Failed:
+    child = find_child_run(claim.step_id)
+    if child is None:
+        return _fail(claim, FailureKind.UNKNOWN, "its child run is not there any more")
+    if child.status == RunStatus.SUCCEEDED:
+        return Collected(canonical_json(read_run_output(child.pk)), "child_run_done")
+    return _fail(
+        claim, FailureKind.CHILD_FAILED, f"its child run {child.pk} is {child.status}: {child.reason}"
+    )
+
+
+def _collect_verdicts(claim: Claim, spec: StepSpec, children: list[Predecessor]) -> Verdicts:
+    verdicts = [read_verdict(json.loads(child.output_json)) for child in children]
+    return Verdicts(
+        output_json=claim.proposed_json or "null",
+        passed=tally([passed for passed, _ in verdicts], spec.verify.rule if spec.verify else "all"),
+        reasons=tuple(reason for passed, reasons in verdicts if not passed for reason in reasons),
+    )
+
+
+def _check(claim: Claim, children: int) -> None:
+    check_growth(children, count_steps(claim.run.run_id), claim.depth + 1, get_limits())
+
+
+def _fail(who: Answered | Claim, kind: FailureKind, message: str) -> Failed:
+    return Failed(
+        kind=kind,
+        error_class="",
+        message=message[:2000],
+        traceback_tail="",
+        retry_after_seconds=None,
+        agent=who.agent,
+        agent_version=who.agent_version if isinstance(who, Answered) else None,
+    )
+
+
+def originals(claim: Claim) -> dict[str, Any]:
+    """Return what a step's predecessors put out, whole: for the engine's own eyes, no agent is handed it."""
+    return {
+        local_name(p.key): json.loads(p.output_json)
+        for p in claim.predecessors
+        if p.carries_data and not p.is_child
+    }

@@ -1,0 +1,24 @@
+"""From specs to the rows of a plan. Must not write: `transitions/` does.
+
+`run.py` plans a run's start, `growth.py` what a step grows, `terms.py` says how an agent is run.
+"""
+
+from orchestration.planning.growth import plan_items, plan_spawned, plan_verifiers
+from orchestration.planning.run import Plan, check_input, describe_new_run, find_latest, load_plan, plan_run
+from orchestration.planning.terms import Terms, find_terms, get_limits, is_gated
+
+__all__ = [
+    "Plan",
+    "Terms",
+    "check_input",
+    "describe_new_run",
+    "find_latest",
+    "find_terms",
+    "get_limits",
+    "is_gated",
+    "load_plan",
+    "plan_items",
+    "plan_run",
+    "plan_spawned",
+    "plan_verifiers",
+]

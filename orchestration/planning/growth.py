@@ -1,0 +1,107 @@
+"""What a step grows: a child per item, the steps its agent spawned, the verifiers of its output."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.domain.invocation import canonical_json
+from agents.selectors import find_contract
+from orchestration.domain.plan import Child, Growth, name_child
+from orchestration.domain.spec import (
+    StepSpec,
+    dump_step,
+    find_agent_problems,
+    find_step_problems,
+    load_step,
+    order_steps,
+)
+from orchestration.domain.states import Stage, StepKind
+from orchestration.domain.work import Claim
+from orchestration.errors import SpecInvalid
+from orchestration.planning.terms import find_terms, is_gated
+
+
+def plan_items(claim: Claim, spec: StepSpec, items: Sequence[Any]) -> Growth:
+    """Return one child per item of a `for_each`."""
+    terms = find_terms(spec.agent, spec.timeout_seconds)
+    children = tuple(
+        Child(
+            key=name_child(claim.key, claim.revision, StepKind.ITEM, index),
+            kind=StepKind.ITEM,
+            index=index,
+            agent=spec.agent,
+            queue=terms.queue,
+            timeout_seconds=terms.timeout_seconds,
+            item_json=canonical_json(item),
+            spec_key=claim.spec_key,
+            spec_json=claim.spec_json,
+            gated=spec.verify is not None,
+            pools=terms.pools,
+            inherits=True,
+        )
+        for index, item in enumerate(items)
+    )
+    return Growth(Stage.ITEMS, "for_each", children)
+
+
+def plan_spawned(claim: Claim, said: Sequence[Any], output_json: str) -> Growth:
+    """Return the children that an agent asked for.
+
+    Args: said: `StepSpec` or their JSON form.  output_json: the agent's own answer, which they read as `item`.
+    Raises: SpecInvalid: naming step and field.
+    """
+    steps = order_steps(_read_spawned(said))
+    place = {step.key: index for index, step in enumerate(steps)}
+    children = tuple(_plan_spawned(claim, step, place, output_json) for step in steps)
+    return Growth(Stage.SPAWNED, "spawned", children, proposed_json=output_json)
+
+
+def plan_verifiers(claim: Claim, spec: StepSpec, output_json: str) -> Growth:
+    """Return the verifiers of a proposed output; they are handed what the step itself was."""
+    agents = spec.verify.agents if spec.verify else ()
+    children = tuple(_plan_verifier(claim, agent, index, output_json) for index, agent in enumerate(agents))
+    return Growth(Stage.VERDICTS, "to_be_verified", children, proposed_json=output_json)
+
+
+def _plan_verifier(claim: Claim, agent: str, index: int, output_json: str) -> Child:
+    terms = find_terms(agent)
+    return Child(
+        key=name_child(claim.key, claim.revision, StepKind.VERIFIER, index),
+        kind=StepKind.VERIFIER,
+        index=index,
+        agent=agent,
+        queue=terms.queue,
+        timeout_seconds=terms.timeout_seconds,
+        item_json=output_json,
+        spec_key=claim.spec_key,
+        spec_json=claim.spec_json,
+        pools=terms.pools,
+        inherits=True,
+    )
+
+
+def _read_spawned(said: Sequence[Any]) -> list[StepSpec]:
+    """Return the steps an agent asked for, each and all together fit to be done."""
+    steps = [load_step(one) for one in said]
+    problems = find_step_problems(steps) + find_agent_problems(steps, find_contract)
+    if problems:
+        raise SpecInvalid(problems)
+    return steps
+
+
+def _plan_spawned(claim: Claim, step: StepSpec, place: Mapping[str, int], output_json: str) -> Child:
+    terms = find_terms(step.agent, step.timeout_seconds)
+    return Child(
+        key=name_child(claim.key, claim.revision, StepKind.SPAWNED, place[step.key], step.key),
+        kind=StepKind.SPAWNED,
+        index=place[step.key],
+        agent=step.agent,
+        queue=terms.queue,
+        timeout_seconds=terms.timeout_seconds,
+        item_json=output_json,
+        spec_key=step.key,
+        spec_json=dump_step(step),
+        gated=is_gated(step),
+        pools=terms.pools,
+        needs=tuple(place[key] for key in step.needs),
+        after=tuple(place[key] for key in step.after if key not in step.needs),
+    )

@@ -1,0 +1,124 @@
+"""A run before it is written: which version, whether its input fits, and the rows it starts with."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from agents.domain.invocation import canonical_json
+from agents.errors import UnreadableOutput
+from orchestration.conf import get_conf
+from orchestration.domain.receipts import digest_text
+from orchestration.domain.spec import StepSpec, WorkflowSpec, load_spec, order_steps
+from orchestration.errors import InputInvalid, WorkflowNotFound
+from orchestration.models import Workflow
+from orchestration.planning.terms import find_terms, is_gated
+from orchestration.transitions.start import EdgeRow, NewRun, Origin, ParentStep, StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps in plan order, and the edges between them by position."""
+
+    steps: tuple[StepRow, ...]
+    edges: tuple[EdgeRow, ...]
+
+
+def plan_run(spec: WorkflowSpec) -> Plan:
+    """Return the rows that a run of this workflow starts with."""
+    ordered = order_steps(spec.steps)
+    position = {step.key: index for index, step in enumerate(ordered)}
+    edges = tuple(
+        EdgeRow(position[before], position[step.key], before in step.needs, before in step.optional)
+        for step in ordered
+        for before in step.predecessors
+    )
+    return Plan(tuple(_plan_step(step) for step in ordered), edges)
+
+
+def _plan_step(step: StepSpec) -> StepRow:
+    terms = find_terms(step.agent, step.timeout_seconds)
+    return StepRow(
+        key=step.key,
+        agent=step.agent,
+        queue=terms.queue,
+        timeout_seconds=terms.timeout_seconds,
+        predecessor_count=len(step.predecessors),
+        gated=is_gated(step),
+        pools=terms.pools,
+    )
+
+
+def find_latest(name: str, **project: Any) -> Workflow:
+    """Return the latest version of a workflow.
+
+    Args: project: `project_id` or `project__slug`.
+    Raises: WorkflowNotFound.
+    """
+    version = Workflow.objects.filter(name=name, **project).order_by("-version").first()
+    if version is None:
+        raise WorkflowNotFound(f"no workflow '{name}' is published; run `manage.py publish_workflows`")
+    return version
+
+
+@lru_cache(maxsize=256)
+def load_plan(workflow_id: int, digest: str) -> tuple[WorkflowSpec, Plan]:
+    """Return a version's spec and the rows its runs start with; each is read once per process."""
+    # A version never changes; the digest keeps the cache from outliving a database that was made anew.
+    spec = load_spec(json.loads(Workflow.objects.get(pk=workflow_id, digest=digest).spec_json))
+    return spec, plan_run(spec)
+
+
+def describe_new_run(
+    version: Workflow,
+    value: Any,
+    *,
+    idempotency_key: str | None,
+    requested_by_id: int | None = None,
+    priority: int = 0,
+    parent: ParentStep | None = None,
+    origin: Origin | None = None,
+) -> NewRun:
+    """Return a run of a version with an input, ready to be written.
+
+    Raises: InputInvalid: names the path.
+    """
+    spec, plan = load_plan(version.pk, version.digest)
+    input_json = check_input(spec, value)
+    return NewRun(
+        project_id=version.project_id,
+        workflow_id=version.pk,
+        workflow_name=version.name,
+        input_json=input_json,
+        input_digest=digest_text(input_json),
+        idempotency_key=idempotency_key,
+        requested_by_id=requested_by_id,
+        token_budget=get_conf().HANDOFF_TOKEN_BUDGET,
+        steps=plan.steps,
+        edges=plan.edges,
+        priority=priority,
+        timeout_seconds=spec.timeout_seconds,
+        parent=parent,
+        origin=origin,
+    )
+
+
+def check_input(spec: WorkflowSpec, value: Any) -> str:
+    """Return a run's input as canonical JSON.
+
+    Raises: InputInvalid: it is no JSON object, too large, or does not fit the schema; names the path.
+    """
+    if not isinstance(value, dict):
+        raise InputInvalid("input: must be a JSON object")
+    try:
+        text = canonical_json(value, max_bytes=get_conf().MAX_INPUT_BYTES)
+    except UnreadableOutput as error:
+        raise InputInvalid(f"input{error.path}: {error.reason}") from error
+    if spec.input_schema is not None:
+        fault = next(iter(Draft202012Validator(spec.input_schema).iter_errors(value)), None)
+        if fault is not None:
+            path = "".join(f"/{part}" for part in fault.absolute_path)
+            raise InputInvalid(f"input{path}: {fault.message}")
+    return text

@@ -1,0 +1,30 @@
+"""Questions about what grew: the children of steps and runs."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from orchestration.domain.states import StepStatus
+from orchestration.models import Run, Step
+
+
+def count_steps(run_id: UUID) -> int:
+    """Return how many steps a run has by now."""
+    return Step.objects.filter(run_id=run_id).count()
+
+
+def find_grown(step_id: int) -> list[int]:
+    """Return what can be performed of what a step has grown: its children, or the steps of its child run."""
+    children = Step.objects.filter(parent_id=step_id) | Step.objects.filter(run__parent_step_id=step_id)
+    return list(children.filter(status=StepStatus.AVAILABLE).order_by("id").values_list("id", flat=True))
+
+
+def find_child_run(step_id: int) -> Run | None:
+    """Return the latest run that was started for a step."""
+    return Run.objects.filter(parent_step_id=step_id).order_by("-created_at").first()
+
+
+def read_run_output(run_id: UUID) -> dict[str, Any]:
+    """Return a run's output: that of every planned step which no other planned step stands behind, by key."""
+    last = Step.objects.filter(run_id=run_id, parent__isnull=True, edges_out__isnull=True)
+    return {key: json.loads(text or "null") for key, text in last.values_list("key", "output_json")}
