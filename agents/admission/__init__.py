@@ -1,9 +1,9 @@
 """May this claim go on to its agent? Breakers and pools, shared by all workers and runs through PostgreSQL.
 
-1. `front.py`      `admit`: both questions, inside the claim's own transaction
+1. `front.py`      `admit`: asks the breaker, right before the call
 2. `breakers.py`   counts failures, opens, lets one probe through, closes
 3. `pools.py`      takes slots all or nothing, gives them back, frees those of dead claims
-4. `fragments.py`  SQL for the engine's own statements, so that a healthy claim asks nothing extra
+4. `fragments.py`  SQL for the engine's own claim, so that a healthy one asks nothing extra
 5. `door.py`       in one process: how many calls are under way to an agent that just failed
 6. `board.py`      what people see
 
@@ -19,23 +19,21 @@ from agents.admission.breakers import (
     reset_breaker,
 )
 from agents.admission.door import Door
-from agents.admission.fragments import GIVE_BACK, IS_CLOSED
-from agents.admission.front import Admitted, BreakerOpen, PoolBusy, admit
-from agents.admission.pools import find_rooms, give_back, lock_pools, set_pool_size
+from agents.admission.fragments import is_kept_away
+from agents.admission.front import Admitted, BreakerOpen, admit
+from agents.admission.pools import find_rooms, give_back, lock_pools, set_pool_size, take_slots
 from agents.admission.reaping import reap
 
 __all__ = [
-    "GIVE_BACK",
-    "IS_CLOSED",
     "Admitted",
     "BreakerOpen",
     "Door",
     "Opening",
-    "PoolBusy",
     "admit",
     "find_openings",
     "find_rooms",
     "give_back",
+    "is_kept_away",
     "lock_pools",
     "note_failure",
     "note_success",
@@ -43,4 +41,5 @@ __all__ = [
     "reap",
     "reset_breaker",
     "set_pool_size",
+    "take_slots",
 ]

@@ -35,7 +35,7 @@ class Opening:
     Attributes:
         opening_id: the same from opening to closing, so that people are asked once.
         until: when the pause is over; None once it is.
-        may_probe: a claim would get through now, as the one probe.
+        may_probe: a claim would get through now, as the one probe.  probe: the token of the one under way.
     """
 
     agent: str
@@ -43,6 +43,7 @@ class Opening:
     opened_at: datetime
     until: datetime | None
     may_probe: bool
+    probe: UUID | None = None
 
 
 class _Probes:
@@ -239,4 +240,5 @@ def _describe(row: Breaker, now: datetime) -> Opening:
         opened_at=row.opened_at,
         until=None if is_over else row.until,
         may_probe=is_over and row.probe_token is None,
+        probe=row.probe_token,
     )

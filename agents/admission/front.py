@@ -1,24 +1,16 @@
-"""`admit`: may this claim go on? Asked in the claim's own transaction, only of steps that have a reason to ask.
-
-A step without pools whose agent's breaker is closed never comes here; see `fragments.py`.
-"""
+"""`admit`: may this claim call its agent? Asked only when `fragments.is_kept_away` said so, right before the call."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from django.db import transaction
-
 from agents.admission.breakers import Opening, begin_probe, find_opening
-from agents.admission.pools import lock_pools, take_slots
-from agents.domain.contract import PoolNeeds
-from agents.domain.pools import find_short
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """It may go on. `is_probe`: its end decides about the agent's breaker."""
+    """It may call. `is_probe`: its end decides about the agent's breaker (`note_success`, `note_failure`)."""
 
     is_probe: bool = False
 
@@ -37,46 +29,22 @@ class BreakerOpen:
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PoolBusy:
-    """These pools have too few free slots; none was taken."""
-
-    names: tuple[str, ...]
+Admission: TypeAlias = Admitted | BreakerOpen
 
 
-Admission: TypeAlias = Admitted | BreakerOpen | PoolBusy
+def admit(agent: str, token: UUID) -> Admission:
+    """Let a claim through to its agent, or return the opening that keeps it away. Safe to repeat.
 
-
-def admit(agent: str, pools: PoolNeeds, token: UUID, step_id: int, holder: str = "") -> Admission:
-    """Take what a claim needs, all or nothing, inside the transaction that writes the claim.
-
-    If that transaction is rolled back, nothing was taken. If it commits, the claim holds its slots until it ends
-    (GIVE_BACK in its ending statement), and may be the one probe of its agent (`note_success`, `note_failure`).
-
-    Args:
-        pools: slots by pool.  token: the claim's.  holder: who takes them, in words, for the list of holders.
+    Args: token: the claim's; if the pause is over and nobody was quicker, it becomes the one probe.
     """
-    with transaction.atomic():
-        opening = find_opening(agent)
-        if opening is not None and not opening.may_probe:
-            return _refuse(opening)
-        if pools:
-            short = find_short(lock_pools(pools), pools)
-            if short:
-                return PoolBusy(tuple(short))
-        if opening is not None:
-            # After the pools: a probe that then had to wait for a slot would keep all others away.
-            opening = begin_probe(agent, token)
-            if opening is not None:
-                return _refuse(opening)
-            return _take(pools, token, step_id, holder, is_probe=True)
-        return _take(pools, token, step_id, holder, is_probe=False)
-
-
-def _take(pools: PoolNeeds, token: UUID, step_id: int, holder: str, *, is_probe: bool) -> Admitted:
-    if pools:
-        take_slots(pools, token, step_id, holder)
-    return Admitted(is_probe)
+    opening = find_opening(agent)
+    if opening is None:
+        return Admitted()
+    if opening.may_probe:
+        opening = begin_probe(agent, token)
+        if opening is None:
+            return Admitted(is_probe=True)
+    return Admitted(is_probe=True) if opening.probe == token else _refuse(opening)
 
 
 def _refuse(opening: Opening) -> BreakerOpen:

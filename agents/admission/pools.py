@@ -14,7 +14,7 @@ from agents.admission.clock import read_clock
 from agents.conf import get_conf
 from agents.domain.catalogue import catalogue
 from agents.domain.contract import MAX_SLOTS, PoolNeeds, check_pool_name
-from agents.domain.pools import Room
+from agents.domain.pools import Room, find_short
 from agents.errors import PoolRefused
 from agents.models import Pool, PoolSlot
 
@@ -35,24 +35,35 @@ def lock_pools(names: Collection[str]) -> dict[str, Room]:
     return _measure(sizes)
 
 
-def take_slots(needs: PoolNeeds, token: UUID, step_id: int, holder: str) -> None:
-    """Write what a claim holds; the caller holds the pools' locks and has seen that there is room."""
+def take_slots(needs: PoolNeeds, token: UUID, step_id: int, holder: str = "") -> list[str]:
+    """Take what a claim needs, all or nothing, inside the transaction that writes the claim.
+
+    If that transaction is rolled back, nothing was taken. If it commits, the claim holds its slots until its token
+    changes: a trigger of the engine's gives them back in the same commit.
+
+    Args: token: the claim's.  holder: run and step, in words, for the list of holders.
+    Returns: the pools that have too few free slots; then nothing was taken. The caller rolls back or goes on without.
+    """
+    short = find_short(lock_pools(needs), needs)
+    if short:
+        return short
     now = read_clock()
     PoolSlot.objects.bulk_create(
         PoolSlot(pool_id=name, token=token, step=step_id, amount=amount, holder=holder[:250], taken_at=now)
         for name, amount in sorted(needs.items())
     )
+    return []
 
 
 def give_back(token: UUID) -> int:
-    """Free what a claim held; return how many slots. For ends that GIVE_BACK is no part of."""
+    """Free what a claim held; return how many slots. For claims that are gone; living ones do it by themselves."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM agents_poolslot WHERE token = %s RETURNING amount", (token,))
         return sum(amount for (amount,) in cursor.fetchall())
 
 
 def find_rooms(names: Iterable[str] | None = None) -> dict[str, Room]:
-    """Return the room in pools, all of them unless named. Nothing is locked: take with `admit`."""
+    """Return the room in pools, all of them unless named. Nothing is locked."""
     wanted = None if names is None else set(names)
     rows = Pool.objects.all() if wanted is None else Pool.objects.filter(name__in=wanted)
     known: dict[str, int | None] = dict(rows.values_list("name", "size"))

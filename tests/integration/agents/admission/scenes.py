@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from itertools import count
 from uuid import UUID, uuid4
 
+from django.db import transaction
 from django.db.models.functions import Now
 
-from agents.admission import Admitted, admit, note_failure
+from agents.admission import Admitted, admit, note_failure, take_slots
 from agents.domain.invocation import FailureKind
 from agents.models import Breaker, BreakerEvent, CountedFailure, PoolSlot
 
@@ -27,7 +28,7 @@ def let_probe_pass(agent: str) -> UUID:
     """Let a claim through as the probe of an open breaker and return its token."""
     let_pause_pass(agent)
     token = uuid4()
-    assert admit(agent, {}, token, 1) == Admitted(is_probe=True)
+    assert admit(agent, token) == Admitted(is_probe=True)
     return token
 
 
@@ -50,7 +51,8 @@ def age_failures(agent: str, seconds: float) -> None:
 def take(pools: Mapping[str, int], *, step_id: int = 1) -> UUID:
     """Take slots that must be free and return the token that holds them."""
     token = uuid4()
-    assert isinstance(admit("pool.user", pools, token, step_id, holder=f"run 1 / step {step_id}"), Admitted)
+    with transaction.atomic():
+        assert take_slots(pools, token, step_id, f"run 1 / step {step_id}") == []
     return token
 
 

@@ -9,11 +9,11 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from agents.admission import (
-    IS_CLOSED,
     Admitted,
     BreakerOpen,
     admit,
     find_openings,
+    is_kept_away,
     note_failure,
     note_success,
     note_unclear,
@@ -41,7 +41,7 @@ A = "crm.history"
 def test_a_healthy_agent_has_no_row() -> None:
     fail(A, 5)
     assert not Breaker.objects.exists()
-    assert admit(A, {}, uuid4(), 1) == Admitted()
+    assert admit(A, uuid4()) == Admitted()
     assert find_openings() == []
 
 
@@ -55,21 +55,21 @@ def test_the_sixth_failure_within_a_minute_opens() -> None:
     assert (event.agent, event.from_state, event.to_state, event.by) == (A, "closed", "open", "")
     assert event.why == "6 failures within 60 s (transient)"
     assert row.opening == event.pk
-    refusal = admit(A, {}, uuid4(), 1)
+    refusal = admit(A, uuid4())
     assert refusal == BreakerOpen(A, event.pk, row.opened_at, row.until)
 
 
 def test_another_agent_is_not_kept_away() -> None:
     fail(A, 6)
-    assert admit("shop.inventory", {}, uuid4(), 1) == Admitted()
+    assert admit("shop.inventory", uuid4()) == Admitted()
 
 
 def test_a_step_that_pins_the_version_meets_the_same_breaker() -> None:
     fail(f"{A}@2", 3)
     fail(A, 3)
     assert state_of(A) == "open"
-    assert isinstance(admit(f"{A}@2", {}, uuid4(), 1), BreakerOpen)
-    assert _is_closed_in_sql(f"{A}@2") is False
+    assert isinstance(admit(f"{A}@2", uuid4()), BreakerOpen)
+    assert _is_kept_away_in_sql(f"{A}@2")
 
 
 def test_failures_of_long_ago_do_not_count() -> None:
@@ -114,7 +114,7 @@ def test_after_the_pause_one_probe_passes() -> None:
     token = let_probe_pass(A)
     row = Breaker.objects.get()
     assert (row.state, row.probe_token, row.until) == ("half_open", token, None)
-    refusal = admit(A, {}, uuid4(), 1)
+    refusal = admit(A, uuid4())
     assert isinstance(refusal, BreakerOpen)
     assert refusal.until is None
     assert changes_of(A) == [("closed", "open"), ("open", "half_open")]
@@ -124,7 +124,7 @@ def test_an_answered_probe_closes_and_forgives() -> None:
     fail(A, 6)
     note_success(A, let_probe_pass(A))
     assert state_of(A) == "closed"
-    assert admit(A, {}, uuid4(), 1) == Admitted()
+    assert admit(A, uuid4()) == Admitted()
     fail(A, 5)
     assert state_of(A) == "closed"
     fail(A)
@@ -158,7 +158,7 @@ def test_a_probe_that_shows_nothing_makes_way() -> None:
     fail(A, token=token, kind="bad_input")
     row = Breaker.objects.get()
     assert (row.state, row.probe_token) == ("half_open", None)
-    assert admit(A, {}, uuid4(), 1) == Admitted(is_probe=True)
+    assert admit(A, uuid4()) == Admitted(is_probe=True)
 
 
 def test_the_answer_of_another_claim_closes_nothing() -> None:
@@ -178,7 +178,7 @@ def test_a_dead_probe_makes_way_a_live_one_does_not() -> None:
     assert Breaker.objects.get().probe_token == token
     assert reap(lambda _: []) == 1
     assert Breaker.objects.get().probe_token is None
-    assert admit(A, {}, uuid4(), 1) == Admitted(is_probe=True)
+    assert admit(A, uuid4()) == Admitted(is_probe=True)
 
 
 def test_a_person_closes_it_and_is_named() -> None:
@@ -189,17 +189,17 @@ def test_a_person_closes_it_and_is_named() -> None:
     event = BreakerEvent.objects.latest("id")
     assert (event.from_state, event.to_state, event.by) == ("open", "closed", "anna")
     assert BreakerEvent.objects.count() == 2
-    assert admit(A, {}, uuid4(), 1) == Admitted()
+    assert admit(A, uuid4()) == Admitted()
 
 
 def test_a_rolled_back_claim_was_no_probe() -> None:
     fail(A, 6)
     let_pause_pass(A)
     with transaction.atomic():
-        admit(A, {}, uuid4(), 1)
+        admit(A, uuid4())
         transaction.set_rollback(True)
     assert state_of(A) == "open"
-    assert admit(A, {}, uuid4(), 1) == Admitted(is_probe=True)
+    assert admit(A, uuid4()) == Admitted(is_probe=True)
 
 
 def test_what_is_open_is_found_with_whether_a_probe_may_pass() -> None:
@@ -259,16 +259,23 @@ def test_the_database_refuses_a_breaker_that_makes_no_sense(wrong: dict[str, obj
 
 
 def test_the_claim_s_own_condition_tells_closed_from_open() -> None:
-    assert _is_closed_in_sql(A)
+    assert not _is_kept_away_in_sql(A)
     fail(A, 6)
-    assert not _is_closed_in_sql(A)
+    assert _is_kept_away_in_sql(A)
     let_probe_pass(A)
-    assert not _is_closed_in_sql(A)
+    assert _is_kept_away_in_sql(A)
     reset_breaker(A, by="anna")
-    assert _is_closed_in_sql(A)
+    assert not _is_kept_away_in_sql(A)
 
 
-def _is_closed_in_sql(agent: str) -> bool:
+def _is_kept_away_in_sql(agent: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM (VALUES (%s)) s(agent) WHERE {IS_CLOSED}", [agent])
+        cursor.execute(f"SELECT 1 FROM (VALUES (%s)) s(agent) WHERE {is_kept_away('s')}", [agent])
         return cursor.fetchone() is not None
+
+
+def test_a_probe_that_asks_again_is_still_the_probe() -> None:
+    fail(A, 6)
+    token = let_probe_pass(A)
+    assert admit(A, token) == Admitted(is_probe=True)
+    assert changes_of(A) == [("closed", "open"), ("open", "half_open")]

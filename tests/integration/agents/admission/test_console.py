@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from agents.admission import admit, reset_breaker
+from agents.admission import reset_breaker, take_slots
 from agents.models import BreakerEvent, Pool
 from tests.integration.agents.admission.scenes import fail, let_probe_pass, state_of, take
 
@@ -154,7 +154,7 @@ def test_a_pool_s_page_names_its_holders(viewer: Client) -> None:
 
 
 def test_a_holder_s_words_are_shown_as_text(viewer: Client) -> None:
-    admit("pool.user", {"gpu": 1}, uuid4(), 1, holder="<script>x</script>")
+    take_slots({"gpu": 1}, uuid4(), 1, "<script>x</script>")
     page = text_of(viewer.get(reverse("admin:agents_pool_change", args=("gpu",))))
     assert "&lt;script&gt;x&lt;/script&gt;" in page
     assert "<script>x" not in page

@@ -4,27 +4,15 @@ from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
-from agents.admission import (
-    GIVE_BACK,
-    Admitted,
-    BreakerOpen,
-    PoolBusy,
-    admit,
-    find_rooms,
-    give_back,
-    reap,
-    set_pool_size,
-)
+from agents.admission import find_rooms, give_back, reap, set_pool_size, take_slots
 from agents.domain.pools import Room
 from agents.errors import AgentRefused, PoolRefused
 from agents.models import Pool, PoolSlot
-from tests.integration.agents.admission.scenes import fail, held, let_pause_pass, state_of, take
+from tests.integration.agents.admission.scenes import held, take
 
 pytestmark = pytest.mark.django_db
-
-AGENT = "pool.user"
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +22,7 @@ def _sizes(settings: LazySettings) -> None:
 
 def test_slots_are_held_by_the_claim() -> None:
     token = uuid4()
-    assert admit(AGENT, {"gpu": 2}, token, 7, holder="run 1 / draw") == Admitted()
+    assert take_slots({"gpu": 2}, token, 7, "run 1 / draw") == []
     [slot] = PoolSlot.objects.all()
     assert (slot.pool_id, slot.token, slot.step, slot.amount) == ("gpu", token, 7, 2)
     assert slot.holder == "run 1 / draw"
@@ -43,13 +31,13 @@ def test_slots_are_held_by_the_claim() -> None:
 
 def test_when_too_few_are_free_none_is_taken() -> None:
     take({"licence": 1})
-    assert admit(AGENT, {"gpu": 2, "licence": 1}, uuid4(), 8) == PoolBusy(("licence",))
+    assert take_slots({"gpu": 2, "licence": 1}, uuid4(), 8) == ["licence"]
     assert held() == {"licence": 1}
 
 
 def test_all_short_pools_are_named() -> None:
     take({"gpu": 1, "licence": 1})
-    assert admit(AGENT, {"licence": 1, "gpu": 2}, uuid4(), 8) == PoolBusy(("gpu", "licence"))
+    assert take_slots({"licence": 1, "gpu": 2}, uuid4(), 8) == ["gpu", "licence"]
 
 
 def test_what_is_given_back_is_free() -> None:
@@ -64,22 +52,6 @@ def test_a_rolled_back_claim_holds_nothing() -> None:
         take({"gpu": 2})
         transaction.set_rollback(True)
     assert held() == {}
-
-
-def test_an_ending_statement_gives_back_what_its_claim_held() -> None:
-    mine, other = take({"gpu": 1}), take({"gpu": 1})
-    with connection.cursor() as cursor:
-        _end_in_sql(cursor, mine, ended=False)
-        assert held() == {"gpu": 2}
-        _end_in_sql(cursor, mine, ended=True)
-    assert list(PoolSlot.objects.values_list("token", flat=True)) == [other]
-
-
-def _end_in_sql(cursor: object, token: object, *, ended: bool) -> None:
-    cursor.execute(  # type: ignore[attr-defined]
-        f"WITH done AS (SELECT 1 WHERE %(ended)s), freed AS ({GIVE_BACK}) SELECT 1",
-        {"token": token, "ended": ended},
-    )
 
 
 def test_what_dead_claims_held_is_freed_and_no_more() -> None:
@@ -101,7 +73,7 @@ def test_fewer_slots_than_are_held_evict_nobody() -> None:
     set_pool_size("gpu", 1)
     assert held() == {"gpu": 2}
     give_back(first)
-    assert admit(AGENT, {"gpu": 1}, uuid4(), 8) == PoolBusy(("gpu",))
+    assert take_slots({"gpu": 1}, uuid4(), 8) == ["gpu"]
     give_back(second)
     take({"gpu": 1})
 
@@ -140,28 +112,5 @@ def test_a_senseless_name_is_refused() -> None:
 def test_a_claim_holds_a_pool_once() -> None:
     token = take({"gpu": 1})
     with pytest.raises(DatabaseError), transaction.atomic():
-        admit(AGENT, {"gpu": 1}, token, 1)
-    assert held() == {"gpu": 1}
-
-
-def test_a_step_that_waits_for_a_pool_is_no_probe_meanwhile() -> None:
-    fail(AGENT, 6)
-    let_pause_pass(AGENT)
-    PoolSlot.objects.create(
-        pool=Pool.objects.create(name="gpu", size=1),
-        token=uuid4(),
-        step=1,
-        amount=1,
-        taken_at="2031-01-01T00:00Z",
-    )
-    assert admit(AGENT, {"gpu": 1}, uuid4(), 8) == PoolBusy(("gpu",))
-    assert state_of(AGENT) == "open"
-
-
-def test_a_step_that_is_kept_away_by_its_breaker_takes_no_slot() -> None:
-    fail(AGENT, 6)
-    assert isinstance(admit(AGENT, {"gpu": 1}, uuid4(), 8), BreakerOpen)
-    let_pause_pass(AGENT)
-    assert admit(AGENT, {"gpu": 1}, uuid4(), 8) == Admitted(is_probe=True)
-    assert isinstance(admit(AGENT, {"gpu": 1}, uuid4(), 9), BreakerOpen)
+        take_slots({"gpu": 1}, token, 1)
     assert held() == {"gpu": 1}

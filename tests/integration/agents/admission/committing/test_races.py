@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 
 from agents.admission import (
     Admitted,
     BreakerOpen,
-    PoolBusy,
     admit,
     breakers,
     give_back,
@@ -23,6 +23,7 @@ from agents.admission import (
     reap,
     reaping,
     set_pool_size,
+    take_slots,
 )
 from agents.domain.circuit import BreakerState
 from agents.models import Breaker, BreakerEvent, Pool, PoolSlot
@@ -50,6 +51,11 @@ def _new_pool(size: int) -> str:
     return name
 
 
+def _take(needs: dict[str, int], token: UUID | None = None) -> list[str]:
+    with transaction.atomic():
+        return take_slots(needs, token or uuid4(), 1)
+
+
 def _held(pool: str) -> int:
     return sum(PoolSlot.objects.filter(pool=pool).values_list("amount", flat=True))
 
@@ -60,7 +66,7 @@ def two_claims_are_one_probe() -> None:
     let_pause_pass(agent)
 
     firsts: list[Any] = []
-    second = race(lambda: firsts.append(admit(agent, {}, uuid4(), 1)), lambda: admit(agent, {}, uuid4(), 2))
+    second = race(lambda: firsts.append(admit(agent, uuid4())), lambda: admit(agent, uuid4()))
 
     assert firsts == [Admitted(is_probe=True)]
     assert isinstance(second, BreakerOpen)
@@ -78,10 +84,10 @@ def two_claims_get_one_slot() -> None:
     pool = _new_pool(1)
     firsts: list[Any] = []
     second = race(
-        lambda: firsts.append(admit("race.user", {pool: 1}, uuid4(), 1)),
-        lambda: admit("race.user", {pool: 1}, uuid4(), 2),
+        lambda: firsts.append(take_slots({pool: 1}, uuid4(), 1)),
+        lambda: _take({pool: 1}),
     )
-    assert (firsts, second) == ([Admitted()], PoolBusy((pool,)))
+    assert (firsts, second) == ([[]], [pool])
     assert _held(pool) == 1
 
 
@@ -90,11 +96,11 @@ def a_claim_that_commits_while_the_dead_are_sought_lives() -> None:
     mine = uuid4()
 
     def commit_and_look(tokens: Any) -> list[UUID]:
-        in_thread(lambda: admit("race.user", {pool: 1}, mine, 1)).result(timeout=20)
+        in_thread(lambda: _take({pool: 1}, mine)).result(timeout=20)
         return []
 
     other = _new_pool(1)
-    admit("race.user", {other: 1}, uuid4(), 1)  # or nobody would be asked
+    _take({other: 1})  # or nobody would be asked
     reap(commit_and_look)
     assert _held(pool) == 1
 
@@ -148,7 +154,7 @@ def test_of_twenty_threads_one_is_the_probe() -> None:
     fail(agent, 6)
     let_pause_pass(agent)
 
-    answers = _all_at_once(20, lambda n: admit(agent, {}, uuid4(), n))
+    answers = _all_at_once(20, lambda _: admit(agent, uuid4()))
 
     assert answers.count(Admitted(is_probe=True)) == 1
     assert sum(isinstance(answer, BreakerOpen) for answer in answers) == 19
@@ -177,7 +183,7 @@ def test_twenty_threads_never_hold_more_than_there_is() -> None:
 
     def work(number: int) -> None:
         token, amount = uuid4(), 1 + number % 2
-        while not isinstance(admit("race.user", {pool: amount}, token, number), Admitted):
+        while _take({pool: amount}, token) != []:
             pass
         most.append(_held(pool))
         give_back(token)
@@ -194,7 +200,7 @@ def test_pools_in_either_order_lock_nobody_out() -> None:
     def work(number: int) -> None:
         token = uuid4()
         names = (one, two) if number % 2 else (two, one)
-        while not isinstance(admit("race.user", dict.fromkeys(names, 1), token, number), Admitted):
+        while _take(dict.fromkeys(names, 1), token) != []:
             pass
         give_back(token)
 
@@ -204,9 +210,9 @@ def test_pools_in_either_order_lock_nobody_out() -> None:
 
 def test_a_new_pool_is_made_once() -> None:
     name = f"race-{next(_numbers)}"
-    answers = _all_at_once(10, lambda n: admit("race.user", {name: 1}, uuid4(), n))
-    assert answers.count(Admitted()) == 1
-    assert answers.count(PoolBusy((name,))) == 9
+    answers = _all_at_once(10, lambda _: _take({name: 1}))
+    assert answers.count([]) == 1
+    assert answers.count([name]) == 9
     assert Pool.objects.filter(name=name).count() == 1
 
 
