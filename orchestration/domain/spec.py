@@ -319,9 +319,10 @@ def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
     if step.when is not None:
         yield from _expression_problems(step, "when", step.when)
     if step.for_each is not None:
-        yield from _expression_problems(step, "for_each", step.for_each)
-        if reads_item(step.for_each):
-            yield Problem(step.key, "for_each", "item is what it makes; it can't read it")
+        problems = list(_expression_problems(step, "for_each", step.for_each))
+        if not problems and reads_item(step.for_each):
+            problems.append(Problem(step.key, "for_each", "item is what it makes; it can't read it"))
+        yield from problems
 
 
 def _doer_problems(step: StepSpec) -> Iterator[Problem]:

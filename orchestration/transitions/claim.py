@@ -158,7 +158,7 @@ _LOAD_RUNNING = f"""
 SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
      FROM (SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
-                  p.receipt_digest, e.carries_data, e.is_optional FROM orchestration_edge e
+                  p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child FROM orchestration_edge e
            JOIN orchestration_step p ON p.id = e.predecessor_id WHERE e.successor_id = s.id) v) AS received
 FROM orchestration_step s
 JOIN orchestration_attempt a ON a.step_id = s.id AND a.number = s.attempt

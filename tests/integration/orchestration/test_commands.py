@@ -153,6 +153,8 @@ def test_waiting_tells_what_came_of_the_runs(feed: Path) -> None:
     told = _json("start_run", "demo", "--each", str(feed), "--wait")
     assert told["outcome"]["states"] == {
         "running": 0,
+        "paused": 0,
+        "compensating": 0,
         "waiting": 1,
         "succeeded": 1,
         "failed": 0,
@@ -293,7 +295,8 @@ def test_a_beginning_that_two_runs_have_is_refused() -> None:
     version = Workflow.objects.get(name="demo")
     common = {"project": version.project, "workflow": version, "workflow_name": "demo", "input_json": "{}"}
     for last in "12":
-        Run.objects.create(id=f"abcd0000-0000-0000-0000-00000000000{last}", input_digest="", **common)
+        run_id = f"abcd0000-0000-0000-0000-00000000000{last}"
+        Run.objects.create(id=run_id, root_id=run_id, input_digest="", **common)
     with pytest.raises(CommandError, match="several runs' ids begin with 'ABCD'"):
         _call("show_run", "ABCD")
     with pytest.raises(CommandError, match="does not hold: run: input_json does not match its digest"):

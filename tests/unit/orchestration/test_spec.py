@@ -89,8 +89,7 @@ def _problems(data: object) -> list[tuple[str | None, str]]:
         (_spec({"key": "a", "agent": "human", "form": {"type": 7}}), "a", "form"),
         (_spec({"key": "a", "agent": "human", "min_confidence": 0.5}), "a", "min_confidence"),
         (_spec(_step(max_reworks=-1)), "a", "max_reworks"),
-        (_spec(_step(workflow="child")), "a", "workflow"),
-        (_spec(_step(compensate="x.y")), "a", "compensate"),
+        (_spec(_step(compensate=7)), "a", "compensate"),
     ],
 )
 def test_each_fault_names_step_and_field(data: object, step: str | None, field: str) -> None:
