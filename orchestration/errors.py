@@ -63,6 +63,48 @@ class WaitTimedOut(OrchestrationError):
     code = "wait_timed_out"
 
 
+class RunFinal(OrchestrationError):
+    """The run has ended; what was asked for is for live runs."""
+
+    code = "run_final"
+
+
+class RunNotFailed(OrchestrationError):
+    """Only a failed or cancelled run goes into a new round."""
+
+    code = "run_not_failed"
+
+
+class RunCompensating(OrchestrationError):
+    """The run was aborted and undoes what it did; it can be cancelled, not paused."""
+
+    code = "run_compensating"
+
+
+class RunHasParent(OrchestrationError):
+    """The run was started by a step of another run, which is the one to ask."""
+
+    code = "run_has_parent"
+
+
+class StepNotFound(OrchestrationError):
+    """The run's workflow has no step of this key."""
+
+    code = "step_not_found"
+
+
+class ForkRefused(OrchestrationError):
+    """The run can't be forked there: nothing would be done anew, or the key belongs to another fork."""
+
+    code = "fork_refused"
+
+
+class ReworkRefused(OrchestrationError):
+    """Work can't go back to that step: it is not behind the sender, or was sent back as often as it may."""
+
+    code = "rework_refused"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault in a workflow spec: where it stands and what is wrong with it."""

@@ -137,24 +137,31 @@ class SealFacts:
 
     Attributes: run: the run's own columns by name.  steps: one line of columns per step, by key.
         events_digest: over the whole history up to the closing.  former_root: of the round before, if any.
+        beside: digests of what stands in no step's line and in no receipt, by name; None: a seal of the first format.
     """
 
     run: Mapping[str, Any]
     steps: Sequence[Sequence[Any]]
     events_digest: str
     former_root: str | None
+    beside: Mapping[str, str | None] | None = None
+
+
+SEAL_FORMAT = 2
+"""Which columns a seal covers. A seal says its format, but for those of the first, which are verified as they were."""
 
 
 def build_seal(facts: SealFacts) -> str:
     """Return a seal's body as canonical JSON; the root is `digest_text` of it."""
-    return canonical(
-        {
-            "run": dict(facts.run),
-            "steps": digest_value([list(line) for line in facts.steps]),
-            "events": facts.events_digest,
-            "former": facts.former_root,
-        }
-    )
+    body: dict[str, Any] = {
+        "run": dict(facts.run),
+        "steps": digest_value([list(line) for line in facts.steps]),
+        "events": facts.events_digest,
+        "former": facts.former_root,
+    }
+    if facts.beside is not None:
+        body |= {"format": SEAL_FORMAT, "beside": dict(facts.beside)}
+    return canonical(body)
 
 
 def digest_events(lines: Sequence[Sequence[Any]]) -> str:

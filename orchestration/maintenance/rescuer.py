@@ -12,9 +12,9 @@ from orchestration.executor import Crash, conclude, get_spec_or_plain
 from orchestration.selectors.processes import count_in_flight, is_queue_served
 from orchestration.selectors.proof import load_handoff_lines
 from orchestration.transitions.claim import load_claims, lock_claim
-from orchestration.transitions.end import lock_run
 from orchestration.transitions.heal import find_died_since, find_overdue, find_stranded, ring_suspects_of
 from orchestration.transitions.statements import DATABASE_AWAY
+from orchestration.transitions.tree import lock_run
 
 log = structlog.get_logger(__name__)
 LIMIT = 500

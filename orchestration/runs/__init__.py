@@ -4,6 +4,8 @@ run = runs.start("support-reply", {...}, idempotency_key="mail-17")
 run = runs.wait(run.id, timeout_seconds=60)
 """
 
+from orchestration.runs.control import cancel, cancel_orphans, pause, resume, retry
+from orchestration.runs.fork import fork
 from orchestration.runs.publish import find_code_specs, publish, publish_code_specs
 from orchestration.runs.resolve import lock_for_resolution, resolve_step
 from orchestration.runs.start import check_start, get_run, start, wait
@@ -11,13 +13,19 @@ from orchestration.runs.verify import Verdict, verify
 
 __all__ = [
     "Verdict",
+    "cancel",
+    "cancel_orphans",
     "check_start",
     "find_code_specs",
+    "fork",
     "get_run",
     "lock_for_resolution",
+    "pause",
     "publish",
     "publish_code_specs",
     "resolve_step",
+    "resume",
+    "retry",
     "start",
     "verify",
     "wait",

@@ -4,55 +4,97 @@ Part of `verify`: these columns are in no digest, as another row that is in one 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 
 from orchestration.domain.spec import load_spec
-from orchestration.domain.states import RunStatus
-from orchestration.models import Attempt, Edge, Event, Handoff, Receipt, Run, Seal
-from orchestration.transitions.release import describe_closing
+from orchestration.domain.states import StepKind
+from orchestration.models import Attempt, Handoff, Run, Step
+from orchestration.selectors.proof import ProofRows
 
 
-def find_link_faults(run: Run) -> Iterator[str]:
+def find_link_faults(run: Run, rows: ProofRows) -> Iterator[str]:
     """Yield what does not agree between the rows of a run, each naming row and field."""
-    yield from _plan_faults(run)
-    claimed_by = _read_claimers(run)
-    for attempt in Attempt.objects.filter(step__run=run).select_related("decision", "step").order_by("id"):
-        yield from _attempt_faults(run, attempt, claimed_by)
-    for handoff in Handoff.objects.filter(attempt__step__run=run).select_related("attempt__step"):
-        yield from _handoff_faults(run, handoff)
-    for receipt in Receipt.objects.filter(step__run=run).exclude(run=run).select_related("step"):
-        yield f"step '{receipt.step.key}': its receipt's run is another"
-    if run.status != RunStatus.RUNNING:
-        yield from _closing_faults(run)
+    yield from _plan_faults(run, rows)
+    yield from _growth_faults(rows)
+    claimed_by = _read_claimers(rows)
+    steps = rows.steps
+    for attempt in rows.attempts:
+        yield from _attempt_faults(run, attempt, steps[attempt.step_id], claimed_by)
+    attempts = {attempt.pk: attempt for attempt in rows.attempts}
+    for handoff in rows.handoffs:
+        yield from _handoff_faults(run, handoff, attempts[handoff.attempt_id], rows)
+    for receipt in rows.receipts:
+        if receipt.run_id != run.pk:
+            yield f"step '{rows.key_of(receipt.step_id)}': its receipt's run is another"
 
 
-def _plan_faults(run: Run) -> Iterator[str]:
+def _plan_faults(run: Run, rows: ProofRows) -> Iterator[str]:
     spec = load_spec(json.loads(run.workflow.spec_json))
     if (run.workflow.name, run.workflow_name, run.workflow.sla) != (spec.name, spec.name, spec.sla):
         yield f"workflow {run.workflow}: name or sla are not those of its spec"
     if run.workflow.project_id != run.project_id:
         yield f"workflow {run.workflow}: its project is not the run's"
+    steps = {pk: step.key for pk, step in rows.steps.items() if step.kind == StepKind.PLANNED}
+    for key in sorted({step.key for step in spec.steps} ^ set(steps.values())):
+        yield f"step '{key}': it is not as the spec has it"
     planned = {
-        (before, step.key, before in step.needs, before in step.optional)
+        (before, step.key, before in step.needs, before in step.optional, False)
         for step in spec.steps
         for before in step.predecessors
     }
-    edges = Edge.objects.filter(run=run)
-    stands = set(edges.values_list("predecessor__key", "successor__key", "carries_data", "is_optional"))
+    stands = {
+        (
+            steps[edge.predecessor_id],
+            steps[edge.successor_id],
+            edge.carries_data,
+            edge.is_optional,
+            edge.is_child,
+        )
+        for edge in rows.edges
+        if edge.predecessor_id in steps and edge.successor_id in steps
+    }
     for before, after, *_ in sorted(planned ^ stands):
         yield f"edge {before} -> {after}: it is not as the spec has it"
 
 
-def _read_claimers(run: Run) -> dict[tuple[int | None, int | None], int]:
+def _growth_faults(rows: ProofRows) -> Iterator[str]:
+    """Yield what does not fit in the edges and parents of steps that grew at run time."""
+    for edge in rows.edges:
+        if not {edge.predecessor_id, edge.successor_id} <= rows.steps.keys():
+            place = f"edge {rows.key_of(edge.predecessor_id)} -> {rows.key_of(edge.successor_id)}"
+            yield f"{place}: one end is no step of this run"
+        elif edge.is_child and rows.steps[edge.predecessor_id].parent_id != edge.successor_id:
+            yield f"step '{rows.key_of(edge.predecessor_id)}': its parent is not the step that waits for it"
+    counts = Counter(edge.successor_id for edge in rows.edges)
+    for step in rows.steps.values():
+        if step.predecessor_count != counts[step.pk]:
+            yield f"step '{step.key}': predecessor_count is not the number of its edges"
+        yield from _parent_faults(rows, step)
+
+
+def _parent_faults(rows: ProofRows, step: Step) -> Iterator[str]:
+    if step.kind == StepKind.PLANNED:
+        if step.parent_id is not None or step.depth:
+            yield f"step '{step.key}': it is planned but has a parent or a depth"
+        return
+    parent = rows.steps.get(step.parent_id or 0)
+    if parent is None:
+        yield f"step '{step.key}': its parent is no step of this run"
+    elif step.depth != parent.depth + 1:
+        yield f"step '{step.key}': depth is not one more than its parent's"
+
+
+def _read_claimers(rows: ProofRows) -> dict[tuple[int | None, int | None], int]:
     """Return by step and attempt which process the history says made the claim."""
-    claims = Event.objects.filter(run=run, kind="step_claimed")
+    claims = (line for line in rows.events if line.kind == "step_claimed")
     return {(line.step_id, line.attempt): json.loads(line.data_json).get("process") for line in claims}
 
 
 def _attempt_faults(
-    run: Run, attempt: Attempt, claimed_by: dict[tuple[int | None, int | None], int]
+    run: Run, attempt: Attempt, step: Step, claimed_by: dict[tuple[int | None, int | None], int]
 ) -> Iterator[str]:
-    place = f"step '{attempt.step.key}', attempt {attempt.number}"
+    place = f"step '{step.key}', attempt {attempt.number}"
     if attempt.run_id != run.pk:
         yield f"{place}: its run is another"
     if attempt.process_id != claimed_by.get((attempt.step_id, attempt.number)):
@@ -66,23 +108,9 @@ def _attempt_faults(
         yield f"{place}: decided_at is not when the attempt ended"
 
 
-def _handoff_faults(run: Run, handoff: Handoff) -> Iterator[str]:
-    attempt = handoff.attempt
-    place = f"hand-off to {attempt.step.key}, attempt {attempt.number}"
+def _handoff_faults(run: Run, handoff: Handoff, attempt: Attempt, rows: ProofRows) -> Iterator[str]:
+    place = f"hand-off to {rows.key_of(attempt.step_id)}, attempt {attempt.number}"
     if (handoff.run_id, handoff.to_step_id) != (run.pk, attempt.step_id):
         yield f"{place}: its run or to_step is another"
     if handoff.handed_at != attempt.started_at:
         yield f"{place}: handed_at is not when the attempt began"
-
-
-def _closing_faults(run: Run) -> Iterator[str]:
-    lines = Event.objects.filter(run=run, kind="run_closed").order_by("id")
-    told = [(line.step_id, line.attempt, line.data_json, line.at) for line in lines]
-    if told != [(None, None, describe_closing(run.status), run.finished_at)]:
-        yield "history: the line run_closed is missing or does not fit the run's end"
-    seal = Seal.objects.filter(run=run, round=run.round).first()
-    if seal is not None and seal.sealed_at != run.finished_at:
-        yield "seal: sealed_at is not when the run ended"
-    after = Event.objects.filter(run=run, id__gt=max((line.pk for line in lines), default=0))
-    for line in after.exclude(kind="late_write_refused").order_by("id")[:1]:
-        yield f"history: the line {line.kind} stands behind the run's end"

@@ -1,7 +1,16 @@
-"""The rows a receipt commits to, in the form `domain/receipts.py` digests them."""
+"""The rows a receipt commits to, in the form `domain/receipts.py` digests them; and all rows of a run's proof."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 from orchestration.domain.receipts import AttemptLine, HandoffLine, stamp
-from orchestration.models import Attempt, Handoff
+from orchestration.domain.states import StepKind
+from orchestration.models import Attempt, Edge, Event, Handoff, PastOutput, Receipt, Run, Seal, Step
+
+_T = TypeVar("_T")
 
 
 def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[AttemptLine, ...]:
@@ -17,16 +26,106 @@ def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
     rows = Handoff.objects.filter(attempt__step_id=step_id, attempt__number=attempt).select_related(
         "from_step"
     )
-    return tuple(
-        HandoffLine(
-            from_step=row.from_step.key,
-            digest=row.digest,
-            original_digest=row.original_digest,
-            tokens_before=row.tokens_before,
-            tokens_after=row.tokens_after,
-            summarised_by=row.summarised_by,
+    return tuple(_handoff_line(row, row.from_step.key) for row in rows)
+
+
+@dataclass(frozen=True)
+class ProofRows:
+    """All rows that a run's proof is about: one query for each table, however many steps there are."""
+
+    run: Run
+    steps: dict[int, Step]
+    edges: list[Edge]
+    attempts: list[Attempt]
+    handoffs: list[Handoff]
+    receipts: list[Receipt]
+    past_outputs: list[PastOutput]
+    events: list[Event]
+    seals: list[Seal]
+
+    @cached_property
+    def edges_in(self) -> dict[int, list[Edge]]:
+        """Return the edges that lead to each step."""
+        return _group(self.edges, "successor_id")
+
+    @cached_property
+    def attempts_of(self) -> dict[int, list[Attempt]]:
+        """Return each step's attempts in order."""
+        return _group(self.attempts, "step_id")
+
+    @cached_property
+    def handoffs_to(self) -> dict[int, list[Handoff]]:
+        """Return what each attempt received, by its id."""
+        return _group(self.handoffs, "attempt_id")
+
+    @cached_property
+    def receipts_of(self) -> dict[int, list[Receipt]]:
+        """Return each step's receipts."""
+        return _group(self.receipts, "step_id")
+
+    @cached_property
+    def past_of(self) -> dict[int, list[PastOutput]]:
+        """Return what each step had put out before."""
+        return _group(self.past_outputs, "step_id")
+
+    @cached_property
+    def attached(self) -> set[int]:
+        """Return the steps that are in the plan now: planned, or still joined to those that grew them."""
+        joined = {edge.predecessor_id for edge in self.edges if edge.is_child}
+        return joined | {step.pk for step in self.steps.values() if step.kind == StepKind.PLANNED}
+
+    def attempt_lines(self, step_id: int, upto: int) -> tuple[AttemptLine, ...]:
+        """Return a step's ended attempts up to a number."""
+        attempts = self.attempts_of.get(step_id, ())
+        return tuple(_line(one) for one in attempts if one.outcome is not None and one.number <= upto)
+
+    def handoff_lines(self, step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
+        """Return what one attempt of a step received."""
+        rows = (
+            handoff
+            for one in self.attempts_of.get(step_id, ())
+            if one.number == attempt
+            for handoff in self.handoffs_to.get(one.pk, ())
         )
-        for row in rows
+        return tuple(_handoff_line(row, self.key_of(row.from_step_id)) for row in rows)
+
+    def key_of(self, step_id: int) -> str:
+        """Return a step's key; of another run's step, what shows that it is none of this one."""
+        return self.steps[step_id].key if step_id in self.steps else f"#{step_id}"
+
+
+def load_proof(run: Run) -> ProofRows:
+    """Read all rows of a run's proof. Found by their step's run: what names another run itself must be seen."""
+    return ProofRows(
+        run=run,
+        steps={step.pk: step for step in Step.objects.filter(run=run).order_by("position", "id")},
+        edges=list(Edge.objects.filter(run=run)),
+        attempts=list(
+            Attempt.objects.filter(step__run=run).select_related("decision").order_by("step_id", "number")
+        ),
+        handoffs=list(Handoff.objects.filter(attempt__step__run=run).order_by("id")),
+        receipts=list(Receipt.objects.filter(step__run=run).order_by("id")),
+        past_outputs=list(PastOutput.objects.filter(step__run=run).order_by("id")),
+        events=list(Event.objects.filter(run=run).order_by("id")),
+        seals=list(Seal.objects.filter(run=run).order_by("round")),
+    )
+
+
+def _group(rows: Iterable[_T], name: str) -> dict[int, list[_T]]:
+    groups: dict[int, list[_T]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, name)].append(row)
+    return groups
+
+
+def _handoff_line(row: Handoff, from_step: str) -> HandoffLine:
+    return HandoffLine(
+        from_step=from_step,
+        digest=row.digest,
+        original_digest=row.original_digest,
+        tokens_before=row.tokens_before,
+        tokens_after=row.tokens_after,
+        summarised_by=row.summarised_by,
     )
 
 

@@ -19,7 +19,7 @@ from orchestration.conf import get_signer
 from orchestration.domain.states import RunStatus
 from orchestration.errors import ClaimLost, StepNotHeld
 from orchestration.models import Attempt, Event, WorkerProcess
-from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve
+from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve, seal
 from orchestration.transitions.statements import BY_KEY
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
@@ -120,7 +120,7 @@ def a_run_closes_once() -> None:
     rig.work_through("a")
     with transaction.atomic():
         try:
-            again = release.close_run(rig.run_id, RunStatus.FAILED, get_signer())
+            again = seal.close_run(rig.run_id, RunStatus.FAILED, get_signer())
         except DatabaseError as error:
             raise AssertionError("the second close wrote") from error
     assert not again
@@ -183,7 +183,7 @@ _MUTANTS = [
     Mutant(a_late_summary_is_refused, handoff, "_SUMMARISED", " AND token = %(token)s"),
     Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' " + BY_KEY + " "),
     Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(%(agents)s)"),
-    Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "AND r.status = 'running' " + BY_KEY),
+    Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "r.status = 'running' " + BY_KEY, "true"),
     Mutant(a_dead_process_claims_nothing, claim, "_CLAIM", " AND w.stopped_at IS NULL"),
     Mutant(
         a_claim_has_its_attempt,
@@ -193,7 +193,6 @@ _MUTANTS = [
         "FROM claimed WHERE false RETURNING id",
     ),
     Mutant(a_finish_that_nobody_released_is_found, finish, "_FINISH", finish.LOOK_BEHIND, "false"),
-    Mutant(a_run_closes_once, release, "_CLOSE", "AND status = 'running' " + BY_KEY),
     Mutant(an_approval_counts_once, resolve, "_SEND_BACK", " AND s.status = 'held'"),
 ]
 
@@ -221,6 +220,12 @@ def test_without_the_look_at_all_predecessors_a_join_would_start_early(
         assert release.NOTHING_OPEN_BEFORE in statement
         monkeypatch.setattr(release, name, statement.replace(release.NOTHING_OPEN_BEFORE, "true"))
     _must_fail(a_join_waits_for_all)
+
+
+def test_without_the_edges_a_run_would_close_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_run_closes_once()
+    monkeypatch.setattr(seal, "RUN_EDGES", {(one, two): "" for one in RunStatus for two in RunStatus})
+    _must_fail(a_run_closes_once)
 
 
 def test_without_the_commit_a_message_would_be_sent_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

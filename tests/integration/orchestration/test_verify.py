@@ -100,6 +100,8 @@ _MODELS: tuple[type[models.Model], ...] = (
 _UNSEEN = {
     "Workflow.published_at": "the workflow's own; a run is pinned to the content",
     "Step.unreleased": "a mark for the maintainer; it is cleared when the run is sealed already",
+    "Run.untold": "a mark for the maintainer; the step that waited is told after the run is sealed",
+    "Event.transaction_id": "a mark for followers; it says nothing of the run",
     "Step.chord_intact": "a mark for the dispatcher; it says what Celery may do, not what happened",
 }
 
@@ -171,6 +173,8 @@ _OTHER_OF_KIND: dict[type, str] = {
     models.IntegerField: "coalesce({column}, 0) + 1",
     models.FloatField: "coalesce({column}, 0) + 1",
     models.ForeignKey: "coalesce({column}, 0) + 1",
+    models.UUIDField: "gen_random_uuid()",
+    models.JSONField: """'{{"x": 1}}'""",
 }
 _OTHER_TEXT = "overlay(coalesce({column}, '') placing '#' from greatest(length({column}), 1))"
 _OTHER_WORD = {
@@ -182,6 +186,7 @@ _OTHER_WORD = {
 }
 _OTHER_KEY = {
     "run": "gen_random_uuid()",
+    "forked_from": "gen_random_uuid()",
     "project": "(SELECT max(id) FROM orchestration_project)",
     "requested_by": "(SELECT max(id) FROM auth_user)",
     "workflow": "(SELECT max(id) FROM orchestration_workflow)",

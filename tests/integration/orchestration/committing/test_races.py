@@ -18,7 +18,7 @@ from orchestration.models import Attempt, Event, Receipt
 from orchestration.runs.resolve import resolve_step
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.heal import wake_now
-from orchestration.transitions.release import close_run
+from orchestration.transitions.seal import close_run
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread, race
 
 pytestmark = pytest.mark.usefixtures("committed_db")

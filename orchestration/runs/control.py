@@ -1,0 +1,199 @@
+"""What a person orders for a run and its whole tree: cancel, pause, resume, retry. Each is safe to call again."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+from uuid import UUID
+
+import psycopg
+import structlog
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import OperationalError, connection, transaction
+
+from agents.domain.classification import make_storable
+from orchestration.conf import get_signer
+from orchestration.dispatch import dispatch, dispatch_after_commit
+from orchestration.domain.receipts import canonical
+from orchestration.domain.states import LIVE_RUN, RunStatus
+from orchestration.errors import RunCompensating, RunFinal, RunHasParent, RunNotFailed
+from orchestration.models import Run, Workflow
+from orchestration.planning import load_plan
+from orchestration.runs.doers import find_first_doers
+from orchestration.runs.start import get_run
+from orchestration.transitions.control import Resumed, cancel_run, pause_tree, resume_tree
+from orchestration.transitions.heal import find_unreleased
+from orchestration.transitions.release import release_step
+from orchestration.transitions.reset import restore_doers
+from orchestration.transitions.round import Renewed, renew_tree
+from orchestration.transitions.tree import find_orphans
+
+log = structlog.get_logger(__name__)
+_BATCH = 500
+_DEADLOCK_TRIES = 3
+_T = TypeVar("_T")
+
+
+def cancel(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = None) -> Run:
+    """Cancel a run and all runs below it; a cancelled run is returned as it is.
+
+    No claim commits after it. A body in flight sees `task.cancelled`; what it answers is refused and recorded.
+
+    Raises: RunNotFound. RunFinal: it succeeded or failed.
+    """
+    run = get_run(run_id)
+    if run.status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+        raise RunFinal(f"run {run.pk} has {run.status}; there is nothing to cancel")
+    why = _words(reason) or _say("cancelled", by)
+    event = _describe_order(reason, by)
+    _firmly(lambda: cancel_run(run.pk, why, get_signer(), event_json=event))
+    if get_run(run.pk).status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
+        raise RunFinal(f"run {run.pk} ended before it could be cancelled; look at it")
+    cancel_orphans(run.root_id)
+    return get_run(run.pk)
+
+
+def cancel_orphans(root_id: UUID | None = None) -> int:
+    """Cancel live runs that nobody waits for any more, of one tree or of all, from the top down; return how many.
+
+    What a cancel of a tree goes on with, and what the maintainer finds when such a cancel broke off.
+    """
+    done = 0
+    # Those below one turn up once it is cancelled.
+    while orphans := find_orphans(_BATCH, root_id):
+        cancelled = sum(_firmly(lambda orphan=orphan: _cancel_orphan(orphan)) for orphan in orphans)
+        done += cancelled
+        if not cancelled:
+            break
+    return done
+
+
+def _cancel_orphan(run_id: UUID) -> bool:
+    reason = "the run above it does not wait for it any more"
+    event = canonical({"by": None, "reason": reason})
+    return cancel_run(run_id, reason, get_signer(), event_json=event, only_orphan=True)
+
+
+def pause(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = None) -> Run:
+    """Pause a run and all runs below it; a paused one stays paused.
+
+    What runs is finished, released, held and decided; nothing new is claimed until the run is resumed.
+
+    Raises: RunNotFound. RunFinal: it has ended. RunCompensating: it undoes what it did.
+    """
+    run = get_run(run_id)
+
+    def act() -> None:
+        with transaction.atomic():
+            _require_live(
+                run, pause_tree(run.pk, event_json=_describe_order(reason, by))[0].status, "nothing to pause"
+            )
+
+    _firmly(act)
+    return get_run(run.pk)
+
+
+def resume(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = None) -> Run:
+    """Let a paused run and all paused runs below it go on; a running one is returned as it is.
+
+    Raises: RunNotFound. RunFinal: it has ended. RunHasParent: the run above it is paused.
+    """
+    run = get_run(run_id)
+    parent = run.parent_step.run if run.parent_step else None
+    if parent is not None and parent.status == RunStatus.PAUSED:
+        raise RunHasParent(f"run {run.pk} belongs to run {parent.pk}, which is paused; resume that one")
+
+    def act() -> Resumed:
+        with transaction.atomic():
+            resumed = resume_tree(run.pk, event_json=_describe_order(reason, by))
+            _require_live(run, resumed.tree[0].status, "nothing to resume", compensating=True)
+            dispatch_after_commit(resumed.available)
+        return resumed
+
+    _release_marked(item.run_id for item in _firmly(act).tree)
+    return get_run(run.pk)
+
+
+def retry(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = None) -> Run:
+    """Let a failed or cancelled run go on from what was not done, in a new round, with the runs below it.
+
+    A run that was retried already and is running again is returned as it is.
+
+    Raises: RunNotFound. RunNotFailed: it succeeded, or was never retried and is live. RunHasParent: retry the run
+        at the top of its tree.
+    """
+    run = get_run(run_id)
+    if run.parent_step_id is not None:
+        raise RunHasParent(
+            f"run {run.pk} was started by a step of another run; retry run {run.root_id}, or send back that step's "
+            "ticket if it is held"
+        )
+    if run.status in LIVE_RUN and run.round > 1:
+        return run
+    cancel_orphans(run.root_id)  # the rest of a cancel that broke off
+    timeouts = _read_timeouts(run.root_id)
+    event = canonical({"by": _name(by), "reason": _words(reason), "round": run.round + 1})
+
+    def act() -> Renewed:
+        with transaction.atomic():
+            renewed = renew_tree(run.pk, timeouts, event_json=event)
+            restore_doers(find_first_doers(renewed.fallen))
+            dispatch_after_commit(renewed.available)
+        return renewed
+
+    try:
+        _firmly(act)
+    except RunNotFailed:
+        found = get_run(run.pk)
+        if found.round > run.round:
+            return found  # somebody else's order came first, and says the same
+        raise
+    return get_run(run.pk)
+
+
+def _read_timeouts(root_id: UUID) -> dict[int, float | None]:
+    versions = Workflow.objects.filter(runs__root_id=root_id).distinct()
+    return {version.pk: load_plan(version.pk, version.digest)[0].timeout_seconds for version in versions}
+
+
+def _release_marked(run_ids: Iterable[UUID]) -> None:
+    """Release what ended while a run was paused, and close runs in which nothing is open."""
+    for run_id in run_ids:
+        for step_id, owner in find_unreleased(0.0, _BATCH, run_id):
+            released = release_step(step_id, owner, get_signer())
+            dispatch([item.step_id for item in released if not item.rung])
+
+
+def _require_live(run: Run, status: str, what: str, *, compensating: bool = False) -> None:
+    if status not in LIVE_RUN:
+        raise RunFinal(f"run {run.pk} is {status}; there is {what}")
+    if status == RunStatus.COMPENSATING and not compensating:
+        raise RunCompensating(f"run {run.pk} undoes what it did; wait for its end, or cancel it")
+
+
+def _firmly(act: Callable[[], _T]) -> _T:
+    """Do something, again when PostgreSQL chose its transaction to end a deadlock; inside another one only once."""
+    tries = 0
+    while True:
+        try:
+            return act()
+        except OperationalError as error:
+            tries += 1
+            is_deadlock = isinstance(error.__cause__, psycopg.errors.DeadlockDetected)
+            if not is_deadlock or connection.in_atomic_block or tries == _DEADLOCK_TRIES:
+                raise
+            log.warning("deadlock", error=str(error), next="it is tried again")
+
+
+def _describe_order(reason: str, by: AbstractBaseUser | None) -> str:
+    return canonical({"by": _name(by), "reason": _words(reason)})
+
+
+def _name(by: AbstractBaseUser | None) -> str | None:
+    return None if by is None else by.get_username()
+
+
+def _words(reason: str) -> str:
+    return make_storable(reason).strip()[:2000]
+
+
+def _say(what: str, by: AbstractBaseUser | None) -> str:
+    return what if by is None else f"{what} by {by.get_username()}"

@@ -1,0 +1,157 @@
+"""Whether receipts and hand-offs fit the rows they were made from. Part of `verify`.
+
+What a step put out last is made anew field by field. Of what was superseded, and of steps that an earlier generation
+grew, the plan around them has changed since: there only what is still told by rows of that time is compared.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_text, stamp
+from orchestration.domain.states import DONE, ReceiptKind
+from orchestration.models import Handoff, PastOutput, Receipt, Step
+from orchestration.selectors.proof import ProofRows
+
+_CHANGED_SINCE = frozenset({"parents", "feedback", "proposed", "decision", "actor"})
+
+
+def find_handoff_faults(rows: ProofRows) -> Iterator[str]:
+    """Yield what is wrong with what steps were handed."""
+    for handoff in rows.handoffs:
+        yield from _handoff_faults(rows, handoff)
+
+
+def _handoff_faults(rows: ProofRows, handoff: Handoff) -> Iterator[str]:
+    place = f"hand-off {rows.key_of(handoff.from_step_id)} -> {rows.key_of(handoff.to_step_id)}"
+    sender = rows.steps.get(handoff.from_step_id)
+    if sender is None:
+        yield f"{place}: the sender is no step of this run"
+        return
+    is_latest = handoff.original_digest == sender.output_digest
+    if not is_latest and handoff.original_digest not in {
+        past.output_digest for past in rows.past_of.get(sender.pk, ())
+    }:
+        yield f"{place}: original_digest is not that of the sender's output"
+    handed = handoff.original_digest if handoff.summary_json is None else digest_text(handoff.summary_json)
+    if handoff.digest != handed:
+        yield f"{place}: digest is not that of what was handed over"
+    if handoff.summary_json is None and handoff.tokens_after != handoff.tokens_before:
+        yield f"{place}: tokens_after differs although nothing was shortened"
+    if is_latest and handoff.tokens_before != sender.output_tokens:
+        yield f"{place}: tokens_before differs from the sender's output_tokens"
+
+
+def find_receipt_faults(rows: ProofRows) -> Iterator[str]:
+    """Yield what is wrong with outputs and their receipts, those of the past included."""
+    check = _Check(rows)
+    for step in rows.steps.values():
+        yield from check.step(step)
+    for past in rows.past_outputs:
+        yield from check.past(past)
+    for receipt in rows.receipts:
+        if receipt.pk not in check.used:
+            yield f"step '{rows.key_of(receipt.step_id)}': a receipt of round {receipt.round} is of no output"
+
+
+class _Check:
+    """One pass over a run's receipts; `used` are those that an output names."""
+
+    def __init__(self, rows: ProofRows) -> None:
+        self.rows = rows
+        self.used: set[int] = set()
+
+    @cached_property
+    def known(self) -> set[str]:
+        """Return the digests of all receipts of the run."""
+        return {receipt.digest for receipt in self.rows.receipts}
+
+    def step(self, step: Step) -> Iterator[str]:
+        """Yield the faults of what a step put out last."""
+        if step.status not in DONE:
+            return
+        place = f"step '{step.key}'"
+        if step.output_json is None or digest_text(step.output_json) != step.output_digest:
+            yield f"{place}: output_json does not match its digest"
+        receipt = self._find(step.pk, step.receipt_digest)
+        if receipt is None:
+            yield f"{place}: it is {step.status} but has no receipt"
+            return
+        if step.pk in self.rows.attached:
+            yield from self._compare(place, step, receipt, step.revision, frozenset())
+        else:
+            yield from self._compare(place, step, receipt, step.revision, frozenset({"parents"}))
+
+    def past(self, past: PastOutput) -> Iterator[str]:
+        """Yield the faults of what a step had put out before it was sent back."""
+        step = self.rows.steps[past.step_id]
+        place = f"step '{step.key}', past output of {past}"
+        if past.run_id != self.rows.run.pk:
+            yield f"{place}: its run is another"
+        if digest_text(past.output_json) != past.output_digest:
+            yield f"{place}: output_json does not match its digest"
+        receipt = self._find(step.pk, past.receipt_digest)
+        if receipt is None or (receipt.round, receipt.revision) != (past.round, past.revision):
+            yield f"{place}: it has no receipt of its round and revision"
+            return
+        yield from self._compare(place, past, receipt, past.revision, _CHANGED_SINCE)
+
+    def _find(self, step_id: int, digest: str | None) -> Receipt | None:
+        found = next((r for r in self.rows.receipts_of.get(step_id, ()) if r.digest == digest), None)
+        if found is not None:
+            self.used.add(found.pk)
+        return found
+
+    def _compare(
+        self, place: str, put_out: Step | PastOutput, receipt: Receipt, revision: int, untold: frozenset[str]
+    ) -> Iterator[str]:
+        if receipt.digest != digest_text(receipt.body_json):
+            yield f"{place}: the receipt's body_json does not match its digest"
+            return
+        if receipt.kind not in list(ReceiptKind) or receipt.revision != revision:
+            yield f"{place}: the receipt's kind '{receipt.kind}' or its revision is not what it says"
+            return
+        said = json.loads(receipt.body_json)
+        for field, value in json.loads(self._rebuild(put_out, receipt, said)).items():
+            if field not in untold and said.get(field) != value:
+                yield f"{place}: the receipt's '{field}' does not fit the rows it was made from"
+        if "parents" in untold and not set(said.get("parents", ())) <= self.known:
+            yield f"{place}: the receipt names one as its parent that is not there"
+
+    def _rebuild(self, put_out: Step | PastOutput, receipt: Receipt, said: dict[str, Any]) -> str:
+        """Make the receipt anew from the rows; only who decided is taken from what it says."""
+        step = put_out if isinstance(put_out, Step) else self.rows.steps[put_out.step_id]
+        output_digest = put_out.output_digest or ""
+        attempt = step.attempt if put_out is step else int(said.get("attempt", 0))
+        return build_receipt(
+            ReceiptFacts(
+                run_id=str(self.rows.run.pk),
+                spec_digest=self.rows.run.workflow.digest,
+                step=step.key,
+                round=receipt.round,
+                revision=receipt.revision,
+                kind=ReceiptKind(receipt.kind),
+                attempt=attempt,
+                actor=said.get("actor", ""),
+                decision=said.get("decision", ""),
+                parents=self._parents(step),
+                received=self.rows.handoff_lines(step.pk, attempt),
+                attempts=self.rows.attempt_lines(step.pk, attempt),
+                proposed_digest=_proposed(step, said, output_digest),
+                final_digest=output_digest,
+                feedback_digest=digest_text(step.feedback) if step.feedback else None,
+                finished_at=stamp(put_out.finished_at) if put_out.finished_at else "",
+            )
+        )
+
+    def _parents(self, step: Step) -> tuple[str, ...]:
+        edges = self.rows.edges_in.get(step.pk, ())
+        before = [self.rows.steps.get(edge.predecessor_id) for edge in edges]
+        return tuple(str(one.receipt_digest if one else None) for one in before)
+
+
+def _proposed(step: Step, said: dict[str, Any], output_digest: str) -> str | None:
+    if not str(said.get("actor", "")).startswith("person:"):
+        return output_digest
+    return digest_text(step.proposed_json) if step.proposed_json is not None else None

@@ -1,0 +1,105 @@
+"""What a person orders for a run and all runs below it: cancel, pause, resume.
+
+A cancel takes the runs one by one, from the top down, each in a transaction of its own: where it breaks off, what is
+left below are orphans, which the maintainer cancels by the same function. A pause or a resume is one transaction.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.domain.signing import Signer
+from orchestration.domain.states import LIVE_RUN, RunStatus
+from orchestration.history import EventKind
+from orchestration.transitions.release import CLEAR_RUN
+from orchestration.transitions.reset import cancel_open_steps
+from orchestration.transitions.seal import close_run
+from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.tree import TreeRun, is_orphan, lock_tree
+
+_LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
+_TELL = """
+INSERT INTO orchestration_event (run_id, kind, data_json, at)
+SELECT unnest(%(runs)s::uuid[]), %(kind)s, %(event)s, clock_timestamp() RETURNING id
+"""
+_MOVE = f"""
+WITH moved AS (
+    UPDATE orchestration_run SET status = %(target)s WHERE id = ANY(%(runs)s) AND status = %(source)s RETURNING id
+), told AS (
+    {_TELL.replace("unnest(%(runs)s::uuid[])", "id").replace(" RETURNING id", " FROM moved")}
+)
+SELECT id FROM moved
+"""
+# Messages that came meanwhile were refused, and took with them the chord they belonged to.
+_BREAK_CHORDS = """
+UPDATE orchestration_step SET chord_intact = false WHERE run_id = ANY(%(runs)s) AND chord_intact RETURNING id
+"""
+_RING = """
+UPDATE orchestration_step SET dispatches = dispatches + 1, dispatched_at = clock_timestamp()
+WHERE id IN (SELECT id FROM orchestration_step WHERE run_id = ANY(%(runs)s) AND status = 'available'
+             AND waits_for = '' ORDER BY depth DESC, position, id FOR UPDATE)
+  AND status = 'available' RETURNING id
+"""
+
+
+def tell_run(run_id: UUID, kind: EventKind, event_json: str) -> None:
+    """Add a line about a run to its history."""
+    fetch_all(_TELL, {"runs": [run_id], "kind": kind, "event": event_json})
+
+
+def cancel_run(
+    run_id: UUID, reason: str, signer: Signer, *, event_json: str, only_orphan: bool = False
+) -> bool:
+    """Cancel one live run: its open steps, their attempts and tickets; the round is sealed.
+
+    No claim commits after it. A body in flight sees `task.cancelled`, and its write is refused by its token.
+
+    Args: only_orphan: leave it alone when somebody waits for it after all, now that it is locked.
+    Returns: False when it was final already.
+    """
+    with transaction.atomic():
+        if fetch_one(_LOCK, {"run": run_id}).status not in LIVE_RUN:
+            return False
+        if only_orphan and not is_orphan(run_id):
+            return False
+        tell_run(run_id, EventKind.RUN_CANCELLED, event_json)
+        cancel_open_steps(run_id, reason)
+        fetch_one(CLEAR_RUN, {"run": run_id})
+        return close_run(run_id, RunStatus.CANCELLED, signer, reason)
+
+
+def pause_tree(run_id: UUID, *, event_json: str) -> list[TreeRun]:
+    """Pause a run and all running ones below it; what goes on is finished, but nothing new is claimed.
+
+    Returns: the tree as it was found.
+    """
+    with transaction.atomic():
+        tree = lock_tree(run_id)
+        _move(tree, RunStatus.RUNNING, RunStatus.PAUSED, EventKind.RUN_PAUSED, event_json)
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a resume did: the tree as it was found, and the steps to be dispatched."""
+
+    tree: list[TreeRun]
+    available: list[int]
+
+
+def resume_tree(run_id: UUID, *, event_json: str) -> Resumed:
+    """Let a paused run and all paused ones below it go on."""
+    with transaction.atomic():
+        tree = lock_tree(run_id)
+        moved = _move(tree, RunStatus.PAUSED, RunStatus.RUNNING, EventKind.RUN_RESUMED, event_json)
+        fetch_all(_BREAK_CHORDS, {"runs": moved})
+        return Resumed(tree, [row.id for row in fetch_all(_RING, {"runs": moved})])
+
+
+def _move(
+    tree: list[TreeRun], source: RunStatus, target: RunStatus, kind: EventKind, event_json: str
+) -> list[UUID]:
+    runs = [run.run_id for run in tree]
+    parameters = {"runs": runs, "source": source, "target": target, "kind": kind, "event": event_json}
+    return [row.id for row in fetch_all(_MOVE, parameters)]

@@ -1,0 +1,157 @@
+"""Work goes back to an earlier step: it and all that depends on it are done anew, in the same round.
+
+The run's row is held, so that no plan grows and nobody else orders anything meanwhile; finishers and claims are not
+held up by it, their rows are locked one by one. What runs loses its claim, what is held its ticket; what was done
+stays readable as a past output.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from orchestration.domain.receipts import canonical
+from orchestration.domain.work import Claim
+from orchestration.errors import ClaimLost, ReworkRefused
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.claim import lock_claim
+from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
+from orchestration.transitions.reset import (
+    Fallen,
+    Reset,
+    await_children,
+    find_grown_below,
+    lock_steps,
+    reset_steps,
+)
+from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.tree import lock_run
+
+_END = f"""
+WITH done AS (
+    SELECT s.id, s.run_id, s.attempt FROM orchestration_step s
+    WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
+), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
+), told AS (
+    {insert_event(EventKind.STEP_SENT_BACK, source="done", data="%(event)s::text", at="%(now)s")}
+)
+SELECT id FROM done
+"""
+# Whoever depends on a step starts afresh. Whoever grew it only collects again, unless it waits for it anyway.
+_BEHIND = """
+WITH RECURSIVE hit AS (
+    SELECT s.id, false AS collects FROM orchestration_step s WHERE s.id = ANY(%(seeds)s)
+    UNION
+    SELECT n.id, e.is_child FROM hit h JOIN orchestration_edge e ON e.predecessor_id = h.id
+    JOIN orchestration_step n ON n.id = e.successor_id
+    WHERE (NOT e.is_child OR n.status NOT IN ('waiting', 'pending'))
+      AND (n.kind = 'planned'
+           OR EXISTS (SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = n.id AND o.is_child))
+)
+SELECT id, bool_and(collects) AS collects FROM hit GROUP BY id
+"""
+_SEND_TO = f"""
+WITH sent AS (
+    UPDATE orchestration_step s
+    SET status = 'available', feedback = %(feedback)s, reworks = s.reworks + 1, dispatches = s.dispatches + 1,
+        dispatched_at = clock_timestamp()
+    WHERE s.id = %(step)s AND s.status = 'pending' AND s.reworks < %(limit)s RETURNING s.id, s.run_id, s.attempt
+), told AS (
+    {insert_event(EventKind.STEP_REWORKED, source="sent", data="%(event)s::text")}
+)
+SELECT id FROM sent
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """The steps that a reset reaches: those that start afresh, and those of them that only collect again."""
+
+    steps: list[int]
+    collecting: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReworkOrder:
+    """Where work goes back to, and why. `limit`: how often that step may be sent back by others in all."""
+
+    step_id: int
+    key: str
+    limit: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reworked:
+    """What a rework did: the step to be dispatched, and those whose first agents are to be put back."""
+
+    available: int
+    fallen: list[Fallen]
+
+
+def lock_affected(seeds: Iterable[int]) -> Affected:
+    """Find and lock what is behind some steps, themselves included, until nothing new turns up."""
+    locked: set[int] = set()
+    while True:
+        affected = _find_affected(list(seeds))
+        new = set(affected.steps) - locked
+        if not new:
+            return affected
+        lock_steps(new)
+        locked |= new
+
+
+def _find_affected(seeds: list[int]) -> Affected:
+    rows = fetch_all(_BEHIND, {"seeds": seeds})
+    # What hangs below a step that starts afresh goes with it.
+    gone = set(find_grown_below(row.id for row in rows if not row.collects))
+    return Affected(
+        steps=[row.id for row in rows if row.id not in gone],
+        collecting=[row.id for row in rows if row.collects and row.id not in gone],
+    )
+
+
+def rework_run(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> Reworked:
+    """End a running step's attempt by sending its work back to an earlier step.
+
+    That step becomes available with the reasons as its feedback; all that depends on it, the sender included, waits
+    for it again as a new revision.
+
+    Raises: ClaimLost: the claim passed on.  ReworkRefused: it was sent back as often as its spec allows, or is not
+        behind the sender any more. In both cases nothing was written.
+    """
+    with transaction.atomic():
+        lock_run(claim.run.run_id)
+        lock_claim(claim)
+        affected = lock_affected([order.step_id])
+        _end_attempt(claim, end, order)
+        reason = f"'{order.key}' is done anew"
+        fallen = reset_steps(
+            Reset(affected.steps, affected.collecting, reason, canonical({"because": order.key}))
+        )
+        _send_to(claim, order)
+        await_children(affected.collecting)
+    return Reworked(order.step_id, fallen)
+
+
+def _end_attempt(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> None:
+    parameters: dict[str, Any] = end_parameters(end) | {
+        "step": claim.step_id,
+        "token": claim.token,
+        "attempt_id": claim.attempt_id,
+        "event": canonical({"rule": end.rule, "to": order.key}),
+    }
+    if fetch_one(_END, parameters) is None:
+        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
+
+
+def _send_to(claim: Claim, order: ReworkOrder) -> None:
+    parameters = {
+        "step": order.step_id,
+        "limit": order.limit,
+        "feedback": "\n".join(order.reasons),
+        "event": canonical({"by": claim.key, "reasons": list(order.reasons)}),
+    }
+    if fetch_one(_SEND_TO, parameters) is None:
+        raise ReworkRefused(f"step '{order.key}' was sent back {order.limit} times already")

@@ -1,0 +1,130 @@
+"""failed or cancelled -> running: a run goes on from what was not done, in a new round, with the runs below it.
+
+Steps that are done keep output and receipt, unless they were undone by a compensation. A step whose child run failed
+waits for that run again, which goes into a new round of its own. What earlier generations left stays as history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.domain.receipts import canonical
+from orchestration.domain.states import RunStatus
+from orchestration.errors import RunNotFailed
+from orchestration.history import EventKind
+from orchestration.transitions.reset import (
+    Fallen,
+    Reset,
+    await_children,
+    find_grown_below,
+    lock_steps,
+    reset_steps,
+)
+from orchestration.transitions.rework import Affected, lock_affected
+from orchestration.transitions.statements import fetch_all
+from orchestration.transitions.tree import TreeRun, lock_tree
+
+RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
+
+# Current ones only: planned, or still joined to the step that grew them.
+_BROKEN = """
+SELECT s.id, s.stage <> '' AND (s.status = 'cancelled' OR s.stage = 'child_run') AS keeps
+FROM orchestration_step s
+WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled') AND s.kind <> 'compensation'
+  AND (s.kind = 'planned' OR EXISTS (SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child))
+"""
+_UNDONE = """
+SELECT DISTINCT s.id FROM orchestration_step c JOIN orchestration_step s ON s.id = c.parent_id
+WHERE c.run_id = %(run)s AND c.kind = 'compensation' AND c.status = 'succeeded' AND s.status = 'succeeded'
+  AND c.finished_at > s.finished_at
+"""
+_CHILD_RUNS = """
+SELECT c.id FROM orchestration_step s CROSS JOIN LATERAL (
+    SELECT r.id, r.status FROM orchestration_run r WHERE r.parent_step_id = s.id
+    ORDER BY r.created_at DESC, r.id DESC LIMIT 1) c
+WHERE s.id = ANY(%(keep)s) AND s.stage = 'child_run' AND c.status IN ('failed', 'cancelled')
+"""
+_FRESH_BOUNDS = (
+    "UPDATE orchestration_step SET reworks = 0 WHERE id = ANY(%(steps)s) AND reworks > 0 RETURNING id"
+)
+_RENEW = f"""
+WITH renewed AS (
+    UPDATE orchestration_run
+    SET status = 'running', round = round + 1, finished_at = NULL, reason = '', untold = false,
+        deadline_at = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
+    WHERE id = %(run)s AND status IN ('failed', 'cancelled') RETURNING id, round
+)
+INSERT INTO orchestration_event (run_id, kind, data_json, at)
+SELECT id, '{EventKind.RUN_RETRIED}', %(event)s, clock_timestamp() FROM renewed RETURNING id
+"""
+_START = """
+UPDATE orchestration_step s
+SET status = 'available', dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()
+WHERE s.run_id = %(run)s AND s.status = 'pending' AND NOT EXISTS (
+    SELECT 1 FROM orchestration_edge e JOIN orchestration_step p ON p.id = e.predecessor_id
+    WHERE e.successor_id = s.id AND p.status NOT IN ('succeeded', 'skipped'))
+RETURNING s.id, s.position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a retry did: steps to be dispatched, and those whose first agents are to be put back."""
+
+    available: list[int]
+    fallen: list[Fallen]
+
+
+def renew_tree(run_id: UUID, timeouts: Mapping[int, float | None], *, event_json: str) -> Renewed:
+    """Move a failed or cancelled run into its next round, with the runs below it that its steps wait for.
+
+    Args: timeouts: of a whole run, by workflow version.
+    Raises: RunNotFailed: it is not failed or cancelled; nothing was written.
+    """
+    available: list[int] = []
+    fallen: list[Fallen] = []
+    with transaction.atomic():
+        tree = {run.run_id: run for run in lock_tree(run_id)}
+        if tree[run_id].status not in RETRYABLE:
+            raise RunNotFailed(
+                f"run {run_id} is {tree[run_id].status}; only a failed or cancelled one is retried"
+            )
+        waiting = [run_id]
+        while waiting:
+            run = tree[waiting.pop()]
+            one, below = _renew_run(run, timeouts.get(run.workflow_id), event_json)
+            waiting += below
+            available += one.available
+            fallen += one.fallen
+    return Renewed(available, fallen)
+
+
+def _renew_run(run: TreeRun, timeout_seconds: float | None, event_json: str) -> tuple[Renewed, list[UUID]]:
+    """Renew one locked run; return with it the runs below it that are to be renewed too."""
+    fetch_all(_RENEW, {"run": run.run_id, "seconds": timeout_seconds, "event": event_json})
+    broken = fetch_all(_BROKEN, {"run": run.run_id})
+    undone = [row.id for row in fetch_all(_UNDONE, {"run": run.run_id})]
+    affected = lock_affected(undone) if undone else None
+    steps, keep = _choose(broken, affected)
+    lock_steps(steps)
+    below = [row.id for row in fetch_all(_CHILD_RUNS, {"keep": keep})]
+    reason, event = f"round {run.round + 1} begins", canonical({"round": run.round + 1})
+    fallen = reset_steps(Reset(steps, keep, reason, event, every=False))
+    fetch_all(_FRESH_BOUNDS, {"steps": steps})
+    await_children(keep)
+    started = sorted(fetch_all(_START, {"run": run.run_id}), key=lambda row: row.position)
+    return Renewed([row.id for row in started], fallen), below
+
+
+def _choose(broken: list[Any], affected: Affected | None) -> tuple[list[int], list[int]]:
+    """Return the steps that start afresh or wait again, and which of them keep their children."""
+    again = set(affected.steps) if affected else set()
+    steps = again | {row.id for row in broken}
+    keep = {row.id for row in broken if row.keeps and row.id not in again}
+    keep |= set(affected.collecting if affected else ())
+    # What hangs below a step that starts afresh stays as history.
+    gone = set(find_grown_below(steps - keep))
+    return sorted(steps - gone), sorted(keep - gone)

@@ -1,0 +1,232 @@
+"""The end of a run's round: its last status, and the seal over everything that was written in it.
+
+A seal covers the run's and its steps' columns, the edges that grew, what no receipt tells of, and the history up to
+the closing. Read next: `domain/receipts.py`, then `runs/verify.py`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from orchestration.domain.receipts import (
+    SEAL_FORMAT,
+    SealFacts,
+    build_seal,
+    digest_events,
+    digest_text,
+    digest_value,
+    stamp,
+)
+from orchestration.domain.signing import Signer
+from orchestration.domain.states import RUN_EDGES, RunStatus
+from orchestration.history import AFTER_THE_FACT, EventKind
+from orchestration.transitions.statements import fetch_all, fetch_one
+
+_FACTS = """
+SELECT r.status, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_digest, r.idempotency_key,
+    r.requested_by_id, r.created_at, r.priority, r.deadline_at, r.parent_step_id, r.root_id, r.depth,
+    r.forked_from_id, r.forked_from_step, w.version, w.sla, w.digest AS spec_digest, x.token_budget,
+    clock_timestamp() AS now,
+    (SELECT z.root FROM orchestration_seal z WHERE z.run_id = r.id AND z.round = r.round - 1) AS former_root
+FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id
+JOIN orchestration_agentcontext x ON x.run_id = r.id WHERE r.id = %(run)s
+"""
+# Whoever pauses, cancels or resumes the run waits until its round is sealed, or is in the seal's history.
+_LOCK_FACTS = _FACTS + " FOR NO KEY UPDATE OF r"
+# All of a step but its marks for release and chord, which may still change when nothing is open any more.
+_STEPS = """
+SELECT s.key, s.status, s.position, s.receipt_digest, s.agent, s.queue, s.predecessor_count, s.timeout_seconds,
+    s.attempt, s.failures, s.crashes, s.revision, s.feedback, s.dispatches, s.waits_for, s.skip_reason, s.reason,
+    s.proposed_json, s.output_digest, s.output_tokens, s.dispatched_at, s.claimed_at, s.deadline_at, s.due_at,
+    s.finished_at,
+    s.kind, p.key AS parent, s.depth, s.index, s.item_json, s.spec_key, s.spec_json, s.stage, s.gated,
+    s.accepted_by, s.pools::text, s.verdict_revisions, s.reworks, s.fallbacks
+FROM orchestration_step s LEFT JOIN orchestration_step p ON p.id = s.parent_id
+WHERE s.run_id = %(run)s ORDER BY s.key
+"""
+_FIRST_STEP_COLUMNS = 25  # of the format before plans could grow
+_TIME_COLUMNS = range(20, 25)
+_DIGESTED_COLUMNS = (17, 29, 31)  # proposed, item, spec: as long as anybody likes
+
+# What stands in no receipt and in no step's line: edges of grown steps, superseded outputs, attempts of steps that
+# did not get done, and what was handed to tries that came to nothing. A run without such things pays one look.
+_BESIDE = """
+SELECT
+    (SELECT json_agg(json_build_array(p.key, n.key, e.carries_data, e.is_optional, e.is_child))
+     FROM orchestration_edge e JOIN orchestration_step p ON p.id = e.predecessor_id
+     JOIN orchestration_step n ON n.id = e.successor_id
+     WHERE e.run_id = %(run)s AND (p.kind <> 'planned' OR n.kind <> 'planned')) AS edges,
+    (SELECT json_agg(json_build_array(s.key, o.round, o.revision, o.status, o.output_digest, o.receipt_digest,
+        (extract(epoch FROM o.finished_at) * 1000000)::bigint, (extract(epoch FROM o.superseded_at) * 1000000)::bigint))
+     FROM orchestration_pastoutput o JOIN orchestration_step s ON s.id = o.step_id WHERE o.run_id = %(run)s) AS past,
+    (SELECT json_agg(json_build_array(s.key, a.number, a.token, a.task_id,
+        (extract(epoch FROM a.started_at) * 1000000)::bigint, (extract(epoch FROM a.finished_at) * 1000000)::bigint,
+        a.outcome, a.agent, a.agent_version, a.confidence, a.usage_json, a.failure_kind, a.error_class,
+        a.error_message, a.traceback_tail, d.rule, d.kind, d.reason, d.inputs_json,
+        (extract(epoch FROM d.due_at) * 1000000)::bigint))
+     FROM orchestration_step s JOIN orchestration_attempt a ON a.step_id = s.id
+     LEFT JOIN orchestration_decision d ON d.attempt_id = a.id
+     WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled')) AS attempts,
+    (SELECT json_agg(json_build_array(s.key, a.number, f.key, h.original_digest, h.digest, h.tokens_before,
+        h.tokens_after, h.summarised_by))
+     FROM orchestration_attempt a JOIN orchestration_step s ON s.id = a.step_id
+     JOIN orchestration_handoff h ON h.attempt_id = a.id JOIN orchestration_step f ON f.id = h.from_step_id
+     WHERE s.run_id = %(run)s AND (a.number <> s.attempt OR s.status IN ('failed', 'cancelled'))) AS handoffs
+"""
+_EVENTS = """
+SELECT id, kind, step_id, attempt, data_json, at FROM orchestration_event
+WHERE run_id = %(run)s AND NOT kind = ANY(%(apart)s) ORDER BY id
+"""
+_CLOSE = f"""
+WITH closed AS (
+    UPDATE orchestration_run
+    SET status = %(status)s, finished_at = %(now)s, reason = %(reason)s, untold = parent_step_id IS NOT NULL
+    WHERE id = %(run)s AND status COLLATE "C" = ANY(%(sources)s) RETURNING id, round
+), sealed AS (
+    INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key, sealed_at)
+    SELECT id, round, %(body)s, %(root)s, %(signature)s, %(public_key)s, %(now)s FROM closed
+), told AS (
+    INSERT INTO orchestration_event (run_id, kind, data_json, at)
+    SELECT id, '{EventKind.RUN_CLOSED}', %(event)s, %(now)s FROM closed
+)
+SELECT id FROM closed
+"""
+
+
+def close_run(run_id: UUID, status: RunStatus, signer: Signer, reason: str = "") -> bool:
+    """Move a live run to a final status and seal its round; return False when it may not go there any more, or yet.
+
+    The caller has made sure, in the same transaction, that no step is open. A paused run does not succeed: its resume
+    closes it.
+    """
+    sources = [source.value for source, target in RUN_EDGES if target is status]
+    facts = fetch_one(_LOCK_FACTS, {"run": run_id})
+    if facts.status not in sources:
+        return False
+    ending = Ending(status, reason, facts.now)
+    body = _build_body(run_id, facts, ending, None, SEAL_FORMAT)
+    root = digest_text(body)
+    parameters = {
+        "run": run_id,
+        "status": status,
+        "sources": sources,
+        "reason": reason,
+        "now": ending.finished_at,
+        "body": body,
+        "root": root,
+        "signature": signer.sign(root),
+        "public_key": signer.public_key,
+        "event": describe_closing(status),
+    }
+    return fetch_one(_CLOSE, parameters) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended, as its seal says."""
+
+    status: RunStatus
+    reason: str
+    finished_at: datetime
+
+
+def describe_closing(status: str) -> str:
+    """Return the data of the line that tells of a run's end."""
+    return f'{{"status":"{status}"}}'
+
+
+def read_seal_body(run_id: UUID, ending: Ending, before_event: int | None, seal_format: int) -> str:
+    """Build the body of a closed run's seal from its rows, as they stand.
+
+    Args:
+        ending: its own columns of its end.
+        before_event: leave out history from this id on: the line that tells of the closing.
+        seal_format: which columns the seal covers.
+    """
+    return _build_body(run_id, fetch_one(_FACTS, {"run": run_id}), ending, before_event, seal_format)
+
+
+def read_history_digest(run_id: UUID, before_event: int) -> str:
+    """Return the digest over a run's history before one of its lines."""
+    return _digest_history(run_id, before_event)
+
+
+def _build_body(
+    run_id: UUID, facts: Any, ending: Ending, before_event: int | None, seal_format: int
+) -> str:  # facts: a row of _FACTS
+    steps = fetch_all(_STEPS, {"run": run_id})
+    is_first = seal_format < SEAL_FORMAT
+    return build_seal(
+        SealFacts(
+            run=_run_facts(run_id, facts, ending, is_first=is_first),
+            steps=[_step_line(step, is_first=is_first) for step in steps],
+            events_digest=_digest_history(run_id, before_event),
+            former_root=facts.former_root,
+            beside=None if is_first else _digest_beside(run_id),
+        )
+    )
+
+
+def _digest_history(run_id: UUID, before_event: int | None) -> str:
+    events = fetch_all(_EVENTS, {"run": run_id, "apart": [str(kind) for kind in AFTER_THE_FACT]})
+    return digest_events(
+        [_event_line(event) for event in events if before_event is None or event.id < before_event]
+    )
+
+
+def _digest_beside(run_id: UUID) -> dict[str, str | None]:
+    row = fetch_one(_BESIDE, {"run": run_id})
+    return {name: _digest_unordered(getattr(row, name)) for name in ("edges", "past", "attempts", "handoffs")}
+
+
+def _digest_unordered(lines: list[list[Any]] | None) -> str | None:
+    """Return a digest that does not depend on the order in which the database gave the lines."""
+    return None if lines is None else digest_value(sorted(lines, key=json.dumps))
+
+
+def _run_facts(run_id: UUID, facts: Any, ending: Ending, *, is_first: bool) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "id": str(run_id),
+        "project": facts.project_id,
+        "workflow": facts.workflow_name,
+        "workflow_id": facts.workflow_id,
+        "version": facts.version,
+        "spec": facts.spec_digest,
+        "sla": facts.sla,
+        "input": facts.input_digest,
+        "round": facts.round,
+        "status": ending.status,
+        "reason": ending.reason,
+        "idempotency_key": facts.idempotency_key,
+        "requested_by": facts.requested_by_id,
+        "token_budget": facts.token_budget,
+        "created_at": stamp(facts.created_at),
+        "finished_at": stamp(ending.finished_at),
+    }
+    if is_first:
+        return known
+    return known | {
+        "priority": facts.priority,
+        "deadline_at": None if facts.deadline_at is None else stamp(facts.deadline_at),
+        "parent_step": facts.parent_step_id,
+        "root": str(facts.root_id),
+        "depth": facts.depth,
+        "forked_from": None if facts.forked_from_id is None else str(facts.forked_from_id),
+        "forked_from_step": facts.forked_from_step,
+    }
+
+
+def _step_line(step: Any, *, is_first: bool) -> tuple[Any, ...]:  # a row of _STEPS
+    values = list(step[:_FIRST_STEP_COLUMNS] if is_first else step)
+    for place in _TIME_COLUMNS:
+        values[place] = None if values[place] is None else stamp(values[place])
+    for place in _DIGESTED_COLUMNS:
+        if place < len(values) and values[place] is not None:
+            values[place] = digest_text(values[place])
+    return tuple(values)
+
+
+def _event_line(event: Any) -> tuple[Any, ...]:
+    return (event.id, event.kind, event.step_id, event.attempt, event.data_json, stamp(event.at))
