@@ -96,17 +96,3 @@ class ResolutionInvalid(EscalationError):
     """The resolution can't be read: an output that is no JSON, a field that does not go with the kind."""
 
     code = "resolution_invalid"
-
-
-HTTP_STATUS = {
-    TicketNotFound.code: 404,
-    TicketTaken.code: 409,
-    TicketNotClaimed.code: 409,
-    ResolutionStale.code: 409,
-    TicketResolved.code: 409,
-    TicketWithdrawn.code: 409,
-    OwnRequest.code: 403,
-    ReviewerInactive.code: 403,
-    ResolutionInvalid.code: 400,
-}
-"""Error code to HTTP status, for the console and every other web interface."""

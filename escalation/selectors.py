@@ -10,7 +10,11 @@ from django.db.models import Q, QuerySet
 from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
 from escalation.models import ClockTimestamp, ReviewQueue, Ticket
+from orchestration.domain.rights import Right
 from orchestration.models import Attempt, Handoff
+from orchestration.selectors.scope import Caller, require, scope_rows
+
+_PROJECT = "queue__project"
 
 
 def list_tickets(queue: str | None = None, project: str | None = None) -> QuerySet[Ticket]:
@@ -28,10 +32,27 @@ def list_open_tickets(queue: str | None = None, project: str | None = None) -> Q
     return list_tickets(queue, project).filter(status=TicketStatus.OPEN)
 
 
-def list_free_tickets() -> QuerySet[Ticket]:
-    """Return the open tickets that nobody holds a live claim on, those due first at the top."""
+def list_free_tickets(caller: Caller) -> QuerySet[Ticket]:
+    """Return the open tickets that nobody holds and that a caller may decide, those due first at the top."""
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
-    return list_open_tickets().filter(is_free)
+    return scope_rows(caller, list_open_tickets().filter(is_free), _PROJECT, Right.REVIEW)
+
+
+def scope_tickets(caller: Caller) -> QuerySet[Ticket]:
+    """Return the tickets that a caller may see."""
+    return scope_rows(caller, list_tickets(), _PROJECT)
+
+
+def find_ticket(caller: Caller, ticket_id: int, right: Right = Right.VIEW) -> Ticket:
+    """Return a ticket that the caller may see and do this with.
+
+    Raises: TicketNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
+    """
+    ticket = scope_tickets(caller).filter(pk=ticket_id).first()
+    if ticket is None:
+        raise TicketNotFound(ticket_id)
+    require(caller, ticket.queue.project, right)
+    return ticket
 
 
 def get_ticket(ticket_id: int) -> Ticket:
@@ -101,6 +122,17 @@ def summarise_tickets(tickets: Iterable[Ticket]) -> list[dict[str, Any]]:
 def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
     """Return one ticket as a JSON object, in the words of the public interface."""
     return {
+        **summarise_without_content(ticket),
+        "seen": ticket.seen,
+        "output": ticket.resolution_output,
+        "feedback": ticket.feedback,
+        "note": ticket.note,
+    }
+
+
+def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
+    """Return one ticket as a JSON object, without what is judged and what was written: lists stay small."""
+    return {
         "id": ticket.pk,
         "status": ticket.status,
         "project": ticket.queue.project.slug,
@@ -115,7 +147,6 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
         "reason": ticket.reason,
         "confidence": ticket.confidence,
         "has_proposal": ticket.has_proposal,
-        "seen": ticket.seen,
         "seen_digest": ticket.seen_digest,
         **_summarise_clocks(ticket),
         **_summarise_claim(ticket),
@@ -142,8 +173,5 @@ def _summarise_end(ticket: Ticket) -> dict[str, Any]:
     return {
         "resolution": ticket.resolution,
         "resolved_by": ticket.resolved_by and ticket.resolved_by.get_username(),
-        "output": ticket.resolution_output,
-        "feedback": ticket.feedback,
-        "note": ticket.note,
         "withdrawn_reason": ticket.withdrawn_reason,
     }

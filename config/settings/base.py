@@ -6,6 +6,7 @@ import django_stubs_ext
 
 from config import env, services
 from config.database import database_settings
+from config.settings.api import *  # noqa: F403 - the API's settings are a file of their own
 from config.settings.console import *  # noqa: F403 - how the console looks is a file of its own
 from config.settings.queues import *  # noqa: F403 - Celery's settings are a file of their own
 
@@ -30,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "knox",
+    "drf_spectacular_sidecar",
     "config",
     "agents",
     "orchestration",
@@ -40,6 +42,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "orchestration.api.limits.ApiLimits",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -73,10 +76,6 @@ DATABASES = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-KNOX_TOKEN_MODEL = "orchestration.ApiToken"  # noqa: S105 - a model, no secret
-# Knox's own migrations would make a second table for the model that is replaced here.
-MIGRATION_MODULES = {"knox": None}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}

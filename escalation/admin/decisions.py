@@ -14,6 +14,7 @@ from escalation.escrow import claim_ticket, release_ticket, resolve_ticket, save
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, list_free_tickets
 from orchestration.domain.states import ResolutionKind
+from orchestration.selectors.scope import call_as
 
 LIST = "admin:escalation_ticket_changelist"
 PAGE = "admin:escalation_ticket_change"
@@ -37,7 +38,7 @@ def claim(request: HttpRequest, ticket_id: int) -> HttpResponse:
 
 def claim_next(request: HttpRequest) -> HttpResponse:
     """Claim the free ticket that is due first and open its page."""
-    for ticket in list_free_tickets()[:20]:
+    for ticket in list_free_tickets(call_as(person_of(request)))[:20]:
         try:
             claim_ticket(ticket.pk, person_of(request))
         except EscalationError:

@@ -3,14 +3,25 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import RelatedFieldListFilter, SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from escalation.admin.decisions import person_of
 from escalation.domain.states import TicketStatus
-from escalation.models import ClockTimestamp, Ticket
+from escalation.models import ClockTimestamp, ReviewQueue, Ticket
+from orchestration.admin.access import caller_of
+from orchestration.selectors.scope import scope_rows
+
+
+class QueueFilter(RelatedFieldListFilter):
+    """By review queue, of those that the person may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Return the queues of the person's projects."""
+        queues = scope_rows(caller_of(request), ReviewQueue.objects.select_related("project"))
+        return [(queue.pk, f"{queue.name} ({queue.project})") for queue in queues]
 
 
 class StateFilter(SimpleListFilter):

@@ -1,6 +1,6 @@
 """Review queues and missed deadlines."""
 
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
@@ -9,17 +9,14 @@ from django.http import HttpRequest
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
 from escalation.models import Breach, ReviewQueue
-
-if TYPE_CHECKING:
-    # unfold ships no types; its classes are Django's with other templates.
-    from django.contrib.admin import ModelAdmin
-else:
-    from unfold.admin import ModelAdmin
+from orchestration.admin.access import ScopedAdmin, caller_of, has_right
+from orchestration.domain.rights import Right
+from orchestration.selectors.scope import find_projects
 
 
 @admin.register(ReviewQueue)
-class ReviewQueueAdmin(ModelAdmin[ReviewQueue]):
-    """Teams' queues. A queue named like an SLA class gets that class's tickets."""
+class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
+    """Teams' queues. A queue named like an SLA class gets that class's tickets. Admins of a project change its own."""
 
     list_display = ("name", "slug", "project", "waiting")
     list_select_related = ("project",)
@@ -29,6 +26,24 @@ class ReviewQueueAdmin(ModelAdmin[ReviewQueue]):
         rows: QuerySet[ReviewQueue] = super().get_queryset(request)
         return rows.annotate(open_tickets=Count("tickets", filter=Q(tickets__status=TicketStatus.OPEN)))
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let admins of a project make queues for it."""
+        return has_right(request, Right.MANAGE)
+
+    def has_change_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let admins of its project change a queue."""
+        return has_right(request, Right.MANAGE, obj.project_id if obj else None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let admins of its project delete a queue; the database keeps one that has tickets."""
+        return self.has_change_permission(request, obj)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the projects that the person is an admin of."""
+        if db_field.name == "project":
+            kwargs["queryset"] = find_projects(caller_of(request), Right.MANAGE)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     @admin.display(description="Open tickets", ordering="open_tickets")
     def waiting(self, queue: ReviewQueue) -> int:
         """Return how many tickets wait in it."""
@@ -37,9 +52,10 @@ class ReviewQueueAdmin(ModelAdmin[ReviewQueue]):
 
 
 @admin.register(Breach)
-class BreachAdmin(ModelAdmin[Breach]):
+class BreachAdmin(ScopedAdmin[Breach]):
     """Missed deadlines, for reading."""
 
+    project: ClassVar[str] = "ticket__queue__project"
     list_display = ("ticket", "deadline", "due_at", "found_at", "found_late_by")
     list_filter = ("deadline",)
     list_select_related = ("ticket",)

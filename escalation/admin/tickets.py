@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -18,30 +18,28 @@ from django.views.decorators.http import require_POST
 
 from escalation.admin import decisions
 from escalation.admin.decisions import person_of
-from escalation.admin.filters import StateFilter
+from escalation.admin.filters import QueueFilter, StateFilter
 from escalation.admin.page import build_page
 from escalation.domain.draft import Draft
 from escalation.domain.excerpt import excerpt
 from escalation.domain.sla import describe_time_left, grade_time_left
-from escalation.errors import HTTP_STATUS, EscalationError, TicketNotFound
+from escalation.errors import EscalationError, TicketNotFound
 from escalation.models import ClockTimestamp, Ticket
-from escalation.selectors import get_ticket
+from escalation.selectors import find_ticket
+from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.admin.visible import mark_unseen
+from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
-
-if TYPE_CHECKING:
-    # unfold ships no types; its classes are Django's with other templates.
-    from django.contrib.admin import ModelAdmin
-else:
-    from unfold.admin import ModelAdmin
 
 _EXCERPT_CHARACTERS = 140
 
 
 @admin.register(Ticket)
-class TicketAdmin(ModelAdmin[Ticket]):
+class TicketAdmin(ScopedAdmin[Ticket]):
     """Lists tickets by due time; shows one and what can be decided about it. Nothing else is editable."""
 
+    project: ClassVar[str] = "queue__project"
     list_display = (
         "number",
         "time_left",
@@ -53,7 +51,7 @@ class TicketAdmin(ModelAdmin[Ticket]):
         "opener",
     )
     list_display_links = ("number",)
-    list_filter = (StateFilter, "queue", "sla")
+    list_filter = (StateFilter, ("queue", QueueFilter), "sla")
     list_filter_sheet = False
     list_per_page = 50
     list_select_related = ("queue", "run", "step", "claimed_by", "resolved_by")
@@ -72,6 +70,10 @@ class TicketAdmin(ModelAdmin[Ticket]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tickets are opened by the engine."""
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
+        """Let reviewers decide: of the ticket's project, or of any."""
+        return has_right(request, Right.REVIEW, obj.queue.project_id if obj else None)
 
     def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         """Tickets are evidence."""
@@ -174,7 +176,8 @@ class TicketAdmin(ModelAdmin[Ticket]):
 
         @wraps(view)
         def guarded(request: HttpRequest, **route: int) -> HttpResponse:
-            if not self.has_change_permission(request):
+            ticket = _get_or_404(request, route["ticket_id"]) if "ticket_id" in route else None
+            if not self.has_change_permission(request, ticket):
                 raise PermissionDenied
             try:
                 return view(request, **route)
@@ -184,9 +187,9 @@ class TicketAdmin(ModelAdmin[Ticket]):
         return require_POST(guarded)
 
     def _refuse(self, request: HttpRequest, error: Exception, ticket_id: int) -> HttpResponse:
-        ticket = _get_or_404(ticket_id)
+        ticket = _get_or_404(request, ticket_id)
         typed = decisions.read_draft(request, ticket) if "claim_number" in request.POST else None
-        status = HTTP_STATUS.get(getattr(error, "code", ""), 409)
+        status = STATUS_OF.get(getattr(error, "code", ""), 409)
         return self._render(request, ticket, draft=typed, refusal=str(error), status=status)
 
     @method_decorator(never_cache)
@@ -202,7 +205,7 @@ class TicketAdmin(ModelAdmin[Ticket]):
             return HttpResponseNotAllowed(("GET", "HEAD"))
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return self._render(request, _get_or_404(object_id))
+        return self._render(request, _get_or_404(request, object_id))
 
     def _render(
         self,
@@ -213,7 +216,7 @@ class TicketAdmin(ModelAdmin[Ticket]):
         refusal: str = "",
         status: int = 200,
     ) -> HttpResponse:
-        may_decide = self.has_change_permission(request)
+        may_decide = self.has_change_permission(request, ticket)
         context = {
             **self.admin_site.each_context(request),
             **build_page(ticket, person_of(request), may_decide=may_decide, draft=draft),
@@ -225,8 +228,8 @@ class TicketAdmin(ModelAdmin[Ticket]):
         return TemplateResponse(request, "admin/escalation/ticket/page.html", context, status=status)
 
 
-def _get_or_404(ticket_id: int | str) -> Ticket:
+def _get_or_404(request: HttpRequest, ticket_id: int | str) -> Ticket:
     try:
-        return get_ticket(int(ticket_id))
+        return find_ticket(caller_of(request), int(ticket_id))
     except (ValueError, TicketNotFound) as error:
         raise Http404(f"There is no ticket {ticket_id}.") from error

@@ -1,13 +1,15 @@
-"""What all admins of this app share: they show rows and change none."""
+"""What the admins of rows of projects share: everybody sees what their memberships give, and no more."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 
 from orchestration.admin.paging import CappedPaginator
+from orchestration.domain.rights import Right
+from orchestration.selectors.scope import Caller, call_as, list_rights_by_project, scope_rows
 
 if TYPE_CHECKING:
     # unfold ships no types; its classes are Django's with other templates.
@@ -18,7 +20,51 @@ else:
 Row = TypeVar("Row", bound=Model)
 
 
-class ReadOnlyAdmin(ModelAdmin[Row]):
+def caller_of(request: HttpRequest) -> Caller:
+    """Return who looks at the console."""
+    return call_as(cast("Any", request.user))
+
+
+def list_rights(request: HttpRequest) -> dict[int, frozenset[Right]]:
+    """Return what somebody may do in each of their projects, asked once for all that a page shows."""
+    known: dict[int, frozenset[Right]] | None = getattr(request, "project_rights", None)
+    if known is None:
+        known = list_rights_by_project(caller_of(request))
+        request.project_rights = known  # type: ignore[attr-defined]
+    return known
+
+
+def has_right(request: HttpRequest, right: Right, project_id: int | None = None) -> bool:
+    """Return whether somebody may do this in a project; without one, in any."""
+    rights = list_rights(request)
+    if project_id is not None:
+        return right in rights.get(project_id, ())
+    return any(right in held for held in rights.values())
+
+
+class ScopedAdmin(ModelAdmin[Row]):
+    """Lists the rows of the person's projects. Roles decide, not Django's permissions: these know no projects.
+
+    Attributes: project: the way from a row to its project; "" for rows of no project, which members may see.
+    """
+
+    project: ClassVar[str] = "project"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
+        """Return the rows of projects that the person is a member of."""
+        rows = super().get_queryset(request)
+        return scope_rows(caller_of(request), rows, self.project) if self.project else rows
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the app to whom it shows anything."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        """Let members look."""
+        return has_right(request, Right.VIEW)
+
+
+class ReadOnlyAdmin(ScopedAdmin[Row]):
     """Lists and shows. The engine alone writes these rows; people act through tickets and commands."""
 
     actions = None

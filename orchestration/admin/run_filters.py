@@ -8,10 +8,12 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
+from orchestration.admin.access import caller_of
 from orchestration.admin.words import STATE_WORDS
 from orchestration.domain.states import RunStatus
-from orchestration.models import Run, Workflow
+from orchestration.models import Run
 from orchestration.selectors.progress import STATES, WAITING, with_state
+from orchestration.selectors.scope import scope_workflows
 
 _SPANS = {
     "hour": ("Last hour", timedelta(hours=1)),
@@ -49,7 +51,8 @@ class WorkflowFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the published names."""
-        names = Workflow.objects.order_by("name").values_list("name", flat=True).distinct()
+        workflows = scope_workflows(caller_of(request))
+        names = workflows.order_by("name").values_list("name", flat=True).distinct()
         return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 
-from orchestration.admin.access import ReadOnlyAdmin
+from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import read_run_prefix, read_task_id, run_url, step_url, workflow_url
 from orchestration.admin.chips import show_age, show_excerpt, show_progress, state_chip
 from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
@@ -31,8 +31,8 @@ from orchestration.selectors.run_details import (
     find_states,
     find_step_of_task,
     find_troubles,
-    get_run,
 )
+from orchestration.selectors.scope import scope_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         """Show the list; lead a pasted task id straight to its step."""
         self.require_view(request)
         task = read_task_id(request.GET.get("q", ""))
-        key = find_step_of_task(task.run_id, task.step_id) if task else None
+        is_theirs = task is not None and scope_runs(caller_of(request)).filter(pk=task.run_id).exists()
+        key = find_step_of_task(task.run_id, task.step_id) if task and is_theirs else None
         if task and key:
             return redirect(step_url(task.run_id, key))
         return super().changelist_view(request, extra_context)
@@ -130,10 +131,8 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     ) -> HttpResponse:
         """Show one run."""
         self.require_view(request)
-        run = with_state(Run.objects.select_related("workflow", "requested_by")).filter(
-            pk=_read_id(object_id)
-        )
-        found = run.first()
+        runs = scope_runs(caller_of(request)).select_related("workflow", "requested_by")
+        found = with_state(runs).filter(pk=_read_id(object_id)).first()
         if found is None:
             raise Http404(f"There is no run {object_id}.")
         return self.render_page(request, "run/page.html", build_run_page(request, found))
@@ -141,7 +140,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     def step_view(self, request: HttpRequest, run_id: UUID, key: str) -> HttpResponse:
         """Show one step of a run."""
         self.require_view(request)
-        run = get_run(run_id)
+        run = scope_runs(caller_of(request)).select_related("workflow").filter(pk=run_id).first()
         step = Step.objects.filter(run=run_id, key=key).first() if key.isprintable() else None
         if run is None or step is None:
             raise Http404(f"There is no step {key} in a run {run_id}.")

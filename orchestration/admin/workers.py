@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import ReadOnlyAdmin
+from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import flower_worker_url, run_url, step_url
 from orchestration.admin.attempt_view import AttemptView, view_attempt
 from orchestration.admin.chips import chip, show_age
@@ -19,6 +19,7 @@ from orchestration.admin.paging import turn_page
 from orchestration.admin.words import describe_duration
 from orchestration.conf import get_conf
 from orchestration.models import Step, WorkerProcess
+from orchestration.selectors.scope import scope_rows
 from orchestration.selectors.worker_details import (
     WorkerState,
     count_queued,
@@ -77,6 +78,8 @@ class FlightLine:
 class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
     """Worker processes by name."""
 
+    # A worker serves all projects; what it does for others is not shown.
+    project = ""
     list_display = ("name", "state_shown", "beat", "load", "queues_shown", "agents_shown", "up", "where")
     list_filter = (PresenceFilter,)
     search_fields = ("name", "host")
@@ -159,8 +162,10 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
 
 
 def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
-    page = turn_page(request, list_process_attempts(process.pk), _ATTEMPTS_PER_PAGE)
-    flights = list(list_in_flight(process.pk)[:_MOST_IN_FLIGHT])
+    caller = caller_of(request)
+    attempts = scope_rows(caller, list_process_attempts(process.pk), "step__run__project")
+    page = turn_page(request, attempts, _ATTEMPTS_PER_PAGE)
+    flights = list(scope_rows(caller, list_in_flight(process.pk), "run__project")[:_MOST_IN_FLIGHT])
     return {
         "title": process.name,
         "process": process,

@@ -41,6 +41,12 @@ STATUS_OF: Final[dict[str, int]] = {
     # It stands otherwise than the caller thinks.
     "claim_lost": 409,
     "idempotency_conflict": 409,
+    "run_final": 409,
+    "run_not_failed": 409,
+    "run_compensating": 409,
+    "run_has_parent": 409,
+    "fork_refused": 409,
+    "rework_refused": 409,
     "step_not_held": 409,
     "ticket_taken": 409,
     "ticket_not_claimed": 409,
@@ -61,6 +67,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_duplicate": 500,
     "agent_output_unreadable": 500,
     "budget_exceeded": 500,
+    "unavailable": 503,
     "wait_timed_out": 504,
 }
 """Code -> status. 4xx are the caller's to mend, 5xx ours."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db.models import Model, QuerySet
 
-from orchestration.domain.rights import SCOPE_OF, Right, rights_of, roles_with
+from orchestration.domain.rights import SCOPE_OF, Right, Role, rights_of, roles_with
 from orchestration.errors import ProjectNotFound, RightMissing, RunNotFound, ScopeMissing, StepNotFound
 from orchestration.models import ApiToken, Membership, Project, Run, Step, Workflow
 
@@ -118,14 +118,20 @@ def find_project(caller: Caller, slug: str, right: Right = Right.VIEW) -> Projec
     return project
 
 
+def list_rights_by_project(caller: Caller) -> dict[int, frozenset[Right]]:
+    """Return what a caller may do in each project that they see, by the project's id."""
+    roles: dict[int, list[str]] = {pk: [] for pk in find_projects(caller).values_list("pk", flat=True)}
+    if caller.is_superuser:
+        return {pk: rights_of((Role.ADMIN,), caller.scopes) for pk in roles}
+    member = Membership.objects.filter(group__user=caller.user_id, project__in=roles).order_by()
+    for pk, role in member.values_list("project", "role"):
+        roles[pk].append(role)
+    return {pk: rights_of(held, caller.scopes) for pk, held in roles.items()}
+
+
 def list_rights(caller: Caller, project: Project) -> frozenset[Right]:
     """Return what a caller may do in a project."""
-    if caller.project_id not in {None, project.pk}:
-        return frozenset()
-    if caller.is_superuser:
-        return rights_of(("admin",), caller.scopes)
-    member = Membership.objects.filter(group__user=caller.user_id, project=project)
-    return rights_of(member.order_by().values_list("role", flat=True), caller.scopes)
+    return list_rights_by_project(caller).get(project.pk, frozenset())
 
 
 def is_member(caller: Caller) -> bool:

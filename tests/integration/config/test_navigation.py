@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
 
 from config.navigation import list_places
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -47,11 +48,16 @@ def test_every_list_of_the_console_stands_there_once() -> None:
     assert len(links) == len(set(links)) == len(admin.site._registry)
 
 
-def test_only_what_may_be_seen_is_listed() -> None:
-    assert _titles(_list_for(_make_staff("view_ticket", "view_group"))) == {
-        "Work": ["Tickets"],
-        "People": ["Groups"],
-    }
+def test_members_find_the_work_and_what_django_lets_them_see() -> None:
+    member = make_member("rita", "reviewer")
+    member.user_permissions.set(Permission.objects.filter(codename="view_group"))
+    titles = _titles(_list_for(member))
+    assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
+    assert titles["People"] == ["Groups"]
+
+
+def test_without_a_membership_there_is_no_work() -> None:
+    assert _titles(_list_for(_make_staff("view_ticket", "view_run", "view_group"))) == {"People": ["Groups"]}
 
 
 def test_adding_alone_opens_no_list() -> None:

@@ -1,25 +1,19 @@
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 
 from escalation.models import Ticket
 from tests.integration.escalation.desk import hold
-
-
-def _reviewer(name: str) -> User:
-    person = User.objects.create_user(name, password="secret-word", is_staff=True)
-    names = ("view_ticket", "change_ticket")
-    person.user_permissions.set(Permission.objects.filter(codename__in=names))
-    return person
+from tests.people import make_member
 
 
 @pytest.fixture
 def anna(db: None) -> User:
-    return _reviewer("anna")
+    return make_member("anna", "reviewer")
 
 
 @pytest.fixture
 def ben(db: None) -> User:
-    return _reviewer("ben")
+    return make_member("ben", "reviewer")
 
 
 @pytest.fixture

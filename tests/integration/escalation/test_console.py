@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +12,7 @@ from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from tests.integration.escalation.desk import EDITED, PROPOSAL, expire_claim, fail, go_on, hold
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:escalation_ticket_changelist"
@@ -334,8 +335,7 @@ def test_releasing_returns_to_the_list(claimed: Ticket, anna: User) -> None:
 @pytest.mark.parametrize("button", BUTTONS)
 def test_buttons_only_post_with_a_csrf_token_and_the_right(claimed: Ticket, anna: User, button: str) -> None:
     address = reverse(f"admin:escalation_ticket_{button}", args=(claimed.pk,))
-    onlooker = User.objects.create_user("onlooker", is_staff=True)
-    onlooker.user_permissions.add(Permission.objects.get(codename="view_ticket"))
+    onlooker = make_member("onlooker", "viewer")
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(anna)
 
@@ -348,8 +348,7 @@ def test_buttons_only_post_with_a_csrf_token_and_the_right(claimed: Ticket, anna
 
 
 def test_an_onlooker_sees_no_buttons(ticket: Ticket) -> None:
-    onlooker = User.objects.create_user("onlooker", is_staff=True)
-    onlooker.user_permissions.add(Permission.objects.get(codename="view_ticket"))
+    onlooker = make_member("onlooker", "viewer")
 
     page, listed = _text(_look(onlooker, _page(ticket))), _text(_look(onlooker, reverse(LIST)))
 
@@ -358,10 +357,11 @@ def test_an_onlooker_sees_no_buttons(ticket: Ticket) -> None:
     assert "formaction" not in listed
 
 
-def test_without_the_right_to_look_there_is_no_page(ticket: Ticket) -> None:
-    stranger = User.objects.create_user("stranger", is_staff=True)
+def test_a_member_of_nothing_may_not_look(ticket: Ticket) -> None:
+    outsider = User.objects.create_user("outsider", is_staff=True)
 
-    assert _look(stranger, _page(ticket)).status_code == 403
+    assert _look(outsider, _page(ticket)).status_code == 404
+    assert _look(outsider, reverse(LIST)).status_code == 403
 
 
 def test_the_page_takes_no_post_and_unknown_numbers_are_404(ticket: Ticket, anna: User) -> None:

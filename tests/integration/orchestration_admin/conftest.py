@@ -4,29 +4,27 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from tests.people import make_member
 
-def make_staff(name: str, *permissions: str) -> User:
-    user = User.objects.create_user(name, password="pw", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return user
+
+def sign_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
 
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    """Someone who may see runs, workflows, workers and tickets."""
-    client = Client()
-    client.force_login(
-        make_staff("olga", "view_run", "view_workflow", "view_workerprocess", "view_ticket", "view_step")
-    )
-    return client
+    """Someone who may see and start what is in the default project."""
+    return sign_in(make_member("olga", "operator"))
 
 
 @pytest.fixture
 def visitor(db: None) -> Client:
-    """Staff without any permission here."""
-    client = Client()
-    client.force_login(make_staff("victor"))
-    return client
+    """Staff who are members of nothing, with all of Django's own permissions."""
+    person = User.objects.create_user("victor", is_staff=True)
+    person.user_permissions.set(Permission.objects.all())
+    return sign_in(person)
 
 
 def text_of(response: Any) -> str:

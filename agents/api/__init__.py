@@ -1,0 +1,1 @@
+"""Agents as the REST API shows them: what each one declares. Agents belong to no project; members may look."""

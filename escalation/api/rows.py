@@ -1,0 +1,82 @@
+"""How tickets are shown, and what a resolution may say."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from escalation.domain.states import TicketStatus
+from orchestration.api.base import Body
+from orchestration.api.bodies import Text, WholeNumber
+from orchestration.domain.states import ResolutionKind
+
+
+class TicketRow(serializers.Serializer[Any]):
+    """A ticket, in the words of `manage.py list_tickets --json`."""
+
+    id = serializers.IntegerField(read_only=True)
+    status = serializers.ChoiceField(choices=[s.value for s in TicketStatus], read_only=True)
+    project = serializers.CharField(read_only=True)
+    queue = serializers.CharField(read_only=True)
+    sla = serializers.CharField(read_only=True)
+    workflow = serializers.CharField(read_only=True)
+    run = serializers.UUIDField(read_only=True)
+    step = serializers.CharField(read_only=True)
+    agent = serializers.CharField(read_only=True)
+    attempt = serializers.IntegerField(read_only=True)
+    rule = serializers.CharField(read_only=True)
+    reason = serializers.CharField(read_only=True)
+    confidence = serializers.FloatField(read_only=True, allow_null=True)
+    has_proposal = serializers.BooleanField(read_only=True)
+    seen_digest = serializers.CharField(read_only=True)
+    opened_at = serializers.DateTimeField(read_only=True)
+    first_touch_due_at = serializers.DateTimeField(read_only=True)
+    due_at = serializers.DateTimeField(read_only=True)
+    touched_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    resolved_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    withdrawn_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    claim_number = serializers.IntegerField(read_only=True)
+    claimed_by = serializers.CharField(read_only=True, allow_null=True)
+    claim_expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    resolution = serializers.ChoiceField(
+        choices=[k.value for k in ResolutionKind], read_only=True, allow_null=True
+    )
+    resolved_by = serializers.CharField(read_only=True, allow_null=True)
+    withdrawn_reason = serializers.CharField(read_only=True)
+
+
+@extend_schema_field({"description": "Any JSON value."})
+class AnyJson(serializers.Field[Any, Any, Any, Any]):
+    """A JSON value as it is, null included."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Take null as a value."""
+        return (True, None) if data is None else super().validate_empty_values(data)
+
+    def to_representation(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the value."""
+        return data
+
+
+class TicketDetail(TicketRow):
+    """A ticket with what is judged and what was decided."""
+
+    seen = AnyJson(read_only=True, help_text="What is judged.")
+    output = AnyJson(read_only=True, help_text="What was approved.")
+    feedback = serializers.CharField(read_only=True)
+    note = serializers.CharField(read_only=True)
+
+
+class ResolveBody(Body):
+    """A decision, bound to a claim and to what was seen."""
+
+    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind])
+    claim_number = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="Of your claim.")
+    seen_digest = Text(max_length=64, help_text="Of the ticket as you saw it.")
+    output = AnyJson(required=False, default=None)
+    feedback = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
+    note = Text(required=False, allow_blank=True, default="", trim_whitespace=False)

@@ -1,0 +1,13 @@
+"""Every address of this app below /api/v1/."""
+
+from django.urls import path
+
+from escalation.api import views
+
+urlpatterns = [
+    path("tickets", views.TicketList.as_view()),
+    path("tickets/<int:ticket_id>", views.TicketView.as_view()),
+    path("tickets/<int:ticket_id>/claim", views.TicketClaim.as_view()),
+    path("tickets/<int:ticket_id>/release", views.TicketRelease.as_view()),
+    path("tickets/<int:ticket_id>/resolve", views.TicketResolve.as_view()),
+]

@@ -1,0 +1,111 @@
+"""Tickets of the caller's projects."""
+
+from typing import ClassVar
+
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from escalation.api.rows import ResolveBody, TicketDetail, TicketRow
+from escalation.domain.states import TicketStatus
+from escalation.escrow import claim_ticket, release_ticket, resolve_ticket
+from escalation.models import Ticket
+from escalation.selectors import find_ticket, scope_tickets, summarise_ticket, summarise_without_content
+from orchestration.api.base import ApiView
+from orchestration.domain.rights import Right
+from orchestration.domain.states import ResolutionKind
+
+
+class TicketFilter(filters.FilterSet):
+    """Tickets."""
+
+    project = filters.CharFilter(field_name="queue__project__slug", max_length=100)
+    queue = filters.CharFilter(field_name="queue__slug", max_length=100)
+    status = filters.ChoiceFilter(choices=[(s.value, s.value) for s in TicketStatus])
+    sla = filters.CharFilter(max_length=100)
+    run = filters.UUIDFilter(field_name="run_id")
+    workflow = filters.CharFilter(field_name="run__workflow_name", max_length=100)
+    claimed_by = filters.CharFilter(field_name="claimed_by__username", max_length=150)
+
+
+class SummaryRow(TicketRow):
+    """A ticket's row, shown by the selector that every interface uses."""
+
+    def to_representation(self, instance: Ticket) -> dict[str, object]:
+        """Return the ticket in the words of the public interface."""
+        return summarise_without_content(instance)
+
+
+class TicketList(ApiView):
+    """Tickets."""
+
+    queryset = Ticket.objects.none()
+    filterset_class = TicketFilter
+    order: ClassVar[tuple[str, ...]] = ("due_at", "pk")
+
+    @extend_schema(operation_id="list_tickets", responses=TicketRow(many=True))
+    def get(self, _request: Request) -> Response:
+        """List tickets, those due first at the top."""
+        return self.show_page(scope_tickets(self.caller), SummaryRow)
+
+
+class TicketView(ApiView):
+    """One ticket."""
+
+    @extend_schema(operation_id="get_ticket", responses=TicketDetail)
+    def get(self, _request: Request, ticket_id: int) -> Response:
+        """Show a ticket with what is judged. Looking claims nothing."""
+        return Response(summarise_ticket(find_ticket(self.caller, ticket_id)))
+
+
+class _Deciding(ApiView):
+    rights: ClassVar[dict[str, Right]] = {"POST": Right.REVIEW}
+
+    def find(self, ticket_id: int) -> Ticket:
+        """Return the ticket, for those who may decide it."""
+        return find_ticket(self.caller, ticket_id, Right.REVIEW)
+
+    def show(self, ticket_id: int) -> Response:
+        """Return the ticket as it stands now."""
+        return Response(summarise_ticket(find_ticket(self.caller, ticket_id, Right.REVIEW)))
+
+
+class TicketClaim(_Deciding):
+    """Claiming."""
+
+    @extend_schema(operation_id="claim_ticket", request=None, responses=TicketDetail)
+    def post(self, _request: Request, ticket_id: int) -> Response:
+        """Claim a ticket, or renew your claim. 409 names who holds it."""
+        claim_ticket(self.find(ticket_id).pk, self.person)
+        return self.show(ticket_id)
+
+
+class TicketRelease(_Deciding):
+    """Giving a claim back."""
+
+    @extend_schema(operation_id="release_ticket", request=None, responses=TicketDetail)
+    def post(self, _request: Request, ticket_id: int) -> Response:
+        """Give your claim back."""
+        release_ticket(self.find(ticket_id).pk, self.person)
+        return self.show(ticket_id)
+
+
+class TicketResolve(_Deciding):
+    """Deciding."""
+
+    @extend_schema(operation_id="resolve_ticket", request=ResolveBody, responses=TicketDetail)
+    def post(self, _request: Request, ticket_id: int) -> Response:
+        """Decide a ticket under your claim. 409: it, your claim or what is judged changed since you looked."""
+        body = self.read_body(ResolveBody)
+        resolve_ticket(
+            self.find(ticket_id).pk,
+            self.person,
+            ResolutionKind(body["resolution"]),
+            claim_number=body["claim_number"],
+            seen_digest=body["seen_digest"],
+            output=body["output"],
+            feedback=body["feedback"],
+            note=body["note"],
+        )
+        return self.show(ticket_id)

@@ -1,0 +1,110 @@
+"""What may be sent. Nothing else of a row can be set from outside: no status, token, cost or owner."""
+
+from typing import Any, Final
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orchestration.api.base import Body
+from orchestration.domain.rights import Scope
+
+MOST_RUNS: Final = 500
+MOST_SECONDS: Final = 60
+LONGEST_DAYS: Final = 365
+DEFAULT_PROJECT: Final = "default"
+_ANY: Final = {"description": "Any JSON object that fits the workflow's input schema.", "type": "object"}
+
+
+@extend_schema_field(_ANY)
+class JsonObject(serializers.JSONField):
+    """A JSON object."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the object.
+
+        Raises: ValidationError: it is something else.
+        """
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("must be a JSON object")
+        return data
+
+
+class Text(serializers.CharField):
+    """Text that is text: a number or a truth value is refused, not written out."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text.
+
+        Raises: ValidationError.
+        """
+        if not isinstance(data, str):
+            raise serializers.ValidationError("must be a text")
+        return str(super().to_internal_value(data))
+
+
+class WholeNumber(serializers.IntegerField):
+    """A number that is whole: `true`, `"1"` and `1.0` are refused, not converted."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number.
+
+        Raises: ValidationError.
+        """
+        if isinstance(data, bool) or not isinstance(data, int):
+            raise serializers.ValidationError("must be a whole number")
+        return int(super().to_internal_value(data))
+
+
+def _name(**how: Any) -> Text:
+    return Text(max_length=100, **how)
+
+
+class StartBody(Body):
+    """Start a run."""
+
+    workflow = _name()
+    input = JsonObject(required=False, default=dict)
+    project = _name(default=DEFAULT_PROJECT)
+
+
+class KeyedStartBody(StartBody):
+    """One start of a batch."""
+
+    idempotency_key = Text(
+        max_length=200, required=False, allow_null=True, default=None, trim_whitespace=False
+    )
+
+
+class BatchBody(Body):
+    """Start many runs; each by itself."""
+
+    runs = KeyedStartBody(many=True, allow_empty=False, max_length=MOST_RUNS)
+
+
+class SpecBody(Body):
+    """A workflow spec, as `manage.py publish_workflows` would publish it."""
+
+    spec = JsonObject()
+    project = _name(default=DEFAULT_PROJECT)
+
+
+class ForkBody(Body):
+    """Fork a run from a step."""
+
+    from_step = Text(max_length=300)
+    input = JsonObject(required=False, allow_null=True, default=None)
+
+
+class ReasonBody(Body):
+    """Why, in words."""
+
+    reason = Text(max_length=2_000, required=False, allow_blank=True, default="")
+
+
+class TokenBody(Body):
+    """Make a token of one's own."""
+
+    name = _name()
+    scopes = serializers.MultipleChoiceField(choices=[str(scope) for scope in Scope], allow_empty=False)
+    project = _name(required=False, allow_null=True, default=None)
+    days = WholeNumber(min_value=1, max_value=LONGEST_DAYS, default=30)

@@ -1,0 +1,350 @@
+"""How rows are shown. Lists leave out what may be large: inputs, outputs, specs."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from orchestration.domain.rights import Right, Scope
+from orchestration.domain.states import (
+    LIVE_RUN,
+    AttemptOutcome,
+    DecisionKind,
+    RunStatus,
+    StepKind,
+    StepStatus,
+)
+from orchestration.selectors.progress import STATES
+
+Row = serializers.Serializer[Any]
+
+
+@extend_schema_field({})
+class JsonText(serializers.Field[Any, Any, Any, Any]):
+    """A column of JSON text, shown as the value it is."""
+
+    def __init__(self, source: str) -> None:
+        """Name the column."""
+        super().__init__(read_only=True, source=source)
+
+    def get_attribute(self, instance: Any) -> Any:
+        """Return the text, and null for none."""
+        return super().get_attribute(instance) or "null"
+
+    def to_representation(self, value: str) -> Any:
+        """Return the value."""
+        return json.loads(value)
+
+
+class Names(serializers.CharField):
+    """A person as their user name."""
+
+    def to_representation(self, value: User) -> str:
+        """Return the name."""
+        return value.get_username()
+
+
+def _word(words: Any, **how: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices=[str(word) for word in words], read_only=True, **how)
+
+
+class ProjectRow(Row):
+    """A project and what the caller may do in it."""
+
+    slug = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    rights = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=_word(Right)))
+    def get_rights(self, project: Any) -> list[str]:
+        """Return what the caller may do, in the order in which rights are named."""
+        held = self.context["rights"].get(project.pk, frozenset())
+        return [right.value for right in Right if right in held]
+
+
+class WorkflowRow(Row):
+    """A version of a workflow."""
+
+    project = serializers.CharField(source="project.slug", read_only=True)
+    name = serializers.CharField(read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    digest = serializers.CharField(read_only=True)
+    sla = serializers.CharField(read_only=True)
+    published_at = serializers.DateTimeField(read_only=True)
+
+
+class WorkflowDetail(WorkflowRow):
+    """A version of a workflow with its spec."""
+
+    spec = JsonText(source="spec_json")
+
+
+class PublishedRow(WorkflowDetail):
+    """What publishing did."""
+
+    is_new = serializers.BooleanField(read_only=True)
+
+
+class Fault(Row):
+    """What is wrong at one place."""
+
+    field = serializers.CharField(read_only=True)
+    message = serializers.CharField(read_only=True)
+
+
+class ProblemRow(Row):
+    """A refusal (RFC 9457)."""
+
+    type = serializers.CharField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    status = serializers.IntegerField(read_only=True)
+    code = serializers.CharField(read_only=True, help_text="Stable; programs go by it.")
+    detail = serializers.CharField(read_only=True, help_text="For people: what is wrong and what to do.")
+    errors = Fault(many=True, required=False, read_only=True)
+    holder = serializers.CharField(
+        required=False, read_only=True, help_text="Who holds the ticket, with `ticket_taken`."
+    )
+
+
+class ValidationRow(Row):
+    """Whether a spec could be published."""
+
+    is_valid = serializers.BooleanField(read_only=True)
+    errors = Fault(many=True, read_only=True)
+
+
+class RunRow(Row):
+    """A run."""
+
+    id = serializers.UUIDField(read_only=True)
+    project = serializers.CharField(source="project.slug", read_only=True)
+    workflow = serializers.CharField(source="workflow_name", read_only=True)
+    version = serializers.IntegerField(source="workflow.version", read_only=True)
+    status = _word(RunStatus)
+    is_final = serializers.SerializerMethodField()
+    round = serializers.IntegerField(read_only=True)
+    priority = serializers.IntegerField(read_only=True)
+    idempotency_key = serializers.CharField(read_only=True, allow_null=True)
+    requested_by = Names(read_only=True, allow_null=True)
+    reason = serializers.CharField(read_only=True)
+    root = serializers.UUIDField(source="root_id", read_only=True)
+    depth = serializers.IntegerField(read_only=True)
+    parent_step = serializers.IntegerField(source="parent_step_id", read_only=True, allow_null=True)
+    forked_from = serializers.UUIDField(source="forked_from_id", read_only=True, allow_null=True)
+    forked_from_step = serializers.CharField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    deadline_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    finished_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+    def get_is_final(self, run: Any) -> bool:
+        """Return whether the run has ended."""
+        return RunStatus(run.status) not in LIVE_RUN
+
+
+class StartedRow(Row):
+    """One of a batch: a run, or the problem it met."""
+
+    run = RunRow(read_only=True, allow_null=True)
+    problem = ProblemRow(read_only=True, allow_null=True)
+
+
+class BatchRow(Row):
+    """What became of a batch, in its order."""
+
+    results = StartedRow(many=True, read_only=True)
+
+
+class RunDetail(RunRow):
+    """A run with what it was given and what it gave."""
+
+    state = serializers.SerializerMethodField()
+    steps = serializers.SerializerMethodField()
+    input = JsonText(source="input_json")
+    outputs = serializers.SerializerMethodField()
+
+    @extend_schema_field(_word(STATES))
+    def get_state(self, _run: Any) -> str:
+        """The status, but `waiting` where only people can go on."""
+        state: str = self.context["standing"].state
+        return state
+
+    def get_steps(self, _run: Any) -> dict[str, int]:
+        """Status -> number of steps."""
+        counts: dict[str, int] = self.context["standing"].steps
+        return counts
+
+    def get_outputs(self, _run: Any) -> dict[str, Any]:
+        """Of the steps that nothing follows, by key; at most 10."""
+        outputs: dict[str, Any] = self.context["standing"].outputs
+        return outputs
+
+
+class StepRow(Row):
+    """A step without what it put out."""
+
+    id = serializers.IntegerField(read_only=True)
+    run = serializers.UUIDField(source="run_id", read_only=True)
+    key = serializers.CharField(read_only=True)
+    position = serializers.IntegerField(read_only=True)
+    kind = _word(StepKind)
+    parent = serializers.IntegerField(source="parent_id", read_only=True, allow_null=True)
+    agent = serializers.CharField(read_only=True)
+    queue = serializers.CharField(read_only=True)
+    status = _word(StepStatus)
+    attempt = serializers.IntegerField(read_only=True)
+    waits_for = serializers.CharField(read_only=True)
+    due_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    claimed_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    deadline_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    finished_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    skip_reason = serializers.CharField(read_only=True)
+    reason = serializers.CharField(read_only=True)
+
+
+class StepDetail(StepRow):
+    """A step with what it proposed and put out."""
+
+    revision = serializers.IntegerField(read_only=True)
+    failures = serializers.IntegerField(read_only=True)
+    crashes = serializers.IntegerField(read_only=True)
+    feedback = serializers.CharField(read_only=True)
+    proposed = JsonText(source="proposed_json")
+    output = JsonText(source="output_json")
+    output_digest = serializers.CharField(read_only=True, allow_null=True)
+    output_tokens = serializers.IntegerField(read_only=True, allow_null=True)
+    receipt_digest = serializers.CharField(read_only=True, allow_null=True)
+    child_runs = serializers.SerializerMethodField()
+
+    def get_child_runs(self, _step: Any) -> list[UUID]:
+        """The runs that this step started."""
+        found: list[UUID] = self.context["child_runs"]
+        return found
+
+
+class EdgeRow(Row):
+    """One step waits for another."""
+
+    predecessor = serializers.IntegerField(source="predecessor_id", read_only=True)
+    successor = serializers.IntegerField(source="successor_id", read_only=True)
+    carries_data = serializers.BooleanField(read_only=True)
+    is_optional = serializers.BooleanField(read_only=True)
+    is_child = serializers.BooleanField(read_only=True)
+
+
+class PlanRow(Row):
+    """A run's plan: steps and edges, or too many for one answer."""
+
+    run = serializers.UUIDField(read_only=True)
+    is_complete = serializers.BooleanField(
+        read_only=True, help_text="False: too large for one answer; page through the steps."
+    )
+    steps = StepRow(many=True, read_only=True)
+    edges = EdgeRow(many=True, read_only=True)
+
+
+class DecisionRow(Row):
+    """What the policy chose after an attempt."""
+
+    id = serializers.IntegerField(read_only=True)
+    step = serializers.IntegerField(source="step_id", read_only=True)
+    attempt = serializers.IntegerField(source="attempt.number", read_only=True)
+    kind = _word(DecisionKind)
+    rule = serializers.CharField(read_only=True)
+    reason = serializers.CharField(read_only=True)
+    inputs = JsonText(source="inputs_json")
+    due_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    decided_at = serializers.DateTimeField(read_only=True)
+
+
+class AttemptRow(Row):
+    """One try of a step."""
+
+    id = serializers.IntegerField(read_only=True)
+    step = serializers.IntegerField(source="step_id", read_only=True)
+    number = serializers.IntegerField(read_only=True)
+    worker = serializers.CharField(source="process.name", read_only=True, default="")
+    task_id = serializers.CharField(read_only=True)
+    agent = serializers.CharField(read_only=True)
+    agent_version = serializers.IntegerField(read_only=True, allow_null=True)
+    outcome = _word(AttemptOutcome, allow_null=True)
+    confidence = serializers.FloatField(read_only=True, allow_null=True)
+    failure_kind = serializers.CharField(read_only=True)
+    error_class = serializers.CharField(read_only=True)
+    error_message = serializers.CharField(read_only=True)
+    started_at = serializers.DateTimeField(read_only=True)
+    finished_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
+class HandoffRow(Row):
+    """What an attempt received from a step."""
+
+    id = serializers.IntegerField(read_only=True)
+    from_step = serializers.IntegerField(source="from_step_id", read_only=True)
+    to_step = serializers.IntegerField(source="to_step_id", read_only=True)
+    attempt = serializers.IntegerField(source="attempt.number", read_only=True)
+    original_digest = serializers.CharField(read_only=True)
+    digest = serializers.CharField(read_only=True)
+    tokens_before = serializers.IntegerField(read_only=True)
+    tokens_after = serializers.IntegerField(read_only=True)
+    summarised_by = serializers.CharField(read_only=True)
+    handed_at = serializers.DateTimeField(read_only=True)
+
+
+class EventRow(Row):
+    """A line of the history."""
+
+    id = serializers.IntegerField(read_only=True)
+    run = serializers.UUIDField(source="run_id", read_only=True)
+    step = serializers.IntegerField(source="step_id", read_only=True, allow_null=True)
+    attempt = serializers.IntegerField(read_only=True, allow_null=True)
+    kind = serializers.CharField(read_only=True)
+    data = JsonText(source="data_json")
+    at = serializers.DateTimeField(read_only=True)
+
+
+class TokenRow(Row):
+    """A token, without its key."""
+
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    name = serializers.CharField(read_only=True)
+    scopes = serializers.ListField(child=_word(Scope), read_only=True)
+    project = serializers.CharField(source="project.slug", read_only=True, default=None, allow_null=True)
+    created_at = serializers.DateTimeField(source="created", read_only=True)
+    expires_at = serializers.DateTimeField(source="expiry", read_only=True)
+
+
+class NewTokenRow(TokenRow):
+    """A token with its key, which is shown this once."""
+
+    key = serializers.CharField(read_only=True)
+
+
+class FailureRow(Row):
+    """A recent failure of an agent."""
+
+    step = serializers.IntegerField(source="step_id", read_only=True)
+    run = serializers.UUIDField(source="run_id", read_only=True)
+    outcome = _word(AttemptOutcome)
+    failure_kind = serializers.CharField(read_only=True)
+    error_class = serializers.CharField(read_only=True)
+    error_message = serializers.CharField(read_only=True)
+    finished_at = serializers.DateTimeField(read_only=True)
+
+
+class HealthRow(Row):
+    """How an agent has done lately, in the runs that the caller may see."""
+
+    agent = serializers.CharField(read_only=True)
+    is_known = serializers.BooleanField(read_only=True, help_text="The web process has it.")
+    served_by = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Present workers that have it."
+    )
+    attempts = serializers.IntegerField(read_only=True, help_text="Of the latest, at most 100.")
+    answered = serializers.IntegerField(read_only=True)
+    failed = serializers.IntegerField(read_only=True)
+    under_way = serializers.IntegerField(read_only=True)
+    last_attempt_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    last_failures = FailureRow(many=True, read_only=True)

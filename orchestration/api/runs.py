@@ -1,0 +1,132 @@
+"""Runs: start, list, look, wait."""
+
+from contextlib import suppress
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.errors import AgentError
+from orchestration import runs
+from orchestration.api.base import ApiView
+from orchestration.api.bodies import MOST_SECONDS, BatchBody, StartBody
+from orchestration.api.filters import RunFilter
+from orchestration.api.problems import ParameterInvalid, describe, find_code
+from orchestration.api.rows import BatchRow, PlanRow, RunDetail, RunRow
+from orchestration.domain.rights import Right
+from orchestration.errors import OrchestrationError, WaitTimedOut
+from orchestration.models import Run
+from orchestration.selectors.resources import find_standing, load_plan_rows
+from orchestration.selectors.scope import find_project, find_run, scope_runs
+
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="1 to 200 printable characters: the same key and input return the same run.",
+)
+_SECONDS = OpenApiParameter(
+    "timeout_seconds",
+    {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 30},
+    description="Longest wait.",
+)
+
+
+class RunList(ApiView):
+    """All runs; starting one."""
+
+    rights: ClassVar[dict[str, Right]] = {"POST": Right.RUN}
+    queryset = Run.objects.none()
+    filterset_class = RunFilter
+    order: ClassVar[tuple[str, ...]] = ("-created_at", "-pk")
+
+    @extend_schema(operation_id="list_runs", responses=RunRow(many=True))
+    def get(self, _request: Request) -> Response:
+        """List runs, the newest first."""
+        rows = scope_runs(self.caller).select_related("project", "workflow", "requested_by")
+        return self.show_page(rows.defer("input_json", "workflow__spec_json"), RunRow)
+
+    @extend_schema(operation_id="start_run", parameters=[_KEY], request=StartBody, responses={201: RunDetail})
+    def post(self, request: Request) -> Response:
+        """Start a run of a workflow's latest version. Once this is answered, the run is durable."""
+        body = self.read_body(StartBody)
+        run = _start(self, body, request.headers.get("Idempotency-Key"))
+        return show_run(run, status=201)
+
+
+class RunBatch(ApiView):
+    """Starting many runs."""
+
+    rights: ClassVar[dict[str, Right]] = {"POST": Right.RUN}
+
+    @extend_schema(operation_id="start_runs", request=BatchBody, responses=BatchRow)
+    def post(self, _request: Request) -> Response:
+        """Start many runs, each by itself: `results` has, in order, a run or the problem it met."""
+        body = self.read_body(BatchBody)
+        return Response({"results": [self._try_start(item) for item in body["runs"]]})
+
+    def _try_start(self, item: dict[str, Any]) -> dict[str, Any]:
+        try:
+            run = _start(self, item, item["idempotency_key"])
+        except (OrchestrationError, AgentError) as error:
+            code = find_code(error)
+            if code is None:
+                raise
+            return {"run": None, "problem": describe(code, str(error))}
+        return {"run": RunRow(run).data, "problem": None}
+
+
+class RunView(ApiView):
+    """One run."""
+
+    @extend_schema(operation_id="get_run", responses=RunDetail)
+    def get(self, _request: Request, run_id: UUID) -> Response:
+        """Show a run with its input and what its last steps put out."""
+        return show_run(find_run(self.caller, run_id))
+
+
+class RunPlan(ApiView):
+    """A run's plan."""
+
+    @extend_schema(operation_id="get_plan", responses=PlanRow)
+    def get(self, _request: Request, run_id: UUID) -> Response:
+        """Show a run's steps in plan order, and which waits for which."""
+        run = find_run(self.caller, run_id)
+        return Response(PlanRow({"run": run.pk, **load_plan_rows(run.pk)}).data)
+
+
+class RunWait(ApiView):
+    """Waiting for a run."""
+
+    @extend_schema(operation_id="wait_for_run", parameters=[_SECONDS], responses=RunDetail)
+    def get(self, _request: Request, run_id: UUID) -> Response:
+        """Answer when the run is final or the time is over, whichever is first; `is_final` tells which."""
+        run = find_run(self.caller, run_id)
+        with suppress(WaitTimedOut):
+            runs.wait(run.pk, timeout_seconds=_read_seconds(self.read_parameter("timeout_seconds", "30")))
+        return show_run(find_run(self.caller, run_id))
+
+
+def show_run(run: Run, status: int = 200) -> Response:
+    """Return a run as the API shows one."""
+    return Response(RunDetail(run, context={"standing": find_standing(run.pk)}).data, status=status)
+
+
+def _start(view: ApiView, body: dict[str, Any], key: str | None) -> Run:
+    project = find_project(view.caller, body["project"], Right.RUN)
+    run = runs.start(
+        body["workflow"],
+        body["input"],
+        idempotency_key=key,
+        requested_by=view.person,
+        project=project.slug,
+    )
+    return find_run(view.caller, run.pk, Right.RUN)
+
+
+def _read_seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) <= MOST_SECONDS):
+        raise ParameterInvalid(f"timeout_seconds: give a whole number from 0 to {MOST_SECONDS}")
+    return int(text)

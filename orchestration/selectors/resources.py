@@ -1,0 +1,129 @@
+"""What the API shows beyond rows as they stand: how a run stands, plans, versions, tokens, agents' health."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Max, QuerySet
+from django.db.models.functions import Now
+
+from agents.selectors import find_contract
+from orchestration.domain.states import AttemptOutcome
+from orchestration.errors import WorkflowNotFound
+from orchestration.models import ApiToken, Attempt, Edge, Project, Run, WorkerProcess, Workflow
+from orchestration.selectors.run_details import (
+    MOST_DRAWN_EDGES,
+    MOST_DRAWN_STEPS,
+    count_steps,
+    find_states,
+    list_ends,
+    list_steps,
+)
+from orchestration.selectors.scope import Caller, scope_rows
+
+_MOST_OUTPUTS: Final = 10
+_RECENT_ATTEMPTS: Final = 20_000
+_JUDGED_ATTEMPTS: Final = 100
+_SHOWN_FAILURES: Final = 10
+_FAILED = (AttemptOutcome.FAILED, AttemptOutcome.CRASHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a run is and what it gave."""
+
+    state: str
+    steps: dict[str, int]
+    outputs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How an agent has done lately."""
+
+    agent: str
+    is_known: bool
+    served_by: list[str]
+    attempts: int
+    answered: int
+    failed: int
+    under_way: int
+    last_attempt_at: datetime | None
+    last_failures: list[Attempt]
+
+
+def find_standing(run_id: UUID) -> Standing:
+    """Return how a run stands."""
+    ends = list_ends(run_id).filter(output_json__isnull=False)[:_MOST_OUTPUTS]
+    return Standing(
+        state=find_states([run_id])[run_id],
+        steps=count_steps([run_id])[run_id],
+        outputs={step.key: step.output for step in ends},
+    )
+
+
+def load_plan_rows(run_id: UUID) -> dict[str, Any]:
+    """Return a run's steps and edges, or none of them where they are too many for one answer."""
+    steps = list(list_steps(run_id)[: MOST_DRAWN_STEPS + 1])
+    edges = list(Edge.objects.filter(run=run_id).order_by("id")[: MOST_DRAWN_EDGES + 1])
+    is_complete = len(steps) <= MOST_DRAWN_STEPS and len(edges) <= MOST_DRAWN_EDGES
+    shown = (steps, edges) if is_complete else ([], [])
+    return {"is_complete": is_complete, "steps": shown[0], "edges": shown[1]}
+
+
+def list_child_runs(step_id: int) -> list[UUID]:
+    """Return the runs that a step started, in order."""
+    return list(Run.objects.filter(parent_step=step_id).order_by("created_at").values_list("pk", flat=True))
+
+
+def list_versions(project: Project, name: str) -> QuerySet[Workflow]:
+    """Return the versions of a workflow, without their specs.
+
+    Raises: WorkflowNotFound.
+    """
+    versions = Workflow.objects.filter(project=project, name=name)
+    if not versions.exists():
+        raise WorkflowNotFound(f"the project '{project.slug}' has no workflow '{name}'")
+    return versions.select_related("project").defer("spec_json")
+
+
+def find_version(project: Project, name: str, version: int) -> Workflow:
+    """Return a version of a workflow.
+
+    Raises: WorkflowNotFound.
+    """
+    found = Workflow.objects.select_related("project").filter(project=project, name=name, version=version)
+    if (row := found.first()) is None:
+        raise WorkflowNotFound(
+            f"the project '{project.slug}' has no version {version} of a workflow '{name}'"
+        )
+    return row
+
+
+def list_tokens(person: AbstractBaseUser) -> QuerySet[ApiToken]:
+    """Return a person's tokens that have not ended."""
+    return ApiToken.objects.filter(user=person.pk, expiry__gt=Now()).select_related("project")
+
+
+def measure_health(caller: Caller, agent: str) -> Health:
+    """Return how an agent did in the latest attempts that the caller may see."""
+    newest = Attempt.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    # Bounded: there is no index of agents, and an agent may have been idle for a million attempts.
+    recent = Attempt.objects.filter(agent=agent, pk__gt=newest - _RECENT_ATTEMPTS).order_by("-pk")
+    attempts = list(scope_rows(caller, recent, "run__project")[:_JUDGED_ATTEMPTS])
+    outcomes = [attempt.outcome for attempt in attempts]
+    present = WorkerProcess.objects.filter(stopped_at__isnull=True, agents__contains=[agent]).order_by("name")
+    failures = [attempt for attempt in attempts if attempt.outcome in _FAILED]
+    return Health(
+        agent=agent,
+        is_known=find_contract(agent) is not None,
+        served_by=list(present.values_list("name", flat=True)),
+        attempts=len(attempts),
+        answered=outcomes.count(AttemptOutcome.ANSWERED),
+        failed=len(failures),
+        under_way=outcomes.count(None),
+        last_attempt_at=attempts[0].started_at if attempts else None,
+        last_failures=failures[:_SHOWN_FAILURES],
+    )

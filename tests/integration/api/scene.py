@@ -1,0 +1,66 @@
+"""A project with a workflow, a run whose draft waits for a person, and one that is done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from agents import Result, Task
+from agents.invoke import override
+from escalation.models import Ticket
+from orchestration import StepSpec, WorkflowSpec, runs
+from orchestration.dispatch import mute_dispatch
+from orchestration.models import Project, Run, Step
+from orchestration.testing import drive
+
+LETTER = WorkflowSpec(
+    name="letter",
+    steps=(
+        StepSpec("facts", agent="test.facts"),
+        StepSpec("draft", agent="test.writer", needs=("facts",)),
+        StepSpec("send", agent="test.sender", needs=("draft",)),
+    ),
+)
+AGENTS: dict[str, Callable[[Task], Any]] = {
+    "test.facts": lambda _task: {"order": 7},
+    "test.writer": lambda task: Result(
+        {"body": "Dear Ada"}, confidence=task.run_input.get("confidence", 0.5)
+    ),
+    "test.sender": lambda task: {"sent": task.handoff["draft"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the tests ask about."""
+
+    project: Project
+    other: Project
+    held: Run
+    done: Run
+    step: Step
+    ticket: Ticket
+
+
+@contextmanager
+def known_agents() -> Iterator[None]:
+    """Have the scene's agents known, and nothing published to the broker."""
+    with override(AGENTS), mute_dispatch():
+        yield
+
+
+def play(project: str, confidence: float) -> Run:
+    """Run the letter as far as it goes."""
+    with known_agents():
+        run = runs.start("letter", {"confidence": confidence}, project=project)
+    return drive(run.pk, agents=AGENTS).run
+
+
+def set_scene() -> Scene:
+    """Make the rows."""
+    project, other = (Project.objects.create(slug=slug, name=slug.title()) for slug in ("desk", "other"))
+    with known_agents():
+        runs.publish(LETTER, project=project.slug)
+    held, done = play("desk", 0.5), play("desk", 0.9)
+    ticket = Ticket.objects.get(run=held)
+    return Scene(project, other, held, done, ticket.step, ticket)

@@ -1,0 +1,154 @@
+"""Who may do what: every address, method and caller of the API, with the answer that each must get.
+
+A new address fails here until its line stands in the table.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from escalation.escrow import claim_ticket
+from orchestration.domain.spec import dump_spec
+from orchestration.models import ApiToken
+from tests.integration.api.people import CALLERS, Caller, make_key
+from tests.integration.api.scene import LETTER, Scene
+
+pytestmark = pytest.mark.django_db
+
+_HEAD = (
+    "anonymous outsider stranger viewer operator reviewer admin "
+    "token:read token:run token:review token:admin token:elsewhere"
+)
+_TABLE = """
+GET    projects                              401 403 200 200 200 200 200 200 403 403 403 200
+GET    projects/<project>                    401 403 404 200 200 200 200 200 403 403 403 404
+GET    workflows                             401 403 200 200 200 200 200 200 403 403 403 200
+POST   workflows                             401 403 404 403 403 403 201 403 403 403 201 404
+POST   workflows/validate                    401 403 404 200 200 200 200 200 403 403 403 404
+GET    workflows/<workflow>/versions         401 403 404 200 200 200 200 200 403 403 403 404
+GET    workflows/<workflow>/versions/<version> 401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs                                  401 403 200 200 200 200 200 200 403 403 403 200
+POST   runs                                  401 403 404 403 201 403 201 403 201 403 403 404
+POST   runs/batch                            401 403 200 200 200 200 200 403 200 403 403 200
+GET    runs/<run_id>                         401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/plan                    401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/wait                    401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/steps                   401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/attempts                401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/decisions               401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/handoffs                401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/events                  401 403 404 200 200 200 200 200 403 403 403 404
+GET    steps/<step_id>                       401 403 404 200 200 200 200 200 403 403 403 404
+GET    events                                401 403 200 200 200 200 200 200 403 403 403 200
+GET    agents                                401 403 200 200 200 200 200 200 403 403 403 200
+GET    agents/<agent>                        401 403 200 200 200 200 200 200 403 403 403 200
+GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
+GET    tickets                               401 403 200 200 200 200 200 200 403 403 403 200
+GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403 403 403 404
+POST   tickets/<ticket_id>/claim             401 403 404 403 403 200 200 403 403 200 403 404
+POST   tickets/<ticket_id>/release           401 403 404 403 403 200 200 403 403 200 403 404
+POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
+GET    tokens                                401 403 200 200 200 200 200 200 403 403 403 200
+POST   tokens                                401 403 201 201 201 201 201 403 403 403 201 201
+DELETE tokens/<token_id>                     401 403 204 204 204 204 204 403 403 403 204 204
+"""
+Line = tuple[str, str]
+EXPECTED: dict[Line, dict[str, int]] = {
+    (words[0], words[1]): dict(zip(_HEAD.split(), map(int, words[2:]), strict=True))
+    for words in map(str.split, _TABLE.strip().splitlines())
+}
+
+
+def _list_routes() -> Iterator[Line]:
+    """Yield every method of every address below /api/v1/."""
+    for prefix in get_resolver().url_patterns:
+        if isinstance(prefix, URLResolver) and str(prefix.pattern) == "api/v1/":
+            for route in prefix.url_patterns:
+                assert isinstance(route, URLPattern)
+                view: Any = route.callback
+                methods = {"get", "post", "put", "patch", "delete"} & set(dir(view.view_class))
+                yield from ((method.upper(), _shorten(str(route.pattern))) for method in methods)
+
+
+def _shorten(pattern: str) -> str:
+    return pattern.replace("<str:", "<").replace("<int:", "<").replace("<uuid:", "<")
+
+
+def _address(route: str, scene: Scene, caller: Caller) -> str:
+    values = {
+        "project": "desk",
+        "workflow": "letter",
+        "version": "1",
+        "run_id": str(scene.held.pk),
+        "step_id": str(scene.step.pk),
+        "agent": "test.writer",
+        "ticket_id": str(scene.ticket.pk),
+        "token_id": _own_token(caller),
+    }
+    for name, value in values.items():
+        route = route.replace(f"<{name}>", value)
+    query = {"wait": "?timeout_seconds=0"}.get(route.rpartition("/")[2], "")
+    return f"/api/v1/{route}{query or ('?project=desk' if '/versions' in route else '')}"
+
+
+def _own_token(caller: Caller) -> str:
+    """Return a second token of the caller's: one that may be revoked."""
+    if caller.user is None:
+        return "00000000-0000-4000-8000-000000000000"
+    make_key(caller.user, "read")
+    return str(ApiToken.objects.filter(user=caller.user).latest("created").public_id)
+
+
+def _body(route: str, scene: Scene, caller: Caller) -> Any:
+    start = {"workflow": "letter", "project": "desk"}
+    spec = {**dump_spec(LETTER), "description": "another"}
+    token = {"name": "mine", "scopes": ["admin"], "days": 1}
+    if caller.name == "token:elsewhere":
+        token["project"] = "other"
+    return {
+        "workflows": {"spec": spec, "project": "desk"},
+        "workflows/validate": {"spec": spec, "project": "desk"},
+        "runs": start,
+        "runs/batch": {"runs": [start]},
+        "tokens": token,
+        "tickets/<ticket_id>/resolve": {
+            "resolution": "skip",
+            "claim_number": 1,
+            "seen_digest": scene.ticket.seen_digest,
+        },
+    }.get(route)
+
+
+def _prepare(route: str, scene: Scene, caller: Caller) -> None:
+    """Let those who may decide have claimed the ticket."""
+    if route.endswith(("/release", "/resolve")) and caller.user is not None:
+        claim_ticket(scene.ticket.pk, caller.user)
+
+
+def test_every_address_stands_in_the_table() -> None:
+    assert set(_list_routes()) == set(EXPECTED)
+
+
+def test_the_table_knows_every_caller() -> None:
+    assert _HEAD.split() == CALLERS
+
+
+@pytest.mark.parametrize("line", EXPECTED, ids=" ".join)
+def test_each_caller_gets_the_answer_of_the_table(
+    line: Line, scene: Scene, callers: dict[str, Caller]
+) -> None:
+    method, route = line
+    answers = {}
+    for name, caller in callers.items():
+        with transaction.atomic():
+            _prepare(route, scene, caller)
+            address, body = _address(route, scene, caller), _body(route, scene, caller)
+            answer = caller.call(method, address, body)
+            answers[name] = answer.status_code
+            is_problem = answer.headers.get("Content-Type") == "application/problem+json"
+            assert is_problem == (answer.status_code >= 400), (name, answer.content)
+            transaction.set_rollback(True)
+    assert answers == EXPECTED[line]
