@@ -88,7 +88,7 @@ class RunHasParent(OrchestrationError):
 
 
 class StepNotFound(OrchestrationError):
-    """The run's workflow has no step of this key."""
+    """No step has this key or id, or none that the caller may see."""
 
     code = "step_not_found"
 
@@ -134,12 +134,6 @@ class ProjectNotFound(OrchestrationError):
     """No project of this name, or none that the caller is a member of."""
 
     code = "project_not_found"
-
-
-class StepNotFound(OrchestrationError):
-    """No step has this id, or none that the caller may see."""
-
-    code = "step_not_found"
 
 
 class TokenNotFound(OrchestrationError):
