@@ -16,6 +16,8 @@ from django.db import close_old_connections
 from orchestration.conf import get_conf
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
 from orchestration.maintenance.scheduler import (
+    cancel_orphans,
+    pause_strays,
     release_forgotten,
     ring_lost,
     tell_parents,
@@ -32,7 +34,9 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_stranded,
     free_overdue,
     release_forgotten,
+    cancel_orphans,
     tell_parents,
+    pause_strays,
     wake_due,
     wake_for_known_agents,
     ring_lost,

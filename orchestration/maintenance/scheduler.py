@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
+from orchestration import runs
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
 from orchestration.maintenance.rescuer import LIMIT
+from orchestration.transitions.control import pause_stray
 from orchestration.transitions.heal import (
     find_unreleased,
     find_untold,
@@ -14,6 +16,7 @@ from orchestration.transitions.heal import (
     wake_now,
 )
 from orchestration.transitions.release import release_step, tell_parent
+from orchestration.transitions.tree import find_unpaused
 
 # A release takes milliseconds; a mark older than this was left by a crash.
 _RELEASE_PATIENCE_SECONDS = 1.0
@@ -28,7 +31,8 @@ def settle_run(run_id: UUID) -> int:
     """Release and wake whatever a tree of runs has waiting, whatever its time; for tests that drive it themselves."""
     marked = find_unreleased(0.0, LIMIT, run_id)
     released = [item for step_id, owner in marked for item in release_step(step_id, owner, get_signer())]
-    return len(released) + _tell(find_untold(0.0, LIMIT, run_id)) + len(wake_now(run_id))
+    orphans = runs.cancel_orphans(run_id)
+    return len(released) + _tell(find_untold(0.0, LIMIT, run_id)) + len(wake_now(run_id)) + orphans
 
 
 def wake_for_known_agents() -> int:
@@ -54,6 +58,16 @@ def release_forgotten() -> int:
 def tell_parents() -> int:
     """Go on with steps whose child run ended without their being told."""
     return _tell(find_untold(_RELEASE_PATIENCE_SECONDS, LIMIT))
+
+
+def cancel_orphans() -> int:
+    """Cancel child runs that nobody waits for any more, as a cancel leaves them that broke off half-way."""
+    return runs.cancel_orphans()
+
+
+def pause_strays() -> int:
+    """Pause child runs that go on although the run above them is paused."""
+    return sum(pause_stray(run_id) for run_id in find_unpaused(LIMIT))
 
 
 def _tell(ended: list[UUID]) -> int:

@@ -16,7 +16,7 @@ from orchestration.transitions.release import CLEAR_RUN
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
 from orchestration.transitions.statements import fetch_all, fetch_one
-from orchestration.transitions.tree import TreeRun, is_orphan, lock_tree
+from orchestration.transitions.tree import TreeRun, is_orphan, is_stray, lock_tree
 
 _LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
 _TELL = """
@@ -78,6 +78,19 @@ def pause_tree(run_id: UUID, *, event_json: str) -> list[TreeRun]:
         tree = lock_tree(run_id)
         _move(tree, RunStatus.RUNNING, RunStatus.PAUSED, EventKind.RUN_PAUSED, event_json)
     return tree
+
+
+def pause_stray(run_id: UUID) -> bool:
+    """Pause a child run that was born, or let go on, while the run above it was paused; look once it is locked."""
+    with transaction.atomic():
+        tree = lock_tree(run_id)
+        if not is_stray(run_id):
+            return False
+        _move(tree, RunStatus.RUNNING, RunStatus.PAUSED, EventKind.RUN_PAUSED, _WITH_ABOVE)
+        return True
+
+
+_WITH_ABOVE = '{"by":null,"reason":"the run above it is paused"}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ _STRAY = f"""
 SELECT c.id FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id
 JOIN orchestration_run r ON r.id = p.run_id
 WHERE c.status = 'running' AND r.status = 'paused' AND NOT {_IS_ORPHAN}
+  AND (%(only)s::uuid IS NULL OR c.id = %(only)s)
 ORDER BY c.depth, c.id LIMIT %(limit)s
 """
 
@@ -103,4 +104,9 @@ def is_orphan(run_id: UUID) -> bool:
 
 def find_unpaused(limit: int) -> list[UUID]:
     """Return runs that go on although the run above them is paused."""
-    return [row.id for row in fetch_all(_STRAY, {"limit": limit})]
+    return [row.id for row in fetch_all(_STRAY, {"limit": limit, "only": None})]
+
+
+def is_stray(run_id: UUID) -> bool:
+    """Return whether a run goes on under a paused one; asked again once it is locked."""
+    return bool(fetch_all(_STRAY, {"limit": 1, "only": run_id}))
