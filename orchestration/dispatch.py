@@ -19,7 +19,7 @@ from celery import current_app, uuid
 from celery.backends.redis import RedisBackend
 from celery.canvas import Signature
 from django.db import transaction
-from kombu.exceptions import LimitExceeded
+from kombu.exceptions import BatchPublishError, LimitExceeded
 from kombu.exceptions import OperationalError as BrokerError
 from kombu.pools import producers
 
@@ -32,8 +32,10 @@ from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_r
 TASK = "orchestration.perform_step"
 ISOLATED = "isolated"
 # What kombu raises when the broker is away, besides its own: sockets, time-outs, and a pool with nothing free.
-_BROKER_AWAY = (BrokerError, LimitExceeded, OSError, TimeoutError)
+_BROKER_AWAY = (BrokerError, BatchPublishError, LimitExceeded, OSError, TimeoutError)
 _AWAY_SECONDS = 1.0
+# Messages that leave together: each alone is a round trip, for which a busy worker's thread waits its turn twice.
+_BATCH_MESSAGES = 50
 
 log = structlog.get_logger(__name__)
 _is_muted: ContextVar[bool] = ContextVar("_is_muted", default=False)
@@ -59,7 +61,7 @@ def dispatch(step_ids: list[int]) -> int:
         return 0
     canvases = _compile(load_routes(step_ids, get_conf().CHAIN_LINKS))
     try:
-        with _broker.acquire() as producer:
+        with _broker.acquire() as producer, producer.batch(max_size=_BATCH_MESSAGES):
             for canvas in canvases:
                 canvas.apply_async(producer=producer, retry=False)
     except _BROKER_AWAY as error:

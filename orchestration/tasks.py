@@ -6,7 +6,7 @@ from celery import shared_task
 
 from orchestration import executor, worker
 from orchestration.dispatch import TASK, Continuation
-from orchestration.worker import lifecycle  # noqa: F401 - ties the process to Celery
+from orchestration.worker import lifecycle, pacing  # noqa: F401 - tie the process to Celery
 
 
 @shared_task(name=TASK, bind=True)

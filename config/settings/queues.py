@@ -16,6 +16,9 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False
 # Results are rows; the result backend only counts chord headers, in a Redis database of its own.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+# One for all threads of a worker, which else make one each when they perform their first step.
+CELERY_RESULT_BACKEND_THREAD_SAFE = True
+CELERY_REDIS_MAX_CONNECTIONS = 2000
 # Whoever counts a chord is about to publish: no patience beyond the budget for that.
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"retry_policy": {"max_retries": 0}}
 CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 1

@@ -1,11 +1,14 @@
 """Released steps become chains, chords and single messages, and never more than the caps allow."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from celery import current_app
 from celery.canvas import Signature
 from django.conf import LazySettings
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from orchestration import dispatch
 from orchestration.dispatch import Continuation
@@ -161,3 +164,52 @@ def test_a_forged_link_is_dropped_and_the_chord_still_counts(link: object) -> No
     request.chain = [link]
     assert Continuation(request).next_step_id is None
     assert vars(request) == {"chain": None, "callbacks": None, "chord": "chord"}
+
+
+class _Producer:
+    """A producer that notes what leaves together, or loses its broker on the way."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.sent: list[list[str]] = []
+        self._error = error
+
+    @contextmanager
+    def batch(self, max_size: int) -> Iterator[None]:
+        assert max_size > 1
+        self.sent.append([])
+        yield
+        if self._error is not None:
+            raise self._error
+
+
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[[_Producer], int]:
+    """Dispatch three steps through a producer; an attempt to publish one by one would miss its batch."""
+
+    def apply_async(message: Signature, *, producer: _Producer, retry: bool) -> None:
+        assert not retry
+        producer.sent[-1].append(message.options["task_id"])
+
+    monkeypatch.setattr(Signature, "apply_async", apply_async)
+    monkeypatch.setattr(dispatch, "load_routes", lambda ids, _: [_route(number) for number in ids])
+    monkeypatch.setattr(dispatch, "_broker", dispatch._Broker())
+
+    def through(producer: _Producer) -> int:
+        monkeypatch.setattr(dispatch._broker, "acquire", lambda: nullcontext(producer))
+        return dispatch.dispatch([1, 2, 3])
+
+    return through
+
+
+def test_what_is_released_together_leaves_together(publish: Callable[[_Producer], int]) -> None:
+    producer = _Producer()
+    assert publish(producer) == 3
+    assert producer.sent == [[f"{RUN}.{number}.1" for number in (1, 2, 3)]]
+
+
+@pytest.mark.parametrize("error", [BatchPublishError("uncertain"), OperationalError("gone"), TimeoutError()])
+def test_a_broker_that_breaks_off_is_left_to_the_maintainer(
+    publish: Callable[[_Producer], int], error: Exception
+) -> None:
+    assert publish(_Producer(error)) == 0
+    assert dispatch._broker.is_away()
