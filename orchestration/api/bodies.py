@@ -65,6 +65,7 @@ class StartBody(Body):
     workflow = _name()
     input = JsonObject(required=False, default=dict)
     project = _name(default=DEFAULT_PROJECT)
+    priority = WholeNumber(min_value=-100, max_value=100, default=0)
 
 
 class KeyedStartBody(StartBody):

@@ -21,7 +21,7 @@ from orchestration.models import Run
 from orchestration.selectors.resources import find_standing, load_plan_rows
 from orchestration.selectors.scope import find_project, find_run, scope_runs
 
-_KEY = OpenApiParameter(
+IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
@@ -48,7 +48,9 @@ class RunList(ApiView):
         rows = scope_runs(self.caller).select_related("project", "workflow", "requested_by")
         return self.show_page(rows.defer("input_json", "workflow__spec_json"), RunRow)
 
-    @extend_schema(operation_id="start_run", parameters=[_KEY], request=StartBody, responses={201: RunDetail})
+    @extend_schema(
+        operation_id="start_run", parameters=[IDEMPOTENCY_KEY], request=StartBody, responses={201: RunDetail}
+    )
     def post(self, request: Request) -> Response:
         """Start a run of a workflow's latest version. Once this is answered, the run is durable."""
         body = self.read_body(StartBody)
@@ -122,6 +124,7 @@ def _start(view: ApiView, body: dict[str, Any], key: str | None) -> Run:
         idempotency_key=key,
         requested_by=view.person,
         project=project.slug,
+        priority=body["priority"],
     )
     return find_run(view.caller, run.pk, Right.RUN)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestration.api import health, projects, runs, stream, tokens, trace, workflows
+from orchestration.api import control, health, projects, runs, stream, tokens, trace, workflows
 
 urlpatterns = [
     path("projects", projects.ProjectList.as_view()),
@@ -17,6 +17,11 @@ urlpatterns = [
     path("runs/<uuid:run_id>/plan", runs.RunPlan.as_view()),
     path("runs/<uuid:run_id>/wait", runs.RunWait.as_view()),
     path("runs/<uuid:run_id>/stream", stream.RunStream.as_view(), name="api-run-stream"),
+    path("runs/<uuid:run_id>/cancel", control.RunCancel.as_view()),
+    path("runs/<uuid:run_id>/pause", control.RunPause.as_view()),
+    path("runs/<uuid:run_id>/resume", control.RunResume.as_view()),
+    path("runs/<uuid:run_id>/retry", control.RunRetry.as_view()),
+    path("runs/<uuid:run_id>/fork", control.RunFork.as_view()),
     path("runs/<uuid:run_id>/steps", trace.StepList.as_view()),
     path("runs/<uuid:run_id>/attempts", trace.AttemptList.as_view()),
     path("runs/<uuid:run_id>/decisions", trace.DecisionList.as_view()),

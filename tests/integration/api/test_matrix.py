@@ -36,6 +36,12 @@ POST   runs/batch                            401 403 200 200 200 200 200 403 200
 GET    runs/<run_id>                         401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/plan                    401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/wait                    401 403 404 200 200 200 200 200 403 403 403 404
+POST   runs/<run_id>/cancel                  401 403 404 403 200 403 200 403 200 403 403 404
+POST   runs/<run_id>/pause                   401 403 404 403 200 403 200 403 200 403 403 404
+POST   runs/<run_id>/resume                  401 403 404 403 200 403 200 403 200 403 403 404
+POST   runs/<run_id>/retry                   401 403 404 403 409 403 409 403 409 403 403 404
+POST   runs/<run_id>/fork                    401 403 404 403 201 403 201 403 201 403 403 404
+GET    runs/<run_id>/stream                  401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/steps                   401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/attempts                401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/decisions               401 403 404 200 200 200 200 200 403 403 403 404
@@ -113,6 +119,9 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "workflows/validate": {"spec": spec, "project": "desk"},
         "runs": start,
         "runs/batch": {"runs": [start]},
+        "runs/<run_id>/fork": {"from_step": "draft"},
+        "runs/<run_id>/cancel": {"reason": "not needed"},
+        **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
         "tickets/<ticket_id>/resolve": {
             "resolution": "skip",

@@ -66,14 +66,17 @@ def test_adding_alone_opens_no_list() -> None:
 
 def test_the_page_shows_the_list_and_marks_where_one_is() -> None:
     client = Client()
-    client.force_login(_make_staff("view_run", "view_workflow"))
+    client.force_login(make_member("vera", "viewer"))
 
-    page = client.get("/admin/orchestration/run/")
+    page = client.get("/admin/orchestration/workflow/")
 
-    [group] = page.context["sidebar_navigation"]
-    assert [(item["title"], item["active"]) for item in group["items"]] == [
-        ("Runs", True),
-        ("Workflows", False),
+    work = page.context["sidebar_navigation"][0]
+    assert [(item["title"], item["active"]) for item in work["items"]] == [
+        ("Runs", False),
+        ("Tickets", False),
+        ("Workers", False),
+        ("Workflows", True),
+        ("Review queues", False),
     ]
     assert "account_tree" in page.content.decode()
 

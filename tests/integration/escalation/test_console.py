@@ -360,7 +360,7 @@ def test_an_onlooker_sees_no_buttons(ticket: Ticket) -> None:
 def test_a_member_of_nothing_may_not_look(ticket: Ticket) -> None:
     outsider = User.objects.create_user("outsider", is_staff=True)
 
-    assert _look(outsider, _page(ticket)).status_code == 404
+    assert _look(outsider, _page(ticket)).status_code == 403
     assert _look(outsider, reverse(LIST)).status_code == 403
 
 
