@@ -133,12 +133,12 @@ class Rework:
 
     def __post_init__(self) -> None:
         """Check that there is something to do better."""
-        if not isinstance(self.step, str) or not self.step:
+        step: object = self.step
+        reasons: tuple[object, ...] = self.reasons
+        if not isinstance(step, str) or not step:
             raise UnreadableOutput("/rework", "name the step that the work goes back to")
-        if not self.reasons or not all(isinstance(text, str) and text.strip() for text in self.reasons):
-            raise UnreadableOutput(
-                "/rework", "give at least one reason, as text; the step gets them as feedback"
-            )
+        if not reasons or not all(isinstance(text, str) and text.strip() for text in reasons):
+            raise UnreadableOutput("/rework", "give at least one reason; the step gets them as feedback")
 
 
 class FailureKind(StrEnum):
@@ -154,6 +154,8 @@ class FailureKind(StrEnum):
     LIMIT = "limit"
     CHILD_FAILED = "child_failed"
     CRASH = "crash"
+    BREAKER_OPEN = "breaker_open"
+    AGENT_SUSPECT = "agent_suspect"
     UNKNOWN = "unknown"
 
 

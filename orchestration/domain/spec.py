@@ -6,30 +6,62 @@ Read next: `expressions.py`, then `orchestration/runs.py`.
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import Annotated, Any, Literal, Self, cast
 
 import rfc8785
-from jsonschema import Draft202012Validator, SchemaError
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-from orchestration.domain.expressions import (
-    ExpressionInvalid,
-    compile_expression,
-    reads_item,
-    referenced_steps,
+from orchestration.domain.spec_rules import (
+    ENGINE_AGENTS,
+    HUMAN,
+    KEY,
+    MAX_STEPS,
+    find_agent_problems,
+    find_problems,
+    find_step_problems,
 )
 from orchestration.errors import Problem, SpecInvalid
 
-KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
-NAME = re.compile(r"[a-z][a-z0-9-]{0,99}\Z")
-MAX_STEPS = 5_000
+__all__ = [
+    "ENGINE_AGENTS",
+    "HUMAN",
+    "KEY",
+    "MAX_STEPS",
+    "Retry",
+    "StepSpec",
+    "Verify",
+    "WorkflowSpec",
+    "canonical_spec",
+    "check_agents",
+    "digest_spec",
+    "dump_spec",
+    "dump_step",
+    "find_agent_problems",
+    "find_step_problems",
+    "load_spec",
+    "load_step",
+    "order_steps",
+]
+
+
 _CONFIG = ConfigDict(extra="forbid")
+
+
+def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not holds:
+        raise ValueError(message)
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -52,17 +84,13 @@ class Retry:
         return self
 
 
-HUMAN = "human"
-"""The agent name of steps that people do: always a ticket."""
-ENGINE_AGENTS = frozenset({"", HUMAN})
-"""What steps name that need no registered agent: a child run, or a person."""
-
-
 def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Keys = Annotated[Sequence[str], AfterValidator(tuple)]
+"""Step keys, kept as a tuple."""
+Names = Annotated[Sequence[str], BeforeValidator(_as_tuple), AfterValidator(tuple)]
 """Agent names; a single one may be given bare."""
 
 
@@ -114,9 +142,9 @@ class StepSpec:
     agent: str = field(default="", kw_only=True)
     workflow: str | None = field(default=None, kw_only=True)
     input: dict[str, str] = field(default_factory=dict, kw_only=True)
-    needs: tuple[str, ...] = field(default=(), kw_only=True)
-    after: tuple[str, ...] = field(default=(), kw_only=True)
-    optional: tuple[str, ...] = field(default=(), kw_only=True)
+    needs: Keys = field(default=(), kw_only=True)
+    after: Keys = field(default=(), kw_only=True)
+    optional: Keys = field(default=(), kw_only=True)
     when: str | None = field(default=None, kw_only=True)
     for_each: str | None = field(default=None, kw_only=True)
     form: dict[str, Any] | None = field(default=None, kw_only=True)
@@ -140,8 +168,8 @@ class StepSpec:
         """Return every agent the step names, by the field that names it."""
         named = {
             "agent": (self.agent,) if self.agent and self.agent != HUMAN else (),
-            "fallback": self.fallback,
-            "verify": self.verify.agents if self.verify else (),
+            "fallback": tuple(self.fallback),
+            "verify": tuple(self.verify.agents) if self.verify else (),
             "compensate": (self.compensate,) if self.compensate else (),
         }
         return {place: names for place, names in named.items() if names}
@@ -158,7 +186,7 @@ class WorkflowSpec:
     """
 
     name: str
-    steps: tuple[StepSpec, ...]
+    steps: Annotated[Sequence[StepSpec], AfterValidator(tuple)]
     sla: str = "internal"
     description: str = ""
     input_schema: dict[str, Any] | None = None
@@ -166,7 +194,7 @@ class WorkflowSpec:
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = list(_find_problems(self))
+        problems = list(find_problems(self))
         if problems:
             text = "\n".join(str(problem) for problem in problems)
             raise PydanticCustomError("spec_invalid", "{text}", {"text": text, "problems": problems})
@@ -235,19 +263,6 @@ def check_agents(spec: WorkflowSpec, find_agent: Callable[[str], object | None])
         raise SpecInvalid(problems)
 
 
-def find_agent_problems(
-    steps: Sequence[StepSpec], find_agent: Callable[[str], object | None]
-) -> list[Problem]:
-    """Return one problem per agent that is named and that nobody registered."""
-    return [
-        Problem(step.key, place, f"unknown agent '{name}'; `manage.py list_agents` shows the known ones")
-        for step in steps
-        for place, names in step.agents.items()
-        for name in names
-        if find_agent(name) is None
-    ]
-
-
 def order_steps(steps: Sequence[StepSpec]) -> list[StepSpec]:
     """Return the steps so that each stands behind those it waits for; ties keep their order."""
     position = {step.key: i for i, step in enumerate(steps)}
@@ -259,114 +274,6 @@ def order_steps(steps: Sequence[StepSpec]) -> list[StepSpec]:
         ordered.extend(steps[position[key]] for key in ready)
         sorter.done(*ready)
     return ordered
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion
-    if not holds:
-        raise ValueError(message)
-
-
-def _find_problems(spec: WorkflowSpec) -> Iterator[Problem]:
-    if not NAME.match(spec.name):
-        yield Problem(
-            None, "name", f"'{spec.name}' must be lower-case letters, digits and dashes, at most 100"
-        )
-    if not spec.steps:
-        yield Problem(None, "steps", "a workflow needs at least one step")
-    if len(spec.steps) > MAX_STEPS:
-        yield Problem(None, "steps", f"at most {MAX_STEPS} steps, this has {len(spec.steps)}")
-    yield from _schema_problems(spec.input_schema)
-    if spec.timeout_seconds is not None and not 0 < spec.timeout_seconds <= 31_536_000:
-        yield Problem(None, "timeout_seconds", "must be above 0 and at most 31536000")
-    yield from find_step_problems(spec.steps)
-
-
-def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:
-    if schema is None:
-        return
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        yield Problem(None, "input_schema", error.message)
-
-
-def find_step_problems(steps: Sequence[StepSpec]) -> list[Problem]:
-    """Return what is wrong with steps that stand together: doubled keys, missing needs, cycles, bad expressions."""
-    keys: set[str] = set()
-    problems: list[Problem] = []
-    for step in steps:
-        if step.key in keys:
-            problems.append(Problem(step.key, "key", "another step has the same key"))
-        keys.add(step.key)
-    for step in steps:
-        problems += _step_problems(step, keys)
-    return problems + list(_cycle_problems(steps, keys))
-
-
-def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
-    if not KEY.match(step.key):
-        yield Problem(step.key, "key", "must start with a letter, then letters, digits, _ or -, at most 100")
-    for name, others, known, reason in (
-        ("needs", step.needs, keys, "no step '{}' in this workflow"),
-        ("after", step.after, keys, "no step '{}' in this workflow"),
-        ("optional", step.optional, set(step.needs), "'{}' is not in needs"),
-    ):
-        yield from (Problem(step.key, name, reason.format(other)) for other in others if other not in known)
-    yield from _bound_problems(step)
-    yield from _doer_problems(step)
-    for name, source in step.input.items():
-        yield from _expression_problems(step, f"input.{name}", source)
-    if step.when is not None:
-        yield from _expression_problems(step, "when", step.when)
-    if step.for_each is not None:
-        problems = list(_expression_problems(step, "for_each", step.for_each))
-        if not problems and reads_item(step.for_each):
-            problems.append(Problem(step.key, "for_each", "item is what it makes; it can't read it"))
-        yield from problems
-
-
-def _doer_problems(step: StepSpec) -> Iterator[Problem]:
-    """Yield what does not fit who does the step: an agent, a child run, or a person."""
-    if bool(step.agent) == bool(step.workflow):
-        yield Problem(step.key, "agent", "name either an agent or a workflow")
-    if step.workflow is not None and not NAME.match(step.workflow):
-        yield Problem(step.key, "workflow", f"'{step.workflow}' is not a workflow's name")
-    if step.form is not None and step.agent != HUMAN:
-        yield Problem(step.key, "form", "only a step with agent='human' has a form")
-    yield from (Problem(step.key, "form", fault.message) for fault in _schema_problems(step.form))
-    needless = [name for name in ("verify", "fallback", "min_confidence") if getattr(step, name)]
-    if step.agent == HUMAN:
-        yield from (Problem(step.key, name, "a person's answer is final; remove it") for name in needless)
-    if step.workflow is not None and step.fallback:
-        yield Problem(step.key, "fallback", "a child run has none; give it to the child's steps")
-
-
-def _bound_problems(step: StepSpec) -> Iterator[Problem]:
-    if step.min_confidence is not None and not 0 <= step.min_confidence <= 1:
-        yield Problem(step.key, "min_confidence", "must be between 0 and 1")
-    if step.timeout_seconds is not None and not 0 < step.timeout_seconds <= 86_400:
-        yield Problem(step.key, "timeout_seconds", "must be above 0 and at most 86400")
-    if not 0 <= step.max_reworks <= 50:
-        yield Problem(step.key, "max_reworks", "must be between 0 and 50")
-
-
-def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Problem]:
-    try:
-        compile_expression(source)
-    except ExpressionInvalid as error:
-        yield Problem(step.key, place, f"bad CEL expression: {error}")
-        return
-    for other in sorted(referenced_steps(source) - set(step.needs)):
-        yield Problem(step.key, place, f"reads steps.{other}, which is not in needs")
-
-
-def _cycle_problems(steps: Sequence[StepSpec], keys: set[str]) -> Iterator[Problem]:
-    graph = {step.key: [key for key in step.predecessors if key in keys] for step in steps}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        cycle: list[str] = list(reversed(error.args[1]))
-        yield Problem(cycle[0], "needs", "these steps wait for each other: " + " -> ".join(cycle))
 
 
 def _problems_of(error: ValidationError, data: object) -> Iterator[Problem]:

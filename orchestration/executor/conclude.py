@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import random
+from typing import cast
 
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
@@ -130,9 +131,9 @@ def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
     def write_or_read(again: bool) -> list[int]:  # noqa: FBT001 - insist's own word
         if again and reread_end(claim, end, None) is not None:
             return find_grown(claim.step_id)
-        if isinstance(outcome, Growth):
-            return expand_step(claim, end, outcome)
-        return start_child(claim, end, outcome)
+        if isinstance(outcome, ChildRun):
+            return start_child(claim, end, outcome)
+        return expand_step(claim, end, cast("Growth", outcome))
 
     return tuple(insist(write_or_read, lambda: claim.now() > give_up_at, doing="grow", step_id=claim.step_id))
 

@@ -126,13 +126,13 @@ _PYTHON = WorkflowSpec(
     name="support-reply",
     sla="customer-facing",
     input_schema={"type": "object", "required": ["customer"]},
-    steps=[  # type: ignore[arg-type]  # lists are welcome; pydantic makes them tuples
+    steps=[
         StepSpec("history", agent="crm.history", input={"customer": "input.customer"}),
         StepSpec("stock", agent="shop.stock", critical=False, retry=Retry(max_attempts=5)),
         StepSpec(
             "draft",
             agent="a.writer",
-            needs=["history", "stock"],  # type: ignore[arg-type]
+            needs=["history", "stock"],
             min_confidence=0.85,
             when="has(input.customer)",
         ),
