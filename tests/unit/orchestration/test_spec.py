@@ -82,7 +82,6 @@ def _problems(data: object) -> list[tuple[str | None, str]]:
         (_spec(_step(for_each="steps.b.list")), "a", "for_each"),
         (_spec(_step(for_each="][")), "a", "for_each"),
         (_spec(_step(workflow="child")), "a", "agent"),
-        (_spec({"key": "a"}), "a", "agent"),
         (_spec({"key": "a", "workflow": "Not A Name"}), "a", "workflow"),
         (_spec({"key": "a", "workflow": "child", "fallback": "x.y"}), "a", "fallback"),
         (_spec(_step(form={"type": "object"})), "a", "form"),
