@@ -3,6 +3,7 @@
 `run.py` plans a run's start, `growth.py` what a step grows, `terms.py` says how an agent is run.
 """
 
+from orchestration.planning.doers import find_first_doers
 from orchestration.planning.growth import plan_items, plan_spawned, plan_verifiers
 from orchestration.planning.run import Plan, check_input, describe_new_run, find_latest, load_plan, plan_run
 from orchestration.planning.terms import Terms, find_terms, get_limits, is_gated
@@ -12,6 +13,7 @@ __all__ = [
     "Terms",
     "check_input",
     "describe_new_run",
+    "find_first_doers",
     "find_latest",
     "find_terms",
     "get_limits",

@@ -16,8 +16,7 @@ from orchestration.domain.receipts import canonical
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.errors import RunCompensating, RunFinal, RunHasParent, RunNotFailed
 from orchestration.models import Run, Workflow
-from orchestration.planning import load_plan
-from orchestration.runs.doers import find_first_doers
+from orchestration.planning import find_first_doers, load_plan
 from orchestration.runs.start import get_run
 from orchestration.transitions.control import Resumed, cancel_run, pause_tree, resume_tree
 from orchestration.transitions.heal import find_unreleased

@@ -6,13 +6,14 @@ any other: the last one to be done makes it available again (`release.py`).
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from orchestration.domain.plan import Growth
-from orchestration.domain.states import Stage
+from orchestration.domain.states import RunStatus, Stage
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
@@ -21,7 +22,7 @@ from orchestration.transitions.start import NewRun, insert_run
 from orchestration.transitions.statements import fetch_one
 
 _LIVE = """
-SELECT id FROM orchestration_run
+SELECT status FROM orchestration_run
 WHERE id = %(run)s AND status IN ('running', 'paused', 'compensating') FOR SHARE
 """
 _EXPAND = f"""
@@ -93,14 +94,16 @@ def start_child_run(claim: Claim, end: AttemptEnd, new: NewRun) -> tuple[UUID, l
     Raises: ClaimLost: nothing was written.
     """
     with transaction.atomic():
-        _share_run(claim)
+        is_paused = _share_run(claim) is RunStatus.PAUSED
         _expand(claim, end, Growth(Stage.CHILD_RUN, end.rule, ()))
-        return insert_run(new)
+        return insert_run(replace(new, is_paused=is_paused))
 
 
-def _share_run(claim: Claim) -> None:
-    if fetch_one(_LIVE, {"run": claim.run.run_id}) is None:
+def _share_run(claim: Claim) -> RunStatus:
+    live = fetch_one(_LIVE, {"run": claim.run.run_id})
+    if live is None:
         raise ClaimLost(f"run {claim.run.run_id} has ended; step {claim.step_id} can't grow any more")
+    return RunStatus(live.status)
 
 
 def _expand(claim: Claim, end: AttemptEnd, growth: Growth) -> list[int]:

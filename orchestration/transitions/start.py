@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from orchestration.domain.states import RunStatus
 from orchestration.history import EventKind
 from orchestration.transitions.statements import fetch_all, fetch_one
 
@@ -57,7 +58,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to be: `input_json` is canonical. `timeout_seconds`: of the whole run; None: no deadline."""
+    """A run to be: `input_json` is canonical.
+
+    Attributes: timeout_seconds: of the whole run; None: no deadline.  is_paused: as the run above it is.
+    """
 
     project_id: int
     workflow_id: int
@@ -73,13 +77,14 @@ class NewRun:
     timeout_seconds: float | None = None
     parent: ParentStep | None = None
     origin: Origin | None = None
+    is_paused: bool = False
 
 
 _RUN = """
 INSERT INTO orchestration_run (id, project_id, workflow_id, workflow_name, status, round, input_json, input_digest,
     idempotency_key, requested_by_id, reason, priority, deadline_at, parent_step_id, root_id, depth,
     forked_from_id, forked_from_step)
-VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, 'running', 1, %(input)s, %(digest)s, %(key)s,
+VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, %(status)s, 1, %(input)s, %(digest)s, %(key)s,
     %(requested_by)s, '', %(priority)s, clock_timestamp() + make_interval(secs => %(timeout)s::float8), %(parent_step)s,
     %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
 ON CONFLICT (project_id, workflow_name, idempotency_key) DO NOTHING RETURNING id
@@ -132,6 +137,7 @@ def _run_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
         "project": new.project_id,
         "workflow": new.workflow_id,
         "name": new.workflow_name,
+        "status": RunStatus.PAUSED if new.is_paused else RunStatus.RUNNING,
         "input": new.input_json,
         "digest": new.input_digest,
         "key": new.idempotency_key,

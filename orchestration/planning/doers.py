@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from orchestration.domain.plan import resolve_spec
 from orchestration.domain.states import StepKind
 from orchestration.models import Step
-from orchestration.planning import find_terms, load_plan
+from orchestration.planning.run import load_plan
+from orchestration.planning.terms import find_terms
 from orchestration.transitions.reset import Doer, Fallen
 
 

@@ -1,0 +1,285 @@
+"""Cancel, pause, resume and retry, one after the other; what happens when they meet others is in the races."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from agents import Task
+from agents.invoke import override
+from escalation.models import Ticket
+from orchestration import StepSpec, WorkflowSpec, runs
+from orchestration.conf import get_signer
+from orchestration.domain.states import ResolutionKind, RunStatus
+from orchestration.errors import ClaimLost, RunFinal, RunHasParent, RunNotFailed
+from orchestration.maintenance.scheduler import settle_run
+from orchestration.models import Attempt, Event, Run, Step
+from orchestration.testing import drive, run_workflow
+from orchestration.transitions.control import cancel_run
+from orchestration.transitions.release import record_late_write
+from tests.integration.orchestration.rig import Rig, graph
+
+pytestmark = pytest.mark.django_db
+
+SPEC = graph({"a": (), "b": (), "behind": ["a"], "join": ["a", "b"]})
+
+
+def _lines(run_id: Any, kind: str) -> list[str]:
+    return list(Event.objects.filter(run=run_id, kind=kind).values_list("data_json", flat=True))
+
+
+def test_a_cancel_ends_all_that_is_open() -> None:
+    rig = Rig.begin(SPEC)
+    flight = rig.take("a")
+    rig.hold(rig.take("b"))
+    anna = User.objects.create_user("anna")
+
+    run = runs.cancel(rig.run_id, "wrong customer", anna)
+
+    assert run.status == RunStatus.CANCELLED
+    assert run.reason == "wrong customer"
+    assert set(rig.statuses().values()) == {"cancelled"}
+    assert Attempt.objects.get(token=flight.token).outcome == "withdrawn"
+    assert Ticket.objects.get(run=rig.run_id).status == "withdrawn"
+    assert _lines(rig.run_id, "run_cancelled") == ['{"by":"anna","reason":"wrong customer"}']
+    assert rig.run.seals.count() == 1
+    assert rig.fault() is None
+    assert rig.claim("a") is None
+    with pytest.raises(ClaimLost):
+        rig.finish(flight)
+    record_late_write(flight, "{}")
+    assert rig.fault() is None
+
+
+def test_a_cancelled_run_is_cancelled_once() -> None:
+    rig = Rig.begin(SPEC)
+    runs.cancel(rig.run_id, by=User.objects.create_user("anna"))
+    again = runs.cancel(rig.run_id, "once more")
+    assert again.reason == "cancelled by anna"
+    assert len(_lines(rig.run_id, "run_cancelled")) == 1
+
+
+@pytest.mark.parametrize("order", [runs.cancel, runs.pause, runs.resume, runs.retry])
+def test_a_run_that_succeeded_takes_no_orders(order: Any) -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.work_through("a")
+    with pytest.raises((RunFinal, RunNotFailed), match="succeeded"):
+        order(rig.run_id)
+    assert rig.run.status == RunStatus.SUCCEEDED
+    assert rig.fault() is None
+
+
+def test_a_paused_run_finishes_and_releases_but_claims_nothing() -> None:
+    rig = Rig.begin(SPEC)
+    flight = rig.take("a")
+
+    assert runs.pause(rig.run_id).status == RunStatus.PAUSED
+    assert runs.pause(rig.run_id).status == RunStatus.PAUSED
+    rig.finish(flight)
+    rig.release("a")
+    assert rig.statuses() == {
+        "a": "succeeded",
+        "b": "available",
+        "behind": "available",
+        "join": "pending",
+    }
+    assert rig.claim("behind") is None
+    assert rig.claim("b") is None
+
+    before = rig.step("behind").dispatches
+    assert runs.resume(rig.run_id).status == RunStatus.RUNNING
+    assert runs.resume(rig.run_id).status == RunStatus.RUNNING
+    assert rig.step("behind").dispatches == before + 1
+    rig.work_through("b", "behind", "join")
+    assert rig.run.status == RunStatus.SUCCEEDED
+    assert [len(_lines(rig.run_id, kind)) for kind in ("run_paused", "run_resumed")] == [1, 1]
+    assert rig.fault() is None
+
+
+def test_a_run_that_ended_while_it_was_paused_is_closed_by_its_resume() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    flight = rig.take("a")
+    runs.pause(rig.run_id)
+    rig.finish(flight)
+    assert rig.release("a") == []
+    assert rig.run.status == RunStatus.PAUSED
+    assert rig.step("a").unreleased
+
+    assert runs.resume(rig.run_id).status == RunStatus.SUCCEEDED
+    assert not rig.step("a").unreleased
+    assert rig.fault() is None
+
+
+def test_a_held_step_of_a_paused_run_can_be_decided() -> None:
+    rig = Rig.begin(graph({"a": (), "b": ["a"]}))
+    rig.hold(rig.take("a"))
+    runs.pause(rig.run_id)
+    runs.resolve_step(rig.step("a").pk, kind=ResolutionKind.APPROVE, actor="anna", resolution_id="t")
+    assert rig.statuses() == {"a": "succeeded", "b": "available"}
+    assert rig.claim("b") is None
+    runs.resume(rig.run_id)
+    rig.work_through("b")
+    assert rig.run.status == RunStatus.SUCCEEDED
+    assert rig.fault() is None
+
+
+def test_a_resume_breaks_chords_whose_messages_were_refused() -> None:
+    rig = Rig.begin(SPEC)
+    Step.objects.filter(run=rig.run_id, key="join").update(chord_intact=True)
+    runs.pause(rig.run_id)
+    runs.resume(rig.run_id)
+    assert not rig.step("join").chord_intact
+
+
+def test_a_failed_run_goes_on_in_a_new_round() -> None:
+    rig = Rig.begin(SPEC)
+    rig.work_through("a")
+    receipt = rig.step("a").receipt_digest
+    rig.fail(rig.take("b"))
+    assert rig.run.status == RunStatus.FAILED
+
+    run = runs.retry(rig.run_id, by=User.objects.create_user("anna"))
+
+    assert (run.status, run.round, run.reason, run.finished_at) == (RunStatus.RUNNING, 2, "", None)
+    assert rig.statuses() == {
+        "a": "succeeded",
+        "b": "available",
+        "behind": "available",
+        "join": "pending",
+    }
+    assert rig.step("a").receipt_digest == receipt
+    assert _lines(rig.run_id, "run_retried") == ['{"by":"anna","reason":"","round":2}']
+    assert rig.fault() is None
+    rig.work_through("b", "behind", "join")
+    assert rig.run.status == RunStatus.SUCCEEDED
+    assert rig.step("b").attempt == 2
+    roots = list(rig.run.seals.order_by("round").values_list("root", flat=True))
+    assert len(roots) == 2
+    assert f'"former":"{roots[0]}"' in rig.run.seals.get(round=2).body_json
+    assert rig.fault() is None
+
+
+def test_a_retry_that_is_asked_for_twice_makes_one_round() -> None:
+    rig = Rig.begin(SPEC)
+    rig.fail(rig.take("b"))
+    runs.retry(rig.run_id)
+    assert runs.retry(rig.run_id).round == 2
+    assert len(_lines(rig.run_id, "run_retried")) == 1
+
+
+def test_only_a_failed_or_cancelled_run_is_retried() -> None:
+    rig = Rig.begin(SPEC)
+    with pytest.raises(RunNotFailed, match="running"):
+        runs.retry(rig.run_id)
+    runs.cancel(rig.run_id)
+    assert runs.retry(rig.run_id).round == 2
+    rig.work_through("a", "b", "behind", "join")
+    assert rig.run.status == RunStatus.SUCCEEDED
+    assert rig.fault() is None
+
+
+def test_counts_start_anew_with_a_round() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.retry(rig.take("a"))
+    runs.cancel(rig.run_id)
+    assert rig.step("a").failures == 1
+    runs.retry(rig.run_id)
+    step = rig.step("a")
+    assert (step.failures, step.crashes, step.due_at, step.status) == (0, 0, None, "available")
+
+
+CHILD = WorkflowSpec(name="control-child", steps=(StepSpec("do", agent="test.do"),))
+PARENT = WorkflowSpec(
+    name="control-parent",
+    steps=(
+        StepSpec("each", workflow="control-child", for_each="input.items", input={"n": "item"}),
+        StepSpec("sum", agent="test.sum", needs=("each",)),
+    ),
+)
+TOP = WorkflowSpec(
+    name="control-top",
+    steps=(StepSpec("one", workflow="control-parent", input={"items": "input.items"}, on_failure="abort"),),
+)
+
+
+def _publish(*specs: WorkflowSpec) -> None:
+    for spec in specs:
+        runs.publish(spec)
+
+
+def _fake(fail: set[int], seen: list[int]) -> Any:
+    def do(task: Task) -> Any:
+        seen.append(task.run_input["n"])
+        if task.run_input["n"] in fail:
+            raise ValueError("it does not work")
+        return {"n": task.run_input["n"]}
+
+    return {"test.do": do, "test.sum": lambda task: {"of": len(task.handoff["each"])}}
+
+
+def _tree(run: Run) -> dict[str, int]:
+    statuses = Run.objects.filter(root_id=run.pk).values_list("status", flat=True)
+    return {status: list(statuses).count(status) for status in set(statuses)}
+
+
+def _begin_tree(items: list[int], **fake: Any) -> Any:
+    agents = _fake(fake.get("fail", set()), fake.get("seen", []))
+    with override(agents):
+        _publish(CHILD, PARENT)
+        return run_workflow(TOP, {"items": items}, agents=agents)
+
+
+def test_a_cancel_takes_the_whole_tree() -> None:
+    done = _begin_tree([1, 2, 3], fail={2})  # the second item's child waits for a person
+    assert _tree(done.run) == {"running": 3, "succeeded": 2}
+
+    runs.cancel(done.run.pk, "enough")
+
+    assert _tree(done.run) == {"cancelled": 3, "succeeded": 2}
+    assert not Step.objects.filter(run__root_id=done.run.pk, status__in=("held", "waiting")).exists()
+    assert not Ticket.objects.filter(run__root_id=done.run.pk, status="open").exists()
+    for run in Run.objects.filter(root_id=done.run.pk):
+        assert runs.verify(run.pk).fault is None
+
+
+def test_what_a_cancel_that_broke_off_left_is_found_and_cancelled() -> None:
+    done = _begin_tree([1, 2], fail={1})
+    cancel_run(done.run.pk, "enough", get_signer(), event_json="{}")  # and here the process dies
+    assert _tree(done.run) == {"cancelled": 1, "running": 2, "succeeded": 1}
+    assert runs.cancel_orphans() == 2
+    assert _tree(done.run) == {"cancelled": 3, "succeeded": 1}
+    assert runs.cancel_orphans() == 0
+
+
+def test_a_tree_is_paused_and_resumed_as_one() -> None:
+    done = _begin_tree([1, 2], fail={1})
+    runs.pause(done.run.pk)
+    assert _tree(done.run) == {"paused": 3, "succeeded": 1}
+    child = Run.objects.filter(root_id=done.run.pk, depth=2, status="paused").get()
+    with pytest.raises(RunHasParent, match="paused"):
+        runs.resume(child.pk)
+    runs.resume(done.run.pk)
+    assert _tree(done.run) == {"running": 3, "succeeded": 1}
+
+
+def test_a_retry_goes_down_the_tree_and_keeps_what_is_done() -> None:
+    seen: list[int] = []
+    done = _begin_tree([1, 2, 3], fail={2}, seen=seen)
+    runs.cancel(done.run.pk)
+    with pytest.raises(RunHasParent, match=str(done.run.pk)):
+        runs.retry(Run.objects.filter(root_id=done.run.pk, depth=1).get().pk)
+
+    runs.retry(done.run.pk)
+    assert _tree(done.run) == {"running": 3, "succeeded": 2}
+    again = drive(done.run.pk, agents=_fake(set(), seen))
+
+    assert again.status == "succeeded"
+    assert sorted(seen) == [1, 2, 2, 3]
+    assert again.outputs["one"] == {"sum": {"of": 3}}
+    rounds = (
+        Run.objects.filter(root_id=done.run.pk).order_by("depth", "round").values_list("round", flat=True)
+    )
+    assert list(rounds) == [2, 2, 1, 1, 2]
+    for run in Run.objects.filter(root_id=done.run.pk):
+        assert runs.verify(run.pk).fault is None, run
+    assert settle_run(done.run.pk) == 0
