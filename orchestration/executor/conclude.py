@@ -79,10 +79,6 @@ def conclude(
         case DecisionKind.REVISE:
             _persist(claim, end, lambda: revise_step(claim, end, decision.reason))
             return Conclusion(decision, None, (claim.step_id,))
-        case DecisionKind.FALLBACK:
-            following = _choose_next(decision.agent, spec)
-            _persist(claim, end, lambda: fall_back(claim, end, following))
-            return Conclusion(decision, None, (claim.step_id,))
         case DecisionKind.REWORK:
             return Conclusion(decision, None, _send_back(claim, end, cast("SentBack", outcome)))
         case _:
@@ -99,7 +95,7 @@ def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> No
         case DecisionKind.RETRY:
             _persist(claim, end, lambda: retry_step(claim, end))
         case DecisionKind.ESCALATE:
-            hold = describe_hold(claim, judged.outcome, judged.decision)
+            hold = _describe_hold(claim, judged.outcome, judged.decision)
             own_crash = crash is not None and crash.is_own
             _persist(claim, end, lambda: hold_step(claim, end, hold, own_crash=own_crash))
         case DecisionKind.ABORT:
@@ -128,12 +124,7 @@ def _judge(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -
         ended_as = plan_verifiers(claim, spec, ended_as.output_json)
         decision = decide(ended_as, spec, situation)
     said = ended_as if isinstance(ended_as, Failed) else outcome
-    return _Judgement(ended_as, decision, describe_end(claim, ended_as, said, decision, situation))
-
-
-def _choose_next(agent: str, spec: StepSpec) -> NextAgent:
-    terms = find_terms(agent, spec.timeout_seconds)
-    return NextAgent(agent, terms.queue, terms.timeout_seconds, terms.pools)
+    return _Judgement(ended_as, decision, _describe_end(claim, said, decision))
 
 
 def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
@@ -185,3 +176,94 @@ def _persist(
         return (reread_end(claim, end, run_on) if again else None) or write()
 
     return insist(write_or_read, lambda: claim.now() > give_up_at, doing="conclude", step_id=claim.step_id)
+
+
+def _describe_end(claim: Claim, outcome: Ending, decision: Decision) -> AttemptEnd:
+    inputs = canonical(
+        {
+            "failures": claim.failures,
+            "crashes": claim.crashes,
+            "revision": claim.revision,
+            "attempt": claim.attempt,
+        }
+    )
+    now = claim.now()
+    due_at = now + timedelta(seconds=decision.delay_seconds) if decision.kind is DecisionKind.RETRY else None
+    match outcome:
+        case Answered():
+            return AttemptEnd(
+                finished_at=now,
+                outcome=AttemptOutcome.ANSWERED,
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+                agent_version=outcome.agent_version,
+                confidence=outcome.confidence,
+                usage_json=canonical(outcome.usage) if outcome.usage else "{}",
+            )
+        case SentBack():
+            return AttemptEnd(
+                finished_at=now,
+                outcome=AttemptOutcome.ANSWERED,
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+                agent_version=outcome.agent_version,
+            )
+        case PassedOver() | Growth() | ChildRun() | AskPerson() | Collected() | Verdicts():
+            return AttemptEnd(
+                finished_at=now,
+                outcome=_ENDED_AS[type(outcome)],
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+            )
+        case Failed():
+            return AttemptEnd(
+                finished_at=now,
+                outcome=_ENDINGS.get(outcome.kind, AttemptOutcome.FAILED),
+                kind=decision.kind,
+                rule=decision.rule,
+                inputs_json=inputs,
+                reason=decision.reason,
+                agent_version=outcome.agent_version,
+                failure_kind=outcome.kind,
+                error_class=outcome.error_class[:200],
+                error_message=outcome.message,
+                traceback_tail=outcome.traceback_tail,
+                due_at=due_at,
+            )
+
+
+_ENDED_AS = {
+    PassedOver: AttemptOutcome.PASSED_OVER,
+    Growth: AttemptOutcome.EXPANDED,
+    ChildRun: AttemptOutcome.EXPANDED,
+    AskPerson: AttemptOutcome.ASKED,
+    Collected: AttemptOutcome.COLLECTED,
+    Verdicts: AttemptOutcome.COLLECTED,
+}
+_ENDINGS = {FailureKind.CRASH: AttemptOutcome.CRASHED}
+
+
+def _describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
+    proposed = outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
+    shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
+    return Hold(
+        project_id=claim.run.project_id,
+        run_id=claim.run.run_id,
+        step_id=claim.step_id,
+        step_key=claim.key,
+        workflow_name=claim.run.workflow_name,
+        sla=claim.run.sla,
+        agent=claim.agent,
+        attempt=claim.attempt,
+        rule=decision.rule,
+        reason=decision.reason,
+        seen_json=shown if shown is not None else "null",
+        has_proposal=proposed is not None,
+        confidence=outcome.confidence if isinstance(outcome, Answered) else None,
+    )
