@@ -99,12 +99,6 @@ class ForkRefused(OrchestrationError):
     code = "fork_refused"
 
 
-class ReworkRefused(OrchestrationError):
-    """Work can't go back to that step: it is not behind the sender, or was sent back as often as it may."""
-
-    code = "rework_refused"
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault in a workflow spec: where it stands and what is wrong with it."""

@@ -46,7 +46,6 @@ STATUS_OF: Final[dict[str, int]] = {
     "run_compensating": 409,
     "run_has_parent": 409,
     "fork_refused": 409,
-    "rework_refused": 409,
     "step_not_held": 409,
     "ticket_taken": 409,
     "ticket_not_claimed": 409,

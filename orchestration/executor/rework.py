@@ -32,7 +32,7 @@ def find_rework_fault(claim: Claim, answer: SentBack) -> str:
 def send_back(claim: Claim, end: AttemptEnd, answer: SentBack) -> int:
     """Return work to an earlier step; return that step, which is available then.
 
-    Raises: ClaimLost. ReworkRefused: it was sent back as often as it may by somebody else meanwhile.
+    Raises: ClaimLost: nothing was written.
     """
     target = find_earlier(claim.step_id, answer.step)
     if target is None:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from orchestration.domain.receipts import canonical
 from orchestration.domain.work import Claim
-from orchestration.errors import ClaimLost, ReworkRefused
+from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.claim import lock_claim
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
@@ -118,8 +118,7 @@ def rework_run(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> Reworked:
     That step becomes available with the reasons as its feedback; all that depends on it, the sender included, waits
     for it again as a new revision.
 
-    Raises: ClaimLost: the claim passed on.  ReworkRefused: it was sent back as often as its spec allows, or is not
-        behind the sender any more. In both cases nothing was written.
+    Raises: ClaimLost: the claim passed on, or that step was sent back as often as it may; nothing was written.
     """
     with transaction.atomic():
         lock_run(claim.run.run_id)
@@ -154,4 +153,4 @@ def _send_to(claim: Claim, order: ReworkOrder) -> None:
         "event": canonical({"by": claim.key, "reasons": list(order.reasons)}),
     }
     if fetch_one(_SEND_TO, parameters) is None:
-        raise ReworkRefused(f"step '{order.key}' was sent back {order.limit} times already")
+        raise ClaimLost(f"step '{order.key}' was sent back {order.limit} times already")
