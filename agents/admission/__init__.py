@@ -12,7 +12,9 @@ The order of locks: the step (the caller's), pools by name, then the agent's bre
 
 from agents.admission.breakers import (
     Opening,
+    find_opening,
     find_openings,
+    may_ask,
     note_failure,
     note_success,
     note_unclear,
@@ -21,7 +23,7 @@ from agents.admission.breakers import (
 from agents.admission.door import Door
 from agents.admission.fragments import is_kept_away
 from agents.admission.front import Admitted, BreakerOpen, admit
-from agents.admission.pools import find_rooms, give_back, lock_pools, set_pool_size, take_slots
+from agents.admission.pools import find_rooms, give_back, holds_slots, lock_pools, set_pool_size, take_slots
 from agents.admission.reaping import reap
 
 __all__ = [
@@ -30,11 +32,14 @@ __all__ = [
     "Door",
     "Opening",
     "admit",
+    "find_opening",
     "find_openings",
     "find_rooms",
     "give_back",
+    "holds_slots",
     "is_kept_away",
     "lock_pools",
+    "may_ask",
     "note_failure",
     "note_success",
     "note_unclear",

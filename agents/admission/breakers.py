@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Q
 
 from agents.admission.clock import read_clock
 from agents.conf import get_conf
@@ -147,6 +148,16 @@ def note_unclear(agent: str, token: UUID) -> None:
         _end_probe(strip_pin(agent), token, Verdict.UNCLEAR, "the probe showed nothing")
 
 
+def may_ask(agent: str, step_id: int) -> bool:
+    """Return whether this step is the one that asks people about its agent's present opening.
+
+    The first that wants to is; the same one may come again, should its worker die before it has asked.
+    """
+    asking = Q(asked_step=None) | Q(asked_step=step_id)
+    rows = Breaker.objects.filter(asking, agent=strip_pin(agent)).exclude(state=BreakerState.CLOSED)
+    return rows.update(asked_step=step_id) > 0
+
+
 def reset_breaker(agent: str, *, by: str) -> bool:
     """Close a breaker because a person says so; return whether it was not closed already.
 
@@ -224,7 +235,7 @@ def _write(agent: str, row: Breaker | None, after: Circuit, now: datetime, why: 
         )
         log.warning("breaker_changed", agent=agent, was=before.state, now=after.state, why=why, by=by)
         if before.state is BreakerState.CLOSED:
-            row.opening, row.opened_at = event.pk, now
+            row.opening, row.opened_at, row.asked_step = event.pk, now, None
         if after.state is BreakerState.CLOSED:
             row.closed_at = now
     row.state, row.until, row.pause_seconds = after.state, after.until, after.pause_seconds

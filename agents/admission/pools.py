@@ -55,6 +55,12 @@ def take_slots(needs: PoolNeeds, token: UUID, step_id: int, holder: str = "") ->
     return []
 
 
+def holds_slots(token: UUID, needs: PoolNeeds) -> bool:
+    """Return whether a claim holds all it needs."""
+    held = dict(PoolSlot.objects.filter(token=token).order_by().values_list("pool", "amount"))
+    return all(held.get(name, 0) >= amount for name, amount in needs.items())
+
+
 def give_back(token: UUID) -> int:
     """Free what a claim held; return how many slots. For claims that are gone; living ones do it by themselves."""
     with connection.cursor() as cursor:

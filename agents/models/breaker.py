@@ -23,6 +23,9 @@ class Breaker(models.Model):
     opening = models.BigIntegerField(
         help_text="The event that opened it: one number from closed to closed, however many probes fail."
     )
+    asked_step = models.BigIntegerField(
+        null=True, help_text="The step that asks people about the present opening; no other does."
+    )
     opened_at = models.DateTimeField(help_text="When it left `closed` last.")
     closed_at = models.DateTimeField(null=True, help_text="Failures before this are forgiven.")
     changed_at = models.DateTimeField()

@@ -5,7 +5,8 @@ Plain frozen values, made by `transitions/` from rows; nobody else builds a `Cla
 
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from orchestration.domain.states import Stage, StepKind, StepStatus
@@ -57,6 +58,7 @@ class Claim:
         task_id: Celery's id of the message (or of the link that was run on from).
         attempt: 1-based number.  attempt_id: its row.
         read_at: the database's clock.  monotonic_at: this process's, read at the same moment.
+        pools: the slots it holds, by pool.  is_kept_away: its agent's breaker is not closed; ask before the call.
     """
 
     run: RunFacts
@@ -92,6 +94,8 @@ class Claim:
     proposed_json: str | None = None
     verdict_revisions: int = 0
     fallbacks: int = 0
+    pools: Mapping[str, int] = field(default_factory=dict)
+    is_kept_away: bool = False
 
     def now(self) -> datetime:
         """Return the database's time as this process can tell it: a wrong local clock does no harm."""

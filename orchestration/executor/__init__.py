@@ -7,6 +7,7 @@ connection is held while the agent works.
 
 from orchestration.executor.conclude import Crash, conclude
 from orchestration.executor.perform import Host, perform
+from orchestration.executor.slots import ring_next
 from orchestration.executor.specs import get_spec_or_plain
 
-__all__ = ["Crash", "Host", "conclude", "get_spec_or_plain", "perform"]
+__all__ = ["Crash", "Host", "conclude", "get_spec_or_plain", "perform", "ring_next"]

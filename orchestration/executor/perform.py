@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
-from uuid import uuid4
+from typing import Protocol, TypedDict
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection
 
-from agents.domain.invocation import Task
+from agents.domain.invocation import Outcome, Task
 from agents.invoke import invoke
 from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
@@ -21,9 +21,12 @@ from orchestration.domain.spec import ENGINE_AGENTS, StepSpec
 from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
+from orchestration.executor.admission import keep_away, let_out
 from orchestration.executor.conclude import Conclusion, conclude
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
+from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
+from orchestration.selectors.admission import asks_for_slots
 from orchestration.selectors.claims import Stale, find_stale
 from orchestration.transitions.claim import claim_step, load_claims, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
@@ -81,19 +84,29 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
     return word
 
 
+class _Bid(TypedDict):
+    """Who wants to claim, and what it can perform."""
+
+    process_id: int
+    task_id: str
+    agents: list[str]
+    token: UUID
+
+
 def _claim(step_id: int, task_id: str, host: Host, agents: list[str]) -> Claim | None:
     """Claim a step, also over a restart of the database; a claim whose answer was lost is found by its token."""
     token = uuid4()
+    bid: _Bid = {"process_id": host.process_id, "task_id": task_id, "agents": agents, "token": token}
 
     def claim_or_find(again: bool) -> Claim | None:  # noqa: FBT001 - insist's own word
         lost = [claim for claim in load_claims([step_id]) if claim.token == token] if again else []
-        return (
-            lost[0]
-            if lost
-            else claim_step(step_id, process_id=host.process_id, task_id=task_id, agents=agents, token=token)
-        )
+        return lost[0] if lost else claim_step(step_id, **bid) or _claim_with_slots(step_id, bid)
 
     return insist(claim_or_find, _after(get_conf().LEASE_SECONDS), doing="claim", step_id=step_id)
+
+
+def _claim_with_slots(step_id: int, bid: _Bid) -> Claim | None:
+    return claim_with_slots(step_id, **bid) if asks_for_slots(step_id) else None
 
 
 def _after(seconds: float) -> Callable[[], bool]:
@@ -113,6 +126,8 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
         outcome = _invoke(prepared, claim, stride)
         run_on = _plan_run_on(claim, continuation, stride)
         conclusion = conclude(claim, spec, outcome, prepared.received, run_on=run_on)
+        if claim.pools:
+            ring_next(claim.pools)
         return _follow(claim, conclusion, continuation)
     except ClaimLost as error:
         continuation.clear()
@@ -142,11 +157,18 @@ def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
 def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
     if not isinstance(prepared.task, Task):
         return prepared.task
+    kept_away = keep_away(claim)
+    if kept_away is not None:
+        return kept_away
     if not connection.in_atomic_block:
         # Back to the pool: a thousand agents that wait on a model must not hold a thousand connections.
         connection.close()
     started = time.monotonic()
-    outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
+    outcome: Outcome | None = None
+    try:
+        outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
+    finally:
+        let_out(claim, outcome)
     stride.seconds += time.monotonic() - started
     return outcome
 
@@ -215,6 +237,8 @@ def _answer_stale(step_id: int, agents: list[str], continuation: Continuation) -
     continuation.clear()
     if stale is None:
         return "unknown"
+    if stale.waits_for == "pool":
+        return "waits"
     if stale.status == "available" and stale.agent not in agents and mark_unknown_agent(step_id, agents):
         log.warning(
             "agent_unknown", step=step_id, agent=stale.agent, next="it waits for a worker that knows it"

@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from orchestration.conf import get_conf
+from orchestration.maintenance.queues import free_admissions, wake_breaker_waiters, wake_pool_waiters
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
 from orchestration.maintenance.scheduler import (
     cancel_orphans,
@@ -39,6 +40,9 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     pause_strays,
     wake_due,
     wake_for_known_agents,
+    free_admissions,
+    wake_pool_waiters,
+    wake_breaker_waiters,
     ring_lost,
 )
 

@@ -24,11 +24,12 @@ class Stale:
     status: str
     agent: str
     unreleased: bool
+    waits_for: str
     waiting: list[int]
 
 
 _STALE = """
-SELECT s.run_id, s.status, s.agent, s.unreleased, array(
+SELECT s.run_id, s.status, s.agent, s.unreleased, s.waits_for, array(
     SELECT n.id FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
     WHERE e.predecessor_id = s.id AND n.status IN ('pending', 'available'))
 FROM orchestration_step s WHERE s.id = %s

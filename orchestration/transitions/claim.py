@@ -4,6 +4,7 @@ import time
 import uuid
 from typing import Any
 
+from agents.admission import is_kept_away
 from orchestration.domain.states import Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim, Predecessor, RunFacts
 from orchestration.errors import ClaimLost
@@ -22,11 +23,16 @@ def list_claimed(step: str) -> str:
     return ", ".join(f"{step}.{column}" for column in _CLAIMED)
 
 
+def needs_no_slots(step: str) -> str:
+    """Return the condition that a claim of a step takes no slots: to collect what its children gave needs none."""
+    return f"({step}.stage <> '' OR {step}.pools = '{{}}'::jsonb)"
+
+
 _CLAIMED = (
     "id", "run_id", "key", "status", "agent", "queue", "token", "process_id", "attempt", "failures", "crashes",
     "revision", "feedback", "dispatches", "dispatched_at", "claimed_at", "deadline_at", "timeout_seconds",
     "kind", "depth", "index", "item_json", "spec_key", "spec_json", "stage", "gated", "proposed_json",
-    "verdict_revisions", "fallbacks",
+    "verdict_revisions", "fallbacks", "pools",
 )  # fmt: skip
 
 RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
@@ -40,6 +46,7 @@ WITH claimed AS (
         deadline_at = clock_timestamp() + make_interval(secs => s.timeout_seconds)
     FROM orchestration_run r
     WHERE s.id = %(step)s AND s.status = 'available' {BY_KEY} AND s.agent = ANY(%(agents)s)
+      AND (%(has_slots)s OR {needs_no_slots("s")})
       AND r.id = s.run_id
       AND (r.status = 'running' {BY_KEY} OR (r.status = 'compensating' {BY_KEY} AND s.kind = 'compensation'))
       AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
@@ -66,7 +73,7 @@ WITH claimed AS (
 ), told AS (
     {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="%(event)s::text", at="claimed_at")}
 )
-SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {RUN_FACTS},
+SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {is_kept_away("c")} AS is_kept_away, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]') FROM received v) AS received
 FROM claimed c, begun b, orchestration_run r, orchestration_workflow w, orchestration_agentcontext x
 WHERE r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
@@ -74,13 +81,20 @@ WHERE r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
 
 
 def claim_step(
-    step_id: int, *, process_id: int, task_id: str, agents: list[str], token: uuid.UUID | None = None
+    step_id: int,
+    *,
+    process_id: int,
+    task_id: str,
+    agents: list[str],
+    token: uuid.UUID | None = None,
+    has_slots: bool = False,
 ) -> Claim | None:
     """Move an available step to `running` and return the claim; None when the message is stale.
 
     Args:
         process_id: the worker process's row.  task_id: Celery's.  agents: those this process can perform.
         token: the claim's, when the caller must be able to tell a claim whose answer was lost from another's.
+        has_slots: this transaction takes what the step asks for of its pools; without it such a step is not claimed.
     Source: docs/adr/0003-claims-and-tokens.md.
     """
     parameters = {
@@ -90,6 +104,7 @@ def claim_step(
         "task_id": task_id,
         "agents": agents,
         "event": f'{{"process":{process_id}}}',
+        "has_slots": has_slots,
     }
     row = fetch_one(_CLAIM, parameters)
     return None if row is None else build_claim(row, _read_run(row), row.received, task_id)
@@ -133,6 +148,8 @@ def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str
         proposed_json=row.proposed_json,
         verdict_revisions=row.verdict_revisions,
         fallbacks=row.fallbacks,
+        pools=row.pools,
+        is_kept_away=row.is_kept_away,
     )
 
 
@@ -155,7 +172,8 @@ def _read_run(row: Any) -> RunFacts:
 
 
 _LOAD_RUNNING = f"""
-SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id, {RUN_FACTS},
+SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id,
+    {is_kept_away("s")} AS is_kept_away, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
      FROM (SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
                   p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child FROM orchestration_edge e

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agents.admission import is_kept_away
 from orchestration.domain.states import Acceptance, AttemptOutcome, DecisionKind, ReceiptKind, StepStatus
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
-from orchestration.transitions.claim import build_claim, list_claimed, load_claims
+from orchestration.transitions.claim import build_claim, list_claimed, load_claims, needs_no_slots
 from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 
@@ -107,12 +108,14 @@ WITH done AS (
          JOIN orchestration_step t ON t.id = e.successor_id
          CROSS JOIN LATERAL (
              SELECT t.id = %(next_step)s::bigint AND t.queue = %(queue)s AND t.agent = ANY(%(agents)s)
+                 AND {needs_no_slots("t")}
                  AND r.status = 'running' AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
                      WHERE w.id = %(process)s AND w.stopped_at IS NULL) AS it
              OFFSET 0
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status IN ('pending', 'waiting')
-    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, e.carries_data, e.is_optional, e.is_child
+    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, {is_kept_away("n")} AS is_kept_away,
+        e.carries_data, e.is_optional, e.is_child
 ), begun AS (
     INSERT INTO orchestration_attempt
         (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,

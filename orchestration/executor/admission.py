@@ -1,0 +1,111 @@
+"""Between a claim and its agent: the breaker of the agent, and the door of this process.
+
+A step whose agent is kept away from work is claimed all the same; then its attempt ends without a call, and the policy
+decides: a fallback, or waiting. Read next: `agents/admission/`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from agents.admission import (
+    BreakerOpen,
+    Door,
+    admit,
+    find_opening,
+    holds_slots,
+    may_ask,
+    note_failure,
+    note_success,
+    note_unclear,
+)
+from agents.domain.circuit import COUNTED
+from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
+from orchestration.domain.policy import Ending
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.work import Claim
+from orchestration.selectors.admission import kept_away_since
+
+_DOOR: Final = Door()
+
+
+def keep_away(claim: Claim) -> Failed | None:
+    """Return why the agent is not to be called now; None lets the call in, and `let_out` must follow it."""
+    if claim.pools and not holds_slots(claim.token, claim.pools):
+        wanted = ", ".join(f"{amount} of {name}" for name, amount in claim.pools.items())
+        message = (
+            f"it asks for more slots than there are ({wanted}): let it ask for less, or enlarge the pool"
+        )
+        return _fail(claim, FailureKind.LIMIT, message)
+    if claim.is_kept_away:
+        answer = admit(claim.agent, claim.token)
+        if isinstance(answer, BreakerOpen):
+            return _fail(claim, FailureKind.BREAKER_OPEN, _describe(answer))
+    if not _DOOR.try_enter(claim.agent):
+        message = f"{claim.agent} failed a moment ago, and as many calls as may are under way"
+        return _fail(claim, FailureKind.AGENT_SUSPECT, message)
+    return None
+
+
+def let_out(claim: Claim, outcome: Outcome | None) -> None:
+    """Count a call out of the door. `outcome`: None when the call was broken off."""
+    is_answer = isinstance(outcome, Answered | SentBack)
+    failed = isinstance(outcome, Failed) and outcome.kind in COUNTED
+    _DOOR.leave(claim.agent, failed=failed if failed or is_answer else None)
+
+
+def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> None:
+    """Let the agent's breaker know how an attempt ended; of a healthy agent's success nothing is written.
+
+    Args: is_suspect: its process died with other steps in it: whose fault that was is not known.
+    """
+    match outcome:
+        case Answered() | SentBack():
+            note_success(claim.agent, claim.token)
+        case Failed() if not is_suspect:
+            note_failure(claim.agent, outcome.kind, attempt_id=claim.attempt_id, token=claim.token)
+        case _:
+            note_unclear(claim.agent, claim.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How a step stands that its agent's breaker keeps away. `may_ask`: no other step asks people about it."""
+
+    is_over: bool
+    may_ask: bool
+
+
+def look_at_wait(claim: Claim, spec: StepSpec) -> Wait:
+    """Return whether a step has waited for its agent's breaker as long as it may, and may then ask people.
+
+    People are asked once per opening, by one step; it is that one from here on.
+    """
+    opening = find_opening(claim.agent)
+    if opening is None:
+        return Wait(is_over=False, may_ask=False)
+    since = kept_away_since(claim.step_id, opening.opened_at)
+    is_over = since is not None and claim.now() >= since + timedelta(seconds=claim.timeout_seconds)
+    asks = is_over and spec.critical and spec.on_failure == "escalate"
+    return Wait(is_over, may_ask=asks and may_ask(claim.agent, claim.step_id))
+
+
+def _describe(answer: BreakerOpen) -> str:
+    since = (
+        f"{answer.agent} failed too often and is kept away from work since {answer.opened_at:%H:%M:%S} UTC"
+    )
+    if answer.until is None:
+        return f"{since}; a probe is under way"
+    return f"{since}; one probe may pass from {answer.until:%H:%M:%S} UTC"
+
+
+def _fail(claim: Claim, kind: FailureKind, message: str) -> Failed:
+    return Failed(
+        kind=kind,
+        error_class="",
+        message=message,
+        traceback_tail="",
+        retry_after_seconds=None,
+        agent=claim.agent,
+        agent_version=None,
+    )
