@@ -7,8 +7,10 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
+from escalation.admin.page import list_fields
 from escalation.domain.draft import Draft
-from escalation.domain.editing import join_fields, split_fields
+from escalation.domain.editing import join_fields
+from escalation.domain.form import read_form
 from escalation.errors import EscalationError, ResolutionInvalid, ResolutionStale, TicketTaken
 from escalation.escrow import claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
@@ -104,7 +106,7 @@ def person_of(request: HttpRequest) -> User:
 def read_draft(request: HttpRequest, ticket: Ticket) -> Draft:
     """Return the form as it was sent."""
     form = request.POST
-    names = [field.name for field in split_fields(_proposal(ticket))]
+    names = [field.name for field in list_fields(ticket)]
     return Draft(
         fields={name: form[name].replace("\r\n", "\n") for name in names if name in form},
         feedback=form.get("feedback", ""),
@@ -139,6 +141,8 @@ def _read_kind(form: QueryDict) -> ResolutionKind:
 
 def _read_output(form: QueryDict, ticket: Ticket, kind: ResolutionKind) -> Any:
     """Return the edited output; refuse an approval beside changed fields, which would drop the changes."""
+    if kind is ResolutionKind.EDIT and ticket.form is not None:
+        return read_form(ticket.form, _typed(form))
     if kind is ResolutionKind.EDIT:
         return join_fields(_proposal(ticket), _typed(form))
     if kind is ResolutionKind.APPROVE and ticket.has_proposal:

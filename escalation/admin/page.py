@@ -1,7 +1,7 @@
 """What the ticket page shows. Reads only; the decisions themselves are in `decisions.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +13,7 @@ from agents.selectors import find_contract
 from escalation.admin.rendering import Passage, describe_value
 from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
+from escalation.domain.form import form_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.models import Ticket, read_clock
 from escalation.selectors import Received, count_received, list_attempts, list_received
@@ -63,6 +64,7 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
         "question": ask(ticket),
         "reason": mark_unseen(ticket.reason),
         "proposal": describe_value(ticket.seen) if ticket.has_proposal else [],
+        "task": describe_value(_find_task(ticket)) if ticket.is_for_person else [],
         "result": _describe_result(ticket),
         "confidence": "" if ticket.confidence is None else f"{ticket.confidence:.0%}",
         "grade": grade_time_left(ticket.opened_at, ticket.due_at, now) if ticket.is_open else "closed",
@@ -90,6 +92,8 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
 
 def ask(ticket: Ticket) -> str:
     """Return the question that the ticket puts, in words."""
+    if ticket.is_for_person:
+        return f"The step “{ticket.step.key}” is yours to do."
     if ticket.has_proposal:
         return f"May this be the result of the step “{ticket.step.key}”?"
     return f"The step “{ticket.step.key}” has no result. What shall happen?"
@@ -97,8 +101,21 @@ def ask(ticket: Ticket) -> str:
 
 def fill_fields(ticket: Ticket, typed: Mapping[str, str]) -> list[EditField]:
     """Return the edit fields with what was typed, where something was."""
-    fields = split_fields(ticket.seen if ticket.has_proposal else None)
-    return [EditField(f.name, f.label, typed.get(f.name, f.text), f.is_json) for f in fields]
+    return [replace(field, text=typed.get(field.name, field.text)) for field in list_fields(ticket)]
+
+
+def list_fields(ticket: Ticket) -> list[EditField]:
+    """Return the fields in which the output is typed: the form's, or those of what was proposed."""
+    if ticket.form is not None:
+        return form_fields(ticket.form)
+    return split_fields(ticket.seen if ticket.has_proposal else None)
+
+
+def _find_task(ticket: Ticket) -> Any:
+    """Return what a step that people do is about: its input, and the item or output it belongs to."""
+    seen = ticket.seen
+    item = seen.get("item")
+    return seen.get("input") if item is None else {"item": item, **seen.get("input", {})}
 
 
 def find_run_url(ticket: Ticket) -> str:

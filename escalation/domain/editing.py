@@ -22,15 +22,21 @@ KEY_PREFIX = "key:"
 
 @dataclass(frozen=True, slots=True)
 class EditField:
-    """One text area.
+    """One text area, or a choice.
 
     Attributes: name: in the form.  label: what it is called.  text: its content.  is_json: the text is JSON.
+        key: of the output's property.  options: what can be chosen; none: it is typed.  is_yes_no: of a boolean.
     """
 
     name: str
     label: str
     text: str
     is_json: bool
+    key: str = ""
+    hint: str = ""
+    options: tuple[str, ...] = ()
+    is_required: bool = False
+    is_yes_no: bool = False
 
     @property
     def rows(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from escalation.domain.form import check_form
 from escalation.domain.resolution import Choice
 from escalation.domain.states import TicketStatus
 from escalation.errors import (
@@ -91,6 +92,8 @@ def _resolve(
             f"Nothing was proposed on ticket {ticket_id}, so nothing can be approved; "
             "edit, send back, skip or abort."
         )
+    if choice.kind is ResolutionKind.EDIT:
+        check_form(ticket.form, json.loads(choice.output_json or "null"))
     if choice.kind in _PUTS_OUT and ticket.run.requested_by_id == user.pk:
         raise OwnRequest(ticket_id)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.

@@ -160,6 +160,17 @@ class Ticket(models.Model):
         return json.loads(self.seen_json)
 
     @property
+    def is_for_person(self) -> bool:
+        """Tell whether people do the step: there is no agent whose work would be judged."""
+        return self.rule == "human_step"
+
+    @property
+    def form(self) -> dict[str, Any] | None:
+        """Return the JSON Schema of what is to be filled in; None when anything may be put out."""
+        asked = self.seen.get("form") if self.is_for_person else None
+        return asked if isinstance(asked, dict) else None
+
+    @property
     def resolution_output(self) -> Any:
         """Return what was approved, as a JSON value; None when nothing was."""
         return None if self.resolution_output_json is None else json.loads(self.resolution_output_json)

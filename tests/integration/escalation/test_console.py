@@ -11,6 +11,7 @@ from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
+from orchestration.testing import run_workflow
 from tests.integration.escalation.desk import EDITED, PROPOSAL, expire_claim, fail, go_on, hold
 from tests.people import make_member
 
@@ -398,3 +399,54 @@ def test_the_other_lists_open(ticket: Ticket, name: str) -> None:
     chief = User.objects.create_superuser("chief")
 
     assert _look(chief, reverse(f"admin:escalation_{name}_changelist")).status_code == 200
+
+
+ASK = WorkflowSpec(
+    name="asking",
+    steps=[
+        StepSpec(
+            "verdict",
+            agent="human",
+            input={"amount": "input.amount"},
+            form={
+                "type": "object",
+                "required": ["verdict"],
+                "properties": {"verdict": {"enum": ["fraud", "fine"]}, "why": {"type": "string"}},
+            },
+        )
+    ],
+)
+
+
+def _ask(person: User) -> Ticket:
+    run_workflow(ASK, {"amount": 99})
+    return claim_ticket(Ticket.objects.get(run__workflow_name="asking").pk, person)
+
+
+def test_a_step_for_people_shows_its_form_and_takes_what_was_filled_in(anna: User) -> None:
+    ticket = _ask(anna)
+
+    page = _text(_look(anna, _page(ticket)))
+    assert "is yours to do" in page
+    assert '<option value="fraud"' in page
+    assert "Send back" not in page
+
+    filled = {"claim_number": "1", "seen_digest": ticket.seen_digest, "resolution": "edit"}
+    _press(anna, "resolve", ticket, {**filled, "key:verdict": "fraud", "key:why": "too much"})
+
+    ticket.refresh_from_db()
+    assert ticket.resolution_output == {"verdict": "fraud", "why": "too much"}
+    assert ticket.step.output == {"verdict": "fraud", "why": "too much"}
+    assert ticket.step.status == "succeeded"
+
+
+def test_what_does_not_fit_the_form_is_refused_and_kept(anna: User) -> None:
+    ticket = _ask(anna)
+
+    filled = {"claim_number": "1", "seen_digest": ticket.seen_digest, "resolution": "edit"}
+    answer = _press(anna, "resolve", ticket, {**filled, "key:verdict": "odd", "key:why": "kept"})
+
+    assert "is not one of" in _text(answer)
+    ticket.refresh_from_db()
+    assert ticket.is_open
+    assert "kept" in (ticket.draft_json or "")

@@ -1,0 +1,64 @@
+"""The form of a step that people do: its fields, and what they stand for."""
+
+from typing import Any
+
+import pytest
+
+from escalation.domain.form import check_form, form_fields, read_form
+from escalation.errors import ResolutionInvalid
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["verdict", "sure"],
+    "additionalProperties": False,
+    "properties": {
+        "verdict": {"enum": ["fraud", "fine"], "title": "Verdict", "description": "What is it?"},
+        "sure": {"type": "boolean"},
+        "amount": {"type": "number", "default": 2.5},
+        "why": {"type": "string"},
+    },
+}
+
+
+def test_each_property_has_a_field_of_its_kind() -> None:
+    fields = {field.key: field for field in form_fields(SCHEMA)}
+
+    assert list(fields) == ["verdict", "sure", "amount", "why"]
+    assert fields["verdict"].options == ("fraud", "fine")
+    assert (fields["verdict"].label, fields["verdict"].hint) == ("Verdict", "What is it?")
+    assert fields["sure"].options == ("yes", "no")
+    assert (fields["amount"].is_json, fields["amount"].text) == (True, "2.5")
+    assert not fields["why"].is_json
+    assert [key for key, field in fields.items() if field.is_required] == ["verdict", "sure"]
+
+
+def test_what_was_typed_becomes_the_output_and_empty_fields_are_left_out() -> None:
+    typed = {"key:verdict": "fraud", "key:sure": "no", "key:amount": "7", "key:why": " "}
+    assert read_form(SCHEMA, typed) == {"verdict": "fraud", "sure": False, "amount": 7}
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        ({"key:verdict": "", "key:sure": "yes"}, "Verdict: fill it in"),
+        ({"key:verdict": "fine", "key:sure": "perhaps"}, "sure: choose yes or no"),
+        ({"key:verdict": "fine", "key:sure": "yes", "key:amount": "1,5"}, "amount: no number or JSON"),
+    ],
+)
+def test_a_field_that_can_t_be_read_is_named(typed: dict[str, str], word: str) -> None:
+    with pytest.raises(ResolutionInvalid, match=word):
+        read_form(SCHEMA, typed)
+
+
+@pytest.mark.parametrize(
+    ("output", "path"),
+    [({"verdict": "odd", "sure": True}, "output/verdict"), ({"sure": True}, "output: "), ([], "output: ")],
+)
+def test_an_output_that_does_not_fit_is_refused(output: Any, path: str) -> None:
+    with pytest.raises(ResolutionInvalid, match=path):
+        check_form(SCHEMA, output)
+    check_form(None, output)
+
+
+def test_a_form_without_properties_is_typed_as_json() -> None:
+    assert read_form({"type": "array"}, {"json": "[1]"}) == [1]
