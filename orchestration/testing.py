@@ -6,7 +6,7 @@
         assert done.outputs["draft"]["text"].startswith("Dear Ada")
 
 Works inside pytest-django's transaction. Uses the real engine (claims, decisions, receipts); only the broker and the
-waiting between retries are left out.
+waiting between retries are left out, and breakers: an agent may fail as often as a test likes.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,7 +77,7 @@ def run_workflow(
         agents: fakes by agent name; everything else is the real thing.
     Raises: SpecInvalid. WorkflowNotFound. InputInvalid.
     """
-    with override(agents or {}), mute_dispatch():
+    with override(agents or {}), mute_dispatch(), executor.mute_breakers():
         run = runs.start(_publish(workflow), dict(input or {}), idempotency_key=idempotency_key)
         return drive(run.pk)
 
@@ -88,7 +88,7 @@ def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = 
         name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1
     )
     host = _TestHost(process.pk)
-    with override(agents or {}), mute_dispatch():
+    with override(agents or {}), mute_dispatch(), executor.mute_breakers():
         for _ in range(_MOST_ATTEMPTS):
             step = (
                 Step.objects.filter(run__root_id=run_id, run__status__in=_PERFORMED)

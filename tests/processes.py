@@ -22,6 +22,8 @@ SHORT_TIMES = {
     "HEARTBEAT_SECONDS": 0.5,
     "SWEEP_SECONDS": 0.25,
     "LOST_AFTER_SECONDS": 1.0,
+    # Processes are killed by the dozen: that shall not be held against the agents which happen to be in them.
+    "BREAKER_FAILURES": 1_000_000,
 }
 
 

@@ -5,9 +5,10 @@ what came of it, `proof.py` builds the receipt. Each stage is a value handed to 
 connection is held while the agent works.
 """
 
+from orchestration.executor.admission import mute_breakers
 from orchestration.executor.conclude import Crash, conclude
 from orchestration.executor.perform import Host, perform
 from orchestration.executor.slots import ring_next
 from orchestration.executor.specs import get_spec_or_plain
 
-__all__ = ["Crash", "Host", "conclude", "get_spec_or_plain", "perform", "ring_next"]
+__all__ = ["Crash", "Host", "conclude", "get_spec_or_plain", "mute_breakers", "perform", "ring_next"]

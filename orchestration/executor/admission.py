@@ -4,6 +4,9 @@ A step whose agent is kept away from work is claimed all the same; then its atte
 decides: a fallback, or waiting. Read next: `agents/admission/`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -27,6 +30,17 @@ from orchestration.domain.work import Claim
 from orchestration.selectors.admission import kept_away_since
 
 _DOOR: Final = Door()
+_is_muted: Final[ContextVar[bool]] = ContextVar("breakers_muted", default=False)
+
+
+@contextmanager
+def mute_breakers() -> Iterator[None]:
+    """Let every call through and count no failure, in this thread; for tests that let agents fail as they like."""
+    token = _is_muted.set(True)
+    try:
+        yield
+    finally:
+        _is_muted.reset(token)
 
 
 def keep_away(claim: Claim) -> Failed | None:
@@ -37,6 +51,8 @@ def keep_away(claim: Claim) -> Failed | None:
             f"it asks for more slots than there are ({wanted}): let it ask for less, or enlarge the pool"
         )
         return _fail(claim, FailureKind.LIMIT, message)
+    if _is_muted.get():
+        return None
     if claim.is_kept_away:
         answer = admit(claim.agent, claim.token)
         if isinstance(answer, BreakerOpen):
@@ -49,6 +65,8 @@ def keep_away(claim: Claim) -> Failed | None:
 
 def let_out(claim: Claim, outcome: Outcome | None) -> None:
     """Count a call out of the door. `outcome`: None when the call was broken off."""
+    if _is_muted.get():
+        return
     is_answer = isinstance(outcome, Answered | SentBack)
     failed = isinstance(outcome, Failed) and outcome.kind in COUNTED
     _DOOR.leave(claim.agent, failed=failed if failed or is_answer else None)
@@ -59,6 +77,8 @@ def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> 
 
     Args: is_suspect: its process died with other steps in it: whose fault that was is not known.
     """
+    if _is_muted.get():
+        return
     match outcome:
         case Answered() | SentBack():
             note_success(claim.agent, claim.token)
