@@ -18,28 +18,59 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add --dry-run and --json."""
-        parser.add_argument("--dry-run", action="store_true", help="Check and compare, but publish nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Show what would change, and who would feel it."
+        )
         add_json_switch(parser)
 
     def handle(self, *args: Any, dry_run: bool, as_json: bool, **options: Any) -> None:
-        """Publish and say what was done."""
+        """Publish and say what was done, or would be."""
         try:
+            changes = runs.compare_code_specs() if dry_run else []
             with transaction.atomic():
                 published = runs.publish_code_specs()
                 transaction.set_rollback(dry_run)
         except SpecInvalid as error:
             raise CommandError(f"nothing was published:\n{error}") from error
         if as_json:
-            lines = [
-                {"name": p.workflow.name, "version": p.workflow.version, "is_new": p.is_new}
-                for p in published
-            ]
-            self.stdout.write(json.dumps(lines, indent=2))
+            self.stdout.write(json.dumps(_describe(published, changes), indent=2))
             return
         word = "would be published" if dry_run else "published"
+        told = {change.name: change for change in changes}
         for item in published:
             self.stdout.write(f"{item.workflow}: {word if item.is_new else 'unchanged'}")
+            if item.workflow.name in told:
+                self.stdout.writelines(_say(told[item.workflow.name]))
         if not published:
             self.stdout.write(
                 "no workflows found; put WorkflowSpec objects into an installed app's workflows.py"
             )
+
+
+def _describe(published: list[runs.Published], changes: list[runs.Change]) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = [
+        {"name": one.workflow.name, "version": one.workflow.version, "is_new": one.is_new}
+        for one in published
+    ]
+    for line, change in zip(lines, changes, strict=False):
+        line |= {
+            "change": change.kind,
+            "diff": change.diff,
+            "agents": [{"agent": agent.agent, "was": agent.was, "now": agent.now} for agent in change.agents],
+            "waiting": change.waiting,
+        }
+    return lines
+
+
+def _say(change: runs.Change) -> list[str]:
+    """Return what a person should know before publishing this."""
+    lines = [f"  {line}" for line in change.diff.splitlines()]
+    lines += [
+        f"  agent {agent.agent} performed steps as version {agent.was}, the code has {agent.now}"
+        for agent in change.agents
+    ]
+    lines += [
+        f"  live runs have {count} open steps for agent {agent}, which this code does not know: they will wait"
+        for agent, count in change.waiting.items()
+    ]
+    return lines
