@@ -166,7 +166,7 @@ def test_every_command_and_option_exists(page: Path) -> None:
 
 
 def test_an_invented_command_or_option_is_caught() -> None:
-    assert _command_faults("`manage.py pause_run ID`") == ["pause_run"]
+    assert _command_faults("`manage.py restart_run ID`") == ["restart_run"]
     assert _command_faults("manage.py list_runs \\\n  --state x # --other") == ["list_runs --state"]
     assert _command_faults("manage.py list_runs --limit 5") == []
 
