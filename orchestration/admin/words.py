@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from orchestration.domain.states import DONE, DecisionKind, RunStatus, StepStatus
+from orchestration.domain.policy import find_rule
+from orchestration.domain.states import DONE, DecisionKind, RunStatus, Stage, StepStatus
 from orchestration.selectors.progress import WAITING
 
 STATE_WORDS = {
     RunStatus.RUNNING.value: "running",
     WAITING: "waiting for people",
+    RunStatus.PAUSED.value: "paused",
+    RunStatus.COMPENSATING.value: "compensating",
     RunStatus.SUCCEEDED.value: "succeeded",
     RunStatus.FAILED.value: "failed",
     RunStatus.CANCELLED.value: "cancelled",
@@ -16,29 +19,27 @@ STATE_WORDS = {
 _DECISION_WORDS = {
     DecisionKind.ACCEPT: "Accepted",
     DecisionKind.RETRY: "To be tried again",
+    DecisionKind.REVISE: "To be done again with feedback",
+    DecisionKind.REWORK: "Sent back to an earlier step",
+    DecisionKind.FALLBACK: "To be done by another agent",
+    DecisionKind.WAIT: "Waits",
     DecisionKind.SKIP: "Skipped",
     DecisionKind.ESCALATE: "Held for a person",
     DecisionKind.ABORT: "The run was aborted",
 }
-_RULE_WORDS = {
-    "no_confidence_asked": "no confidence was asked for, and none stated",
-    "confident": "the agent is confident enough",
-    "confidence_missing": "a confidence was asked for, and none stated",
-    "low_confidence": "the agent is not confident enough",
-    "transient_retry": "the failure may pass, tries are left",
-    "retry_after": "the provider said when to come back",
-    "attempts_exhausted": "the failure might have passed, but no tries are left",
-    "crash_retry": "its worker process ended, tries are left",
-    "crash_limit": "it ended its worker process too often",
-    "bad_input": "the agent refused its input; a retry can't help",
-    "unreadable": "the answer can't be read",
-    "permanent": "the agent says that a retry can't help",
-    "unknown": "an error that no rule foresees",
-    "unknown_agent": "no worker has this agent",
-    "condition_false": "its condition is false",
-    "need_passed_over": "a step it needs was passed over",
+_STAGE_WORDS = {
+    Stage.ITEMS: "waiting for its items",
+    Stage.SPAWNED: "waiting for the steps it asked for",
+    Stage.CHILD_RUN: "waiting for its child run",
+    Stage.VERDICTS: "waiting for its verifiers",
 }
-_RULE_ENDINGS = {"_not_critical": "and the step is not critical", "_abort": "and the step says to abort"}
+_WAIT_WORDS = {
+    "agent": "no worker knows its agent",
+    "pool": "waiting for a slot of a pool",
+    "breaker": "its agent is kept from work",
+    "door": "its agent failed a moment ago",
+    "deadline": "the run is past its deadline; a person is being asked",
+}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -65,15 +66,23 @@ def describe_span(start: datetime | None, end: datetime | None) -> str:
 
 def describe_rule(rule: str) -> str:
     """Return what a policy rule means; the rule's own name where it says so itself."""
-    for ending, words in _RULE_ENDINGS.items():
-        if rule.endswith(ending):
-            return f"{describe_rule(rule.removesuffix(ending))}, {words}"
-    return _RULE_WORDS.get(rule, rule.replace("_", " "))
+    known = find_rule(rule)
+    return known.words if known else rule.replace("_", " ")
 
 
 def describe_decision(kind: str, rule: str) -> str:
     """Return what was decided and why."""
     return f"{_DECISION_WORDS[DecisionKind(kind)]}: {describe_rule(rule)}"
+
+
+def describe_stage(stage: str) -> str:
+    """Return what a step that grew children waits for."""
+    return _STAGE_WORDS.get(Stage(stage), "waiting")
+
+
+def describe_wait(waits_for: str) -> str:
+    """Return why an available step is not rung for."""
+    return _WAIT_WORDS.get(waits_for, "available")
 
 
 def describe_event(kind: str) -> str:
@@ -89,24 +98,24 @@ def count_done(counts: Mapping[str, int]) -> tuple[int, int]:
 def describe_run(state: str, counts: Mapping[str, int], took: str) -> str:
     """Return how a run stands, in one sentence."""
     done, total = count_done(counts)
-    match state:
-        case "succeeded":
-            return f"Succeeded in {took}: {_steps(total)} done."
-        case "failed":
-            return f"Failed after {took}, with {done} of {_steps(total)} done."
-        case "cancelled":
-            return f"Cancelled after {took}, with {done} of {_steps(total)} done."
-        case "waiting":
-            return (
-                f"Waiting for people: {done} of {_steps(total)} done, {counts.get(StepStatus.HELD, 0)} held."
-            )
-        case _:
-            return f"Running for {took}: {done} of {_steps(total)} done{_moving(counts)}."
+    so_far = f"{done:,} of {_steps(total)} done"
+    if state == RunStatus.SUCCEEDED:
+        return f"Succeeded in {took}: {_steps(total)} done."
+    if state in {RunStatus.FAILED, RunStatus.CANCELLED}:
+        return f"{state.capitalize()} after {took}, with {so_far}."
+    if state == WAITING:
+        return f"Waiting for people: {so_far}, {counts.get(StepStatus.HELD, 0)} held."
+    if state == RunStatus.PAUSED:
+        return f"Paused: {so_far}{_moving(counts)}. Nothing new is begun until it is resumed."
+    if state == RunStatus.COMPENSATING:
+        return f"Failed: what was done is being undone; {so_far}{_moving(counts)}."
+    return f"Running for {took}: {so_far}{_moving(counts)}."
 
 
 def _moving(counts: Mapping[str, int]) -> str:
     words = {
         StepStatus.RUNNING: "running",
+        StepStatus.WAITING: "waiting for others",
         StepStatus.AVAILABLE: "waiting for a worker",
         StepStatus.RETRYABLE: "waiting for another try",
         StepStatus.HELD: "held",

@@ -131,6 +131,7 @@ class StepSpec:
         critical: False: a failure skips the step and its successors receive null.
         min_confidence: below it a person decides; None: the engine's default for agents that state one.
         timeout_seconds: of one attempt; None: the agent's own, else the engine's.
+        deadline_seconds: of all tries together, from the first since a fresh start; no retry outlives it.
         fallback: agents that are asked in turn when the one before gave up.
         verify: the gate its output must pass.
         compensate: agent that undoes the step when the run is aborted after it succeeded.
@@ -152,6 +153,7 @@ class StepSpec:
     min_confidence: float | None = field(default=None, kw_only=True)
     retry: Retry = field(default_factory=Retry, kw_only=True)
     timeout_seconds: float | None = field(default=None, kw_only=True)
+    deadline_seconds: float | None = field(default=None, kw_only=True)
     fallback: Names = field(default=(), kw_only=True)
     verify: Verify | None = field(default=None, kw_only=True)
     compensate: str | None = field(default=None, kw_only=True)

@@ -124,6 +124,8 @@ def _bound_problems(step: StepSpec) -> Iterator[Problem]:
         yield Problem(step.key, "min_confidence", "must be between 0 and 1")
     if step.timeout_seconds is not None and not 0 < step.timeout_seconds <= 86_400:
         yield Problem(step.key, "timeout_seconds", "must be above 0 and at most 86400")
+    if step.deadline_seconds is not None and not 0 < step.deadline_seconds <= 31_536_000:
+        yield Problem(step.key, "deadline_seconds", "must be above 0 and at most 31536000")
     if not 0 <= step.max_reworks <= 50:
         yield Problem(step.key, "max_reworks", "must be between 0 and 50")
 

@@ -71,6 +71,7 @@ class AttemptOutcome(StrEnum):
     FAILED = "failed"
     CRASHED = "crashed"
     PASSED_OVER = "passed_over"
+    KEPT_AWAY = "kept_away"
     WITHDRAWN = "withdrawn"
 
 

@@ -11,24 +11,29 @@ from typing import cast
 
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
-from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
-from orchestration.domain.policy import Decision, Ending, PassedOver, Situation, decide
-from orchestration.domain.receipts import HandoffLine, canonical
+from orchestration.domain.plan import ChildRun, Collected, Growth
+from orchestration.domain.policy import Decision, Ending, OutOfTime, Situation, decide
+from orchestration.domain.receipts import HandoffLine
 from orchestration.domain.spec import StepSpec
-from orchestration.domain.states import AttemptOutcome, DecisionKind
+from orchestration.domain.states import DecisionKind
 from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.executor.admission import look_at_wait, tell_breaker
 from orchestration.executor.children import start_child
+from orchestration.executor.deadlines import count_seconds_left
+from orchestration.executor.ending import describe_end, describe_hold
 from orchestration.executor.grow import spawn
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
-from orchestration.planning import plan_verifiers
-from orchestration.ports import Hold
+from orchestration.planning import find_terms, plan_verifiers
 from orchestration.selectors.trees import find_grown
+from orchestration.transitions.deadline import put_aside
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
 from orchestration.transitions.expand import expand_step
+from orchestration.transitions.fallback import NextAgent, fall_back
 from orchestration.transitions.finish import AttemptEnd, finish_step, reread_end
 from orchestration.transitions.revise import revise_step
 from orchestration.transitions.statements import insist
+from orchestration.transitions.waiting import wait_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def conclude(
 
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
+    tell_breaker(claim, outcome, is_suspect=crash is not None and not crash.is_own)
     judged = _judge(claim, spec, outcome, crash)
     decision, end = judged.decision, judged.end
     match decision.kind:
@@ -75,9 +81,13 @@ def conclude(
             finished = _persist(claim, end, lambda: finish_step(claim, end, final, run_on), run_on)
             return Conclusion(decision, finished)
         case DecisionKind.WAIT:
-            return Conclusion(decision, None, _grow(claim, end, judged.outcome))
+            return Conclusion(decision, None, _wait(claim, end, judged.outcome))
         case DecisionKind.REVISE:
             _persist(claim, end, lambda: revise_step(claim, end, decision.reason))
+            return Conclusion(decision, None, (claim.step_id,))
+        case DecisionKind.FALLBACK:
+            following = _choose_next(decision.agent, spec)
+            _persist(claim, end, lambda: fall_back(claim, end, following))
             return Conclusion(decision, None, (claim.step_id,))
         case DecisionKind.REWORK:
             return Conclusion(decision, None, _send_back(claim, end, cast("SentBack", outcome)))
@@ -95,7 +105,7 @@ def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> No
         case DecisionKind.RETRY:
             _persist(claim, end, lambda: retry_step(claim, end))
         case DecisionKind.ESCALATE:
-            hold = _describe_hold(claim, judged.outcome, judged.decision)
+            hold = describe_hold(claim, judged.outcome, judged.decision)
             own_crash = crash is not None and crash.is_own
             _persist(claim, end, lambda: hold_step(claim, end, hold, own_crash=own_crash))
         case DecisionKind.ABORT:
@@ -114,7 +124,7 @@ class _Judgement:
 
 
 def _judge(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -> _Judgement:
-    situation = _situate(claim, outcome, crash)
+    situation = _situate(claim, spec, outcome, crash)
     ended_as = outcome
     decision = decide(outcome, spec, situation)
     if decision.kind is DecisionKind.ACCEPT and isinstance(outcome, Answered) and outcome.spawn is not None:
@@ -124,7 +134,25 @@ def _judge(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -
         ended_as = plan_verifiers(claim, spec, ended_as.output_json)
         decision = decide(ended_as, spec, situation)
     said = ended_as if isinstance(ended_as, Failed) else outcome
-    return _Judgement(ended_as, decision, _describe_end(claim, said, decision))
+    return _Judgement(ended_as, decision, describe_end(claim, ended_as, said, decision, situation))
+
+
+def _choose_next(agent: str, spec: StepSpec) -> NextAgent:
+    terms = find_terms(agent, spec.timeout_seconds)
+    return NextAgent(agent, terms.queue, terms.timeout_seconds, terms.pools)
+
+
+def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
+    """Write what a step waits for; return what of it can be performed at once."""
+    match outcome:
+        case Failed():
+            _persist(claim, end, lambda: wait_step(claim, end))
+            return ()
+        case OutOfTime():
+            _persist(claim, end, lambda: put_aside(claim, end))
+            return ()
+        case _:
+            return _grow(claim, end, outcome)
 
 
 def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
@@ -152,8 +180,10 @@ def _send_back(claim: Claim, end: AttemptEnd, answer: SentBack) -> tuple[int, ..
     return tuple(sent)  # nothing when a lost answer was read again: the maintainer rings then
 
 
-def _situate(claim: Claim, outcome: Ending, crash: Crash | None) -> Situation:
+def _situate(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -> Situation:
     conf = get_conf()
+    is_kept_away = isinstance(outcome, Failed) and outcome.kind is FailureKind.BREAKER_OPEN
+    wait = look_at_wait(claim, spec) if is_kept_away else None
     return Situation(
         failures=claim.failures,
         crashes=claim.crashes + (1 if crash and crash.is_own else 0),
@@ -162,6 +192,10 @@ def _situate(claim: Claim, outcome: Ending, crash: Crash | None) -> Situation:
         jitter=random(),  # noqa: S311 - spreads retries, guards nothing
         verdict_revisions=claim.verdict_revisions,
         rework_fault=find_rework_fault(claim, outcome) if isinstance(outcome, SentBack) else "",
+        fallbacks=claim.fallbacks,
+        waited_out=wait is not None and wait.is_over,
+        may_ask=wait is not None and wait.may_ask,
+        seconds_left=count_seconds_left(claim, spec),
     )
 
 
@@ -176,94 +210,3 @@ def _persist(
         return (reread_end(claim, end, run_on) if again else None) or write()
 
     return insist(write_or_read, lambda: claim.now() > give_up_at, doing="conclude", step_id=claim.step_id)
-
-
-def _describe_end(claim: Claim, outcome: Ending, decision: Decision) -> AttemptEnd:
-    inputs = canonical(
-        {
-            "failures": claim.failures,
-            "crashes": claim.crashes,
-            "revision": claim.revision,
-            "attempt": claim.attempt,
-        }
-    )
-    now = claim.now()
-    due_at = now + timedelta(seconds=decision.delay_seconds) if decision.kind is DecisionKind.RETRY else None
-    match outcome:
-        case Answered():
-            return AttemptEnd(
-                finished_at=now,
-                outcome=AttemptOutcome.ANSWERED,
-                kind=decision.kind,
-                rule=decision.rule,
-                inputs_json=inputs,
-                reason=decision.reason,
-                agent_version=outcome.agent_version,
-                confidence=outcome.confidence,
-                usage_json=canonical(outcome.usage) if outcome.usage else "{}",
-            )
-        case SentBack():
-            return AttemptEnd(
-                finished_at=now,
-                outcome=AttemptOutcome.ANSWERED,
-                kind=decision.kind,
-                rule=decision.rule,
-                inputs_json=inputs,
-                reason=decision.reason,
-                agent_version=outcome.agent_version,
-            )
-        case PassedOver() | Growth() | ChildRun() | AskPerson() | Collected() | Verdicts():
-            return AttemptEnd(
-                finished_at=now,
-                outcome=_ENDED_AS[type(outcome)],
-                kind=decision.kind,
-                rule=decision.rule,
-                inputs_json=inputs,
-                reason=decision.reason,
-            )
-        case Failed():
-            return AttemptEnd(
-                finished_at=now,
-                outcome=_ENDINGS.get(outcome.kind, AttemptOutcome.FAILED),
-                kind=decision.kind,
-                rule=decision.rule,
-                inputs_json=inputs,
-                reason=decision.reason,
-                agent_version=outcome.agent_version,
-                failure_kind=outcome.kind,
-                error_class=outcome.error_class[:200],
-                error_message=outcome.message,
-                traceback_tail=outcome.traceback_tail,
-                due_at=due_at,
-            )
-
-
-_ENDED_AS = {
-    PassedOver: AttemptOutcome.PASSED_OVER,
-    Growth: AttemptOutcome.EXPANDED,
-    ChildRun: AttemptOutcome.EXPANDED,
-    AskPerson: AttemptOutcome.ASKED,
-    Collected: AttemptOutcome.COLLECTED,
-    Verdicts: AttemptOutcome.COLLECTED,
-}
-_ENDINGS = {FailureKind.CRASH: AttemptOutcome.CRASHED}
-
-
-def _describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
-    proposed = outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
-    shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
-    return Hold(
-        project_id=claim.run.project_id,
-        run_id=claim.run.run_id,
-        step_id=claim.step_id,
-        step_key=claim.key,
-        workflow_name=claim.run.workflow_name,
-        sla=claim.run.sla,
-        agent=claim.agent,
-        attempt=claim.attempt,
-        rule=decision.rule,
-        reason=decision.reason,
-        seen_json=shown if shown is not None else "null",
-        has_proposal=proposed is not None,
-        confidence=outcome.confidence if isinstance(outcome, Answered) else None,
-    )

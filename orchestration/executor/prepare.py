@@ -18,6 +18,7 @@ from orchestration.domain.work import Claim
 from orchestration.errors import BudgetExceeded, ClaimLost
 from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.executor.children import plan_child
+from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.grow import collect, originals, unfold
 from orchestration.executor.specs import instructions
 from orchestration.handoff import Handed, assemble_handoff
@@ -39,6 +40,9 @@ def prepare(claim: Claim, spec: StepSpec) -> Prepared:
     """
     if claim.stage is not Stage.FRESH:
         return Prepared(collect(claim, spec), _read_lines(claim))
+    late = find_out_of_time(claim, spec)
+    if late is not None:
+        return Prepared(late, _read_lines(claim))
     try:
         handed = assemble_handoff(claim)
     except BudgetExceeded as error:

@@ -22,6 +22,7 @@ from orchestration.maintenance.scheduler import (
     release_forgotten,
     ring_lost,
     tell_parents,
+    wake_answered,
     wake_due,
     wake_for_known_agents,
 )
@@ -40,6 +41,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     pause_strays,
     wake_due,
     wake_for_known_agents,
+    wake_answered,
     free_admissions,
     wake_pool_waiters,
     wake_breaker_waiters,

@@ -101,6 +101,6 @@ def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None
         log.exception("step_not_freed", step=claim.step_id, next="it is tried again at the next sweep")
         return False
     log.warning("step_freed", step=claim.step_id, why=message, decision=conclusion.decision.kind)
-    if conclusion.finished is not None:
-        dispatch([item.step_id for item in conclusion.finished.released])
+    released = conclusion.finished.released if conclusion.finished is not None else ()
+    dispatch([*conclusion.started, *(item.step_id for item in released)])
     return True

@@ -7,6 +7,7 @@ from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.transitions.control import pause_stray
+from orchestration.transitions.deadline import wake_answered_deadlines
 from orchestration.transitions.heal import (
     find_unreleased,
     find_untold,
@@ -38,6 +39,11 @@ def settle_run(run_id: UUID) -> int:
 def wake_for_known_agents() -> int:
     """Dispatch steps that waited for an agent which a present worker knows by now."""
     return _ring(wake_known_agents())
+
+
+def wake_answered() -> int:
+    """Dispatch steps of runs past their deadline that a person let go on."""
+    return _ring(wake_answered_deadlines())
 
 
 def ring_lost() -> int:

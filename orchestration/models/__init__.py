@@ -4,6 +4,7 @@ from orchestration.models.access import ApiToken, Membership
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import AgentContext, Edge, Run, Step
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
+from orchestration.models.trial import VerifierTrial
 from orchestration.models.workflow import Project, Workflow
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Run",
     "Seal",
     "Step",
+    "VerifierTrial",
     "WorkerProcess",
     "Workflow",
 ]

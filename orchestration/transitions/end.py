@@ -106,15 +106,11 @@ def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer) -> None:
 def end_claim(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
     """Run an ending statement under the claim's token.
 
+    Args: more: further parameters; `event` replaces the line's own.
     Raises: ClaimLost: nothing was written.
     """
-    parameters: dict[str, Any] = end_parameters(end) | more
-    parameters |= {
-        "step": claim.step_id,
-        "token": claim.token,
-        "attempt_id": claim.attempt_id,
-        "event": f'{{"rule":"{end.rule}"}}',
-    }
+    parameters: dict[str, Any] = end_parameters(end) | {"event": f'{{"rule":"{end.rule}"}}'} | more
+    parameters |= {"step": claim.step_id, "token": claim.token, "attempt_id": claim.attempt_id}
     if fetch_one(statement, parameters) is None:
         raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
 

@@ -9,11 +9,14 @@ FORGET_CHILDREN = """
     stage = '', proposed_json = NULL, chord_intact = false, predecessor_count = s.predecessor_count - (
         SELECT count(*) FROM orchestration_edge e WHERE e.successor_id = s.id AND e.is_child)
 """
+DETACH_CHILDREN = (
+    ", detached AS (DELETE FROM orchestration_edge e USING done d WHERE e.successor_id = d.id AND e.is_child)"
+)
 _REVISE = ending_statement(
     EventKind.STEP_REVISED,
     "status = 'available', revision = s.revision + 1, verdict_revisions = s.verdict_revisions + 1, failures = 0, "
     f"feedback = %(feedback)s, dispatches = s.dispatches + 1, dispatched_at = clock_timestamp(), {FORGET_CHILDREN}",
-    more=", detached AS (DELETE FROM orchestration_edge e USING done d WHERE e.successor_id = d.id AND e.is_child)",
+    more=DETACH_CHILDREN,
 )
 
 

@@ -1,0 +1,99 @@
+"""What follows when there is no answer: another try, and when none can help, the ways out in their order.
+
+The order is: the next fallback agent, skip if the step is not critical, then a person, or the abort of the run if the
+step says so.
+"""
+
+from typing import Final
+
+from agents.domain.invocation import Failed, FailureKind
+from orchestration.domain.policy.values import Decision, OutOfTime, Situation
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.states import DecisionKind
+
+TRANSIENT: Final = frozenset({FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT})
+KEPT_AWAY: Final = frozenset({FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT})
+"""Of an agent that was not called at all."""
+MAX_RETRY_WAIT_SECONDS: Final = 3_600.0
+
+
+def decide_failure(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
+    """Try again what may pass and has tries and time left; give up the rest."""
+    if failure.kind is FailureKind.CRASH:
+        return _decide_crash(failure, situation)
+    if failure.kind in KEPT_AWAY:
+        return _decide_kept_away(failure, spec, situation)
+    if failure.kind not in TRANSIENT:
+        return give_up(failure.kind, _describe(failure), spec, situation)
+    if situation.failures + 1 >= spec.retry.max_attempts:
+        return give_up("attempts_exhausted", _describe(failure), spec, situation)
+    retry = _retry(failure, spec, situation)
+    if situation.is_over(retry.delay_seconds):
+        return give_up("deadline", _describe(failure), spec, situation)
+    return retry
+
+
+def _decide_kept_away(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
+    """Ask another agent at once if there is one; else wait for this one as long as the step may."""
+    if failure.kind is FailureKind.AGENT_SUSPECT:
+        return Decision(DecisionKind.WAIT, "agent_suspect", failure.message)
+    if not situation.waited_out and _next_fallback(spec, situation) is None:
+        return Decision(DecisionKind.WAIT, "breaker_wait", failure.message)
+    way = give_up("breaker_open", failure.message, spec, situation)
+    if way.kind is DecisionKind.ESCALATE and not situation.may_ask:
+        return Decision(DecisionKind.WAIT, "breaker_asked", failure.message)
+    return way
+
+
+def decide_out_of_time(late: OutOfTime, spec: StepSpec) -> Decision:
+    """Ask one person whether a run past its deadline goes on; what else would begin waits for the answer."""
+    reason = "the run is past its deadline"
+    if late.is_asked:
+        return Decision(DecisionKind.WAIT, "run_deadline_wait", reason)
+    if spec.on_failure == "abort":
+        return Decision(DecisionKind.ABORT, "run_deadline_abort", reason)
+    return Decision(DecisionKind.ESCALATE, "run_deadline", reason)
+
+
+def give_up(cause: str, reason: str, spec: StepSpec, situation: Situation) -> Decision:
+    """Take the first way out that the step has."""
+    agent = _next_fallback(spec, situation)
+    if agent is not None:
+        return Decision(
+            DecisionKind.FALLBACK, f"{cause}_fallback", f"{reason}; '{agent}' is asked", agent=agent
+        )
+    if not spec.critical:
+        return Decision(DecisionKind.SKIP, f"{cause}_not_critical", reason)
+    if spec.on_failure == "abort":
+        return Decision(DecisionKind.ABORT, f"{cause}_abort", reason)
+    return Decision(DecisionKind.ESCALATE, cause, reason)
+
+
+def _next_fallback(spec: StepSpec, situation: Situation) -> str | None:
+    if situation.is_over() or situation.fallbacks >= len(spec.fallback):
+        return None
+    return spec.fallback[situation.fallbacks]
+
+
+def _decide_crash(failure: Failed, situation: Situation) -> Decision:
+    # Neither skipped nor handed to another agent: what kills its process must be seen by a person.
+    if situation.crashes >= situation.crash_limit:
+        reason = f"it ended its worker process {situation.crashes} times"
+        return Decision(DecisionKind.ESCALATE, "crash_limit", reason)
+    if situation.is_over():
+        return Decision(DecisionKind.ESCALATE, "crash_too_late", failure.message)
+    return Decision(DecisionKind.RETRY, "crash_retry", failure.message)
+
+
+def _retry(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
+    if failure.retry_after_seconds is not None:
+        delay, rule = failure.retry_after_seconds, "retry_after"
+    else:
+        wait = spec.retry.backoff_base_seconds**situation.failures
+        delay, rule = wait + spec.retry.jitter_seconds * situation.jitter, "transient_retry"
+    delay = min(max(delay, 0.0), MAX_RETRY_WAIT_SECONDS)
+    return Decision(DecisionKind.RETRY, rule, failure.message, delay)
+
+
+def _describe(failure: Failed) -> str:
+    return f"{failure.error_class}: {failure.message}" if failure.error_class else failure.message

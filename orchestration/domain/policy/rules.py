@@ -1,0 +1,114 @@
+"""Every rule by name, with what it decides and what that means to a person. The page of rules derives from this table.
+
+A rule that gives a step up is named by its cause and by the way out that was taken: `bad_input_fallback`,
+`bad_input_not_critical`, `bad_input_abort`, and `bad_input` alone for a person.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from orchestration.domain.states import DecisionKind
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `words`: why it decides so, as the second half of a sentence."""
+
+    name: str
+    kind: DecisionKind
+    words: str
+
+
+_DIRECT: Final = (
+    Rule("no_confidence_asked", DecisionKind.ACCEPT, "no confidence was asked for, and none stated"),
+    Rule("confident", DecisionKind.ACCEPT, "the agent is confident enough"),
+    Rule("confidence_missing", DecisionKind.ESCALATE, "a confidence was asked for, and none stated"),
+    Rule("low_confidence", DecisionKind.ESCALATE, "the agent is not confident enough"),
+    Rule("to_be_verified", DecisionKind.WAIT, "its verifiers look at the answer first"),
+    Rule("verified", DecisionKind.ACCEPT, "its verifiers passed the answer"),
+    Rule("verifier_fail", DecisionKind.REVISE, "its verifiers failed the answer and said why"),
+    Rule(
+        "revisions_exhausted", DecisionKind.ESCALATE, "its verifiers failed the answer once more than allowed"
+    ),
+    Rule("revision_too_late", DecisionKind.ESCALATE, "its verifiers failed the answer, and time is up"),
+    Rule("rework", DecisionKind.REWORK, "its agent sent work back to an earlier step"),
+    Rule("rework_refused", DecisionKind.ESCALATE, "its agent wants to send work back to where it can't go"),
+    Rule("rework_too_late", DecisionKind.ESCALATE, "its agent wants to send work back, and time is up"),
+    Rule("condition_false", DecisionKind.SKIP, "its condition is false"),
+    Rule("need_passed_over", DecisionKind.SKIP, "a step it needs was passed over"),
+    Rule("for_each", DecisionKind.WAIT, "its items are done one by one"),
+    Rule("spawned", DecisionKind.WAIT, "the steps that its agent asked for are done first"),
+    Rule("child_run", DecisionKind.WAIT, "the run that it started is done first"),
+    Rule("no_items", DecisionKind.ACCEPT, "there was no item to do"),
+    Rule("nothing_spawned", DecisionKind.ACCEPT, "its agent asked for no further step"),
+    Rule("items_done", DecisionKind.ACCEPT, "all its items are done"),
+    Rule("spawned_done", DecisionKind.ACCEPT, "all steps that its agent asked for are done"),
+    Rule("child_run_done", DecisionKind.ACCEPT, "the run that it started succeeded"),
+    Rule("human_step", DecisionKind.ESCALATE, "people do this step"),
+    Rule("transient_retry", DecisionKind.RETRY, "the failure may pass, tries are left"),
+    Rule("retry_after", DecisionKind.RETRY, "the provider said when to come back"),
+    Rule("crash_retry", DecisionKind.RETRY, "its worker process ended, tries are left"),
+    Rule("crash_limit", DecisionKind.ESCALATE, "it ended its worker process too often"),
+    Rule("crash_too_late", DecisionKind.ESCALATE, "its worker process ended, and time is up"),
+    Rule("agent_suspect", DecisionKind.WAIT, "its agent failed a moment ago, and enough calls are under way"),
+    Rule(
+        "breaker_asked",
+        DecisionKind.WAIT,
+        "its agent is kept from work, and a person is being asked about it",
+    ),
+    Rule("breaker_wait", DecisionKind.WAIT, "its agent is kept from work until it answers again"),
+    Rule("run_deadline", DecisionKind.ESCALATE, "the run is past its deadline; a person says if it goes on"),
+    Rule(
+        "run_deadline_abort", DecisionKind.ABORT, "the run is past its deadline, and the step says to abort"
+    ),
+    Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),
+    Rule("run_deadline_wait", DecisionKind.WAIT, "the run is past its deadline, and a person is being asked"),
+)
+
+CAUSES: Final[Mapping[str, str]] = {
+    "attempts_exhausted": "the failure might have passed, but no tries are left",
+    "deadline": "the failure might have passed, but not before the deadline",
+    "bad_input": "the agent refused its input; a retry can't help",
+    "permanent": "the agent says that a retry can't help",
+    "unreadable": "the answer can't be read",
+    "unknown_agent": "no worker has this agent",
+    "limit": "it wanted more than the limits allow",
+    "child_failed": "the run that it started did not succeed",
+    "unknown": "an error that no rule foresees",
+    "breaker_open": "its agent is kept from work, and it can't wait any longer",
+}
+"""Why a step is given up; each has four ways out."""
+
+_WAYS: Final = (
+    ("_fallback", DecisionKind.FALLBACK, "another agent is asked"),
+    ("_not_critical", DecisionKind.SKIP, "and the step is not critical"),
+    ("_abort", DecisionKind.ABORT, "and the step says to abort"),
+    ("", DecisionKind.ESCALATE, ""),
+)
+# A breaker is not waited for when somebody else can be asked.
+_CAUSE_OF_FALLBACK: Final = {"breaker_open": "its agent is kept from work until it answers again"}
+
+
+def _list_ways(cause: str, words: str) -> list[Rule]:
+    rules = []
+    for ending, kind, more in _WAYS:
+        why = _CAUSE_OF_FALLBACK.get(cause, words) if kind is DecisionKind.FALLBACK else words
+        rules.append(Rule(f"{cause}{ending}", kind, f"{why}, {more}" if more else why))
+    return rules
+
+
+_RULES: Final = {
+    rule.name: rule
+    for rule in (*_DIRECT, *(rule for cause, words in CAUSES.items() for rule in _list_ways(cause, words)))
+}
+
+
+def list_rules() -> list[Rule]:
+    """Return every rule, in the order of the page."""
+    return list(_RULES.values())
+
+
+def find_rule(name: str) -> Rule | None:
+    """Return the rule of a name; None for one of another release."""
+    return _RULES.get(name)

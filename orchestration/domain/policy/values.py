@@ -1,0 +1,73 @@
+"""What the policy sees, and what it may decide."""
+
+from dataclasses import dataclass
+
+from agents.domain.invocation import Outcome
+from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
+from orchestration.domain.states import DecisionKind
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """The step was not tried: its condition is false, or what it needs was passed over."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfTime:
+    """The step was not begun: its run is past its deadline. `is_asked`: a person is being asked already."""
+
+    is_asked: bool
+
+
+Ending = Outcome | PassedOver | Growth | ChildRun | AskPerson | Collected | Verdicts | OutOfTime
+"""All that an attempt can end with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the policy looks at besides the outcome and the step's spec.
+
+    Attributes:
+        failures: counted tries before this one, since the last fresh start.
+        crashes: crashes of the step's own, this one included.  crash_limit: at so many it is held.
+        default_min_confidence: for agents that state a confidence when the step names no bound.
+        jitter: uniform random number in 0..1.
+        verdict_revisions: times its verifiers sent it back.
+        rework_fault: why work can't go back to where the agent wants it; empty: it can.
+        fallbacks: how far down its fallback agents the step is.
+        waited_out: it has waited for its agent's breaker as long as it may.  may_ask: no other step asks about that.
+        seconds_left: until the deadline of the run or the step, whichever is nearer; None: there is none.
+    """
+
+    failures: int
+    crashes: int
+    crash_limit: int
+    default_min_confidence: float
+    jitter: float
+    verdict_revisions: int = 0
+    rework_fault: str = ""
+    fallbacks: int = 0
+    waited_out: bool = False
+    may_ask: bool = False
+    seconds_left: float | None = None
+
+    def is_over(self, delay_seconds: float = 0.0) -> bool:
+        """Return whether the deadline will have passed when a next try could begin."""
+        return self.seconds_left is not None and delay_seconds >= self.seconds_left
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, by which rule, and why in words.
+
+    Attributes: delay_seconds: of a retry.  agent: who does the step from now on, of a fallback.
+    """
+
+    kind: DecisionKind
+    rule: str
+    reason: str = ""
+    delay_seconds: float = 0.0
+    agent: str = ""

@@ -1,0 +1,38 @@
+"""When a step was first tried, and whether people were asked about a run's deadline."""
+
+from datetime import datetime
+from uuid import UUID
+
+from orchestration.domain.states import DecisionKind, StepStatus
+from orchestration.models import Attempt, Decision
+
+_GOES_ON = (DecisionKind.RETRY, DecisionKind.FALLBACK, DecisionKind.WAIT, DecisionKind.REVISE)
+
+
+def find_first_try(step_id: int, attempt: int) -> datetime:
+    """Return when the first of the tries began that led to this attempt without a fresh start between.
+
+    A person, a rework or a new round starts a step afresh.
+    """
+    tries = Attempt.objects.filter(step_id=step_id, number__lt=attempt)
+    ended = tries.exclude(decision__kind__in=_GOES_ON).order_by("-number").values_list("number", flat=True)
+    last = ended.first() or 0
+    begun = Attempt.objects.filter(step_id=step_id, number__gt=last, number__lte=attempt).order_by("number")
+    return begun.values_list("started_at", flat=True)[0]
+
+
+def was_sent_by_person(step_id: int, attempt: int) -> bool:
+    """Return whether a person sent a step into this attempt: the one before it was held."""
+    return Decision.objects.filter(
+        step_id=step_id, attempt__number=attempt - 1, kind=DecisionKind.ESCALATE
+    ).exists()
+
+
+def find_deadline_answers(run_id: UUID, since: datetime) -> tuple[bool, bool]:
+    """Return whether a person is asked if a run goes on past its deadline, and whether one has answered.
+
+    Args: since: the deadline; what was asked before it, in a former round, was about another.
+    """
+    asked = Decision.objects.filter(run_id=run_id, rule="run_deadline", decided_at__gte=since)
+    held = set(asked.values_list("step__status", flat=True))
+    return StepStatus.HELD in held, bool(held - {StepStatus.HELD})

@@ -1,0 +1,233 @@
+"""What a step does when its agent gave up: the next agent, and the deadlines that no further try outlives."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from agents import PermanentError, Task, TransientError
+from orchestration import Retry, StepSpec, Verify, WorkflowSpec, runs
+from orchestration.domain.states import AttemptOutcome, DecisionKind, ResolutionKind
+from orchestration.errors import ClaimLost
+from orchestration.maintenance.scheduler import wake_answered
+from orchestration.models import Attempt, Decision, Event, Run, Step
+from orchestration.testing import FinishedRun, drive, run_workflow
+from orchestration.transitions import fallback
+from orchestration.transitions.finish import AttemptEnd
+from tests.integration.orchestration.rig import AGENT, Rig, graph
+
+pytestmark = pytest.mark.django_db
+
+
+def _fail(task: Task) -> object:
+    raise PermanentError("out of words")
+
+
+def _flicker(task: Task) -> object:
+    raise TransientError("come again")
+
+
+CHAIN = WorkflowSpec(
+    name="chain",
+    steps=(
+        StepSpec("draft", agent="test.model", fallback=("test.small", "test.template")),
+        StepSpec("send", agent="test.send", needs=("draft",)),
+    ),
+)
+
+
+def _run_chain(**agents: Callable[[Task], Any]) -> FinishedRun:
+    known: dict[str, Callable[[Task], Any]] = {
+        "test.model": _fail,
+        "test.small": _flicker,
+        "test.template": lambda _: "Dear customer",
+        "test.send": lambda task: task.handoff["draft"],
+    }
+    return run_workflow(CHAIN, {}, agents=known | {f"test.{name}": agent for name, agent in agents.items()})
+
+
+def test_agents_are_asked_in_turn_and_the_step_says_who_answered() -> None:
+    done = _run_chain()
+
+    assert done.status == "succeeded"
+    assert done.outputs["send"] == "Dear customer"
+    draft = done.steps["draft"]
+    assert (draft.agent, draft.fallbacks, draft.failures) == ("test.template", 2, 0)
+    tried = Attempt.objects.filter(step=draft).order_by("number").values_list("agent", "decision__rule")
+    assert list(tried) == [
+        ("test.model", "permanent_fallback"),
+        ("test.small", "transient_retry"),
+        ("test.small", "transient_retry"),
+        ("test.small", "attempts_exhausted_fallback"),
+        ("test.template", "no_confidence_asked"),
+    ]
+    told = Event.objects.filter(step=draft, kind="step_fell_back").order_by("id")
+    assert [line.data_json for line in told] == [
+        '{"from":"test.model","rule":"permanent_fallback","to":"test.small"}',
+        '{"from":"test.small","rule":"attempts_exhausted_fallback","to":"test.template"}',
+    ]
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_when_the_last_agent_gives_up_a_person_is_asked() -> None:
+    done = _run_chain(template=_fail)
+
+    assert done.held == ["draft"]
+    last = Decision.objects.filter(run=done.run).latest("id")
+    assert (last.kind, last.rule) == ("escalate", "permanent")
+
+
+def test_the_next_agent_comes_with_its_own_terms() -> None:
+    done = _run_chain()
+    # Fakes declare nothing: the terms are the defaults again, whatever the step had before.
+    draft = done.steps["draft"]
+    assert (draft.queue, draft.timeout_seconds, draft.pools) == ("steps", 300.0, {})
+
+
+def test_a_gated_step_falls_back_and_is_verified_all_the_same() -> None:
+    gated = WorkflowSpec(
+        name="gated",
+        steps=(
+            StepSpec("draft", agent="test.model", fallback="test.template", verify=Verify("test.verifier")),
+        ),
+    )
+    done = run_workflow(
+        gated,
+        {},
+        agents={
+            "test.model": _fail,
+            "test.template": lambda _: "Dear customer",
+            "test.verifier": lambda _: {"verdict": "PASS"},
+        },
+    )
+
+    assert done.status == "succeeded"
+    assert (done.steps["draft"].agent, done.steps["draft"].accepted_by) == ("test.template", "verdict")
+
+
+def test_items_fall_back_one_by_one() -> None:
+    def pick(task: Task) -> object:
+        if task.item == 2:
+            raise PermanentError("not mine")
+        return f"model {task.item}"
+
+    done = run_workflow(
+        WorkflowSpec(
+            name="items",
+            steps=(StepSpec("each", agent="test.model", for_each="[1, 2, 3]", fallback="test.template"),),
+        ),
+        {},
+        agents={"test.model": pick, "test.template": lambda task: f"template {task.item}"},
+    )
+
+    assert done.outputs["each"] == ["model 1", "template 2", "model 3"]
+    assert [done.steps[f"each[{n}]"].fallbacks for n in range(3)] == [0, 1, 0]
+
+
+LATE = WorkflowSpec(
+    name="late",
+    timeout_seconds=60,
+    steps=(
+        StepSpec("a", agent="test.a"),
+        StepSpec("b", agent="test.b", needs=("a",)),
+        StepSpec("c", agent="test.c", needs=("a",)),
+        StepSpec("d", agent="test.d", needs=("b", "c")),
+    ),
+)
+
+
+_AGENTS: dict[str, Callable[[Task], Any]] = {f"test.{key}": lambda task: task.step_key for key in "abcd"}
+
+
+def _run_late() -> FinishedRun:
+    """Run a workflow whose deadline passes while its first step is done."""
+
+    def outlast(task: Task) -> str:
+        Run.objects.filter(pk=task.run_id).update(deadline_at=Now())
+        return "a"
+
+    return run_workflow(LATE, {}, agents=_AGENTS | {"test.a": outlast})
+
+
+def test_past_its_deadline_a_run_asks_one_person_and_the_rest_waits() -> None:
+    done = _run_late()
+
+    assert done.status == "running"
+    assert done.held == ["b"]
+    assert (done.steps["c"].status, done.steps["c"].waits_for) == ("available", "deadline")
+    rules = Decision.objects.filter(run=done.run).order_by("id").values_list("rule", flat=True)
+    assert list(rules) == ["no_confidence_asked", "run_deadline", "run_deadline_wait"]
+    assert wake_answered() == 0
+
+
+@pytest.mark.parametrize(
+    ("resolution", "more"),
+    [
+        (ResolutionKind.EDIT, {"output": "by hand"}),
+        (ResolutionKind.SEND_BACK, {"feedback": "do it all the same"}),
+    ],
+)
+def test_a_person_lets_a_late_run_go_on(resolution: ResolutionKind, more: dict[str, Any]) -> None:
+    late = _run_late()
+    runs.resolve_step(late.steps["b"].pk, kind=resolution, actor="ada", resolution_id="1", **more)
+
+    assert wake_answered() == 1
+    done = drive(late.run.pk, agents=_AGENTS)
+
+    assert done.status == "succeeded"
+    assert done.outputs["b"] == more.get("output", "b")
+    assert done.outputs["d"] == "d"
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_no_retry_outlives_the_step_s_own_deadline() -> None:
+    calls = []
+
+    def flicker(task: Task) -> object:
+        calls.append(task.attempt)
+        if len(calls) == 2:
+            # As if the first try had begun a minute ago.
+            Attempt.objects.filter(step__run_id=task.run_id, number=1).update(
+                started_at=Step.objects.get(run_id=task.run_id).run.created_at - timedelta(seconds=60)
+            )
+        raise TransientError("come again")
+
+    spec = WorkflowSpec(
+        name="short",
+        steps=(StepSpec("a", agent="test.a", deadline_seconds=30, retry=Retry(max_attempts=50)),),
+    )
+    done = run_workflow(spec, {}, agents={"test.a": flicker})
+
+    assert calls == [1, 2]
+    assert done.held == ["a"]
+    assert Decision.objects.filter(run=done.run).latest("id").rule == "deadline"
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_claim(
+    guard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not guard:
+        statement = fallback._FALL_BACK
+        assert " AND s.token = %(token)s" in statement
+        monkeypatch.setattr(fallback, "_FALL_BACK", statement.replace(" AND s.token = %(token)s", ""))
+    rig = Rig.begin(graph({"a": ()}))
+    old = rig.take("a")
+    rig.free(old)
+    new = rig.take("a")
+    end = AttemptEnd(
+        finished_at=old.now(),
+        outcome=AttemptOutcome.FAILED,
+        kind=DecisionKind.FALLBACK,
+        rule="permanent_fallback",
+        inputs_json="{}",
+    )
+    refused = (ClaimLost,) if guard else (IntegrityError,)  # the second net: one decision per attempt
+    to = fallback.NextAgent(AGENT, "steps", 5.0, {})
+    with pytest.raises(refused), transaction.atomic():
+        fallback.fall_back(old, end, to)
+    assert rig.step("a").token == new.token
+    assert rig.step("a").fallbacks == 0
