@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import structlog
+from django.db import connection
+
 from agents.admission import (
     BreakerOpen,
     Door,
@@ -28,6 +31,9 @@ from orchestration.domain.policy import Ending
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.work import Claim
 from orchestration.selectors.admission import kept_away_since
+from orchestration.transitions.statements import DATABASE_AWAY
+
+log = structlog.get_logger(__name__)
 
 _DOOR: Final = Door()
 _is_muted: Final[ContextVar[bool]] = ContextVar("breakers_muted", default=False)
@@ -75,10 +81,21 @@ def let_out(claim: Claim, outcome: Outcome | None) -> None:
 def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> None:
     """Let the agent's breaker know how an attempt ended; of a healthy agent's success nothing is written.
 
+    While the database is away a failure is not counted: the end of the attempt matters more, and is tried again.
+
     Args: is_suspect: its process died with other steps in it: whose fault that was is not known.
     """
     if _is_muted.get():
         return
+    try:
+        _tell(claim, outcome, is_suspect=is_suspect)
+    except DATABASE_AWAY as error:
+        if connection.in_atomic_block:
+            raise
+        log.warning("breaker_not_told", step=claim.step_id, agent=claim.agent, error=str(error))
+
+
+def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:
     match outcome:
         case Answered() | SentBack():
             note_success(claim.agent, claim.token)

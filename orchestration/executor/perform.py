@@ -157,7 +157,12 @@ def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
 def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
     if not isinstance(prepared.task, Task):
         return prepared.task
-    kept_away = keep_away(claim)
+    kept_away = insist(
+        lambda _: keep_away(claim),
+        lambda: claim.now() > claim.deadline_at,
+        doing="ask for admission",
+        step_id=claim.step_id,
+    )
     if kept_away is not None:
         return kept_away
     if not connection.in_atomic_block:
