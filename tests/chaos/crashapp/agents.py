@@ -32,6 +32,20 @@ def leave(task: Task) -> None:
     os._exit(1)
 
 
+@agent("crash.draw", timeout_seconds=60, pools={"gpu": 1})
+def draw(task: Task) -> dict[str, str]:
+    return _work(task)
+
+
+@agent("crash.gone", timeout_seconds=60)
+def be_gone(task: Task) -> dict[str, str]:
+    """Fail as a provider does that is gone, until the gate `back` is open."""
+    if not (folder() / "gates" / "back").exists():
+        note("call", run=task.run_id, key=task.step_key)
+        raise ConnectionError("the provider is gone")
+    return _work(task)
+
+
 def _work(task: Task) -> dict[str, str]:
     _start(task)
     hit("in_body", task.step_key)
