@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import STATE_WORDS, describe_duration
+from orchestration.selectors.progress import WAITING
 
 _EXCERPT_CHARACTERS = 120
 
@@ -18,7 +19,12 @@ def chip(status: str, words: str = "") -> SafeString:
 
 def state_chip(state: str) -> SafeString:
     """Return a run's state as a coloured label."""
-    return chip(state, STATE_WORDS[state])
+    return chip(tone_of(state), STATE_WORDS[state])
+
+
+def tone_of(state: str) -> str:
+    """Return the class of a run's state: a step that is `waiting` is at work, a run is waiting for people."""
+    return "people" if state == WAITING else state
 
 
 def show_age(moment: datetime, now: datetime) -> SafeString:

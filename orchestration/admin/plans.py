@@ -5,30 +5,30 @@ from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
-from orchestration.admin.addresses import step_url
-from orchestration.admin.picture import Picture, PlanNode, draw_plan
-from orchestration.admin.words import describe_duration, describe_span
+from orchestration.admin.addresses import run_url, step_url
+from orchestration.admin.picture import MOST_ABREAST, Picture, PlanNode, draw_plan, say_counts
+from orchestration.admin.picture.growing import Group, group_steps, link_groups
+from orchestration.admin.words import describe_duration, describe_span, describe_stage, describe_wait
 from orchestration.domain.spec import WorkflowSpec, order_steps
 from orchestration.domain.states import StepStatus
 from orchestration.models import Run
-from orchestration.selectors.run_details import MOST_DRAWN_STEPS, PlanStep, load_plan
+from orchestration.selectors.plan_rows import ChildRun, PlanRows, PlanStep, find_child_runs
+from orchestration.selectors.run_details import MOST_DRAWN_STEPS
 
 _TOO_LARGE = f"This plan has more than {MOST_DRAWN_STEPS:,} steps or too many edges to draw."
 
 
-def draw_run(run: Run, now: datetime, *, unfold: bool) -> Picture:
+def draw_run(run: Run, rows: PlanRows, now: datetime, *, unfold: bool) -> Picture:
     """Return the picture of a run's plan; a click on a step leads to its page."""
-    plan = load_plan(run.pk)
-    if plan is None:
+    if rows.is_too_large:
         return Picture(SafeString(""), (), note=_TOO_LARGE)
-    steps, edges = plan
-    place = {step.pk: i for i, step in enumerate(steps)}
-    nodes = [
-        PlanNode((step.key,), {step.status: 1}, _note(step, now), step_url(run.pk, step.key))
-        for step in steps
-    ]
-    links = [(place[before], place[after]) for before, after in edges]
-    return draw_plan(nodes, links, title=f"Plan of {run}", link_folded=_find_folded, unfold=unfold)
+    groups = group_steps(rows.present, len(rows.steps) if unfold else MOST_ABREAST)
+    children = find_child_runs([group.first.pk for group in groups if len(group.steps) == 1])
+    nodes = [describe_group(run, group, now) for group in groups]
+    places = {step_id: len(nodes) + n for n, step_id in enumerate(children)}
+    nodes += map(_draw_child_run, children.values())
+    links = link_groups(groups, rows.edges, places)
+    return draw_plan(nodes, links, title=f"Plan of {run}", link_folded=find_folded, unfold=unfold)
 
 
 def draw_workflow(spec: WorkflowSpec, *, unfold: bool) -> Picture:
@@ -48,12 +48,35 @@ def draw_workflow(spec: WorkflowSpec, *, unfold: bool) -> Picture:
     )
 
 
-def _find_folded(node: PlanNode) -> str:
-    return f"?{urlencode({'show': 'steps', 'find': node.beginning})}#details"
+def describe_group(run: Run, group: Group, now: datetime) -> PlanNode:
+    """Return a step, or several alike, as a node; of several, a click is to be led by who draws it."""
+    keys = tuple(step.key for step in group.steps)
+    if len(keys) > 1:
+        return PlanNode(keys, group.counts, say_counts(group.counts))
+    step = group.first
+    return PlanNode(keys, group.counts, _say(step, now), step_url(run.pk, step.key))
 
 
-def _note(step: PlanStep, now: datetime) -> str:
-    if step.status == StepStatus.RUNNING and step.claimed_at:
-        return f"running {describe_duration(now - step.claimed_at)}"
-    took = describe_span(step.claimed_at, step.finished_at)
-    return f"{step.status} {took}" if took and step.status == StepStatus.SUCCEEDED else step.status
+def _draw_child_run(child: ChildRun) -> PlanNode:
+    name = f"{child.workflow_name} {str(child.pk)[:8]}"
+    return PlanNode((name,), {child.status: 1}, f"child run, {child.status}", run_url(child.pk), is_run=True)
+
+
+def find_folded(node: PlanNode) -> str:
+    """Return the way to the table of steps, narrowed to those that are drawn as one."""
+    asked = {"show": "steps"} | ({"find": node.beginning} if node.beginning else {})
+    return f"?{urlencode(asked)}#details"
+
+
+def _say(step: PlanStep, now: datetime) -> str:
+    match step.status:
+        case StepStatus.RUNNING if step.claimed_at:
+            return f"running {describe_duration(now - step.claimed_at)}"
+        case StepStatus.WAITING:
+            return describe_stage(step.stage)
+        case StepStatus.AVAILABLE:
+            return describe_wait(step.waits_for)
+        case StepStatus.SUCCEEDED:
+            return f"succeeded {describe_span(step.claimed_at, step.finished_at)}".rstrip()
+        case _:
+            return step.status

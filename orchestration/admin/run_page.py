@@ -6,14 +6,16 @@ from typing import Any
 from django.http import HttpRequest
 
 from orchestration.admin.addresses import workflow_url
-from orchestration.admin.chips import state_chip
+from orchestration.admin.chips import state_chip, tone_of
 from orchestration.admin.picture import URGENCY
 from orchestration.admin.plans import draw_run
 from orchestration.admin.problems import find_problems
 from orchestration.admin.run_sections import SECTIONS
+from orchestration.admin.time_spent import draw_time_spent
 from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import describe_duration, describe_run
 from orchestration.models import Run
+from orchestration.selectors.plan_rows import load_plan
 from orchestration.selectors.progress import read_clock
 from orchestration.selectors.run_details import count_steps
 
@@ -40,17 +42,20 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
     shown = shown if shown in SECTIONS else "steps"
     problems = find_problems(request, run, now)
     told = {problem.why for problem in problems.shown}
+    rows = load_plan(run.pk)
     return {
         "title": _title(run),
         "run": run,
         "workflow_url": workflow_url(run.workflow_id),
         "state": state_chip(run.state),
+        "tone": tone_of(run.state),
         "sentence": describe_run(
             run.state, counts, describe_duration((run.finished_at or now) - run.created_at)
         ),
         "reason": "" if mark_unseen(run.reason) in told else mark_unseen(run.reason),
         "problems": problems,
-        "picture": draw_run(run, now, unfold=request.GET.get("unfold") == "1"),
+        "picture": draw_run(run, rows, now, unfold=request.GET.get("unfold") == "1"),
+        "timeline": draw_time_spent(request, run, rows, now),
         "tabs": [Tab(name, title, name == shown) for name, (title, _) in SECTIONS.items()],
         "shown": shown,
         "counts": [(status, counts[status]) for status in URGENCY if status in counts],

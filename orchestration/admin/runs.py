@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import read_run_prefix, read_task_id, run_url, step_url, workflow_url
-from orchestration.admin.chips import show_age, show_excerpt, show_progress, state_chip
+from orchestration.admin.chips import show_age, show_excerpt, show_progress, state_chip, tone_of
 from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
 from orchestration.admin.run_page import build_run_page
 from orchestration.admin.step_page import build_step_page
@@ -39,7 +39,7 @@ from orchestration.selectors.scope import scope_runs
 class StateChoice:
     """A way to the runs in one state, other filters kept."""
 
-    state: str
+    tone: str
     words: str
     url: str
     is_shown: bool
@@ -61,7 +61,7 @@ class RunList(ChangeList):
 
     def _choose(self, state: str, words: str) -> StateChoice:
         url = self.get_query_string({"status": state} if state else None, ["p", "status"])
-        return StateChoice(state, words, url, is_shown=self.params.get("status", "") == state)
+        return StateChoice(tone_of(state), words, url, is_shown=self.params.get("status", "") == state)
 
 
 @admin.register(Run)
@@ -117,7 +117,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         """Add the page of a step."""
         step = self.admin_site.admin_view(self.step_view)
         return [
-            path("<uuid:run_id>/steps/<str:key>/", step, name="orchestration_run_step"),
+            path("<uuid:run_id>/steps/<path:key>/", step, name="orchestration_run_step"),
             *super().get_urls(),
         ]
 

@@ -1,4 +1,4 @@
-"""What the console shows of one run: its plan, what needs an eye, and its history in pieces.
+"""What the console shows of one run: what needs an eye, and its history in pieces.
 
 Outputs may be a mebibyte each and a run may have thousands of steps: every question here names its columns
 and takes a slice.
@@ -6,14 +6,13 @@ and takes a slice.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
 
 from orchestration.domain.states import StepStatus
-from orchestration.models import Attempt, Edge, Event, Handoff, Run, Step, WorkerProcess
+from orchestration.models import Attempt, Event, Handoff, Run, Step, WorkerProcess
 from orchestration.selectors.progress import with_state
 
 Row = TypeVar("Row", bound=Model)
@@ -37,17 +36,6 @@ _STEP_COLUMNS = (
     "reason",
 )
 _TROUBLED = (StepStatus.FAILED, StepStatus.HELD, StepStatus.RETRYABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanStep:
-    """A step as the picture needs it."""
-
-    pk: int
-    key: str
-    status: str
-    claimed_at: datetime | None
-    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +64,6 @@ def find_troubles(run_ids: Collection[UUID]) -> dict[UUID, Step]:
     """Return for each run the first of its steps that failed, is held or waits for another try."""
     steps = Step.objects.filter(run__in=run_ids, status__in=_TROUBLED).only("run_id", "key", "reason")
     return {step.run_id: step for step in steps.order_by("run_id", "status", "position").distinct("run_id")}
-
-
-def load_plan(run_id: UUID) -> tuple[list[PlanStep], list[tuple[int, int]]] | None:
-    """Return a run's steps in plan order, and its edges by step id; None when there are too many to draw."""
-    columns = ("pk", "key", "status", "claimed_at", "finished_at")
-    rows = Step.objects.filter(run=run_id).order_by("position").values_list(*columns)[: MOST_DRAWN_STEPS + 1]
-    steps = [PlanStep(*row) for row in rows]
-    ends = Edge.objects.filter(run=run_id).values_list("predecessor_id", "successor_id")
-    edges = list(ends[: MOST_DRAWN_EDGES + 1])
-    if len(steps) > MOST_DRAWN_STEPS or len(edges) > MOST_DRAWN_EDGES:
-        return None
-    return steps, edges
 
 
 def list_steps(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:

@@ -7,27 +7,35 @@ on until the plan is small enough, so that a fan-out of chains becomes one node 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import commonprefix
 
 URGENCY = (
     "failed",
     "held",
     "retryable",
+    "compensating",
     "running",
+    "waiting",
     "available",
+    "paused",
     "pending",
     "cancelled",
     "skipped",
     "succeeded",
     "planned",
 )
-"""Statuses, those first that a person must see first; `planned` is a step of a workflow, not of a run."""
+"""Statuses, those first that a person must see first; `planned` is a step of a workflow, not of a run;
+`paused` and `compensating` are child runs."""
 
 Edges = frozenset[tuple[int, int]]
 _BOX_CHARACTERS = 23
+_DONE = ("succeeded", "skipped")
+_UNTOLD = frozenset({"succeeded", "pending", "available", "planned"})
 _MOST_PATTERNS = 2
 _NUMBER = re.compile(r"\d+")
 _TIMES = "\N{MULTIPLICATION SIGN}"
-_APART = frozenset({"failed", "held", "retryable"})
+APART = frozenset({"failed", "held", "retryable"})
+"""Statuses that need a person's eye: they are not folded with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class PlanNode:
 
     Attributes: note: what stands below the key.  href: where a click leads.
         keys: of all steps it stands for, in plan order.  counts: how many of them have which status.
+        is_run: it is a child run, no step.
     """
 
     keys: tuple[str, ...]
@@ -43,6 +52,7 @@ class PlanNode:
     note: str = ""
     href: str = ""
     is_chain: bool = field(default=False)
+    is_run: bool = field(default=False)
 
     @property
     def status(self) -> str:
@@ -64,12 +74,13 @@ class PlanNode:
             return f"{self.keys[0]} … {self.keys[-1]}"
         patterns = list(dict.fromkeys(_NUMBER.sub("*", key) for key in self.keys))
         shown = ", ".join(patterns[:_MOST_PATTERNS]) + (", …" if len(patterns) > _MOST_PATTERNS else "")
-        return f"{len(self.keys)} {_TIMES} {shown}"
+        return f"{len(self.keys):,} {_TIMES} {shown}"
 
     @property
     def beginning(self) -> str:
-        """Return how the first key begins, up to its first number."""
-        return _NUMBER.split(self.keys[0], maxsplit=1)[0]
+        """Return how all keys begin, up to a number; "" when they have no beginning in common."""
+        # Character by character is what is wanted: keys are no paths.
+        return commonprefix(self.keys).rstrip("0123456789")  # noqa: RUF071
 
 
 def fold_plan(
@@ -82,7 +93,7 @@ def fold_plan(
     Args: edges: pairs of positions.  most: nodes that may be left.  most_abreast: so many, side by side.
     """
     links = frozenset(edges)
-    folded = _fold(list(nodes), links, _APART, most, most_abreast)
+    folded = _fold(list(nodes), links, APART, most, most_abreast)
     return folded if len(folded[0]) <= most else _fold(list(nodes), links, frozenset(), most, most_abreast)
 
 
@@ -106,11 +117,11 @@ def _side_by_side(
     nodes: list[PlanNode], edges: Edges, apart: frozenset[str], most_abreast: int
 ) -> list[list[int]]:
     before, after = _neighbours(len(nodes), edges)
-    groups: dict[tuple[frozenset[int], frozenset[int], str], list[int]] = {}
+    groups: dict[tuple[frozenset[int], frozenset[int], str, bool], list[int]] = {}
     for position, node in enumerate(nodes):
         mark = node.status if node.status in apart else ""
         neighbours = (frozenset(before[position]), frozenset(after[position]))
-        groups.setdefault((*neighbours, mark), []).append(position)
+        groups.setdefault((*neighbours, mark, node.is_run), []).append(position)
     return [
         part
         for group in groups.values()
@@ -161,5 +172,16 @@ def _join(members: list[PlanNode], *, is_chain: bool) -> PlanNode:
         for status, number in member.counts.items():
             counts[status] = counts.get(status, 0) + number
     keys = tuple(key for member in members for key in member.keys)
-    note = ", ".join(f"{counts[status]} {status}" for status in URGENCY if status in counts)
-    return PlanNode(keys, counts, note=note, is_chain=is_chain)
+    return PlanNode(keys, counts, note=say_counts(counts), is_chain=is_chain, is_run=members[0].is_run)
+
+
+def say_counts(counts: Mapping[str, int]) -> str:
+    """Return how several steps stand: `12 of 1,000 done, 1 held`; what just waits for its turn is the rest."""
+    total = sum(counts.values())
+    if len(counts) == 1:
+        return f"{total:,} {next(iter(counts))}"
+    done = sum(counts.get(status, 0) for status in _DONE)
+    told = [
+        f"{counts[status]:,} {status}" for status in URGENCY if status in counts and status not in _UNTOLD
+    ]
+    return ", ".join([f"{done:,} of {total:,} done", *told])

@@ -93,10 +93,11 @@ def _draw_node(node: PlanNode, boxes: dict[int, _Box], position: int) -> SafeStr
         *(f"{number:g}" for number in (box.x, box.y, box.width, box.height)),
         _draw_text(node, x, y),
     )
-    several = " rm-several" if len(node.keys) > 1 else ""
+    shape = "rm-several" if len(node.keys) > 1 else "rm-child" if node.is_run else ""
+    classes = f"rm-node rm-{node.status} {shape}".strip()
     if not node.href:
-        return format_html('<g class="rm-node rm-{}{}">{}</g>', node.status, several, inside)
-    return format_html('<a class="rm-node rm-{}{}" href="{}">{}</a>', node.status, several, node.href, inside)
+        return format_html('<g class="{}">{}</g>', classes, inside)
+    return format_html('<a class="{}" href="{}">{}</a>', classes, node.href, inside)
 
 
 def _draw_text(node: PlanNode, x: str, y: float) -> SafeString:

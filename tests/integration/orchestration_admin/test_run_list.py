@@ -40,7 +40,7 @@ def test_the_list_says_how_each_run_stands(operator: Client) -> None:
         held.run.pk: "waiting",
         failed.run.pk: "failed",
     }
-    assert '<span class="rm-chip rm-waiting">waiting for people</span>' in text
+    assert '<span class="rm-chip rm-people">waiting for people</span>' in text
     assert "<b>draft</b>: the agent&#x27;s confidence is 0.50, below 0.70" in text
     assert '<progress class="rm-bar" max="3" value="3"></progress>3/3' in text
     assert '<progress class="rm-bar" max="3" value="1"></progress>1/3' in text
@@ -81,8 +81,8 @@ def test_the_list_narrows_by_workflow_and_by_time(operator: Client) -> None:
 def test_a_state_choice_keeps_the_other_filters(operator: Client) -> None:
     play_letter()
     choices = operator.get(LIST, {"workflow": "letter", "status": "failed"}).context["cl"].state_choices
-    assert {choice.state: choice.url for choice in choices}["waiting"] == "?status=waiting&workflow=letter"
-    assert [choice.state for choice in choices if choice.is_shown] == ["failed"]
+    assert {choice.tone: choice.url for choice in choices}["people"] == "?status=waiting&workflow=letter"
+    assert [choice.tone for choice in choices if choice.is_shown] == ["failed"]
     assert choices[0].url == "?workflow=letter"
 
 

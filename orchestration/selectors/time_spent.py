@@ -1,0 +1,66 @@
+"""When a run's steps were tried, decided on, resolved and ordered about: what a timeline is drawn from."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from orchestration.models import Attempt, Event
+
+# The name of a step's way out of `held`, and of lines that are about the run itself (`history.EventKind`).
+_RESOLVED = "step_resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt: from when to when, how it ended, and what was decided; open ends and no decision: None."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    decision: str | None
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened to the run as a whole."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    """A run's attempts and resolutions by step, in order, and what happened to the run as a whole."""
+
+    tries: Mapping[int, Sequence[Try]]
+    resolved: Mapping[int, Sequence[datetime]]
+    marks: Sequence[Mark]
+
+
+def load_time_spent(run_id: UUID) -> TimeSpent:
+    """Return how a run spent its time so far, in two queries."""
+    columns = (
+        "step_id",
+        "number",
+        "started_at",
+        "finished_at",
+        "outcome",
+        "decision__kind",
+        "decision__due_at",
+    )
+    tries: dict[int, list[Try]] = defaultdict(list)
+    for step_id, *row in Attempt.objects.filter(run=run_id).order_by("number").values_list(*columns):
+        tries[step_id].append(Try(*row))
+    resolved: dict[int, list[datetime]] = defaultdict(list)
+    marks: list[Mark] = []
+    lines = Event.objects.filter(run=run_id, kind=_RESOLVED) | Event.objects.filter(run=run_id, step=None)
+    for step_id, kind, at in lines.order_by("id").values_list("step_id", "kind", "at"):
+        if step_id is None:
+            marks.append(Mark(kind, at))
+        else:
+            resolved[step_id].append(at)
+    return TimeSpent(tries, resolved, marks)

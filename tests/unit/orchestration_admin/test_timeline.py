@@ -1,0 +1,181 @@
+"""What a step did when, the scale on which idle hours are squeezed, and the picture of both."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.admin.picture import PlanNode
+from orchestration.admin.picture.growing import Group, group_steps
+from orchestration.admin.timeline import Lane, Times, build_lanes, draw_timeline, find_tone
+from orchestration.admin.timeline.scale import GAP_WIDTH, Scale
+from orchestration.admin.timeline.spans import Span, SpanKind, Story, tell_spans
+from orchestration.selectors.plan_rows import PlanStep
+from orchestration.selectors.time_spent import Mark, TimeSpent, Try
+from tests.unit.orchestration_admin.test_growing import items, step
+
+START = datetime(2026, 5, 4, 2, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def tried(
+    number: int,
+    start: float,
+    end: float | None,
+    decision: str | None = "accept",
+    outcome: str | None = "answered",
+    due: float | None = None,
+) -> Try:
+    finished = None if end is None else at(end)
+    return Try(number, at(start), finished, outcome, decision, None if due is None else at(due))
+
+
+def tell(
+    *tries: Try,
+    ready: Sequence[float] = (0,),
+    resolved: Sequence[float] = (),
+    status: str = "succeeded",
+    until: float = 100,
+) -> list[tuple[str, float, float]]:
+    story = Story(tries, [at(r) for r in ready], [at(r) for r in resolved], status, at(until))
+    spans = tell_spans(story)
+    return [(str(s.kind), (s.start - START).total_seconds(), (s.end - START).total_seconds()) for s in spans]
+
+
+def test_a_step_waits_for_a_worker_from_the_end_of_what_it_needs() -> None:
+    assert tell(tried(1, 5, 7), ready=(1, 3, 9)) == [("wait", 3, 5), ("run", 5, 7)]
+
+
+def test_a_retry_waits_until_it_is_due_and_then_for_a_worker() -> None:
+    first = tried(1, 0, 2, "retry", "failed", due=6)
+    assert tell(first, tried(2, 7, 8)) == [("run", 0, 2), ("retry", 2, 6), ("wait", 6, 7), ("run", 7, 8)]
+    assert tell(first, status="retryable", until=4) == [("run", 0, 2), ("retry", 2, 4)]
+
+
+def test_a_held_step_is_held_until_people_decide() -> None:
+    held = tried(1, 0, 2, "escalate")
+    assert tell(held, status="held", until=50) == [("run", 0, 2), ("held", 2, 50)]
+    assert tell(held, resolved=(40,), until=40) == [("run", 0, 2), ("held", 2, 40)]
+    assert tell(held, tried(2, 45, 46), resolved=(40,)) == [
+        ("run", 0, 2),
+        ("held", 2, 40),
+        ("wait", 40, 45),
+        ("run", 45, 46),
+    ]
+
+
+def test_a_step_that_grew_waits_for_its_children() -> None:
+    grew = tried(1, 0, 1, "wait", "expanded")
+    assert tell(grew, status="waiting", until=9) == [("run", 0, 1), ("children", 1, 9)]
+    assert tell(grew, tried(2, 9, 10, outcome="collected")) == [
+        ("run", 0, 1),
+        ("children", 1, 9),
+        ("run", 9, 10),
+    ]
+
+
+def test_what_runs_or_waits_now_grows_until_now() -> None:
+    assert tell(tried(1, 3, None, None, None), status="running", until=8) == [("wait", 0, 3), ("run", 3, 8)]
+    assert tell(status="available", until=8) == [("wait", 0, 8)]
+    assert tell(status="pending", until=8) == []
+
+
+def test_a_later_round_begins_when_what_it_needs_was_done_anew() -> None:
+    assert tell(tried(1, 0, 1), tried(2, 22, 23), ready=(0, 20)) == [
+        ("run", 0, 1),
+        ("wait", 20, 22),
+        ("run", 22, 23),
+    ]
+
+
+def test_a_crash_waits_for_a_worker() -> None:
+    crashed = tried(1, 0, 1, None, "crashed")
+    assert tell(crashed, tried(2, 4, 5)) == [("run", 0, 1), ("wait", 1, 4), ("run", 4, 5)]
+
+
+def test_two_days_of_waiting_take_little_room() -> None:
+    day = 86_400
+    scale = Scale(at(0), at(2 * day + 4), [(at(0), at(2)), (at(2 * day + 2), at(2 * day + 4))], 1000)
+    assert [gap.length for gap in scale.gaps] == [timedelta(days=2)]
+    worked = (1000 - GAP_WIDTH) / 4
+    places = [scale.place(at(s)) for s in (0, 1, 2, 2 * day + 2, 2 * day + 3, 2 * day + 4)]
+    expected = [0, worked, 2 * worked, 2 * worked + GAP_WIDTH, 3 * worked + GAP_WIDTH, 1000]
+    assert [round(place, 3) for place in places] == [round(place, 3) for place in expected]
+
+
+def test_short_pauses_are_not_squeezed() -> None:
+    scale = Scale(at(0), at(10), [(at(0), at(4)), (at(6), at(10))], 1000)
+    assert scale.gaps == []
+    assert scale.place(at(5)) == 500
+
+
+moments = st.floats(0, 1e6, allow_nan=False)
+
+
+@given(st.lists(st.tuples(moments, moments), max_size=20), st.lists(moments, min_size=2, max_size=10))
+def test_the_scale_keeps_order_and_bounds(busy: list[tuple[float, float]], asked: list[float]) -> None:
+    runs = [(at(min(pair)), at(max(pair))) for pair in busy]
+    scale = Scale(at(0), at(1e6), runs, 900)
+    places = [scale.place(at(moment)) for moment in sorted(asked)]
+    assert places == sorted(places)
+    assert all(0 <= place <= 900 for place in places)
+    ticks = [x for x, _ in scale.list_ticks(100)]
+    assert len(ticks) <= 11
+    assert ticks == sorted(ticks)
+
+
+def _lanes(steps: list[PlanStep], tries: dict[int, list[Try]]) -> list[Lane]:
+    def describe(group: Group) -> PlanNode:
+        return PlanNode(tuple(s.key for s in group.steps), group.counts, href=f"#{group.first.pk}")
+
+    spent = TimeSpent(tries, {}, [])
+    return build_lanes(group_steps(steps, 6), [(1, 2), (2, 3)], spent, Times(at(0), at(60)), describe)
+
+
+def test_lanes_stand_below_those_that_grew_them_and_what_has_not_begun_has_none() -> None:
+    steps = [step(1, "plan"), step(2, "read"), step(3, "sum", status="pending"), *items(40, 2, "read")]
+    steps.append(step(900, "plan/ask", 1, "spawned"))
+    tries = {pk: [tried(1, 1, 2)] for pk in (1, 2, 900, *range(100, 140))}
+    lanes = _lanes(steps, tries)
+    assert [(lane.label, lane.depth, lane.count) for lane in lanes] == [
+        ("plan", 0, 1),
+        ("ask", 1, 1),
+        ("read", 0, 1),
+        ("40 \N{MULTIPLICATION SIGN} read[*]", 1, 40),
+    ]
+
+
+def test_the_picture_of_ten_thousand_items_is_small() -> None:
+    steps = [step(1, "plan"), step(2, "read"), step(3, "sum"), *items(10_000, 2, "read")]
+    tries = {pk: [tried(1, pk % 50, pk % 50 + 3)] for pk in range(100, 10_100)}
+    svg = draw_timeline(_lanes(steps, tries), at(0), at(60), [], "t")
+    assert len(svg) < 20_000
+
+
+def test_the_picture_holds_nothing_but_what_we_write() -> None:
+    evil = '"><script>alert(1)</script>'
+    spans = [
+        Span(SpanKind.HELD, at(0), at(3)),
+        Span(SpanKind.RUN, at(3), at(9), tried(1, 3, 9, outcome="failed")),
+    ]
+    lane = Lane(evil, evil, evil, "failed", 1, spans)
+    svg = draw_timeline([lane], at(0), at(9), [(Mark("run_paused", at(4)), "paused")], evil)
+    root = ET.fromstring(svg)  # noqa: S314 - what this project wrote itself
+    assert {element.tag for element in root.iter()} == {"svg", "path", "text", "g", "title", "a", "rect"}
+    names = {name for element in root.iter() for name in element.attrib}
+    assert not {"style"} & names
+    assert not [name for name in names if name.startswith("on")]
+    assert re.findall(r'class="rm-span (rm-tone-\w+)"', svg) == ["rm-tone-held", "rm-tone-bad"]
+    assert "paused" in [element.text for element in root.iter("text")]
+
+
+def test_tones_say_how_an_attempt_ended() -> None:
+    outcomes = ("answered", "collected", "failed", "crashed", "withdrawn", None)
+    spans = [Span(SpanKind.RUN, at(0), at(1), tried(1, 0, 1, outcome=outcome)) for outcome in outcomes]
+    assert [find_tone(span) for span in spans] == ["done", "done", "bad", "bad", "withdrawn", "running"]
