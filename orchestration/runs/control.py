@@ -21,8 +21,8 @@ from orchestration.runs.start import get_run
 from orchestration.transitions.control import Resumed, cancel_run, pause_tree, resume_tree
 from orchestration.transitions.heal import find_unreleased
 from orchestration.transitions.release import release_step
+from orchestration.transitions.renew import Renewed, renew_tree
 from orchestration.transitions.reset import restore_doers
-from orchestration.transitions.round import Renewed, renew_tree
 from orchestration.transitions.tree import find_orphans
 
 log = structlog.get_logger(__name__)

@@ -65,7 +65,7 @@ class Rig:
     def claim(self, key: str) -> Claim | None:
         step = self.step(key)
         task_id = f"{self.run_id}.{step.pk}.{step.dispatches}"
-        return claim_step(step.pk, process_id=self.process_id, task_id=task_id, agents=[AGENT])
+        return claim_step(step.pk, process_id=self.process_id, task_id=task_id, agents=[AGENT, ""])
 
     def take(self, key: str) -> Claim:
         """Claim a step that must be there to be claimed."""

@@ -1,0 +1,188 @@
+"""For each guard of the orders: what it guards holds, and with the guard taken out the very same check fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+
+from agents.domain.invocation import SentBack
+from orchestration import runs
+from orchestration.conf import get_signer
+from orchestration.domain.receipts import canonical
+from orchestration.domain.states import DecisionKind, RunStatus, StepStatus
+from orchestration.errors import ClaimLost, RunNotFailed
+from orchestration.executor.conclude import _judge
+from orchestration.executor.specs import get_step_spec
+from orchestration.models import Run
+from orchestration.transitions import control, expand, release, renew, rework, seal
+from orchestration.transitions.tree import find_orphans
+from tests.integration.orchestration.committing.test_order_races import (
+    REFUSED,
+    Scene,
+    check_whole,
+    growing,
+    join_ready,
+    running,
+)
+from tests.integration.orchestration.rig import AGENT, Rig, graph, race
+
+
+def _meet(first: str, second: str) -> Scene:
+    scene = growing()
+    race(lambda: scene.act(first), lambda: scene.act(second))
+    return scene
+
+
+def a_cancel_sees_the_children_of_who_grows() -> None:
+    check_whole(_meet("expand", "cancel"), "cancel")
+
+
+def a_pause_sees_the_child_run_of_who_starts_one() -> None:
+    check_whole(_meet("start_child", "pause"), "pause")
+
+
+def a_child_is_born_paused_under_a_paused_run() -> None:
+    scene = growing()
+    scene.pause()
+    scene.act("start_child")
+    check_whole(scene, "pause")
+
+
+def a_reset_join_is_not_released() -> None:
+    scene = join_ready()
+    answer = SentBack("top", ("again",), AGENT, 1)
+    assert race(lambda: scene.conclude("many", answer), lambda: scene.act("release")) is REFUSED
+    assert scene.rig.step("join").status == StepStatus.PENDING
+
+
+def a_seal_has_the_orders_that_came_between() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.finish(rig.take("a"))
+
+    def pause_and_resume() -> None:
+        control.pause_tree(rig.run_id, event_json="{}")
+        control.resume_tree(rig.run_id, event_json="{}")
+
+    race(pause_and_resume, lambda: rig.release("a"))
+    assert rig.run.status == RunStatus.SUCCEEDED
+    assert rig.fault() is None
+
+
+def an_orphan_that_is_waited_for_again_is_left_alone() -> None:
+    scene = growing()
+    scene.act("start_child")
+    event = canonical({})
+    control.cancel_run(scene.rig.run_id, "enough", get_signer(), event_json=event)
+    [orphan] = find_orphans(10, scene.rig.run_id)
+    runs.retry(scene.rig.run_id)
+    control.cancel_run(orphan, "", get_signer(), event_json=event, only_orphan=True)
+    assert Run.objects.get(pk=orphan).status == RunStatus.RUNNING
+
+
+def a_late_rework_is_refused() -> None:
+    scene = running()
+    old = scene.claims["b"]
+    scene.rig.free(old)
+    try:
+        _send_back(scene, limit=5)
+    except ClaimLost:
+        assert scene.rig.step("top").status == StepStatus.SUCCEEDED
+        return
+    except DatabaseError as error:
+        raise AssertionError("only the second net held") from error
+    raise AssertionError("a rework under a lost claim was taken")
+
+
+def a_step_is_sent_back_only_so_often() -> None:
+    scene = running()
+    with pytest.raises(ClaimLost):
+        _send_back(scene, limit=0)
+    assert scene.rig.step("b").status == StepStatus.RUNNING
+
+
+def _send_back(scene: Scene, limit: int) -> None:
+    claim = scene.claims["b"]
+    end = _judge(claim, get_step_spec(claim), SentBack("top", ("again",), AGENT, 1), None).end
+    assert end.kind is DecisionKind.REWORK
+    top = scene.rig.step("top")
+    rework.rework_run(claim, end, rework.ReworkOrder(top.pk, "top", limit, ("again",)))
+
+
+def a_live_run_gets_no_new_round() -> None:
+    scene = running()
+    with pytest.raises(RunNotFailed):
+        renew.renew_tree(scene.rig.run_id, {}, event_json="{}")
+
+
+def a_cancelled_run_is_not_cancelled_again() -> None:
+    scene = running()
+    scene.cancel()
+    scene.cancel()
+    assert scene.rig.run.events.filter(kind="run_cancelled").count() == 1
+
+
+Check = Callable[[], None]
+_LOCK = "FOR NO KEY UPDATE"
+_STATEMENTS: list[tuple[Check, Any, str, str, str]] = [
+    (a_cancel_sees_the_children_of_who_grows, expand, "_LIVE", "FOR SHARE", ""),
+    (a_cancel_sees_the_children_of_who_grows, control, "_LOCK", _LOCK, ""),
+    (a_pause_sees_the_child_run_of_who_starts_one, expand, "_LIVE", "FOR SHARE", ""),
+    (
+        a_child_is_born_paused_under_a_paused_run,
+        expand,
+        "_LIVE",
+        "SELECT status",
+        "SELECT 'running' AS status",
+    ),
+    (a_reset_join_is_not_released, release, "_RELEASE", f"AND {release.NOT_RESET_MEANWHILE}", ""),
+    (a_seal_has_the_orders_that_came_between, seal, "_LOCK_FACTS", f"{_LOCK} OF r", ""),
+    (a_step_is_sent_back_only_so_often, rework, "_SEND_TO", "AND s.reworks < %(limit)s", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "module", "name", "guard", "instead"),
+    [pytest.param(*one, id=f"{one[0].__name__}, {one[2]}") for one in _STATEMENTS],
+)
+def test_a_guard_is_missed_when_it_is_gone(
+    check: Check, module: Any, name: str, guard: str, instead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check()
+    statement = getattr(module, name)
+    assert guard in statement
+    monkeypatch.setattr(module, name, statement.replace(guard, instead))
+    _must_fail(check)
+
+
+_FUNCTIONS: list[tuple[Check, Any, str, Any]] = [
+    (an_orphan_that_is_waited_for_again_is_left_alone, control, "is_orphan", lambda _run_id: True),
+    (a_live_run_gets_no_new_round, renew, "RETRYABLE", tuple(RunStatus)),
+    (a_cancelled_run_is_not_cancelled_again, control, "LIVE_RUN", frozenset(RunStatus)),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "module", "name", "instead"),
+    [pytest.param(*one, id=one[0].__name__) for one in _FUNCTIONS],
+)
+def test_a_look_is_missed_when_it_is_gone(
+    check: Check, module: Any, name: str, instead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check()
+    monkeypatch.setattr(module, name, instead)
+    _must_fail(check)
+
+
+def test_without_the_token_a_late_rework_would_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_late_rework_is_refused()
+    monkeypatch.setattr(rework, "lock_claim", lambda _claim: None)
+    a_late_rework_is_refused()  # the statement itself names the token too
+    without = rework._END.replace(" AND s.status = 'running' AND s.token = %(token)s", "")
+    monkeypatch.setattr(rework, "_END", without)
+    _must_fail(a_late_rework_is_refused)
+
+
+def _must_fail(check: Check) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        check()
