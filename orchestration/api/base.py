@@ -60,7 +60,11 @@ class ApiView(GenericAPIView[Any]):
         return cast("dict[str, Any]", read.validated_data)
 
     def read_parameter(self, name: str, default: str) -> str:
-        """Return a parameter of the query."""
+        """Return a parameter of the query.
+
+        Raises: ParameterInvalid: it is empty, stands twice, or stands beside another that is unknown here.
+        """
+        self.check_parameters(name, *self._list_parameters())
         return cast("Request", self.request).query_params.get(name, default)
 
     def show_page(
@@ -71,15 +75,23 @@ class ApiView(GenericAPIView[Any]):
         Args: parameters: what else the query may hold.
         Raises: ParameterInvalid: it holds something else.
         """
-        self._refuse_unknown_parameters(parameters)
+        self.check_parameters(*parameters, *self._list_parameters())
         page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(row(page, many=True, context=self.get_serializer_context()).data)
 
-    def _refuse_unknown_parameters(self, others: tuple[str, ...]) -> None:
+    def check_parameters(self, *known: str) -> None:
+        """Refuse what would not be obeyed: parameters that are unknown, empty, or stand twice.
+
+        Raises: ParameterInvalid.
+        """
+        for name, values in cast("Request", self.request).query_params.lists():
+            if name not in known:
+                raise ParameterInvalid(
+                    f"there is no parameter '{name[:80]}'; known: {', '.join(sorted(known))}"
+                )
+            if len(values) > 1 or not values[0]:
+                raise ParameterInvalid(f"{name}: give one value, or leave the parameter out")
+
+    def _list_parameters(self) -> set[str]:
         filters = getattr(self, "filterset_class", None)
-        known = {"cursor", "page_size", *others, *(filters.base_filters if filters else ())}
-        unknown = sorted(set(cast("Request", self.request).query_params) - known)
-        if unknown:
-            raise ParameterInvalid(
-                f"there is no parameter '{unknown[0][:80]}'; known are {', '.join(sorted(known))}"
-            )
+        return {"cursor", "page_size", *(filters.base_filters if filters else ())}

@@ -80,12 +80,17 @@ class HandoffFilter(filters.FilterSet):
     to_step = _Id(field_name="to_step_id")
 
 
-class EventFilter(filters.FilterSet):
-    """Lines of the history."""
+class RunEventFilter(filters.FilterSet):
+    """Lines of a run's history."""
 
-    run = filters.UUIDFilter(field_name="run_id")
     step = _Id(field_name="step_id")
     agent = _text("step__agent")
     kind = _text()
     after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+
+
+class EventFilter(RunEventFilter):
+    """Lines of the history."""
+
+    run = filters.UUIDFilter(field_name="run_id")

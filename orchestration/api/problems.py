@@ -71,6 +71,8 @@ def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | N
     code = find_code(error)
     if code is None or STATUS_OF[code] == 500:
         return None
+    if STATUS_OF[code] > 500:
+        _LOG.error("the API answered %s", code, exc_info=error)
     return Response(
         describe(code, _say(error), **dict(_extras(error))),
         status=STATUS_OF[code],

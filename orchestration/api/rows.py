@@ -95,20 +95,6 @@ class Fault(Row):
     message = serializers.CharField(read_only=True)
 
 
-class ProblemRow(Row):
-    """A refusal (RFC 9457)."""
-
-    type = serializers.CharField(read_only=True)
-    title = serializers.CharField(read_only=True)
-    status = serializers.IntegerField(read_only=True)
-    code = serializers.CharField(read_only=True, help_text="Stable; programs go by it.")
-    detail = serializers.CharField(read_only=True, help_text="For people: what is wrong and what to do.")
-    errors = Fault(many=True, required=False, read_only=True)
-    holder = serializers.CharField(
-        required=False, read_only=True, help_text="Who holds the ticket, with `ticket_taken`."
-    )
-
-
 class ValidationRow(Row):
     """Whether a spec could be published."""
 
@@ -144,11 +130,20 @@ class RunRow(Row):
         return RunStatus(run.status) not in LIVE_RUN
 
 
+@extend_schema_field({"oneOf": [{"$ref": "#/components/schemas/Problem"}, {"type": "null"}]})
+class Problem(serializers.Field[Any, Any, Any, Any]):
+    """A refusal, as `problems.py` describes it."""
+
+    def to_representation(self, value: Any) -> Any:
+        """Return the problem."""
+        return value
+
+
 class StartedRow(Row):
     """One of a batch: a run, or the problem it met."""
 
     run = RunRow(read_only=True, allow_null=True)
-    problem = ProblemRow(read_only=True, allow_null=True)
+    problem = Problem(read_only=True)
 
 
 class BatchRow(Row):

@@ -8,7 +8,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.base import ApiView
-from orchestration.api.filters import AttemptFilter, DecisionFilter, EventFilter, HandoffFilter, StepFilter
+from orchestration.api.filters import (
+    AttemptFilter,
+    DecisionFilter,
+    EventFilter,
+    HandoffFilter,
+    RunEventFilter,
+    StepFilter,
+)
 from orchestration.api.rows import AttemptRow, DecisionRow, EventRow, HandoffRow, StepDetail, StepRow
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.resources import list_child_runs
@@ -95,7 +102,7 @@ class RunEventList(ApiView):
     """The history of a run."""
 
     queryset = Event.objects.none()
-    filterset_class = EventFilter
+    filterset_class = RunEventFilter
 
     @extend_schema(operation_id="list_run_events", responses=EventRow(many=True))
     def get(self, _request: Request, run_id: UUID) -> Response:

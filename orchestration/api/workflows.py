@@ -11,7 +11,7 @@ from orchestration import runs
 from orchestration.api.base import ApiView
 from orchestration.api.bodies import DEFAULT_PROJECT, SpecBody
 from orchestration.api.filters import WorkflowFilter
-from orchestration.api.problems import ParameterInvalid, list_spec_faults
+from orchestration.api.problems import list_spec_faults
 from orchestration.api.rows import PublishedRow, ValidationRow, WorkflowDetail, WorkflowRow
 from orchestration.domain.rights import Right
 from orchestration.domain.spec import check_agents, load_spec
@@ -94,7 +94,4 @@ class VersionView(ApiView):
 
 
 def _read_project(view: ApiView) -> str:
-    slug = view.read_parameter("project", DEFAULT_PROJECT)
-    if not slug:
-        raise ParameterInvalid("project: name one, or leave it out")
-    return slug
+    return view.read_parameter("project", DEFAULT_PROJECT)
