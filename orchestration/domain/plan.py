@@ -129,6 +129,12 @@ def name_child(parent: str, revision: int, kind: StepKind, index: int, local: st
             return f"{generation}/{local}"
 
 
+def name_compensation(key: str, revision: int, run_round: int) -> str:
+    """Return the key of the step that undoes another; a later round's attempt at it gets another."""
+    name = name_child(key, revision, StepKind.COMPENSATION, 0)
+    return name if run_round == 1 else f"{name}#{run_round}"
+
+
 def local_name(key: str) -> str:
     """Return the name by which a step's siblings know it: `ask` for `plan/ask`."""
     return key.rpartition("/")[2]

@@ -24,7 +24,7 @@ from orchestration.executor.ending import describe_end, describe_hold
 from orchestration.executor.grow import spawn
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
-from orchestration.planning import find_terms, plan_verifiers
+from orchestration.planning import find_terms, plan_undo, plan_verifiers
 from orchestration.selectors.trees import find_grown
 from orchestration.transitions.deadline import put_aside
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
@@ -92,12 +92,14 @@ def conclude(
         case DecisionKind.REWORK:
             return Conclusion(decision, None, _send_back(claim, end, cast("SentBack", outcome)))
         case _:
-            _leave_undone(claim, judged, crash)
-            return Conclusion(decision, None)
+            return Conclusion(decision, None, _leave_undone(claim, judged, crash))
 
 
-def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> None:
-    """Write an ending after which the step waits: for its next try, for a person, or for nothing any more."""
+def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> tuple[int, ...]:
+    """Write an ending after which the step waits: for its next try, for a person, or for nothing any more.
+
+    Returns: what an aborted run does first to undo what it did.
+    """
     end = judged.end
     match judged.decision.kind:
         case DecisionKind.RETRY if crash is not None:
@@ -109,9 +111,16 @@ def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> No
             own_crash = crash is not None and crash.is_own
             _persist(claim, end, lambda: hold_step(claim, end, hold, own_crash=own_crash))
         case DecisionKind.ABORT:
-            _persist(claim, end, lambda: abort_by_step(claim, end, get_signer()))
+            return _abort(claim, end)
         case other:
             raise AssertionError(f"no ending for the decision {other}")
+    return ()
+
+
+def _abort(claim: Claim, end: AttemptEnd) -> tuple[int, ...]:
+    begun: list[int] = []
+    _persist(claim, end, lambda: begun.extend(abort_by_step(claim, end, get_signer(), plan_undo)))
+    return tuple(begun)  # nothing when a lost answer was read again: the maintainer rings then
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """From specs to the rows of a plan. Must not write: `transitions/` does.
 
-`run.py` plans a run's start, `growth.py` what a step grows, `terms.py` says how an agent is run.
+`run.py` plans a run's start, `growth.py` what a step grows, `terms.py` says how an agent is run,
+`undo.py` what an aborted run undoes.
 """
 
 from orchestration.planning.doers import find_first_doers
 from orchestration.planning.growth import plan_items, plan_spawned, plan_verifiers
 from orchestration.planning.run import Plan, check_input, describe_new_run, find_latest, load_plan, plan_run
 from orchestration.planning.terms import Terms, find_terms, get_limits, is_gated
+from orchestration.planning.undo import plan_undo
 
 __all__ = [
     "Plan",
@@ -22,5 +24,6 @@ __all__ = [
     "plan_items",
     "plan_run",
     "plan_spawned",
+    "plan_undo",
     "plan_verifiers",
 ]

@@ -13,6 +13,7 @@ from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.models import Edge
+from orchestration.planning import plan_undo
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
 from orchestration.transitions.finish import FinalOutput
 from orchestration.transitions.release import release_step
@@ -61,7 +62,8 @@ def resolve_step(
             send_back_held_step(held, feedback, event_json=event)
             dispatch_after_commit([step_id])
         case ResolutionKind.ABORT:
-            abort_by_person(held, reason or f"aborted by {actor}", get_signer(), event_json=event)
+            why = reason or f"aborted by {actor}"
+            dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
 
 
 def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:

@@ -16,6 +16,7 @@ from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import Hold, load_escalator
+from orchestration.transitions.compensate import UndoPlanner, begin_compensation
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
 from orchestration.transitions.release import CLEAR_RUN
 from orchestration.transitions.reset import cancel_open_steps
@@ -92,15 +93,16 @@ def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = Fa
         load_escalator(get_conf().ESCALATOR).open_ticket(hold)
 
 
-def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer) -> None:
+def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer, plan: UndoPlanner) -> list[int]:
     """Move a running step to `failed` and its run with it.
 
+    Returns: the first compensation, to be dispatched.
     Raises: ClaimLost: nothing was written.
     """
     with transaction.atomic():
         lock_run(claim.run.run_id)
         end_claim(_FAIL, claim, end)
-        abort_run(claim.run.run_id, end.reason, signer)
+        return abort_run(claim.run.run_id, end.reason, signer, plan)
 
 
 def end_claim(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
@@ -115,12 +117,17 @@ def end_claim(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> 
         raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
 
 
-def abort_run(run_id: UUID, reason: str, signer: Signer) -> None:
-    """Fail a run: every open step is cancelled, their tickets withdrawn, the round sealed.
+def abort_run(run_id: UUID, reason: str, signer: Signer, plan: UndoPlanner) -> list[int]:
+    """Fail a run: every open step is cancelled, their tickets withdrawn; what was done is undone; it is sealed.
 
     The caller holds the run's lock and has moved the failing step. A body in flight is not stopped; its write
-    is refused by its token.
+    is refused by its token. A run that is compensating already is given up: what was not undone stays.
+
+    Returns: the first compensation, to be dispatched after the commit; none when there is nothing to undo.
     """
     cancel_open_steps(run_id, "the run was aborted")
     fetch_one(CLEAR_RUN, {"run": run_id})
-    close_run(run_id, RunStatus.FAILED, signer, reason)
+    begun = begin_compensation(run_id, reason, plan)
+    if begun is None:
+        close_run(run_id, RunStatus.FAILED, signer, reason)
+    return begun or []

@@ -9,7 +9,7 @@ from orchestration.transitions.statements import fetch_all
 _WAKE = f"""
 WITH due AS (
     SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
-    WHERE s.status = 'retryable' AND r.status = 'running'
+    WHERE s.status = 'retryable' AND r.status IN ('running', 'compensating')
       AND (s.due_at <= clock_timestamp() OR r.root_id = %(whole_run)s::uuid)
     ORDER BY s.due_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
 ), woken AS (
@@ -44,7 +44,7 @@ WITH present AS (
     SELECT s.id FROM orchestration_step s
     JOIN orchestration_run r ON r.id = s.run_id
     JOIN present p ON p.queue = s.queue
-    WHERE s.status = 'available' AND s.waits_for = '' AND r.status = 'running'
+    WHERE s.status = 'available' AND s.waits_for = '' AND r.status IN ('running', 'compensating')
       AND s.dispatched_at < clock_timestamp()
           - make_interval(secs => %(patience)s * greatest(s.dispatches - s.attempt, 1))
       AND (s.dispatched_at < p.newest - make_interval(secs => %(patience)s)
@@ -74,7 +74,8 @@ WITH suspects AS (
     SELECT s.id FROM orchestration_step s
     JOIN orchestration_run r ON r.id = s.run_id
     JOIN orchestration_workerprocess w ON w.id = %(process)s
-    WHERE s.status = 'available' AND s.waits_for = '' AND r.status = 'running' AND s.queue = ANY(w.queues)
+    WHERE s.status = 'available' AND s.waits_for = '' AND r.status IN ('running', 'compensating')
+      AND s.queue = ANY(w.queues)
       AND s.dispatched_at < w.stopped_at AND s.dispatched_at > w.beat_at - make_interval(secs => %(window)s)
     ORDER BY s.dispatched_at LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
 ), rung AS (

@@ -40,6 +40,7 @@ SELECT array(
         WHERE e.predecessor_id = s.id AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE}) AS ready,
     NOT {SOMETHING_WAITS} AS nothing_waits,
     (SELECT r.status FROM orchestration_run r WHERE r.id = s.run_id) AS run_status,
+    (SELECT r.reason FROM orchestration_run r WHERE r.id = s.run_id) AS run_reason,
     NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
     AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
         AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
@@ -56,20 +57,23 @@ def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
     if seen is None:
         return []
     if seen.run_ended:
-        return _end_run(run_id, RunStatus(seen.run_status), signer)
+        return _end_run(run_id, RunStatus(seen.run_status), seen.run_reason, signer)
     if seen.nothing_waits:
         fetch_one(_CLEAR_ONE, {"step": step_id})
         return []
     return _release_joins(seen.ready) if seen.ready else []
 
 
-def _end_run(run_id: UUID, status: RunStatus, signer: Signer) -> list[Released]:
-    """Close a run in which nothing is open any more; one that is paused is closed when it is resumed."""
+def _end_run(run_id: UUID, status: RunStatus, reason: str, signer: Signer) -> list[Released]:
+    """Close a run in which nothing is open any more; one that is paused is closed when it is resumed.
+
+    Args: reason: why it was aborted, of a run that has undone what it did.
+    """
     if status is RunStatus.PAUSED:
         return []
     ending = RunStatus.FAILED if status is RunStatus.COMPENSATING else RunStatus.SUCCEEDED
     with transaction.atomic():
-        if close_run(run_id, ending, signer):
+        if close_run(run_id, ending, signer, reason):
             fetch_one(CLEAR_RUN, {"run": run_id})
         fetch_one(_COMMIT_LATER, {})
     return tell_parent(run_id)

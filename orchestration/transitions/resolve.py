@@ -13,6 +13,7 @@ from orchestration.domain.signing import Signer
 from orchestration.domain.states import StepStatus
 from orchestration.errors import StepNotHeld
 from orchestration.history import EventKind, insert_event
+from orchestration.transitions.compensate import UndoPlanner
 from orchestration.transitions.end import abort_run
 from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND, FinalOutput
 from orchestration.transitions.statements import fetch_all, fetch_one
@@ -128,10 +129,12 @@ def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> No
     _move(_SEND_BACK, held, parameters)
 
 
-def abort_by_person(held: HeldStep, reason: str, signer: Signer, *, event_json: str) -> None:
-    """Move a held step to `failed` and its run with it."""
+def abort_by_person(
+    held: HeldStep, reason: str, signer: Signer, plan: UndoPlanner, *, event_json: str
+) -> list[int]:
+    """Move a held step to `failed` and its run with it; return the first compensation, to be dispatched."""
     _move(_FAIL_HELD, held, _base(held, reason, event_json))
-    abort_run(held.run_id, reason, signer)
+    return abort_run(held.run_id, reason, signer, plan)
 
 
 def _move(statement: str, held: HeldStep, parameters: dict[str, Any]) -> None:
