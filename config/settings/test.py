@@ -4,10 +4,11 @@ from config import env, services
 from config.database import database_settings
 from config.settings import base
 from config.settings.base import *  # noqa: F403 - settings are layered by star imports, as Django documents
+from config.settings.examples import EXAMPLE_APPS, EXAMPLE_POOLS
 
 SECRET_KEY = "only-for-tests-" + "x" * 50
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
-INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", "examples.support,examples.research")]
+INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", EXAMPLE_APPS)]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # A pool would keep connections to the test database open when it is dropped.
@@ -17,3 +18,4 @@ DATABASES = {
         pool_size=env.whole_number("DATABASE_POOL_SIZE", 0),
     )
 }
+RINGMASTER = {"POOLS": EXAMPLE_POOLS, **base.RINGMASTER}

@@ -1,0 +1,7 @@
+"""What the example apps need, where no other apps are named: a checkout and the tests."""
+
+from typing import Final
+
+EXAMPLE_APPS: Final = "examples.support,examples.research,examples.fraud"
+# One scorer at a time has the GPU.
+EXAMPLE_POOLS: Final = {"gpu": 1}
