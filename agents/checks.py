@@ -6,10 +6,12 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's word
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
+from django.utils.module_loading import import_string
 
 from agents.admission.board import PoolLine, list_pools
 from agents.conf import DEFAULT_CAPACITY, get_conf
 from agents.domain.catalogue import catalogue
+from agents.domain.failure_table import knows_name
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
@@ -19,6 +21,39 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="agents/conf.py says what each number means.", id="agents.E001")]
     unknown = sorted(conf.BREAKERS.keys() - catalogue.names())
+    return [
+        *(fault for path in conf.ERROR_KINDS for fault in _find_path_faults(path)),
+        *_warn_of_unknown(unknown),
+    ]
+
+
+def _find_path_faults(path: str) -> Iterator[CheckMessage]:
+    """Yield what is wrong with the path of an exception's class, by which nothing would ever be recognised."""
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        yield Warning(
+            f"RINGMASTER['ERROR_KINDS'] names '{path}', which can't be imported here: {error}",
+            hint="Correct the path, or install what it belongs to.",
+            id="agents.W002",
+        )
+        return
+    if not isinstance(found, type) or not issubclass(found, BaseException):
+        yield Error(
+            f"RINGMASTER['ERROR_KINDS'] names '{path}', which is no exception's class",
+            hint="Name the class that agents raise, or one of its ancestors.",
+            id="agents.E004",
+        )
+    elif not knows_name(found, path):
+        own = f"{found.__module__}.{found.__qualname__}"
+        yield Error(
+            f"RINGMASTER['ERROR_KINDS'] names '{path}', but the class calls itself {own}",
+            hint=f"Write '{own}'.",
+            id="agents.E005",
+        )
+
+
+def _warn_of_unknown(unknown: Sequence[str]) -> list[CheckMessage]:
     return [
         Warning(
             f"RINGMASTER['BREAKERS']['{name}']: no agent of this name is registered here",

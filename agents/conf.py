@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from agents.domain.circuit import Limits
+from agents.domain.failure_table import REGISTRABLE
+from agents.domain.invocation import FailureKind
 
 DEFAULT_CAPACITY = 1
 """Of a pool that an agent names and nobody has sized: the one number that can't be too many."""
@@ -26,6 +28,8 @@ class Conf:
         BREAKER_MAX_PAUSE_SECONDS: each failed probe doubles the pause, up to this.
         BREAKERS: agent -> its own numbers, by the names `failures`, `window_seconds`, `pause_seconds` and
             `max_pause_seconds`; what is not there is as above.
+        ERROR_KINDS: dotted path of an exception's class -> what its being raised means: one of `transient`,
+            `rate_limit`, `timeout`, `bad_input`, `permanent`, `unreadable`.
         POOLS: pool -> how many slots it has, unless a person set another number.
     """
 
@@ -35,6 +39,7 @@ class Conf:
     BREAKER_MAX_PAUSE_SECONDS: float = 600.0
     BREAKERS: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     POOLS: Mapping[str, int] = field(default_factory=dict)
+    ERROR_KINDS: Mapping[str, FailureKind] = field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:
@@ -64,10 +69,27 @@ def get_conf() -> Conf:
     """
     known = {item.name for item in fields(Conf)}
     given: dict[str, Any] = {k: v for k, v in getattr(settings, "RINGMASTER", {}).items() if k in known}
+    if "ERROR_KINDS" in given:
+        given["ERROR_KINDS"] = _read_kinds(given["ERROR_KINDS"])
     conf = Conf(**given)
     _check_breakers(conf)
     _check_pools(conf.POOLS)
     return conf
+
+
+def _read_kinds(said: object) -> Mapping[str, FailureKind]:
+    known = {kind.value: kind for kind in REGISTRABLE}
+    if not isinstance(said, Mapping):
+        raise ImproperlyConfigured(
+            f"RINGMASTER['ERROR_KINDS'] must map an exception's dotted path to a kind: {said!r:.80}"
+        )
+    for path, kind in said.items():
+        if not isinstance(path, str) or "." not in path or kind not in list(known):
+            raise ImproperlyConfigured(
+                f"RINGMASTER['ERROR_KINDS'][{path!r:.80}]: map a dotted path, such as 'acme.errors.Busy', to one of "
+                f"{', '.join(known)}; this is {kind!r:.80}"
+            )
+    return {path: known[kind] for path, kind in said.items()}
 
 
 def _check_breakers(conf: Conf) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import BaseModel
 
+from agents.conf import get_conf
 from agents.domain.catalogue import RegisteredAgent, SchemaCheck, catalogue
 from agents.domain.classification import describe_failure, describe_unknown
 from agents.domain.invocation import Answered, Outcome, Result, Rework, SentBack, Task, canonical_json
@@ -51,7 +53,13 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
     except BaseException as error:
         if _is_order_to_end(error):
             raise
-        return describe_failure(error, agent.contract.name, agent.contract.version)
+        return describe_failure(
+            error,
+            agent.contract.name,
+            agent.contract.version,
+            registered=get_conf().ERROR_KINDS,
+            now=datetime.now(UTC),
+        )
 
 
 def _check_input(check: SchemaCheck | None, value: object) -> None:

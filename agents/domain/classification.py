@@ -1,62 +1,57 @@
-"""One table from what an agent raised to the kind of failure the policy decides by.
+"""From what an agent raised to a value: the kind of failure the policy decides by, and what a person must know.
 
-Most specific first. What the table does not know is `unknown`, and the policy escalates that: never guess.
+`failure_table.py` has the tables, `http_hints.py` reads a provider's answer.
 """
 
 from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
+from agents.domain.failure_table import find_kind
+from agents.domain.http_hints import read_retry_after, read_status
 from agents.domain.invocation import Failed, FailureKind
-from agents.errors import (
-    InputRefused,
-    PermanentError,
-    TransientError,
-    UnknownAgent,
-    UnreadableOutput,
-)
+from agents.errors import UnknownAgent
 
 MAX_MESSAGE_CHARACTERS: Final = 2000
 MAX_TRACEBACK_CHARACTERS: Final = 4000
 MAX_TRACEBACK_FRAMES: Final = 30
 MAX_PART_CHARACTERS: Final = 1000
-# A hint beyond a day is a mistake of the far side, not a plan to keep a step asleep.
-MAX_RETRY_AFTER_SECONDS: Final = 24 * 3600.0
-
-_KINDS: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
-    (UnreadableOutput, FailureKind.UNREADABLE),
-    (InputRefused, FailureKind.BAD_INPUT),
-    (TransientError, FailureKind.TRANSIENT),
-    (PermanentError, FailureKind.PERMANENT),
-    (TimeoutError, FailureKind.TIMEOUT),
-    (ConnectionError, FailureKind.TRANSIENT),
-    (ValueError, FailureKind.BAD_INPUT),
-)
-# By name: this app does not know the task queue whose limit this is.
-_TIMEOUT_NAMES: Final = frozenset({"SoftTimeLimitExceeded"})
+_NOTHING: Final[Mapping[str, FailureKind]] = {}
+_MAY_PASS: Final = frozenset({FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT})
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
-def classify(error: BaseException) -> FailureKind:
-    """Name the kind of failure an exception stands for."""
-    for error_class, kind in _KINDS:
-        if isinstance(error, error_class):
-            return kind
-    if any(base.__name__ in _TIMEOUT_NAMES for base in type(error).__mro__):
-        return FailureKind.TIMEOUT
-    return FailureKind.UNKNOWN
+def classify(error: BaseException, registered: Mapping[str, FailureKind] = _NOTHING) -> FailureKind:
+    """Name the kind of failure an exception stands for.
+
+    Args: registered: what the installation says of exceptions, by dotted path.
+    """
+    return find_kind(error, read_status(error), registered)
 
 
-def describe_failure(error: BaseException, agent: str, agent_version: int) -> Failed:
-    """Turn what an agent raised into a value that is safe to store, whatever the exception holds."""
+def describe_failure(
+    error: BaseException,
+    agent: str,
+    agent_version: int,
+    *,
+    registered: Mapping[str, FailureKind] = _NOTHING,
+    now: datetime | None = None,
+) -> Failed:
+    """Turn what an agent raised into a value that is safe to store, whatever the exception holds.
+
+    Args: registered: as of `classify`.  now: to read a provider's date by.
+    """
+    kind = classify(error, registered)
     return Failed(
-        kind=classify(error),
+        kind=kind,
         error_class=_dotted_name(type(error)),
         message=make_storable(_message(error)[:MAX_MESSAGE_CHARACTERS]),
         traceback_tail=make_storable(_traceback(error)[-MAX_TRACEBACK_CHARACTERS:]),
-        retry_after_seconds=_retry_after(error),
+        retry_after_seconds=read_retry_after(error, now) if kind in _MAY_PASS else None,
         agent=agent,
         agent_version=agent_version,
     )
@@ -103,12 +98,3 @@ def _traceback(error: BaseException) -> str:
 def make_storable(text: str) -> str:
     """Return the text without what a database column or a log can't hold."""
     return _UNSTORABLE.sub("\ufffd", text)
-
-
-def _retry_after(error: BaseException) -> float | None:
-    if not isinstance(error, TransientError):
-        return None
-    seconds: object = error.retry_after_seconds  # whatever its author passed
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-        return None
-    return float(min(seconds, MAX_RETRY_AFTER_SECONDS))

@@ -37,8 +37,8 @@ WITH moved AS (
         spec_json, agent, queue, timeout_seconds, gated, pools, predecessor_count, status, attempt, failures, crashes,
         revision, feedback, dispatches, dispatched_at, waits_for, unreleased, chord_intact, skip_reason, reason)
     SELECT m.id, p.id, top.position + u.n, u.key, 'compensation', p.depth + 1, u.n - 1, p.output_json,
-        p.spec_key, p.spec_json, u.agent, u.queue, u.seconds, false, u.pools::jsonb, CASE WHEN u.n = 1 THEN 0 ELSE 1 END,
-        CASE WHEN u.n = 1 THEN 'available' ELSE 'pending' END, 0, 0, 0, 0, '',
+        p.spec_key, p.spec_json, u.agent, u.queue, u.seconds, false, u.pools::jsonb,
+        CASE WHEN u.n = 1 THEN 0 ELSE 1 END, CASE WHEN u.n = 1 THEN 'available' ELSE 'pending' END, 0, 0, 0, 0, '',
         CASE WHEN u.n = 1 THEN 1 ELSE 0 END, CASE WHEN u.n = 1 THEN clock_timestamp() END,
         '', false, false, '', ''
     FROM moved m, undo u JOIN orchestration_step p ON p.id = u.step,

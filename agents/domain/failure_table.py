@@ -1,0 +1,121 @@
+"""The tables from exceptions and HTTP statuses to kinds of failure.
+
+Looked at in this order: what an exception says of itself (`agents.errors`), what the installation registered
+(`RINGMASTER["ERROR_KINDS"]`), the HTTP status it carries, the libraries that are known by name, Python's own. What none
+of them knows is `unknown`, and the policy never tries that again: never guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from agents.domain.invocation import FailureKind
+from agents.errors import InputRefused, PermanentError, TransientError, UnreadableOutput
+
+TRANSIENT, RATE_LIMIT, TIMEOUT, BAD_INPUT, PERMANENT, UNREADABLE = (
+    FailureKind.TRANSIENT,
+    FailureKind.RATE_LIMIT,
+    FailureKind.TIMEOUT,
+    FailureKind.BAD_INPUT,
+    FailureKind.PERMANENT,
+    FailureKind.UNREADABLE,
+)
+REGISTRABLE: Final = (TRANSIENT, RATE_LIMIT, TIMEOUT, BAD_INPUT, PERMANENT, UNREADABLE)
+"""Kinds that an installation may give to exceptions; the others are the engine's to say."""
+
+_OWN: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
+    (UnreadableOutput, UNREADABLE),
+    (InputRefused, BAD_INPUT),
+    (TransientError, TRANSIENT),
+    (PermanentError, PERMANENT),
+)
+_PYTHON: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
+    (TimeoutError, TIMEOUT),
+    (ConnectionError, TRANSIENT),
+    (ValueError, BAD_INPUT),
+)
+
+STATUSES: Final[Mapping[int, FailureKind]] = (
+    dict.fromkeys((400, 404, 405, 406, 410, 411, 413, 414, 415, 416, 417, 422, 431), BAD_INPUT)
+    | dict.fromkeys((401, 402, 403, 407, 409, 412, 428, 451, 501, 505), PERMANENT)
+    | {408: TIMEOUT, 425: TRANSIENT, 429: RATE_LIMIT, 504: TIMEOUT}
+)
+"""What a provider's status means. Another 4xx is permanent, another 5xx transient."""
+
+LIBRARIES: Final[Mapping[str, FailureKind]] = {
+    "aiohttp.ClientConnectionError": TRANSIENT,
+    "aiohttp.ClientPayloadError": TRANSIENT,
+    "aiohttp.ServerTimeoutError": TIMEOUT,
+    "anthropic.APIConnectionError": TRANSIENT,
+    "anthropic.APITimeoutError": TIMEOUT,
+    "billiard.SoftTimeLimitExceeded": TIMEOUT,
+    "botocore.ConnectTimeoutError": TIMEOUT,
+    "botocore.ConnectionError": TRANSIENT,
+    "botocore.HTTPClientError": TRANSIENT,
+    "botocore.ReadTimeoutError": TIMEOUT,
+    "celery.SoftTimeLimitExceeded": TIMEOUT,
+    "django.InterfaceError": TRANSIENT,
+    "django.OperationalError": TRANSIENT,
+    "grpc.FutureTimeoutError": TIMEOUT,
+    "httpcore.NetworkError": TRANSIENT,
+    "httpcore.ProtocolError": TRANSIENT,
+    "httpcore.TimeoutException": TIMEOUT,
+    "httpx.InvalidURL": BAD_INPUT,
+    "httpx.TimeoutException": TIMEOUT,
+    "httpx.TransportError": TRANSIENT,
+    "openai.APIConnectionError": TRANSIENT,
+    "openai.APITimeoutError": TIMEOUT,
+    "psycopg.OperationalError": TRANSIENT,
+    "redis.ConnectionError": TRANSIENT,
+    "redis.TimeoutError": TIMEOUT,
+    "requests.ChunkedEncodingError": TRANSIENT,
+    "requests.ConnectionError": TRANSIENT,
+    "requests.Timeout": TIMEOUT,
+    "urllib.URLError": TRANSIENT,
+    "urllib3.ProtocolError": TRANSIENT,
+    "urllib3.TimeoutError": TIMEOUT,
+    "urllib3.MaxRetryError": TRANSIENT,
+    "urllib3.NewConnectionError": TRANSIENT,
+}
+"""Exceptions of others, by package and class: where in it a class is defined changes from release to release."""
+
+
+def find_kind(error: BaseException, status: int | None, registered: Mapping[str, FailureKind]) -> FailureKind:
+    """Return the kind of failure that an exception stands for.
+
+    Args:
+        status: the HTTP status it carries.
+        registered: dotted path of a class -> kind; the nearest class of an exception's ancestry counts.
+    """
+    own = _match_class(error, _OWN) or _match_name(error, registered)
+    if own is not None:
+        return own
+    if status is not None and status >= 400:
+        return STATUSES.get(status, PERMANENT if status < 500 else TRANSIENT)
+    if any(base.__name__ == "SoftTimeLimitExceeded" for base in type(error).__mro__):
+        return TIMEOUT
+    return _match_name(error, LIBRARIES) or _match_class(error, _PYTHON) or FailureKind.UNKNOWN
+
+
+def knows_name(error_class: type, name: str) -> bool:
+    """Return whether an exception of a class is recognised by this name."""
+    return name in _names(error_class)
+
+
+def _match_class(
+    error: BaseException, table: tuple[tuple[type[BaseException], FailureKind], ...]
+) -> FailureKind | None:
+    return next((kind for error_class, kind in table if isinstance(error, error_class)), None)
+
+
+def _match_name(error: BaseException, table: Mapping[str, FailureKind]) -> FailureKind | None:
+    if not table:
+        return None
+    return next((table[name] for base in type(error).__mro__ for name in _names(base) if name in table), None)
+
+
+def _names(error_class: type) -> Iterator[str]:
+    """Yield what a class is registered under: its dotted path, or its package and its own name."""
+    yield f"{error_class.__module__}.{error_class.__qualname__}"
+    yield f"{error_class.__module__.partition('.')[0]}.{error_class.__qualname__}"

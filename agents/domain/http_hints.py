@@ -1,0 +1,79 @@
+"""What an exception carries of a provider's HTTP answer: its status, and how long to wait. Imports no client."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+# A hint beyond a day is a mistake of the far side, not a plan to keep a step asleep.
+MAX_RETRY_AFTER_SECONDS: Final = 24 * 3600.0
+_SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?\Z")
+
+
+def read_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an exception carries, itself or on its `response`."""
+    if not isinstance(error, Exception):
+        return None  # the code of a SystemExit is no status
+    for holder, names in (
+        (error, ("status_code", "status", "code")),
+        (_read(error, "response"), ("status_code", "status")),
+    ):
+        for name in names:
+            status = _read(holder, name)
+            if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
+                return int(status)
+    return None
+
+
+def read_retry_after(error: BaseException, now: datetime | None) -> float | None:
+    """Return how long the far side asked to wait: as the exception says itself, or as its answer's header does.
+
+    Args: now: to read a date by, if the answer has none of its own.
+    """
+    own = _keep(_read(error, "retry_after_seconds"))
+    if own is not None:
+        return own
+    for holder in (_read(error, "response"), error):
+        headers = _read(holder, "headers")
+        text = _read_header(headers, "retry-after")
+        if text is not None:
+            return _read_seconds(text, _read_date(_read_header(headers, "date")) or now)
+    return None
+
+
+def _read(holder: object, name: str) -> Any:
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # noqa: BLE001 - a property of anybody's exception
+        return None
+
+
+def _read_header(headers: Any, name: str) -> str | None:
+    try:
+        found = headers.get(name) or headers.get(name.title())
+    except Exception:  # noqa: BLE001 - anything may be called `headers`
+        return None
+    return found.strip() if isinstance(found, str) else None
+
+
+def _read_seconds(text: str, now: datetime | None) -> float | None:
+    if _SECONDS.match(text):
+        return _keep(float(text))
+    until = _read_date(text)
+    return None if until is None or now is None else _keep(max((until - now).total_seconds(), 0.0))
+
+
+def _read_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _keep(seconds: object) -> float | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+        return None
+    return float(min(seconds, MAX_RETRY_AFTER_SECONDS))
