@@ -61,7 +61,7 @@ SELECT p.head, p.depth, {_STOP},
         FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id WHERE e.predecessor_id = p.id
     ) END AS join_id
 FROM path p JOIN orchestration_step s ON s.id = p.id JOIN orchestration_run r ON r.id = s.run_id
-WHERE r.status = 'running'
+WHERE r.status IN ('running', 'compensating')
 ORDER BY p.head, p.depth
 """
 _JOINS = f"""

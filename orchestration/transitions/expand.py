@@ -19,7 +19,7 @@ from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
 from orchestration.transitions.start import NewRun, insert_run
-from orchestration.transitions.statements import fetch_one
+from orchestration.transitions.statements import BY_KEY, fetch_one
 
 _LIVE = """
 SELECT status FROM orchestration_run
@@ -31,7 +31,7 @@ WITH done AS (
     SET status = 'waiting', token = NULL, process_id = NULL, stage = %(stage)s, reason = '',
         proposed_json = coalesce(%(proposed)s, s.proposed_json),
         predecessor_count = s.predecessor_count + cardinality(%(keys)s::text[])
-    WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
+    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
     RETURNING s.id, s.run_id, s.attempt, s.depth
 ), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
 ), inherited AS (
