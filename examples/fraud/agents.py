@@ -3,6 +3,7 @@
 from agents import Result, Task, agent
 from examples.fraud import cards, habits, reputation, scoring, signs, verdicts
 from examples.fraud.books import open_books
+from examples.fraud.scorer_model import open_model
 
 
 @agent("fraud.books", timeout_seconds=10)
@@ -48,7 +49,7 @@ def read_reputation(task: Task) -> Result:
 @agent("fraud.model_scorer", timeout_seconds=30, pools={"gpu": 1})
 def score_by_model(task: Task) -> Result:
     """Score by the model, which needs the one GPU."""
-    return Result(scoring.score_by_model(open_books(), scoring.read_evidence(task.input)))
+    return Result(scoring.score_by_model(open_model(), scoring.read_evidence(task.input)))
 
 
 @agent("fraud.rules_scorer", timeout_seconds=10)

@@ -1,23 +1,20 @@
 """From the figures of both analyses to one score, and which figures made it. Two scorers: a model, and rules.
 
-Both return the same form, so that whoever reads a score need not know who answered. Importing this file is cheap;
-scikit-learn loads in the worker that first uses the model.
+Both return the same form, so that whoever reads a score need not know who answered. Pure. The model is taught by
+`manage.py train_scorer` and read by `scorer_model.py`.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import exp, log1p
 from typing import Any, Final
 
 from examples.fraud.books import Books, Payment
 from examples.fraud.habits import read_habits
+from examples.fraud.scorer_model import Model
 from examples.fraud.signs import read_reputation, read_signs
 
 _MOST_REASONS: Final = 5
-_SEED: Final = 11
 
 # The names are those of the analyses; a score says whose figure it used.
 _SIGNS: Final = ("category_risk", "is_online", "speed_kmh", "small_before", "paid_within_hour")
@@ -53,13 +50,12 @@ def gather(books: Books, payment: Payment) -> Evidence:
     )
 
 
-def score_by_model(books: Books, evidence: Evidence) -> dict[str, Any]:
+def score_by_model(model: Model, evidence: Evidence) -> dict[str, Any]:
     """Return the score of the model that learned from the labelled payments of the past."""
-    model = _teach(books)
     parts = [
         Part(step, name, value, round(weight * (amount - mean), 3))
         for (step, name, value, amount), weight, mean in zip(
-            _features(evidence), model.weights, model.means, strict=True
+            weigh_features(evidence), model.weights, model.means, strict=True
         )
     ]
     score = 1 / (1 + exp(-(model.offset + sum(part.adds for part in parts))))
@@ -99,7 +95,7 @@ def read_evidence(given: Mapping[str, Any]) -> Evidence:
     return Evidence(given["transaction"], given["behaviour"], given["reputation"])
 
 
-def _features(evidence: Evidence) -> list[tuple[str, str, float, float]]:
+def weigh_features(evidence: Evidence) -> list[tuple[str, str, float, float]]:
     """Return step, name, value as handed over, and the same as the model weighs it."""
     signs, habits, risk = evidence.transaction, evidence.behaviour, float(evidence.reputation["risk"])
     scaled = {
@@ -113,28 +109,6 @@ def _features(evidence: Evidence) -> list[tuple[str, str, float, float]]:
         for step, figures, names in (("transaction", signs, _SIGNS), ("behaviour", habits, _HABITS))
         for name in names
     ] + [("reputation", "risk", risk, risk)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    weights: Sequence[float]
-    means: Sequence[float]
-    offset: float
-
-
-@lru_cache(maxsize=4)
-def _teach(books: Books) -> _Model:
-    """Learn from the past of these books; a worker does it once, in a tenth of a second."""
-    from sklearn.linear_model import LogisticRegression
-
-    past = books.to_learn_from()
-    rows = [[amount for *_, amount in _features(gather(books, payment))] for payment in past]
-    truth = [payment.label != "legit" for payment in past]
-    learned = LogisticRegression(C=1.0, max_iter=2000, random_state=_SEED).fit(rows, truth)
-    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    weights = [float(weight) for weight in learned.coef_[0]]
-    offset = float(learned.intercept_[0]) + sum(w * m for w, m in zip(weights, means, strict=True))
-    return _Model(weights, means, offset)
 
 
 def _describe(scored_by: str, score: float, parts: Sequence[Part]) -> dict[str, Any]:

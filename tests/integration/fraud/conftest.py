@@ -1,6 +1,7 @@
 import pytest
 
 from examples.fraud.books import Books, Payment, open_books
+from examples.fraud.scorer_model import open_model
 from examples.fraud.scoring import gather, score_by_model
 from examples.fraud.verdicts import is_grey
 
@@ -15,7 +16,8 @@ def _find(books: Books, label: str, low: float, high: float) -> Payment:
     return next(
         payment
         for payment in books.to_check()
-        if payment.label == label and low <= score_by_model(books, gather(books, payment))["score"] < high
+        if payment.label == label
+        and low <= score_by_model(open_model(), gather(books, payment))["score"] < high
     )
 
 
@@ -33,5 +35,5 @@ def usual(books: Books) -> Payment:
 def doubtful(books: Books) -> Payment:
     """Grey, and likely enough fraud that the card is blocked meanwhile."""
     found = _find(books, "cloned card", 0.5, 0.7)
-    assert is_grey(score_by_model(books, gather(books, found))["score"])
+    assert is_grey(score_by_model(open_model(), gather(books, found))["score"])
     return found

@@ -1,13 +1,17 @@
 """What payments show, what scores make of it, and how well that does on payments nobody learned from."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from examples.fraud.books import LEGIT, Payment, open_books
+from examples.fraud.errors import BooksError
 from examples.fraud.fraud_report import Outcome, Report, summarise
 from examples.fraud.habits import read_habits
+from examples.fraud.scorer_model import open_model
 from examples.fraud.scoring import gather, read_evidence, score_by_model, score_by_rules
 from examples.fraud.signs import read_reputation, read_signs
 from examples.fraud.verdicts import find_faults, is_grey, judge, read_word
@@ -73,7 +77,7 @@ def test_the_worse_reputation_counts() -> None:
 
 def test_both_scorers_return_the_same_form_and_name_whose_figures_they_used() -> None:
     evidence = gather(BOOKS, BOOKS.to_check()[0])
-    model, rules = score_by_model(BOOKS, evidence), score_by_rules(evidence)
+    model, rules = score_by_model(open_model(), evidence), score_by_rules(evidence)
     assert set(model) == set(rules) == {"score", "scored_by", "because"}
     for part in (*model["because"], *rules["because"]):
         assert getattr(evidence, part["step"])[part["name"]] == part["value"]
@@ -110,7 +114,7 @@ def _report(score: Any) -> Report:
 
 
 def test_on_the_shipped_payments_the_model_accuses_rightly_and_misses_little() -> None:
-    report = _report(lambda evidence: score_by_model(BOOKS, evidence))
+    report = _report(lambda evidence: score_by_model(open_model(), evidence))
     assert (report.payments, report.frauds) == (308, 62)
     assert report.precision >= 0.95
     assert report.share_seen >= 0.95
@@ -121,6 +125,15 @@ def test_the_rules_are_worse_and_still_useful() -> None:
     report = _report(score_by_rules)
     assert report.precision >= 0.95
     assert 0.8 <= report.share_seen <= 0.95
+
+
+def test_a_model_that_nobody_taught_names_the_command(tmp_path: Path, settings: LazySettings) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "FRAUD_BOOKS_DIR": str(tmp_path)}
+    with pytest.raises(BooksError, match=r"manage\.py train_scorer"):
+        open_model()
+    (tmp_path / "model.json").write_text('{"features": ["a"], "weights": [], "means": [], "offset": 0}')
+    with pytest.raises(BooksError, match="must be equally many"):
+        open_model()
 
 
 def test_the_model_learned_nothing_from_the_payments_it_is_measured_on() -> None:

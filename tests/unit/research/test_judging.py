@@ -8,6 +8,7 @@ from examples.research.errors import HandoffUnreadable
 from examples.research.findings import read_scope
 from examples.research.judging import analyse, choose_rework, find_faults, read_findings
 from examples.research.library import open_library
+from examples.research.searching import Scope
 
 LIBRARY = open_library()
 
@@ -116,5 +117,5 @@ def test_an_unreadable_hand_off_is_named(plan: Any, words: str) -> None:
 
 def test_a_feedback_says_what_counts() -> None:
     scope = read_scope("It is old.\nLeave out: plan-2017, a-b. Use documents of 2022 or later.")
-    assert (scope.leave_out, scope.from_year) == ({"plan-2017", "a-b"}, 2022)
+    assert scope == Scope(frozenset({"plan-2017", "a-b"}), 2022)
     assert read_scope("please look again").leave_out == frozenset()
