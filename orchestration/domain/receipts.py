@@ -160,7 +160,7 @@ def build_seal(facts: SealFacts) -> str:
         "former": facts.former_root,
     }
     if facts.beside is not None:
-        body |= {"format": SEAL_FORMAT, "beside": dict(facts.beside)}
+        body |= {"format": SEAL_FORMAT, "beside": facts.beside}
     return canonical(body)
 
 

@@ -20,7 +20,7 @@ from orchestration.planning import find_first_doers, load_plan
 from orchestration.runs.start import get_run
 from orchestration.transitions.control import Resumed, cancel_run, pause_tree, resume_tree
 from orchestration.transitions.heal import find_unreleased
-from orchestration.transitions.release import release_step
+from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.renew import Renewed, renew_tree
 from orchestration.transitions.reset import restore_doers
 from orchestration.transitions.tree import find_orphans
@@ -46,6 +46,7 @@ def cancel(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = N
     _firmly(lambda: cancel_run(run.pk, why, get_signer(), event_json=event))
     if get_run(run.pk).status in (RunStatus.SUCCEEDED, RunStatus.FAILED):
         raise RunFinal(f"run {run.pk} ended before it could be cancelled; look at it")
+    dispatch([item.step_id for item in tell_parent(run.pk)])
     cancel_orphans(run.root_id)
     return get_run(run.pk)
 

@@ -11,6 +11,7 @@ from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Edge, Event, Handoff, PastOutput, Receipt, Run, Seal, Step
 
 _T = TypeVar("_T")
+_NEVER_LET_GO = (StepKind.PLANNED, StepKind.COMPENSATION)
 
 
 def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[AttemptLine, ...]:
@@ -22,11 +23,11 @@ def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[Atte
 
 
 def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
-    """Return what one attempt of a step received."""
-    rows = Handoff.objects.filter(attempt__step_id=step_id, attempt__number=attempt).select_related(
-        "from_step"
-    )
-    return tuple(_handoff_line(row, row.from_step.key) for row in rows)
+    """Return what an attempt of a step received: one that collects, what the attempt before that grew did."""
+    rows = Handoff.objects.filter(attempt__step_id=step_id, attempt__number__lte=attempt)
+    lines = list(rows.select_related("from_step", "attempt"))
+    latest = max((row.attempt.number for row in lines), default=0)
+    return tuple(_handoff_line(row, row.from_step.key) for row in lines if row.attempt.number == latest)
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class ProofRows:
 
     @cached_property
     def attached(self) -> set[int]:
-        """Return the steps that are in the plan now: planned, or still joined to those that grew them."""
+        """Return the steps whose edges are as they were when they were done: all but what was let go as history."""
         joined = {edge.predecessor_id for edge in self.edges if edge.is_child}
-        return joined | {step.pk for step in self.steps.values() if step.kind == StepKind.PLANNED}
+        return joined | {step.pk for step in self.steps.values() if step.kind in _NEVER_LET_GO}
 
     def attempt_lines(self, step_id: int, upto: int) -> tuple[AttemptLine, ...]:
         """Return a step's ended attempts up to a number."""
@@ -80,14 +81,12 @@ class ProofRows:
         return tuple(_line(one) for one in attempts if one.outcome is not None and one.number <= upto)
 
     def handoff_lines(self, step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
-        """Return what one attempt of a step received."""
-        rows = (
-            handoff
-            for one in self.attempts_of.get(step_id, ())
-            if one.number == attempt
-            for handoff in self.handoffs_to.get(one.pk, ())
-        )
-        return tuple(_handoff_line(row, self.key_of(row.from_step_id)) for row in rows)
+        """Return what an attempt of a step received: one that collects, what the attempt before that grew did."""
+        for one in reversed(self.attempts_of.get(step_id, [])):
+            if one.number <= attempt and one.pk in self.handoffs_to:
+                rows = self.handoffs_to[one.pk]
+                return tuple(_handoff_line(row, self.key_of(row.from_step_id)) for row in rows)
+        return ()
 
     def key_of(self, step_id: int) -> str:
         """Return a step's key; of another run's step, what shows that it is none of this one."""

@@ -38,7 +38,7 @@ def _cancelling(which: str) -> str:
     return f"""
 WITH cancelled AS (
     UPDATE orchestration_step SET status = 'cancelled', token = NULL, process_id = NULL, due_at = NULL,
-        finished_at = clock_timestamp(), reason = %(reason)s
+        waits_for = '', finished_at = clock_timestamp(), reason = %(reason)s
     WHERE id IN (SELECT id FROM orchestration_step WHERE {which}
                  AND status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')
                  ORDER BY depth DESC, position, id FOR UPDATE)
