@@ -89,7 +89,8 @@ def open_bench() -> Iterator[Bench]:
         records = read_records(state_dir)
         broker = records["valkey"].broker_url
         env = {
-            **os.environ,
+            # Both sides start as an installed program does: from bytecode.
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "PYTHONPATH": str(PROJECT),
             "DJANGO_SETTINGS_MODULE": "config.settings.local",
             "RINGMASTER_STATE_DIR": str(state_dir),

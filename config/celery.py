@@ -5,6 +5,8 @@ from celery import Celery
 from config import env
 
 env.choose_settings("config.settings.local")
+# A worker has a checklist of its own, and heeds it: orchestration/worker/checklist.py.
+env.set_default("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("ringmaster")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
-# Whoever lived this long did not die of its start: the next restart is quick again.
+# Whoever lived this long did not die of its start: it is started again at once.
 _SETTLED_SECONDS = 20.0
 _LOOK_SECONDS = 0.1
 
@@ -97,7 +97,7 @@ class Supervisor:
             _kill_group(watched.popen)
             settled = now - watched.started > _SETTLED_SECONDS
             watched.deaths += 1
-            watched.due = now + _pause(1 if settled else watched.deaths)
+            watched.due = now if settled else now + _pause(watched.deaths)
         elif now >= watched.due:
             watched.popen, watched.started, watched.due = self._launch(watched.program), now, None
 

@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from orchestration.api import problems, schema
 
+admin.autodiscover()  # see config/console.py
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -13,9 +13,11 @@ class OrchestrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Load every installed app's `workflows.py` for publishing, and register the checks."""
-        from orchestration import checks  # noqa: PLC0415 - it needs the models, which load after this module
+        # They need the models, which load after this module.
+        from orchestration import checks  # noqa: PLC0415
+        from orchestration.worker.checklist import WORKER  # noqa: PLC0415
 
         autodiscover_modules("workflows")
-        register(checks.check_names)
-        register(checks.check_values)
+        register(checks.check_names, WORKER)
+        register(checks.check_values, WORKER)
         register(checks.check_sessions, Tags.database)

@@ -19,6 +19,7 @@ from agents.selectors import answered_names
 from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.handoff import count_tokens
 from orchestration.transitions.presence import Presence
+from orchestration.worker.checklist import refuse_faults
 from orchestration.worker.heart import Heart
 from orchestration.worker.host import this_host
 from orchestration.worker.telling import EventTeller
@@ -60,7 +61,11 @@ _life = _Life()
 
 @worker_init.connect
 def remember_name(sender: Any, **_: Any) -> None:
-    """Keep the node's name for children that are forked later; load what every step needs before they are."""
+    """Keep the node's name for children that are forked later; load what every step needs before they are.
+
+    Raises: SystemExit: no step could be performed with these settings or this database.
+    """
+    refuse_faults()
     _life.hostname = str(sender.hostname)
     count_tokens("")
 

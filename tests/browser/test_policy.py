@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import reverse
 
+from config import urls  # noqa: F401 - loads the console's pages
 from tests.browser.conftest import Console
 
 

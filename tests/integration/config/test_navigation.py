@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
 
+from config import urls  # noqa: F401 - loads the console's pages
 from config.navigation import list_places
 from tests.people import make_member
 
