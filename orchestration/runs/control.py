@@ -1,6 +1,7 @@
 """What a person orders for a run and its whole tree: cancel, pause, resume, retry. Each is safe to call again."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -59,7 +60,7 @@ def cancel_orphans(root_id: UUID | None = None) -> int:
     done = 0
     # Those below one turn up once it is cancelled.
     while orphans := find_orphans(_BATCH, root_id):
-        cancelled = sum(_firmly(lambda orphan=orphan: _cancel_orphan(orphan)) for orphan in orphans)
+        cancelled = sum(_firmly(partial(_cancel_orphan, orphan)) for orphan in orphans)
         done += cancelled
         if not cancelled:
             break

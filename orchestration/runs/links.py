@@ -81,7 +81,7 @@ def _parent_faults(rows: ProofRows, step: Step) -> Iterator[str]:
     parent = rows.steps.get(step.parent_id or 0)
     if parent is None:
         yield f"step '{step.key}': its parent is no step of this run"
-    elif step.depth != (1 if step.kind == StepKind.COMPENSATION else parent.depth + 1):
+    elif step.depth != parent.depth + 1:
         yield f"step '{step.key}': depth is not one more than its parent's"
 
 

@@ -11,7 +11,7 @@ from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.conf import get_signer
 from orchestration.domain.states import ResolutionKind, RunStatus
-from orchestration.errors import ClaimLost, RunFinal, RunHasParent, RunNotFailed
+from orchestration.errors import ClaimLost, RunCompensating, RunFinal, RunHasParent, RunNotFailed
 from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Attempt, Event, Run, Step
 from orchestration.testing import drive, run_workflow
@@ -283,3 +283,56 @@ def test_a_retry_goes_down_the_tree_and_keeps_what_is_done() -> None:
     for run in Run.objects.filter(root_id=done.run.pk):
         assert runs.verify(run.pk).fault is None, run
     assert settle_run(done.run.pk) == 0
+
+
+def test_what_was_undone_is_done_again_in_the_next_round_with_all_behind_it() -> None:
+    steps = (
+        StepSpec("book", agent="test.book", compensate="test.undo"),
+        StepSpec("other", agent="test.other"),
+        StepSpec("print", agent="test.other", needs=("book",)),
+        StepSpec("pay", agent="test.pay", needs=("print", "other"), on_failure="abort"),
+    )
+    seen: list[str] = []
+    fails = [True, True]
+
+    def note(task: Task) -> Any:
+        seen.append(task.step_key)
+        if task.step_key == "pay" and fails:
+            fails.pop()
+            raise ValueError("no money")
+        return {"by": task.step_key, "try": len(seen)}
+
+    agents = dict.fromkeys(("test.book", "test.undo", "test.other", "test.pay"), note)
+    done = run_workflow(WorkflowSpec(name="control-undone", steps=steps), agents=agents)
+    for number in (1, 2):
+        assert (done.status, done.run.round) == ("failed", number)
+        assert runs.verify(done.run.pk).fault is None
+        runs.retry(done.run.pk)
+        assert runs.verify(done.run.pk).fault is None
+        done = drive(done.run.pk, agents=agents)
+
+    assert done.status == "succeeded"
+    counted = {key: seen.count(key) for key in seen}
+    assert [counted[key] for key in ("book", "other", "print", "pay")] == [3, 1, 3, 3]
+    assert sum(number for key, number in counted.items() if key.startswith("undo:")) == 2
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_a_compensating_run_is_cancelled_but_not_paused() -> None:
+    steps = (
+        StepSpec("book", agent="test.book", compensate="test.undo"),
+        StepSpec("pay", agent="test.pay", needs=("book",), on_failure="abort"),
+    )
+
+    def fail(_task: Task) -> Any:
+        raise ValueError("it does not work")
+
+    agents = {"test.book": lambda _task: {}, "test.undo": fail, "test.pay": fail}
+    done = run_workflow(WorkflowSpec(name="control-compensating", steps=steps), agents=agents)
+    assert (done.status, done.held) == ("compensating", ["undo:book"])
+    with pytest.raises(RunCompensating, match="cancel"):
+        runs.pause(done.run.pk)
+    assert runs.resume(done.run.pk).status == RunStatus.COMPENSATING
+    assert runs.cancel(done.run.pk).status == RunStatus.CANCELLED
+    assert runs.verify(done.run.pk).fault is None
+    assert not Ticket.objects.filter(run=done.run, status="open").exists()
