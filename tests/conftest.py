@@ -86,13 +86,12 @@ def arena(committed_db: None, tmp_path_factory: pytest.TempPathFactory) -> "Iter
     arena.end()
 
 
-def start_web(processes: ProcessStarter) -> str:
+def start_web(processes: ProcessStarter, **env: str) -> str:
     """Start the web process as the Procfile does; return its address."""
     port = choose_port(0)
     flags = ("--interface", "asginl", "--no-ws", "--workers-kill-timeout", "5", "--host", "127.0.0.1")
-    web = processes.start(
-        "web", "granian", *flags, "--port", str(port), "config.asgi:application", DATABASE_POOL_SIZE="4"
-    )
+    arguments = (*flags, "--port", str(port), "config.asgi:application")
+    web = processes.start("web", "granian", *arguments, **{"DATABASE_POOL_SIZE": "4", **env})
     web.wait_for_output("Started worker-1")
     return f"http://127.0.0.1:{port}"
 

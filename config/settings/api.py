@@ -31,6 +31,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     # A Decimal or a large number is not silently turned into text.
     "COERCE_DECIMAL_TO_STRING": False,
     "UNICODE_JSON": True,
+    "URL_FORMAT_OVERRIDE": None,
 }
 
 KNOX_TOKEN_MODEL = "orchestration.ApiToken"  # noqa: S105 - a model, no secret
@@ -56,6 +57,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatus": "orchestration.domain.states.RunStatus",
+        "StepStatus": "orchestration.domain.states.StepStatus",
+        "StepKind": "orchestration.domain.states.StepKind",
+        "DecisionKind": "orchestration.domain.states.DecisionKind",
+        "TicketStatus": "escalation.domain.states.TicketStatus",
+        "Scope": "orchestration.domain.rights.Scope",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "orchestration.api.schema.add_problems",

@@ -15,7 +15,7 @@ class TicketRow(serializers.Serializer[Any]):
     """A ticket, in the words of `manage.py list_tickets --json`."""
 
     id = serializers.IntegerField(read_only=True)
-    status = serializers.ChoiceField(choices=[s.value for s in TicketStatus], read_only=True)
+    status = serializers.ChoiceField(choices=[(s.value, s.name) for s in TicketStatus], read_only=True)
     project = serializers.CharField(read_only=True)
     queue = serializers.CharField(read_only=True)
     sla = serializers.CharField(read_only=True)

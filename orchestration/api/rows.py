@@ -48,7 +48,8 @@ class Names(serializers.CharField):
 
 
 def _word(words: Any, **how: Any) -> serializers.ChoiceField:
-    return serializers.ChoiceField(choices=[str(word) for word in words], read_only=True, **how)
+    choices = [(str(word), getattr(word, "name", word)) for word in words]
+    return serializers.ChoiceField(choices=choices, read_only=True, **how)
 
 
 class ProjectRow(Row):
