@@ -1,0 +1,132 @@
+"""What would have been decided: stored decisions made again by today's rules, and by numbers changed on paper.
+
+Reads only. Each decision is made again by itself, from what the policy saw then; what would have come after another
+decision is not known.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from orchestration.domain.plan import resolve_spec
+from orchestration.domain.policy import Decision as Made
+from orchestration.domain.policy import decide
+from orchestration.domain.policy.changes import EVERY_STEP, Changes
+from orchestration.domain.policy.inputs import Tried, load_outcome, load_situation
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.states import StepKind
+from orchestration.errors import SpecInvalid
+from orchestration.models import Decision
+from orchestration.planning import load_plan
+
+_OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayLine:
+    """What was decided for one step of a workflow, and what would be now. `example`: a decision of the sort."""
+
+    workflow: str
+    step: str
+    old_rule: str
+    old_kind: str
+    new_rule: str
+    new_kind: str
+    count: int
+    example: str
+
+    @property
+    def is_changed(self) -> bool:
+        """Return whether anything else would have been done."""
+        return (self.old_rule, self.old_kind) != (self.new_rule, self.new_kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """All lines, those that change first.
+
+    Attributes: untold: decisions whose inputs or spec tell too little to make them again.
+        unmatched: steps that the changes name and that no decision was about.
+    """
+
+    lines: list[ReplayLine]
+    untold: int
+    unmatched: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    workflow: str
+    step: str
+    old: tuple[str, str]
+    new: tuple[str, str]
+
+
+def replay_decisions(since: datetime, changes: Changes, workflow: str | None = None) -> Replay:
+    """Make the decisions since a moment again by a changed policy.
+
+    Raises: SpecInvalid: the changes make a step's spec invalid.
+    """
+    counts: Counter[_Pair] = Counter()
+    examples: dict[_Pair, str] = {}
+    untold = 0
+    for row in _read(since, workflow):
+        inputs = json.loads(row.inputs_json)
+        if isinstance(inputs.get("outcome"), dict) and inputs["outcome"].get("type") in _NOT_DECIDED:
+            continue
+        made = _decide_again(row, inputs, changes)
+        if made is None:
+            untold += 1
+            continue
+        new = (made.rule, made.kind.value)
+        pair = _Pair(row.run.workflow_name, row.step.spec_key, (row.rule, row.kind), new)
+        counts[pair] += 1
+        examples.setdefault(pair, f"{row.run_id} {row.step.key} {row.attempt.number}")
+    lines = [
+        ReplayLine(pair.workflow, pair.step, *pair.old, *pair.new, count, examples[pair])
+        for pair, count in counts.items()
+    ]
+    lines.sort(key=lambda line: (not line.is_changed, line.workflow, line.step, -line.count, line.old_rule))
+    unmatched = set(changes.steps) - {EVERY_STEP} - {pair.step for pair in counts}
+    return Replay(lines, untold, sorted(unmatched))
+
+
+_NOT_DECIDED = frozenset({"passed_over", "growth", "child_run", "ask_person", "collected"})
+"""Endings on which every policy decides alike."""
+
+
+def _read(since: datetime, workflow: str | None) -> Iterator[Decision]:
+    rows = Decision.objects.filter(decided_at__gte=since)
+    if workflow is not None:
+        rows = rows.filter(run__workflow_name=workflow)
+    return rows.select_related("attempt", "step", "run", "run__workflow").order_by("id").iterator(2_000)
+
+
+def _decide_again(row: Decision, inputs: dict[str, Any], changes: Changes) -> Made | None:
+    attempt = row.attempt
+    tried = Tried(attempt.agent, attempt.agent_version, attempt.error_class, attempt.error_message)
+    situation, outcome = load_situation(inputs), load_outcome(inputs, tried)
+    spec = _find_spec(row)
+    if situation is None or outcome is None or spec is None:
+        return None
+    if row.step.kind not in _OF_ENGINE:
+        spec = changes.change_step(spec)
+    return decide(outcome, spec, changes.change_situation(situation))
+
+
+@lru_cache(maxsize=32)
+def _load_steps(workflow_id: int, digest: str) -> dict[str, StepSpec]:
+    return load_plan(workflow_id, digest)[0].step_map
+
+
+def _find_spec(row: Decision) -> StepSpec | None:
+    step, version = row.step, row.run.workflow
+    try:
+        steps = _load_steps(version.pk, version.digest)
+        return resolve_spec(steps, StepKind(step.kind), step.spec_key, step.spec_json, step.agent)
+    except (SpecInvalid, KeyError):
+        return None
