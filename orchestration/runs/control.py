@@ -1,6 +1,6 @@
 """What a person orders for a run and its whole tree: cancel, pause, resume, retry. Each is safe to call again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -109,7 +109,8 @@ def resume(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = N
             dispatch_after_commit(resumed.available)
         return resumed
 
-    _release_marked(item.run_id for item in _firmly(act).tree)
+    _firmly(act)
+    _release_marked(run.root_id)
     return get_run(run.pk)
 
 
@@ -147,6 +148,7 @@ def retry(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = No
         if found.round > run.round:
             return found  # somebody else's order came first, and says the same
         raise
+    _release_marked(run.root_id)
     return get_run(run.pk)
 
 
@@ -155,12 +157,11 @@ def _read_timeouts(root_id: UUID) -> dict[int, float | None]:
     return {version.pk: load_plan(version.pk, version.digest)[0].timeout_seconds for version in versions}
 
 
-def _release_marked(run_ids: Iterable[UUID]) -> None:
-    """Release what ended while a run was paused, and close runs in which nothing is open."""
-    for run_id in run_ids:
-        for step_id, owner in find_unreleased(0.0, _BATCH, run_id):
-            released = release_step(step_id, owner, get_signer())
-            dispatch([item.step_id for item in released if not item.rung])
+def _release_marked(root_id: UUID) -> None:
+    """Release what ended while runs of a tree were paused, and close those in which nothing is open."""
+    for step_id, owner in find_unreleased(0.0, _BATCH, root_id):
+        released = release_step(step_id, owner, get_signer())
+        dispatch([item.step_id for item in released if not item.rung])
 
 
 def _require_live(run: Run, status: str, what: str, *, compensating: bool = False) -> None:

@@ -68,6 +68,15 @@ WHERE s.run_id = %(run)s AND s.status = 'pending' AND NOT EXISTS (
     WHERE e.successor_id = s.id AND p.status NOT IN ('succeeded', 'skipped'))
 RETURNING s.id, s.position
 """
+# A run that was cancelled when all was done has nothing to do but to end: whoever looks behind its last steps closes it.
+_MARK_END = """
+UPDATE orchestration_step s SET unreleased = true
+WHERE s.run_id = %(run)s AND s.status IN ('succeeded', 'skipped')
+  AND NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
+  AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
+                  AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled'))
+RETURNING s.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,7 @@ def _renew_run(run: TreeRun, timeout_seconds: float | None, event_json: str) -> 
     fetch_all(_FRESH_BOUNDS, {"steps": steps})
     await_children(keep)
     started = sorted(fetch_all(_START, {"run": run.run_id}), key=lambda row: row.position)
+    fetch_all(_MARK_END, {"run": run.run_id})
     return Renewed([row.id for row in started], fallen), below
 
 

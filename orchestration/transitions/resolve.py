@@ -16,6 +16,7 @@ from orchestration.history import EventKind, insert_event
 from orchestration.transitions.compensate import UndoPlanner
 from orchestration.transitions.end import abort_run
 from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND, FinalOutput
+from orchestration.transitions.revise import DETACH_CHILDREN, FORGET_CHILDREN
 from orchestration.transitions.statements import fetch_all, fetch_one
 from orchestration.transitions.tree import lock_run
 
@@ -104,21 +105,23 @@ def settle_held_step(
     return [row.id for row in rows if row.id is not None], rows[0].look_behind
 
 
-def _moving(change: str) -> str:
+def _moving(change: str, more: str = "") -> str:
     return f"""
 WITH done AS (
     UPDATE orchestration_step s SET reason = %(reason)s, {change}
     WHERE s.id = %(step)s AND s.status = 'held' RETURNING s.id, s.run_id, s.attempt
 ), told AS (
     {insert_event(EventKind.STEP_RESOLVED, source="done", data="%(event)s::text", at="%(now)s")}
-)
+){more}
 SELECT id FROM done
 """
 
 
+# What it had grown is all over, or it would not be held; it stays as history, and the step does its own work anew.
 _SEND_BACK = _moving(
     "status = 'available', feedback = %(feedback)s, revision = s.revision + 1, failures = 0, crashes = 0, "
-    "proposed_json = NULL, dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()"
+    f"dispatches = s.dispatches + 1, dispatched_at = clock_timestamp(), {FORGET_CHILDREN}",
+    more=DETACH_CHILDREN,
 )
 _FAIL_HELD = _moving(f"status = '{StepStatus.FAILED}', finished_at = %(now)s")
 
