@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from examples.support import conf
 from examples.support.errors import DataError, ModelMissing
-from examples.support.intents import read_examples
+from examples.support.intents import Example, read_examples
 from examples.support.reading import fill_placeholders
 
 if TYPE_CHECKING:
@@ -54,8 +54,13 @@ def load_shop_model() -> IntentModel:
     path = _artefact(f"shop-{hashlib.sha256(texts.read_bytes()).hexdigest()[:12]}")
     with _lock:
         if not path.exists():
-            _train_shop(texts, path)
+            _train_shop(path)
         return _load(path)
+
+
+def shop_texts() -> list[Example]:
+    """Return the texts that teach the shop's intents, as a classifier sees them."""
+    return fill_placeholders(read_examples(conf.DATA_DIR / _SHOP_TEXTS))
 
 
 def triage_path() -> Path:
@@ -101,13 +106,13 @@ def _read(path: Path) -> IntentModel:
     return model
 
 
-def _train_shop(texts: Path, path: Path) -> None:
+def _train_shop(path: Path) -> None:
     # The worker's first message pays for this import; `manage.py` and the web server never do.
     from examples.support import intent_model
 
     with _only_trainer(path):
         if not path.exists():
-            save(intent_model.train(fill_placeholders(read_examples(texts))), path)
+            save(intent_model.train(shop_texts()), path)
 
 
 @contextmanager
