@@ -146,7 +146,9 @@ def _build_page(row: Breaker) -> dict[str, Any]:
         "events": [
             _view_event(event) for event in BreakerEvent.objects.filter(agent=row.agent)[:_MOST_EVENTS]
         ],
-        "failures": CountedFailure.objects.filter(agent=row.agent).order_by("-at")[:_MOST_FAILURES],
+        "failures": CountedFailure.objects.filter(agent=row.agent, is_presumed=False).order_by("-at")[
+            :_MOST_FAILURES
+        ],
     }
 
 

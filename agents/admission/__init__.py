@@ -18,9 +18,10 @@ from agents.admission.breakers import (
     note_failure,
     note_success,
     note_unclear,
+    presume_failure,
     reset_breaker,
 )
-from agents.admission.door import Door
+from agents.admission.door import Door, Entry
 from agents.admission.fragments import is_kept_away
 from agents.admission.front import Admitted, BreakerOpen, admit
 from agents.admission.pools import find_rooms, give_back, holds_slots, lock_pools, set_pool_size, take_slots
@@ -30,6 +31,7 @@ __all__ = [
     "Admitted",
     "BreakerOpen",
     "Door",
+    "Entry",
     "Opening",
     "admit",
     "find_opening",
@@ -43,6 +45,7 @@ __all__ = [
     "note_failure",
     "note_success",
     "note_unclear",
+    "presume_failure",
     "reap",
     "reset_breaker",
     "set_pool_size",

@@ -60,7 +60,8 @@ def count_recent_failures(agents: Collection[str] | None = None) -> dict[str, in
     for agent in agents:
         since = now - timedelta(seconds=conf.limits_of(agent).window_seconds)
         since = max(since, closed.get(agent) or since)
-        counts[agent] = CountedFailure.objects.filter(agent=agent, at__gt=since).count()
+        real = CountedFailure.objects.filter(agent=agent, is_presumed=False)
+        counts[agent] = real.filter(at__gt=since).count()
     return counts
 
 

@@ -47,27 +47,27 @@ class Opening:
     probe: UUID | None = None
 
 
-class _Probes:
-    """The tokens of probes that this process let through: what makes `note_success` free for all others."""
+class _OwnClaims:
+    """Claims of this process that its breakers remember: what makes `note_success` free for all others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tokens: set[UUID] = set()
+        self._attempts: dict[UUID, int] = {}
 
-    def add(self, token: UUID) -> None:
+    def add(self, token: UUID, attempt_id: int = 0) -> None:
         with self._lock:
-            self._tokens.add(token)
+            self._attempts[token] = attempt_id
 
-    def take(self, token: UUID) -> bool:
-        """Return whether this was one; it is forgotten."""
-        if token not in self._tokens:
-            return False
+    def take(self, token: UUID) -> int | None:
+        """Return the attempt of a claim that is remembered, and forget it; None if it is not."""
+        if token not in self._attempts:
+            return None
         with self._lock:
-            self._tokens.discard(token)
-        return True
+            return self._attempts.pop(token, None)
 
 
-_probes: Final = _Probes()
+_probes: Final = _OwnClaims()
+_presumed: Final = _OwnClaims()
 
 
 def find_opening(agent: str) -> Opening | None:
@@ -103,6 +103,32 @@ def begin_probe(agent: str, token: UUID) -> Opening | None:
     return None
 
 
+def presume_failure(agent: str, *, attempt_id: int, token: UUID, unwritten: int) -> bool:
+    """Count a call beforehand that is about to reach an agent which failed a moment ago; return whether it may.
+
+    An answer takes the count back, a failure makes it real. So all processes together let only so many calls through
+    as open the breaker.
+
+    Args: unwritten: failures of this process that are not counted yet.
+    """
+    agent = strip_pin(agent)
+    with transaction.atomic():
+        _lock_agent(agent)
+        now = read_clock()
+        row = Breaker.objects.filter(agent=agent).first()
+        limits = get_conf().limits_of(agent)
+        since = _count_from(row, now - timedelta(seconds=limits.window_seconds))
+        known = CountedFailure.objects.filter(agent=agent, at__gt=since).exclude(attempt=attempt_id).count()
+        if known + unwritten > limits.failures:
+            return False
+        CountedFailure.objects.update_or_create(
+            attempt=attempt_id,
+            defaults={"agent": agent, "at": now, "kind": FailureKind.TRANSIENT, "is_presumed": True},
+        )
+    _presumed.add(token, attempt_id)
+    return True
+
+
 def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID) -> None:
     """Count a failed attempt, if its kind counts, and open the breaker if it was one too many.
 
@@ -115,12 +141,11 @@ def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID)
         return
     agent = strip_pin(agent)
     _probes.take(token)
+    _presumed.take(token)
     with transaction.atomic():
         _lock_agent(agent)
         now = read_clock()
-        CountedFailure.objects.bulk_create(
-            [CountedFailure(agent=agent, at=now, kind=kind, attempt=attempt_id)], ignore_conflicts=True
-        )
+        _count(agent, attempt_id, kind, now)
         row = Breaker.objects.filter(agent=agent).first()
         limits = get_conf().limits_of(agent)
         before = _read(row)
@@ -137,14 +162,16 @@ def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID)
 
 
 def note_success(agent: str, token: UUID) -> None:
-    """Close the breaker if this claim was its probe; costs nothing for any other claim."""
-    if _probes.take(token):
+    """Close the breaker if this claim was its probe; costs nothing for a claim of a healthy agent."""
+    _take_back(token)
+    if _probes.take(token) is not None:
         _end_probe(strip_pin(agent), token, Verdict.ANSWERED, "the probe was answered")
 
 
 def note_unclear(agent: str, token: UUID) -> None:
     """Make way for another probe if this claim was one that showed nothing about the agent's health."""
-    if _probes.take(token):
+    _take_back(token)
+    if _probes.take(token) is not None:
         _end_probe(strip_pin(agent), token, Verdict.UNCLEAR, "the probe showed nothing")
 
 
@@ -212,11 +239,28 @@ def _lock_agent(agent: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", (_LOCK_CLASS, agent))
 
 
+def _count(agent: str, attempt_id: int, kind: FailureKind, now: datetime) -> None:
+    """Write a failure, once per attempt; one that was presumed becomes real."""
+    made = {"agent": agent, "at": now, "kind": kind, "is_presumed": False}
+    row, is_new = CountedFailure.objects.get_or_create(attempt=attempt_id, defaults=made)
+    if not is_new and row.is_presumed:
+        CountedFailure.objects.filter(pk=row.pk).update(**made)
+
+
+def _take_back(token: UUID) -> None:
+    attempt_id = _presumed.take(token)
+    if attempt_id is not None:
+        CountedFailure.objects.filter(attempt=attempt_id, is_presumed=True).delete()
+
+
 def _count_failures(agent: str, row: Breaker | None, since: datetime) -> int:
-    """Return how many failures count: within the window, and after the breaker closed last."""
-    if row is not None and row.closed_at is not None:
-        since = max(since, row.closed_at)
-    return CountedFailure.objects.filter(agent=agent, at__gt=since).count()
+    real = CountedFailure.objects.filter(agent=agent, is_presumed=False)
+    return real.filter(at__gt=_count_from(row, since)).count()
+
+
+def _count_from(row: Breaker | None, since: datetime) -> datetime:
+    """Return from when on failures count: within the window, and after the breaker closed last."""
+    return since if row is None or row.closed_at is None else max(since, row.closed_at)
 
 
 def _read(row: Breaker | None) -> Circuit:

@@ -77,6 +77,10 @@ class CountedFailure(models.Model):
     agent = models.CharField(max_length=MAX_NAME_LENGTH)
     at = models.DateTimeField()
     kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in sorted(COUNTED)])
+    is_presumed = models.BooleanField(
+        db_default=False,
+        help_text="The call is under way to an agent that failed a moment ago; it may yet be answered.",
+    )
     attempt = models.BigIntegerField(unique=True, help_text="The attempt that failed; each counts once.")
 
     class Meta:

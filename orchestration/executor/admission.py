@@ -17,6 +17,7 @@ from django.db import connection
 from agents.admission import (
     BreakerOpen,
     Door,
+    Entry,
     admit,
     find_opening,
     holds_slots,
@@ -24,6 +25,7 @@ from agents.admission import (
     note_failure,
     note_success,
     note_unclear,
+    presume_failure,
 )
 from agents.domain.circuit import COUNTED
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
@@ -63,10 +65,26 @@ def keep_away(claim: Claim) -> Failed | None:
         answer = admit(claim.agent, claim.token)
         if isinstance(answer, BreakerOpen):
             return _fail(claim, FailureKind.BREAKER_OPEN, _describe(answer))
-    if not _DOOR.try_enter(claim.agent):
+    if not _enter(claim):
         message = f"{claim.agent} failed a moment ago, and as many calls as may are under way"
         return _fail(claim, FailureKind.AGENT_SUSPECT, message)
     return None
+
+
+def _enter(claim: Claim) -> bool:
+    entry = _DOOR.try_enter(claim.agent)
+    if entry is not Entry.SUSPECT:
+        return entry is Entry.FREE
+    may_call = False
+    try:
+        unwritten = _DOOR.count_unwritten(claim.agent)
+        may_call = presume_failure(
+            claim.agent, attempt_id=claim.attempt_id, token=claim.token, unwritten=unwritten
+        )
+    finally:
+        if not may_call:
+            _DOOR.leave(claim.agent, failed=None)
+    return may_call
 
 
 def let_out(claim: Claim, outcome: Outcome | None) -> None:
@@ -93,6 +111,9 @@ def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> 
         if connection.in_atomic_block:
             raise
         log.warning("breaker_not_told", step=claim.step_id, agent=claim.agent, error=str(error))
+    finally:
+        if isinstance(outcome, Failed) and outcome.kind in COUNTED:
+            _DOOR.note_written(claim.agent)
 
 
 def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:

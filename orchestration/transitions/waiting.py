@@ -89,15 +89,18 @@ WITH opening AS (
     FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
     WHERE s.status = 'available' AND s.waits_for = 'breaker' AND r.status IN ('running', 'compensating')
 ), judged AS (
-    SELECT w.id, w.created_at, o.agent IS NULL OR last.decided_at < o.opened_at
-            OR (last.rule = 'breaker_wait'
-                AND first.decided_at < clock_timestamp() - make_interval(secs => w.timeout_seconds)) AS may_go,
+    SELECT w.id, w.created_at, CASE WHEN last.rule = 'agent_suspect'
+            THEN last.decided_at <= clock_timestamp() - make_interval(secs => least(doubts.number, 10))
+            ELSE o.agent IS NULL OR (last.rule = 'breaker_wait'
+                AND first.decided_at < clock_timestamp() - make_interval(secs => w.timeout_seconds)) END AS may_go,
         o.may_probe AND NOT EXISTS (SELECT 1 FROM orchestration_step u WHERE u.status = 'available' AND u.waits_for = ''
                                     AND split_part(u.agent, '@', 1) = w.agent) AS may_probe,
         row_number() OVER (PARTITION BY w.agent ORDER BY w.priority DESC, w.created_at, w.id) AS place
     FROM waiting w LEFT JOIN opening o ON o.agent = w.agent
     CROSS JOIN LATERAL (SELECT d.rule, d.decided_at FROM orchestration_decision d WHERE d.step_id = w.id
                         ORDER BY d.id DESC LIMIT 1) last
+    CROSS JOIN LATERAL (SELECT count(*) - 1 AS number
+                        FROM orchestration_decision d WHERE d.step_id = w.id AND d.rule = 'agent_suspect') doubts
     LEFT JOIN LATERAL (SELECT d.decided_at FROM orchestration_decision d WHERE d.step_id = w.id
                        AND d.rule = 'breaker_wait' AND d.decided_at >= o.opened_at ORDER BY d.id LIMIT 1) first ON true
 ), chosen AS (
@@ -115,8 +118,8 @@ SELECT id FROM woken
 def wake_kept_away(openings: list[tuple[str, Any, bool]], limit: int) -> list[int]:
     """Return steps that waited for their agent's breaker and may be rung for; their dispatch is counted.
 
-    Those whose breaker is closed, or that waited since before it opened; one for each breaker that lets a probe pass;
-    and those that have waited as long as they may, once.
+    Those whose breaker is closed; those that a door turned away, each time a second later; one for each breaker that
+    lets a probe pass; and those that have waited as long as they may, once.
 
     Args: openings: agent, when it opened, whether a probe may pass; of every breaker that is not closed.
     """

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from agents import PermanentError, Task, TransientError, agent
 from agents.admission import reset_breaker
@@ -305,6 +306,20 @@ def test_the_door_turns_away_before_the_breaker_is_open(bench: Bench, provider: 
     assert wake() == {step_of(run, "a").pk}  # the breaker is closed: it tries again at once
 
 
+def test_one_that_is_turned_away_again_waits_longer_each_time(bench: Bench) -> None:
+    door = admission._DOOR
+    for _ in range(6):
+        door.try_enter(A)
+    door.leave(A, failed=True)
+    run = bench.start(spec())
+    for seconds in (0, 1, 2):
+        assert bench.perform(step_of(run, "a")) == "wait"
+        if seconds:
+            assert wake() == set()
+            let_time_pass(seconds)
+        assert wake() == {step_of(run, "a").pk}
+
+
 def test_the_door_sends_nobody_to_a_fallback(bench: Bench) -> None:
     door = admission._DOOR
     for _ in range(6):
@@ -317,9 +332,8 @@ def test_the_door_sends_nobody_to_a_fallback(bench: Bench) -> None:
     assert bench.perform(step_of(run, "a")) == "fallback"
 
 
-def test_one_that_waited_at_the_door_is_rung_for_once_more_when_the_breaker_opens(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_the_door_turned_away_is_rung_for_once_more_when_the_breaker_is_open(bench: Bench) -> None:
+    """Also when it opened first: the claim was older, and no fallback was looked for yet."""
     door = admission._DOOR
     for _ in range(6):
         door.try_enter(A)
@@ -327,9 +341,10 @@ def test_one_that_waited_at_the_door_is_rung_for_once_more_when_the_breaker_open
     run = bench.start(spec())
     bench.perform(step_of(run, "a"))
     fail(A, 6)
+    Breaker.objects.update(opened_at=F("opened_at") - timedelta(hours=1))
     assert wake() == {step_of(run, "a").pk}
     assert bench.perform(step_of(run, "a")) == "wait"
-    assert Decision.objects.filter(step__run=run).order_by("id").last().rule == "breaker_wait"  # type: ignore[union-attr]
+    assert Decision.objects.filter(step__run=run, rule="breaker_wait").count() == 1
     assert wake() == set()
 
 
