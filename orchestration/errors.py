@@ -75,6 +75,12 @@ class RunNotFailed(OrchestrationError):
     code = "run_not_failed"
 
 
+class ProbeRefused(OrchestrationError):
+    """A verifier can't be probed like this; the message names the line and the field."""
+
+    code = "probe_refused"
+
+
 class RunCompensating(OrchestrationError):
     """The run was aborted and undoes what it did; it can be cancelled, not paused."""
 

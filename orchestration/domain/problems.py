@@ -17,6 +17,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "resolution_invalid": 400,
     "resolution_refused": 400,
     "agent_input_refused": 400,
+    "pool_refused": 400,
     # Who asks is not known, or may not.
     "not_authenticated": 401,
     "token_invalid": 401,
@@ -43,6 +44,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "idempotency_conflict": 409,
     "run_final": 409,
     "run_not_failed": 409,
+    "probe_refused": 400,
     "run_compensating": 409,
     "run_has_parent": 409,
     "fork_refused": 409,

@@ -1,6 +1,7 @@
 """Reading what verifiers said: anything that can't be read as a PASS is a FAIL. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 PASS, FAIL = "PASS", "FAIL"
@@ -29,3 +30,36 @@ def tally(passed: Sequence[bool], rule: Literal["all", "majority"]) -> bool:
     if not passed:
         return False
     return all(passed) if rule == "all" else sum(passed) * 2 > len(passed)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How often a verifier was right about outputs whose worth is known, good ones and bad ones apart."""
+
+    good_passed: int = 0
+    good_failed: int = 0
+    bad_passed: int = 0
+    bad_failed: int = 0
+
+    def count(self, *, is_good: bool, passed: bool) -> "Score":
+        """Return the score with one more answer."""
+        return Score(
+            self.good_passed + (is_good and passed),
+            self.good_failed + (is_good and not passed),
+            self.bad_passed + (not is_good and passed),
+            self.bad_failed + (not is_good and not passed),
+        )
+
+    @property
+    def false_pass_rate(self) -> float | None:
+        """Return which part of the bad outputs it passed; None when it saw none."""
+        return _share(self.bad_passed, self.bad_failed)
+
+    @property
+    def false_fail_rate(self) -> float | None:
+        """Return which part of the good outputs it failed; None when it saw none."""
+        return _share(self.good_failed, self.good_passed)
+
+
+def _share(wrong: int, right: int) -> float | None:
+    return wrong / (wrong + right) if wrong + right else None

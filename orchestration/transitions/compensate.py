@@ -47,7 +47,8 @@ WITH moved AS (
     RETURNING id, run_id, index, status
 ), joined AS (
     INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional, is_child)
-    SELECT a.run_id, a.id, b.id, false, false, false FROM grown a JOIN grown b ON b.index = a.index + 1
+    SELECT run_id, id, next, false, false, false
+    FROM (SELECT run_id, id, lead(id) OVER (ORDER BY index) AS next FROM grown) chain WHERE next IS NOT NULL
 ), told AS (
     INSERT INTO orchestration_event (run_id, kind, data_json, at)
     SELECT id, '{EventKind.RUN_COMPENSATING}', %(event)s, clock_timestamp() FROM moved

@@ -1,0 +1,105 @@
+"""How good verifiers are: by what people decided on outputs they had judged, and by trials with known answers."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestration.domain.states import ResolutionKind, StepKind
+from orchestration.domain.verdicts import PASS, Score, read_verdict
+from orchestration.models import Event, Step, VerifierTrial
+
+# A person who lets an output pass as it is calls it good; one who changes it or sends it back calls it bad.
+_GOOD = {
+    ResolutionKind.APPROVE.value: True,
+    ResolutionKind.EDIT.value: False,
+    ResolutionKind.SEND_BACK.value: False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierRecord:
+    """One verifier's record.
+
+    Attributes: asked, passed: all its verdicts in runs.  by_people: those on outputs that a person decided on later.
+        by_trials: its answers to cases with known answers.
+    """
+
+    agent: str
+    asked: int
+    passed: int
+    by_people: Score
+    by_trials: Score
+
+
+def list_verifier_records(agent: str | None = None) -> list[VerifierRecord]:
+    """Return every verifier's record, or one's, by name."""
+    verdicts = _read_verdicts(agent)
+    people = _judge_by_people(verdicts)
+    trials = _judge_by_trials(agent)
+    asked = Counter(verdict.agent for verdict in verdicts)
+    passed = Counter(verdict.agent for verdict in verdicts if verdict.passed)
+    return [
+        VerifierRecord(
+            agent=name,
+            asked=asked[name],
+            passed=passed[name],
+            by_people=people[name],
+            by_trials=trials[name],
+        )
+        for name in sorted({*asked, *trials})
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a verifier said. `generation`: which output of the step above it was judged."""
+
+    agent: str
+    parent_id: int
+    generation: str
+    finished_at: datetime
+    passed: bool
+
+
+def _read_verdicts(agent: str | None) -> list[_Verdict]:
+    steps = Step.objects.filter(kind=StepKind.VERIFIER, output_json__isnull=False)
+    if agent is not None:
+        steps = steps.filter(agent=agent)
+    rows = steps.order_by("id").values_list("agent", "parent_id", "key", "finished_at", "output_json")
+    return [
+        _Verdict(name, parent, key.rpartition("?")[0], at, read_verdict(json.loads(output or "null"))[0])
+        for name, parent, key, at, output in rows.iterator(2_000)
+        if at is not None
+    ]
+
+
+def _judge_by_people(verdicts: Iterable[_Verdict]) -> defaultdict[str, Score]:
+    """Score verdicts against what a person decided on the very output that they were about."""
+    by_step: dict[int, list[_Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_step[verdict.parent_id].append(verdict)
+    scores: defaultdict[str, Score] = defaultdict(Score)
+    lines = Event.objects.filter(kind="step_resolved", step_id__in=by_step).order_by("id")
+    for step_id, at, data in lines.values_list("step_id", "at", "data_json"):
+        is_good = _GOOD.get(json.loads(data).get("resolution"))
+        if is_good is not None:
+            for verdict in _find_latest(by_step[step_id], at):
+                scores[verdict.agent] = scores[verdict.agent].count(is_good=is_good, passed=verdict.passed)
+    return scores
+
+
+def _find_latest(verdicts: list[_Verdict], at: datetime) -> list[_Verdict]:
+    """Return the verdicts on the output that a step had at a moment."""
+    before = [verdict for verdict in verdicts if verdict.finished_at <= at]
+    latest = before[-1].generation if before else None
+    return [verdict for verdict in before if verdict.generation == latest]
+
+
+def _judge_by_trials(agent: str | None) -> defaultdict[str, Score]:
+    trials = VerifierTrial.objects.all() if agent is None else VerifierTrial.objects.filter(agent=agent)
+    scores: defaultdict[str, Score] = defaultdict(Score)
+    for name, expected, said in trials.order_by("id").values_list("agent", "expected", "said"):
+        scores[name] = scores[name].count(is_good=expected == PASS, passed=said == PASS)
+    return scores
