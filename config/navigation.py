@@ -15,7 +15,12 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "orchestration.Workflow": ("Workflows", "schema"),
         "escalation.ReviewQueue": ("Review queues", "inbox"),
     },
-    "People": {"auth.User": ("Users", "person"), "auth.Group": ("Groups", "group")},
+    "People": {
+        "orchestration.Project": ("Projects", "workspaces"),
+        "orchestration.ApiToken": ("API tokens", "key"),
+        "auth.User": ("Users", "person"),
+        "auth.Group": ("Groups", "group"),
+    },
 }
 _PLACED = frozenset(label for places in _GROUPS.values() for label in places)
 _OTHER_ICON = "table_rows"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,6 +11,8 @@ from django.utils import timezone
 from orchestration.domain.rights import Scope
 from orchestration.errors import TokenNotFound, TokenRefused
 from orchestration.models import ApiToken, Project
+
+LONGEST_DAYS: Final = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ def make_token(
     """
     if not wish.scopes or not wish.scopes <= set(Scope):
         raise TokenRefused(f"scopes: choose from {', '.join(Scope)}")
+    if not 1 <= wish.days <= LONGEST_DAYS:
+        raise TokenRefused(f"days: 1 to {LONGEST_DAYS}, this is {wish.days}")
     if by is not None:
         _require_within(wish, by)
     token, key = ApiToken.objects.create(

@@ -5,12 +5,14 @@
 3. `problems.py`                             what an operator must know first
 4. `run_sections.py`                         the details of a run, a page of rows at a time
 5. `plans.py`, `picture/`                    plans as pictures
-6. `visible.py`                              what agents wrote, made safe to look at
-7. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
+6. `projects.py`                             projects, their members, API tokens
+7. `visible.py`                              what agents wrote, made safe to look at
+8. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
 """
 
+from orchestration.admin.projects import ApiTokenAdmin, ProjectAdmin
 from orchestration.admin.runs import RunAdmin
 from orchestration.admin.workers import WorkerProcessAdmin
 from orchestration.admin.workflows import WorkflowAdmin
 
-__all__ = ["RunAdmin", "WorkerProcessAdmin", "WorkflowAdmin"]
+__all__ = ["ApiTokenAdmin", "ProjectAdmin", "RunAdmin", "WorkerProcessAdmin", "WorkflowAdmin"]

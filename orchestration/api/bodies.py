@@ -7,10 +7,10 @@ from rest_framework import serializers
 
 from orchestration.api.base import Body
 from orchestration.domain.rights import Scope
+from orchestration.tokens import LONGEST_DAYS
 
 MOST_RUNS: Final = 500
 MOST_SECONDS: Final = 60
-LONGEST_DAYS: Final = 365
 DEFAULT_PROJECT: Final = "default"
 _ANY: Final = {"description": "Any JSON object that fits the workflow's input schema.", "type": "object"}
 
@@ -106,6 +106,6 @@ class TokenBody(Body):
     """Make a token of one's own."""
 
     name = _name()
-    scopes = serializers.MultipleChoiceField(choices=[str(scope) for scope in Scope], allow_empty=False)
+    scopes = serializers.MultipleChoiceField(choices=[(s.value, s.name) for s in Scope], allow_empty=False)
     project = _name(required=False, allow_null=True, default=None)
     days = WholeNumber(min_value=1, max_value=LONGEST_DAYS, default=30)

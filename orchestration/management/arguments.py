@@ -3,19 +3,35 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management import CommandError, CommandParser
 
 from orchestration.errors import RunNotFound
+from orchestration.models import Project
 from orchestration.selectors.progress import RunWithState, find_run
 
 
 def add_json_switch(parser: CommandParser) -> None:
     """Add `--json`."""
     parser.add_argument("--json", action="store_true", dest="as_json", help="Write JSON for programs.")
+
+
+def add_project(parser: CommandParser, meaning: str, default: str | None = None) -> None:
+    """Add `--project`."""
+    parser.add_argument("--project", metavar="SLUG", default=default, help=meaning)
+
+
+def check_project(slug: str | None) -> None:
+    """Refuse a project that does not exist.
+
+    Raises: CommandError: there is none.
+    """
+    if slug is not None and not Project.objects.filter(slug=slug).exists():
+        known = ", ".join(Project.objects.order_by("slug").values_list("slug", flat=True))
+        raise CommandError(f"--project: there is no project '{slug}'; known: {known}.")
 
 
 def add_run(parser: CommandParser) -> None:
@@ -34,8 +50,16 @@ def read_run(beginning: str) -> RunWithState:
         raise CommandError(f"ID: {error}.") from None
 
 
-def read_person(username: str | None) -> AbstractBaseUser | None:
-    """Return the account that `--as` names.
+@overload
+def read_person(username: str, argument: str = "--as") -> AbstractBaseUser: ...
+
+
+@overload
+def read_person(username: None, argument: str = "--as") -> None: ...
+
+
+def read_person(username: str | None, argument: str = "--as") -> AbstractBaseUser | None:
+    """Return the account that an argument, usually `--as`, names.
 
     Raises: CommandError: there is none.
     """
@@ -44,7 +68,7 @@ def read_person(username: str | None) -> AbstractBaseUser | None:
         return None if username is None else accounts.objects.get_by_natural_key(username)
     except accounts.DoesNotExist:
         raise CommandError(
-            f"--as: there is no user '{username}'; `manage.py createsuperuser` or the admin makes one."
+            f"{argument}: there is no user '{username}'; `manage.py createsuperuser` or the admin makes one."
         ) from None
 
 

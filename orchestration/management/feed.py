@@ -28,7 +28,7 @@ class _BadLineError(ValueError):
     """Why a line can't be a run."""
 
 
-def read_feed(workflow: str, file: str, prefix: str | None) -> list[Wish]:
+def read_feed(workflow: str, file: str, prefix: str | None, project: str = "default") -> list[Wish]:
     """Return one wish per line that is not blank or said before; all lines are checked first.
 
     Args: prefix: the keys' first part; the file's name by default.
@@ -38,7 +38,7 @@ def read_feed(workflow: str, file: str, prefix: str | None) -> list[Wish]:
     faults: list[str] = []
     for number, line in _read_lines(file):
         try:
-            _add(wishes, _read_wish(workflow, line, number, prefix or Path(file).name))
+            _add(wishes, _read_wish(workflow, line, number, prefix or Path(file).name, project))
         except (_BadLineError, InputInvalid, IdempotencyConflict) as error:
             faults.append(f"{file}, line {number}: {error}")
     if faults:
@@ -66,7 +66,7 @@ def _read_lines(file: str) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
-def _read_wish(workflow: str, line: str, number: int, prefix: str) -> Wish:
+def _read_wish(workflow: str, line: str, number: int, prefix: str, project: str) -> Wish:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
@@ -74,7 +74,7 @@ def _read_wish(workflow: str, line: str, number: int, prefix: str) -> Wish:
     except RecursionError:
         raise _BadLineError("nested too deeply") from None
     key = f"{prefix}:{_identify(value, number)}"
-    known = runs.check_start(workflow, value, idempotency_key=key)
+    known = runs.check_start(workflow, value, idempotency_key=key, project=project)
     return Wish(value, key, is_known=known is not None)
 
 

@@ -66,13 +66,13 @@ def find_code_specs() -> list[WorkflowSpec]:
     return [found[name] for name in sorted(found)]
 
 
-def publish_code_specs() -> list[Published]:
-    """Publish what the code defines; all or nothing.
+def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:
+    """Publish what the code defines to a project; all or nothing.
 
     Raises: SpecInvalid: naming workflow, step and field.
     """
     with transaction.atomic():
-        return [publish(spec) for spec in find_code_specs()]
+        return [publish(spec, project=project) for spec in find_code_specs()]
 
 
 def _lock_name(project_id: int, name: str) -> None:

@@ -79,9 +79,13 @@ def with_state(runs: QuerySet[Run]) -> QuerySet[RunWithState]:
     )
 
 
-def list_runs(workflow: str | None, state: str | None, limit: int) -> list[RunLine]:
-    """Return the newest runs of a workflow, in a state, or of all."""
+def list_runs(
+    workflow: str | None, state: str | None, limit: int, project: str | None = None
+) -> list[RunLine]:
+    """Return the newest runs of a workflow, in a state, of a project (by slug), or of all."""
     runs = with_state(Run.objects.select_related("workflow").order_by("-created_at", "-id"))
+    if project is not None:
+        runs = runs.filter(project__slug=project)
     if workflow is not None:
         runs = runs.filter(workflow_name=workflow)
     if state is not None:

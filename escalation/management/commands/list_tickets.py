@@ -12,6 +12,7 @@ from escalation.management.arguments import add_json_switch
 from escalation.models import Ticket, read_clock
 from escalation.selectors import known_queues, list_tickets, summarise_ticket
 from orchestration.domain.visible import spell_out
+from orchestration.management.arguments import add_project, check_project
 
 _ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
 
@@ -24,16 +25,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filters."""
         parser.add_argument("--queue", help="Only the review queue with this slug.")
+        add_project(parser, "Only tickets of this project.")
         parser.add_argument("--status", choices=("open", "resolved", "all"), default="open")
         add_json_switch(parser)
 
-    def handle(self, *, queue: str | None, status: str, as_json: bool, **options: Any) -> None:
+    def handle(
+        self, *, queue: str | None, project: str | None, status: str, as_json: bool, **options: Any
+    ) -> None:
         """Write one line or one JSON object a ticket."""
+        check_project(project)
         if queue is not None and queue not in known_queues():
             raise CommandError(
                 f"--queue: there is no review queue '{queue}'; known: {', '.join(known_queues())}."
             )
-        tickets = list_tickets(queue)
+        tickets = list_tickets(queue, project)
         if status != "all":
             tickets = tickets.filter(status=TicketStatus(status))
         if as_json:

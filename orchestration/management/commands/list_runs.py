@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orchestration.management.arguments import add_json_switch
+from orchestration.management.arguments import add_json_switch, add_project, check_project
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Workflow
 from orchestration.selectors.progress import STATES, RunLine, list_runs
@@ -22,6 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filters."""
         parser.add_argument("--workflow", metavar="NAME", help="Only runs of this workflow.")
+        add_project(parser, "Only runs of this project.")
         parser.add_argument("--status", choices=STATES, help="Only runs in this state.")
         parser.add_argument(
             "--limit", type=int, default=20, help=f"At most so many, 1 to {_MOST}; 20 by default."
@@ -29,16 +30,24 @@ class Command(BaseCommand):
         add_json_switch(parser)
 
     def handle(
-        self, *args: Any, workflow: str | None, status: str | None, limit: int, as_json: bool, **options: Any
+        self,
+        *args: Any,
+        workflow: str | None,
+        project: str | None,
+        status: str | None,
+        limit: int,
+        as_json: bool,
+        **options: Any,
     ) -> None:
         """Write one line or one JSON object a run."""
         if not 1 <= limit <= _MOST:
             raise CommandError(f"--limit: must be 1 to {_MOST}, this is {limit}.")
+        check_project(project)
         if workflow is not None and not Workflow.objects.filter(name=workflow).exists():
             raise CommandError(
                 f"--workflow: no workflow '{workflow}' is published; see `manage.py publish_workflows`."
             )
-        found = list_runs(workflow, status, limit)
+        found = list_runs(workflow, status, limit, project)
         if as_json:
             self.stdout.write(json.dumps([_describe(line) for line in found], indent=2))
         else:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from orchestration import runs
 from orchestration.errors import SpecInvalid
-from orchestration.management.arguments import add_json_switch
+from orchestration.management.arguments import add_json_switch, add_project
 
 
 class Command(BaseCommand):
@@ -21,14 +21,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="Show what would change, and who would feel it."
         )
+        add_project(parser, "Where to publish; made if it is new; `default` by default.", "default")
         add_json_switch(parser)
 
-    def handle(self, *args: Any, dry_run: bool, as_json: bool, **options: Any) -> None:
+    def handle(self, *args: Any, dry_run: bool, project: str, as_json: bool, **options: Any) -> None:
         """Publish and say what was done, or would be."""
         try:
-            changes = runs.compare_code_specs() if dry_run else []
+            changes = runs.compare_code_specs(project) if dry_run else []
             with transaction.atomic():
-                published = runs.publish_code_specs()
+                published = runs.publish_code_specs(project)
                 transaction.set_rollback(dry_run)
         except SpecInvalid as error:
             raise CommandError(f"nothing was published:\n{error}") from error

@@ -13,7 +13,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from orchestration import runs
 from orchestration.domain.states import RunStatus
 from orchestration.errors import OrchestrationError
-from orchestration.management.arguments import add_json_switch, read_json, read_person
+from orchestration.management.arguments import (
+    add_json_switch,
+    add_project,
+    check_project,
+    read_json,
+    read_person,
+)
 from orchestration.management.feed import Wish, read_feed
 from orchestration.selectors.progress import STATES, WAITING, Progress, measure_progress, read_clock
 
@@ -67,15 +73,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--timeout", type=float, default=600.0, metavar="SECONDS", help="Of --wait; 600 by default."
         )
+        add_project(parser, "The workflow's project; `default` by default.", "default")
         add_json_switch(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, wait if asked to, and say what came of it."""
+        check_project(options["project"])
         person = read_person(options["username"])
         try:
             wishes = _read_wishes(options)
             clock, began = read_clock(), time.monotonic()
-            started = [self._start(options["workflow"], wish, person) for wish in wishes]
+            started = [self._start(options, wish, person) for wish in wishes]
         except OrchestrationError as error:
             raise CommandError(f"{_ARGUMENT_OF.get(error.code, 'NAME')}: {error}") from error
         self._say_started(started)
@@ -83,8 +91,14 @@ class Command(BaseCommand):
         self._report(options["workflow"], started, outcome, as_json=options["as_json"])
         _complain(outcome, options["timeout"])
 
-    def _start(self, workflow: str, wish: Wish, person: Any) -> Started:
-        run = runs.start(workflow, wish.input, idempotency_key=wish.key, requested_by=person)
+    def _start(self, options: dict[str, Any], wish: Wish, person: Any) -> Started:
+        run = runs.start(
+            options["workflow"],
+            wish.input,
+            idempotency_key=wish.key,
+            requested_by=person,
+            project=options["project"],
+        )
         return Started(run.pk, wish.key, is_new=not wish.is_known)
 
     def _say_started(self, started: Sequence[Started]) -> None:
@@ -123,11 +137,11 @@ class Command(BaseCommand):
 
 
 def _read_wishes(options: dict[str, Any]) -> list[Wish]:
-    workflow, key = options["workflow"], options["key"]
+    workflow, key, project = options["workflow"], options["key"], options["project"]
     if options["each"] is not None:
-        return read_feed(workflow, options["each"], key)
+        return read_feed(workflow, options["each"], key, project)
     value = {} if options["input"] is None else read_json("--input", options["input"])
-    known = runs.check_start(workflow, value, idempotency_key=key)
+    known = runs.check_start(workflow, value, idempotency_key=key, project=project)
     return [Wish(value, key, is_known=known is not None)]
 
 

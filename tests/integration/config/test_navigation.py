@@ -36,7 +36,7 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
     titles = _titles(groups)
     assert list(titles)[:2] == ["Work", "People"]
     assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
-    assert titles["People"] == ["Users", "Groups"]
+    assert titles["People"] == ["Projects", "API tokens", "Users", "Groups"]
     assert titles["Escalation"] == ["Breaches"]
     assert "Support desk" in titles
     assert all(item["icon"] for group in groups for item in group["items"])
@@ -54,7 +54,7 @@ def test_members_find_the_work_and_what_django_lets_them_see() -> None:
     member.user_permissions.set(Permission.objects.filter(codename="view_group"))
     titles = _titles(_list_for(member))
     assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
-    assert titles["People"] == ["Groups"]
+    assert titles["People"] == ["Projects", "API tokens", "Groups"]
 
 
 def test_without_a_membership_there_is_no_work() -> None:
