@@ -135,6 +135,11 @@ def name_compensation(key: str, revision: int, run_round: int) -> str:
     return name if run_round == 1 else f"{name}#{run_round}"
 
 
+def is_verifier(key: str) -> bool:
+    """Return whether a step of this key is a verifier: `draft?0`."""
+    return key.rpartition("?")[2].isdigit()
+
+
 def local_name(key: str) -> str:
     """Return the name by which a step's siblings know it: `ask` for `plan/ask`."""
     return key.rpartition("/")[2]

@@ -12,6 +12,7 @@ from orchestration.domain.plan import (
     LimitExceeded,
     Verdicts,
     check_growth,
+    is_verifier,
     local_name,
 )
 from orchestration.domain.spec import StepSpec
@@ -101,7 +102,9 @@ def _collect_run(claim: Claim) -> Collected | Failed:
 
 
 def _collect_verdicts(claim: Claim, spec: StepSpec, children: list[Predecessor]) -> Verdicts:
-    verdicts = [read_verdict(json.loads(child.output_json)) for child in children]
+    # A step that spawned before it was verified has those children too.
+    verifiers = [child for child in children if is_verifier(child.key)]
+    verdicts = [read_verdict(json.loads(verifier.output_json)) for verifier in verifiers]
     return Verdicts(
         output_json=claim.proposed_json or "null",
         passed=tally([passed for passed, _ in verdicts], spec.verify.rule if spec.verify else "all"),

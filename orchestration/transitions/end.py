@@ -31,7 +31,7 @@ def ending_statement(kind: EventKind, change: str, more: str = "") -> str:
     Args: change: SET items; the step is `s`.  more: further CTEs, each with a comma before it; the step is `done`.
     """
     return f"""
-WITH done AS (
+WITH RECURSIVE done AS (
     UPDATE orchestration_step s
     SET token = NULL, process_id = NULL, reason = %(reason)s, {change}
     WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s

@@ -107,7 +107,7 @@ def settle_held_step(
 
 def _moving(change: str, more: str = "") -> str:
     return f"""
-WITH done AS (
+WITH RECURSIVE done AS (
     UPDATE orchestration_step s SET reason = %(reason)s, {change}
     WHERE s.id = %(step)s AND s.status = 'held' RETURNING s.id, s.run_id, s.attempt
 ), told AS (

@@ -9,9 +9,22 @@ FORGET_CHILDREN = """
     stage = '', proposed_json = NULL, chord_intact = false, predecessor_count = s.predecessor_count - (
         SELECT count(*) FROM orchestration_edge e WHERE e.successor_id = s.id AND e.is_child)
 """
-DETACH_CHILDREN = (
-    ", detached AS (DELETE FROM orchestration_edge e USING done d WHERE e.successor_id = d.id AND e.is_child)"
-)
+# With all that hangs below them: whoever asks what is in the plan now looks for the edge to who grew it.
+DETACH_CHILDREN = """
+, below AS (
+    SELECT e.predecessor_id, e.successor_id FROM orchestration_edge e JOIN done d ON d.id = e.successor_id
+    WHERE e.is_child
+    UNION SELECT e.predecessor_id, e.successor_id
+    FROM below b JOIN orchestration_edge e ON e.successor_id = b.predecessor_id WHERE e.is_child
+), detached AS (
+    DELETE FROM orchestration_edge e USING below b
+    WHERE e.predecessor_id = b.predecessor_id AND e.successor_id = b.successor_id
+), recounted AS (
+    UPDATE orchestration_step p SET predecessor_count = p.predecessor_count - c.number
+    FROM (SELECT successor_id, count(*) AS number FROM below
+          WHERE successor_id NOT IN (SELECT id FROM done) GROUP BY successor_id) c
+    WHERE p.id = c.successor_id
+)"""
 _REVISE = ending_statement(
     EventKind.STEP_REVISED,
     "status = 'available', revision = s.revision + 1, verdict_revisions = s.verdict_revisions + 1, failures = 0, "

@@ -271,3 +271,34 @@ def test_a_child_run_of_a_step_that_is_done_again_is_cancelled_and_another_start
     assert [child.status for child in children] == ["cancelled", "succeeded"]
     assert done.status == "succeeded"
     assert runs.verify(done.run.pk).fault is None
+
+
+def test_what_hangs_below_children_of_a_former_generation_stays_history() -> None:
+    """A revised step lets go of its items with their verifiers; a later rework must not wake those."""
+    crew = _Crew("fetch")
+    verdicts = iter(["FAIL"])
+    judged = {
+        **crew.agents,
+        "test.plan": lambda _task: Result({}, spawn=[_EACH]),
+        "test.strict": lambda _task: {"verdict": next(verdicts, "PASS"), "reasons": ["thin"]},
+    }
+    steps = (
+        StepSpec("fetch", agent="test.work"),
+        StepSpec("plan", agent="test.plan", needs=("fetch",), verify=Verify("test.strict")),
+        StepSpec("judge", agent="test.critic", needs=("plan",)),
+    )
+    done = run_workflow(WorkflowSpec(name="rework-nested", steps=steps), {}, agents=judged)
+
+    assert done.status == "succeeded"
+    grown = Step.objects.filter(run=done.run).exclude(kind="planned")
+    assert set(grown.values_list("status", flat=True)) == {"succeeded"}
+    assert set(grown.values_list("revision", flat=True)) == {0}
+    for key in ("plan/each", "plan~1/each", "plan~2/each"):
+        assert grown.filter(parent__key=key, kind="item").count() == 2
+        assert grown.filter(parent__parent__key=key, kind="verifier").count() == 2
+    current = grown.filter(edges_out__is_child=True)
+    assert {key.partition("/")[0] for key in current.values_list("key", flat=True)} == {"plan~2", "plan~2?0"}
+    assert runs.verify(done.run.pk).fault is None
+
+
+_EACH = StepSpec("each", agent="test.work", for_each="[1, 2]", verify=Verify("test.judge"))
