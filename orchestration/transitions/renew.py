@@ -68,7 +68,7 @@ WHERE s.run_id = %(run)s AND s.status = 'pending' AND NOT EXISTS (
     WHERE e.successor_id = s.id AND p.status NOT IN ('succeeded', 'skipped'))
 RETURNING s.id, s.position
 """
-# A run that was cancelled when all was done has nothing to do but to end: whoever looks behind its last steps closes it.
+# A run that was cancelled when all was done has nothing to do but to end; who looks behind its last steps does that.
 _MARK_END = """
 UPDATE orchestration_step s SET unreleased = true
 WHERE s.run_id = %(run)s AND s.status IN ('succeeded', 'skipped')
