@@ -1,19 +1,23 @@
 """One run's account in words and as JSON: what `show_run` prints. The fields' names are stable."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import StepStatus
+from orchestration.management.story import StoryLine, story_rows, tell_story
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.account import Account
 from orchestration.selectors.progress import WAITING, RunWithState
+from orchestration.selectors.resolutions import Resolution, read_resolutions
 
 
 def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
     """Return a run's account as JSON values."""
+    resolutions = read_resolutions(account.events)
     return {
         "id": str(run.pk),
         "workflow": run.workflow_name,
@@ -26,9 +30,10 @@ def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
         "created_at": run.created_at.isoformat(),
         "finished_at": _moment(run.finished_at),
         "input": run.input,
-        "steps": [_describe_step(step, account) for step in account.steps],
+        "steps": [_describe_step(step, account, resolutions) for step in account.steps],
         "handoffs": [_describe_handoff(handoff, account.keys) for handoff in account.handoffs],
         "events": [_describe_event(event, account.keys) for event in account.events],
+        "story": [_describe_line(line) for line in tell_story(account)],
         "next": suggest_next(run, account),
     }
 
@@ -43,9 +48,10 @@ def write_account(run: RunWithState, account: Account) -> Iterator[str]:
     yield from _section(
         "PLAN", ("STEP", "STATUS", "AGENT", "WAITS FOR", "TRIES", "REASON"), _plan_rows(account)
     )
+    yield from _section("STORY", ("AT", "STEP", "NO", "WHAT HAPPENED"), story_rows(account))
     yield from _section(
         "ATTEMPTS",
-        ("STEP", "NO", "WORKER", "STARTED", "ENDED", "OUTCOME", "DECISION", "WHY", "TASK ID"),
+        ("STEP", "NO", "AGENT", "WORKER", "STARTED", "ENDED", "OUTCOME", "DECISION", "WHY", "TASK ID"),
         _attempt_rows(account),
     )
     yield from _section("HAND-OFFS", ("FROM", "TO", "NO", "TOKENS", "DIGEST"), _handoff_rows(account))
@@ -62,11 +68,31 @@ def suggest_next(run: RunWithState, account: Account) -> str:
         return f"{', '.join(held)} held for a person, {word}: `manage.py list_tickets`"
     if strangers:
         return f"no worker that is running knows {', '.join(strangers)}: start one that does"
+    waiting = _suggest_waiting(account)
+    if waiting:
+        return waiting
+    kept = sorted({step.agent for step in account.steps if step.waits_for == "breaker"})
+    if kept:
+        return f"work waits until {', '.join(kept)} answers again: `manage.py breakers`"
     if run.finished_at is None:
         return (
             "nothing to do but wait; if nothing moves, see that a worker and `manage.py maintain` are running"
         )
     return f"nothing to do; `manage.py verify_run {run.pk}` proves what is shown here"
+
+
+def _suggest_waiting(account: Account) -> str:
+    """Return what to do about steps that wait for slots or for a breaker; "" when none does."""
+    kept_away = sorted({step.agent for step in account.steps if step.waits_for == "breaker"})
+    pools = {pool for step in account.steps if step.waits_for in {"pool", "slot"} for pool in step.pools}
+    if kept_away:
+        return (
+            f"{', '.join(kept_away)} failed too often, and steps wait until they may call again: "
+            "`manage.py breakers` says when"
+        )
+    if pools:
+        return f"steps wait for slots of {', '.join(sorted(pools))}: `manage.py pools` shows who holds them"
+    return ""
 
 
 def _section(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
@@ -94,6 +120,7 @@ def _attempt_rows(account: Account) -> list[tuple[str, ...]]:
         (
             step.key,
             str(attempt.number),
+            attempt.agent or "-",
             attempt.process.name if attempt.process else "-",
             show_time(attempt.started_at),
             show_time(attempt.finished_at),
@@ -153,11 +180,16 @@ def _say_decision(decision: Decision | None) -> str:
     return "-" if decision is None else str(decision)
 
 
-def _describe_step(step: Step, account: Account) -> dict[str, Any]:
+def _describe_step(
+    step: Step, account: Account, resolutions: Mapping[tuple[int, int], Resolution]
+) -> dict[str, Any]:
     before = account.edges.get(step.pk, ())
     return {
         "key": step.key,
+        "kind": step.kind,
         "agent": step.agent,
+        "fallbacks": step.fallbacks,
+        "accepted_by": step.accepted_by,
         "queue": step.queue,
         "status": step.status,
         "needs": [account.keys[edge.predecessor_id] for edge in before if edge.carries_data],
@@ -178,11 +210,14 @@ def _describe_step(step: Step, account: Account) -> dict[str, Any]:
         "output_tokens": step.output_tokens,
         "receipt_digest": step.receipt_digest,
         "finished_at": _moment(step.finished_at),
-        "attempts": [_describe_attempt(attempt) for attempt in account.attempts.get(step.pk, ())],
+        "attempts": [
+            _describe_attempt(attempt, resolutions.get((step.pk, attempt.number)))
+            for attempt in account.attempts.get(step.pk, ())
+        ],
     }
 
 
-def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
+def _describe_attempt(attempt: Attempt, resolution: Resolution | None) -> dict[str, Any]:
     decision = _find_decision(attempt)
     return {
         "number": attempt.number,
@@ -204,9 +239,21 @@ def _describe_attempt(attempt: Attempt) -> dict[str, Any]:
             "kind": decision.kind,
             "rule": decision.rule,
             "reason": decision.reason,
+            "words": describe_decision(decision.kind, decision.rule),
+            "inputs": json.loads(decision.inputs_json),
             "due_at": _moment(decision.due_at),
             "decided_at": decision.decided_at.isoformat(),
+            "resolved": resolution and _describe_resolution(resolution),
         },
+    }
+
+
+def _describe_resolution(resolution: Resolution) -> dict[str, Any]:
+    return {
+        "resolution": resolution.kind,
+        "by": resolution.by,
+        "at": resolution.at.isoformat(),
+        "overturns": resolution.overturns,
     }
 
 
@@ -222,6 +269,10 @@ def _describe_handoff(handoff: Handoff, keys: dict[int, str]) -> dict[str, Any]:
         "summarised_by": handoff.summarised_by,
         "handed_at": handoff.handed_at.isoformat(),
     }
+
+
+def _describe_line(line: StoryLine) -> dict[str, str]:
+    return {"at": line.at.isoformat(), "step": line.step, "attempt": line.attempt, "words": line.words}
 
 
 def _describe_event(event: Event, keys: dict[int, str]) -> dict[str, Any]:

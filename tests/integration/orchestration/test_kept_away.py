@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db.models import F
 
 from agents import PermanentError, Task, TransientError, agent
-from agents.admission import reset_breaker
+from agents.admission import Door, reset_breaker
 from agents.domain.catalogue import catalogue
 from agents.domain.invocation import FailureKind
 from agents.models import Breaker, CountedFailure
@@ -16,7 +18,6 @@ from escalation.models import Ticket
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.executor import Crash, admission, conclude
-from orchestration.executor.admission import Door
 from orchestration.maintenance import queues
 from orchestration.models import Attempt, Decision, Event, Run, Step
 from tests.integration.agents.admission.scenes import age_failures, fail, let_pause_pass, state_of
@@ -71,6 +72,12 @@ def spec(*keys: str, **fields: Any) -> WorkflowSpec:
     return WorkflowSpec(name="asking", steps=steps)
 
 
+def show(run: Run) -> str:
+    out = StringIO()
+    call_command("show_run", str(run.pk), stdout=out)
+    return out.getvalue()
+
+
 def wake() -> set[int]:
     """Let the maintainer ring for those that may go on; return their ids."""
     before = dict(Step.objects.values_list("pk", "dispatches"))
@@ -108,6 +115,8 @@ def test_failures_of_attempts_open_the_breaker_and_the_next_step_is_kept_away(
     assert "test.provider failed too often and is kept away from work since" in attempt.error_message
     assert CountedFailure.objects.count() == 6
     assert step_of(run, "a").failures == 0
+    assert "test.provider failed too often" in show(run)
+    assert "`manage.py breakers` says when" in show(run)
     assert Event.objects.filter(run=run, kind="step_waits").count() == 1
     assert runs.verify(run.pk).fault is None
 

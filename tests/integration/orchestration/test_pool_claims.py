@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -19,6 +21,8 @@ from orchestration.domain.work import Claim
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.maintenance import queues
 from orchestration.models import Attempt, Event, Run, Step, WorkerProcess
+from orchestration.transitions import claim as claims
+from orchestration.transitions import finish
 from orchestration.transitions.claim import claim_step
 from orchestration.transitions.finish import new_run_on
 from tests.integration.orchestration.bench import Bench, step_of, waits
@@ -101,6 +105,9 @@ def test_a_step_whose_pool_is_full_waits_and_nobody_rings_for_it(bench: Bench) -
     assert event.data_json == '{"pools": {"gpu": 1}}'
     assert ring() == []
     assert find_rooms(["gpu"])["gpu"].held == 1
+    out = StringIO()
+    call_command("show_run", str(run.pk), stdout=out)
+    assert "next: steps wait for slots of gpu: `manage.py pools` shows who holds them" in out.getvalue()
 
 
 def test_all_are_served_in_turn(bench: Bench) -> None:
@@ -261,6 +268,38 @@ def test_without_the_trigger_a_slot_would_stay(name: str) -> None:
         cursor.execute("DROP TRIGGER step_gives_back_its_slots ON orchestration_step")
     with pytest.raises(AssertionError):
         _end(name)
+
+
+_NO_SLOTS = "AND (%(has_slots)s OR (s.stage <> '' OR s.pools = '{}'::jsonb))"
+
+
+def test_without_its_guard_the_quick_claim_would_take_no_slots(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _NO_SLOTS in claims._CLAIM
+    monkeypatch.setattr(claims, "_CLAIM", claims._CLAIM.replace(_NO_SLOTS, "AND (%(has_slots)s OR true)"))
+    with pytest.raises(AssertionError):
+        test_the_quick_claim_leaves_steps_with_slots_alone(bench)
+
+
+def test_without_its_guard_a_step_would_be_run_on_without_slots(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = "AND (t.stage <> '' OR t.pools = '{}'::jsonb)"
+    assert guard in finish._FINISH
+    monkeypatch.setattr(finish, "_FINISH", finish._FINISH.replace(guard, ""))
+    with pytest.raises(AssertionError):
+        test_a_step_with_slots_is_not_run_on(bench)
+
+
+def test_no_agent_is_called_without_the_slots_it_asks_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second net: should a claim come through without them, its attempt says so."""
+    monkeypatch.setattr(claims, "_CLAIM", claims._CLAIM.replace(_NO_SLOTS, "AND (%(has_slots)s OR true)"))
+    run = bench.start(spec("a"))
+    assert bench.perform(step_of(run, "a")) == "escalate"
+    assert Attempt.objects.get(step__run=run).failure_kind == "limit"
 
 
 def test_what_a_lost_claim_left_behind_is_swept(bench: Bench) -> None:
