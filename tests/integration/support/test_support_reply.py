@@ -165,7 +165,7 @@ def test_without_the_classifier_anything_else_waits_with_a_draft() -> None:
     assert done.steps["draft"].proposed["body"].startswith("Dear Mira,")
 
 
-def _confident(output: Any) -> Any:
+def _confident(output: Any) -> Result:
     return Result(output, confidence=0.99)
 
 
