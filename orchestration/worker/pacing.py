@@ -15,7 +15,7 @@ _PAUSE_SECONDS = 0.2
 _MOST_BUFFERED = 100_000
 
 
-class PacedEvents(bootsteps.StartStopStep):
+class PacedEvents(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """A step of Celery's consumer: starts anew whenever the consumer has got a new connection and dispatcher."""
 
     requires = (Events,)

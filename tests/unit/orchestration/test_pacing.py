@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from kombu import Connection, Queue
 from kombu.asynchronous import Hub
+from kombu.connection import Connection
+from kombu.entity import Queue
 
 from orchestration.worker.pacing import PacedEvents
 

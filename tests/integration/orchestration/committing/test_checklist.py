@@ -23,7 +23,7 @@ def found() -> Iterator[list[CheckMessage]]:
 
     register(check, WORKER)
     yield messages
-    registry.registered_checks.discard(check)  # type: ignore[attr-defined]
+    registry.registered_checks.discard(check)
 
 
 def test_a_healthy_worker_starts() -> None:
