@@ -65,7 +65,10 @@ class ScopedAdmin(ModelAdmin[Row]):
 
 
 class ReadOnlyAdmin(ScopedAdmin[Row]):
-    """Lists and shows. The engine alone writes these rows; people act through tickets and commands."""
+    """Lists and shows. The engine alone writes these rows; people act through tickets, orders and commands.
+
+    Attributes: form_templates: pages that may also be posted to.
+    """
 
     actions = None
     list_per_page = 50
@@ -73,6 +76,7 @@ class ReadOnlyAdmin(ScopedAdmin[Row]):
     list_fullwidth = True
     paginator = CappedPaginator
     show_full_result_count = False
+    form_templates: ClassVar[frozenset[str]] = frozenset()
 
     class Media:
         css = {"all": ("orchestration/console.css",)}
@@ -97,9 +101,13 @@ class ReadOnlyAdmin(ScopedAdmin[Row]):
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def render_page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    def render_page(
+        self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> HttpResponse:
         """Return one of this app's own pages in the console's frame."""
-        if request.method not in {"GET", "HEAD"}:
+        if request.method not in {"GET", "HEAD"} and template not in self.form_templates:
             return HttpResponseNotAllowed(("GET", "HEAD"))
         frame = {**self.admin_site.each_context(request), "media": self.media, "subtitle": None}
-        return TemplateResponse(request, f"admin/orchestration/{template}", {**frame, **context})
+        return TemplateResponse(
+            request, f"admin/orchestration/{template}", {**frame, **context}, status=status
+        )

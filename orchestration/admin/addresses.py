@@ -43,6 +43,11 @@ def run_url(run_id: UUID) -> str:
     return reverse("admin:orchestration_run_change", args=(run_id,))
 
 
+def stream_url(run_id: UUID) -> str:
+    """Return the address of the stream of what happens in a run."""
+    return reverse("api-run-stream", args=(run_id,))
+
+
 def step_url(run_id: UUID, key: str) -> str:
     """Return the address of a step's page."""
     return reverse("admin:orchestration_run_step", args=(run_id, key))

@@ -8,7 +8,8 @@ from django.utils.safestring import SafeString
 from orchestration.admin.addresses import flower_task_url, step_url, worker_url
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_short
-from orchestration.admin.words import describe_decision, describe_span
+from orchestration.admin.words import describe_span
+from orchestration.domain.policy.rules import describe_decision
 from orchestration.models import Attempt, Decision
 
 

@@ -1,21 +1,25 @@
 """What an operator must know first: the steps that failed or wait, why, and where to act."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestration.admin.addresses import flower_task_url, step_url, ticket_url
+from orchestration.admin.addresses import flower_task_url, run_url, step_url, ticket_url
 from orchestration.admin.attempt_view import describe_error
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen
-from orchestration.admin.words import describe_duration, describe_rule
+from orchestration.admin.words import describe_duration
+from orchestration.domain.policy.rules import describe_rule
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.models import Attempt, Run, Step
+from orchestration.selectors.kin import RunName, find_below
 from orchestration.selectors.run_details import (
     TicketRef,
+    count_troubled,
     find_latest_attempts,
     find_tickets,
     find_unserved_queues,
@@ -23,6 +27,11 @@ from orchestration.selectors.run_details import (
 )
 
 _MOST_SHOWN = 5
+# So many are looked at for those that are not just the consequence of another.
+_MOST_LOOKED_AT = 40
+_MOST_OTHERS = 12
+_CONSEQUENCE = "child_failed"
+_WAITS = {"agent": "waits for its agent", "pool": "waits for a pool", "breaker": "breaker open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,16 @@ class TicketLink:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One step that an operator must look at."""
+    """One step that an operator must look at.
+
+    Attributes: run_name: of the child run it belongs to; "" for the run itself.  others: keys and addresses of steps
+        with the same trouble.
+    """
 
     key: str
     url: str
+    run_name: str
+    run_url: str
     tone: str
     status: SafeString
     since: str
@@ -50,29 +65,73 @@ class Problem:
     traceback: SafeString
     flower_url: str
     ticket: TicketLink | None
+    others: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """A way to the steps in trouble that are not shown."""
+
+    words: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """The problems of a run, the worst first. `has_more`: not all are shown."""
+    """The problems of a run and of the runs below it, the worst first. `more`: ways to those that are not shown."""
 
     shown: list[Problem]
-    has_more: bool
+    more: list[More]
     unserved_queues: list[str]
 
 
 def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
-    """Return what keeps a run from going on, or made it fail."""
+    """Return what keeps a run from going on, or made it fail; causes, not their consequences."""
     if run.status == RunStatus.SUCCEEDED:
-        return Problems([], has_more=False, unserved_queues=[])
-    steps = list(list_troubled_steps(run.pk)[: _MOST_SHOWN + 1])
+        return Problems([], more=[], unserved_queues=[])
+    below = find_below(run)
+    steps = list(list_troubled_steps([run.pk, *below])[:_MOST_LOOKED_AT])
     attempts, tickets = find_latest_attempts(steps), find_tickets(steps)
-    shown = [
-        _describe(step, attempts.get(step.pk), link_ticket(request, tickets.get(step.pk)), now)
-        for step in steps[:_MOST_SHOWN]
+    # A step that failed because its child run did says nothing that the child run does not say better.
+    steps = [step for step in steps if not _is_consequence(attempts.get(step.pk))] or steps
+    described = [
+        _describe(
+            step,
+            attempts.get(step.pk),
+            link_ticket(request, tickets.get(step.pk)),
+            below.get(step.run_id),
+            now,
+        )
+        for step in steps
     ]
+    problems = _join_alike(described)
     queues = find_unserved_queues(run.pk) if run.status == RunStatus.RUNNING else []
-    return Problems(shown, has_more=len(steps) > _MOST_SHOWN, unserved_queues=queues)
+    is_all = len(problems) <= _MOST_SHOWN and len(described) < _MOST_LOOKED_AT
+    return Problems(problems[:_MOST_SHOWN], more=[] if is_all else _list_more(run), unserved_queues=queues)
+
+
+def _join_alike(problems: Sequence[Problem]) -> list[Problem]:
+    """Put steps that one cause may have struck together: the first of them, and ways to the others."""
+    alike: dict[tuple[str, ...], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.tone, problem.rule, problem.why, problem.error), []).append(problem)
+    return [
+        replace(first, others=tuple((other.key, other.url) for other in others[:_MOST_OTHERS]))
+        for first, *others in alike.values()
+    ]
+
+
+def _is_consequence(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.failure_kind == _CONSEQUENCE
+
+
+def _list_more(run: Run) -> list[More]:
+    counts = count_troubled([run.pk])
+    return [
+        More(f"All {count:,} {status} steps of this run", f"?show=steps&status={status}#details")
+        for status, count in counts.items()
+        if count > 1
+    ] or [More("All child runs", "?show=children#details")]
 
 
 def link_ticket(_request: HttpRequest, ticket: TicketRef | None) -> TicketLink | None:
@@ -83,14 +142,18 @@ def link_ticket(_request: HttpRequest, ticket: TicketRef | None) -> TicketLink |
     return TicketLink(ticket.pk, ticket_url(ticket.pk), is_open=ticket.status == "open")
 
 
-def _describe(step: Step, attempt: Attempt | None, ticket: TicketLink | None, now: datetime) -> Problem:
+def _describe(
+    step: Step, attempt: Attempt | None, ticket: TicketLink | None, run: RunName | None, now: datetime
+) -> Problem:
     decision = getattr(attempt, "decision", None)
     since = (attempt.finished_at or attempt.started_at) if attempt else step.dispatched_at
     return Problem(
         key=step.key,
         url=step_url(step.run_id, step.key),
-        tone="waiting" if step.waits_for else step.status,
-        status=chip("waiting", "waits for its agent") if step.waits_for else chip(step.status),
+        run_name=str(run) if run else "",
+        run_url=run_url(run.pk) if run else "",
+        tone="people" if step.waits_for else step.status,
+        status=chip("people", _WAITS.get(step.waits_for, "waits")) if step.waits_for else chip(step.status),
         since=_say_since(step, since, now) if since else "",
         why=_say_why(step, decision.reason if decision else "", now),
         rule=decision.rule if decision else "",
@@ -108,13 +171,27 @@ def _say_since(step: Step, since: datetime, now: datetime) -> str:
 
 
 def _say_why(step: Step, decided: str, now: datetime) -> SafeString:
-    if step.waits_for:
-        return format_html(
-            "No worker that reads the queue “{}” has the agent “{}”. Start a worker that has it.",
-            step.queue,
-            step.agent,
-        )
+    match step.waits_for:
+        case "agent":
+            return format_html(
+                "No worker that reads the queue “{}” has the agent “{}”. Start a worker that has it.",
+                step.queue,
+                step.agent,
+            )
+        case "pool":
+            return format_html("All slots of {} are taken; it goes on when some are free.", _name_pools(step))
+        case "breaker":
+            return format_html(
+                "The agent “{}” failed too often and is kept from work for a while; its breaker lets one try "
+                "through now and then.",
+                step.agent,
+            )
     if step.status == StepStatus.RETRYABLE and step.due_at:
         when = describe_duration(step.due_at - now) if step.due_at > now else "a moment"
         return format_html("Attempt {} failed; the next one starts in {}.", step.attempt, when)
     return mark_unseen(step.reason or decided or "No reason was recorded.")
+
+
+def _name_pools(step: Step) -> str:
+    names = " and ".join(f"“{name}”" for name in step.pools)
+    return f"the pool {names}" if len(step.pools) == 1 else f"the pools {names}"

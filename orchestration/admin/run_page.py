@@ -5,8 +5,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from orchestration.admin.addresses import workflow_url
+from orchestration.admin.addresses import stream_url, workflow_url
 from orchestration.admin.chips import state_chip, tone_of
+from orchestration.admin.kin import link_kin
+from orchestration.admin.orders import list_orders
 from orchestration.admin.picture import URGENCY
 from orchestration.admin.plans import draw_run
 from orchestration.admin.problems import find_problems
@@ -14,10 +16,20 @@ from orchestration.admin.run_sections import SECTIONS
 from orchestration.admin.time_spent import draw_time_spent
 from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import describe_duration, describe_run
+from orchestration.domain.states import LIVE_RUN
 from orchestration.models import Run
+from orchestration.selectors.follow import find_horizon
 from orchestration.selectors.plan_rows import load_plan
 from orchestration.selectors.progress import read_clock
 from orchestration.selectors.run_details import count_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Where the page hears of what happens, and from which place in the history on."""
+
+    stream_url: str
+    cursor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +45,12 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
     """Return the page's context.
 
     Args:
-        request: `?show=` names the section, `?page=` its page; `?unfold=1` draws every step.
+        request: `?show=` names the section, `?page=` its page; `?unfold=1` draws every step, `?lanes=` names the
+            page of the timeline.
         run: with `state`.
     """
+    # Before anything else is read: what happens from here on is heard of.
+    cursor = find_horizon()
     now = read_clock()
     counts = count_steps([run.pk])[run.pk]
     shown = request.GET.get("show", "")
@@ -62,6 +77,9 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
         "section": SECTIONS[shown][1](request, run),
         "section_template": f"admin/orchestration/run/{shown}.html",
         "now": now,
+        "orders": list_orders(request, run),
+        "kin": link_kin(run),
+        "live": Live(stream_url(run.pk), str(cursor)) if run.status in LIVE_RUN else None,
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,17 +11,18 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from orchestration import runs
-from orchestration.admin.addresses import step_url, worker_url
+from orchestration.admin.addresses import run_url, step_url, worker_url
 from orchestration.admin.attempt_view import view_attempt
-from orchestration.admin.chips import chip
+from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
 from orchestration.admin.visible import mark_unseen, show_json, show_short
-from orchestration.admin.words import describe_event, describe_span
+from orchestration.admin.words import count_done, describe_event, describe_span
 from orchestration.models import Attempt, Event, Handoff, Run, Step
 from orchestration.selectors import run_details
+from orchestration.selectors.kin import list_child_runs
 
-_STEPS_PER_PAGE = 100
+_STEPS_PER_PAGE = 50
 _ATTEMPTS_PER_PAGE = 25
 _LINES_PER_PAGE = 100
 _MOST_ENDS = 10
@@ -47,6 +49,21 @@ class HandoffLine:
     row: Handoff
     from_url: str
     to_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLine:
+    """A run that a step of this one waits for, or waited for."""
+
+    name: str
+    url: str
+    step: str
+    step_url: str
+    state: SafeString
+    progress: SafeString
+    started_at: datetime
+    took: str
+    reason: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,15 @@ def build_handoffs(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {"page": page, "lines": [view_handoff(handoff) for handoff in page.rows]}
 
 
+def build_children(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the child runs in the order in which they were started."""
+    page = turn_page(request, list_child_runs(run.pk), _LINES_PER_PAGE)
+    ids = [child.pk for child in page.rows]
+    states, counts = run_details.find_states(ids), run_details.count_steps(ids)
+    lines = [_view_child(child, states[child.pk], counts[child.pk]) for child in page.rows]
+    return {"page": page, "lines": lines}
+
+
 def build_history(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the events in order."""
     page = turn_page(request, run_details.list_events(run.pk), _LINES_PER_PAGE)
@@ -123,6 +149,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "steps": ("Steps", build_steps),
     "attempts": ("Attempts and decisions", build_attempts),
     "handoffs": ("Hand-offs", build_handoffs),
+    "children": ("Child runs", build_children),
     "history": ("History", build_history),
     "data": ("Input and results", build_data),
     "proof": ("Proof", build_proof),
@@ -148,6 +175,21 @@ def view_event(event: Event) -> EventLine:
         words=describe_event(event.kind),
         url=step_url(event.run_id, event.step.key) if event.step else "",
         data=mark_unseen(show_short(data)) if data else SafeString(""),
+    )
+
+
+def _view_child(child: Run, state: str, counts: dict[str, int]) -> ChildLine:
+    step = child.parent_step.key if child.parent_step else ""
+    return ChildLine(
+        name=str(child),
+        url=run_url(child.pk),
+        step=step,
+        step_url=step_url(child.parent_step.run_id, step) if child.parent_step else "",
+        state=state_chip(state),
+        progress=show_progress(*count_done(counts)),
+        started_at=child.created_at,
+        took=describe_span(child.created_at, child.finished_at),
+        reason=show_excerpt(child.reason),
     )
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -20,10 +22,15 @@ from django.views.decorators.cache import never_cache
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import read_run_prefix, read_task_id, run_url, step_url, workflow_url
 from orchestration.admin.chips import show_age, show_excerpt, show_progress, state_chip, tone_of
+from orchestration.admin.order_page import build_order_page, say_obeyed
+from orchestration.admin.orders import ORDERS, give_order
 from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
 from orchestration.admin.run_page import build_run_page
 from orchestration.admin.step_page import build_step_page
 from orchestration.admin.words import STATE_WORDS, count_done, describe_duration
+from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.rights import Right
+from orchestration.errors import OrchestrationError
 from orchestration.models import Run, Step
 from orchestration.selectors.progress import STATES, with_state
 from orchestration.selectors.run_details import (
@@ -32,7 +39,7 @@ from orchestration.selectors.run_details import (
     find_step_of_task,
     find_troubles,
 )
-from orchestration.selectors.scope import scope_runs
+from orchestration.selectors.scope import may, scope_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,10 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     search_help_text = "Run id, idempotency key or task id"
     ordering = ("-created_at",)
     sortable_by = ("age",)
+    form_templates = frozenset({"run/order.html"})
+
+    class Media:
+        js = (Script("orchestration/live.js", defer=True),)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the list that knows progress."""
@@ -114,10 +125,12 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         return super().changelist_view(request, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of a step."""
+        """Add the page of a step, and those that ask before an order is given."""
         step = self.admin_site.admin_view(self.step_view)
+        order = self.admin_site.admin_view(self.order_view)
         return [
             path("<uuid:run_id>/steps/<path:key>/", step, name="orchestration_run_step"),
+            path("<uuid:run_id>/order/<slug:verb>/", order, name="orchestration_run_order"),
             *super().get_urls(),
         ]
 
@@ -129,22 +142,56 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show one run."""
+        """Show one run; with `?part=live` only what changes on its page."""
         self.require_view(request)
-        runs = scope_runs(caller_of(request)).select_related("workflow", "requested_by")
-        found = with_state(runs).filter(pk=_read_id(object_id)).first()
-        if found is None:
-            raise Http404(f"There is no run {object_id}.")
-        return self.render_page(request, "run/page.html", build_run_page(request, found))
+        run = self._find_run(request, _read_id(object_id))
+        context = build_run_page(request, run)
+        if request.GET.get("part") == "live":
+            return render(request, "admin/orchestration/run/parts.html", context)
+        return self.render_page(request, "run/page.html", context)
 
     def step_view(self, request: HttpRequest, run_id: UUID, key: str) -> HttpResponse:
         """Show one step of a run."""
         self.require_view(request)
-        run = scope_runs(caller_of(request)).select_related("workflow").filter(pk=run_id).first()
-        step = Step.objects.filter(run=run_id, key=key).first() if key.isprintable() else None
-        if run is None or step is None:
-            raise Http404(f"There is no step {key} in a run {run_id}.")
+        run = self._find_run(request, run_id)
+        steps = Step.objects.select_related("parent")
+        step = steps.filter(run=run_id, key=key).first() if key.isprintable() else None
+        if step is None:
+            raise Http404(f"There is no step {key} in run {run_id}.")
         return self.render_page(request, "run/step.html", build_step_page(request, run, step))
+
+    @method_decorator(never_cache)
+    def order_view(self, request: HttpRequest, run_id: UUID, verb: str) -> HttpResponse:
+        """Ask whether to give an order; a POST gives it."""
+        self.require_view(request)
+        run, order = self._find_run(request, run_id), ORDERS.get(verb)
+        if order is None:
+            raise Http404(f"Nobody can order a run to {verb}.")
+        if not may(caller_of(request), run.project, Right.RUN):
+            raise PermissionDenied
+        fault = None
+        if request.method == "POST":
+            try:
+                obeyed = give_order(request, run, order)
+            except OrchestrationError as error:
+                fault, run = error, self._find_run(request, run_id)
+            else:
+                messages.success(request, say_obeyed(run, obeyed, order))
+                return redirect(run_url(obeyed.pk))
+        context = build_order_page(request, run, order, fault)
+        status = STATUS_OF[fault.code] if fault else 200
+        return self.render_page(request, "run/order.html", context, status=status)
+
+    def _find_run(self, request: HttpRequest, run_id: UUID) -> Any:
+        """Return a run that the viewer may see, with its `state`.
+
+        Raises: Http404.
+        """
+        runs = scope_runs(caller_of(request)).select_related("workflow", "project", "requested_by")
+        found = with_state(runs).filter(pk=run_id).first()
+        if found is None:
+            raise Http404(f"There is no run {run_id}.")
+        return found
 
     @admin.display(description="Run")
     def short_id(self, run: Run) -> SafeString:

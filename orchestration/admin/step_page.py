@@ -1,27 +1,37 @@
 """What a step's page shows: how it stands, what it gave, its attempts, what it received and passed on."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from orchestration.admin.access import caller_of
 from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.chips import chip
+from orchestration.admin.orders import order_url
 from orchestration.admin.paging import turn_page
+from orchestration.admin.picture import say_counts
 from orchestration.admin.problems import link_ticket
 from orchestration.admin.run_sections import view_event, view_handoff
 from orchestration.admin.visible import mark_unseen, show_json
+from orchestration.domain.rights import Right
+from orchestration.domain.states import StepKind
 from orchestration.models import Run, Step
 from orchestration.selectors import run_details
+from orchestration.selectors.plan_rows import find_child_runs
+from orchestration.selectors.scope import may
 
 _ATTEMPTS_PER_PAGE = 20
 _MOST_LINES = 100
+_MOST_PAST = 10
 
 
 def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any]:
     """Return the page's context."""
     before, after = run_details.list_neighbours(step)
+    most = run_details.MOST_NEIGHBOURS
     page = turn_page(request, run_details.list_step_attempts(step.pk), _ATTEMPTS_PER_PAGE)
     handoffs = run_details.list_handoffs(run.pk)
     return {
@@ -33,8 +43,18 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "reason": mark_unseen(step.reason),
         "feedback": mark_unseen(step.feedback),
         "ticket": link_ticket(request, run_details.find_tickets([step]).get(step.pk)),
-        "before": [(key, step_url(run.pk, key)) for key in before],
-        "after": [(key, step_url(run.pk, key)) for key in after],
+        "before": [(key, step_url(run.pk, key)) for key in before[:most]],
+        "after": [(key, step_url(run.pk, key)) for key in after[:most]],
+        "has_more_before": len(before) > most,
+        "has_more_after": len(after) > most,
+        "parent": _link_parent(run, step),
+        "grown": _link_grown(run, step),
+        "child_run": _link_child_run(step),
+        "item": _show(step.item_json),
+        "past_outputs": [
+            (past, _show(past.output_json)) for past in run_details.list_past_outputs(step.pk)[:_MOST_PAST]
+        ],
+        "fork_url": _find_fork_url(request, run, step),
         "page": page,
         "attempts": [view_attempt(attempt, step.key) for attempt in page.rows],
         "output": _show(step.output_json),
@@ -46,6 +66,33 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
             view_event(event) for event in run_details.list_events(run.pk).filter(step=step)[:_MOST_LINES]
         ],
     }
+
+
+def _link_parent(run: Run, step: Step) -> tuple[str, str] | None:
+    if step.parent is None:
+        return None
+    return step.parent.key, step_url(run.pk, step.parent.key)
+
+
+def _link_grown(run: Run, step: Step) -> tuple[str, str] | None:
+    counts = run_details.count_grown(step)
+    if not counts:
+        return None
+    beginning = f"{step.key}~{step.revision}" if step.revision else step.key
+    return say_counts(counts), f"{run_url(run.pk)}?{urlencode({'show': 'steps', 'find': beginning})}#details"
+
+
+def _link_child_run(step: Step) -> tuple[str, str, SafeString] | None:
+    child = find_child_runs([step.pk]).get(step.pk)
+    if child is None:
+        return None
+    return f"{child.workflow_name} {str(child.pk)[:8]}", run_url(child.pk), chip(child.status)
+
+
+def _find_fork_url(request: HttpRequest, run: Run, step: Step) -> str:
+    if step.kind != StepKind.PLANNED or not may(caller_of(request), run.project, Right.RUN):
+        return ""
+    return f"{order_url(run, 'fork')}?{urlencode({'from_step': step.key})}"
 
 
 def _show(stored: str | None) -> SafeString | None:

@@ -1,15 +1,16 @@
 """A run's timeline on its page: a page of lanes at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from orchestration.admin.picture import MOST_ABREAST, PlanNode
+from orchestration.admin.picture import APART, MOST_ABREAST, PlanNode
 from orchestration.admin.picture.growing import Group, group_steps
 from orchestration.admin.plans import describe_group, find_folded
-from orchestration.admin.timeline import TONES, Times, build_lanes, draw_timeline, find_tone
+from orchestration.admin.timeline import TONES, Lane, Times, build_lanes, draw_timeline, find_tone
 from orchestration.models import Run
 from orchestration.selectors.plan_rows import PlanRows
 from orchestration.selectors.time_spent import load_time_spent
@@ -49,16 +50,23 @@ def draw_time_spent(request: HttpRequest, run: Run, rows: PlanRows, now: datetim
     lanes = build_lanes(group_steps(rows.steps, MOST_ABREAST), rows.edges, spent, times, describe)
     if not lanes:
         return None
-    pages = -(-len(lanes) // LANES_PER_PAGE)
-    number = _read_page(request, pages)
+    number = _choose_page(request, lanes)
     shown = lanes[(number - 1) * LANES_PER_PAGE : number * LANES_PER_PAGE]
     marks = [(mark, _MARK_WORDS[mark.kind]) for mark in spent.marks if mark.kind in _MARK_WORDS]
     svg = draw_timeline(shown, times.start, times.until, marks, f"Timeline of {run}")
     tones = {find_tone(span) for lane in shown for span in lane.spans}
     legend = [(tone, words) for tone, words in TONES.items() if tone in tones]
-    return Timeline(svg, legend, number, pages)
+    return Timeline(svg, legend, number, _count_pages(lanes))
 
 
-def _read_page(request: HttpRequest, pages: int) -> int:
+def _choose_page(request: HttpRequest, lanes: Sequence[Lane]) -> int:
+    """Return the page that is asked for, else the one with the first lane that needs a person's eye."""
     asked = request.GET.get("lanes", "")
-    return min(max(int(asked), 1), pages) if asked.isdecimal() and len(asked) < 6 else 1
+    if asked.isdecimal() and len(asked) < 6:
+        return min(max(int(asked), 1), _count_pages(lanes))
+    first = next((place for place, lane in enumerate(lanes) if lane.status in APART), 0)
+    return first // LANES_PER_PAGE + 1
+
+
+def _count_pages(lanes: Sequence[Lane]) -> int:
+    return -(-len(lanes) // LANES_PER_PAGE)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from orchestration.domain.policy import find_rule
-from orchestration.domain.states import DONE, DecisionKind, RunStatus, Stage, StepStatus
+from orchestration.domain.policy.rules import describe_rule as describe_rule
+from orchestration.domain.states import DONE, RunStatus, Stage, StepStatus
 from orchestration.selectors.progress import WAITING
 
 STATE_WORDS = {
@@ -15,17 +15,6 @@ STATE_WORDS = {
     RunStatus.SUCCEEDED.value: "succeeded",
     RunStatus.FAILED.value: "failed",
     RunStatus.CANCELLED.value: "cancelled",
-}
-_DECISION_WORDS = {
-    DecisionKind.ACCEPT: "Accepted",
-    DecisionKind.RETRY: "To be tried again",
-    DecisionKind.REVISE: "To be done again with feedback",
-    DecisionKind.REWORK: "Sent back to an earlier step",
-    DecisionKind.FALLBACK: "To be done by another agent",
-    DecisionKind.WAIT: "Waits",
-    DecisionKind.SKIP: "Skipped",
-    DecisionKind.ESCALATE: "Held for a person",
-    DecisionKind.ABORT: "The run was aborted",
 }
 _STAGE_WORDS = {
     Stage.ITEMS: "waiting for its items",
@@ -62,17 +51,6 @@ def describe_duration(span: timedelta) -> str:
 def describe_span(start: datetime | None, end: datetime | None) -> str:
     """Return how long something took, "" when one end is missing."""
     return describe_duration(end - start) if start and end else ""
-
-
-def describe_rule(rule: str) -> str:
-    """Return what a policy rule means; the rule's own name where it says so itself."""
-    known = find_rule(rule)
-    return known.words if known else rule.replace("_", " ")
-
-
-def describe_decision(kind: str, rule: str) -> str:
-    """Return what was decided and why."""
-    return f"{_DECISION_WORDS[DecisionKind(kind)]}: {describe_rule(rule)}"
 
 
 def describe_stage(stage: str) -> str:

@@ -12,6 +12,7 @@ from django.db.models import Case, Exists, OuterRef, Q, When
 
 from orchestration.domain.states import StepKind
 from orchestration.models import Edge, Run, Step
+from orchestration.selectors.moments import Epoch, to_moment
 from orchestration.selectors.run_details import MOST_DRAWN_EDGES, MOST_DRAWN_STEPS
 
 _COLUMNS = (
@@ -23,8 +24,6 @@ _COLUMNS = (
     "stage",
     "waits_for",
     "attempt",
-    "claimed_at",
-    "finished_at",
 )
 ALIKE = frozenset({StepKind.ITEM.value, StepKind.VERIFIER.value})
 """Kinds whose steps have nothing between them: all stand between the step that grew them and what follows it."""
@@ -79,8 +78,12 @@ def load_plan(run_id: UUID) -> PlanRows:
     """Return a run's plan."""
     joined = Exists(Edge.objects.filter(predecessor=OuterRef("pk"), is_child=True))
     present = Case(When(Q(parent__isnull=True) | Q(kind=StepKind.COMPENSATION), then=True), default=joined)
-    rows = Step.objects.filter(run=run_id).order_by("position").values_list(*_COLUMNS, present)
-    steps = [PlanStep(*row) for row in rows]
+    moments = (Epoch("claimed_at"), Epoch("finished_at"))
+    rows = Step.objects.filter(run=run_id).order_by("position").values_list(*_COLUMNS, *moments, present)
+    steps = [
+        PlanStep(*row, claimed_at=to_moment(claimed), finished_at=to_moment(finished), is_present=is_present)
+        for *row, claimed, finished, is_present in rows
+    ]
     own = Edge.objects.filter(run=run_id, is_child=False).exclude(successor__kind__in=ALIKE)
     edges = list(own.values_list("predecessor_id", "successor_id")[: MOST_DRAWN_EDGES + 1])
     single = sum(not step.is_alike for step in steps)

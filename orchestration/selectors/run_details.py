@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, F, Model, Prefetch, Q, QuerySet, When
 
-from orchestration.domain.states import StepStatus
-from orchestration.models import Attempt, Event, Handoff, Run, Step, WorkerProcess
+from orchestration.domain.states import StepKind, StepStatus
+from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
 from orchestration.selectors.progress import with_state
 
 Row = TypeVar("Row", bound=Model)
 MOST_DRAWN_STEPS = 2_000
 MOST_DRAWN_EDGES = 10_000
+MOST_NEIGHBOURS = 12
 _STEP_COLUMNS = (
     "run_id",
     "key",
@@ -27,6 +28,7 @@ _STEP_COLUMNS = (
     "status",
     "attempt",
     "waits_for",
+    "pools",
     "due_at",
     "dispatched_at",
     "claimed_at",
@@ -72,10 +74,31 @@ def list_steps(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
     return steps.filter(key__startswith=beginning) if beginning else steps
 
 
-def list_troubled_steps(run_id: UUID) -> QuerySet[Step]:
-    """Return the steps that failed, are held, wait for another try, or wait for an agent nobody has."""
-    steps = list_steps(run_id).filter(Q(status__in=_TROUBLED) | ~Q(waits_for=""))
-    return steps.order_by("status", "position")
+def list_planned_keys(run_id: UUID) -> "QuerySet[Step, str]":
+    """Return the keys of the steps that the workflow names, in plan order."""
+    planned = Step.objects.filter(run=run_id, kind=StepKind.PLANNED).order_by("position")
+    return planned.values_list("key", flat=True)
+
+
+def find_first_trouble(run_id: UUID) -> str:
+    """Return the key of the first planned step that failed, is held or waits for another try; "" without any."""
+    planned = list_planned_keys(run_id).filter(status__in=_TROUBLED)
+    return planned.first() or ""
+
+
+def list_troubled_steps(run_ids: Collection[UUID]) -> QuerySet[Step]:
+    """Return the steps that failed, are held, wait for another try or for what they can't have, the worst first."""
+    steps = Step.objects.filter(run__in=run_ids).only(*_STEP_COLUMNS)
+    worst = Case(
+        *(When(status=status, then=place) for place, status in enumerate(_TROUBLED)), default=len(_TROUBLED)
+    )
+    return steps.filter(Q(status__in=_TROUBLED) | ~Q(waits_for="")).order_by(worst, "run__depth", "position")
+
+
+def count_troubled(run_ids: Collection[UUID]) -> dict[str, int]:
+    """Return how many steps of these runs failed, are held or wait for another try, by status."""
+    steps = Step.objects.filter(run__in=run_ids, status__in=_TROUBLED).order_by().values_list("status")
+    return dict(steps.annotate(Count("id")))
 
 
 def find_latest_attempts(steps: Sequence[Step]) -> dict[int, Attempt]:
@@ -114,10 +137,25 @@ def list_events(run_id: UUID) -> QuerySet[Event]:
 
 
 def list_neighbours(step: Step) -> tuple[list[str], list[str]]:
-    """Return the keys of the steps that a step waits for, and of those that wait for it, in plan order."""
-    before = Step.objects.filter(edges_out__successor=step).order_by("position")
-    after = Step.objects.filter(edges_in__predecessor=step).order_by("position")
-    return list(before.values_list("key", flat=True)), list(after.values_list("key", flat=True))
+    """Return the keys of some steps that a step waits for, and of some that wait for it, in plan order.
+
+    What it grew, and what grew it, is no neighbour.
+    """
+    before = Step.objects.filter(edges_out__successor=step, edges_out__is_child=False).order_by("position")
+    after = Step.objects.filter(edges_in__predecessor=step, edges_in__is_child=False).order_by("position")
+    most = slice(MOST_NEIGHBOURS + 1)
+    return list(before.values_list("key", flat=True)[most]), list(after.values_list("key", flat=True)[most])
+
+
+def count_grown(step: Step) -> dict[str, int]:
+    """Return how many of the steps that a step has grown are in which status; former generations are left out."""
+    grown = Step.objects.filter(edges_out__successor=step, edges_out__is_child=True)
+    return dict(grown.order_by().values_list("status").annotate(Count("id")))
+
+
+def list_past_outputs(step_id: int) -> QuerySet[PastOutput]:
+    """Return what a step had put out before it was done anew, the latest first."""
+    return PastOutput.objects.filter(step=step_id).order_by("-superseded_at")
 
 
 def list_ends(run_id: UUID) -> QuerySet[Step]:

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from orchestration.models import Attempt, Event
+from orchestration.selectors.moments import Epoch, to_moment
 
 # The name of a step's way out of `held`, and of lines that are about the run itself (`history.EventKind`).
 _RESOLVED = "step_resolved"
@@ -43,18 +44,13 @@ class TimeSpent:
 
 def load_time_spent(run_id: UUID) -> TimeSpent:
     """Return how a run spent its time so far, in two queries."""
-    columns = (
-        "step_id",
-        "number",
-        "started_at",
-        "finished_at",
-        "outcome",
-        "decision__kind",
-        "decision__due_at",
-    )
+    moments = (Epoch("started_at"), Epoch("finished_at"), Epoch("decision__due_at"))
+    columns = ("step_id", "number", "outcome", "decision__kind", *moments)
     tries: dict[int, list[Try]] = defaultdict(list)
-    for step_id, *row in Attempt.objects.filter(run=run_id).order_by("number").values_list(*columns):
-        tries[step_id].append(Try(*row))
+    rows = Attempt.objects.filter(run=run_id).order_by("number").values_list(*columns)
+    for step_id, number, outcome, decision, started, finished, due in rows:
+        started_at = datetime.fromtimestamp(started, UTC)
+        tries[step_id].append(Try(number, started_at, to_moment(finished), outcome, decision, to_moment(due)))
     resolved: dict[int, list[datetime]] = defaultdict(list)
     marks: list[Mark] = []
     lines = Event.objects.filter(run=run_id, kind=_RESOLVED) | Event.objects.filter(run=run_id, step=None)

@@ -6,6 +6,6 @@ inline style anywhere: classes name the status and console.css colours them, in 
 """
 
 from orchestration.admin.picture.draw import MOST_ABREAST, Picture, draw_plan
-from orchestration.admin.picture.folding import URGENCY, PlanNode, say_counts
+from orchestration.admin.picture.folding import APART, URGENCY, PlanNode, say_counts
 
-__all__ = ["MOST_ABREAST", "URGENCY", "Picture", "PlanNode", "draw_plan", "say_counts"]
+__all__ = ["APART", "MOST_ABREAST", "URGENCY", "Picture", "PlanNode", "draw_plan", "say_counts"]

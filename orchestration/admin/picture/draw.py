@@ -13,7 +13,7 @@ from orchestration.admin.picture.svg import build_svg
 
 MOST_NODES = 60
 MOST_ABREAST = 6
-# Beyond this even the folded plan is a tangle, and laying it out takes seconds.
+# Beyond this a plan that is not folded is a tangle, and laying it out takes seconds.
 MOST_DRAWN = 150
 
 log = structlog.get_logger(__name__)
@@ -55,10 +55,6 @@ def draw_plan(
     else:
         drawn, drawn_links = fold_plan(nodes, links, most=MOST_NODES, most_abreast=MOST_ABREAST)
     legend = tuple(status for status in URGENCY if any(status in node.counts for node in nodes))
-    if len(drawn) > MOST_DRAWN:
-        return Picture(
-            SafeString(""), legend, note=f"This plan of {len(nodes)} steps is too tangled to draw."
-        )
     is_folded = len(drawn) < len(nodes)
     drawn = [replace(node, href=link_folded(node)) if len(node.keys) > 1 else node for node in drawn]
     try:

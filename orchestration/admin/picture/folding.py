@@ -72,7 +72,9 @@ class PlanNode:
             return self.keys[0]
         if self.is_chain:
             return f"{self.keys[0]} … {self.keys[-1]}"
-        patterns = list(dict.fromkeys(_NUMBER.sub("*", key) for key in self.keys))
+        # What all begin with is told; only what tells them apart becomes an asterisk.
+        same = len(self.beginning)
+        patterns = list(dict.fromkeys(key[:same] + _NUMBER.sub("*", key[same:]) for key in self.keys))
         shown = ", ".join(patterns[:_MOST_PATTERNS]) + (", …" if len(patterns) > _MOST_PATTERNS else "")
         return f"{len(self.keys):,} {_TIMES} {shown}"
 
@@ -88,13 +90,17 @@ def fold_plan(
 ) -> tuple[list[PlanNode], Edges]:
     """Return the plan with wide fan-outs folded, then with everything folded as far as it takes.
 
-    Steps that need a person's eye stay apart from the others, unless that leaves more than `most` nodes.
+    Steps that need a person's eye stay apart from the others, unless that leaves more than `most` nodes. A tangle
+    that has neither fan-outs nor chains becomes one node per level, those who need an eye beside it.
 
     Args: edges: pairs of positions.  most: nodes that may be left.  most_abreast: so many, side by side.
     """
     links = frozenset(edges)
-    folded = _fold(list(nodes), links, APART, most, most_abreast)
-    return folded if len(folded[0]) <= most else _fold(list(nodes), links, frozenset(), most, most_abreast)
+    for apart in (APART, frozenset[str]()):
+        folded = _fold(list(nodes), links, apart, most, most_abreast)
+        if len(folded[0]) <= most:
+            return folded
+    return _fold_levels(list(nodes), links, most)
 
 
 def _fold(
@@ -111,6 +117,34 @@ def _fold(
             groups = _side_by_side(nodes, edges, apart, most_abreast)
             nodes, edges = _merge(nodes, edges, groups, is_chain=False)
     return nodes, edges
+
+
+def _fold_levels(nodes: list[PlanNode], edges: Edges, most: int) -> tuple[list[PlanNode], Edges]:
+    level_of = _find_levels(len(nodes), edges)
+    levels = max(level_of, default=0) + 1
+    troubled = sum(node.status in APART for node in nodes)
+    # Apart on a level of its own; on several levels drawn as one, it might stand both before and behind them.
+    keep_apart = levels + troubled <= most
+    groups: dict[tuple[int, int], list[int]] = {}
+    for position, node in enumerate(nodes):
+        alone = position if keep_apart and node.status in APART else -1
+        level = level_of[position] if levels <= most else level_of[position] * most // levels
+        groups.setdefault((level, alone), []).append(position)
+    return _merge(nodes, edges, [groups[key] for key in sorted(groups)], is_chain=False)
+
+
+def _find_levels(count: int, edges: Edges) -> list[int]:
+    """Return how many nodes stand before each on the longest way to it."""
+    before, after = _neighbours(count, edges)
+    open_before = [len(ways) for ways in before]
+    levels, ready = [0] * count, [position for position in range(count) if not before[position]]
+    for position in ready:
+        for target in after[position]:
+            levels[target] = max(levels[target], levels[position] + 1)
+            open_before[target] -= 1
+            if not open_before[target]:
+                ready.append(target)
+    return levels
 
 
 def _side_by_side(

@@ -90,6 +90,8 @@ def _find_idle(start: datetime, end: datetime, busy: Iterable[Interval]) -> list
             idle.append((reached, a))
         worked += max(b - max(a, reached), timedelta())
         reached = max(reached, b)
+    if reached == start:
+        return []  # nothing ran yet: then waiting is all there is to see
     idle.append((reached, end))
     long = [(a, b) for a, b in idle if b - a > max(_LEAST_GAP, worked)]
     return sorted(sorted(long, key=lambda gap: gap[0] - gap[1])[:_MOST_GAPS])

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.db import connection
+
 from agents import Result, Task
 from agents.invoke import override
-from orchestration import StepSpec, Verify, WorkflowSpec, runs
-from orchestration.dispatch import mute_dispatch
-from orchestration.models import Run
-from orchestration.testing import FinishedRun
-from tests.integration.orchestration_admin.scenes import play
+from orchestration import StepSpec, Verify, WorkflowSpec, executor, runs
+from orchestration.dispatch import Continuation, mute_dispatch
+from orchestration.models import Run, Step, WorkerProcess
+from orchestration.testing import FinishedRun, _NoRequest, _TestHost
+from tests.integration.orchestration_admin.scenes import begin, play
 
 PAGES = WorkflowSpec(
     name="read-pages",
@@ -120,3 +122,66 @@ def play_tree(**replaced: Any) -> FinishedRun:
 def find_child(run: Run) -> Run:
     """Return the one child run of a run."""
     return Run.objects.get(parent_step__run=run)
+
+
+_MADE = {
+    "items": """
+        INSERT INTO orchestration_step (run_id, parent_id, position, key, kind, depth, index, item_json, spec_key,
+            agent, queue, timeout_seconds, predecessor_count, status, attempt, failures, crashes, revision, feedback,
+            dispatches, dispatched_at, waits_for, unreleased, chord_intact, skip_reason, reason)
+        SELECT run_id, parent_id, position + n, 'fetch[' || n || ']', kind, depth, n, item_json, spec_key, agent, queue,
+            timeout_seconds, predecessor_count, status, 0, 0, 0, 0, '', 1, dispatched_at, '', false, false, '', ''
+        FROM orchestration_step, generate_series(1, %(count)s - 1) n WHERE run_id = %(run)s AND key = 'fetch[0]'
+    """,
+    "edges": """
+        INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional, is_child)
+        SELECT run_id, id, parent_id, false, false, true FROM orchestration_step
+        WHERE run_id = %(run)s AND kind = 'item' AND index > 0
+    """,
+    "attempts": """
+        INSERT INTO orchestration_attempt (step_id, run_id, number, token, task_id, started_at, finished_at, outcome,
+            agent, usage_json, failure_kind, error_class, error_message, traceback_tail)
+        SELECT s.id, run_id, 1, gen_random_uuid(), run_id || '.' || s.id, r.created_at + index * interval '7 ms',
+            r.created_at + index * interval '7 ms' + interval '300 ms', 'answered', agent, '{}', '', '', '', ''
+        FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id WHERE s.run_id = %(run)s AND parent_id > 0
+    """,
+    "decisions": """
+        INSERT INTO orchestration_decision (attempt_id, step_id, run_id, rule, kind, reason, inputs_json, decided_at)
+        SELECT a.id, step_id, run_id, CASE WHEN step_id %% 1000 = 0 THEN 'low_confidence' ELSE 'confident' END,
+            CASE WHEN step_id %% 1000 = 0 THEN 'escalate' ELSE 'accept' END, '', '{}', finished_at
+        FROM orchestration_attempt a WHERE run_id = %(run)s AND NOT EXISTS (
+            SELECT 1 FROM orchestration_decision d WHERE d.attempt_id = a.id)
+    """,
+    "events": """
+        INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at)
+        SELECT run_id, step_id, 1, kind, '{}', finished_at
+        FROM orchestration_attempt, unnest(ARRAY['step_claimed', 'step_succeeded']) kind WHERE run_id = %(run)s
+    """,
+    "steps": """
+        UPDATE orchestration_step s SET attempt = 1, claimed_at = a.started_at, reason = CASE
+            WHEN s.id %% 1000 = 0 THEN 'the agent''s confidence is 0.50, below 0.70' ELSE '' END,
+            status = CASE WHEN s.id %% 1000 = 0 THEN 'held' ELSE 'succeeded' END,
+            finished_at = CASE WHEN s.id %% 1000 = 0 THEN NULL ELSE a.finished_at END,
+            output_json = '{}', output_digest = repeat('0', 64), receipt_digest = repeat('0', 64)
+        FROM orchestration_attempt a WHERE a.step_id = s.id AND s.run_id = %(run)s AND s.parent_id > 0
+    """,
+}
+
+
+def grow_many(count: int) -> Run:
+    """Return a run that grew so many items: the engine grew one, the others and their ends are its copies."""
+    agents = _agents()
+    run = begin(PAGES, agents, count=1)
+    process = WorkerProcess.objects.create(
+        name="w", host="", pid=0, queues=["steps"], agents=[], concurrency=1
+    )
+    with override(agents), mute_dispatch():
+        for key in ("search", "fetch"):
+            step = Step.objects.get(run=run, key=key)
+            task_id = f"{run.pk}.{step.pk}.{step.dispatches}"
+            executor.perform(step.pk, task_id, _TestHost(process.pk), Continuation(_NoRequest()))
+    with connection.cursor() as cursor:
+        for statement in _MADE.values():
+            cursor.execute(statement, {"run": run.pk, "count": count})
+        cursor.execute("ANALYZE orchestration_step, orchestration_edge, orchestration_attempt")
+    return run

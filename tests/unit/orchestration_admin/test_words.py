@@ -5,7 +5,8 @@ import pytest
 
 from orchestration.admin.addresses import read_run_prefix, read_task_id
 from orchestration.admin.visible import mark_unseen, show_json, show_short
-from orchestration.admin.words import describe_decision, describe_duration, describe_rule, describe_run
+from orchestration.admin.words import describe_duration, describe_run
+from orchestration.domain.policy.rules import describe_decision, describe_rule
 from orchestration.domain.states import DecisionKind
 
 RUN = "0b1c2d3e-4f50-4172-8394-a5b6c7d8e9f0"

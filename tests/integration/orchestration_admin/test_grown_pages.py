@@ -1,0 +1,208 @@
+"""Pages of runs whose plans grew: pictures, timelines, what went wrong further down, kin, and thousands of items."""
+
+import re
+import time
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from orchestration import runs
+from orchestration.dispatch import mute_dispatch
+from orchestration.models import Run, Step
+from tests.integration.orchestration_admin.conftest import text_of
+from tests.integration.orchestration_admin.growing_scenes import (
+    find_child,
+    grow_many,
+    play_gated,
+    play_inquiry,
+    play_pages,
+    play_tree,
+)
+from tests.integration.orchestration_admin.scenes import doubt, play_letter, refuse
+
+pytestmark = pytest.mark.django_db
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def _open(client: Client, run: Run, **asked: str) -> Any:
+    response = client.get(f"/admin/orchestration/run/{run.pk}/change/", asked)
+    assert response.status_code == 200
+    return response
+
+
+def _boxes(response: Any) -> dict[str, str]:
+    """Return the status of each box of the picture by its label."""
+    boxes = re.findall(
+        r'class="rm-node rm-(\w+)[^"]*".*?rm-node-key"[^>]*>([^<]+)<', response.context["picture"].svg
+    )
+    return {label: status for status, label in boxes}
+
+
+def test_items_are_one_box_and_those_in_trouble_stand_beside_it(operator: Client) -> None:
+    run = play_pages(12, fetch=lambda task: doubt(task) if task.index == 5 else {"n": 1}).run
+    response = _open(operator, run)
+    assert _boxes(response) == {
+        "search": "succeeded",
+        "fetch": "waiting",
+        f"11 {TIMES} fetch[*]": "succeeded",
+        "fetch[5]": "held",
+        "sum": "pending",
+    }
+    assert "waiting for its items" in response.context["picture"].svg
+    assert 'href="?show=steps&amp;find=fetch%5B#details"' in response.context["picture"].svg
+
+
+def test_spawned_steps_are_boxes_between_who_spawned_them_and_what_follows(operator: Client) -> None:
+    run = play_inquiry().run
+    response = _open(operator, run)
+    assert len(_boxes(response)) == 10
+    page = operator.get(f"/admin/orchestration/run/{run.pk}/steps/coordinate/ask-4/")
+    assert page.status_code == 200
+    assert page.context["parent"][0] == "coordinate"
+    assert page.context["grown"][0] == "2 succeeded"
+    assert "<dt>Waits for</dt><dd>nothing" in text_of(page)
+
+
+def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Client) -> None:
+    verdicts = iter(["FAIL", "PASS"])
+    run = play_gated(facts=lambda _task: {"verdict": next(verdicts), "reasons": ["the number is wrong"]}).run
+    response = _open(operator, run)
+    assert set(_boxes(response)) == {"draft", "draft~1?0", "draft~1?1", "send"}
+    lanes = re.findall(r'class="rm-lane[^>]*>([^<]+)<', response.context["timeline"].svg)
+    assert lanes == ["draft", "?0", "?1", "~1?0", "~1?1", "send"]
+    tries = re.findall(r"<title>attempt (\d): (\w+)", response.context["timeline"].svg)
+    assert tries[:4] == [("1", "answered"), ("2", "collected"), ("3", "answered"), ("4", "collected")]
+
+
+def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -> None:
+    run = play_tree(leaf=refuse).run
+    leaf = find_child(find_child(run))
+    response = _open(operator, run)
+    shown = response.context["problems"].shown
+    assert [(problem.key, problem.run_name) for problem in shown] == [("tell", str(leaf))]
+    assert shown[0].url == f"/admin/orchestration/run/{leaf.pk}/steps/tell/"
+    top = text_of(response).partition("Plan</h2>")[0]
+    assert "ValueError: no such order" in top
+    assert f'in the child run <a href="/admin/orchestration/run/{leaf.pk}/change/">{leaf}</a>' in top
+
+
+def test_parent_and_child_lead_to_each_other(operator: Client) -> None:
+    run = play_tree().run
+    branch = find_child(run)
+    leaf = find_child(branch)
+
+    plan = _open(operator, run).context["picture"].svg
+    assert (
+        f'class="rm-node rm-succeeded rm-child" href="/admin/orchestration/run/{branch.pk}/change/"' in plan
+    )
+    children = text_of(_open(operator, run, show="children"))
+    assert f'<a class="rm-key" href="/admin/orchestration/run/{branch.pk}/change/">{branch}</a>' in children
+
+    text = text_of(_open(operator, leaf))
+    assert (
+        f'<dt>Child run of</dt><dd><a href="/admin/orchestration/run/{branch.pk}/change/">{branch}</a>'
+        in text
+    )
+    assert f'href="/admin/orchestration/run/{branch.pk}/steps/ask-leaf/">ask-leaf</a>' in text
+    assert (
+        f'<dt>Top of the tree</dt><dd><a href="/admin/orchestration/run/{run.pk}/change/">{run}</a>' in text
+    )
+    step = text_of(operator.get(f"/admin/orchestration/run/{run.pk}/steps/ask-branch/"))
+    assert (
+        f'<dt>Child run</dt><dd><a href="/admin/orchestration/run/{branch.pk}/change/">{branch}</a>' in step
+    )
+
+
+def test_a_fork_and_its_origin_lead_to_each_other(operator: Client) -> None:
+    run = play_letter().run
+    with mute_dispatch():
+        fork = runs.fork(run.pk, "draft")
+    assert (
+        f'<dt>Forked from</dt><dd><a href="/admin/orchestration/run/{run.pk}/change/">{run}</a> at draft'
+        in text_of(_open(operator, fork))
+    )
+    assert (
+        f'<dt>Forks</dt><dd><a href="/admin/orchestration/run/{fork.pk}/change/">{fork}</a> at draft'
+        in text_of(_open(operator, run))
+    )
+
+
+def test_steps_that_failed_alike_are_told_once(operator: Client) -> None:
+    run = play_pages(9, fetch=refuse).run
+    problems = _open(operator, run).context["problems"]
+    assert [(problem.key, len(problem.others)) for problem in problems.shown] == [("fetch[0]", 8)]
+    assert problems.shown[0].others[0] == (
+        "fetch[1]",
+        f"/admin/orchestration/run/{run.pk}/steps/fetch%5B1%5D/",
+    )
+    assert problems.more == []
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "words"),
+    [
+        ("agent", "has the agent “test.writer”. Start a worker"),
+        ("pool", "All slots of the pool “gpu” are taken"),
+        ("breaker", "The agent “test.writer” failed too often"),
+    ],
+)
+def test_what_a_step_waits_for_is_told(operator: Client, waits_for: str, words: str) -> None:
+    run = play_letter(writer=doubt).run
+    Step.objects.filter(run=run, key="draft").update(
+        status="available", waits_for=waits_for, pools={"gpu": 1}
+    )
+    assert words in text_of(_open(operator, run)).partition("Plan</h2>")[0]
+
+
+def test_a_paused_run_says_so_on_page_and_timeline(operator: Client) -> None:
+    run = play_letter(writer=doubt).run
+    runs.pause(run.pk)
+    response = _open(operator, run)
+    assert response.context["sentence"].startswith("Paused: 1 of 3 steps done, 1 held.")
+    assert '<span class="rm-chip rm-paused">paused</span>' in text_of(response)
+    assert '<text class="rm-mark-text' in response.context["timeline"].svg
+
+
+def test_only_what_changes_is_sent_to_a_page_that_is_open(operator: Client) -> None:
+    run = play_letter(writer=doubt).run
+    page = _open(operator, run).content.decode()
+    parts = _open(operator, run, part="live").content.decode()
+    names = re.findall(r'data-live="(\w+)"', page)
+    assert names == ["state", "problems", "plan", "timeline", "details"]
+    assert re.findall(r'data-live="(\w+)"', parts) == names
+    assert "<html" not in parts
+    assert re.search(rf'data-live-stream="/api/v1/runs/{run.pk}/stream" data-live-cursor="\d+\.0"', page)
+    done = _open(operator, play_letter().run).content.decode()
+    assert "data-live-stream" not in done
+
+
+def test_the_timeline_opens_where_an_eye_is_needed(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.admin.time_spent.LANES_PER_PAGE", 2)
+    run = play_letter(sender=refuse).run
+    shown = _open(operator, run).context["timeline"]
+    assert (shown.number, shown.pages) == (2, 2)
+    first = _open(operator, run, lanes="1").context["timeline"]
+    assert re.findall(r'class="rm-lane[^>]*>([^<]+)<', first.svg) == ["facts", "draft"]
+    assert _open(operator, run, lanes="99").context["timeline"].number == 2
+    assert _open(operator, run, lanes="²").context["timeline"].number == 2
+
+
+def test_ten_thousand_items_are_a_small_page_that_opens_at_once(operator: Client) -> None:
+    run = grow_many(10_000)
+    _open(operator, run)
+    begun = time.process_time()
+    with CaptureQueriesContext(connection) as queries:
+        response = _open(operator, run)
+    spent = time.process_time() - begun
+
+    assert len(response.content) < 200_000
+    assert spent < 2
+    assert len(queries) <= 30
+    assert sum(float(query["time"]) for query in queries) < 2
+    boxes = _boxes(response)
+    assert boxes["fetch"] == "waiting"
+    assert sum(TIMES in label for label in boxes) == 2
+    assert "9,991 of 10,003 steps done, 10 held" in text_of(response)
