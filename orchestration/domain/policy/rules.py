@@ -20,6 +20,19 @@ class Rule:
     words: str
 
 
+KIND_WORDS: Final[Mapping[DecisionKind, str]] = {
+    DecisionKind.ACCEPT: "Accepted",
+    DecisionKind.RETRY: "To be tried again",
+    DecisionKind.REVISE: "To be done again with feedback",
+    DecisionKind.REWORK: "Sent back to an earlier step",
+    DecisionKind.FALLBACK: "To be done by another agent",
+    DecisionKind.WAIT: "Waits",
+    DecisionKind.SKIP: "Skipped",
+    DecisionKind.ESCALATE: "Held for a person",
+    DecisionKind.ABORT: "The run was aborted",
+}
+"""What was decided, as the first half of a sentence."""
+
 _DIRECT: Final = (
     Rule("no_confidence_asked", DecisionKind.ACCEPT, "no confidence was asked for, and none stated"),
     Rule("confident", DecisionKind.ACCEPT, "the agent is confident enough"),
@@ -107,6 +120,17 @@ _RULES: Final = {
 def list_rules() -> list[Rule]:
     """Return every rule, in the order of the page."""
     return list(_RULES.values())
+
+
+def describe_rule(name: str) -> str:
+    """Return what a rule means; its own name where no table of this release knows it."""
+    known = find_rule(name)
+    return known.words if known else name.replace("_", " ")
+
+
+def describe_decision(kind: str, rule: str) -> str:
+    """Return what was decided and why, for a person."""
+    return f"{KIND_WORDS[DecisionKind(kind)]}: {describe_rule(rule)}"
 
 
 def find_rule(name: str) -> Rule | None:

@@ -6,7 +6,7 @@ What a step does is its input: `seconds` to sleep, a `gate` file to wait for, an
 import os
 import time
 
-from agents import Result, Task, agent
+from agents import PermanentError, Result, Task, agent
 from tests.chaos.crashapp.journal import do_once, folder, note
 from tests.chaos.crashapp.points import hit
 
@@ -78,3 +78,20 @@ def _have_effect(task: Task) -> None:
         idempotency_key=task.idempotency_key,
         applied=do_once(task.idempotency_key),
     )
+
+
+@agent("crash.refuse", timeout_seconds=60)
+def refuse(task: Task) -> None:
+    """Fail for good, so that the run is aborted."""
+    _start(task)
+    raise PermanentError("refused")
+
+
+@agent("crash.undo", timeout_seconds=60)
+def undo(task: Task) -> str:
+    """Take back what a step did, at a target that drops what it has seen under the same key."""
+    _start(task)
+    hit("in_body", task.step_key)
+    _have_effect(task)
+    hit("after_effect", task.step_key)
+    return f"undone {task.input['output']['step']}"

@@ -1,0 +1,55 @@
+"""What people decided on what the policy had left to them: read from the history, kept nowhere else."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from orchestration.domain.states import DecisionKind, ResolutionKind
+from orchestration.models import Decision, Event
+
+RESOLVED: Final = "step_resolved"
+_WORDS: Final = {
+    ResolutionKind.APPROVE: "approved it",
+    ResolutionKind.EDIT: "changed it and let it pass",
+    ResolutionKind.SEND_BACK: "sent it back",
+    ResolutionKind.SKIP: "skipped it",
+    ResolutionKind.ABORT: "aborted the run",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a person decided on a held step. `overturns`: what the policy doubted was fine as it was."""
+
+    kind: ResolutionKind
+    by: str
+    at: datetime
+    overturns: bool
+
+    @property
+    def words(self) -> str:
+        """Return it in words."""
+        return f"{self.by} {_WORDS[self.kind]}" + (", as it was" if self.overturns else "")
+
+
+def read_resolutions(events: Iterable[Event]) -> dict[tuple[int, int], Resolution]:
+    """Return what people decided, by step and attempt, from lines of a history."""
+    found: dict[tuple[int, int], Resolution] = {}
+    for event in events:
+        if event.kind == RESOLVED and event.step_id is not None and event.attempt is not None:
+            said = json.loads(event.data_json)
+            kind = ResolutionKind(said["resolution"])
+            found[event.step_id, event.attempt] = Resolution(
+                kind, str(said["by"]), event.at, kind is ResolutionKind.APPROVE
+            )
+    return found
+
+
+def find_resolution(decision: Decision, attempt: int) -> Resolution | None:
+    """Return what a person decided after the policy had escalated; None when nobody did, or nothing was asked."""
+    if decision.kind != DecisionKind.ESCALATE:
+        return None
+    lines = Event.objects.filter(step_id=decision.step_id, attempt=attempt, kind=RESOLVED)
+    return read_resolutions(lines).get((decision.step_id, attempt))
