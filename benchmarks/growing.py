@@ -1,0 +1,107 @@
+"""The client's side of `benchmarks.growth`: publishes, starts, waits and verifies, in a process of its own."""
+
+import json
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - Django first
+from django.db.models import Min  # noqa: E402
+
+from orchestration import StepSpec, WorkflowSpec, runs  # noqa: E402
+from orchestration.models import Attempt, Run, Step, WorkerProcess  # noqa: E402
+
+_MOST_SECONDS = 1_200
+_SEED = 7
+
+
+def _name(shape: str, steps: str) -> str:
+    return f"bench-{shape}-{steps}"
+
+
+def _build(shape: str, steps: str) -> WorkflowSpec:
+    if shape == "items":
+        each = StepSpec("each", agent="bench.nothing", for_each="input.items", input={"n": "item"})
+        behind = StepSpec("behind", agent="bench.nothing", after=["each"])
+        return WorkflowSpec(name=_name(shape, steps), steps=(each, behind))
+    chance = random.Random(_SEED)
+    made: list[StepSpec] = []
+    for number in range(int(steps)):
+        # One to three of the fifty before it: joins, forks and chains, as deep as it is wide.
+        near = range(max(0, number - 50), number)
+        needs = [f"s{n}" for n in sorted(chance.sample(near, min(len(near), chance.randint(1, 3))))]
+        made.append(StepSpec(f"s{number}", agent="bench.nothing", needs=needs))
+    return WorkflowSpec(name=_name(shape, steps), steps=tuple(made))
+
+
+def prepare(shape: str, steps: str) -> dict[str, Any]:
+    """Make the tables and publish the workflows."""
+    call_command("migrate", verbosity=0)
+    call_command("publish_workflows", stdout=sys.stderr)
+    runs.publish(_build(shape, steps))
+    return {}
+
+
+def warm(workers: str) -> dict[str, Any]:
+    """Wait until the workers are there and have done something."""
+    give_up_at = time.monotonic() + 60
+    while WorkerProcess.objects.filter(stopped_at__isnull=True).count() < int(workers):
+        if time.monotonic() > give_up_at:
+            raise SystemExit("the workers did not start within 60 s")
+        time.sleep(0.1)
+    for run in [runs.start("bench-fan", {}) for _ in range(2 * int(workers))]:
+        runs.wait(run.pk, timeout_seconds=60)
+    return {}
+
+
+def start(shape: str, steps: str, count: str) -> dict[str, Any]:
+    """Start runs; return how long that took."""
+    given = {"items": list(range(int(steps)))} if shape == "items" else {}
+    started = time.monotonic()
+    for _ in range(int(count)):
+        runs.start(_name(shape, steps), given)
+    return {"seconds": time.monotonic() - started}
+
+
+def await_all(shape: str, steps: str) -> dict[str, Any]:
+    """Wait until no run is open; return steps and seconds from the first claim to the last end."""
+    mine = Run.objects.filter(workflow_name=_name(shape, steps))
+    give_up_at = time.monotonic() + _MOST_SECONDS
+    while mine.filter(status="running").exists():
+        if time.monotonic() > give_up_at:
+            raise SystemExit(f"the runs did not end within {_MOST_SECONDS} s")
+        time.sleep(0.2)
+    first = Attempt.objects.filter(run__in=mine).aggregate(at=Min("started_at"))["at"]
+    ends = [end for end in mine.values_list("finished_at", flat=True) if end is not None]
+    return {
+        "steps": Step.objects.filter(run__in=mine).count(),
+        "seconds": (max(ends) - first).total_seconds(),
+        "statuses": sorted(set(mine.values_list("status", flat=True))),
+    }
+
+
+def prove(shape: str, steps: str) -> dict[str, Any]:
+    """Verify one run; return how long that took, and this process's largest memory."""
+    run = Run.objects.filter(workflow_name=_name(shape, steps)).earliest("created_at")
+    started = time.monotonic()
+    verdict = runs.verify(run.pk)
+    return {
+        "verify_seconds": time.monotonic() - started,
+        "verify_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "fault": verdict.fault,
+    }
+
+
+_COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
+    command.__name__: command for command in (prepare, warm, start, await_all, prove)
+}
+
+if __name__ == "__main__":
+    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,76 @@
+"""What the machine, the storm or a sceptical reading once found, each as a course of events of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from orchestration import StepSpec, Verify, runs
+from orchestration.domain.states import ResolutionKind
+from orchestration.models import Run, Step
+from tests.machine.bodies import AGENTS, OK, Act
+from tests.machine.world import World
+
+FAIL = Act("low")
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.finish()
+    world.leave()
+
+
+def _start(world: World, *steps: StepSpec, kid: tuple[StepSpec, ...] = ()) -> Run:
+    world.start((kid, steps) if kid else (steps,), 2)
+    return Run.objects.get(pk=world.roots[-1])
+
+
+def _step(run: Run, key: str) -> Step:
+    return run.steps.get(key=key)
+
+
+def test_a_run_cancelled_when_all_was_done_ends_again_when_it_is_retried(world: World) -> None:
+    run = _start(world, StepSpec("only", agent="m.work"))
+    world.begin(0, 0)
+    runs.pause(run.pk)
+    world.end(0, OK)
+    runs.cancel(run.pk)
+
+    runs.retry(run.pk)
+    world.settle()
+
+    run.refresh_from_db()
+    assert (run.status, run.round) == ("succeeded", 2)
+
+
+def test_a_gated_step_sent_back_by_a_person_is_done_anew(world: World) -> None:
+    run = _start(world, StepSpec("draft", agent="m.work", verify=Verify("m.verify", max_revisions=0)))
+    world.perform(0, OK, 0)
+    world.perform(0, FAIL, 0)
+    world.perform(0, OK, 0)
+    assert _step(run, "draft").status == "held"
+
+    world.resolve(0, ResolutionKind.SEND_BACK)
+    bodies = len(AGENTS.log.starts)
+    world.perform(0, OK, 0)
+
+    assert [start.key for start in AGENTS.log.starts[bodies:]] == ["draft"]
+
+
+def test_a_step_sent_back_by_a_person_starts_its_child_run_anew(world: World) -> None:
+    run = _start(
+        world,
+        StepSpec("child", workflow="kid0"),
+        kid=(StepSpec("fails", agent="m.work", on_failure="abort"),),
+    )
+    world.perform(0, OK, 0)
+    world.perform(0, Act("permanent"), 0)
+    world.settle()
+    world.perform(0, OK, 0)
+    assert _step(run, "child").status == "held"
+
+    world.resolve(0, ResolutionKind.SEND_BACK)
+    world.perform(0, OK, 0)
+
+    assert Run.objects.filter(parent_step__run=run).count() == 2
