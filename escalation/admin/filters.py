@@ -18,10 +18,10 @@ from orchestration.selectors.scope import scope_rows
 class QueueFilter(RelatedFieldListFilter):
     """By review queue, of those that the person may see."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the queues of the person's projects."""
         queues = scope_rows(caller_of(request), ReviewQueue.objects.select_related("project"))
-        return [(queue.pk, f"{queue.name} ({queue.project})") for queue in queues]
+        return [(str(queue.pk), f"{queue.name} ({queue.project})") for queue in queues]
 
 
 class StateFilter(SimpleListFilter):

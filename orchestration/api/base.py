@@ -6,7 +6,6 @@ from typing import Any, ClassVar, cast
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.access import caller_of
@@ -55,7 +54,7 @@ class ApiView(GenericAPIView[Any]):
 
         Raises: ValidationError: names each field at fault.
         """
-        read = body(data=cast("Request", self.request).data)
+        read = body(data=self.request.data)
         read.is_valid(raise_exception=True)
         return cast("dict[str, Any]", read.validated_data)
 
@@ -65,7 +64,7 @@ class ApiView(GenericAPIView[Any]):
         Raises: ParameterInvalid: it is empty, stands twice, or stands beside another that is unknown here.
         """
         self.check_parameters(name, *self._list_parameters())
-        return cast("Request", self.request).query_params.get(name, default)
+        return self.request.query_params.get(name, default)
 
     def show_page(
         self, rows: QuerySet[Any], row: type[serializers.BaseSerializer[Any]], *parameters: str
@@ -84,7 +83,7 @@ class ApiView(GenericAPIView[Any]):
 
         Raises: ParameterInvalid.
         """
-        for name, values in cast("Request", self.request).query_params.lists():
+        for name, values in self.request.query_params.lists():
             if name not in known:
                 raise ParameterInvalid(
                     f"there is no parameter '{name[:80]}'; known: {', '.join(sorted(known))}"

@@ -79,7 +79,11 @@ class KeyedStartBody(StartBody):
 class BatchBody(Body):
     """Start many runs; each by itself."""
 
-    runs = KeyedStartBody(many=True, allow_empty=False, max_length=MOST_RUNS)
+    runs = KeyedStartBody(  # many=True makes it a list, which takes a length
+        many=True,
+        allow_empty=False,
+        max_length=MOST_RUNS,  # type: ignore[call-arg]
+    )
 
 
 class SpecBody(Body):

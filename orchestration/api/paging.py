@@ -26,7 +26,7 @@ _BAD_CURSOR = "cursor: this is none of this list; take the `next_cursor` of its 
 class KeysetPages(BasePagination):
     """`?cursor=` and `?page_size=` -> `results` and `next_cursor`, null on the last page."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for.
 
         Raises: ParameterInvalid.

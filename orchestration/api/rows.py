@@ -1,4 +1,7 @@
-"""How rows are shown. Lists leave out what may be large: inputs, outputs, specs."""
+"""How rows are shown. Lists leave out what may be large: inputs, outputs, specs.
+
+`assignment` is ignored where a field has the name of something of DRF's: DRF takes fields off the class.
+"""
 
 import json
 from typing import Any
@@ -39,7 +42,8 @@ class JsonText(serializers.Field[Any, Any, Any, Any]):
         return json.loads(value)
 
 
-class Names(serializers.CharField):
+@extend_schema_field(str)
+class Names(serializers.Field[Any, Any, Any, Any]):
     """A person as their user name."""
 
     def to_representation(self, value: User) -> str:
@@ -99,8 +103,8 @@ class Fault(Row):
 class ValidationRow(Row):
     """Whether a spec could be published."""
 
-    is_valid = serializers.BooleanField(read_only=True)
-    errors = Fault(many=True, read_only=True)
+    is_valid = serializers.BooleanField(read_only=True)  # type: ignore[assignment]
+    errors = Fault(many=True, read_only=True)  # type: ignore[assignment]
 
 
 class RunRow(Row):
@@ -117,7 +121,7 @@ class RunRow(Row):
     idempotency_key = serializers.CharField(read_only=True, allow_null=True)
     requested_by = Names(read_only=True, allow_null=True)
     reason = serializers.CharField(read_only=True)
-    root = serializers.UUIDField(source="root_id", read_only=True)
+    root = serializers.UUIDField(source="root_id", read_only=True)  # type: ignore[assignment]
     depth = serializers.IntegerField(read_only=True)
     parent_step = serializers.IntegerField(source="parent_step_id", read_only=True, allow_null=True)
     forked_from = serializers.UUIDField(source="forked_from_id", read_only=True, allow_null=True)
@@ -186,7 +190,9 @@ class StepRow(Row):
     key = serializers.CharField(read_only=True)
     position = serializers.IntegerField(read_only=True)
     kind = _word(StepKind)
-    parent = serializers.IntegerField(source="parent_id", read_only=True, allow_null=True)
+    parent = serializers.IntegerField(  # type: ignore[assignment]
+        source="parent_id", read_only=True, allow_null=True
+    )
     agent = serializers.CharField(read_only=True)
     queue = serializers.CharField(read_only=True)
     status = _word(StepStatus)
@@ -297,7 +303,7 @@ class EventRow(Row):
     step = serializers.IntegerField(source="step_id", read_only=True, allow_null=True)
     attempt = serializers.IntegerField(read_only=True, allow_null=True)
     kind = serializers.CharField(read_only=True)
-    data = JsonText(source="data_json")
+    data = JsonText(source="data_json")  # type: ignore[assignment]
     at = serializers.DateTimeField(read_only=True)
 
 

@@ -14,7 +14,9 @@ class _Configured(SimpleRateThrottle):
 
     def get_rate(self) -> str | None:
         """Return the rate of this throttle's scope; None: no limit."""
-        return api_settings.DEFAULT_THROTTLE_RATES[self.scope]
+        rates: Any = api_settings.DEFAULT_THROTTLE_RATES
+        rate: str | None = rates[self.scope]
+        return rate
 
 
 class PerPerson(_Configured):

@@ -40,7 +40,7 @@ class TokenList(ApiView):
         project = find_project(self.caller, body["project"]) if body["project"] else None
         wish = NewToken(body["name"], frozenset(body["scopes"]), project, body["days"])
         token, key = make_token(self.person, wish, by=token_of(request))
-        token.key = key  # type: ignore[attr-defined]
+        token.key = key
         return Response(NewTokenRow(token).data, status=201)
 
 

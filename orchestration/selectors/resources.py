@@ -104,7 +104,8 @@ def find_version(project: Project, name: str, version: int) -> Workflow:
 
 def list_tokens(person: AbstractBaseUser) -> QuerySet[ApiToken]:
     """Return a person's tokens that have not ended."""
-    return ApiToken.objects.filter(user=person.pk, expiry__gt=Now()).select_related("project")
+    tokens: QuerySet[ApiToken] = ApiToken.objects.filter(user=person.pk, expiry__gt=Now())
+    return tokens.select_related("project")
 
 
 def measure_health(caller: Caller, agent: str) -> Health:

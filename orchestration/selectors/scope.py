@@ -6,6 +6,7 @@ and the engine act as the system and do not ask.
 
 from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db.models import Model, QuerySet
@@ -82,7 +83,7 @@ def scope_steps(caller: Caller) -> QuerySet[Step]:
     return scope_rows(caller, Step.objects.all(), "run__project")
 
 
-def find_run(caller: Caller, run_id: object, right: Right = Right.VIEW) -> Run:
+def find_run(caller: Caller, run_id: UUID, right: Right = Right.VIEW) -> Run:
     """Return a run that the caller may see and do this with.
 
     Raises: RunNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
