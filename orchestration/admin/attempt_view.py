@@ -11,16 +11,21 @@ from orchestration.admin.visible import mark_unseen, show_short
 from orchestration.admin.words import describe_span
 from orchestration.domain.policy.rules import describe_decision
 from orchestration.models import Attempt, Decision
+from orchestration.selectors.resolutions import find_resolution
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionView:
-    """What the policy chose after an attempt, in words, with its rule."""
+    """What the policy chose after an attempt, in words, with its rule.
+
+    Attributes: resolved: what a person then decided; "" when nobody was asked, or nobody has.
+    """
 
     words: str
     rule: str
     reason: SafeString
     inputs: SafeString
+    resolved: str
     row: Decision
 
 
@@ -78,10 +83,12 @@ def _view_decision(attempt: Attempt) -> DecisionView | None:
     # The reason of a failure is its message, which stands beside it already.
     told = {attempt.error_message, f"{attempt.error_class}: {attempt.error_message}"}
     reason = "" if decision.reason in told else decision.reason
+    resolution = find_resolution(decision, attempt.number)
     return DecisionView(
         words=describe_decision(decision.kind, decision.rule),
         rule=decision.rule,
         reason=mark_unseen(reason),
         inputs=mark_unseen(show_short(json.loads(decision.inputs_json))),
+        resolved=resolution.words if resolution else "",
         row=decision,
     )

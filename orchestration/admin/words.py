@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from orchestration.domain.policy.rules import describe_rule as describe_rule
 from orchestration.domain.states import DONE, RunStatus, Stage, StepStatus
 from orchestration.selectors.progress import WAITING
 

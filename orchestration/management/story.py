@@ -61,7 +61,7 @@ def tell_story(account: Account) -> list[StoryLine]:
 def story_rows(account: Account) -> list[tuple[str, ...]]:
     """Return the story as rows of a table; of a long one its end, which is where the run stands."""
     lines = tell_story(account)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (show_time(line.at), line.step, line.attempt, show_text(line.words)) for line in lines[-MOST_LINES:]
     ]
     more = len(lines) - len(rows)

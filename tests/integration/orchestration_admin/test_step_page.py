@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 
 from agents import Result
+from orchestration import runs
+from orchestration.domain.states import ResolutionKind
 from orchestration.models import Run, Step
 from tests.integration.orchestration_admin.conftest import text_of
 from tests.integration.orchestration_admin.scenes import doubt, play_letter
@@ -101,3 +103,13 @@ def test_a_very_long_output_is_cut(operator: Client) -> None:
     assert "more characters" in page
     assert page.count("é") < 110_000
     assert Step.objects.get(run=run, key="draft").output["text"] == "é" * 300_000
+
+
+def test_who_decided_after_the_policy_had_escalated_stands_with_its_decision(operator: Client) -> None:
+    run = play_letter(writer=doubt).run
+    step = Step.objects.get(run=run, key="draft")
+    assert "Then ada" not in text_of(_step(operator, run, "draft"))
+
+    runs.resolve_step(step.pk, kind=ResolutionKind.APPROVE, actor="ada", resolution_id="1")
+
+    assert "Then ada approved it, as it was." in text_of(_step(operator, run, "draft"))
