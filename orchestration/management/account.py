@@ -7,6 +7,13 @@ from typing import Any
 
 from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import StepStatus
+from orchestration.management.family import (
+    child_rows,
+    describe_family,
+    describe_past,
+    past_rows,
+    tell_family,
+)
 from orchestration.management.story import StoryLine, story_rows, tell_story
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
@@ -30,6 +37,7 @@ def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
         "created_at": run.created_at.isoformat(),
         "finished_at": _moment(run.finished_at),
         "input": run.input,
+        **describe_family(run, account),
         "steps": [_describe_step(step, account, resolutions) for step in account.steps],
         "handoffs": [_describe_handoff(handoff, account.keys) for handoff in account.handoffs],
         "events": [_describe_event(event, account.keys) for event in account.events],
@@ -44,9 +52,14 @@ def write_account(run: RunWithState, account: Account) -> Iterator[str]:
     yield f"{run.state}, created {show_time(run.created_at)}, finished {show_time(run.finished_at)} (UTC)"
     if run.reason:
         yield f"reason: {show_text(run.reason)}"
+    yield from tell_family(run, account)
     yield f"input: {show_text(run.input_json)}"
     yield from _section(
         "PLAN", ("STEP", "STATUS", "AGENT", "WAITS FOR", "TRIES", "REASON"), _plan_rows(account)
+    )
+    yield from _section("CHILD RUNS", ("STEP", "RUN", "WORKFLOW", "STATUS", "ROUND"), child_rows(account))
+    yield from _section(
+        "PAST OUTPUTS", ("STEP", "ROUND", "REVISION", "STATUS", "UNTIL", "DIGEST"), past_rows(account)
     )
     yield from _section("STORY", ("AT", "STEP", "NO", "WHAT HAPPENED"), story_rows(account))
     yield from _section(
@@ -210,6 +223,7 @@ def _describe_step(
         "output_tokens": step.output_tokens,
         "receipt_digest": step.receipt_digest,
         "finished_at": _moment(step.finished_at),
+        "past_outputs": [describe_past(past) for past in account.past_outputs.get(step.pk, ())],
         "attempts": [
             _describe_attempt(attempt, resolutions.get((step.pk, attempt.number)))
             for attempt in account.attempts.get(step.pk, ())

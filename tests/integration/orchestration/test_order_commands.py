@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from agents import Result
 from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
@@ -126,3 +127,41 @@ def test_a_step_whose_agent_nobody_knows_is_shown_to_wait(rig: Rig) -> None:
     assert rig.step("a").waits_for == "agent"
     said = _call("show_run", str(rig.run_id))
     assert f"no worker that is running knows {AGENT}" in said
+
+
+def test_show_run_tells_of_the_runs_around_it_and_of_past_outputs() -> None:
+    back = iter([Result.rework("fetch", "too old")])
+    agents = {
+        "test.work": lambda task: {"after": task.feedback},
+        "test.critic": lambda _task: next(back, Result({})),
+    }
+    below = WorkflowSpec(name="shown-child", steps=(StepSpec("do", agent="test.work"),))
+    above = WorkflowSpec(
+        name="shown",
+        steps=(
+            StepSpec("fetch", agent="test.work"),
+            StepSpec("ask", workflow="shown-child", after=("fetch",)),
+            StepSpec("critic", agent="test.critic", needs=("fetch",), after=("ask",)),
+        ),
+    )
+    with override(agents), mute_dispatch():
+        runs.publish(below)
+        done = run_workflow(above, agents=agents)
+        fork = runs.fork(done.run.pk, from_step="critic")
+    child = Run.objects.filter(parent_step__run=done.run).order_by("-created_at")[0]
+
+    said = json.loads(_call("show_run", str(done.run.pk), "--json"))
+    assert [one["step"] for one in said["children"]] == ["ask", "ask"]
+    assert said["children"][1]["run"] == str(child.pk)
+    assert said["forks"] == [str(fork.pk)]
+    [past] = said["steps"][0]["past_outputs"]
+    assert (past["revision"], past["output"]) == (0, {"after": None})
+    below_said = json.loads(_call("show_run", str(child.pk), "--json"))
+    assert below_said["parent"] == {"run": str(done.run.pk), "step": "ask"}
+    assert json.loads(_call("show_run", str(fork.pk), "--json"))["forked_from_step"] == "critic"
+
+    words = _call("show_run", str(done.run.pk))
+    assert "CHILD RUNS" in words
+    assert "PAST OUTPUTS" in words
+    assert f"started by step ask of run {done.run.pk}" in _call("show_run", str(child.pk))
+    assert f"forked from run {done.run.pk}, from step critic" in _call("show_run", str(fork.pk))
