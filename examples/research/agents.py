@@ -9,7 +9,7 @@ from examples.research.reading import read_question
 from examples.research.searching import cover
 from orchestration import StepSpec
 
-# A question that names something of the index is one for these documents.
+# As sure as a reading without a person gets.
 _AT_HOME: Final = 0.95
 
 
@@ -19,11 +19,10 @@ def divide_work(task: Task) -> Result:
     library, question = open_library(), task.input["question"]
     reading = read_question(library, question)
     assignment = assignments.assign(library, question, reading)
-    is_named = bool(assignment.subjects or assignment.groups)
-    confidence = _AT_HOME if is_named else round(_AT_HOME * cover(library, reading.words), 3)
-    return Result(
-        assignment.describe(), confidence=confidence, spawn=assignments.plan_researchers(assignment)
-    )
+    # Figures are found or not; whether a sentence answers a question can only be told by its words.
+    known = 1.0 if assignment.measures else cover(library, reading.words)
+    spawn = assignments.plan_researchers(assignment)
+    return Result(assignment.describe(), confidence=round(_AT_HOME * known, 3), spawn=spawn)
 
 
 @agent("research.lead", timeout_seconds=60)

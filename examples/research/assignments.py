@@ -40,7 +40,9 @@ class Assignment:
 def assign(library: Library, question: str, reading: Reading) -> Assignment:
     """Divide the work that a question needs."""
     groups = reading.groups or _find_groups(library, reading)
-    measures = reading.measures or _choose_measures(library, reading.subjects, groups)
+    # A figure of nothing in particular would be anybody's.
+    is_named = bool(reading.subjects or groups)
+    measures = (reading.measures or _choose_measures(library, reading.subjects, groups)) if is_named else ()
     return Assignment(
         question=question,
         subjects=reading.subjects,
@@ -117,12 +119,12 @@ def _shares(library: Library, group: str, measures: Sequence[str]) -> list[float
 
 
 def _choose_measures(library: Library, subjects: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
-    """Return what two or more subjects can be compared by: what the documents state of at least half of them."""
+    """Return what two or more subjects can be compared by: what the documents state of two thirds of them."""
     everybody = [*subjects, *(member.key for group in groups for member in library.members(group))]
     if len(everybody) < 2:
         return ()
     known = known_measures(library, everybody)
-    enough = [key for key, count in known.items() if count * 2 >= len(everybody)]
+    enough = [key for key, count in known.items() if count * 3 >= len(everybody) * 2]
     return tuple(sorted(enough, key=lambda key: -known[key])[:_MOST_MEASURES])
 
 

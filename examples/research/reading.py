@@ -53,8 +53,8 @@ def read_question(library: Library, question: str) -> Reading:
     _, hinted = _take(question, ((group.key, group.hints) for group in index.groups))
     left, named = _take(question, ((group.key, group.names) for group in index.groups))
     groups = tuple(group.key for group in index.groups if group.key in {*hinted, *named})
-    left, measures = _take(left, ((measure.key, measure.words) for measure in index.measures), is_final=False)
-    _, subjects = _take(left, ((subject.key, subject.names) for subject in index.subjects))
+    left, subjects = _take(left, ((subject.key, subject.names) for subject in index.subjects))
+    _, measures = _take(left, ((measure.key, measure.words) for measure in index.measures))
     inside = {subject.key for group in groups for subject in library.members(group)}
     return Reading(
         subjects=tuple(key for key in subjects if key not in inside),
@@ -85,13 +85,8 @@ def known_measures(library: Library, subjects: Iterable[str]) -> dict[str, int]:
     return {key: count for key, count in counts.items() if count}
 
 
-def _take(
-    text: str, named: Iterable[tuple[str, tuple[str, ...]]], *, is_final: bool = True
-) -> tuple[str, tuple[str, ...]]:
-    """Return the keys whose names occur, a name inside a longer one not counted, and the text without these names.
-
-    Args: is_final: what was found is taken out of the text that is returned.
-    """
+def _take(text: str, named: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, tuple[str, ...]]:
+    """Return the text without the names that occur, and their keys; a name inside a longer one does not count."""
     names = [(name, key) for key, all_names in named for name in all_names]
     left, found = text, set()
     for name, key in sorted(names, key=lambda pair: -len(pair[0])):
@@ -99,7 +94,7 @@ def _take(
         if count:
             found.add(key)
     order = dict.fromkeys(key for _, key in names)
-    return (left if is_final else text), tuple(key for key in order if key in found)
+    return left, tuple(key for key in order if key in found)
 
 
 def _read_wanted(question: str) -> Wanted:

@@ -72,11 +72,29 @@ def test_a_hard_question_grows_a_tree_in_which_only_the_wrong_are_sent_back() ->
     assert runs.verify(done.run.pk).fault is None
 
 
-def test_a_question_beside_the_field_waits_for_a_person_before_anybody_is_sent() -> None:
-    done = _ask("What is the capital of Peru?")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of Peru?",
+        "How high is the Norhead lighthouse?",
+        "Write a poem about wind.",
+        "how many cats live on Holm",
+    ],
+)
+def test_a_question_beside_the_field_waits_for_a_person_before_anybody_is_sent(question: str) -> None:
+    done = _ask(question)
 
     assert done.held == ["plan"]
     assert _spawned(done) == []
+
+
+def test_a_question_why_is_answered_by_what_the_documents_say() -> None:
+    done = _ask("Why was the tidal turbine delayed?")
+
+    assert done.status == "succeeded"
+    [first, *_] = done.outputs["analyse"]["notes"]
+    assert first["quote"].startswith("The turbine was delayed by fourteen months because the first bearing")
+    assert done.outputs["analyse"]["rows"] == []
 
 
 def test_an_analysis_with_too_little_waits_for_a_person() -> None:
