@@ -26,6 +26,12 @@ class Console:
         if line.type in _COMPLAINTS:
             self.complaints.append(f"{self.page.url}: {line.text}")
 
+    def open_live(self, path: str) -> None:
+        """Open a page that keeps a stream open: its network never becomes idle."""
+        answer = self.page.goto(self.address + path)
+        assert answer is not None
+        assert answer.status == 200
+
     def open(self, path: str) -> None:
         """Open a page of the console and wait until everything it asks for is there."""
         answer = self.page.goto(self.address + path, wait_until="networkidle")
