@@ -12,7 +12,9 @@ from django.db import IntegrityError, connection, models, transaction
 from agents import Result, Task, TransientError
 from agents.invoke import override
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
+from orchestration.conf import get_signer
 from orchestration.domain.receipts import digest_text
+from orchestration.domain.states import RunStatus
 from orchestration.models import (
     AgentContext,
     Attempt,
@@ -28,6 +30,7 @@ from orchestration.models import (
     Workflow,
 )
 from orchestration.testing import FinishedRun, run_workflow
+from orchestration.transitions.seal import Ending, read_seal_body
 
 pytestmark = pytest.mark.django_db
 
@@ -154,7 +157,7 @@ def _open_for_tampering() -> None:
     """Take the triggers off, as somebody with the owner's rights could."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in ("event", "workflow", "receipt", "seal"):
+        for table in ("event", "workflow", "receipt", "seal", "pastoutput"):
             cursor.execute(f"ALTER TABLE orchestration_{table} DISABLE TRIGGER USER")
 
 
@@ -226,3 +229,19 @@ def test_a_resealed_forgery_needs_the_key(done: FinishedRun) -> None:
     Event.objects.filter(run=done.run, kind="run_closed").update(data_json='{"status":"failed"}')
     Seal.objects.filter(pk=forged.pk).update(body_json=body, root=digest_text(body))
     assert runs.verify(done.run.pk).fault == "seal: the signature is not of this root"
+
+
+def test_a_seal_of_the_first_format_is_verified_as_it_was(done: FinishedRun) -> None:
+    """Runs that were sealed before plans could grow: their seals cover fewer columns, and still hold."""
+    _open_for_tampering()
+    run, seal = done.run, Seal.objects.get(run=done.run)
+    assert run.finished_at is not None
+    closing = Event.objects.get(run=run, kind="run_closed")
+    ending = Ending(RunStatus(run.status), run.reason, run.finished_at)
+    body = read_seal_body(run.pk, ending, closing.pk, 1)
+    assert '"format"' not in body
+    root = digest_text(body)
+    Seal.objects.filter(pk=seal.pk).update(body_json=body, root=root, signature=get_signer().sign(root))
+    assert runs.verify(run.pk).fault is None
+    Step.objects.filter(run=run, key="send").update(attempt=7)
+    assert runs.verify(run.pk).fault is not None
