@@ -75,8 +75,8 @@ _DIRECT: Final = (
     Rule(
         "run_deadline_abort", DecisionKind.ABORT, "the run is past its deadline, and the step says to abort"
     ),
-    Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),
     Rule("run_deadline_wait", DecisionKind.WAIT, "the run is past its deadline, and a person is being asked"),
+    Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),
 )
 
 CAUSES: Final[Mapping[str, str]] = {
