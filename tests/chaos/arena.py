@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from orchestration import WorkflowSpec, runs
 from orchestration.models import Event, Run, Step
 from tests.chaos.crashapp import agents as crash_agents  # noqa: F401 - publishing must know these agents
-from tests.chaos.crashapp import journal, mutants
+from tests.chaos.crashapp import journal, mutants, points
 from tests.chaos.judge import Journal, Judge
 from tests.processes import Child, ProcessStarter, wait_for
 
@@ -100,7 +100,7 @@ class Arena:
 
     def arm(self, point: str, key: str) -> None:
         """Let the next process die that comes to this point in this step."""
-        (self.folder / "armed" / f"{point}@{key}").touch()
+        (self.folder / "armed" / points.name_file(point, key)).touch()
 
     def open_gate(self, name: str, *, attempt: int = 1) -> None:
         """Let the bodies go on that wait at this gate in this attempt of their step."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import runs
+from orchestration.domain.plan import local_name
 from orchestration.domain.states import FINAL, RunStatus, StepStatus
 from orchestration.models import Attempt, Event, Run, Step
 
@@ -147,7 +148,7 @@ def _find_wrong_handoffs(run: Run, lines: list[Line]) -> Iterator[str]:
     """Yield steps that were handed anything but the recorded outputs of exactly the steps they need."""
     expected: dict[str, dict[str, Any]] = defaultdict(dict)
     for edge in run.edges.filter(carries_data=True).select_related("predecessor", "successor"):
-        expected[edge.successor.key][edge.predecessor.key] = edge.predecessor.output
+        expected[edge.successor.key][local_name(edge.predecessor.key)] = edge.predecessor.output
     for line in lines:
         if line.what == "start" and line.received != expected[line.key]:
             yield f"{line.key}: it did not receive exactly the outputs of the steps it needs"
@@ -156,9 +157,10 @@ def _find_wrong_handoffs(run: Run, lines: list[Line]) -> Iterator[str]:
 def _find_disorder(run: Run, lines: list[Line]) -> Iterator[str]:
     ends: dict[str, int] = {}
     for line in lines:
-        if line.what in {"end", "resolved"}:
+        # What collects has no body of its own.
+        if line.what in {"end", "resolved", "committed"}:
             ends.setdefault(line.key, line.place)
-    edges = run.edges.select_related("predecessor", "successor")
+    edges = run.edges.filter(is_child=False).select_related("predecessor", "successor")
     before = [(edge.predecessor.key, edge.successor.key) for edge in edges]
     for line in lines:
         if line.what != "start":

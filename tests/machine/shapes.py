@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from orchestration import Retry, StepSpec, Verify, WorkflowSpec
 from tests.machine.bodies import UNDO, VERIFIERS, WORKERS, Act
 
-MOST_STEPS = 5
+MOST_STEPS = 6
 _RETRY = Retry(max_attempts=2, backoff_base_seconds=0.0, jitter_seconds=0.0)
 _ACTS = (*["ok"] * 8, "low", "transient", "permanent", "bad", "unreadable", "rework", "rework")
 
@@ -15,9 +15,9 @@ _ACTS = (*["ok"] * 8, "low", "transient", "permanent", "bad", "unreadable", "rew
 @st.composite
 def _step(draw: st.DrawFn, key: str, before: list[str], children: list[str], *, spawned: bool) -> StepSpec:
     """Draw one step that may wait for those before it and, maybe, starts one of these child workflows."""
-    given = draw(_place(before, spawned=spawned))
+    given: dict[str, Any] = draw(_place(before, spawned=spawned))
     given["critical"] = draw(_mostly(5))
-    given["on_failure"] = draw(st.sampled_from(["escalate", "escalate", "abort"]))
+    given["on_failure"] = draw(st.sampled_from(["escalate", "escalate", "escalate", "escalate", "abort"]))
     given["max_reworks"] = draw(st.integers(0, 2))
     who = draw(st.sampled_from(["agent", "agent", "agent", "gated", "gated", "child", "human"]))
     if who == "human":
@@ -42,10 +42,11 @@ def _place(draw: st.DrawFn, before: list[str], *, spawned: bool) -> dict[str, An
     rest = [one for one in before if one not in needs]
     after = draw(st.lists(st.sampled_from(rest), max_size=1)) if rest else []
     given: dict[str, Any] = {"needs": needs, "after": after, "retry": _RETRY}
-    if needs and draw(st.booleans()):
+    may_lack: bool = draw(st.booleans())
+    if may_lack:
         given["optional"] = needs
     if not draw(_mostly(5)):
-        given["when"] = draw(st.sampled_from(["true", "false", "size(input.items) > 2"]))
+        given["when"] = draw(st.sampled_from(["true", "true", "false", "size(input.items) > 2"]))
     if not draw(_mostly(3)):
         lists = ["[1, 2]", "input.items", *(f"steps.{one}" for one in needs)]
         given["for_each"] = draw(st.sampled_from(lists[: 1 if spawned else None]))
@@ -77,7 +78,7 @@ def step_lists(
 ) -> tuple[StepSpec, ...]:
     """Draw steps that stand together."""
     steps: list[StepSpec] = []
-    for number in range(draw(st.integers(1, most))):
+    for number in range(draw(st.integers(min(2, most - 1), most))):
         before = [step.key for step in steps]
         steps.append(draw(_step(f"s{number}", before, children, spawned=spawned)))
     return tuple(steps)

@@ -38,7 +38,8 @@ from tests.machine.shapes import build
 MOST_ROOTS = 3
 MOST_OVERLAPS = 3
 _MOST_PERFORMED = 600
-VERBS = ("cancel", "pause", "pause", "resume", "resume", "resume", "retry")
+_MOST_ROUNDS = 3
+VERBS = ("cancel", "pause", "pause", "resume", "resume", "retry", "retry", "retry")
 RESOLUTIONS = tuple(ResolutionKind)
 _HELPFUL = (ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK, ResolutionKind.SKIP)
 _REFUSALS = (RunFinal, RunNotFailed, RunCompensating, RunHasParent, ForkRefused)
@@ -91,12 +92,12 @@ class World:
         if len(self.roots) >= MOST_ROOTS:
             return
         names: dict[str, str] = {}
+        name = ""
         for number, steps in enumerate(generations):
-            spec = build(f"machine-{uuid4().hex[:12]}", steps, names)
-            runs.publish(spec)
-            names[f"kid{number}"] = spec.name
+            name = names[f"kid{number}"] = f"machine-{uuid4().hex[:12]}"
+            runs.publish(build(name, steps, names))
         with mute_dispatch():
-            self.roots.append(runs.start(spec.name, {"items": list(range(items))}).pk)
+            self.roots.append(runs.start(name, {"items": list(range(items))}).pk)
 
     def perform(self, pick: int, act: Act, link: int) -> None:
         """Deliver the message of an available step; where there is none, do what stands in the way of one."""
@@ -108,8 +109,8 @@ class World:
             self._deliver(step, act, link)
         elif self._tickets().exists():
             self.resolve(pick, _HELPFUL[pick % len(_HELPFUL)])
-        else:
-            self._resume_all()
+        elif not self._resume_all():
+            self._retry_all()
 
     def perform_any(self, pick: int, act: Act) -> None:
         """Deliver the message of an available step, whatever others do to it meanwhile."""
@@ -315,10 +316,17 @@ class World:
                 kinds = (ResolutionKind.APPROVE,) if ticket.has_proposal else (ResolutionKind.SKIP,)
                 self._resolve_firmly(ticket, kinds[0])
 
-    def _resume_all(self) -> None:
-        for run in self._runs().filter(status="paused"):
+    def _resume_all(self) -> int:
+        paused = list(self._runs().filter(status="paused"))
+        for run in paused:
             with mute_dispatch(), suppress(RunHasParent, RunFinal):
                 runs.resume(run.pk)
+        return len(paused)
+
+    def _retry_all(self) -> None:
+        for run in self._runs().filter(depth=0, round__lte=_MOST_ROUNDS, status__in=("failed", "cancelled")):
+            with mute_dispatch():
+                runs.retry(run.pk)
 
     def _resolve_firmly(self, ticket: Ticket, kind: ResolutionKind) -> None:
         with mute_dispatch():

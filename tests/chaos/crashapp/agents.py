@@ -32,6 +32,21 @@ def leave(task: Task) -> None:
     os._exit(1)
 
 
+@agent("crash.grow", timeout_seconds=60)
+def grow(task: Task) -> Result:
+    """Spawn two steps and one behind them; the first grows in turn, as many levels as asked for."""
+    levels = int(task.input["levels"])
+    first = (
+        {"agent": "crash.grow", "input": {"levels": str(levels - 1)}} if levels else {"agent": "crash.step"}
+    )
+    steps = [
+        {"key": "w0", **first},
+        {"key": "w1", "agent": "crash.step"},
+        {"key": "both", "agent": "crash.step", "needs": ["w1"], "after": ["w0"]},
+    ]
+    return Result(_work(task), spawn=steps)
+
+
 @agent("crash.draw", timeout_seconds=60, pools={"gpu": 1})
 def draw(task: Task) -> dict[str, str]:
     return _work(task)

@@ -25,16 +25,29 @@ from tests.chaos.crashapp.journal import folder, note
 # By name: the package exports functions of the same names as its modules.
 _perform: Any = import_module("orchestration.executor.perform")
 _conclude: Any = import_module("orchestration.executor.conclude")
+_prepare: Any = import_module("orchestration.executor.prepare")
+_release: Any = import_module("orchestration.transitions.release")
+_dispatch: Any = import_module("orchestration.dispatch")
+
+CLIENT_VARIABLE = "CRASHAPP_CLIENT"
+"""Set for a process that only carries out somebody's order: nobody else comes to `after_order`."""
 
 
-def is_armed(point: str, key: str = "*") -> bool:
-    return any((folder() / "armed").glob(f"{point}@{key}"))
+def name_file(point: str, key: str) -> str:
+    """Return the name of the file that arms a point in a step."""
+    return f"{point}@{key.replace('/', ':')}"
+
+
+def is_armed(point: str, key: str | None = None) -> bool:
+    """Return whether a point is armed in a step, or in any."""
+    armed = folder() / "armed"
+    return any(armed.glob(f"{point}@*")) if key is None else (armed / name_file(point, key)).exists()
 
 
 def hit(point: str, key: str) -> None:
     """Die here, if a test wants a process to die here in this step."""
     try:
-        (folder() / "armed" / f"{point}@{key}").unlink()
+        (folder() / "armed" / name_file(point, key)).unlink()
     except FileNotFoundError:
         return
     note("killed", point=point, key=key)
@@ -47,6 +60,12 @@ def install() -> None:
     _conclude.finish_step = _finishing(_conclude.finish_step)
     _perform.release_step = _releasing(_perform.release_step)
     _perform.dispatch = _dispatching(_perform.dispatch)
+    _conclude.expand_step = _growing(_conclude.expand_step)
+    _conclude.start_child = _growing(_conclude.start_child)
+    _prepare.collect = _collecting(_prepare.collect)
+    _release.tell_parent = _telling(_release.tell_parent)
+    if CLIENT_VARIABLE in os.environ:
+        _dispatch.dispatch = _following_orders(_dispatch.dispatch)
     executor.perform = _returning(executor.perform)
     # Called when all headers of a chord were counted, by the one process that is going to publish its body.
     RedisBackend._chord_publish_claim_expires = _publishing_body(RedisBackend._chord_publish_claim_expires)
@@ -91,6 +110,55 @@ def _dispatching(original: Callable[[list[int]], int]) -> Callable[[list[int]], 
     def dispatch(step_ids: list[int]) -> int:
         _hit_any("before_publish", step_ids)
         note("dispatched", steps=step_ids)
+        return original(step_ids)
+
+    return dispatch
+
+
+def _growing(original: Callable[..., list[int]]) -> Callable[..., list[int]]:
+    """Die with the children written but not committed, or committed but not dispatched."""
+
+    def grow(claim: Claim, *rest: Any) -> list[int]:
+        with transaction.atomic() if is_armed("before_growth", claim.key) else nullcontext():
+            available = original(claim, *rest)
+            hit("before_growth", claim.key)
+        hit("after_growth", claim.key)
+        return available
+
+    return grow
+
+
+def _collecting(original: Callable[..., Any]) -> Callable[..., Any]:
+    def collect(claim: Claim, *rest: Any) -> Any:
+        collected = original(claim, *rest)
+        hit("collecting", claim.key)
+        return collected
+
+    return collect
+
+
+def _telling(original: Callable[[UUID], list[Released]]) -> Callable[[UUID], list[Released]]:
+    """Die between a child run's close and telling the step that waits for it, or right after."""
+
+    def tell_parent(run_id: UUID) -> list[Released]:
+        key = _parent_key(run_id) if is_armed("before_told") or is_armed("after_told") else ""
+        hit("before_told", key)
+        told = original(run_id)
+        hit("after_told", key)
+        return told
+
+    return tell_parent
+
+
+def _parent_key(run_id: UUID) -> str:
+    return Step.objects.filter(child_runs=run_id).values_list("key", flat=True).first() or ""
+
+
+def _following_orders(original: Callable[[list[int]], int]) -> Callable[[list[int]], int]:
+    """Die with an order committed, but before anything that follows from it is dispatched."""
+
+    def dispatch(step_ids: list[int]) -> int:
+        hit("after_order", "*")
         return original(step_ids)
 
     return dispatch
