@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.core.management.color import no_style
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
@@ -100,6 +102,10 @@ def _restore_first_rows() -> None:
     """Load what the migrations wrote, which the flush after an earlier test removed."""
     contents = connection._test_serialized_contents  # type: ignore[attr-defined]
     connection.creation.deserialize_db_from_string(contents)
+    # The rows came with their ids, and the flush had set the sequences back before these.
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+            cursor.execute(statement)
 
 
 def _empty_broker() -> None:
