@@ -17,9 +17,9 @@ from orchestration.domain.receipts import canonical
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.errors import RunCompensating, RunFinal, RunHasParent, RunNotFailed
 from orchestration.models import Run, Workflow
-from orchestration.planning import find_first_doers, load_plan
+from orchestration.planning import find_first_doers, load_plan, plan_undo
 from orchestration.runs.start import get_run
-from orchestration.transitions.control import Resumed, cancel_run, pause_tree, resume_tree
+from orchestration.transitions.control import Resumed, cancel_run, end_orphan, pause_tree, resume_tree
 from orchestration.transitions.heal import find_unreleased
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.renew import Renewed, renew_tree
@@ -53,24 +53,21 @@ def cancel(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = N
 
 
 def cancel_orphans(root_id: UUID | None = None) -> int:
-    """Cancel live runs that nobody waits for any more, of one tree or of all, from the top down; return how many.
+    """End live runs that nobody waits for any more, of one tree or of all, from the top down; return how many.
 
-    What a cancel of a tree goes on with, and what the maintainer finds when such a cancel broke off.
+    What a cancel of a tree goes on with, and what the maintainer finds when such a cancel broke off. Below a run that
+    was aborted they are aborted too, and undo what they did.
     """
     done = 0
-    # Those below one turn up once it is cancelled.
+    # Those below one turn up once it has ended.
     while orphans := find_orphans(_BATCH, root_id):
-        cancelled = sum(_firmly(partial(_cancel_orphan, orphan)) for orphan in orphans)
-        done += cancelled
-        if not cancelled:
+        begun = [_firmly(partial(end_orphan, orphan, get_signer(), plan_undo)) for orphan in orphans]
+        ended = [steps for steps in begun if steps is not None]
+        dispatch([step for steps in ended for step in steps])
+        done += len(ended)
+        if not ended:
             break
     return done
-
-
-def _cancel_orphan(run_id: UUID) -> bool:
-    reason = "the run above it does not wait for it any more"
-    event = canonical({"by": None, "reason": reason})
-    return cancel_run(run_id, reason, get_signer(), event_json=event, only_orphan=True)
 
 
 def pause(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = None) -> Run:
@@ -120,7 +117,7 @@ def retry(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = No
     A run that was retried already and is running again is returned as it is.
 
     Raises: RunNotFound. RunNotFailed: it succeeded, or was never retried and is live. RunHasParent: retry the run
-        at the top of its tree.
+        at the top of its tree. RunCompensating: a run below it still undoes what it did.
     """
     run = get_run(run_id)
     if run.parent_step_id is not None:

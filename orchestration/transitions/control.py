@@ -1,7 +1,7 @@
 """What a person orders for a run and all runs below it: cancel, pause, resume.
 
 A cancel takes the runs one by one, from the top down, each in a transaction of its own: where it breaks off, what is
-left below are orphans, which the maintainer cancels by the same function. A pause or a resume is one transaction.
+left below are orphans, which the maintainer ends. A pause or a resume is one transaction.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.domain.receipts import canonical
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.history import EventKind
+from orchestration.transitions.compensate import UndoPlanner
+from orchestration.transitions.end import abort_run
 from orchestration.transitions.release import CLEAR_RUN
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
 from orchestration.transitions.statements import fetch_all, fetch_one
-from orchestration.transitions.tree import TreeRun, is_orphan, is_stray, lock_tree
+from orchestration.transitions.tree import Fate, TreeRun, find_fate, is_stray, lock_run, lock_tree
 
 _LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
 _TELL = """
@@ -48,25 +51,41 @@ def tell_run(run_id: UUID, kind: EventKind, event_json: str) -> None:
     fetch_all(_TELL, {"runs": [run_id], "kind": kind, "event": event_json})
 
 
-def cancel_run(
-    run_id: UUID, reason: str, signer: Signer, *, event_json: str, only_orphan: bool = False
-) -> bool:
+def cancel_run(run_id: UUID, reason: str, signer: Signer, *, event_json: str) -> bool:
     """Cancel one live run: its open steps, their attempts and tickets; the round is sealed.
 
     No claim commits after it. A body in flight sees `task.cancelled`, and its write is refused by its token.
 
-    Args: only_orphan: leave it alone when somebody waits for it after all, now that it is locked.
     Returns: False when it was final already.
     """
     with transaction.atomic():
         if fetch_one(_LOCK, {"run": run_id}).status not in LIVE_RUN:
             return False
-        if only_orphan and not is_orphan(run_id):
-            return False
         tell_run(run_id, EventKind.RUN_CANCELLED, event_json)
         cancel_open_steps(run_id, reason)
         fetch_one(CLEAR_RUN, {"run": run_id})
         return close_run(run_id, RunStatus.CANCELLED, signer, reason)
+
+
+_UNAWAITED = "the run above it does not wait for it any more"
+
+
+def end_orphan(run_id: UUID, signer: Signer, plan: UndoPlanner) -> list[int] | None:
+    """Cancel one live run that nobody waits for; abort it where the run above it was aborted.
+
+    Returns: the first compensation, to be dispatched; None when somebody waits for it, now that it is locked.
+    """
+    with transaction.atomic():
+        lock_run(run_id)
+        match find_fate(run_id):
+            case None:
+                return None
+            case Fate.ABORT:
+                return abort_run(run_id, _UNAWAITED, signer, plan)
+            case Fate.CANCEL:
+                event = canonical({"by": None, "reason": _UNAWAITED})
+                cancel_run(run_id, _UNAWAITED, signer, event_json=event)
+                return []
 
 
 def pause_tree(run_id: UUID, *, event_json: str) -> list[TreeRun]:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from orchestration.domain.receipts import canonical
 from orchestration.domain.states import RunStatus
-from orchestration.errors import RunNotFailed
+from orchestration.errors import RunCompensating, RunNotFailed
 from orchestration.history import EventKind
 from orchestration.transitions.reset import (
     Fallen,
@@ -91,7 +91,8 @@ def renew_tree(run_id: UUID, timeouts: Mapping[int, float | None], *, event_json
     """Move a failed or cancelled run into its next round, with the runs below it that its steps wait for.
 
     Args: timeouts: of a whole run, by workflow version.
-    Raises: RunNotFailed: it is not failed or cancelled; nothing was written.
+    Raises: RunNotFailed: it is not failed or cancelled.  RunCompensating: one below it is not at its end yet. In both
+        cases nothing was written.
     """
     available: list[int] = []
     fallen: list[Fallen] = []
@@ -101,6 +102,9 @@ def renew_tree(run_id: UUID, timeouts: Mapping[int, float | None], *, event_json
             raise RunNotFailed(
                 f"run {run_id} is {tree[run_id].status}; only a failed or cancelled one is retried"
             )
+        undoing = next((run for run in tree.values() if run.status == RunStatus.COMPENSATING), None)
+        if undoing is not None:
+            raise RunCompensating(f"run {undoing.run_id} below it still undoes what it did; wait for its end")
         waiting = [run_id]
         while waiting:
             run = tree[waiting.pop()]

@@ -6,6 +6,7 @@ whoever has locked a run sees all that it will ever have started, but for what i
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from orchestration.transitions.statements import fetch_all, fetch_one
@@ -76,10 +77,13 @@ _IS_ORPHAN = """
      OR EXISTS (SELECT 1 FROM orchestration_run n
                 WHERE n.parent_step_id = p.id AND (n.created_at, n.id) > (c.created_at, c.id)))
 """
+# One whose run above was aborted is aborted too, so that it may undo what it did; that it does is left alone.
 _ORPHANS = f"""
-SELECT c.id FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id
+SELECT c.id, r.status IN ('failed', 'compensating') AS aborts
+FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id
 JOIN orchestration_run r ON r.id = p.run_id
 WHERE c.status IN {LIVE} AND {_IS_ORPHAN} AND (%(only)s::uuid IS NULL OR c.id = %(only)s)
+  AND NOT (c.status = 'compensating' AND r.status IN ('failed', 'compensating'))
   AND (%(root)s::uuid IS NULL OR c.root_id = %(root)s)
 ORDER BY c.depth, c.id LIMIT %(limit)s
 """
@@ -97,9 +101,19 @@ def find_orphans(limit: int, root_id: UUID | None = None) -> list[UUID]:
     return [row.id for row in fetch_all(_ORPHANS, {"limit": limit, "root": root_id, "only": None})]
 
 
-def is_orphan(run_id: UUID) -> bool:
-    """Return whether a live run is waited for by nobody; asked again once it is locked."""
-    return bool(fetch_all(_ORPHANS, {"limit": 1, "root": None, "only": run_id}))
+class Fate(StrEnum):
+    """How an orphan ends."""
+
+    CANCEL = "cancel"
+    ABORT = "abort"
+
+
+def find_fate(run_id: UUID) -> Fate | None:
+    """Return how a live run that nobody waits for is to end; None: somebody does. Asked again once it is locked."""
+    row = fetch_one(_ORPHANS, {"limit": 1, "root": None, "only": run_id})
+    if row is None:
+        return None
+    return Fate.ABORT if row.aborts else Fate.CANCEL
 
 
 def find_unpaused(limit: int) -> list[UUID]:

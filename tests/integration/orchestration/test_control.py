@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from agents import Task
+from agents import Result, Task
 from agents.invoke import override
 from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec, runs
@@ -336,3 +336,55 @@ def test_a_compensating_run_is_cancelled_but_not_paused() -> None:
     assert runs.cancel(done.run.pk).status == RunStatus.CANCELLED
     assert runs.verify(done.run.pk).fault is None
     assert not Ticket.objects.filter(run=done.run, status="open").exists()
+
+
+def test_a_child_run_of_an_aborted_run_is_aborted_too_and_undoes_what_it_did() -> None:
+    below = WorkflowSpec(
+        name="control-below",
+        steps=(
+            StepSpec("book", agent="test.book", compensate="test.undo"),
+            StepSpec("unsure", agent="test.unsure", needs=("book",)),
+        ),
+    )
+    above = WorkflowSpec(
+        name="control-above",
+        steps=(
+            StepSpec("ask", workflow="control-below"),
+            StepSpec("look", agent="test.look", on_failure="abort"),
+        ),
+    )
+    undone: list[str] = []
+
+    def undo(task: Task) -> Any:
+        undone.append(task.step_key)
+        return {}
+
+    agents: dict[str, Any] = {
+        "test.book": lambda _task: {"booked": 1},
+        "test.undo": undo,
+        "test.unsure": lambda _task: Result({}, confidence=0.1),
+        "test.look": lambda _task: Result({}, confidence=0.1),
+    }
+    with override(agents):
+        _publish(below)
+    told = run_workflow(above, agents=agents)
+    child = Run.objects.get(parent_step__run=told.run)
+    assert (child.status, undone) == ("running", [])
+
+    look = told.steps["look"]
+    runs.resolve_step(look.pk, kind=ResolutionKind.ABORT, actor="anna", resolution_id="t")
+    done = drive(told.run.pk, agents=agents)
+
+    assert done.status == "failed"
+    assert Run.objects.get(pk=child.pk).status == "failed"
+    assert undone == ["undo:book"]
+    assert not Ticket.objects.filter(run=child, status="open").exists()
+    assert [runs.verify(run.pk).fault for run in (done.run, child)] == [None, None]
+
+    agents["test.look"] = lambda _task: {}
+    agents["test.unsure"] = lambda _task: {}
+    runs.retry(done.run.pk)
+    again = drive(done.run.pk, agents=agents)
+    assert again.status == "succeeded"
+    assert Run.objects.get(pk=child.pk).round == 2
+    assert runs.verify(child.pk).fault is None

@@ -16,7 +16,7 @@ from orchestration.executor.conclude import _judge
 from orchestration.executor.specs import get_step_spec
 from orchestration.models import Run
 from orchestration.transitions import control, expand, release, renew, rework, seal
-from orchestration.transitions.tree import find_orphans
+from orchestration.transitions.tree import Fate, find_orphans
 from tests.integration.orchestration.committing.test_order_races import (
     REFUSED,
     Scene,
@@ -76,7 +76,7 @@ def an_orphan_that_is_waited_for_again_is_left_alone() -> None:
     control.cancel_run(scene.rig.run_id, "enough", get_signer(), event_json=event)
     [orphan] = find_orphans(10, scene.rig.run_id)
     runs.retry(scene.rig.run_id)
-    control.cancel_run(orphan, "", get_signer(), event_json=event, only_orphan=True)
+    control.end_orphan(orphan, get_signer(), lambda _done: [])
     assert Run.objects.get(pk=orphan).status == RunStatus.RUNNING
 
 
@@ -156,7 +156,7 @@ def test_a_guard_is_missed_when_it_is_gone(
 
 
 _FUNCTIONS: list[tuple[Check, Any, str, Any]] = [
-    (an_orphan_that_is_waited_for_again_is_left_alone, control, "is_orphan", lambda _run_id: True),
+    (an_orphan_that_is_waited_for_again_is_left_alone, control, "find_fate", lambda _run_id: Fate.CANCEL),
     (a_live_run_gets_no_new_round, renew, "RETRYABLE", tuple(RunStatus)),
     (a_cancelled_run_is_not_cancelled_again, control, "LIVE_RUN", frozenset(RunStatus)),
 ]
