@@ -4,7 +4,7 @@
 2. `breakers.py`   counts failures, opens, lets one probe through, closes
 3. `pools.py`      takes slots all or nothing, gives them back, frees those of dead claims
 4. `fragments.py`  SQL for the engine's own claim, so that a healthy one asks nothing extra
-5. `door.py`       in one process: how many calls are under way to an agent that just failed
+5. `door.py`       in one process: which agents failed a moment ago, before the breaker knows
 6. `board.py`      what people see
 
 The order of locks: the step (the caller's), pools by name, then the agent's breaker.
@@ -21,7 +21,7 @@ from agents.admission.breakers import (
     presume_failure,
     reset_breaker,
 )
-from agents.admission.door import Door, Entry
+from agents.admission.door import Door
 from agents.admission.fragments import is_kept_away
 from agents.admission.front import Admitted, BreakerOpen, admit
 from agents.admission.pools import find_rooms, give_back, holds_slots, lock_pools, set_pool_size, take_slots
@@ -31,7 +31,6 @@ __all__ = [
     "Admitted",
     "BreakerOpen",
     "Door",
-    "Entry",
     "Opening",
     "admit",
     "find_opening",

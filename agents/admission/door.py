@@ -1,67 +1,51 @@
 """The door of one process: a breaker opens when failures are written, and until then the next calls would pass.
 
 Forty steps that were claimed together would all reach an agent that died a moment ago. So from an agent's first
-failure to its next answer, this process lets only so many calls through as would open the breaker anyway, and each of
-them is counted beforehand, for all processes to see (`breakers.presume_failure`). Calls that were under way before the
-first failure can't be called back.
+failure to its next answer this process suspects it, and each call is counted beforehand, for all processes to see
+(`breakers.presume_failure`). Calls that were under way before the first failure can't be called back.
 """
 
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from agents.conf import get_conf
 
 
-class Entry(StrEnum):
-    """Free: call. Suspect: presume a failure first. Refused: don't call."""
-
-    FREE = "free"
-    SUSPECT = "suspect"
-    REFUSED = "refused"
-
-
 @dataclass(slots=True)
 class _Record:
-    """What this process knows of an agent. `failed`: when, since its last answer.  unwritten: of these."""
+    """What this process knows of an agent. `failed_at`: last, if it has not answered since.  unwritten: failures."""
 
-    inside: int = 0
+    failed_at: float | None = None
     unwritten: int = 0
-    failed: deque[float] = field(default_factory=deque)
 
 
 class Door:
-    """Counts, per agent, the calls under way and the failures since the last answer. Safe among threads."""
+    """Knows, per agent, whether it failed since its last answer, and what of that the database does not know yet."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Open for everyone. `clock`: seconds."""
+        """Suspect nobody. `clock`: seconds."""
         self._clock = clock
         self._lock = threading.Lock()
         self._records: defaultdict[str, _Record] = defaultdict(_Record)
 
-    def try_enter(self, agent: str) -> Entry:
-        """Count a call in, unless it could be one too many for an agent that fails."""
-        with self._lock:
-            record = self._records[agent]
-            failed = self._count_failed(agent, record)
-            if failed and failed + record.inside > get_conf().limits_of(agent).failures:
-                return Entry.REFUSED
-            record.inside += 1
-            return Entry.SUSPECT if failed else Entry.FREE
+    def is_suspect(self, agent: str) -> bool:
+        """Return whether calls to an agent must be counted beforehand."""
+        failed_at = self._records[agent].failed_at
+        if failed_at is None:
+            return False
+        return self._clock() - failed_at <= get_conf().limits_of(agent).window_seconds
 
-    def leave(self, agent: str, *, failed: bool | None) -> None:
-        """Count a call out. `failed`: in a way that counts; None when its end says nothing about the agent."""
+    def note_end(self, agent: str, *, failed: bool | None) -> None:
+        """Learn from a call. `failed`: in a way that counts; None when its end says nothing about the agent."""
+        if failed is None:
+            return
         with self._lock:
             record = self._records[agent]
-            record.inside -= 1
-            if failed:
-                record.failed.append(self._clock())
-                record.unwritten += 1
-            elif failed is not None:
-                record.failed.clear()
+            record.failed_at = self._clock() if failed else None
+            record.unwritten += int(failed)
 
     def note_written(self, agent: str) -> None:
         """Know that a failure of this process is in the database by now, or will never be."""
@@ -72,10 +56,3 @@ class Door:
     def count_unwritten(self, agent: str) -> int:
         """Return how many failures of this process the database does not know yet."""
         return self._records[agent].unwritten
-
-    def _count_failed(self, agent: str, record: _Record) -> int:
-        if record.failed:
-            oldest = self._clock() - get_conf().limits_of(agent).window_seconds
-            while record.failed and record.failed[0] < oldest:
-                record.failed.popleft()
-        return len(record.failed)

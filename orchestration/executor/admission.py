@@ -17,7 +17,6 @@ from django.db import connection
 from agents.admission import (
     BreakerOpen,
     Door,
-    Entry,
     admit,
     find_opening,
     holds_slots,
@@ -28,6 +27,7 @@ from agents.admission import (
     presume_failure,
 )
 from agents.domain.circuit import COUNTED
+from agents.domain.contract import strip_pin
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
 from orchestration.domain.policy import Ending
 from orchestration.domain.spec import StepSpec
@@ -52,48 +52,39 @@ def mute_breakers() -> Iterator[None]:
 
 
 def keep_away(claim: Claim) -> Failed | None:
-    """Return why the agent is not to be called now; None lets the call in, and `let_out` must follow it."""
+    """Return why the agent is not to be called now; None lets the call in, and `note_call` must follow it."""
     if claim.pools and not holds_slots(claim.token, claim.pools):
         wanted = ", ".join(f"{amount} of {name}" for name, amount in claim.pools.items())
         message = (
             f"it asks for more slots than there are ({wanted}): let it ask for less, or enlarge the pool"
         )
         return _fail(claim, FailureKind.LIMIT, message)
-    if _is_muted.get():
-        return None
+    return None if _is_muted.get() else _ask_breaker(claim)
+
+
+def _ask_breaker(claim: Claim) -> Failed | None:
     if claim.is_kept_away:
         answer = admit(claim.agent, claim.token)
         if isinstance(answer, BreakerOpen):
             return _fail(claim, FailureKind.BREAKER_OPEN, _describe(answer))
-    if not _enter(claim):
-        message = f"{claim.agent} failed a moment ago, and as many calls as may are under way"
+        if answer.is_probe:
+            return None
+    agent = strip_pin(claim.agent)
+    if _DOOR.is_suspect(agent) and not presume_failure(
+        agent, attempt_id=claim.attempt_id, token=claim.token, unwritten=_DOOR.count_unwritten(agent)
+    ):
+        message = f"{agent} failed a moment ago, and as many calls as may are under way"
         return _fail(claim, FailureKind.AGENT_SUSPECT, message)
     return None
 
 
-def _enter(claim: Claim) -> bool:
-    entry = _DOOR.try_enter(claim.agent)
-    if entry is not Entry.SUSPECT:
-        return entry is Entry.FREE
-    may_call = False
-    try:
-        unwritten = _DOOR.count_unwritten(claim.agent)
-        may_call = presume_failure(
-            claim.agent, attempt_id=claim.attempt_id, token=claim.token, unwritten=unwritten
-        )
-    finally:
-        if not may_call:
-            _DOOR.leave(claim.agent, failed=None)
-    return may_call
-
-
-def let_out(claim: Claim, outcome: Outcome | None) -> None:
-    """Count a call out of the door. `outcome`: None when the call was broken off."""
+def note_call(claim: Claim, outcome: Outcome) -> None:
+    """Let this process know at once how a call ended; the breaker hears of it with the attempt's end."""
     if _is_muted.get():
         return
     is_answer = isinstance(outcome, Answered | SentBack)
     failed = isinstance(outcome, Failed) and outcome.kind in COUNTED
-    _DOOR.leave(claim.agent, failed=failed if failed or is_answer else None)
+    _DOOR.note_end(strip_pin(claim.agent), failed=failed if failed or is_answer else None)
 
 
 def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> None:
@@ -113,7 +104,7 @@ def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> 
         log.warning("breaker_not_told", step=claim.step_id, agent=claim.agent, error=str(error))
     finally:
         if isinstance(outcome, Failed) and outcome.kind in COUNTED:
-            _DOOR.note_written(claim.agent)
+            _DOOR.note_written(strip_pin(claim.agent))
 
 
 def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import connection
 
-from agents.domain.invocation import Outcome, Task
+from agents.domain.invocation import Task
 from agents.invoke import invoke
 from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
@@ -21,7 +21,7 @@ from orchestration.domain.spec import ENGINE_AGENTS, StepSpec
 from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
-from orchestration.executor.admission import keep_away, let_out
+from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclude import Conclusion, conclude
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
@@ -169,11 +169,8 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
         # Back to the pool: a thousand agents that wait on a model must not hold a thousand connections.
         connection.close()
     started = time.monotonic()
-    outcome: Outcome | None = None
-    try:
-        outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
-    finally:
-        let_out(claim, outcome)
+    outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
+    note_call(claim, outcome)
     stride.seconds += time.monotonic() - started
     return outcome
 

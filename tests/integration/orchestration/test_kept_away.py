@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
 from django.db.models import F
 
 from agents import PermanentError, Task, TransientError, agent
-from agents.admission import Door, reset_breaker
+from agents.admission import Door, presume_failure, reset_breaker
 from agents.domain.catalogue import catalogue
 from agents.domain.invocation import FailureKind
 from agents.models import Breaker, CountedFailure
@@ -70,6 +71,13 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def spec(*keys: str, **fields: Any) -> WorkflowSpec:
     steps = tuple(StepSpec(key, agent=A, retry=ONCE, **fields) for key in keys or ("a",))
     return WorkflowSpec(name="asking", steps=steps)
+
+
+def let_it_fail_elsewhere() -> None:
+    """One of six calls of this process is back, with a failure; five are under way."""
+    for attempt_id in range(-5, 0):
+        assert presume_failure(A, attempt_id=attempt_id, token=uuid4(), unwritten=0)
+    admission._DOOR.note_end(A, failed=True)
 
 
 def show(run: Run) -> str:
@@ -302,11 +310,14 @@ def test_an_uncritical_step_is_skipped_when_its_time_is_over_and_asks_nobody(ben
     assert not Ticket.objects.exists()
 
 
+def test_a_step_that_pins_its_agent_s_version_comes_to_the_same_door(bench: Bench) -> None:
+    let_it_fail_elsewhere()
+    run = bench.start(WorkflowSpec(name="pinned", steps=(StepSpec("a", agent=f"{A}@1"),)))
+    assert bench.perform(step_of(run, "a")) == "wait"
+
+
 def test_the_door_turns_away_before_the_breaker_is_open(bench: Bench, provider: Provider) -> None:
-    door = admission._DOOR
-    for _ in range(6):
-        assert door.try_enter(A)
-    door.leave(A, failed=True)  # one of six calls is back; five are under way
+    let_it_fail_elsewhere()
     run = bench.start(spec())
     assert bench.perform(step_of(run, "a")) == "wait"
     assert provider.calls == 0
@@ -315,11 +326,59 @@ def test_the_door_turns_away_before_the_breaker_is_open(bench: Bench, provider: 
     assert wake() == {step_of(run, "a").pk}  # the breaker is closed: it tries again at once
 
 
-def test_one_that_is_turned_away_again_waits_longer_each_time(bench: Bench) -> None:
-    door = admission._DOOR
+def test_a_call_to_a_suspect_is_counted_beforehand_and_its_answer_takes_the_count_back(
+    bench: Bench, provider: Provider
+) -> None:
+    admission._DOOR.note_end(A, failed=True)
+    seen = []
+    looking = Bench(
+        bench.process_id, {A: lambda _: seen.extend(CountedFailure.objects.values_list("is_presumed"))}
+    )
+    assert looking.perform(step_of(bench.start(spec()), "a")) == "accept"
+    assert seen == [(True,)]
+    assert not CountedFailure.objects.exists()
+    assert not admission._DOOR.is_suspect(A)
+
+
+@pytest.mark.parametrize(("error", "kinds"), [(TimeoutError(), [("timeout", False)]), (ValueError(), [])])
+def test_a_presumed_failure_becomes_real_or_nothing(
+    bench: Bench, provider: Provider, error: Exception, kinds: list[tuple[str, bool]]
+) -> None:
+    admission._DOOR.note_end(A, failed=True)
+    provider.error = error
+    bench.perform(step_of(bench.start(spec()), "a"))
+    assert list(CountedFailure.objects.values_list("kind", "is_presumed")) == kinds
+
+
+def test_presumed_failures_alone_open_nothing(bench: Bench) -> None:
+    let_it_fail_elsewhere()
+    bench.perform(step_of(bench.start(spec()), "a"))
+    assert not Breaker.objects.exists()
+
+
+def test_a_probe_passes_the_door_of_a_process_that_saw_the_failures(bench: Bench, provider: Provider) -> None:
+    provider.error = ConnectionError("gone")
     for _ in range(6):
-        door.try_enter(A)
-    door.leave(A, failed=True)
+        bench.perform(step_of(bench.start(spec()), "a"))
+    let_pause_pass(A)
+    provider.error = None
+    assert bench.perform(step_of(bench.start(spec()), "a")) == "accept"
+    assert state_of(A) == "closed"
+
+
+def test_after_a_reset_a_process_that_saw_the_failures_calls_again(bench: Bench, provider: Provider) -> None:
+    provider.error = ConnectionError("gone")
+    for _ in range(6):
+        bench.perform(step_of(bench.start(spec()), "a"))
+    provider.error = None
+    reset_breaker(A, by="anna")
+    assert admission._DOOR.is_suspect(A)
+    assert bench.perform(step_of(bench.start(spec()), "a")) == "accept"
+    assert not admission._DOOR.is_suspect(A)
+
+
+def test_one_that_is_turned_away_again_waits_longer_each_time(bench: Bench) -> None:
+    let_it_fail_elsewhere()
     run = bench.start(spec())
     for seconds in (0, 1, 2):
         assert bench.perform(step_of(run, "a")) == "wait"
@@ -330,10 +389,7 @@ def test_one_that_is_turned_away_again_waits_longer_each_time(bench: Bench) -> N
 
 
 def test_the_door_sends_nobody_to_a_fallback(bench: Bench) -> None:
-    door = admission._DOOR
-    for _ in range(6):
-        door.try_enter(A)
-    door.leave(A, failed=True)
+    let_it_fail_elsewhere()
     run = bench.start(spec(fallback=("test.other",)))
     assert bench.perform(step_of(run, "a")) == "wait"
     fail(A, 6)
@@ -343,10 +399,7 @@ def test_the_door_sends_nobody_to_a_fallback(bench: Bench) -> None:
 
 def test_one_that_the_door_turned_away_is_rung_for_once_more_when_the_breaker_is_open(bench: Bench) -> None:
     """Also when it opened first: the claim was older, and no fallback was looked for yet."""
-    door = admission._DOOR
-    for _ in range(6):
-        door.try_enter(A)
-    door.leave(A, failed=True)
+    let_it_fail_elsewhere()
     run = bench.start(spec())
     bench.perform(step_of(run, "a"))
     fail(A, 6)
