@@ -12,10 +12,23 @@ from orchestration.selectors.rework import Earlier, find_earlier
 from orchestration.transitions.finish import AttemptEnd
 from orchestration.transitions.reset import restore_doers
 from orchestration.transitions.rework import ReworkOrder, rework_run
+from orchestration.transitions.statements import insist
 
 
 def find_rework_fault(claim: Claim, answer: SentBack) -> str:
-    """Return why work can't go back to where the agent wants it; empty: it can."""
+    """Return why work can't go back to where the agent wants it; empty: it can.
+
+    Asked again while the database is away, until the claim's time is over: an answer is not lost for a look.
+    """
+    return insist(
+        lambda _: _find_fault(claim, answer),
+        lambda: claim.now() > claim.deadline_at,
+        doing="rework",
+        step_id=claim.step_id,
+    )
+
+
+def _find_fault(claim: Claim, answer: SentBack) -> str:
     target = find_earlier(claim.step_id, answer.step)
     if target is None:
         return f"'{answer.step}' is no step that '{claim.key}' waited for; name one of those"
