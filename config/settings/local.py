@@ -10,4 +10,4 @@ DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = base.SECRET_KEY or read_or_create_key(env.state_dir())
 ALLOWED_HOSTS = base.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", EXAMPLE_APPS)]
-RINGMASTER = {"POOLS": EXAMPLE_POOLS, **base.RINGMASTER}
+RINGMASTER = base.RINGMASTER | {"POOLS": EXAMPLE_POOLS | base.RINGMASTER.get("POOLS", {})}

@@ -18,4 +18,4 @@ DATABASES = {
         pool_size=env.whole_number("DATABASE_POOL_SIZE", 0),
     )
 }
-RINGMASTER = {"POOLS": EXAMPLE_POOLS, **base.RINGMASTER}
+RINGMASTER = base.RINGMASTER | {"POOLS": EXAMPLE_POOLS | base.RINGMASTER.get("POOLS", {})}

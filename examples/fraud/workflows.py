@@ -55,7 +55,11 @@ FRAUD_CHECK: Final = WorkflowSpec(
             needs=("payment", "score", *_EVIDENCE),
             after=("block",),
             when=f"steps.score.score >= {GREY_FROM} && steps.score.score < {FRAUD_FROM}",
-            input={"payment": "steps.payment", "score": "steps.score"},
+            input={
+                "question": "'Did the owner of the card make this payment? Then it is legit, else fraud.'",
+                "card_is_blocked": f"steps.score.score >= {BLOCK_FROM}",
+                "score": "steps.score.score",
+            },
             form={
                 "type": "object",
                 "required": ["verdict"],
