@@ -13,7 +13,7 @@ import django
 django.setup()
 
 from django.core.management import call_command  # noqa: E402 - Django first
-from django.db.models import Min  # noqa: E402
+from django.db.models import Max, Min  # noqa: E402
 
 from orchestration import StepSpec, WorkflowSpec, runs  # noqa: E402
 from orchestration.models import Attempt, Run, Step, WorkerProcess  # noqa: E402
@@ -78,11 +78,15 @@ def await_all(shape: str, steps: str) -> dict[str, Any]:
         if time.monotonic() > give_up_at:
             raise SystemExit(f"the runs did not end within {_MOST_SECONDS} s")
         time.sleep(0.2)
+    done = Step.objects.filter(run__in=mine)
     first = Attempt.objects.filter(run__in=mine).aggregate(at=Min("started_at"))["at"]
     ends = [end for end in mine.values_list("finished_at", flat=True) if end is not None]
+    items_end = done.filter(kind="item").aggregate(at=Max("finished_at"))["at"]
     return {
-        "steps": Step.objects.filter(run__in=mine).count(),
+        "steps": done.count(),
         "seconds": (max(ends) - first).total_seconds(),
+        # From the last item's end: to collect them, to do the step behind, to seal the run.
+        "tail_seconds": None if items_end is None else (max(ends) - items_end).total_seconds(),
         "statuses": sorted(set(mine.values_list("status", flat=True))),
     }
 

@@ -51,6 +51,7 @@ def run_case(bench: Bench, shape: str, steps: int, runs: int) -> Result:
         "cpu_ms_per_step": (after.cpu_seconds - before.cpu_seconds) / total * 1000,
         "server_cpu_ms_per_step": (servers_after.cpu_seconds - servers_before.cpu_seconds) / total * 1000,
         "peak_mb_per_worker": after.peak_mb / _WORKERS,
+        "tail_seconds": done["tail_seconds"],
         "statuses": done["statuses"],
         **_call(bench, "prove", shape, str(steps)),
     }

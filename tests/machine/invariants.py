@@ -84,7 +84,8 @@ SETTLED = {
         SELECT c.id, c.status, r.status AS above_is, p.key, p.status AS step_is FROM orchestration_run c
         JOIN orchestration_step p ON p.id = c.parent_step_id JOIN orchestration_run r ON r.id = p.run_id
         WHERE c.id IN ({_TREE}) AND c.status IN {_LIVE_RUN}
-          AND (r.status NOT IN {_LIVE_RUN} OR p.status <> 'waiting')""",
+          AND (r.status NOT IN {_LIVE_RUN} OR p.status <> 'waiting')
+          AND NOT (c.status = 'compensating' AND r.status IN ('failed', 'compensating'))""",
     "a run goes on under a paused one": f"""
         SELECT c.id FROM orchestration_run c
         JOIN orchestration_step p ON p.id = c.parent_step_id JOIN orchestration_run r ON r.id = p.run_id

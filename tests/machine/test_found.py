@@ -74,3 +74,13 @@ def test_a_step_sent_back_by_a_person_starts_its_child_run_anew(world: World) ->
     world.perform(0, OK, 0)
 
     assert Run.objects.filter(parent_step__run=run).count() == 2
+
+
+def test_a_gated_step_that_spawned_is_judged_by_its_verifiers_alone(world: World) -> None:
+    run = _start(world, StepSpec("draft", agent="m.work", verify=Verify("m.verify", max_revisions=0)))
+    world.perform(0, Act("spawn", 0, (StepSpec("part", agent="m.work"),)), 0)
+
+    world.finish()
+
+    assert _step(run, "draft").accepted_by == "verdict"
+    assert _step(run, "draft").output == {"output": [0], "spawned": {"part": []}}

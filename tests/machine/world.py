@@ -325,7 +325,7 @@ class World:
 
     def _retry_all(self) -> None:
         for run in self._runs().filter(depth=0, round__lte=_MOST_ROUNDS, status__in=("failed", "cancelled")):
-            with mute_dispatch():
+            with mute_dispatch(), suppress(RunCompensating):
                 runs.retry(run.pk)
 
     def _resolve_firmly(self, ticket: Ticket, kind: ResolutionKind) -> None:
