@@ -388,3 +388,30 @@ def test_a_child_run_of_an_aborted_run_is_aborted_too_and_undoes_what_it_did() -
     assert again.status == "succeeded"
     assert Run.objects.get(pk=child.pk).round == 2
     assert runs.verify(child.pk).fault is None
+
+
+def test_a_step_that_fell_back_is_its_first_agents_again() -> None:
+    steps = (StepSpec("draft", agent="test.first", fallback="test.second", on_failure="abort"),)
+    seen: list[str] = []
+
+    def fail(name: str) -> Any:
+        def act(_task: Task) -> Any:
+            seen.append(name)
+            raise ValueError("it does not work")
+
+        return act
+
+    agents = {"test.first": fail("first"), "test.second": fail("second")}
+    done = run_workflow(WorkflowSpec(name="control-fallback", steps=steps), agents=agents)
+    assert (done.status, done.steps["draft"].agent, done.steps["draft"].fallbacks) == (
+        "failed",
+        "test.second",
+        1,
+    )
+    with override(agents):
+        runs.retry(done.run.pk)
+    step = Step.objects.get(run=done.run)
+    assert (step.agent, step.fallbacks, step.status) == ("test.first", 0, "available")
+    again = drive(done.run.pk, agents=agents)
+    assert (again.status, seen) == ("failed", ["first", "second", "first", "second"])
+    assert runs.verify(done.run.pk).fault is None
