@@ -8,7 +8,7 @@ The map, in reading order:
 4. `transitions/`         the only writer of status; one guarded statement per edge
 5. `executor/`            one attempt as a pipeline, `perform.py` first: claim, assemble, invoke, decide, write, release
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
-7. `runs/`                the use cases: start, wait, resolve
+7. `runs/`                the use cases: start, wait, resolve, control, fork, verify
 8. `worker/`              the process row, its heartbeat and lock, and what happens when it dies
 9. `maintenance/`         the process that rescues, wakes and rings again
 """

@@ -24,13 +24,14 @@ from orchestration.transitions.tree import Fate, TreeRun, find_fate, is_stray, l
 _LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
 _TELL = """
 INSERT INTO orchestration_event (run_id, kind, data_json, at)
-SELECT unnest(%(runs)s::uuid[]), %(kind)s, %(event)s, clock_timestamp() RETURNING id
+VALUES (%(run)s, %(kind)s, %(event)s, clock_timestamp()) RETURNING id
 """
-_MOVE = f"""
+_MOVE = """
 WITH moved AS (
     UPDATE orchestration_run SET status = %(target)s WHERE id = ANY(%(runs)s) AND status = %(source)s RETURNING id
 ), told AS (
-    {_TELL.replace("unnest(%(runs)s::uuid[])", "id").replace(" RETURNING id", " FROM moved")}
+    INSERT INTO orchestration_event (run_id, kind, data_json, at)
+    SELECT id, %(kind)s, %(event)s, clock_timestamp() FROM moved
 )
 SELECT id FROM moved
 """
@@ -48,7 +49,7 @@ WHERE id IN (SELECT id FROM orchestration_step WHERE run_id = ANY(%(runs)s) AND 
 
 def tell_run(run_id: UUID, kind: EventKind, event_json: str) -> None:
     """Add a line about a run to its history."""
-    fetch_all(_TELL, {"runs": [run_id], "kind": kind, "event": event_json})
+    fetch_one(_TELL, {"run": run_id, "kind": kind, "event": event_json})
 
 
 def cancel_run(run_id: UUID, reason: str, signer: Signer, *, event_json: str) -> bool:
