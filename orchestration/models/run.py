@@ -113,7 +113,10 @@ class AgentContext(models.Model):
 class Step(models.Model):
     """One node of a run's plan."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_constraint=False)
+    # Here and below, a foreign key has no index of its own where another one begins with it: every step would pay.
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="steps", db_constraint=False, db_index=False
+    )
     key = models.CharField(
         max_length=300, help_text="`fetch`; `fetch[3]` an item of it; `plan/ask` spawned by it."
     )
@@ -127,7 +130,12 @@ class Step(models.Model):
         max_length=12, choices=[(k.value, k.value) for k in StepKind], db_default=StepKind.PLANNED.value
     )
     parent = models.ForeignKey(
-        "self", null=True, on_delete=models.CASCADE, related_name="children", db_constraint=False
+        "self",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="children",
+        db_constraint=False,
+        db_index=False,
     )
     depth = models.PositiveSmallIntegerField(db_default=0, help_text="Steps above this one in its run.")
     index = models.PositiveIntegerField(null=True, help_text="Place among its siblings, from 0.")
@@ -175,7 +183,12 @@ class Step(models.Model):
 
     token = models.UUIDField(null=True, help_text="The claim's fence; every write of the step names it.")
     process = models.ForeignKey(
-        WorkerProcess, null=True, on_delete=models.DO_NOTHING, related_name="steps", db_constraint=False
+        WorkerProcess,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="steps",
+        db_constraint=False,
+        db_index=False,
     )
     claimed_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
@@ -283,7 +296,7 @@ class Edge(models.Model):
         Step, on_delete=models.CASCADE, related_name="edges_out", db_constraint=False
     )
     successor = models.ForeignKey(
-        Step, on_delete=models.CASCADE, related_name="edges_in", db_constraint=False
+        Step, on_delete=models.CASCADE, related_name="edges_in", db_constraint=False, db_index=False
     )
     carries_data = models.BooleanField()
     is_optional = models.BooleanField(default=False)

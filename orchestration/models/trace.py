@@ -23,7 +23,8 @@ class CurrentTransaction(models.Func):
 class Attempt(models.Model):
     """One try of a step, written before the body starts."""
 
-    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attempts")
+    # As in run.py, a foreign key has no index of its own where another one begins with it.
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     number = models.PositiveIntegerField(help_text="From 1.")
     token = models.UUIDField()
@@ -82,7 +83,7 @@ class Decision(models.Model):
 class Handoff(models.Model):
     """What one attempt received from one step: digest of the exact bytes, tokens before and after."""
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="handoffs")
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="handoffs", db_index=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="handoffs", db_constraint=False)
     from_step = models.ForeignKey(
         Step, on_delete=models.CASCADE, related_name="handoffs_out", db_constraint=False
@@ -109,7 +110,7 @@ class Handoff(models.Model):
 class Receipt(models.Model):
     """The proof of a step's final output: a node of the run's Merkle DAG. See `domain/receipts.py`."""
 
-    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="receipts")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="receipts", db_index=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="receipts", db_constraint=False)
     round = models.PositiveSmallIntegerField()
     revision = models.PositiveIntegerField(db_default=0, help_text="The step's, at the time.")
@@ -171,7 +172,9 @@ class Seal(models.Model):
 class Event(models.Model):
     """One line of the append-only history. A trigger refuses UPDATE, and DELETE of a live run's lines."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_constraint=False)
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="events", db_constraint=False, db_index=False
+    )
     step = models.ForeignKey(
         Step, null=True, on_delete=models.CASCADE, related_name="events", db_constraint=False
     )
