@@ -103,13 +103,13 @@ def begin_probe(agent: str, token: UUID) -> Opening | None:
     return None
 
 
-def presume_failure(agent: str, *, attempt_id: int, token: UUID, unwritten: int) -> bool:
+def presume_failure(agent: str, *, attempt_id: int, token: UUID, uncounted: int) -> bool:
     """Count a call beforehand that is about to reach an agent which failed a moment ago; return whether it may.
 
     An answer takes the count back, a failure makes it real. So all processes together let only so many calls through
     as open the breaker.
 
-    Args: unwritten: failures of this process that are not counted yet.
+    Args: uncounted: calls of this process that are under way, or failed, and not in the database.
     """
     agent = strip_pin(agent)
     with transaction.atomic():
@@ -119,7 +119,7 @@ def presume_failure(agent: str, *, attempt_id: int, token: UUID, unwritten: int)
         limits = get_conf().limits_of(agent)
         since = _count_from(row, now - timedelta(seconds=limits.window_seconds))
         known = CountedFailure.objects.filter(agent=agent, at__gt=since).exclude(attempt=attempt_id).count()
-        if known + unwritten > limits.failures:
+        if known + uncounted > limits.failures:
             return False
         CountedFailure.objects.update_or_create(
             attempt=attempt_id,

@@ -70,8 +70,8 @@ def _ask_breaker(claim: Claim) -> Failed | None:
         if answer.is_probe:
             return None
     agent = strip_pin(claim.agent)
-    if _DOOR.is_suspect(agent) and not presume_failure(
-        agent, attempt_id=claim.attempt_id, token=claim.token, unwritten=_DOOR.count_unwritten(agent)
+    if not _DOOR.let_in(agent, claim.token) and not presume_failure(
+        agent, attempt_id=claim.attempt_id, token=claim.token, uncounted=_DOOR.count_uncounted(agent)
     ):
         message = f"{agent} failed a moment ago, and as many calls as may are under way"
         return _fail(claim, FailureKind.AGENT_SUSPECT, message)
@@ -84,7 +84,7 @@ def note_call(claim: Claim, outcome: Outcome) -> None:
         return
     is_answer = isinstance(outcome, Answered | SentBack)
     failed = isinstance(outcome, Failed) and outcome.kind in COUNTED
-    _DOOR.note_end(strip_pin(claim.agent), failed=failed if failed or is_answer else None)
+    _DOOR.note_end(strip_pin(claim.agent), claim.token, failed=failed if failed or is_answer else None)
 
 
 def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> None:
@@ -104,7 +104,7 @@ def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> 
         log.warning("breaker_not_told", step=claim.step_id, agent=claim.agent, error=str(error))
     finally:
         if isinstance(outcome, Failed) and outcome.kind in COUNTED:
-            _DOOR.note_written(strip_pin(claim.agent))
+            _DOOR.note_written(strip_pin(claim.agent), claim.token)
 
 
 def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:

@@ -75,9 +75,11 @@ def spec(*keys: str, **fields: Any) -> WorkflowSpec:
 
 def let_it_fail_elsewhere() -> None:
     """One of six calls of this process is back, with a failure; five are under way."""
+    first = uuid4()
+    assert admission._DOOR.let_in(A, first)
     for attempt_id in range(-5, 0):
-        assert presume_failure(A, attempt_id=attempt_id, token=uuid4(), unwritten=0)
-    admission._DOOR.note_end(A, failed=True)
+        assert presume_failure(A, attempt_id=attempt_id, token=uuid4(), uncounted=1)
+    admission._DOOR.note_end(A, first, failed=True)
 
 
 def show(run: Run) -> str:
@@ -329,7 +331,7 @@ def test_the_door_turns_away_before_the_breaker_is_open(bench: Bench, provider: 
 def test_a_call_to_a_suspect_is_counted_beforehand_and_its_answer_takes_the_count_back(
     bench: Bench, provider: Provider
 ) -> None:
-    admission._DOOR.note_end(A, failed=True)
+    admission._DOOR.note_end(A, uuid4(), failed=True)
     seen = []
     looking = Bench(
         bench.process_id, {A: lambda _: seen.extend(CountedFailure.objects.values_list("is_presumed"))}
@@ -337,17 +339,25 @@ def test_a_call_to_a_suspect_is_counted_beforehand_and_its_answer_takes_the_coun
     assert looking.perform(step_of(bench.start(spec()), "a")) == "accept"
     assert seen == [(True,)]
     assert not CountedFailure.objects.exists()
-    assert not admission._DOOR.is_suspect(A)
+    assert admission._DOOR.let_in(A, uuid4())
 
 
 @pytest.mark.parametrize(("error", "kinds"), [(TimeoutError(), [("timeout", False)]), (ValueError(), [])])
 def test_a_presumed_failure_becomes_real_or_nothing(
     bench: Bench, provider: Provider, error: Exception, kinds: list[tuple[str, bool]]
 ) -> None:
-    admission._DOOR.note_end(A, failed=True)
+    admission._DOOR.note_end(A, uuid4(), failed=True)
     provider.error = error
     bench.perform(step_of(bench.start(spec()), "a"))
     assert list(CountedFailure.objects.values_list("kind", "is_presumed")) == kinds
+
+
+def test_calls_that_are_under_way_here_count_too(bench: Bench, provider: Provider) -> None:
+    for _ in range(6):
+        admission._DOOR.let_in(A, uuid4())
+    admission._DOOR.note_end(A, uuid4(), failed=True)
+    assert bench.perform(step_of(bench.start(spec()), "a")) == "wait"
+    assert provider.calls == 0
 
 
 def test_presumed_failures_alone_open_nothing(bench: Bench) -> None:
@@ -372,9 +382,9 @@ def test_after_a_reset_a_process_that_saw_the_failures_calls_again(bench: Bench,
         bench.perform(step_of(bench.start(spec()), "a"))
     provider.error = None
     reset_breaker(A, by="anna")
-    assert admission._DOOR.is_suspect(A)
+    assert not admission._DOOR.let_in(A, uuid4())
     assert bench.perform(step_of(bench.start(spec()), "a")) == "accept"
-    assert not admission._DOOR.is_suspect(A)
+    assert admission._DOOR.let_in(A, uuid4())
 
 
 def test_one_that_is_turned_away_again_waits_longer_each_time(bench: Bench) -> None:
