@@ -5,6 +5,7 @@ What a step does is its input: `seconds` to sleep, a `gate` file to wait for, an
 
 import os
 import time
+from contextlib import suppress
 
 from agents import PermanentError, Result, Task, agent
 from tests.chaos.crashapp.journal import do_once, folder, note
@@ -59,6 +60,17 @@ def be_gone(task: Task) -> dict[str, str]:
         note("call", run=task.run_id, key=task.step_key)
         raise ConnectionError("the provider is gone")
     return _work(task)
+
+
+@agent("crash.deaf", timeout_seconds=60, queue="isolated")
+def be_deaf(task: Task) -> dict[str, str]:
+    """Wait at the gate whatever anybody says."""
+    note("deaf", run=task.run_id, attempt=task.attempt)
+    while not (folder() / "gates" / f"{task.input['gate']}.{task.attempt}").exists():
+        with suppress(Exception):
+            time.sleep(0.02)
+    note("end", run=task.run_id, key=task.step_key, token=task.token)
+    return {"step": task.step_key, "token": task.token}
 
 
 def _work(task: Task) -> dict[str, str]:
