@@ -415,3 +415,22 @@ def test_a_step_that_fell_back_is_its_first_agents_again() -> None:
     again = drive(done.run.pk, agents=agents)
     assert (again.status, seen) == ("failed", ["first", "second", "first", "second"])
     assert runs.verify(done.run.pk).fault is None
+
+
+def test_a_step_whose_child_run_alone_is_cancelled_asks_a_person() -> None:
+    asked = WorkflowSpec(name="control-asked", steps=(StepSpec("do", agent="test.unsure"),))
+    asks = WorkflowSpec(name="control-asks", steps=(StepSpec("ask", workflow="control-asked"),))
+    agents = {"test.unsure": lambda _task: Result({}, confidence=0.1)}
+    with override(agents):
+        _publish(asked)
+    waits = run_workflow(asks, agents=agents)
+    child = Run.objects.get(parent_step__run=waits.run)
+
+    runs.cancel(child.pk, "not this one")
+    assert not Run.objects.get(pk=child.pk).untold
+    held = drive(waits.run.pk, agents=agents)
+
+    assert (held.status, held.held) == ("running", ["ask"])
+    ticket = Ticket.objects.get(run=waits.run, status="open")
+    assert "cancelled" in ticket.reason
+    assert runs.verify(waits.run.pk).fault is None
