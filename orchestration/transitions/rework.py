@@ -25,13 +25,13 @@ from orchestration.transitions.reset import (
     lock_steps,
     reset_steps,
 )
-from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 from orchestration.transitions.tree import lock_run
 
 _END = f"""
 WITH done AS (
     SELECT s.id, s.run_id, s.attempt FROM orchestration_step s
-    WHERE s.id = %(step)s AND s.status = 'running' AND s.token = %(token)s
+    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
 ), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
 ), told AS (
     {insert_event(EventKind.STEP_SENT_BACK, source="done", data="%(event)s::text", at="%(now)s")}

@@ -16,6 +16,7 @@ from orchestration.executor.conclude import _judge
 from orchestration.executor.specs import get_step_spec
 from orchestration.models import Run
 from orchestration.transitions import control, expand, release, renew, rework, seal
+from orchestration.transitions.statements import BY_KEY
 from orchestration.transitions.tree import Fate, find_orphans
 from tests.integration.orchestration.committing.test_order_races import (
     REFUSED,
@@ -178,7 +179,7 @@ def test_without_the_token_a_late_rework_would_be_taken(monkeypatch: pytest.Monk
     a_late_rework_is_refused()
     monkeypatch.setattr(rework, "lock_claim", lambda _claim: None)
     a_late_rework_is_refused()  # the statement itself names the token too
-    without = rework._END.replace(" AND s.status = 'running' AND s.token = %(token)s", "")
+    without = rework._END.replace(f" AND s.status = 'running' {BY_KEY} AND s.token = %(token)s", "")
     monkeypatch.setattr(rework, "_END", without)
     _must_fail(a_late_rework_is_refused)
 
