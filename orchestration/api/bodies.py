@@ -11,6 +11,7 @@ from orchestration.tokens import LONGEST_DAYS
 
 MOST_RUNS: Final = 500
 MOST_SECONDS: Final = 60
+MOST_WAIT: Final = 200
 DEFAULT_PROJECT: Final = "default"
 _ANY: Final = {"description": "Any JSON object that fits the workflow's input schema.", "type": "object"}
 

@@ -60,6 +60,13 @@ class BodyTooLarge(exceptions.APIException):
     default_code = "body_too_large"
 
 
+class TooManyWait(exceptions.APIException):
+    """This process keeps as many callers waiting as it may."""
+
+    default_code = "unavailable"
+    wait = 2
+
+
 class ParameterInvalid(exceptions.APIException):
     """A parameter of the address, the query or a header can't be used."""
 
@@ -71,8 +78,8 @@ def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | N
     code = find_code(error)
     if code is None or STATUS_OF[code] == 500:
         return None
-    if STATUS_OF[code] > 500:
-        _LOG.error("the API answered %s", code, exc_info=error)
+    if isinstance(error, OperationalError):
+        _LOG.error("the database refused the API", exc_info=error)
     return Response(
         describe(code, _say(error), **dict(_extras(error))),
         status=STATUS_OF[code],

@@ -1,6 +1,7 @@
 """Runs: start, list, look, wait."""
 
 from contextlib import suppress
+from threading import BoundedSemaphore
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from rest_framework.response import Response
 from agents.errors import AgentError
 from orchestration import runs
 from orchestration.api.base import ApiView
-from orchestration.api.bodies import MOST_SECONDS, BatchBody, StartBody
+from orchestration.api.bodies import MOST_SECONDS, MOST_WAIT, BatchBody, StartBody
 from orchestration.api.filters import RunFilter
-from orchestration.api.problems import ParameterInvalid, describe, find_code
+from orchestration.api.problems import ParameterInvalid, TooManyWait, describe, find_code
 from orchestration.api.rows import BatchRow, PlanRow, RunDetail, RunRow
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError, WaitTimedOut
@@ -27,6 +28,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="1 to 200 printable characters: the same key and input return the same run.",
 )
+# Each one that waits has a thread.
+_waiting = BoundedSemaphore(MOST_WAIT)
 _SECONDS = OpenApiParameter(
     "timeout_seconds",
     {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 30},
@@ -106,8 +109,14 @@ class RunWait(ApiView):
     def get(self, _request: Request, run_id: UUID) -> Response:
         """Answer when the run is final or the time is over, whichever is first; `is_final` tells which."""
         run = find_run(self.caller, run_id)
-        with suppress(WaitTimedOut):
-            runs.wait(run.pk, timeout_seconds=_read_seconds(self.read_parameter("timeout_seconds", "30")))
+        seconds = _read_seconds(self.read_parameter("timeout_seconds", "30"))
+        if not _waiting.acquire(blocking=False):
+            raise TooManyWait("this process keeps as many waiting as it may; ask again")
+        try:
+            with suppress(WaitTimedOut):
+                runs.wait(run.pk, timeout_seconds=seconds)
+        finally:
+            _waiting.release()
         return show_run(find_run(self.caller, run_id))
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.receipts import digest_text
@@ -93,19 +94,24 @@ def get_run(run_id: UUID | str) -> Run:
 
 
 def wait(run_id: UUID | str, *, timeout_seconds: float) -> Run:
-    """Return the run once it is final.
+    """Return the run once it is final. No connection is held between two looks.
 
     Raises: RunNotFound. WaitTimedOut: the run goes on; wait again or look at its tickets.
     """
     give_up_at = time.monotonic() + timeout_seconds
-    tries = 0
-    while (run := get_run(run_id)).status in LIVE_RUN:
+    run, tries = get_run(run_id), 0
+    status = run.status
+    while status in LIVE_RUN:
         pause = _POLL_SECONDS[min(tries, len(_POLL_SECONDS) - 1)]
         if time.monotonic() + pause > give_up_at:
-            raise WaitTimedOut(f"run {run.pk} is still {run.status} after {timeout_seconds:g} s; it goes on")
+            raise WaitTimedOut(f"run {run.pk} is still {status} after {timeout_seconds:g} s; it goes on")
+        if not connection.in_atomic_block:
+            connection.close()
         time.sleep(pause)
         tries += 1
-    return run
+        # Its input may be a mebibyte; only the status is looked at again.
+        status = Run.objects.values_list("status", flat=True).get(pk=run.pk)
+    return get_run(run.pk) if tries else run
 
 
 def _check_key(key: str | None) -> None:

@@ -8,6 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from escalation.escrow import claim_ticket
+from orchestration.api import runs as api_runs
+from orchestration.api.bodies import MOST_WAIT
 from orchestration.models import ApiToken, Run
 from tests.integration.api.people import Caller, make_key
 from tests.integration.api.scene import Scene, play
@@ -58,6 +60,23 @@ def test_a_run_shows_what_it_was_given_and_gave(scene: Scene, viewer: Caller) ->
     assert held["steps"] == {"succeeded": 1, "held": 1, "pending": 1}
     assert (done["state"], done["is_final"], done["input"]) == ("succeeded", True, {"confidence": 0.9})
     assert done["outputs"] == {"send": {"sent": {"body": "Dear Ada"}}}
+
+
+def test_waiting_ends_with_the_time_or_the_run(scene: Scene, viewer: Caller) -> None:
+    held = viewer.get(f"{V1}/runs/{scene.held.pk}/wait?timeout_seconds=0").json()
+    done = viewer.get(f"{V1}/runs/{scene.done.pk}/wait").json()
+    assert (held["is_final"], done["is_final"]) == (False, True)
+
+
+def test_only_so_many_wait_at_once(scene: Scene, viewer: Caller) -> None:
+    taken = [api_runs._waiting.acquire(blocking=False) for _ in range(MOST_WAIT)]
+    try:
+        refused = viewer.get(f"{V1}/runs/{scene.done.pk}/wait")
+    finally:
+        for _ in taken:
+            api_runs._waiting.release()
+    assert (refused.status_code, refused.json()["code"], refused["Retry-After"]) == (503, "unavailable", "2")
+    assert viewer.get(f"{V1}/runs/{scene.done.pk}/wait").status_code == 200
 
 
 def test_a_plan_shows_which_step_waits_for_which(scene: Scene, viewer: Caller) -> None:
