@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from examples.fraud.books import Payment
 from examples.fraud.scorer_model import Model, open_model
@@ -58,3 +59,14 @@ def test_the_report_counts_what_became_of_the_payments(
     }
     assert (figures["share_seen"], figures["open_or_failed"]) == (1.0, 0)
     assert "A person was asked about 1 (33.3%)." in _say("report_fraud")
+
+
+@pytest.mark.django_db
+def test_the_console_shows_what_was_done_and_lets_nobody_change_it(
+    stolen: Payment, admin_client: Client
+) -> None:
+    run_workflow(FRAUD_CHECK, {"payment_id": stolen.id})
+
+    for name, shown in (("cardaction", stolen.card), ("case", stolen.id), ("servicecall", stolen.id)):
+        assert shown in admin_client.get(f"/admin/fraud/{name}/").content.decode()
+        assert admin_client.get(f"/admin/fraud/{name}/add/").status_code == 403
