@@ -106,7 +106,7 @@ class Follower:
             for listener in self._listeners:
                 listener.cut_off()
             self._listeners.clear()
-            executor.submit(connection.close)
+            executor.submit(_close)
             executor.shutdown(wait=False)
 
     async def _read_on(self, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> float:
@@ -170,6 +170,11 @@ def show_line(line: Line) -> dict[str, Any]:
         "attempt": line.attempt,
         "data": line.data,
     }
+
+
+def _close() -> None:
+    """Give back the connection of this thread: `connection.close` by itself would be that of who names it."""
+    connection.close()
 
 
 def _read(places: list[Place]) -> dict[Place, News]:

@@ -93,6 +93,25 @@ async def _all(*clients: StreamClient) -> None:
     await asyncio.wait_for(asyncio.gather(*(client.follow() for client in clients)), 20)
 
 
+def test_followers_that_come_and_go_leave_no_connection_behind(rig: Rig, cookie: str, web: str) -> None:
+    # The web process has four connections: were one lost with each follower, the last of these would get none.
+    for _ in range(6):
+        client = StreamClient(web, _path(rig.run_id), cookie)
+        asyncio.run(client._connect(cut_after=1))
+        assert (client.status, len(client.ids)) == (200, 1)
+        wait_for(lambda: _count_followers() == 0, what="the follower's end")
+
+
+def _count_followers() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%WITH place%'"
+            " AND pid <> pg_backend_pid() AND clock_timestamp() - state_change < interval '0.6 s'"
+        )
+        count: int = cursor.fetchone()[0]
+    return count
+
+
 def test_refusals_are_problems_and_open_no_stream(rig: Rig, cookie: str, web: str) -> None:
     theirs = sign_in(User.objects.create_user("eve", is_staff=True))
     asked = {
