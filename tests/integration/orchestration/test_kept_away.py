@@ -332,7 +332,7 @@ def test_a_call_to_a_suspect_is_counted_beforehand_and_its_answer_takes_the_coun
     bench: Bench, provider: Provider
 ) -> None:
     admission._DOOR.note_end(A, uuid4(), failed=True)
-    seen = []
+    seen: list[Any] = []
     looking = Bench(
         bench.process_id, {A: lambda _: seen.extend(CountedFailure.objects.values_list("is_presumed"))}
     )
