@@ -36,7 +36,7 @@ class Membership(models.Model):
 class ApiToken(AbstractAuthToken):
     """A key to the API: kept as a hash, ends by itself, and can do no more than its scopes and its owner."""
 
-    # The primary key is the digest, which nobody shall see.
+    # What the API calls it: the primary key is the digest, which is of no use to anybody and 128 digits long.
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100, help_text="What it is for.")
     scopes = ArrayField(models.CharField(max_length=10, choices=[(s.value, s.value) for s in Scope]))

@@ -23,6 +23,12 @@ def test_no_page_breaks_the_policy(console: Console) -> None:
     assert "\n".join(console.complaints) == ""
 
 
+def test_the_page_of_the_api_shows_its_operations(console: Console) -> None:
+    console.open(reverse("api-docs"))
+    console.page.wait_for_selector("#operations-runs-start_run", timeout=60_000)
+    assert "\n".join(console.complaints) == ""
+
+
 def test_an_inline_script_does_not_run(console: Console) -> None:
     console.open("/admin/")
     console.page.evaluate(
