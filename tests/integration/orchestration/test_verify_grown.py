@@ -1,11 +1,12 @@
 """The proof of runs that grew, were sent back, failed, were retried and forked: every stored byte counts there too."""
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 
 from agents import Result, Task
 from agents.invoke import override
@@ -162,3 +163,16 @@ def test_the_look_at_a_long_run_is_a_few_queries(
 ) -> None:
     with django_assert_max_num_queries(30):
         assert runs.verify(done.run.pk).fault is None
+
+
+def test_receipts_from_before_revisions_get_theirs_back(done: FinishedRun) -> None:
+    fill = import_module("orchestration.migrations.0012_receipts_of_revisions").FILL
+    PastOutput.objects.filter(run=done.run).delete()  # there were none
+    Receipt.objects.filter(run=done.run, revision=0, step__revision__gt=0).delete()
+    stood = list(Receipt.objects.filter(run=done.run).order_by("id").values_list("id", "revision"))
+    assert Receipt.objects.filter(run=done.run).update(revision=0)
+    with connection.cursor() as cursor:
+        cursor.execute(fill)
+    assert list(Receipt.objects.filter(run=done.run).order_by("id").values_list("id", "revision")) == stood
+    with pytest.raises(DatabaseError, match="written once"), transaction.atomic():
+        Receipt.objects.filter(run=done.run).update(revision=0)
