@@ -15,12 +15,16 @@ _AT_HOME: Final = 0.95
 
 @agent("research.coordinator", timeout_seconds=60)
 def divide_work(task: Task) -> Result:
-    """Read the question and send as many researchers as it needs; unsure when the documents know nothing of it."""
-    library, question = open_library(), task.input["question"]
+    """Read the question and send as many researchers as it needs; unsure when the documents know nothing of it.
+
+    Sent back, it reads what a person said as part of the question, and goes.
+    """
+    library = open_library()
+    question = " ".join(filter(None, (task.input["question"], task.feedback)))
     reading = read_question(library, question)
     assignment = assignments.assign(library, question, reading)
     # Figures are found or not; whether a sentence answers a question can only be told by its words.
-    known = 1.0 if assignment.measures else cover(library, reading.words)
+    known = 1.0 if assignment.measures or task.feedback else cover(library, reading.words)
     spawn = assignments.plan_researchers(assignment)
     return Result(assignment.describe(), confidence=round(_AT_HOME * known, 3), spawn=spawn)
 

@@ -53,7 +53,12 @@ def read_findings(plan: Any) -> list[Finding]:
             "the researchers brought more than fits into a hand-off: ask for fewer things or raise "
             "HANDOFF_TOKEN_BUDGET"
         )
-    if not isinstance(plan, Mapping) or not isinstance(plan.get("spawned"), Mapping):
+    if isinstance(plan, Mapping) and "spawned" not in plan:
+        raise HandoffUnreadable(
+            "nobody was sent: a plan that waits for a person is sent back with what to look for, not approved; "
+            "abort this run and ask again in other words"
+        )
+    if not isinstance(plan, Mapping) or not isinstance(plan["spawned"], Mapping):
         raise HandoffUnreadable(f"plan is {plan!r:.80}: give what the coordinator's step put out")
     return list(_walk(plan["spawned"]))
 

@@ -3,13 +3,18 @@
 import json
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import TestCase
 
 from agents import Result, Task
+from escalation.escrow import claim_ticket, resolve_ticket
+from escalation.models import Ticket
 from examples.research.workflows import RESEARCH
 from orchestration import runs
-from orchestration.domain.states import StepKind
+from orchestration.dispatch import mute_dispatch
+from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.models import Decision, PastOutput, Step
-from orchestration.testing import FinishedRun, run_workflow
+from orchestration.testing import FinishedRun, drive, run_workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +91,29 @@ def test_a_question_beside_the_field_waits_for_a_person_before_anybody_is_sent(q
 
     assert done.held == ["plan"]
     assert _spawned(done) == []
+
+
+def test_a_person_may_say_what_is_meant() -> None:
+    held = _ask("How strong is the big one in the north?")
+    assert held.held == ["plan"]
+    person = User.objects.create_user("ada", is_superuser=True)
+    ticket = claim_ticket(Ticket.objects.get(run=held.run).pk, person)
+
+    with mute_dispatch(), TestCase.captureOnCommitCallbacks(execute=True):
+        resolve_ticket(
+            ticket.pk,
+            person,
+            ResolutionKind.SEND_BACK,
+            claim_number=ticket.claim_number,
+            seen_digest=ticket.seen_digest,
+            feedback="They mean the wind park.",
+        )
+    done = drive(held.run.pk)
+
+    assert done.status == "succeeded"
+    assert _spawned(done) == ["plan~1/norhead-wind"]
+    [row] = done.outputs["analyse"]["rows"]
+    assert (row["measure"], row["value"]) == ("capacity", 31)
 
 
 def test_a_question_why_is_answered_by_what_the_documents_say() -> None:

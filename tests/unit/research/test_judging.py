@@ -106,6 +106,8 @@ def test_those_sent_by_a_lead_are_found_where_they_stand() -> None:
     [
         ({"summary": "much", "of": "0"}, "HANDOFF_TOKEN_BUDGET"),
         (None, "coordinator's step put out"),
+        ({"spawned": []}, "coordinator's step put out"),
+        ({"question": "?"}, "nobody was sent"),
         ({"spawned": {"a": None}}, "spawned.a"),
         ({"spawned": {"a": {"step": "x"}}}, "'subject' is missing"),
     ],
