@@ -56,6 +56,7 @@ def install_kill_points() -> Iterator[None]:
         (_perform, "dispatch", _before(_perform.dispatch, "before_dispatch")),
         (_release, "fetch_all", _before_told(_release.fetch_all)),
         (_control, "cancel_run", _before(_control.cancel_run, "before_cancel")),
+        (_control, "end_orphan", _before(_control.end_orphan, "before_cancel")),
         # A body leaves its connection to others; here each thread has its own, and a new one costs more than a step.
         (_perform, "connection", SimpleNamespace(in_atomic_block=True, connection=connection)),
         # What was forgotten is looked for at once: time does not pass by itself here.

@@ -9,6 +9,9 @@ _TREE = "SELECT id FROM orchestration_run WHERE root_id = ANY(%(roots)s)"
 _FINAL = "('succeeded', 'skipped', 'failed', 'cancelled')"
 _DONE = "('succeeded', 'skipped')"
 _LIVE_RUN = "('running', 'paused', 'compensating')"
+# Grown steps that were let go stay as history.
+_IS_CURRENT = """(s.kind IN ('planned', 'compensation') OR EXISTS (
+    SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child))"""
 
 ALWAYS = {
     "a final run has an open step": f"""
@@ -47,13 +50,12 @@ ALWAYS = {
     "a step got past the gate or past its predecessors": f"""
         SELECT s.key, s.status, p.key AS before, p.status AS before_is FROM orchestration_step s
         JOIN orchestration_edge e ON e.successor_id = s.id JOIN orchestration_step p ON p.id = e.predecessor_id
-        WHERE s.run_id IN ({_TREE}) AND p.status NOT IN {_DONE}
+        WHERE s.run_id IN ({_TREE}) AND p.status NOT IN {_DONE} AND {_IS_CURRENT}
           AND s.status IN ('available', 'running', 'retryable', 'held', 'succeeded', 'skipped')""",
     "a live run has a failed or cancelled step that is still part of its plan": f"""
         SELECT s.key, s.status FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
         WHERE r.id IN ({_TREE}) AND r.status IN ('running', 'paused') AND s.status IN ('failed', 'cancelled')
-          AND (s.kind = 'planned' OR EXISTS (
-            SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id AND e.is_child))""",
+          AND s.kind <> 'compensation' AND {_IS_CURRENT}""",
     "a round is not sealed, or one too many is": f"""
         SELECT r.id, r.status, r.round, count(z.id) FROM orchestration_run r
         LEFT JOIN orchestration_seal z ON z.run_id = r.id WHERE r.id IN ({_TREE})
