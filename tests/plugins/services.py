@@ -1,6 +1,7 @@
 """Starts throw-away servers before Django's settings load, and stops them when pytest ends, however it ends.
 
-DATABASE_URL and CELERY_BROKER_URL, when set, are used as they are: the same suite runs on other servers.
+DATABASE_URL and CELERY_BROKER_URL, when set, are used as they are: the same suite runs on other servers. Of several
+test processes side by side (`pytest -n`) each starts servers of its own: workers under test take from any queue.
 """
 
 import os
@@ -17,6 +18,8 @@ import pytest
 from config import services
 from config.services.record import read_records
 
+# Which servers the process that distributes the tests has started for itself.
+_STARTED = "RINGMASTER_TESTS_STARTED"
 _ROOT = Path(tempfile.gettempdir()) / f"ringmaster-tests-{os.getuid()}"
 
 
@@ -24,7 +27,10 @@ _ROOT = Path(tempfile.gettempdir()) / f"ringmaster-tests-{os.getuid()}"
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Have the servers up before pytest-django loads the settings in this same hook."""
     _remove_leftovers()
-    missing = tuple(name for name, url in services.URL_OF.items() if not os.environ.get(url))
+    others = os.environ.get(_STARTED, "").split(",") if "PYTEST_XDIST_WORKER" in os.environ else []
+    missing = tuple(
+        name for name, url in services.URL_OF.items() if not os.environ.get(url) or name in others
+    )
     if missing:
         _start(early_config, missing)
     return (yield)
@@ -37,6 +43,7 @@ def _start(config: pytest.Config, names: tuple[str, ...]) -> None:
     services.start(state_dir, names, durable=False)
     records = read_records(state_dir)
     os.environ["RINGMASTER_STATE_DIR"] = str(state_dir)
+    os.environ[_STARTED] = ",".join(names)
     if "postgres" in names:
         os.environ["DATABASE_URL"] = records["postgres"].database_url
     if "valkey" in names:
