@@ -5,14 +5,23 @@
 3. `problems.py`                             what an operator must know first
 4. `run_sections.py`                         the details of a run, a page of rows at a time
 5. `plans.py`, `picture/`                    plans as pictures
-6. `projects.py`                             projects, their members, API tokens
-7. `visible.py`                              what agents wrote, made safe to look at
-8. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
+6. `verifiers.py`                            how good verifiers are
+7. `projects.py`                             projects, their members, API tokens
+8. `visible.py`                              what agents wrote, made safe to look at
+9. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
 """
 
 from orchestration.admin.projects import ApiTokenAdmin, ProjectAdmin
 from orchestration.admin.runs import RunAdmin
+from orchestration.admin.verifiers import VerifierTrialAdmin
 from orchestration.admin.workers import WorkerProcessAdmin
 from orchestration.admin.workflows import WorkflowAdmin
 
-__all__ = ["ApiTokenAdmin", "ProjectAdmin", "RunAdmin", "WorkerProcessAdmin", "WorkflowAdmin"]
+__all__ = [
+    "ApiTokenAdmin",
+    "ProjectAdmin",
+    "RunAdmin",
+    "VerifierTrialAdmin",
+    "WorkerProcessAdmin",
+    "WorkflowAdmin",
+]

@@ -80,9 +80,10 @@ def _view_decision(attempt: Attempt) -> DecisionView | None:
     decision: Decision | None = getattr(attempt, "decision", None)
     if decision is None:
         return None
-    # The reason of a failure is its message, which stands beside it already.
-    told = {attempt.error_message, f"{attempt.error_class}: {attempt.error_message}"}
-    reason = "" if decision.reason in told else decision.reason
+    # The reason of a failure begins with its message, which stands beside it already.
+    told = ": ".join(part for part in (attempt.error_class, attempt.error_message) if part)
+    reason = decision.reason.removeprefix(told).removeprefix("; ")
+    reason = "" if reason == attempt.error_message else reason
     resolution = find_resolution(decision, attempt.number)
     return DecisionView(
         words=describe_decision(decision.kind, decision.rule),

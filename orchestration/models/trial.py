@@ -1,5 +1,7 @@
 """What verifiers said of outputs whose worth was known beforehand."""
 
+import json
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -34,3 +36,9 @@ class VerifierTrial(models.Model):
     def __str__(self) -> str:
         """Return both words."""
         return f"{self.agent}: {self.said}, expected {self.expected}"
+
+    @property
+    def reasons(self) -> list[str]:
+        """Return why, as the verifier said."""
+        said: list[str] = json.loads(self.reasons_json)
+        return said

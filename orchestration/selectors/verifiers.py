@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,9 +33,14 @@ class VerifierRecord:
     by_trials: Score
 
 
-def list_verifier_records(agent: str | None = None) -> list[VerifierRecord]:
-    """Return every verifier's record, or one's, by name."""
-    verdicts = _read_verdicts(agent)
+def list_verifier_records(
+    agent: str | None = None, *, project_ids: Collection[int] | None = None
+) -> list[VerifierRecord]:
+    """Return every verifier's record, or one's, by name.
+
+    Args: project_ids: count verdicts of these projects' runs only; trials belong to none.
+    """
+    verdicts = _read_verdicts(agent, project_ids)
     people = _judge_by_people(verdicts)
     trials = _judge_by_trials(agent)
     asked = Counter(verdict.agent for verdict in verdicts)
@@ -63,10 +68,12 @@ class _Verdict:
     passed: bool
 
 
-def _read_verdicts(agent: str | None) -> list[_Verdict]:
+def _read_verdicts(agent: str | None, project_ids: Collection[int] | None) -> list[_Verdict]:
     steps = Step.objects.filter(kind=StepKind.VERIFIER, output_json__isnull=False)
     if agent is not None:
         steps = steps.filter(agent=agent)
+    if project_ids is not None:
+        steps = steps.filter(run__project__in=project_ids)
     rows = steps.order_by("id").values_list("agent", "parent_id", "key", "finished_at", "output_json")
     return [
         _Verdict(name, parent, key.rpartition("?")[0], at, read_verdict(json.loads(output or "null"))[0])

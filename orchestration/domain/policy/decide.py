@@ -38,7 +38,7 @@ def _decide_growth(outcome: PassedOver | Growth | ChildRun | AskPerson | Collect
         case PassedOver():
             return Decision(DecisionKind.SKIP, outcome.rule, outcome.reason)
         case Growth():
-            return Decision(DecisionKind.WAIT, outcome.rule, f"it waits for {len(outcome.children)} steps")
+            return Decision(DecisionKind.WAIT, outcome.rule, f"it waits for {_count(len(outcome.children))}")
         case ChildRun():
             return Decision(DecisionKind.WAIT, "child_run", f"it waits for a run of '{outcome.workflow}'")
         case AskPerson():
@@ -47,6 +47,10 @@ def _decide_growth(outcome: PassedOver | Growth | ChildRun | AskPerson | Collect
             return Decision(DecisionKind.ACCEPT, outcome.rule)
         case unforeseen:
             return _escalate(unforeseen)  # type: ignore[unreachable]  # the types say so; this says what if
+
+
+def _count(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps:,} steps"
 
 
 def _escalate(unforeseen: object) -> Decision:

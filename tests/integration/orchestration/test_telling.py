@@ -86,7 +86,7 @@ _STORY = [
         "draft",
         (
             "test.template answered. Waits: its verifiers look at the answer first [to_be_verified]. "
-            "it waits for 1 steps"
+            "it waits for 1 step"
         ),
     ),
     ("draft?0", "test.v answered: FAIL; rude."),
