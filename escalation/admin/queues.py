@@ -34,6 +34,10 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         """Let admins of its project change a queue."""
         return has_right(request, Right.MANAGE, obj.project_id if obj else None)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> tuple[str, ...]:
+        """Keep a queue in its project: its tickets would change hands with it."""
+        return ("project",) if obj else ()
+
     def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let admins of its project delete a queue; the database keeps one that has tickets."""
         return self.has_change_permission(request, obj)

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from agents.invoke import override
+from escalation.models import ReviewQueue
 from orchestration import runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import ApiToken, Membership, Project, Run
@@ -69,6 +70,23 @@ def test_a_project_keeps_its_slug_and_is_never_deleted(desk: Project, admin_clie
     desk.refresh_from_db()
     assert desk.slug == "desk"
     assert admin_client.post(f"{ROOT}/project/{desk.pk}/delete/").status_code == 403
+
+
+def test_a_review_queue_stays_in_its_project(desk: Project, admin_client: Client) -> None:
+    queue = ReviewQueue.objects.get(project__slug="default")
+    page = f"/admin/escalation/reviewqueue/{queue.pk}/change/"
+    admin_client.post(page, {"project": desk.pk, "slug": "default", "name": "Renamed"})
+    queue.refresh_from_db()
+    assert (queue.name, queue.project.slug) == ("Renamed", "default")
+
+
+@pytest.mark.parametrize(("name", "role"), [("vera", "viewer"), ("olga", "operator"), ("rita", "reviewer")])
+def test_only_an_admin_of_the_project_changes_its_queues(name: str, role: str) -> None:
+    queue = ReviewQueue.objects.get(project__slug="default")
+    page = f"/admin/escalation/reviewqueue/{queue.pk}/change/"
+    assert sign_in(make_member(name, role)).post(page, {"name": "Mine", "slug": "x"}).status_code == 403
+    queue.refresh_from_db()
+    assert queue.slug == "default"
 
 
 def _make_token(owner: str, *arguments: str) -> dict[str, Any]:
