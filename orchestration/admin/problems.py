@@ -171,13 +171,16 @@ def _say_since(step: Step, since: datetime, now: datetime) -> str:
 
 
 def _say_why(step: Step, decided: str, now: datetime) -> SafeString:
+    if step.waits_for:
+        return _say_wait(step)
+    if step.status == StepStatus.RETRYABLE and step.due_at:
+        when = describe_duration(step.due_at - now) if step.due_at > now else "a moment"
+        return format_html("Attempt {} failed; the next one starts in {}.", step.attempt, when)
+    return mark_unseen(step.reason or decided or "No reason was recorded.")
+
+
+def _say_wait(step: Step) -> SafeString:
     match step.waits_for:
-        case "agent":
-            return format_html(
-                "No worker that reads the queue “{}” has the agent “{}”. Start a worker that has it.",
-                step.queue,
-                step.agent,
-            )
         case "pool":
             return format_html("All slots of {} are taken; it goes on when some are free.", _name_pools(step))
         case "breaker":
@@ -186,10 +189,12 @@ def _say_why(step: Step, decided: str, now: datetime) -> SafeString:
                 "through now and then.",
                 step.agent,
             )
-    if step.status == StepStatus.RETRYABLE and step.due_at:
-        when = describe_duration(step.due_at - now) if step.due_at > now else "a moment"
-        return format_html("Attempt {} failed; the next one starts in {}.", step.attempt, when)
-    return mark_unseen(step.reason or decided or "No reason was recorded.")
+        case _:
+            return format_html(
+                "No worker that reads the queue “{}” has the agent “{}”. Start a worker that has it.",
+                step.queue,
+                step.agent,
+            )
 
 
 def _name_pools(step: Step) -> str:

@@ -105,7 +105,7 @@ def read_news(places: Sequence[Place], most: int) -> dict[Place, News]:
 
     Args: most: lines behind one place; the rest comes when asked for behind the last of these.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "runs": [run_id for run_id, _ in places],
         "transactions": [cursor.transaction_id for _, cursor in places],
         "events": [cursor.event_id for _, cursor in places],

@@ -3,9 +3,10 @@
 Thousands of items are a few columns each here; what a page draws of them it decides itself.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, Exists, OuterRef, Q, When
@@ -78,12 +79,9 @@ def load_plan(run_id: UUID) -> PlanRows:
     """Return a run's plan."""
     joined = Exists(Edge.objects.filter(predecessor=OuterRef("pk"), is_child=True))
     present = Case(When(Q(parent__isnull=True) | Q(kind=StepKind.COMPENSATION), then=True), default=joined)
-    moments = (Epoch("claimed_at"), Epoch("finished_at"))
-    rows = Step.objects.filter(run=run_id).order_by("position").values_list(*_COLUMNS, *moments, present)
-    steps = [
-        PlanStep(*row, claimed_at=to_moment(claimed), finished_at=to_moment(finished), is_present=is_present)
-        for *row, claimed, finished, is_present in rows
-    ]
+    columns = (*_COLUMNS, Epoch("claimed_at"), Epoch("finished_at"), present)
+    rows: Iterable[Any] = Step.objects.filter(run=run_id).order_by("position").values_list(*columns)
+    steps = [PlanStep(*_with_moments(*row)) for row in rows]
     own = Edge.objects.filter(run=run_id, is_child=False).exclude(successor__kind__in=ALIKE)
     edges = list(own.values_list("predecessor_id", "successor_id")[: MOST_DRAWN_EDGES + 1])
     single = sum(not step.is_alike for step in steps)
@@ -91,8 +89,13 @@ def load_plan(run_id: UUID) -> PlanRows:
     return PlanRows(steps, edges, is_too_large=too_large)
 
 
+def _with_moments(*row: Any) -> tuple[Any, ...]:
+    *fields, claimed, finished, is_present = row
+    return *fields, to_moment(claimed), to_moment(finished), is_present
+
+
 def find_child_runs(step_ids: Collection[int]) -> dict[int, ChildRun]:
     """Return each step's latest child run, by the step's id."""
     runs = Run.objects.filter(parent_step__in=step_ids).order_by("created_at")
     rows = runs.values_list("parent_step_id", "pk", "workflow_name", "status")
-    return {step_id: ChildRun(*row) for step_id, *row in rows if step_id is not None}
+    return {step_id: ChildRun(pk, name, status) for step_id, pk, name, status in rows}

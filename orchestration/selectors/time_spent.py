@@ -55,8 +55,8 @@ def load_time_spent(run_id: UUID) -> TimeSpent:
     marks: list[Mark] = []
     lines = Event.objects.filter(run=run_id, kind=_RESOLVED) | Event.objects.filter(run=run_id, step=None)
     for step_id, kind, at in lines.order_by("id").values_list("step_id", "kind", "at"):
-        if step_id is None:
-            marks.append(Mark(kind, at))
-        else:
+        if kind == _RESOLVED:
             resolved[step_id].append(at)
+        else:
+            marks.append(Mark(kind, at))
     return TimeSpent(tries, resolved, marks)

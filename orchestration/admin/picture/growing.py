@@ -65,7 +65,7 @@ def link_groups(groups: Sequence[Group], edges: Sequence[tuple[int, int]], runs:
     parent = {step.pk: step.parent_id for group in groups for step in group.steps}
     beside = [(a, b) for a, b in edges if parent.get(a) is not None and parent.get(a) == parent.get(b)]
     not_first, not_last = {b for _, b in beside}, {a for a, _ in beside}
-    last_of = defaultdict(set)
+    last_of: dict[int, set[int]] = defaultdict(set)
     for group in groups:
         if group.first.parent_id is not None and group.first.kind != StepKind.COMPENSATION:
             last_of[group.first.parent_id] |= {step.pk for step in group.steps if step.pk not in not_last}

@@ -8,9 +8,10 @@ from django.test import Client
 from orchestration import runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Event, Run
-from tests.integration.orchestration_admin.conftest import make_member, sign_in, text_of
+from tests.integration.orchestration_admin.conftest import sign_in, text_of
 from tests.integration.orchestration_admin.growing_scenes import find_child, play_tree
 from tests.integration.orchestration_admin.scenes import doubt, play_letter, refuse
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -93,11 +94,11 @@ def test_an_order_needs_its_csrf_token(held: Run) -> None:
 def test_an_order_is_obeyed_and_says_who_gave_it(
     operator: Client, held: Run, verbs: list[str], status: str, kind: str
 ) -> None:
-    for verb in verbs:
-        page = _order(operator, held, verb, reason="the shop is closed")
+    pages = [_order(operator, held, verb, reason="the shop is closed") for verb in verbs]
+    for page in pages:
         assert page.redirect_chain == [(f"/admin/orchestration/run/{held.pk}/change/", 302)]
     assert runs.get_run(held.pk).status == status
-    assert f"the run is {status} now." in text_of(page)
+    assert f"the run is {status} now." in text_of(pages[-1])
     line = Event.objects.filter(run=held, kind=kind).latest("id")
     assert "the shop is closed" in line.data_json
     assert "olga" in line.data_json
