@@ -1,8 +1,8 @@
 """One attempt as a pipeline: claim -> assemble -> invoke -> decide -> write -> release -> dispatch.
 
 `perform.py` is the main path and the file to read first; `prepare.py` makes the agent's task, `conclude.py` writes
-what came of it as `ending.py` describes it, `proof.py` builds the receipt; `deadlines.py` says how much time is left. Each stage is a value handed to the next; no transaction and no
-connection is held while the agent works.
+what came of it as `ending.py` describes it, `proof.py` builds the receipt; `deadlines.py` says how much time is left.
+Each stage is a value handed to the next; no transaction and no connection is held while the agent works.
 """
 
 from orchestration.executor.admission import mute_breakers
