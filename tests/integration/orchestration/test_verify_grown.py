@@ -136,9 +136,7 @@ def test_an_output_of_a_child_run_is_missed_by_both(done: FinishedRun) -> None:
 
 
 @pytest.mark.parametrize("change", [{"depth": 2}, {"parent_step": None}])
-def test_a_child_run_that_is_hung_up_elsewhere_is_noticed(
-    done: FinishedRun, change: dict[str, Any]
-) -> None:
+def test_a_child_run_that_is_hung_up_elsewhere_is_noticed(done: FinishedRun, change: dict[str, Any]) -> None:
     child = done.steps["ask"].child_runs.order_by("-created_at").first()
     assert child is not None
     Run.objects.filter(pk=child.pk).update(**change)
