@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
+from agents.domain.invocation import Answered, Failed, FailureKind, SentBack, canonical_json
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation
 from orchestration.domain.policy.failures import KEPT_AWAY
@@ -64,7 +64,7 @@ def _name_outcome(said: Ending) -> AttemptOutcome:
 
 def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
     """Return a step that waits for a person, as its ticket needs to know it."""
-    proposed = outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
+    proposed = _find_proposal(outcome)
     shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
     return Hold(
         project_id=claim.run.project_id,
@@ -76,8 +76,21 @@ def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
         agent=claim.agent,
         attempt=claim.attempt,
         rule=decision.rule,
-        reason=decision.reason,
+        reason=decision.reason + _tell_unspawned(outcome),
         seen_json=shown if shown is not None else "null",
         has_proposal=proposed is not None,
         confidence=outcome.confidence if isinstance(outcome, Answered) else None,
     )
+
+
+def _find_proposal(outcome: Ending) -> str | None:
+    """Return what a person may approve: of a step that wanted to spawn, in the form in which others read it."""
+    if isinstance(outcome, Answered) and outcome.spawn is not None:
+        return canonical_json({"output": outcome.output, "spawned": {}})
+    return outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
+
+
+def _tell_unspawned(outcome: Ending) -> str:
+    if isinstance(outcome, Answered) and outcome.spawn:
+        return f"; it wanted to spawn {len(outcome.spawn)} steps, which an approval leaves undone"
+    return ""

@@ -150,8 +150,9 @@ def perform_act(name: str, act: Act, task: Task) -> Any:
             return Result([act.number], confidence=0.1)
         case "unreadable":
             return object()
-        case "spawn":
-            return Result([act.number], spawn=list(act.spawn))
+        case "spawn" | "unsure_spawn":
+            confidence = 0.9 if act.kind == "spawn" else 0.1
+            return Result([act.number], confidence=confidence, spawn=list(act.spawn))
         case "rework":
             return _send_back(act, task)
         case _:
@@ -162,7 +163,7 @@ def _judge(act: Act) -> Any:
     match act.kind:
         case "ok":
             return {"verdict": "PASS", "reasons": []}
-        case "low" | "spawn" | "rework":
+        case "low" | "spawn" | "unsure_spawn" | "rework":
             return {"verdict": "FAIL", "reasons": ["not good enough"]}
         case "transient" | "permanent":
             raise _FAILURES[act.kind]

@@ -99,10 +99,10 @@ def families(draw: st.DrawFn) -> tuple[tuple[StepSpec, ...], ...]:
 
 @st.composite
 def acts(draw: st.DrawFn) -> Act:
-    """Draw what a body does; one in six spawns steps."""
+    """Draw what a body does; one in six spawns steps, or wants to."""
     number = draw(st.integers(0, 3))
     if draw(st.integers(0, 5)) == 0:
-        return Act("spawn", number, draw(step_lists([], spawned=True, most=3)))
+        return Act("spawn" if number else "unsure_spawn", number, draw(step_lists([], spawned=True, most=3)))
     return Act(draw(st.sampled_from(_ACTS)), number)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from escalation.models import Ticket
 from orchestration import StepSpec, Verify, runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Run, Step
@@ -84,3 +85,16 @@ def test_a_gated_step_that_spawned_is_judged_by_its_verifiers_alone(world: World
 
     assert _step(run, "draft").accepted_by == "verdict"
     assert _step(run, "draft").output == {"output": [0], "spawned": {"part": []}}
+
+
+def test_an_unsure_step_that_wanted_to_spawn_is_approved_in_the_form_in_which_others_read_it(
+    world: World,
+) -> None:
+    run = _start(world, StepSpec("plan", agent="m.work"))
+    world.perform(0, Act("unsure_spawn", 7, (StepSpec("part", agent="m.work"),)), 0)
+    ticket = Ticket.objects.get(run=run)
+    assert "it wanted to spawn 1 steps" in ticket.reason
+
+    world.resolve(0, ResolutionKind.APPROVE)
+
+    assert _step(run, "plan").output == {"output": [7], "spawned": {}}
