@@ -9,8 +9,9 @@ from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.picture import MOST_ABREAST, Picture, PlanNode, draw_plan, say_counts
 from orchestration.admin.picture.growing import Group, group_steps, link_groups
 from orchestration.admin.words import describe_duration, describe_span, describe_stage, describe_wait
+from orchestration.domain.plan import local_name
 from orchestration.domain.spec import WorkflowSpec, order_steps
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import StepKind, StepStatus
 from orchestration.models import Run
 from orchestration.selectors.plan_rows import ChildRun, PlanRows, PlanStep, find_child_runs
 from orchestration.selectors.run_details import MOST_DRAWN_STEPS
@@ -54,7 +55,8 @@ def describe_group(run: Run, group: Group, now: datetime) -> PlanNode:
     if len(keys) > 1:
         return PlanNode(keys, group.counts, say_counts(group.counts))
     step = group.first
-    return PlanNode(keys, group.counts, _say(step, now), step_url(run.pk, step.key))
+    name = local_name(step.key) if step.kind == StepKind.SPAWNED else ""
+    return PlanNode(keys, group.counts, _say(step, now), step_url(run.pk, step.key), name=name)
 
 
 def _draw_child_run(child: ChildRun) -> PlanNode:

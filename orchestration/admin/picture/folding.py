@@ -44,7 +44,7 @@ class PlanNode:
 
     Attributes: note: what stands below the key.  href: where a click leads.
         keys: of all steps it stands for, in plan order.  counts: how many of them have which status.
-        is_run: it is a child run, no step.
+        is_run: it is a child run, no step.  name: of a single step, where its place tells the rest of its key.
     """
 
     keys: tuple[str, ...]
@@ -53,6 +53,7 @@ class PlanNode:
     href: str = ""
     is_chain: bool = field(default=False)
     is_run: bool = field(default=False)
+    name: str = field(default="")
 
     @property
     def status(self) -> str:
@@ -67,6 +68,11 @@ class PlanNode:
 
     @property
     def label(self) -> str:
+        """Return the name or the key, or what the keys have in common."""
+        return self.name if self.name and len(self.keys) == 1 else self.full_label
+
+    @property
+    def full_label(self) -> str:
         """Return the key, or what the keys have in common."""
         if len(self.keys) == 1:
             return self.keys[0]

@@ -89,7 +89,7 @@ def _draw_node(node: PlanNode, boxes: dict[int, _Box], position: int) -> SafeStr
     x, y = box.middle
     inside = format_html(
         '<title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="6"/>{}',
-        f"{node.label}: {node.note or node.status}",
+        f"{node.full_label}: {node.note or node.status}",
         *(f"{number:g}" for number in (box.x, box.y, box.width, box.height)),
         _draw_text(node, x, y),
     )

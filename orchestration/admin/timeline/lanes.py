@@ -56,8 +56,8 @@ def build_lanes(
         spans = [span for step in group.steps for span in tell_spans(_tell_story(step, spent, ready, times))]
         if spans:
             node, above = describe(group), keys.get(group.first.parent_id or 0, "")
-            label = _shorten(node.label.removeprefix(above), depth)
-            lanes.append(Lane(node.label, label, node.href, node.status, depth, spans, len(group.steps)))
+            label = _shorten(node.full_label.removeprefix(above), depth)
+            lanes.append(Lane(node.full_label, label, node.href, node.status, depth, spans, len(group.steps)))
     return lanes
 
 

@@ -202,3 +202,10 @@ def test_a_renderer_that_fails_costs_the_picture_and_not_the_page(monkeypatch: p
     picture = _draw([_node("a", "held")], [])
     assert (picture.svg, picture.legend) == ("", ("held",))
     assert picture.note == "The picture could not be drawn; the log says why."
+
+
+def test_a_name_stands_in_the_box_and_the_whole_key_on_hovering() -> None:
+    node = PlanNode(("plan/all/wind",), {"succeeded": 1}, name="wind")
+    root = _parse(_draw([node], []).svg)
+    assert root.find(".//text").text == "wind"  # type: ignore[union-attr]
+    assert "plan/all/wind" in root.find(".//title").text  # type: ignore[union-attr, operator]
