@@ -3,14 +3,13 @@
 `assignment` is ignored where a field has the name of something of DRF's: DRF takes fields off the class.
 """
 
-import json
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from orchestration.api.fields import JsonText, Names, word
 from orchestration.domain.rights import Right, Scope
 from orchestration.domain.states import (
     LIVE_RUN,
@@ -25,37 +24,6 @@ from orchestration.selectors.progress import STATES
 Row = serializers.Serializer[Any]
 
 
-@extend_schema_field({})
-class JsonText(serializers.Field[Any, Any, Any, Any]):
-    """A column of JSON text, shown as the value it is."""
-
-    def __init__(self, source: str) -> None:
-        """Name the column."""
-        super().__init__(read_only=True, source=source)
-
-    def get_attribute(self, instance: Any) -> Any:
-        """Return the text, and null for none."""
-        return super().get_attribute(instance) or "null"
-
-    def to_representation(self, value: str) -> Any:
-        """Return the value."""
-        return json.loads(value)
-
-
-@extend_schema_field(str)
-class Names(serializers.Field[Any, Any, Any, Any]):
-    """A person as their user name."""
-
-    def to_representation(self, value: User) -> str:
-        """Return the name."""
-        return value.get_username()
-
-
-def _word(words: Any, **how: Any) -> serializers.ChoiceField:
-    choices = [(str(word), getattr(word, "name", word)) for word in words]
-    return serializers.ChoiceField(choices=choices, read_only=True, **how)
-
-
 class ProjectRow(Row):
     """A project and what the caller may do in it."""
 
@@ -63,7 +31,7 @@ class ProjectRow(Row):
     name = serializers.CharField(read_only=True)
     rights = serializers.SerializerMethodField()
 
-    @extend_schema_field(serializers.ListField(child=_word(Right)))
+    @extend_schema_field(serializers.ListField(child=word(Right)))
     def get_rights(self, project: Any) -> list[str]:
         """Return what the caller may do, in the order in which rights are named."""
         held = self.context["rights"].get(project.pk, frozenset())
@@ -114,7 +82,7 @@ class RunRow(Row):
     project = serializers.CharField(source="project.slug", read_only=True)
     workflow = serializers.CharField(source="workflow_name", read_only=True)
     version = serializers.IntegerField(source="workflow.version", read_only=True)
-    status = _word(RunStatus)
+    status = word(RunStatus)
     is_final = serializers.SerializerMethodField()
     round = serializers.IntegerField(read_only=True)
     priority = serializers.IntegerField(read_only=True)
@@ -165,7 +133,7 @@ class RunDetail(RunRow):
     input = JsonText(source="input_json")
     outputs = serializers.SerializerMethodField()
 
-    @extend_schema_field(_word(STATES))
+    @extend_schema_field(word(STATES))
     def get_state(self, _run: Any) -> str:
         """The status, but `waiting` where only people can go on."""
         state: str = self.context["standing"].state
@@ -189,13 +157,13 @@ class StepRow(Row):
     run = serializers.UUIDField(source="run_id", read_only=True)
     key = serializers.CharField(read_only=True)
     position = serializers.IntegerField(read_only=True)
-    kind = _word(StepKind)
+    kind = word(StepKind)
     parent = serializers.IntegerField(  # type: ignore[assignment]
         source="parent_id", read_only=True, allow_null=True
     )
     agent = serializers.CharField(read_only=True)
     queue = serializers.CharField(read_only=True)
-    status = _word(StepStatus)
+    status = word(StepStatus)
     attempt = serializers.IntegerField(read_only=True)
     waits_for = serializers.CharField(read_only=True)
     due_at = serializers.DateTimeField(read_only=True, allow_null=True)
@@ -253,7 +221,7 @@ class DecisionRow(Row):
     id = serializers.IntegerField(read_only=True)
     step = serializers.IntegerField(source="step_id", read_only=True)
     attempt = serializers.IntegerField(source="attempt.number", read_only=True)
-    kind = _word(DecisionKind)
+    kind = word(DecisionKind)
     rule = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
     inputs = JsonText(source="inputs_json")
@@ -271,7 +239,7 @@ class AttemptRow(Row):
     task_id = serializers.CharField(read_only=True)
     agent = serializers.CharField(read_only=True)
     agent_version = serializers.IntegerField(read_only=True, allow_null=True)
-    outcome = _word(AttemptOutcome, allow_null=True)
+    outcome = word(AttemptOutcome, allow_null=True)
     confidence = serializers.FloatField(read_only=True, allow_null=True)
     failure_kind = serializers.CharField(read_only=True)
     error_class = serializers.CharField(read_only=True)
@@ -312,7 +280,7 @@ class TokenRow(Row):
 
     id = serializers.UUIDField(source="public_id", read_only=True)
     name = serializers.CharField(read_only=True)
-    scopes = serializers.ListField(child=_word(Scope), read_only=True)
+    scopes = serializers.ListField(child=word(Scope), read_only=True)
     project = serializers.CharField(source="project.slug", read_only=True, default=None, allow_null=True)
     created_at = serializers.DateTimeField(source="created", read_only=True)
     expires_at = serializers.DateTimeField(source="expiry", read_only=True)
@@ -329,7 +297,7 @@ class FailureRow(Row):
 
     step = serializers.IntegerField(source="step_id", read_only=True)
     run = serializers.UUIDField(source="run_id", read_only=True)
-    outcome = _word(AttemptOutcome)
+    outcome = word(AttemptOutcome)
     failure_kind = serializers.CharField(read_only=True)
     error_class = serializers.CharField(read_only=True)
     error_message = serializers.CharField(read_only=True)
