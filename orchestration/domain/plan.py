@@ -5,6 +5,7 @@ Read next: docs/adr/0009-plans-that-grow.md.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -138,6 +139,14 @@ def name_compensation(key: str, revision: int, run_round: int) -> str:
 def is_verifier(key: str) -> bool:
     """Return whether a step of this key is a verifier: `draft?0`."""
     return key.rpartition("?")[2].isdigit()
+
+
+def planned_name(key: str) -> str:
+    """Return the step of the workflow from which a grown one comes: `plan` for `plan/w0[3]`."""
+    return _PLANNED.split(key, maxsplit=1)[0]
+
+
+_PLANNED = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def local_name(key: str) -> str:

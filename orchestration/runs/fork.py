@@ -6,11 +6,13 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import F, Q
 
 from orchestration.dispatch import dispatch_after_commit
+from orchestration.domain.plan import planned_name
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.spec import WorkflowSpec
-from orchestration.domain.states import DONE, ReceiptKind, StepKind
+from orchestration.domain.states import DONE, ReceiptKind, StepKind, StepStatus
 from orchestration.errors import ForkRefused, InputInvalid, StepNotFound
 from orchestration.models import Run, Step
 from orchestration.planning import describe_new_run, load_plan
@@ -30,7 +32,7 @@ def fork(
     """Start a run of the same workflow version that does a step, and all that stands behind it, anew.
 
     Other finished steps are taken over as they are, also with a new input: their receipts name the run and the
-    receipt they come from. Steps that were not done are done.
+    receipt they come from. Steps that were not done are done, and those that were undone are done again.
 
     Args: from_step: key of a step of the workflow.  input: of the new run; None: that of the other.
         idempotency_key: the same key, source, step and input return the same run.
@@ -89,7 +91,8 @@ def _take_over(
 ) -> list[ReusedStep]:
     """Return what the other run has finished and this one needs not do, in plan order."""
     spec, _ = load_plan(source.workflow_id, source.workflow.digest)
-    anew = find_behind(spec, from_step)
+    again = {from_step, *_find_undone(source)}
+    anew = {key for first in again for key in find_behind(spec, first)}
     done = Step.objects.filter(run=source, kind=StepKind.PLANNED, status__in=DONE).order_by("position")
     receipts: dict[str, str] = {}
     reused: list[ReusedStep] = []
@@ -100,6 +103,15 @@ def _take_over(
         reused.append(_reuse(step, source, fork_id, before, stamp(now), is_input_new=is_input_new))
         receipts[step.key] = reused[-1].receipt_digest
     return reused
+
+
+def _find_undone(source: Run) -> set[str]:
+    """Return the steps of the workflow of which something was undone, or is going to be, since they were done."""
+    undoing = Step.objects.filter(run=source, kind=StepKind.COMPENSATION).exclude(
+        status__in=(StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.CANCELLED)
+    )
+    since = undoing.filter(Q(finished_at__isnull=True) | Q(finished_at__gt=F("parent__finished_at")))
+    return {planned_name(key) for key in since.values_list("parent__key", flat=True)}
 
 
 def find_behind(spec: WorkflowSpec, key: str) -> set[str]:

@@ -98,3 +98,29 @@ def test_an_unsure_step_that_wanted_to_spawn_is_approved_in_the_form_in_which_ot
     world.resolve(0, ResolutionKind.APPROVE)
 
     assert _step(run, "plan").output == {"output": [7], "spawned": {}}
+
+
+def test_a_fork_does_again_what_the_other_run_had_undone(world: World) -> None:
+    run = _start(
+        world,
+        StepSpec("kept", agent="m.work"),
+        StepSpec("each", agent="m.work", for_each="[1, 2]", compensate="m.undo"),
+        StepSpec("behind", agent="m.work", needs=["each", "kept"]),
+        StepSpec("last", agent="m.work", needs=["behind"], on_failure="abort"),
+    )
+    while _step(run, "last").status != "available":
+        world.perform(0, OK, 0)
+    world.perform(0, Act("permanent"), 0)
+    under_way = runs.fork(run.pk, "last")
+    world.roots.append(under_way.pk)
+    for _ in range(2):
+        world.perform(0, OK, 0)
+    run.refresh_from_db()
+    assert run.status == "failed"
+
+    fork = runs.fork(run.pk, "last")
+    world.roots.append(fork.pk)
+
+    for one in (under_way, fork):
+        reused = Step.objects.filter(run=one, receipts__kind="reuse").values_list("key", flat=True)
+        assert set(reused) == {"kept"}
