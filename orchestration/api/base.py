@@ -1,8 +1,9 @@
 """What the views share: who calls, what may be sent, and lists in pages."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -12,6 +13,9 @@ from orchestration.api.access import caller_of
 from orchestration.api.problems import ParameterInvalid
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import Caller
+
+# Not every filter has an index; what would read a whole history is stopped.
+LIST_SECONDS: Final = 10.0
 
 
 class Body(serializers.Serializer[Any]):
@@ -72,10 +76,12 @@ class ApiView(GenericAPIView[Any]):
         """Return one page of a list, filtered as the query asks.
 
         Args: parameters: what else the query may hold.
-        Raises: ParameterInvalid: it holds something else.
+        Raises: ParameterInvalid: it holds something else.  OperationalError: it took more than LIST_SECONDS.
         """
         self.check_parameters(*parameters, *self._list_parameters())
-        page = self.paginate_queryset(self.filter_queryset(rows))
+        with transaction.atomic():
+            _bound_time()
+            page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(row(page, many=True, context=self.get_serializer_context()).data)
 
     def check_parameters(self, *known: str) -> None:
@@ -94,3 +100,8 @@ class ApiView(GenericAPIView[Any]):
     def _list_parameters(self) -> set[str]:
         filters = getattr(self, "filterset_class", None)
         return {"cursor", "page_size", *(filters.base_filters if filters else ())}
+
+
+def _bound_time() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", (f"{LIST_SECONDS * 1000:.0f}",))

@@ -12,6 +12,7 @@ from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.csrf import csrf_failure as show_csrf_failure
+from psycopg.errors import QueryCanceled
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -39,6 +40,12 @@ _CODE_OF: tuple[tuple[type[Exception], str], ...] = (
     # PostgreSQL could not take a value: a date before its calendar, a number beyond its column.
     (DataError, "parameter_invalid"),
     (OperationalError, "unavailable"),
+)
+
+_WORDS_FOR: tuple[tuple[type[Exception], str], ...] = (
+    (DataError, "a value is outside what can be stored; dates are of the years 1 to 9999"),
+    (OperationalError, "the database is away or busy; nothing was lost, try again"),
+    (Http404, "it is not there, or not for you"),
 )
 
 
@@ -161,13 +168,9 @@ def _say(error: Exception) -> str:
         return "; ".join(f"{field}: {text}" if field else text for field, text in _faults(error.detail))
     if isinstance(error, exceptions.APIException):
         return str(error.detail)
-    if isinstance(error, DataError):
-        return "a value is outside what can be stored; dates are of the years 1 to 9999"
-    if isinstance(error, OperationalError):
-        return "the database is away or busy; nothing was lost, try again"
-    if isinstance(error, Http404):
-        return "it is not there, or not for you"
-    return str(error)
+    if isinstance(error.__cause__, QueryCanceled):
+        return "the question took too long; narrow it, by a run or a time"
+    return next((words for kind, words in _WORDS_FOR if isinstance(error, kind)), str(error))
 
 
 def _faults(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:

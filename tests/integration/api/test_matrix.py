@@ -11,8 +11,10 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from escalation.escrow import claim_ticket
+from orchestration.api import access
 from orchestration.domain.spec import dump_spec
-from orchestration.models import ApiToken
+from orchestration.models import ApiToken, Project
+from orchestration.selectors import scope
 from tests.integration.api.people import CALLERS, Caller, make_key
 from tests.integration.api.scene import LETTER, Scene
 
@@ -143,6 +145,38 @@ def test_every_address_stands_in_the_table() -> None:
 
 def test_the_table_knows_every_caller() -> None:
     assert _HEAD.split() == CALLERS
+
+
+def test_without_the_scope_a_stranger_would_see_foreign_runs(
+    callers: dict[str, Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callers["stranger"].get("/api/v1/runs").json()["results"] == []
+    monkeypatch.setattr(scope, "find_projects", lambda _caller, _right=None: Project.objects.all())
+    assert len(callers["stranger"].get("/api/v1/runs").json()["results"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("guard", "line", "name"),
+    [
+        ("require", ("POST", "runs/<run_id>/pause"), "viewer"),
+        ("require_scope", ("GET", "runs"), "token:run"),
+    ],
+)
+def test_without_a_guard_somebody_gets_another_answer(
+    guard: str,
+    line: Line,
+    name: str,
+    scene: Scene,
+    callers: dict[str, Caller],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    method, route = line
+    for room in (scope, access):
+        if hasattr(room, guard):
+            monkeypatch.setattr(room, guard, lambda *_: None)
+    caller = callers[name]
+    answer = caller.call(method, _address(route, scene, caller), _body(route, scene, caller))
+    assert (answer.status_code, EXPECTED[line][name]) == (200, 403)
 
 
 @pytest.mark.parametrize("line", EXPECTED, ids=" ".join)

@@ -5,12 +5,16 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Func, TextField, Value
 from django.test.utils import CaptureQueriesContext
 
 from escalation.escrow import claim_ticket
+from orchestration.api import base as api_base
+from orchestration.api import projects as api_projects
 from orchestration.api import runs as api_runs
 from orchestration.api.bodies import MOST_WAIT
 from orchestration.models import ApiToken, Run
+from orchestration.selectors.scope import find_projects
 from tests.integration.api.people import Caller, make_key
 from tests.integration.api.scene import Scene, play
 
@@ -136,6 +140,15 @@ def test_the_number_of_queries_does_not_grow_with_the_page(scene: Scene, viewer:
     before = {kind: count(kind) for kind in LISTS}
     play("desk", 0.5), play("desk", 0.5)
     assert {kind: count(kind) for kind in LISTS} == before
+
+
+def test_a_list_that_takes_too_long_is_stopped(viewer: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    nap = Func(Value(30), function="pg_sleep", output_field=TextField())
+    monkeypatch.setattr(api_base, "LIST_SECONDS", 0.05)
+    monkeypatch.setattr(api_projects, "find_projects", lambda caller: find_projects(caller).annotate(nap=nap))
+    refused = viewer.get(f"{V1}/projects")
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert "narrow it" in refused.json()["detail"]
 
 
 def test_a_batch_starts_what_it_can_and_says_what_it_could_not(
