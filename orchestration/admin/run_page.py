@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from orchestration.admin.addresses import stream_url, workflow_url
 from orchestration.admin.chips import state_chip, tone_of
@@ -11,7 +12,7 @@ from orchestration.admin.kin import link_kin
 from orchestration.admin.orders import list_orders
 from orchestration.admin.picture import URGENCY
 from orchestration.admin.plans import draw_run
-from orchestration.admin.problems import find_problems
+from orchestration.admin.problems import Problems, find_problems
 from orchestration.admin.run_sections import SECTIONS
 from orchestration.admin.time_spent import draw_time_spent
 from orchestration.admin.visible import mark_unseen
@@ -56,7 +57,6 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
     shown = request.GET.get("show", "")
     shown = shown if shown in SECTIONS else "steps"
     problems = find_problems(request, run, now)
-    told = {problem.why for problem in problems.shown}
     rows = load_plan(run.pk)
     return {
         "title": _title(run),
@@ -67,7 +67,7 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
         "sentence": describe_run(
             run.state, counts, describe_duration((run.finished_at or now) - run.created_at)
         ),
-        "reason": "" if mark_unseen(run.reason) in told else mark_unseen(run.reason),
+        "reason": _say_reason(run, problems),
         "problems": problems,
         "picture": draw_run(run, rows, now, unfold=request.GET.get("unfold") == "1"),
         "timeline": draw_time_spent(request, run, rows, now),
@@ -81,6 +81,13 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
         "kin": link_kin(run),
         "live": Live(stream_url(run.pk), str(cursor)) if run.status in LIVE_RUN else None,
     }
+
+
+def _say_reason(run: Run, problems: Problems) -> SafeString:
+    """Return why the run ended so, unless a problem below says it."""
+    reason = mark_unseen(run.reason)
+    is_told = any(problem.why and problem.why in reason for problem in problems.shown)
+    return SafeString("") if is_told else reason
 
 
 def _title(run: Run) -> str:
