@@ -80,12 +80,14 @@ class NewRun:
     is_paused: bool = False
 
 
+# Who asked for the run at the top asked for those below it, and may not approve what is done there either.
 _RUN = """
 INSERT INTO orchestration_run (id, project_id, workflow_id, workflow_name, status, round, input_json, input_digest,
     idempotency_key, requested_by_id, reason, priority, deadline_at, parent_step_id, root_id, depth,
     forked_from_id, forked_from_step)
 VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, %(status)s, 1, %(input)s, %(digest)s, %(key)s,
-    %(requested_by)s, '', %(priority)s, clock_timestamp() + make_interval(secs => %(timeout)s::float8), %(parent_step)s,
+    coalesce(%(requested_by)s::bigint, (SELECT t.requested_by_id FROM orchestration_run t WHERE t.id = %(root)s)),
+    '', %(priority)s, clock_timestamp() + make_interval(secs => %(timeout)s::float8), %(parent_step)s,
     %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
 ON CONFLICT (project_id, workflow_name, idempotency_key) DO NOTHING RETURNING id
 """

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from escalation import escrow
+from escalation.errors import OwnRequest
 from escalation.models import Ticket
 from orchestration import StepSpec, Verify, runs
 from orchestration.domain.states import ResolutionKind
@@ -124,3 +126,23 @@ def test_a_fork_does_again_what_the_other_run_had_undone(world: World) -> None:
     for one in (under_way, fork):
         reused = Step.objects.filter(run=one, receipts__kind="reuse").values_list("key", flat=True)
         assert set(reused) == {"kept"}
+
+
+def test_who_asked_for_a_run_may_not_approve_what_is_done_for_it_in_a_child_run(world: World) -> None:
+    run = _start(world, StepSpec("child", workflow="kid0"), kid=(StepSpec("unsure", agent="m.work"),))
+    Run.objects.filter(pk=run.pk).update(requested_by=world.person)
+    world.perform(0, OK, 0)
+    world.perform(0, FAIL, 0)
+    ticket = Ticket.objects.get(run__parent_step__run=run)
+    claimed = escrow.claim_ticket(ticket.pk, world.person)
+
+    with pytest.raises(OwnRequest):
+        escrow.resolve_ticket(
+            ticket.pk,
+            world.person,
+            ResolutionKind.APPROVE,
+            claim_number=claimed.claim_number,
+            seen_digest=None,
+        )
+
+    Run.objects.filter(root_id=run.pk).update(requested_by=None)
