@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
 def _choose_settings() -> settings:
     more = int(os.environ.get("MACHINE_EXAMPLES", "0"))
     return settings(
-        max_examples=more or 20,
+        max_examples=more or 16,
         stateful_step_count=45 if more else 30,
         derandomize=not more,
         # A failure's course stands in its message; to shrink it on the database would take longer than to read it.

@@ -85,7 +85,7 @@ _MORE = int(os.environ.get("STORM_EXAMPLES", "0"))
 
 
 @settings(
-    max_examples=_MORE or 6,
+    max_examples=_MORE or 5,
     derandomize=not _MORE,
     phases=(Phase.generate,),
     deadline=None,
