@@ -96,7 +96,6 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list below what waits on the queues."""
-        self.require_view(request)
         queued = count_queued()
         waiting = {"queued": queued, "unserved_queues": list_missing_queues(list(queued))}
         return super().changelist_view(request, {**(extra_context or {}), **waiting})

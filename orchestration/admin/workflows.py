@@ -63,13 +63,6 @@ class WorkflowAdmin(ReadOnlyAdmin[Workflow]):
         """Return the list that knows how many runs there are."""
         return WorkflowList
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list."""
-        self.require_view(request)
-        return super().changelist_view(request, extra_context)
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
         """Return the latest versions, without their specs."""
         rows = latest_versions(super().get_queryset(request)).defer("spec_json")

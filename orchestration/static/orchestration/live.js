@@ -83,7 +83,7 @@
       } catch {
         asked = true; // the network is away; the next look may find it
       }
-      earliest = performance.now() + Math.max(LEAST_PAUSE, 3 * (performance.now() - begun));
+      earliest = performance.now() + Math.max(LEAST_PAUSE, 5 * (performance.now() - begun));
       looking = false;
       if (asked) look();
     }
