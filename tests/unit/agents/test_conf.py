@@ -46,9 +46,7 @@ def test_an_agent_s_own_numbers_leave_the_others(settings: Settings) -> None:
         ({"POOLS": ["gpu"]}, "POOLS"),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(
-    given: dict[str, Any], word: str, settings: Settings
-) -> None:
+def test_a_wrong_value_is_refused_by_name(given: dict[str, Any], word: str, settings: Settings) -> None:
     settings.RINGMASTER = given
     with pytest.raises(ImproperlyConfigured, match=word):
         get_conf()

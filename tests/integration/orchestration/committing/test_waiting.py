@@ -44,7 +44,10 @@ def test_the_wait_ends_when_only_people_can_go_on(tmp_path: Path, monkeypatch: p
             worker.result(timeout=20)
 
     outcome = json.loads(out.getvalue())["outcome"]
-    assert {state: count for state, count in outcome["states"].items() if count} == {"waiting": 1, "succeeded": 2}
+    assert {state: count for state, count in outcome["states"].items() if count} == {
+        "waiting": 1,
+        "succeeded": 2,
+    }
     assert outcome["steps"] == 6
     assert outcome["steps_per_second"] > 0
     assert Run.objects.filter(workflow_name=SPEC.name).count() == 3
