@@ -157,17 +157,35 @@ def _find_wrong_handoffs(run: Run, lines: list[Line]) -> Iterator[str]:
 def _find_disorder(run: Run, lines: list[Line]) -> Iterator[str]:
     ends: dict[str, int] = {}
     for line in lines:
-        # What collects has no body of its own.
-        if line.what in {"end", "resolved", "committed"}:
+        if line.what in {"end", "resolved"}:
             ends.setdefault(line.key, line.place)
-    edges = run.edges.filter(is_child=False).select_related("predecessor", "successor")
-    before = [(edge.predecessor.key, edge.successor.key) for edge in edges]
+    before = _find_bodies_before(run, {line.key for line in lines if line.what == "start"})
     for line in lines:
         if line.what != "start":
             continue
-        for first, then in before:
-            if then == line.key and ends.get(first, line.place) >= line.place:
-                yield f"{then}: its body started before {first} had ended"
+        for first in before[line.key]:
+            if ends.get(first, line.place) >= line.place:
+                yield f"{line.key}: its body started before {first} had ended"
+
+
+def _find_bodies_before(run: Run, begun: set[str]) -> dict[str, set[str]]:
+    """Return for each step the bodies it had to wait for: of a step that only collects, those of its children.
+
+    Args: begun: steps whose bodies began.
+    """
+    collecting = set(run.steps.filter(child_runs__isnull=False).values_list("key", flat=True))
+    needs: dict[str, set[str]] = defaultdict(set)
+    children: dict[str, set[str]] = defaultdict(set)
+    for edge in run.edges.select_related("predecessor", "successor"):
+        (children if edge.is_child else needs)[edge.successor.key].add(edge.predecessor.key)
+
+    def expand(key: str) -> set[str]:
+        has_body = key in begun or not (children[key] or key in collecting)
+        return {key} if has_body else {one for child in children[key] for one in expand(child)}
+
+    return defaultdict(
+        set, {key: {one for first in firsts for one in expand(first)} for key, firsts in needs.items()}
+    )
 
 
 def _find_doubled_ends(run: Run) -> Iterator[str]:
