@@ -25,6 +25,7 @@ _LIVE = """
 SELECT status FROM orchestration_run
 WHERE id = %(run)s AND status IN ('running', 'paused', 'compensating') FOR SHARE
 """
+# Who inherits is told by kind: a join of what was grown with the plan, by index, would compare each with each.
 _EXPAND = f"""
 WITH done AS (
     UPDATE orchestration_step s
@@ -54,13 +55,13 @@ WITH done AS (
         '', false, false, '', ''
     FROM done d, plan p, (SELECT max(position) AS position FROM orchestration_step WHERE run_id = %(run)s) top
     ORDER BY p.n
-    RETURNING id, run_id, index, status
+    RETURNING id, run_id, index, status, kind
 ), joined AS (
     INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional, is_child)
     SELECT run_id, id, %(step)s, false, false, true FROM grown
     UNION ALL
     SELECT g.run_id, i.predecessor_id, g.id, true, i.is_optional, false
-    FROM grown g JOIN plan p ON p.index = g.index AND p.inherits CROSS JOIN inherited i
+    FROM grown g CROSS JOIN inherited i WHERE g.kind = ANY(%(heirs)s)
     UNION ALL
     SELECT a.run_id, a.id, b.id, e.carries, false, false
     FROM unnest(%(from)s::int[], %(to)s::int[], %(carries)s::bool[]) AS e("from", "to", carries)
@@ -136,6 +137,7 @@ def _parameters(claim: Claim, end: AttemptEnd, growth: Growth) -> dict[str, Any]
         "specs": [child.spec_json for child in children],
         "gated": [child.gated for child in children],
         "pools": [json.dumps(dict(child.pools)) for child in children],
+        "heirs": sorted({str(child.kind) for child in children if child.inherits}),
         "inherits": [child.inherits for child in children],
         "before": [len(child.needs) + len(child.after) for child in children],
         "from": [before for before, _, _ in links],
