@@ -11,6 +11,8 @@ import pytest
 import redis
 from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin import sites
 from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection
@@ -19,6 +21,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from config import services
 from config.services.process import choose_port
+from orchestration.models import Project
 from tests.processes import ProcessStarter, child_env
 
 if TYPE_CHECKING:
@@ -38,20 +41,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.fixturenames.append("django_db_serialized_rollback")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Put the first rows back before a test that does not commit: side by side, files come in any order."""
-    yield
-    if nextitem is not None and _commits(item) and not _commits(nextitem):
+    if _uses_database(item) and not _commits(item):
         with item.config.stash[blocking_manager_key].unblock():
-            _restore_first_rows()
-            connection.close()
+            _restore_if_empty()
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or "db" in getattr(item, "fixturenames", ())
 
 
 def _commits(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("django_db")
     by_marker = marker is not None and bool(marker.kwargs.get("transaction"))
     return by_marker or bool({"committed_db", "transactional_db"} & set(getattr(item, "fixturenames", ())))
+
+
+def _restore_if_empty() -> None:
+    if not hasattr(connection, "_test_serialized_contents"):
+        return  # the first test that needs the database makes it, with its first rows
+    if not Project.objects.filter(slug="default").exists():
+        _restore_first_rows()
+    connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _same_console() -> Iterator[None]:
+    """Keep the console's site: a test that changes the installed apps makes a new one, without pages."""
+    site = admin.site
+    yield
+    admin.site = sites.site = site
 
 
 @pytest.fixture

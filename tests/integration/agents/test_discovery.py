@@ -107,6 +107,7 @@ def test_list_agents_as_json() -> None:
         "output_schema": None,
         "effects": ["sends e-mail", "bills"],
         "reversible": False,
+        "pools": {},
         "description": "Find what was lost.",
         "module": "found_app.agents",
         "function": "found",
