@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -101,11 +102,12 @@ def _dump(model: BaseModel) -> object:
 def _is_order_to_end(error: BaseException) -> bool:
     if isinstance(error, KeyboardInterrupt):
         return threading.current_thread() is threading.main_thread()
-    return isinstance(error, SystemExit) and _raised_in(error) in _SIGNAL_HANDLERS
+    # Not only the innermost frame: in a pool's child `sys.exit` itself is a function of the pool's.
+    return isinstance(error, SystemExit) and not _SIGNAL_HANDLERS.isdisjoint(_modules_on_the_way(error))
 
 
-def _raised_in(error: BaseException) -> str:
+def _modules_on_the_way(error: BaseException) -> Iterator[str]:
     frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
+    while frame is not None:
+        yield str(frame.tb_frame.f_globals.get("__name__", ""))
         frame = frame.tb_next
-    return str(frame.tb_frame.f_globals.get("__name__", "")) if frame is not None else ""
