@@ -80,6 +80,9 @@ def test_without_the_stream_the_page_says_so_and_comes_back_when_it_does(run: Ru
     expect(page.locator(".rm-live")).to_be_hidden()
 
 
+_BOX = "document.querySelector('.rm-times')"
+
+
 def test_what_the_reader_opened_and_scrolled_to_stays(run: Run, console: Console) -> None:
     page = console.page
     page.set_viewport_size({"width": 500, "height": 700})
@@ -87,7 +90,10 @@ def test_what_the_reader_opened_and_scrolled_to_stays(run: Run, console: Console
     console.open_live(f"/admin/orchestration/run/{run.pk}/change/?show=attempts")
     expect(page.locator(LIVE)).to_be_visible()
     page.locator("#details summary", has_text="What the policy saw").first.click()
-    page.locator(".rm-times").evaluate("box => { box.scrollLeft = 60; }")
+    # A box that is not laid out yet can't be scrolled.
+    page.wait_for_function(
+        f"() => {{ const box = {_BOX}; box.scrollLeft = 60; return box.scrollLeft === 60; }}"
+    )
     old = page.locator("#details").element_handle()
 
     elsewhere(lambda: runs.pause(run.pk))
@@ -95,4 +101,4 @@ def test_what_the_reader_opened_and_scrolled_to_stays(run: Run, console: Console
 
     assert old is not None
     expect(page.locator("#details details[open]")).to_have_count(1)
-    assert page.locator(".rm-times").evaluate("box => box.scrollLeft") == 60
+    page.wait_for_function(f"() => {_BOX}.scrollLeft === 60")
