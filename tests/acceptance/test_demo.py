@@ -87,7 +87,7 @@ def test_the_demo_survives_a_killed_worker_and_ends_cleanly(starter: ProcessStar
     assert "Flower" in _page(first, "Flower")
 
     demo.popen.send_signal(signal.SIGINT)
-    assert demo.popen.wait(120) == 0
+    assert demo.popen.wait(60) == 0
     wait_for(lambda: _ours(state_dir) == [], what="no process left")
 
     again = starter.start("again", "manage.py", "demo", "--once")
