@@ -36,6 +36,7 @@ def fork(
 
     Args: from_step: key of a step of the workflow.  input: of the new run; None: that of the other.
         idempotency_key: the same key, source, step and input return the same run.
+        by: who asks for the new run; None: who asked for the other.
     Raises: RunNotFound. StepNotFound. InputInvalid. ForkRefused: the key is another run's.
     """
     source = get_run(run_id)
@@ -51,7 +52,8 @@ def fork(
         source.workflow,
         source.input if input is None else input,
         idempotency_key=idempotency_key,
-        requested_by_id=by.pk if by else None,
+        # Who asked for the first run must not approve in the second because nobody was named.
+        requested_by_id=by.pk if by else source.requested_by_id,
         priority=source.priority,
         origin=Origin(source.pk, from_step),
     )

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from agents import Result, Task
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
@@ -89,6 +90,15 @@ def test_a_fork_with_new_input_says_that_what_it_reuses_is_of_another(
     told = json.loads(Event.objects.get(step=done.steps["a"], kind="step_reused").data_json)
     assert told["input_changed"] is True
     assert runs.verify(fork.pk).fault is None
+
+
+def test_who_asked_for_a_run_has_asked_for_its_fork_unless_another_did(source: FinishedRun) -> None:
+    """Who asks may not approve; a fork that names nobody must not be a way around that."""
+    asked, other = User.objects.create(username="asked"), User.objects.create(username="other")
+    Run.objects.filter(pk=source.run.pk).update(requested_by=asked)
+
+    assert runs.fork(source.run.pk, from_step="draft").requested_by == asked
+    assert runs.fork(source.run.pk, from_step="draft", by=other).requested_by == other
 
 
 def test_a_fork_from_the_first_step_reuses_what_is_beside_it(source: FinishedRun, crew: _Crew) -> None:
