@@ -16,7 +16,12 @@ from pydantic import BaseModel
 
 from agents.conf import get_conf
 from agents.domain.catalogue import RegisteredAgent, SchemaCheck, catalogue
-from agents.domain.classification import describe_failure, describe_unknown
+from agents.domain.classification import (
+    MAX_MESSAGE_CHARACTERS,
+    describe_failure,
+    describe_unknown,
+    make_storable,
+)
 from agents.domain.invocation import Answered, Outcome, Result, Rework, SentBack, Task, canonical_json
 from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
@@ -71,7 +76,9 @@ def _check_input(check: SchemaCheck | None, value: object) -> None:
 
 def _read_answer(agent: RegisteredAgent, answer: object) -> Answered | SentBack:
     if isinstance(answer, Rework):
-        return SentBack(answer.step, answer.reasons, agent.contract.name, agent.contract.version)
+        # Its words go into a decision and a step's feedback, which are text of the database.
+        reasons = tuple(make_storable(reason)[:MAX_MESSAGE_CHARACTERS] for reason in answer.reasons)
+        return SentBack(make_storable(answer.step), reasons, agent.contract.name, agent.contract.version)
     result = answer if isinstance(answer, Result) else None
     source = answer if result is None else result.output
     text = canonical_json(_dump(source) if isinstance(source, BaseModel) else source)

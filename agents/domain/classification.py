@@ -57,20 +57,29 @@ def describe_failure(
     )
 
 
-def describe_unknown(agent: str) -> Failed:
-    """Say that nobody here answers to this name."""
+def describe_refusal(
+    kind: FailureKind, message: str, agent: str, *, error_class: str = "", agent_version: int | None = None
+) -> Failed:
+    """Say, in words that are safe to store, why there is no answer although no agent raised anything."""
     return Failed(
-        kind=FailureKind.UNKNOWN_AGENT,
-        error_class=_dotted_name(UnknownAgent),
-        message=(
-            f"no agent {make_storable(agent)!r:.200} is registered in this process; "
-            "`list_agents` shows those that are"
-        ),
+        kind=kind,
+        error_class=error_class,
+        message=make_storable(message)[:MAX_MESSAGE_CHARACTERS],
         traceback_tail="",
         retry_after_seconds=None,
         agent=agent,
-        agent_version=None,
+        agent_version=agent_version,
     )
+
+
+def describe_unknown(agent: str) -> Failed:
+    """Say that nobody here answers to this name."""
+    message = (
+        f"no agent {make_storable(agent)!r:.200} is registered in this process; "
+        "`list_agents` shows those that are"
+    )
+    error_class = _dotted_name(UnknownAgent)
+    return describe_refusal(FailureKind.UNKNOWN_AGENT, message, agent, error_class=error_class)
 
 
 def _dotted_name(error_class: type[BaseException]) -> str:

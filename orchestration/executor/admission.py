@@ -27,6 +27,7 @@ from agents.admission import (
     presume_failure,
 )
 from agents.domain.circuit import COUNTED
+from agents.domain.classification import describe_refusal
 from agents.domain.contract import strip_pin
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
 from orchestration.domain.policy import Ending
@@ -58,7 +59,7 @@ def keep_away(claim: Claim) -> Failed | None:
         message = (
             f"it asks for more slots than there are ({wanted}): let it ask for less, or enlarge the pool"
         )
-        return _fail(claim, FailureKind.LIMIT, message)
+        return describe_refusal(FailureKind.LIMIT, message, claim.agent)
     return None if _is_muted.get() else _ask_breaker(claim)
 
 
@@ -66,7 +67,7 @@ def _ask_breaker(claim: Claim) -> Failed | None:
     if claim.is_kept_away:
         answer = admit(claim.agent, claim.token)
         if isinstance(answer, BreakerOpen):
-            return _fail(claim, FailureKind.BREAKER_OPEN, _describe(answer))
+            return describe_refusal(FailureKind.BREAKER_OPEN, _describe(answer), claim.agent)
         if answer.is_probe:
             return None
     agent = strip_pin(claim.agent)
@@ -74,7 +75,7 @@ def _ask_breaker(claim: Claim) -> Failed | None:
         agent, attempt_id=claim.attempt_id, token=claim.token, uncounted=_DOOR.count_uncounted(agent)
     ):
         message = f"{agent} failed a moment ago, and as many calls as may are under way"
-        return _fail(claim, FailureKind.AGENT_SUSPECT, message)
+        return describe_refusal(FailureKind.AGENT_SUSPECT, message, claim.agent)
     return None
 
 
@@ -146,15 +147,3 @@ def _describe(answer: BreakerOpen) -> str:
     if answer.until is None:
         return f"{since}; a probe is under way"
     return f"{since}; one probe may pass from {answer.until:%H:%M:%S} UTC"
-
-
-def _fail(claim: Claim, kind: FailureKind, message: str) -> Failed:
-    return Failed(
-        kind=kind,
-        error_class="",
-        message=message,
-        traceback_tail="",
-        retry_after_seconds=None,
-        agent=claim.agent,
-        agent_version=None,
-    )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind
 from orchestration.domain.plan import ChildRun
 from orchestration.domain.work import Claim
@@ -17,13 +18,13 @@ def plan_child(claim: Claim, workflow: str, value: Any) -> ChildRun | Failed:
     limit = get_limits().run_depth
     if claim.run.depth + 1 > limit:
         message = f"child runs would stand {claim.run.depth + 1} deep; MAX_RUN_DEPTH is {limit}"
-        return _fail(claim, FailureKind.LIMIT, message)
+        return describe_refusal(FailureKind.LIMIT, message, claim.agent)
     try:
         _describe(claim, ChildRun(workflow, value))
     except WorkflowNotFound as error:
-        return _fail(claim, FailureKind.PERMANENT, str(error))
+        return describe_refusal(FailureKind.PERMANENT, str(error), claim.agent)
     except InputInvalid as error:
-        return _fail(claim, FailureKind.BAD_INPUT, f"the child run's {error}")
+        return describe_refusal(FailureKind.BAD_INPUT, f"the child run's {error}", claim.agent)
     return ChildRun(workflow, value)
 
 
@@ -44,16 +45,4 @@ def _describe(claim: Claim, child: ChildRun) -> NewRun:
         idempotency_key=f"child:{claim.step_id}.{claim.run.round}.{claim.revision}.{claim.attempt}",
         priority=claim.run.priority,
         parent=ParentStep(claim.step_id, claim.run.root_id, claim.run.depth + 1),
-    )
-
-
-def _fail(claim: Claim, kind: FailureKind, message: str) -> Failed:
-    return Failed(
-        kind=kind,
-        error_class="",
-        message=message[:2000],
-        traceback_tail="",
-        retry_after_seconds=None,
-        agent=claim.agent,
-        agent_version=None,
     )

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Answered, Failed, FailureKind, canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.domain.expressions import ExpressionFailed, evaluate
@@ -58,9 +59,9 @@ def spawn(claim: Claim, answer: Answered) -> Growth | Collected | Failed:
         _check(claim, len(wanted))
         growth = plan_spawned(claim, wanted, answer.output_json)
     except SpecInvalid as error:
-        return _fail(answer, FailureKind.UNREADABLE, f"spawn: {error}")
+        return _refuse_spawn(answer, FailureKind.UNREADABLE, f"spawn: {error}")
     except LimitExceeded as error:
-        return _fail(answer, FailureKind.LIMIT, str(error))
+        return _refuse_spawn(answer, FailureKind.LIMIT, str(error))
     if growth.children:
         return growth
     return Collected(canonical_json({"output": answer.output, "spawned": {}}), "nothing_spawned")
@@ -80,7 +81,7 @@ def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | Failed:
             case _:
                 return _collect_verdicts(claim, spec, children)
     except UnreadableOutput as error:
-        return _fail(claim, FailureKind.UNREADABLE, str(error))
+        return describe_refusal(FailureKind.UNREADABLE, str(error), claim.agent)
 
 
 def _gather_spawned(claim: Claim, children: list[Predecessor]) -> str:
@@ -93,12 +94,11 @@ def _gather_spawned(claim: Claim, children: list[Predecessor]) -> str:
 def _collect_run(claim: Claim) -> Collected | Failed:
     child = find_child_run(claim.step_id)
     if child is None:
-        return _fail(claim, FailureKind.UNKNOWN, "its child run is not there any more")
+        return describe_refusal(FailureKind.UNKNOWN, "its child run is not there any more", claim.agent)
     if child.status == RunStatus.SUCCEEDED:
         return Collected(canonical_json(read_run_output(child.pk)), "child_run_done")
-    return _fail(
-        claim, FailureKind.CHILD_FAILED, f"its child run {child.pk} is {child.status}: {child.reason}"
-    )
+    message = f"its child run {child.pk} is {child.status}: {child.reason}"
+    return describe_refusal(FailureKind.CHILD_FAILED, message, claim.agent)
 
 
 def _collect_verdicts(claim: Claim, spec: StepSpec, children: list[Predecessor]) -> Verdicts:
@@ -116,16 +116,8 @@ def _check(claim: Claim, children: int) -> None:
     check_growth(children, count_steps(claim.run.run_id), claim.depth + 1, get_limits())
 
 
-def _fail(who: Answered | Claim, kind: FailureKind, message: str) -> Failed:
-    return Failed(
-        kind=kind,
-        error_class="",
-        message=message[:2000],
-        traceback_tail="",
-        retry_after_seconds=None,
-        agent=who.agent,
-        agent_version=who.agent_version if isinstance(who, Answered) else None,
-    )
+def _refuse_spawn(answer: Answered, kind: FailureKind, message: str) -> Failed:
+    return describe_refusal(kind, message, answer.agent, agent_version=answer.agent_version)
 
 
 def originals(claim: Claim) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from agents.domain.classification import make_storable
+from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
 from orchestration.domain.expressions import ExpressionFailed, evaluate
 from orchestration.domain.plan import AskPerson, LimitExceeded
@@ -141,12 +141,4 @@ def _read_lines(claim: Claim) -> tuple[HandoffLine, ...]:
 
 
 def _fail(claim: Claim, kind: FailureKind, error: Exception) -> Failed:
-    return Failed(
-        kind=kind,
-        error_class=type(error).__name__,
-        message=make_storable(str(error))[:2000],
-        traceback_tail="",
-        retry_after_seconds=None,
-        agent=claim.agent,
-        agent_version=None,
-    )
+    return describe_refusal(kind, str(error), claim.agent, error_class=type(error).__name__)

@@ -3,7 +3,8 @@
 import structlog
 from django.db import transaction
 
-from agents.domain.invocation import Failed, FailureKind
+from agents.domain.classification import describe_refusal
+from agents.domain.invocation import FailureKind
 from orchestration.conf import get_conf
 from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
@@ -78,15 +79,7 @@ def _free_expired(claim: Claim) -> bool:
 
 
 def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None) -> bool:
-    failure = Failed(
-        kind=kind,
-        error_class="",
-        message=message,
-        traceback_tail="",
-        retry_after_seconds=None,
-        agent=claim.agent,
-        agent_version=None,
-    )
+    failure = describe_refusal(kind, message, claim.agent)
     try:
         with transaction.atomic():
             lock_run(claim.run.run_id)

@@ -252,3 +252,24 @@ def test_the_database_refuses_what_no_verdict_passed() -> None:
             output_digest="0" * 64,
             receipt_digest="0" * 64,
         )
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "a\ud800b", "a" * 5_000])
+def test_words_of_an_agent_that_can_t_be_stored_strand_no_step(bad: str) -> None:
+    """What an agent names, spawns or gives as a reason becomes text of a decision, whatever it holds."""
+    spawned = _run(
+        _spec(StepSpec("plan", agent="test.plan"), name="spawns"),
+        plan=lambda _: Result(1, spawn=[{"key": bad, "agent": bad}]),
+    )
+    sent_back = _run(
+        _spec(StepSpec("a", agent="test.a"), StepSpec("b", agent="test.b", needs=["a"]), name="reworks"),
+        a=lambda _: 1,
+        b=lambda task: Result.rework("a", [bad]) if task.attempt == 1 else 2,
+    )
+    nowhere = _run(
+        _spec(StepSpec("a", agent="test.a"), name="nowhere"), a=lambda _: Result.rework(bad, ["no"])
+    )
+
+    assert (spawned.held, nowhere.held) == (["plan"], ["a"])
+    assert sent_back.status == "succeeded"
+    assert sent_back.steps["a"].feedback
