@@ -36,7 +36,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it in order; whatever was started here is stopped here."""
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        # SIGINT too: what a script starts in the background inherits that it is ignored, and could not be interrupted.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         state_dir = env.state_dir()
         to_stop: tuple[str, ...] = ()
