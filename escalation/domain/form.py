@@ -21,8 +21,10 @@ def form_fields(schema: Mapping[str, Any]) -> list[EditField]:
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not properties:
         return [EditField(WHOLE_JSON, "Output as JSON", "", is_json=True)]
-    required = schema.get("required", [])
-    return [_field(key, asked, key in required) for key, asked in properties.items()]
+    # Specs are kept with their keys sorted: only the list of what is required still has its author's order.
+    required = [key for key in schema.get("required", []) if key in properties]
+    keys = dict.fromkeys((*required, *properties))
+    return [_field(key, properties[key], key in required) for key in keys]
 
 
 def read_form(schema: Mapping[str, Any], typed: Mapping[str, str]) -> Any:

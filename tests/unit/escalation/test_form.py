@@ -32,6 +32,13 @@ def test_each_property_has_a_field_of_its_kind() -> None:
     assert [key for key, field in fields.items() if field.is_required] == ["verdict", "sure"]
 
 
+def test_what_must_be_filled_in_comes_first_in_the_order_of_its_list() -> None:
+    """The order of the properties is lost: a spec is kept with its keys sorted."""
+    properties = {key: {"type": "string"} for key in ("about", "note", "verdict")}
+    fields = form_fields({"properties": properties, "required": ["verdict", "about", "elsewhere"]})
+    assert [field.key for field in fields] == ["verdict", "about", "note"]
+
+
 def test_what_was_typed_becomes_the_output_and_empty_fields_are_left_out() -> None:
     typed = {"key:verdict": "fraud", "key:sure": "no", "key:amount": "7", "key:why": " "}
     assert read_form(SCHEMA, typed) == {"verdict": "fraud", "sure": False, "amount": 7}
