@@ -21,7 +21,7 @@ from agents.admission.breakers import (
     presume_failure,
     reset_breaker,
 )
-from agents.admission.door import Door
+from agents.admission.door import Door, Standing
 from agents.admission.fragments import is_kept_away
 from agents.admission.front import Admitted, BreakerOpen, admit
 from agents.admission.pools import find_rooms, give_back, holds_slots, lock_pools, set_pool_size, take_slots
@@ -32,6 +32,7 @@ __all__ = [
     "BreakerOpen",
     "Door",
     "Opening",
+    "Standing",
     "admit",
     "find_opening",
     "find_openings",

@@ -103,13 +103,16 @@ def begin_probe(agent: str, token: UUID) -> Opening | None:
     return None
 
 
-def presume_failure(agent: str, *, attempt_id: int, token: UUID, uncounted: int) -> bool:
+def presume_failure(
+    agent: str, *, attempt_id: int, token: UUID, uncounted: int, is_new: bool = False
+) -> bool:
     """Count a call beforehand that is about to reach an agent which failed a moment ago; return whether it may.
 
     An answer takes the count back, a failure makes it real. So all processes together let only so many calls through
     as open the breaker.
 
     Args: uncounted: calls of this process that are under way, or failed, and not in the database.
+        is_new: this process has not seen it fail; so the call may unless another process has.
     """
     agent = strip_pin(agent)
     with transaction.atomic():
@@ -118,8 +121,9 @@ def presume_failure(agent: str, *, attempt_id: int, token: UUID, uncounted: int)
         row = Breaker.objects.filter(agent=agent).first()
         limits = get_conf().limits_of(agent)
         since = _count_from(row, now - timedelta(seconds=limits.window_seconds))
-        known = CountedFailure.objects.filter(agent=agent, at__gt=since).exclude(attempt=attempt_id).count()
-        if known + uncounted > limits.failures:
+        known = CountedFailure.objects.filter(agent=agent, at__gt=since).exclude(attempt=attempt_id)
+        is_healthy = is_new and not known.filter(is_presumed=False).exists()
+        if not is_healthy and known.count() + uncounted > limits.failures:
             return False
         CountedFailure.objects.update_or_create(
             attempt=attempt_id,

@@ -2,28 +2,41 @@
 
 Forty steps that were claimed together would all reach an agent that died a moment ago. So from an agent's first
 failure to its next answer this process suspects it, and each call is counted beforehand, for all processes to see
-(`breakers.presume_failure`). Calls that were under way before the first failure can't be called back; the door knows
-how many they are.
+(`breakers.presume_failure`). So are its first calls here, until one ends: other processes may know already that it
+fails. Calls that were under way before the first failure can't be called back; the door knows how many they are.
 """
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from uuid import UUID
 
 from agents.conf import get_conf
+
+
+class Standing(Enum):
+    """What a process thinks of an agent that it is about to call.
+
+    Attributes: GOOD: call it.  NEW: count the call beforehand; it is turned away only if the agent failed elsewhere.
+        SUSPECT: count the call beforehand, as one of the few that may.
+    """
+
+    GOOD = "good"
+    NEW = "new"
+    SUSPECT = "suspect"
 
 
 @dataclass(slots=True)
 class _Record:
     """What this process knows of an agent.
 
-    Attributes: failed_at: last, if it has not answered since.  uncounted: claims whose call the database knows nothing
-        of: under way, or failed and not written yet.
+    Attributes: firsts: calls yet to be counted until one ends here.  failed_at: last, if it has not answered since.
+        uncounted: claims whose call the database knows nothing of: under way, or failed and not written yet.
     """
 
+    firsts: int
     failed_at: float | None = None
     uncounted: set[UUID] = field(default_factory=set)
 
@@ -35,34 +48,44 @@ class Door:
         """Suspect nobody. `clock`: seconds."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._records: defaultdict[str, _Record] = defaultdict(_Record)
+        self._records: dict[str, _Record] = {}
 
-    def let_in(self, agent: str, token: UUID) -> bool:
-        """Let a claim call an agent that is not suspect; return False when its call must be counted beforehand."""
+    def let_in(self, agent: str, token: UUID) -> Standing:
+        """Let a claim call an agent in good standing; in any other its call must be counted beforehand."""
         with self._lock:
-            record = self._records[agent]
+            record = self._find(agent)
             if self._is_suspect(agent, record):
-                return False
+                return Standing.SUSPECT
+            if record.firsts > 0:
+                record.firsts -= 1
+                return Standing.NEW
             record.uncounted.add(token)
-            return True
+            return Standing.GOOD
 
     def note_end(self, agent: str, token: UUID, *, failed: bool | None) -> None:
         """Learn from a call. `failed`: in a way that counts; None when its end says nothing about the agent."""
         with self._lock:
-            record = self._records[agent]
+            record = self._find(agent)
             if failed is not None:
                 record.failed_at = self._clock() if failed else None
+                record.firsts = 0
             if not failed:
                 record.uncounted.discard(token)
 
     def note_written(self, agent: str, token: UUID) -> None:
         """Know that a failure of this process is in the database by now, or will never be."""
         with self._lock:
-            self._records[agent].uncounted.discard(token)
+            self._find(agent).uncounted.discard(token)
 
     def count_uncounted(self, agent: str) -> int:
         """Return how many calls of this process are under way, or failed, that the database knows nothing of."""
-        return len(self._records[agent].uncounted)
+        with self._lock:
+            return len(self._find(agent).uncounted)
+
+    def _find(self, agent: str) -> _Record:
+        if agent not in self._records:
+            self._records[agent] = _Record(firsts=get_conf().limits_of(agent).failures + 1)
+        return self._records[agent]
 
     def _is_suspect(self, agent: str, record: _Record) -> bool:
         if record.failed_at is None:

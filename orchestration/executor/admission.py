@@ -17,6 +17,7 @@ from django.db import connection
 from agents.admission import (
     BreakerOpen,
     Door,
+    Standing,
     admit,
     find_opening,
     holds_slots,
@@ -71,8 +72,13 @@ def _ask_breaker(claim: Claim) -> Failed | None:
         if answer.is_probe:
             return None
     agent = strip_pin(claim.agent)
-    if not _DOOR.let_in(agent, claim.token) and not presume_failure(
-        agent, attempt_id=claim.attempt_id, token=claim.token, uncounted=_DOOR.count_uncounted(agent)
+    standing = _DOOR.let_in(agent, claim.token)
+    if standing is not Standing.GOOD and not presume_failure(
+        agent,
+        attempt_id=claim.attempt_id,
+        token=claim.token,
+        uncounted=_DOOR.count_uncounted(agent),
+        is_new=standing is Standing.NEW,
     ):
         message = f"{agent} failed a moment ago, and as many calls as may are under way"
         return describe_refusal(FailureKind.AGENT_SUSPECT, message, claim.agent)

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db.models import F
 
 from agents import PermanentError, Task, TransientError, agent
-from agents.admission import Door, presume_failure, reset_breaker
+from agents.admission import Door, Standing, presume_failure, reset_breaker
 from agents.domain.catalogue import catalogue
 from agents.domain.invocation import FailureKind
 from agents.models import Breaker, CountedFailure
@@ -57,8 +57,9 @@ def bench(provider: Provider) -> Bench:
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Know the agents, and a door that has seen nothing."""
+    """Know the agents, and a door that has seen the provider answer."""
     monkeypatch.setattr(admission, "_DOOR", Door())
+    admission._DOOR.note_end(A, uuid4(), failed=False)
     before = dict(catalogue._declared)
     agent(A)(lambda _: None)
     agent("test.other")(lambda _: None)
@@ -76,7 +77,7 @@ def spec(*keys: str, **fields: Any) -> WorkflowSpec:
 def let_it_fail_elsewhere() -> None:
     """One of six calls of this process is back, with a failure; five are under way."""
     first = uuid4()
-    assert admission._DOOR.let_in(A, first)
+    assert admission._DOOR.let_in(A, first) is Standing.GOOD
     for attempt_id in range(-5, 0):
         assert presume_failure(A, attempt_id=attempt_id, token=uuid4(), uncounted=1)
     admission._DOOR.note_end(A, first, failed=True)
@@ -339,7 +340,7 @@ def test_a_call_to_a_suspect_is_counted_beforehand_and_its_answer_takes_the_coun
     assert looking.perform(step_of(bench.start(spec()), "a")) == "accept"
     assert seen == [(True,)]
     assert not CountedFailure.objects.exists()
-    assert admission._DOOR.let_in(A, uuid4())
+    assert admission._DOOR.let_in(A, uuid4()) is Standing.GOOD
 
 
 @pytest.mark.parametrize(("error", "kinds"), [(TimeoutError(), [("timeout", False)]), (ValueError(), [])])
@@ -358,6 +359,38 @@ def test_calls_that_are_under_way_here_count_too(bench: Bench, provider: Provide
     admission._DOOR.note_end(A, uuid4(), failed=True)
     assert bench.perform(step_of(bench.start(spec()), "a")) == "wait"
     assert provider.calls == 0
+
+
+def forget_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a process that has just started."""
+    monkeypatch.setattr(admission, "_DOOR", Door())
+
+
+def test_the_first_call_of_a_process_is_counted_beforehand(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_all(monkeypatch)
+    seen: list[Any] = []
+    looking = Bench(
+        bench.process_id, {A: lambda _: seen.extend(CountedFailure.objects.values_list("is_presumed"))}
+    )
+    for _ in range(2):
+        assert looking.perform(step_of(bench.start(spec()), "a")) == "accept"
+    assert seen == [(True,)]
+    assert not CountedFailure.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("failed", "under_way", "outcome"), [(0, 9, "accept"), (1, 5, "wait"), (1, 4, "accept")]
+)
+def test_it_is_turned_away_only_where_the_agent_has_failed_elsewhere(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, failed: int, under_way: int, outcome: str
+) -> None:
+    for attempt_id in range(-under_way, 0):
+        assert presume_failure(A, attempt_id=attempt_id, token=uuid4(), uncounted=0, is_new=True)
+    fail(A, failed)
+    forget_all(monkeypatch)
+    assert bench.perform(step_of(bench.start(spec()), "a")) == outcome
 
 
 def test_presumed_failures_alone_open_nothing(bench: Bench) -> None:
@@ -382,9 +415,9 @@ def test_after_a_reset_a_process_that_saw_the_failures_calls_again(bench: Bench,
         bench.perform(step_of(bench.start(spec()), "a"))
     provider.error = None
     reset_breaker(A, by="anna")
-    assert not admission._DOOR.let_in(A, uuid4())
+    assert admission._DOOR.let_in(A, uuid4()) is Standing.SUSPECT
     assert bench.perform(step_of(bench.start(spec()), "a")) == "accept"
-    assert admission._DOOR.let_in(A, uuid4())
+    assert admission._DOOR.let_in(A, uuid4()) is Standing.GOOD
 
 
 def test_one_that_is_turned_away_again_waits_longer_each_time(bench: Bench) -> None:
