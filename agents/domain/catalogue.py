@@ -63,6 +63,7 @@ class Catalogue:
         self._declared: dict[str, RegisteredAgent] = {}
         self._overlays: list[Mapping[str, RegisteredAgent]] = []
         self._agents: Mapping[str, RegisteredAgent] = {}
+        self._answers: frozenset[str] = frozenset()
 
     def add(self, agent: RegisteredAgent) -> None:
         """Add an agent; the same function again (a reloaded module) replaces itself.
@@ -98,8 +99,7 @@ class Catalogue:
 
     def answers(self) -> frozenset[str]:
         """Return every text by which a step can name an agent that answers now: names, and names with versions."""
-        agents = self._agents
-        return frozenset(agents) | {f"{name}@{agent.contract.version}" for name, agent in agents.items()}
+        return self._answers
 
     def contracts(self) -> list[AgentContract]:
         """Return every contract, by name."""
@@ -127,6 +127,9 @@ class Catalogue:
         for overlay in self._overlays:
             merged.update(overlay)
         self._agents = merged
+        self._answers = frozenset(merged) | {
+            f"{name}@{agent.contract.version}" for name, agent in merged.items()
+        }
 
 
 catalogue: Final = Catalogue()

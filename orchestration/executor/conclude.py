@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import random
-from typing import cast
+from typing import TypeVar, cast
 
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
@@ -34,6 +34,8 @@ from orchestration.transitions.finish import AttemptEnd, finish_step, reread_end
 from orchestration.transitions.revise import revise_step
 from orchestration.transitions.statements import insist
 from orchestration.transitions.waiting import wait_step
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +168,16 @@ def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
 
 def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
     """Write what a step grew, and return what of it can be performed at once."""
-    give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
 
-    def write_or_read(again: bool) -> list[int]:  # noqa: FBT001 - insist's own word
-        if again and reread_end(claim, end, None) is not None:
-            return find_grown(claim.step_id)
+    def write() -> list[int]:
         if isinstance(outcome, ChildRun):
             return start_child(claim, end, outcome)
         return expand_step(claim, end, cast("Growth", outcome))
 
-    return tuple(insist(write_or_read, lambda: claim.now() > give_up_at, doing="grow", step_id=claim.step_id))
+    def read() -> list[int] | None:
+        return find_grown(claim.step_id) if reread_end(claim, end, None) is not None else None
+
+    return tuple(_write_or_read(claim, write, read, doing="grow"))
 
 
 def _send_back(claim: Claim, end: AttemptEnd, answer: SentBack) -> tuple[int, ...]:
@@ -211,11 +213,18 @@ def _situate(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None)
 def _persist(
     claim: Claim, end: AttemptEnd, write: Callable[[], Finished | None], run_on: RunOn | None = None
 ) -> Finished | None:
-    """Make the write, again and again while the database is away, until the claim's time is over."""
+    return _write_or_read(claim, write, lambda: reread_end(claim, end, run_on), doing="conclude")
+
+
+def _write_or_read(claim: Claim, write: Callable[[], T], read: Callable[[], T | None], *, doing: str) -> T:
+    """Make the write, again and again while the database is away, until the claim's time is over.
+
+    The answer of a COMMIT may have been lost: what happened is read, never guessed. `read` finds None if nothing did.
+    """
     give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
 
-    def write_or_read(again: bool) -> Finished | None:  # noqa: FBT001 - insist's own word
-        # The answer of a COMMIT may have been lost: what happened is read, never guessed.
-        return (reread_end(claim, end, run_on) if again else None) or write()
+    def act(again: bool) -> T:  # noqa: FBT001 - insist's own word
+        found = read() if again else None
+        return write() if found is None else found
 
-    return insist(write_or_read, lambda: claim.now() > give_up_at, doing="conclude", step_id=claim.step_id)
+    return insist(act, lambda: claim.now() > give_up_at, doing=doing, step_id=claim.step_id)
