@@ -41,6 +41,7 @@ SELECT array(
     NOT {SOMETHING_WAITS} AS nothing_waits,
     (SELECT r.status FROM orchestration_run r WHERE r.id = s.run_id) AS run_status,
     (SELECT r.reason FROM orchestration_run r WHERE r.id = s.run_id) AS run_reason,
+    (SELECT r.parent_step_id IS NOT NULL FROM orchestration_run r WHERE r.id = s.run_id) AS is_child,
     NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
     AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
         AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
@@ -57,26 +58,25 @@ def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
     if seen is None:
         return []
     if seen.run_ended:
-        return _end_run(run_id, RunStatus(seen.run_status), seen.run_reason, signer)
+        _end_run(run_id, RunStatus(seen.run_status), seen.run_reason, signer)
+        return tell_parent(run_id) if seen.is_child else []
     if seen.nothing_waits:
         fetch_one(_CLEAR_ONE, {"step": step_id})
         return []
     return _release_joins(seen.ready) if seen.ready else []
 
 
-def _end_run(run_id: UUID, status: RunStatus, reason: str, signer: Signer) -> list[Released]:
+def _end_run(run_id: UUID, status: RunStatus, reason: str, signer: Signer) -> None:
     """Close a run in which nothing is open any more; one that is paused is closed when it is resumed.
 
     Args: reason: why it was aborted, of a run that has undone what it did.
     """
     if status is RunStatus.PAUSED:
-        return []
+        return
     ending = RunStatus.FAILED if status is RunStatus.COMPENSATING else RunStatus.SUCCEEDED
     with transaction.atomic():
         if close_run(run_id, ending, signer, reason):
-            fetch_one(CLEAR_RUN, {"run": run_id})
-        fetch_one(_COMMIT_LATER, {})
-    return tell_parent(run_id)
+            fetch_one(_CLEAR_RUN_AND_COMMIT_LATER, {"run": run_id})
 
 
 _TELL = """
@@ -120,11 +120,10 @@ _CLEAR_ONE = """
 UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unreleased
 RETURNING id, set_config('synchronous_commit', 'off', true)
 """
-CLEAR_RUN = """
-WITH cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased) SELECT 1 AS one
-"""
+_CLEARED = "cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)"
+CLEAR_RUN = f"WITH {_CLEARED} SELECT 1 AS one"
 # Not where a person or a decision closes the run: what was answered must be durable.
-_COMMIT_LATER = "SELECT set_config('synchronous_commit', 'off', true)"
+_CLEAR_RUN_AND_COMMIT_LATER = f"WITH {_CLEARED} SELECT set_config('synchronous_commit', 'off', true)"
 
 
 def _release_joins(join_ids: list[int]) -> list[Released]:
