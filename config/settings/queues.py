@@ -57,6 +57,9 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 }
 # Leases decide who may write, not the broker connection.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+# After a reconnect a thread worker would raise the count again from one of its threads, which waits for RabbitMQ's
+# answer on the connection that the main thread reads: nothing is acknowledged from then on, and the worker is deaf.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"

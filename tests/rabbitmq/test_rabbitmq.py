@@ -1,0 +1,95 @@
+"""RabbitMQ as the broker: killed, emptied, away; recorded work stays whole.
+
+Not part of `pytest` without arguments, since RabbitMQ is no wheel: `pytest tests/rabbitmq`, which CI does.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from orchestration.models import Run
+from tests.chaos.arena import Arena
+from tests.chaos.judge import count_starts
+from tests.chaos.specs import ring_spec
+from tests.processes import ProcessStarter, child_env
+from tests.rabbitmq.node import RabbitNode
+
+RING = ring_spec("ring", seconds=0.15, effect=True)
+SLOW_RING = ring_spec("slow-ring", seconds=0.6)
+STEPS = len(RING.steps)
+
+
+@pytest.fixture
+def _django_db_helper(committed_db: None) -> None:
+    """Stand in for pytest-django's: between the tests of a module nothing is flushed under the workers' feet."""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        node.start()
+        yield node
+    finally:
+        node.end()
+
+
+@pytest.fixture(scope="module")
+def arena(committed_db: None, node: RabbitNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    folder = tmp_path_factory.mktemp("arena")
+    env = {**child_env(), "CELERY_BROKER_URL": node.broker_url, "CELERY_RESULT_BACKEND": ""}
+    arena = Arena(folder / "evidence", ProcessStarter(env, folder))
+    try:
+        arena.worker()
+        arena.isolated_worker()
+        arena.maintainer()
+        yield arena
+    finally:
+        arena.end()
+
+
+def _count_all_starts(arena: Arena, runs: list[Run]) -> int:
+    return sum(sum(count_starts(arena.journal, run).values()) for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("point", "key"),
+    [("after_claim", "a2"), ("in_body", "fan3"), ("before_release", "fan2"), ("before_publish", "fan1")],
+)
+def test_a_killed_worker_loses_and_doubles_nothing(arena: Arena, point: str, key: str) -> None:
+    arena.arm(point, key)
+    runs = arena.start_by_client(RING, 2)
+    arena.wait_done(*runs)
+
+    assert len(arena.journal.lines("killed", point=point, key=key)) == 1
+    assert arena.find_faults(runs, most_starts=2) == []
+
+
+@pytest.mark.parametrize("is_emptied", [False, True], ids=["with its queues", "with nothing"])
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
+    arena: Arena, node: RabbitNode, is_emptied: bool
+) -> None:
+    runs = arena.start_by_client(SLOW_RING, 3)
+    arena.wait_until(lambda: _count_all_starts(arena, runs) >= 3, "progress")
+    node.kill()
+    in_flight = _count_all_starts(arena, runs)
+    if is_emptied:
+        node.empty()
+    node.start()
+
+    arena.wait_done(*runs)
+
+    assert in_flight < 3 * STEPS
+    assert arena.find_faults(runs) == []
+
+
+def test_runs_are_accepted_without_a_broker_and_done_when_it_is_back(arena: Arena, node: RabbitNode) -> None:
+    node.kill()
+    try:
+        runs = arena.start_by_client(RING, 3)
+    finally:
+        node.start()
+
+    assert len(runs) == 3
+    arena.wait_done(*runs)
+    assert arena.find_faults(runs) == []
