@@ -10,10 +10,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orchestration import runs
+from orchestration.admin.chips import chip
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Run, Step
 from tests.integration.orchestration_admin.conftest import text_of
 from tests.integration.orchestration_admin.growing_scenes import (
+    ASKING_BRANCH,
     find_child,
     grow_many,
     play_gated,
@@ -87,6 +89,17 @@ def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -
     top = text_of(response).partition("Plan</h2>")[0]
     assert "ValueError: no such order" in top
     assert f'in the child run <a href="/admin/orchestration/run/{leaf.pk}/change/">{leaf}</a>' in top
+
+
+def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_failed(operator: Client) -> None:
+    run = play_tree(ASKING_BRANCH, leaf=refuse).run
+    response = _open(operator, run)
+    shown = response.context["problems"].shown
+    assert [(problem.key, problem.status, bool(problem.ticket)) for problem in shown] == [
+        ("tell", chip("failed"), False),
+        ("ask-leaf", chip("held"), True),
+    ]
+    assert f"Decide ticket {shown[1].ticket.number}" in text_of(response).partition("Plan</h2>")[0]
 
 
 def test_parent_and_child_lead_to_each_other(operator: Client) -> None:
