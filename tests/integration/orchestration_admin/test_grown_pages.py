@@ -13,6 +13,7 @@ from orchestration import runs
 from orchestration.admin.chips import chip
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Run, Step
+from orchestration.selectors.progress import list_runs
 from tests.integration.orchestration_admin.conftest import text_of
 from tests.integration.orchestration_admin.growing_scenes import (
     ASKING_BRANCH,
@@ -100,6 +101,20 @@ def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_fail
         ("ask-leaf", chip("held"), True),
     ]
     assert f"Decide ticket {shown[1].ticket.number}" in text_of(response).partition("Plan</h2>")[0]
+
+
+def test_a_run_whose_child_run_waits_for_people_waits_for_them_too(operator: Client) -> None:
+    run = play_tree(ASKING_BRANCH, leaf=refuse).run
+    assert _open(operator, run).context["sentence"] == (
+        "Waiting for people: 1 of 3 steps done, the rest waits for a child run."
+    )
+    assert [line.run.pk for line in list_runs("tree", "waiting", 10)] == [run.pk]
+    branch = find_child(run)
+    Step.objects.filter(run=branch, key="prepare").update(status="available", finished_at=None)
+    assert [line.run.state for line in list_runs("tree", None, 10)] == ["running"]
+    # What can't be claimed does not move either.
+    Run.objects.filter(pk=branch.pk).update(status="paused")
+    assert [line.run.state for line in list_runs("tree", None, 10)] == ["waiting"]
 
 
 def test_parent_and_child_lead_to_each_other(operator: Client) -> None:
