@@ -1,5 +1,6 @@
 """Pages of runs whose plans grew: pictures, timelines, what went wrong further down, kin, and thousands of items."""
 
+import html
 import re
 import time
 from typing import Any
@@ -78,6 +79,15 @@ def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Cl
     assert lanes == ["draft", "?0", "?1", "~1?0", "~1?1", "send"]
     tries = re.findall(r"<title>attempt (\d): (\w+)", response.context["timeline"].svg)
     assert tries[:4] == [("1", "answered"), ("2", "collected"), ("3", "answered"), ("4", "collected")]
+
+
+def test_a_step_that_grew_others_is_not_said_to_have_taken_as_long_as_their_collection(
+    operator: Client,
+) -> None:
+    svg = _open(operator, play_gated().run).context["picture"].svg
+    notes = dict(re.findall(r'rm-node-key"[^>]*>([^<]+)<.*?rm-node-note"[^>]*>([^<]+)<', svg))
+    assert notes["draft"] == "succeeded"
+    assert re.fullmatch(r"succeeded .+ m?s", html.unescape(notes["send"]))
 
 
 def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -> None:
