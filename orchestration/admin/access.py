@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 
 from orchestration.admin.paging import CappedPaginator
@@ -54,6 +54,16 @@ class ScopedAdmin(ModelAdmin[Row]):
         """Return the rows of projects that the person is a member of."""
         rows = super().get_queryset(request)
         return scope_rows(caller_of(request), rows, self.project) if self.project else rows
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row:
+        """Return the row of an address; Django itself would lead to its start page with 200 in the end.
+
+        Raises: Http404: there is none, or not for them.
+        """
+        row = super().get_object(request, object_id, from_field)
+        if row is None:
+            raise Http404(f"There is no {self.opts.verbose_name} {object_id}.")
+        return row
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the app to whom it shows anything."""

@@ -78,7 +78,8 @@ def _say(step: PlanStep, now: datetime) -> str:
             return describe_stage(step.stage)
         case StepStatus.AVAILABLE:
             return describe_wait(step.waits_for)
-        case StepStatus.SUCCEEDED:
+        # Of a step that grew others only the last claim is known here: collecting them, not the work itself.
+        case StepStatus.SUCCEEDED if not step.stage:
             return f"succeeded {describe_span(step.claimed_at, step.finished_at)}".rstrip()
         case _:
             return step.status

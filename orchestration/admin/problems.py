@@ -92,8 +92,13 @@ def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
     below = find_below(run)
     steps = list(list_troubled_steps([run.pk, *below])[:_MOST_LOOKED_AT])
     attempts, tickets = find_latest_attempts(steps), find_tickets(steps)
-    # A step that failed because its child run did says nothing that the child run does not say better.
-    steps = [step for step in steps if not _is_consequence(attempts.get(step.pk))] or steps
+    # A step that failed because its child run did says nothing that the child run does not say better,
+    # unless it is there that a person can act.
+    steps = [
+        step
+        for step in steps
+        if not _is_consequence(attempts.get(step.pk)) or _is_to_decide(tickets.get(step.pk))
+    ] or steps
     described = [
         _describe(
             step,
@@ -123,6 +128,10 @@ def _join_alike(problems: Sequence[Problem]) -> list[Problem]:
 
 def _is_consequence(attempt: Attempt | None) -> bool:
     return attempt is not None and attempt.failure_kind == _CONSEQUENCE
+
+
+def _is_to_decide(ticket: TicketRef | None) -> bool:
+    return ticket is not None and ticket.status == "open"
 
 
 def _list_more(run: Run) -> list[More]:

@@ -81,7 +81,10 @@ def describe_run(state: str, counts: Mapping[str, int], took: str) -> str:
     if state in {RunStatus.FAILED, RunStatus.CANCELLED}:
         return f"{state.capitalize()} after {took}, with {so_far}."
     if state == WAITING:
-        return f"Waiting for people: {so_far}, {counts.get(StepStatus.HELD, 0)} held."
+        held = counts.get(StepStatus.HELD, 0)
+        return (
+            f"Waiting for people: {so_far}, {f'{held} held' if held else 'the rest waits for a child run'}."
+        )
     if state == RunStatus.PAUSED:
         return f"Paused: {so_far}{_moving(counts)}. Nothing new is begun until it is resumed."
     if state == RunStatus.COMPENSATING:

@@ -15,6 +15,9 @@ from orchestration.api.problems import BodyTooLarge, answer, is_api
 
 MAX_BODY_BYTES: Final = 1_048_576
 _TOO_LARGE = f"the body is over {MAX_BODY_BYTES} bytes; keep large content elsewhere and send a reference"
+_NO_LENGTH = (
+    "the body comes in pieces and nothing says how long it is; send it with the header Content-Length"
+)
 
 
 class StrictJsonParser(BaseParser):
@@ -79,6 +82,8 @@ class ApiLimits:
             return self.get_response(request)
         if _length(request) > MAX_BODY_BYTES:
             return answer("body_too_large", _TOO_LARGE)
+        if _has_untold_length(request):
+            return answer("length_missing", _NO_LENGTH)
         try:
             is_clean = all(_is_text(part) for part in _texts(request))
         except TooManyFieldsSent:
@@ -100,6 +105,14 @@ def _length(request: HttpRequest) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
+
+
+def _has_untold_length(request: HttpRequest) -> bool:
+    """Tell whether there is a body whose length was not told: its views would take it for none at all."""
+    if request.META.get("CONTENT_LENGTH"):
+        return False
+    # Behind WSGI a body in pieces can't be read; HTTP/2 knows pieces without a header for them.
+    return "HTTP_TRANSFER_ENCODING" in request.META or bool(request.read(1))
 
 
 def _texts(request: HttpRequest) -> Iterator[str]:

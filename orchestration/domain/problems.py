@@ -54,6 +54,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "ticket_resolved": 409,
     "ticket_withdrawn": 409,
     "resolution_stale": 409,
+    "length_missing": 411,
     "body_too_large": 413,
     "media_type_unsupported": 415,
     "too_many_requests": 429,

@@ -61,22 +61,34 @@ class Progress:
 
 
 def with_state(runs: QuerySet[Run]) -> QuerySet[RunWithState]:
-    """Add `state` to runs: their status, but `waiting` where nothing but held and pending steps is open."""
-    steps = Step.objects.filter(run=OuterRef("pk"))
-    open_before = Edge.objects.filter(successor=OuterRef("pk")).exclude(predecessor__status__in=DONE)
-    # A pending step with nothing open before it is just about to be released.
-    moving = Exists(steps.filter(status__in=_MOVING)) | Exists(
-        steps.filter(~Exists(open_before), status=StepStatus.PENDING)
-    )
-    held = Exists(steps.filter(status=StepStatus.HELD))
+    """Add `state` to runs: their status, but `waiting` where nothing but held and pending steps is open.
+
+    Of a run at the top the steps of all runs below it count too. A child run's state is that of its own steps: an
+    index knows the top of a tree alone.
+    """
+    own = Step.objects.filter(run=OuterRef("pk"))
+    of_tree = Step.objects.filter(run__root_id=OuterRef("pk"))
+    is_top = Q(parent_step__isnull=True)
     return runs.annotate(
         state=Case(
             When(~Q(status=RunStatus.RUNNING), then=F("status")),
-            When(held & ~moving, then=Value(WAITING)),
+            When(is_top & _waits_for_people(of_tree), then=Value(WAITING)),
+            When(~is_top & _waits_for_people(own), then=Value(WAITING)),
             default=Value(RunStatus.RUNNING.value),
             output_field=CharField(),
         )
     )
+
+
+def _waits_for_people(steps: QuerySet[Step]) -> Q:
+    open_before = Edge.objects.filter(successor=OuterRef("pk")).exclude(predecessor__status__in=DONE)
+    # What is paused waits for people too.
+    live = steps.exclude(run__status=RunStatus.PAUSED)
+    # A pending step with nothing open before it is just about to be released.
+    moving = Exists(live.filter(status__in=_MOVING)) | Exists(
+        live.filter(~Exists(open_before), status=StepStatus.PENDING)
+    )
+    return Exists(steps.filter(status=StepStatus.HELD)) & ~moving
 
 
 def list_runs(

@@ -7,12 +7,20 @@ from typing import TypeVar
 import pytest
 from playwright.sync_api import Route, expect
 
-from orchestration import runs
+from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.models import Run
 from orchestration.testing import drive
 from tests.browser.conftest import Console
 from tests.integration.orchestration.rig import in_thread
-from tests.integration.orchestration_admin.scenes import LETTER, LETTER_AGENTS, begin, doubt
+from tests.integration.orchestration_admin.scenes import (
+    LETTER,
+    LETTER_AGENTS,
+    Fakes,
+    begin,
+    doubt,
+    play,
+    refuse,
+)
 
 _T = TypeVar("_T")
 LIVE = ".rm-live[data-state=on]"
@@ -21,6 +29,18 @@ LIVE = ".rm-live[data-state=on]"
 @pytest.fixture
 def run(transactional_db: None) -> Run:
     return begin(LETTER, LETTER_AGENTS)
+
+
+@pytest.fixture
+def failed_run(transactional_db: None) -> Run:
+    """A run of a long chain that failed in its tenth step."""
+    keys = [f"s{n}" for n in range(12)]
+    steps = tuple(
+        StepSpec(key, agent=f"test.{key}", needs=keys[max(n - 1, 0) : n], on_failure="abort")
+        for n, key in enumerate(keys)
+    )
+    agents: Fakes = {f"test.{key}": lambda _task: 1 for key in keys} | {"test.s9": refuse}
+    return play(WorkflowSpec(name="long", steps=steps), agents).run
 
 
 def elsewhere(act: Callable[[], _T]) -> _T:
@@ -78,6 +98,22 @@ def test_without_the_stream_the_page_says_so_and_comes_back_when_it_does(run: Ru
     expect(page.get_by_text(re.compile(r"Succeeded in .*: 3 steps done\."))).to_be_visible(timeout=20_000)
     assert len(refused) == 2
     expect(page.locator(".rm-live")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [700, 1440])
+def test_a_plan_wider_than_the_page_opens_where_it_failed(
+    failed_run: Run, console: Console, width: int
+) -> None:
+    page = console.page
+    page.set_viewport_size({"width": width, "height": 900})
+    console.open(f"/admin/orchestration/run/{failed_run.pk}/change/")
+    plan = page.locator(".rm-plan")
+    step, box = plan.locator(".rm-failed").bounding_box(), plan.bounding_box()
+    assert step is not None
+    assert box is not None
+    assert box["x"] <= step["x"]
+    assert step["x"] + step["width"] <= box["x"] + box["width"]
+    assert plan.evaluate("box => box.scrollLeft") > 0
 
 
 _BOX = "document.querySelector('.rm-times')"

@@ -32,6 +32,8 @@ _BOX_CHARACTERS = 23
 _DONE = ("succeeded", "skipped")
 _UNTOLD = frozenset({"succeeded", "pending", "available", "planned"})
 _MOST_PATTERNS = 2
+# A tangle's boxes stand in a row: more of them are no picture but a strip that nobody scrolls along.
+_MOST_BANDS = 8
 _NUMBER = re.compile(r"\d+")
 _TIMES = "\N{MULTIPLICATION SIGN}"
 APART = frozenset({"failed", "held", "retryable"})
@@ -97,7 +99,7 @@ def fold_plan(
     """Return the plan with wide fan-outs folded, then with everything folded as far as it takes.
 
     Steps that need a person's eye stay apart from the others, unless that leaves more than `most` nodes. A tangle
-    that has neither fan-outs nor chains becomes one node per level, those who need an eye beside it.
+    that has neither fan-outs nor chains becomes a few nodes of several levels each, those who need an eye beside it.
 
     Args: edges: pairs of positions.  most: nodes that may be left.  most_abreast: so many, side by side.
     """
@@ -127,16 +129,32 @@ def _fold(
 
 def _fold_levels(nodes: list[PlanNode], edges: Edges, most: int) -> tuple[list[PlanNode], Edges]:
     level_of = _find_levels(len(nodes), edges)
-    levels = max(level_of, default=0) + 1
-    troubled = sum(node.status in APART for node in nodes)
-    # Apart on a level of its own; on several levels drawn as one, it might stand both before and behind them.
-    keep_apart = levels + troubled <= most
+    troubled = [position for position, node in enumerate(nodes) if node.status in APART]
+    apart = frozenset(level_of[position] for position in troubled)
+    most_bands = min(_MOST_BANDS, most)
+    if most_bands + 2 * len(apart) + len(troubled) > most:
+        troubled, apart = [], frozenset()
+    band_of = _band_levels(max(level_of, default=0) + 1, apart, most_bands)
     groups: dict[tuple[int, int], list[int]] = {}
-    for position, node in enumerate(nodes):
-        alone = position if keep_apart and node.status in APART else -1
-        level = level_of[position] if levels <= most else level_of[position] * most // levels
-        groups.setdefault((level, alone), []).append(position)
+    for position in range(len(nodes)):
+        alone = position if position in troubled else -1
+        groups.setdefault((band_of[level_of[position]], alone), []).append(position)
     return _merge(nodes, edges, [groups[key] for key in sorted(groups)], is_chain=False)
+
+
+def _band_levels(levels: int, apart: frozenset[int], most: int) -> list[int]:
+    """Return which levels are drawn as one, so that a reader sees the plan at a glance.
+
+    Those in `apart` are not: in a band of several levels, a step apart might stand both before and behind them.
+    """
+    size = -(-levels // most)
+    bands, band, filled = [], -1, size
+    for level in range(levels):
+        if filled == size or not apart.isdisjoint({level, level - 1}):
+            band, filled = band + 1, 0
+        filled += 1
+        bands.append(band)
+    return bands
 
 
 def _find_levels(count: int, edges: Edges) -> list[int]:

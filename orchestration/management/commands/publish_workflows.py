@@ -40,8 +40,8 @@ class Command(BaseCommand):
         told = {change.name: change for change in changes}
         for item in published:
             self.stdout.write(f"{item.workflow}: {word if item.is_new else 'unchanged'}")
-            if item.workflow.name in told:
-                self.stdout.writelines(_say(told[item.workflow.name]))
+            for line in _say(told[item.workflow.name]) if item.workflow.name in told else ():
+                self.stdout.write(line)
         if not published:
             self.stdout.write(
                 "no workflows found; put WorkflowSpec objects into an installed app's workflows.py"

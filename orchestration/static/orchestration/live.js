@@ -9,9 +9,19 @@
   const LAST_RETRY = 30000;
 
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll(".rm-plan").forEach(showTrouble);
     const page = document.querySelector("[data-live-stream]");
     if (page && "EventSource" in window) follow(page);
   });
+
+  /* A plan wider than its box opens where a person's eye is needed. */
+  function showTrouble(box) {
+    const step = box.querySelector(".rm-node.rm-failed") || box.querySelector(".rm-node.rm-held");
+    if (!step) return;
+    const [at, seen] = [step.getBoundingClientRect(), box.getBoundingClientRect()];
+    if (at.right > seen.right) box.scrollLeft += at.left + at.width / 2 - seen.left - seen.width / 2;
+    if (at.bottom > seen.bottom) box.scrollTop += at.top + at.height / 2 - seen.top - seen.height / 2;
+  }
 
   function follow(page) {
     const note = page.querySelector("[data-live-note]");

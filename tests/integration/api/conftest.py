@@ -19,8 +19,8 @@ def _django_db_helper(committed_db: None) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_counts() -> None:
-    """Let no test count against another's throttle."""
+def fresh_counts(committed_db: None) -> None:
+    """Let no test count against another's throttle; and have each, run by itself, find the module's rows."""
     cache.clear()
 
 

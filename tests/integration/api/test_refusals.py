@@ -1,14 +1,18 @@
 """Whatever is refused below /api/ is problem+json with a code of the table, and nothing was done."""
 
+import io
 import json
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, JsonResponse
 from django.test import Client
 from django.urls import path
 
 from config.urls import handler400, handler403, handler404, handler500  # noqa: F401 - this module is a urlconf
 from config.urls import urlpatterns as real_urls
+from orchestration.api.limits import ApiLimits
 from orchestration.domain.problems import STATUS_OF
 from orchestration.models import Run
 from tests.integration.api.people import Caller
@@ -86,6 +90,26 @@ def test_a_body_that_can_t_be_used_starts_nothing(admin: Caller, name: str) -> N
     body, expected = BODIES[name]
     assert _code(admin.post(f"{V1}/runs", body)) == expected
     assert Run.objects.count() == before
+
+
+def _let_through(body: bytes, *headers: tuple[bytes, bytes]) -> HttpResponse:
+    """Send a request as the web server hands it over; 204: it gets to its view."""
+    asked = {"type": "http", "method": "POST", "path": f"{V1}/runs", "headers": headers}
+    return ApiLimits(lambda _request: HttpResponse(status=204))(ASGIRequest(asked, io.BytesIO(body)))
+
+
+@pytest.mark.parametrize("headers", [((b"transfer-encoding", b"chunked"),), ()], ids=["HTTP/1.1", "HTTP/2"])
+def test_a_body_of_untold_length_is_not_taken_for_none(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    answer = _let_through(b'{"reason": "wrong input"}', *headers)
+    assert isinstance(answer, JsonResponse)
+    assert (answer.status_code, json.loads(answer.content)["code"]) == (411, "length_missing")
+
+
+@pytest.mark.parametrize(("body", "headers"), [(b"", ()), (b"{}", ((b"content-length", b"2"),))])
+def test_a_body_that_is_none_or_of_known_length_is_let_through(
+    body: bytes, headers: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    assert _let_through(body, *headers).status_code == 204
 
 
 def test_another_media_type(admin: Caller) -> None:

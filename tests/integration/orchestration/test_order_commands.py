@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib import import_module
 from io import StringIO
 
 import pytest
@@ -88,7 +89,9 @@ _NEW = replace(_OLD, steps=(StepSpec("a", agent=AGENT, timeout_seconds=7.0),))
 def code(monkeypatch: pytest.MonkeyPatch) -> list[WorkflowSpec]:
     """What the code defines."""
     specs: list[WorkflowSpec] = []
-    monkeypatch.setattr(compare, "find_code_specs", lambda: specs)
+    # `runs.publish` is the function; its module has to be asked for by name.
+    for module in (compare, import_module("orchestration.runs.publish")):
+        monkeypatch.setattr(module, "find_code_specs", lambda: specs)
     return specs
 
 
@@ -104,6 +107,16 @@ def test_a_dry_run_shows_what_would_change(code: list[WorkflowSpec]) -> None:
     assert "--- compared v1" in change.diff
     assert '+      "timeout_seconds": 7' in change.diff
     assert Workflow.objects.filter(name="compared").count() == 1
+
+
+def test_a_dry_run_prints_the_difference_line_by_line(code: list[WorkflowSpec]) -> None:
+    code += [_NEW, replace(_OLD, name="unlike")]
+    with override({AGENT: lambda _task: None}):
+        runs.publish(_OLD)
+        lines = _call("publish_workflows", "--dry-run").splitlines()
+    assert lines[:3] == ["compared v2: would be published", "  --- compared v1", "  +++ the code"]
+    assert '  +      "timeout_seconds": 7' in lines
+    assert lines[-1] == "unlike v1: would be published"
 
 
 def test_a_dry_run_names_agents_of_another_version_and_steps_that_would_wait(

@@ -51,6 +51,10 @@ BRANCH = WorkflowSpec(
         StepSpec("ask-leaf", workflow="leaf", after=("prepare",), on_failure="abort"),
     ),
 )
+ASKING_BRANCH = WorkflowSpec(
+    name="branch",
+    steps=(StepSpec("prepare", agent="test.sum"), StepSpec("ask-leaf", workflow="leaf", after=("prepare",))),
+)
 TREE = WorkflowSpec(
     name="tree",
     steps=(
@@ -110,11 +114,11 @@ def play_gated(**replaced: Any) -> FinishedRun:
     return play(GATED, _agents(**replaced))
 
 
-def play_tree(**replaced: Any) -> FinishedRun:
-    """Run three levels of child runs."""
+def play_tree(branch: WorkflowSpec = BRANCH, **replaced: Any) -> FinishedRun:
+    """Run three levels of child runs; in ASKING_BRANCH a person decides when the leaf fails."""
     agents = _agents(**replaced)
     with override(agents), mute_dispatch():
-        for spec in (LEAF, BRANCH):
+        for spec in (LEAF, branch):
             runs.publish(spec)
     return play(TREE, agents)
 

@@ -1,5 +1,6 @@
 """Pages of runs whose plans grew: pictures, timelines, what went wrong further down, kin, and thousands of items."""
 
+import html
 import re
 import time
 from typing import Any
@@ -10,10 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orchestration import runs
+from orchestration.admin.chips import chip
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Run, Step
+from orchestration.selectors.progress import list_runs
 from tests.integration.orchestration_admin.conftest import text_of
 from tests.integration.orchestration_admin.growing_scenes import (
+    ASKING_BRANCH,
     find_child,
     grow_many,
     play_gated,
@@ -77,6 +81,15 @@ def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Cl
     assert tries[:4] == [("1", "answered"), ("2", "collected"), ("3", "answered"), ("4", "collected")]
 
 
+def test_a_step_that_grew_others_is_not_said_to_have_taken_as_long_as_their_collection(
+    operator: Client,
+) -> None:
+    svg = _open(operator, play_gated().run).context["picture"].svg
+    notes = dict(re.findall(r'rm-node-key"[^>]*>([^<]+)<.*?rm-node-note"[^>]*>([^<]+)<', svg))
+    assert notes["draft"] == "succeeded"
+    assert re.fullmatch(r"succeeded .+ m?s", html.unescape(notes["send"]))
+
+
 def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -> None:
     run = play_tree(leaf=refuse).run
     leaf = find_child(find_child(run))
@@ -87,6 +100,31 @@ def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -
     top = text_of(response).partition("Plan</h2>")[0]
     assert "ValueError: no such order" in top
     assert f'in the child run <a href="/admin/orchestration/run/{leaf.pk}/change/">{leaf}</a>' in top
+
+
+def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_failed(operator: Client) -> None:
+    run = play_tree(ASKING_BRANCH, leaf=refuse).run
+    response = _open(operator, run)
+    shown = response.context["problems"].shown
+    assert [(problem.key, problem.status, bool(problem.ticket)) for problem in shown] == [
+        ("tell", chip("failed"), False),
+        ("ask-leaf", chip("held"), True),
+    ]
+    assert f"Decide ticket {shown[1].ticket.number}" in text_of(response).partition("Plan</h2>")[0]
+
+
+def test_a_run_whose_child_run_waits_for_people_waits_for_them_too(operator: Client) -> None:
+    run = play_tree(ASKING_BRANCH, leaf=refuse).run
+    assert _open(operator, run).context["sentence"] == (
+        "Waiting for people: 1 of 3 steps done, the rest waits for a child run."
+    )
+    assert [line.run.pk for line in list_runs("tree", "waiting", 10)] == [run.pk]
+    branch = find_child(run)
+    Step.objects.filter(run=branch, key="prepare").update(status="available", finished_at=None)
+    assert [line.run.state for line in list_runs("tree", None, 10)] == ["running"]
+    # What can't be claimed does not move either.
+    Run.objects.filter(pk=branch.pk).update(status="paused")
+    assert [line.run.state for line in list_runs("tree", None, 10)] == ["waiting"]
 
 
 def test_parent_and_child_lead_to_each_other(operator: Client) -> None:

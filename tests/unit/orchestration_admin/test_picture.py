@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.admin.picture import Picture, PlanNode, draw_plan
-from orchestration.admin.picture.draw import MOST_DRAWN, MOST_NODES
+from orchestration.admin.picture.draw import MOST_DRAWN
 from orchestration.admin.picture.folding import fold_plan
 from orchestration.admin.picture.svg import build_svg
 
@@ -162,19 +162,30 @@ def _tangle(count: int, held: int | None = None) -> tuple[list[PlanNode], list[t
 
 def test_a_tangle_is_drawn_by_levels_with_what_needs_an_eye_beside_them() -> None:
     folded, links = fold_plan(*_tangle(300, held=150), most=60, most_abreast=6)
-    assert len(folded) <= MOST_NODES
+    assert len(folded) <= 8 + 3
     assert [node.label for node in folded if node.status == "held"] == ["s150"]
     assert sorted(key for node in folded for key in node.keys) == sorted(f"s{i}" for i in range(300))
     assert all(a < b for a, b in links)
-    assert _draw(*_tangle(300)).svg.count('class="rm-node ') <= MOST_NODES
+    assert _draw(*_tangle(300)).svg.count('class="rm-node ') <= 8
+
+
+def _ladder(count: int, held: int | None = None) -> tuple[list[PlanNode], list[tuple[int, int]]]:
+    """A tangle that has as many levels as steps."""
+    nodes = [_node(f"s{i}", "held" if i == held else "succeeded") for i in range(count)]
+    return nodes, [(i, i + step) for i in range(count) for step in (1, 2) if i + step < count]
 
 
 def test_a_tangle_with_more_levels_than_fit_is_drawn_all_the_same() -> None:
-    count = MOST_DRAWN + 10
-    nodes = [_node(f"s{i}") for i in range(count)]
-    edges = [(i, i + 1) for i in range(count - 1)] + [(i, i + 2) for i in range(count - 2)]
-    picture = _draw(nodes, edges)
-    assert 1 < picture.svg.count('class="rm-node ') <= MOST_NODES
+    picture = _draw(*_ladder(MOST_DRAWN + 10))
+    assert 1 < picture.svg.count('class="rm-node ') <= 8
+    folded, links = fold_plan(*_ladder(300, held=150), most=60, most_abreast=6)
+    assert [node.keys for node in folded if node.status == "held"] == [("s150",)]
+    assert all(a < b for a, b in links)
+
+
+def test_a_tangle_of_300_steps_is_seen_at_a_glance() -> None:
+    for nodes, edges in (_tangle(300, held=150), _ladder(300, held=150)):
+        assert float(_parse(_draw(nodes, edges).svg).get("width", "")) < 3_000
 
 
 @pytest.mark.parametrize("rendered", ["", "<svg", '<svg viewBox="0 0 1 1"/>', '<svg viewBox="0"/>'])

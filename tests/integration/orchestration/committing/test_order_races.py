@@ -82,6 +82,15 @@ class Scene:
         runs.pause(self.rig.run_id)
         return runs.resume(self.rig.run_id)
 
+    def resume(self) -> Any:
+        return runs.resume(self.rig.run_id)
+
+    def retry(self) -> Any:
+        return runs.retry(self.rig.run_id)
+
+    def fork(self) -> Any:
+        return runs.fork(self.rig.run_id, from_step="b")
+
     def rework(self) -> Any:
         return self.conclude("b", SentBack("top", ("again",), AGENT, 1))
 
@@ -246,6 +255,55 @@ def check_whole(scene: Scene, order: str) -> None:
             assert set(behind.values_list("status", flat=True)) == {S.PENDING}
         case _:
             assert statuses == {RunStatus.RUNNING}
+
+
+_BY_NAME = [pytest.param(begin, name, id=name) for begin, name in _MEETINGS]
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(("begin", "name"), _BY_NAME)
+def test_a_resume_meets_whatever_goes_on_in_a_paused_run(
+    begin: Callable[[], Scene], name: str, is_first: bool
+) -> None:
+    scene = begin()
+    scene.pause()
+    order, other = scene.resume, lambda: scene.act(name)
+    race(*((order, other) if is_first else (other, order)))
+    check_whole(scene, "resume")
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(("begin", "name"), _BY_NAME)
+def test_a_retry_meets_what_was_under_way_in_the_round_before(
+    begin: Callable[[], Scene], name: str, is_first: bool
+) -> None:
+    scene = begin()
+    scene.cancel()
+    came: list[Any] = []
+    order, other = scene.retry, lambda: came.append(scene.act(name))
+    race(*((order, other) if is_first else (other, order)))
+    assert scene.rig.run.round == 2
+    check_whole(scene, "retry")
+    # The new round may claim and release; nothing of the old one counts in it.
+    assert came == [REFUSED] or name in ("claim", "release")
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(("begin", "name"), _BY_NAME)
+def test_a_fork_meets_whatever_goes_on_in_its_source(
+    begin: Callable[[], Scene], name: str, is_first: bool
+) -> None:
+    scene = begin()
+    with override({AGENT: lambda _task: None}):
+        order, other = scene.fork, lambda: scene.act(name)
+        race(*((order, other) if is_first else (other, order)))
+    check_whole(scene, "fork")
+    fork = Run.objects.get(forked_from=scene.rig.run_id)
+    assert runs.verify(fork.pk).fault is None
+    done = {step.key for step in fork.steps.all() if step.status == S.SUCCEEDED}
+    assert {"top"} <= done <= {"top", "a"}
+    open_now = {step.key for step in fork.steps.all() if step.status == S.AVAILABLE}
+    assert open_now == {"b", "many", "child", "behind" if "a" in done else "a"}
 
 
 def test_a_join_is_not_released_by_who_saw_it_before_it_was_reset() -> None:
