@@ -7,14 +7,14 @@ decision is not known.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from orchestration.domain.plan import resolve_spec
 from orchestration.domain.policy import Decision as Made
-from orchestration.domain.policy import decide
+from orchestration.domain.policy import Situation, decide
 from orchestration.domain.policy.changes import EVERY_STEP, Changes
 from orchestration.domain.policy.inputs import Tried, load_outcome, load_situation
 from orchestration.domain.spec import StepSpec
@@ -22,6 +22,7 @@ from orchestration.domain.states import StepKind
 from orchestration.errors import SpecInvalid
 from orchestration.models import Decision
 from orchestration.planning import load_plan
+from orchestration.selectors.deadlines import find_first_try
 
 _OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION)
 
@@ -114,8 +115,26 @@ def _decide_again(row: Decision, inputs: dict[str, Any], changes: Changes) -> Ma
     if situation is None or outcome is None or spec is None:
         return None
     if row.step.kind not in _OF_ENGINE:
-        spec = changes.change_step(spec)
+        changed = changes.change_step(spec)
+        if changed.deadline_seconds != spec.deadline_seconds:
+            situation = replace(situation, seconds_left=_count_seconds_left(row, spec, changed, situation))
+        spec = changed
     return decide(outcome, spec, changes.change_situation(situation))
+
+
+def _count_seconds_left(
+    row: Decision, spec: StepSpec, changed: StepSpec, situation: Situation
+) -> float | None:
+    """Return the seconds that another deadline of the step would have left; the run's own stays as it was."""
+    left = []
+    if spec.deadline_seconds is None and situation.seconds_left is not None:
+        left.append(situation.seconds_left)
+    elif row.run.deadline_at is not None:
+        left.append((row.run.deadline_at - row.decided_at).total_seconds())
+    if changed.deadline_seconds is not None:
+        first = find_first_try(row.step_id, row.attempt.number)
+        left.append(changed.deadline_seconds - (row.decided_at - first).total_seconds())
+    return min(left, default=None)
 
 
 @lru_cache(maxsize=32)
