@@ -206,6 +206,23 @@ def test_no_retry_outlives_the_step_s_own_deadline() -> None:
     assert Decision.objects.filter(run=done.run).latest("id").rule == "deadline"
 
 
+def test_a_new_round_has_a_new_deadline_and_asks_anew() -> None:
+    late = _run_late()
+    runs.resolve_step(late.steps["b"].pk, kind=ResolutionKind.ABORT, actor="ada", resolution_id="1")
+    runs.retry(late.run.pk)
+    renewed = Run.objects.get(pk=late.run.pk).deadline_at
+    assert renewed is not None
+    assert late.run.deadline_at is not None
+    assert renewed > late.run.deadline_at
+    Run.objects.filter(pk=late.run.pk).update(deadline_at=Now())
+
+    again = drive(late.run.pk, agents=_AGENTS)
+
+    [held] = again.held
+    other = again.steps["c" if held == "b" else "b"]
+    assert (other.status, other.waits_for) == ("available", "deadline")
+
+
 @pytest.mark.parametrize("guard", [True, False])
 def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_claim(
     guard: bool, monkeypatch: pytest.MonkeyPatch
