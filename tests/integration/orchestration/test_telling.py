@@ -153,6 +153,21 @@ def test_what_a_rule_says_is_not_said_twice() -> None:
     ]
 
 
+def test_a_held_undo_is_said_to_keep_the_rest_waiting() -> None:
+    trip = WorkflowSpec(
+        name="trip",
+        steps=(
+            StepSpec("book", agent="test.book", compensate="test.pay"),
+            StepSpec("more", agent="test.book", needs=("book",), compensate="test.pay"),
+            StepSpec("pay", agent="test.pay", needs=("more",), on_failure="abort"),
+        ),
+    )
+    done = run_workflow(trip, {}, agents=AGENTS)
+    assert _show(done).splitlines()[-1] == (
+        "next: undo:more held for a person, only people can move it: `manage.py list_tickets`"
+    )
+
+
 def test_who_overturned_a_decision_stands_with_it() -> None:
     done = _live_through()
     said = json.loads(_show(done, "--json"))
