@@ -288,7 +288,9 @@ def test_what_a_later_revision_replaced_is_not_undone_again() -> None:
         tried.append(task.attempt)
         return Result.rework("each", ["once more"]) if len(tried) == 1 else "fine"
 
-    desk = Desk(look=look, plan=lambda _: Result({"booked": "plan"}, spawn=[_spawned("x")]))
+    desk = Desk(
+        look=look, plan=lambda _: Result({"booked": "plan"}, spawn=[_spawned("x"), _spawned("y", "x")])
+    )
     spec = WorkflowSpec(
         name="reworked",
         steps=(
@@ -301,10 +303,10 @@ def test_what_a_later_revision_replaced_is_not_undone_again() -> None:
     done = desk.run(spec)
 
     assert (done.status, tried) == ("failed", [1, 2])
-    assert len(desk.done) == 4
+    assert len(desk.done) == 6
     undo = [key for key, step in done.steps.items() if step.kind == StepKind.COMPENSATION]
-    assert undo == ["undo:plan~1/x", "undo:each~1[0]"]
-    assert len(desk.undone) == 2
+    assert undo == ["undo:plan~1/y", "undo:plan~1/x", "undo:each~1[0]"]
+    assert len(desk.undone) == 3
 
 
 def test_of_steps_done_at_the_same_moment_the_later_in_the_plan_is_undone_first() -> None:
