@@ -335,3 +335,23 @@ def test_an_undo_is_done_on_its_own_agent_s_terms_and_passes_no_gate() -> None:
     flight, undo = done.steps["flight"], done.steps["undo:flight"]
     assert (flight.timeout_seconds, flight.gated, flight.accepted_by) == (7.0, True, "verdict")
     assert (undo.timeout_seconds, undo.gated, undo.attempt) == (300.0, False, 1)
+
+
+def test_what_says_no_more_how_it_is_undone_is_left_to_a_person() -> None:
+    def refuse(task: Task) -> object:
+        grown = Step.objects.filter(run=UUID(task.run_id), kind="spawned")
+        grown.update(spec_json='{"key":"x","agent":"test.book","of_another_release":1}')
+        return _refuse(task)
+
+    desk = Desk(plan=lambda _: Result({"booked": "plan"}, spawn=[_spawned("x")]), pay=refuse)
+    steps = (
+        StepSpec("hotel", agent="test.book", compensate="test.cancel"),
+        StepSpec("plan", agent="test.plan", needs=("hotel",)),
+        StepSpec("pay", agent="test.pay", needs=("plan",), on_failure="abort"),
+    )
+    done = desk.run(WorkflowSpec(name="unread", steps=steps))
+
+    assert (done.status, done.held, desk.undone) == ("compensating", ["undo:plan/x"], [])
+    _resolve(done, "undo:plan/x", ResolutionKind.EDIT, output="undone by telephone")
+    done = desk.go_on(done.run)
+    assert (done.status, desk.undone) == ("failed", ["hotel"])
