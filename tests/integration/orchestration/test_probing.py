@@ -136,7 +136,7 @@ def test_trials_with_known_answers_are_kept_and_counted(tmp_path: Path) -> None:
 def test_the_table_shows_what_was_wrong_and_both_rates(tmp_path: Path) -> None:
     text = _probe("test.judge", "--cases", _write(tmp_path, *CASES))
     assert "3 of 5 cases as expected." in text
-    assert 'said PASS, expected FAIL: "please go away" (about please go away)' in text
+    assert 'case 3: said PASS, expected FAIL: "please go away" (about please go away)' in text
     assert [line.split() for line in text.splitlines()[-1:]] == [
         ["test.judge", "trials", "2", "1", "33%", "1", "1", "50%"]
     ]
