@@ -156,6 +156,18 @@ def test_the_table_marks_what_changes() -> None:
     assert "1 of 10 decisions would be others (!), 9 the same." in out.getvalue()
 
 
+def test_another_agent_to_fall_back_on_is_another_decision() -> None:
+    _run_desk()
+    said = _replay("--policy", '{"steps": {"each": {"fallback": ["test.other"]}}}')
+    [line] = [line for line in said["decisions"] if line["is_changed"]]
+    assert (line["new_rule"], line["old_agent"], line["new_agent"]) == (
+        *("permanent_fallback", "test.spare", "test.other"),
+    )
+    out = StringIO()
+    call_command("replay_decisions", stdout=out)
+    assert "=  desk      each   1      fallback (permanent_fallback) test.spare" in out.getvalue()
+
+
 def test_a_misspelled_step_is_told() -> None:
     _run_desk()
     said = _replay("--policy", '{"steps": {"drafft": {"critical": false}, "draft": {}, "*": {}}}')
