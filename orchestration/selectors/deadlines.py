@@ -22,6 +22,12 @@ def find_first_try(step_id: int, attempt: int) -> datetime:
     return begun.values_list("started_at", flat=True)[0]
 
 
+def is_further_try(step_id: int, attempt: int) -> bool:
+    """Return whether the policy itself let this attempt follow the one before."""
+    kinds = (DecisionKind.RETRY, DecisionKind.FALLBACK, DecisionKind.REVISE)
+    return Decision.objects.filter(step_id=step_id, attempt__number=attempt - 1, kind__in=kinds).exists()
+
+
 def was_sent_by_person(step_id: int, attempt: int) -> bool:
     """Return whether a person sent a step back into this attempt.
 

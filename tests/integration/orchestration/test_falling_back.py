@@ -264,6 +264,36 @@ def test_no_retry_outlives_the_step_s_own_deadline() -> None:
     assert Decision.objects.filter(run=done.run).latest("id").rule == "deadline"
 
 
+@pytest.mark.parametrize(
+    ("fields", "rule", "status"),
+    [
+        ({}, "deadline", "held"),
+        ({"critical": False}, "deadline_not_critical", "skipped"),
+        ({"fallback": "test.b"}, "deadline", "held"),
+    ],
+)
+def test_a_try_that_was_due_in_time_and_is_claimed_too_late_does_not_begin(
+    fields: dict[str, Any], rule: str, status: str
+) -> None:
+    calls = []
+
+    def flicker(task: Task) -> object:
+        calls.append(task.attempt)
+        # What the second try will see: as if no worker had been there for a minute.
+        Attempt.objects.filter(step__run=UUID(task.run_id)).update(started_at=Now() - timedelta(seconds=60))
+        raise TransientError("come again")
+
+    spec = WorkflowSpec(
+        name="too-late", steps=(StepSpec("a", agent="test.a", deadline_seconds=30, **fields),)
+    )
+    done = run_workflow(spec, {}, agents={"test.a": flicker, "test.b": flicker})
+
+    assert (calls, done.steps["a"].status) == ([1], status)
+    rules = Decision.objects.filter(run=done.run).order_by("id").values_list("rule", flat=True)
+    assert list(rules) == ["transient_retry", rule]
+    assert runs.verify(done.run.pk).fault is None
+
+
 def test_a_person_s_word_starts_the_step_s_time_anew() -> None:
     calls = []
 
