@@ -1,5 +1,6 @@
 """What the ticket page shows. Reads only; the decisions themselves are in `decisions.py`."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from escalation.models import Ticket, read_clock
 from escalation.selectors import Received, count_received, list_attempts, list_received
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
+from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Run
 
 # Background beyond this is for the run's own page; what is approved is always shown whole.
@@ -65,6 +67,8 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
         "reason": mark_unseen(ticket.reason),
         "proposal": describe_value(ticket.seen) if ticket.has_proposal else [],
         "task": describe_value(_find_task(ticket)) if ticket.is_for_person else [],
+        "item": _describe_item(ticket),
+        "is_undo": ticket.step.kind == StepKind.COMPENSATION,
         "result": _describe_result(ticket),
         "confidence": "" if ticket.confidence is None else f"{ticket.confidence:.0%}",
         "grade": grade_time_left(ticket.opened_at, ticket.due_at, now) if ticket.is_open else "closed",
@@ -94,6 +98,8 @@ def ask(ticket: Ticket) -> str:
     """Return the question that the ticket puts, in words."""
     if ticket.is_for_person:
         return f"The step “{ticket.step.key}” is yours to do."
+    if ticket.step.kind == StepKind.COMPENSATION and ticket.step.parent:
+        return f"The run was aborted, and “{ticket.step.parent.key}” is not undone yet. What shall happen?"
     if ticket.has_proposal:
         return f"May this be the result of the step “{ticket.step.key}”?"
     return f"The step “{ticket.step.key}” has no result. What shall happen?"
@@ -116,6 +122,14 @@ def _find_task(ticket: Ticket) -> Any:
     seen = ticket.seen
     item = seen.get("item")
     return seen.get("input") if item is None else {"item": item, **seen.get("input", {})}
+
+
+def _describe_item(ticket: Ticket) -> list[Passage]:
+    """Return which item a step is about, or what it is to undo; a task shows it already."""
+    item = ticket.step.item_json
+    if item is None or ticket.is_for_person:
+        return []
+    return describe_value(json.loads(item), limit=_MOST_CHARACTERS)
 
 
 def find_run_url(ticket: Ticket) -> str:

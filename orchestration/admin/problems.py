@@ -31,7 +31,13 @@ _MOST_SHOWN = 5
 _MOST_LOOKED_AT = 40
 _MOST_OTHERS = 12
 _CONSEQUENCE = "child_failed"
-_WAITS = {"agent": "waits for its agent", "pool": "waits for a pool", "breaker": "breaker open"}
+_WAITS = {
+    "agent": "waits for its agent",
+    "pool": "waits for a pool",
+    "slot": "waits for a worker",
+    "breaker": "breaker open",
+    "deadline": "waits for an answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +203,14 @@ def _say_wait(step: Step) -> SafeString:
                 "The agent “{}” failed too often and is kept from work for a while; its breaker lets one try "
                 "through now and then.",
                 step.agent,
+            )
+        case "slot":
+            return format_html(
+                "It has its turn for {} and goes on with the next free worker.", _name_pools(step)
+            )
+        case "deadline":
+            return SafeString(
+                "The run is past its deadline; it goes on, or not, when the held step is decided."
             )
         case _:
             return format_html(

@@ -24,8 +24,8 @@ _STAGE_WORDS = {
 _WAIT_WORDS = {
     "agent": "no worker knows its agent",
     "pool": "waiting for a slot of a pool",
+    "slot": "its turn for a slot has come",
     "breaker": "its agent is kept from work",
-    "door": "its agent failed a moment ago",
     "deadline": "the run is past its deadline; a person is being asked",
 }
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))

@@ -6,9 +6,9 @@ Read next: docs/adr/0009-plans-that-grow.md.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from orchestration.domain.spec import StepSpec, load_step
 from orchestration.domain.states import Stage, StepKind
@@ -114,6 +114,23 @@ def check_growth(children: int, run_steps: int, depth: int, limits: Limits) -> N
         )
     if depth > limits.step_depth:
         raise LimitExceeded(f"steps would stand {depth} deep; MAX_STEP_DEPTH is {limits.step_depth}")
+
+
+MAX_KEY_CHARACTERS: Final = 250
+"""Of a grown step's key. A row has room for what is added to it later: `undo:`, `~12`, `#3`, `?19`."""
+
+
+def check_keys(children: Sequence[Child]) -> None:
+    """Refuse children whose keys no row could hold: each stands behind the keys of all that it hangs below.
+
+    Raises: LimitExceeded.
+    """
+    longest = max((child.key for child in children), key=len, default="")
+    if len(longest) > MAX_KEY_CHARACTERS:
+        raise LimitExceeded(
+            f"the key {longest[:60]}... would have {len(longest)} characters, {MAX_KEY_CHARACTERS} are possible: "
+            "give what is grown shorter keys"
+        )
 
 
 def name_child(parent: str, revision: int, kind: StepKind, index: int, local: str = "") -> str:

@@ -90,7 +90,7 @@ def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
         ("optional", step.optional, set(step.needs), "'{}' is not in needs"),
     ):
         yield from (Problem(step.key, name, reason.format(other)) for other in others if other not in known)
-    yield from _bound_problems(step)
+    yield from find_bound_problems(step)
     yield from _doer_problems(step)
     for name, source in step.input.items():
         yield from _expression_problems(step, f"input.{name}", source)
@@ -119,15 +119,18 @@ def _doer_problems(step: StepSpec) -> Iterator[Problem]:
         yield Problem(step.key, "fallback", "a child run has none; give it to the child's steps")
 
 
-def _bound_problems(step: StepSpec) -> Iterator[Problem]:
+def find_bound_problems(step: StepSpec) -> list[Problem]:
+    """Return the numbers of a step that are out of bounds."""
+    problems = []
     if step.min_confidence is not None and not 0 <= step.min_confidence <= 1:
-        yield Problem(step.key, "min_confidence", "must be between 0 and 1")
+        problems.append(Problem(step.key, "min_confidence", "must be between 0 and 1"))
     if step.timeout_seconds is not None and not 0 < step.timeout_seconds <= 86_400:
-        yield Problem(step.key, "timeout_seconds", "must be above 0 and at most 86400")
+        problems.append(Problem(step.key, "timeout_seconds", "must be above 0 and at most 86400"))
     if step.deadline_seconds is not None and not 0 < step.deadline_seconds <= 31_536_000:
-        yield Problem(step.key, "deadline_seconds", "must be above 0 and at most 31536000")
+        problems.append(Problem(step.key, "deadline_seconds", "must be above 0 and at most 31536000"))
     if not 0 <= step.max_reworks <= 50:
-        yield Problem(step.key, "max_reworks", "must be between 0 and 50")
+        problems.append(Problem(step.key, "max_reworks", "must be between 0 and 50"))
+    return problems
 
 
 def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Problem]:

@@ -6,7 +6,12 @@ from orchestration.domain.policy import OutOfTime
 from orchestration.domain.spec import HUMAN, StepSpec
 from orchestration.domain.states import StepKind
 from orchestration.domain.work import Claim
-from orchestration.selectors.deadlines import find_deadline_answers, find_first_try, was_sent_by_person
+from orchestration.selectors.deadlines import (
+    find_deadline_answers,
+    find_first_try,
+    is_further_try,
+    was_sent_by_person,
+)
 
 
 def count_seconds_left(claim: Claim, spec: StepSpec) -> float | None:
@@ -33,12 +38,29 @@ def _of_step(claim: Claim, spec: StepSpec) -> datetime | None:
     return first + timedelta(seconds=spec.deadline_seconds)
 
 
+def _is_try_too_late(claim: Claim, spec: StepSpec) -> bool:
+    """Return whether a further try was due in time and is claimed too late: no worker was free, or none was there.
+
+    A step that a breaker keeps waiting is not meant: people are asked about that once for all of them.
+    """
+    if (
+        claim.attempt == 1
+        or spec.deadline_seconds is None
+        or not is_further_try(claim.step_id, claim.attempt)
+    ):
+        return False
+    deadline = _of_step(claim, spec)
+    return deadline is not None and deadline <= claim.now()
+
+
 def find_out_of_time(claim: Claim, spec: StepSpec) -> OutOfTime | None:
     """Return why a step is not to be begun any more; None when it may.
 
     One person is asked for the whole run. Once that step is not held any more, the run goes on; and what a person sent
     back is done whatever the time.
     """
+    if _is_try_too_late(claim, spec):
+        return OutOfTime(is_asked=False, of_step=True)
     if claim.kind is StepKind.VERIFIER or spec.agent == HUMAN or not is_run_over(claim):
         return None
     if claim.attempt > 1 and was_sent_by_person(claim.step_id, claim.attempt):

@@ -13,6 +13,7 @@ from orchestration.domain.plan import (
     LimitExceeded,
     Verdicts,
     check_growth,
+    check_keys,
     is_verifier,
     local_name,
 )
@@ -30,7 +31,8 @@ def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Col
     """Return the items of a `for_each`; without any, its output at once.
 
     Args: values: what its expression reads. Not under the token budget: no agent is handed it.
-    Raises: ExpressionFailed: the expression fails or gives no list.  LimitExceeded: too many, or one too large.
+    Raises: ExpressionFailed: the expression fails or gives no list.  LimitExceeded: too many, or one too large,
+        or with too long a key.
     """
     items = evaluate(spec.for_each or "", values)
     if not isinstance(items, list):
@@ -39,6 +41,7 @@ def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Col
         return Collected("[]", "no_items")
     _check(claim, len(items))
     growth = plan_items(claim, spec, items)
+    check_keys(growth.children)
     for child in growth.children:
         tokens = count_tokens(child.item_json or "")
         if tokens > claim.run.token_budget:
@@ -58,6 +61,7 @@ def spawn(claim: Claim, answer: Answered) -> Growth | Collected | Failed:
     try:
         _check(claim, len(wanted))
         growth = plan_spawned(claim, wanted, answer.output_json)
+        check_keys(growth.children)
     except SpecInvalid as error:
         return _refuse_spawn(answer, FailureKind.UNREADABLE, f"spawn: {error}")
     except LimitExceeded as error:

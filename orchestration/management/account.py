@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestration.domain.policy.rules import describe_decision
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.management.family import (
     child_rows,
     describe_family,
@@ -77,16 +77,15 @@ def suggest_next(run: RunWithState, account: Account) -> str:
     held = [step.key for step in account.steps if step.status == StepStatus.HELD]
     strangers = sorted({step.agent for step in account.steps if step.waits_for == "agent"})
     if held:
-        word = "only people can move it" if run.state == WAITING else "meanwhile the rest goes on"
+        # What is not undone yet stands behind what is held.
+        is_stuck = run.state in {WAITING, RunStatus.COMPENSATING}
+        word = "only people can move it" if is_stuck else "meanwhile the rest goes on"
         return f"{', '.join(held)} held for a person, {word}: `manage.py list_tickets`"
     if strangers:
         return f"no worker that is running knows {', '.join(strangers)}: start one that does"
     waiting = _suggest_waiting(account)
     if waiting:
         return waiting
-    kept = sorted({step.agent for step in account.steps if step.waits_for == "breaker"})
-    if kept:
-        return f"work waits until {', '.join(kept)} answers again: `manage.py breakers`"
     if run.finished_at is None:
         return (
             "nothing to do but wait; if nothing moves, see that a worker and `manage.py maintain` are running"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from orchestration.domain.policy.rules import describe_decision
+from orchestration.domain.policy.rules import describe_decision, describe_rule
 from orchestration.domain.states import AttemptOutcome, DecisionKind, StepKind
 from orchestration.domain.verdicts import read_verdict
 from orchestration.management.terminal import show_text, show_time
@@ -15,6 +15,9 @@ from orchestration.selectors.account import Account
 from orchestration.selectors.resolutions import Resolution, read_resolutions
 
 MOST_LINES: Final = 200
+# What was decided must be read whatever the error says, which stands among the attempts.
+_ERROR_WIDTH: Final = 160
+_LINE_WIDTH: Final = 500
 # What happens in every run is told by the plan; the story tells the rest.
 _QUIET: Final = frozenset(
     {"no_confidence_asked", "confident", "items_done", "spawned_done", "for_each", "child_run_done"}
@@ -62,7 +65,8 @@ def story_rows(account: Account) -> list[tuple[str, ...]]:
     """Return the story as rows of a table; of a long one its end, which is where the run stands."""
     lines = tell_story(account)
     rows: list[tuple[str, ...]] = [
-        (show_time(line.at), line.step, line.attempt, show_text(line.words)) for line in lines[-MOST_LINES:]
+        (show_time(line.at), line.step, line.attempt, show_text(line.words, _LINE_WIDTH))
+        for line in lines[-MOST_LINES:]
     ]
     more = len(lines) - len(rows)
     if more:
@@ -77,7 +81,8 @@ def _tell_step(
         decision: Decision | None = getattr(attempt, "decision", None)
         if decision is None or not _is_quiet(step, decision):
             moment = attempt.finished_at or attempt.started_at
-            yield StoryLine(moment, step.key, str(attempt.number), _tell_attempt(step, attempt, decision))
+            words = _tell_attempt(step, attempt, decision, of=account.keys.get(step.parent_id or 0, ""))
+            yield StoryLine(moment, step.key, str(attempt.number), words)
         resolution = resolutions.get((step.pk, attempt.number))
         if resolution is not None:
             yield StoryLine(resolution.at, step.key, str(attempt.number), f"{resolution.words}.")
@@ -88,19 +93,23 @@ def _is_quiet(step: Step, decision: Decision) -> bool:
     return decision.rule in _QUIET and not is_own and not step.fallbacks
 
 
-def _tell_attempt(step: Step, attempt: Attempt, decision: Decision | None) -> str:
+def _tell_attempt(step: Step, attempt: Attempt, decision: Decision | None, *, of: str) -> str:
+    """Return an attempt and its decision in words. `of`: the step that grew this one."""
     who = attempt.agent or "It"
     words = f"{who} {_OUTCOME_WORDS[AttemptOutcome(attempt.outcome) if attempt.outcome else None]}"
     if attempt.error_message:
-        words += f" ({_describe_error(attempt)})"
+        words += f" ({show_text(_describe_error(attempt), _ERROR_WIDTH)})"
     if attempt.confidence is not None:
         words += f", {attempt.confidence:.0%} sure"
     if decision is None:
         return f"{words}."
     if step.kind == StepKind.VERIFIER and decision.kind == DecisionKind.ACCEPT:
         return f"{words}: {_tell_verdict(step)}."
+    if step.kind == StepKind.COMPENSATION and decision.kind == DecisionKind.ACCEPT:
+        return f"{words}: what '{of}' had done is undone."
     told = f"{words}. {describe_decision(decision.kind, decision.rule)} [{decision.rule}]."
     more = decision.reason.removeprefix(_describe_error(attempt)).removeprefix("; ")
+    more = more.removeprefix(describe_rule(decision.rule)).removeprefix(": ")
     return told if more in ("", attempt.error_message) else f"{told} {more}"
 
 

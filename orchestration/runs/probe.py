@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from agents.domain.invocation import Answered, Failed, Outcome, Task
+from agents.errors import UnreadableOutput
 from agents.invoke import invoke
 from agents.selectors import find_contract
 from orchestration.domain.receipts import canonical, digest_text
@@ -59,13 +60,17 @@ def read_cases(text: str) -> list[ProbeCase]:
         if not line.strip():
             continue
         try:
-            cases.append(_CASE.validate_python(json.loads(line)))
+            case = _CASE.validate_python(json.loads(line))
+            canonical(_shown(case))
         except (json.JSONDecodeError, RecursionError) as error:
             raise ProbeRefused(f"line {number}: no valid JSON: {error}") from error
+        except UnreadableOutput as error:
+            raise ProbeRefused(f"line {number}: {error.path.lstrip('/')}: {error.reason}") from error
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(str(part) for part in fault["loc"]) or "case"
             raise ProbeRefused(f"line {number}: {place}: {fault['msg']}") from error
+        cases.append(case)
     if not cases:
         raise ProbeRefused("there is no case; give one JSON object a line")
     return cases
@@ -74,11 +79,16 @@ def read_cases(text: str) -> list[ProbeCase]:
 def probe_verifier(agent: str, cases: list[ProbeCase]) -> list[ProbeAnswer]:
     """Ask a verifier about every case, in order, and keep its answers.
 
-    Raises: ProbeRefused: nobody here knows the agent.
+    Raises: ProbeRefused: nobody here knows the agent, or it does more than judge.
     """
     contract = find_contract(agent)
     if contract is None:
         raise ProbeRefused(f"unknown agent '{agent}'; `manage.py list_agents` shows the known ones")
+    if contract.effects:
+        # A trial is no run: nothing of it could be held, proven or undone.
+        raise ProbeRefused(
+            f"'{agent}' is no verifier, it {' and '.join(contract.effects)}; nothing was asked"
+        )
     seconds = find_terms(agent).timeout_seconds
     answers = [
         _read(case, invoke(agent, _describe(case, number), timeout_seconds=seconds))

@@ -7,42 +7,49 @@ decision is not known.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from orchestration.domain.plan import resolve_spec
 from orchestration.domain.policy import Decision as Made
-from orchestration.domain.policy import decide
+from orchestration.domain.policy import Situation, decide
 from orchestration.domain.policy.changes import EVERY_STEP, Changes
 from orchestration.domain.policy.inputs import Tried, load_outcome, load_situation
 from orchestration.domain.spec import StepSpec
-from orchestration.domain.states import StepKind
+from orchestration.domain.states import DecisionKind, StepKind
 from orchestration.errors import SpecInvalid
 from orchestration.models import Decision
 from orchestration.planning import load_plan
+from orchestration.selectors.deadlines import find_first_try
 
 _OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayLine:
-    """What was decided for one step of a workflow, and what would be now. `example`: a decision of the sort."""
+    """What was decided for one step of a workflow, and what would be now.
+
+    Attributes: old_agent, new_agent: who is asked next, of a fallback.  example: a decision of the sort.
+    """
 
     workflow: str
     step: str
     old_rule: str
     old_kind: str
+    old_agent: str
     new_rule: str
     new_kind: str
+    new_agent: str
     count: int
     example: str
 
     @property
     def is_changed(self) -> bool:
         """Return whether anything else would have been done."""
-        return (self.old_rule, self.old_kind) != (self.new_rule, self.new_kind)
+        old = (self.old_rule, self.old_kind, self.old_agent)
+        return old != (self.new_rule, self.new_kind, self.new_agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,8 @@ class Replay:
 class _Pair:
     workflow: str
     step: str
-    old: tuple[str, str]
-    new: tuple[str, str]
+    old: tuple[str, str, str]
+    new: tuple[str, str, str]
 
 
 def replay_decisions(since: datetime, changes: Changes, workflow: str | None = None) -> Replay:
@@ -78,12 +85,13 @@ def replay_decisions(since: datetime, changes: Changes, workflow: str | None = N
         inputs = json.loads(row.inputs_json)
         if isinstance(inputs.get("outcome"), dict) and inputs["outcome"].get("type") in _NOT_DECIDED:
             continue
-        made = _decide_again(row, inputs, changes)
-        if made is None:
+        again = _decide_again(row, inputs, changes)
+        if again is None:
             untold += 1
             continue
-        new = (made.rule, made.kind.value)
-        pair = _Pair(row.run.workflow_name, row.step.spec_key, (row.rule, row.kind), new)
+        asked, made = again
+        old, new = (row.rule, row.kind, asked), (made.rule, made.kind.value, made.agent)
+        pair = _Pair(row.run.workflow_name, row.step.spec_key, old, new)
         counts[pair] += 1
         examples.setdefault(pair, f"{row.run_id} {row.step.key} {row.attempt.number}")
     lines = [
@@ -106,16 +114,37 @@ def _read(since: datetime, workflow: str | None) -> Iterator[Decision]:
     return rows.select_related("attempt", "step", "run", "run__workflow").order_by("id").iterator(2_000)
 
 
-def _decide_again(row: Decision, inputs: dict[str, Any], changes: Changes) -> Made | None:
+def _decide_again(row: Decision, inputs: dict[str, Any], changes: Changes) -> tuple[str, Made] | None:
+    """Return whom a fallback had asked, and the decision as it would be made now; None when too little is told."""
     attempt = row.attempt
     tried = Tried(attempt.agent, attempt.agent_version, attempt.error_class, attempt.error_message)
     situation, outcome = load_situation(inputs), load_outcome(inputs, tried)
     spec = _find_spec(row)
     if situation is None or outcome is None or spec is None:
         return None
+    following = spec.fallback[situation.fallbacks :] if row.kind == DecisionKind.FALLBACK else ()
+    asked = next(iter(following), "")
     if row.step.kind not in _OF_ENGINE:
-        spec = changes.change_step(spec)
-    return decide(outcome, spec, changes.change_situation(situation))
+        changed = changes.change_step(spec)
+        if changed.deadline_seconds != spec.deadline_seconds:
+            situation = replace(situation, seconds_left=_count_seconds_left(row, spec, changed, situation))
+        spec = changed
+    return asked, decide(outcome, spec, changes.change_situation(situation))
+
+
+def _count_seconds_left(
+    row: Decision, spec: StepSpec, changed: StepSpec, situation: Situation
+) -> float | None:
+    """Return the seconds that another deadline of the step would have left; the run's own stays as it was."""
+    left = []
+    if spec.deadline_seconds is None and situation.seconds_left is not None:
+        left.append(situation.seconds_left)
+    elif row.run.deadline_at is not None:
+        left.append((row.run.deadline_at - row.decided_at).total_seconds())
+    if changed.deadline_seconds is not None:
+        first = find_first_try(row.step_id, row.attempt.number)
+        left.append(changed.deadline_seconds - (row.decided_at - first).total_seconds())
+    return min(left, default=None)
 
 
 @lru_cache(maxsize=32)

@@ -3,8 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from orchestration.domain.states import DecisionKind, StepStatus
-from orchestration.models import Attempt, Decision
+from orchestration.domain.states import DecisionKind, ResolutionKind, StepStatus
+from orchestration.models import Attempt, Decision, Event
+from orchestration.selectors.resolutions import RESOLVED, read_resolutions
 
 _GOES_ON = (DecisionKind.RETRY, DecisionKind.FALLBACK, DecisionKind.WAIT, DecisionKind.REVISE)
 
@@ -21,11 +22,19 @@ def find_first_try(step_id: int, attempt: int) -> datetime:
     return begun.values_list("started_at", flat=True)[0]
 
 
+def is_further_try(step_id: int, attempt: int) -> bool:
+    """Return whether the policy itself let this attempt follow the one before."""
+    kinds = (DecisionKind.RETRY, DecisionKind.FALLBACK, DecisionKind.REVISE)
+    return Decision.objects.filter(step_id=step_id, attempt__number=attempt - 1, kind__in=kinds).exists()
+
+
 def was_sent_by_person(step_id: int, attempt: int) -> bool:
-    """Return whether a person sent a step into this attempt: the one before it was held."""
-    return Decision.objects.filter(
-        step_id=step_id, attempt__number=attempt - 1, kind=DecisionKind.ESCALATE
-    ).exists()
+    """Return whether a person sent a step back into this attempt.
+
+    That the one before it was held is not enough: it may have been aborted, and its run retried.
+    """
+    lines = Event.objects.filter(step_id=step_id, attempt=attempt - 1, kind=RESOLVED)
+    return any(one.kind is ResolutionKind.SEND_BACK for one in read_resolutions(lines).values())
 
 
 def find_deadline_answers(run_id: UUID, since: datetime) -> tuple[bool, bool]:

@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from orchestration.domain.policy.values import Situation
 from orchestration.domain.spec import StepSpec, dump_step, load_step
+from orchestration.domain.spec_rules import find_bound_problems
 from orchestration.errors import Problem, SpecInvalid
 
 EVERY_STEP: Final = "*"
 _DECIDING: Final = (
     "retry", "verify", "fallback", "critical", "on_failure", "min_confidence", "deadline_seconds",
 )  # fmt: skip
+# Of a gate only how often it sends back: verdicts are not asked for again.
+_DECIDING_OF: Final = {"verify": ("max_revisions",)}
 _ENGINE: Final = ("default_min_confidence", "crash_limit")
 
 
@@ -44,7 +47,10 @@ class Changes:
             for name, value in changes.items():
                 known = data.get(name)
                 data[name] = known | value if isinstance(known, dict) and isinstance(value, dict) else value
-        return load_step(data)
+        changed = load_step(data)
+        if problems := find_bound_problems(changed):
+            raise SpecInvalid(problems)
+        return changed
 
 
 def read_changes(said: Any) -> Changes:
@@ -68,6 +74,12 @@ def read_changes(said: Any) -> Changes:
         for key, fields in steps.items()
         for name in fields
         if name not in _DECIDING
+    ]
+    problems += [
+        Problem(key, name, f"must be an object of {', '.join(parts)}: nothing else of it decides here")
+        for key, fields in steps.items()
+        for name, parts in _DECIDING_OF.items()
+        if name in fields and not (isinstance(fields[name], dict) and fields[name].keys() <= set(parts))
     ]
     problems += _check_engine(said)
     if problems:

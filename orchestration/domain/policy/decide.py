@@ -27,7 +27,7 @@ def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
         case Failed():
             return decide_failure(outcome, spec, situation)
         case OutOfTime():
-            return decide_out_of_time(outcome, spec)
+            return decide_out_of_time(outcome, spec, situation)
         case _:
             return _decide_growth(outcome)
 

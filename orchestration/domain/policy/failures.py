@@ -45,8 +45,13 @@ def _decide_kept_away(failure: Failed, spec: StepSpec, situation: Situation) -> 
     return way
 
 
-def decide_out_of_time(late: OutOfTime, spec: StepSpec) -> Decision:
-    """Ask one person whether a run past its deadline goes on; what else would begin waits for the answer."""
+def decide_out_of_time(late: OutOfTime, spec: StepSpec, situation: Situation) -> Decision:
+    """Ask one person whether a run past its deadline goes on; what else would begin waits for the answer.
+
+    A step past its own is given up: its next try was due in time, and could not begin.
+    """
+    if late.of_step:
+        return give_up("deadline", "the next try could not begin before the deadline", spec, situation)
     reason = "the run is past its deadline"
     if late.is_asked:
         return Decision(DecisionKind.WAIT, "run_deadline_wait", reason)

@@ -64,7 +64,7 @@ def _dump_outcome(outcome: Ending) -> dict[str, Any]:
         case SentBack():
             return {"step": outcome.step, "reasons": list(outcome.reasons)}
         case OutOfTime():
-            return {"is_asked": outcome.is_asked}
+            return {"is_asked": outcome.is_asked, "of_step": outcome.of_step}
         case _:
             return {}
 
@@ -90,5 +90,5 @@ _LOADERS: Final[Mapping[Any, Callable[[Any, Tried], Ending]]] = {
     "sent_back": lambda said, tried: SentBack(
         said["step"], tuple(said["reasons"]), tried.agent, tried.agent_version or 0
     ),
-    "out_of_time": lambda said, _: OutOfTime(said["is_asked"]),
+    "out_of_time": lambda said, _: OutOfTime(said["is_asked"], said.get("of_step", False)),
 }

@@ -17,9 +17,13 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class OutOfTime:
-    """The step was not begun: its run is past its deadline. `is_asked`: a person is being asked already."""
+    """The step was not begun: its run is past its deadline. `is_asked`: a person is being asked already.
+
+    `of_step`: not the run, but the time for all tries of the step is over.
+    """
 
     is_asked: bool
+    of_step: bool = False
 
 
 Ending = Outcome | PassedOver | Growth | ChildRun | AskPerson | Collected | Verdicts | OutOfTime

@@ -93,12 +93,12 @@ def _describe_score(score: Score) -> dict[str, Any]:
 def _show_answers(answers: list[ProbeAnswer]) -> list[str]:
     if not answers:
         return []
-    wrong = [answer for answer in answers if not answer.is_right]
+    wrong = [(number, answer) for number, answer in enumerate(answers, start=1) if not answer.is_right]
     lines = [f"{len(answers) - len(wrong)} of {len(answers)} cases as expected."]
     lines += [
-        f"  said {answer.said}, expected {answer.case.expected}: {show_text(json.dumps(answer.case.output), 80)} "
-        f"({show_text('; '.join(answer.reasons), 80) or 'no reason'})"
-        for answer in wrong
+        f"  case {number}: said {answer.said}, expected {answer.case.expected}: "
+        f"{show_text(json.dumps(answer.case.output), 80)} ({show_text('; '.join(answer.reasons), 80) or 'no reason'})"
+        for number, answer in wrong
     ]
     return [*lines, ""]
 

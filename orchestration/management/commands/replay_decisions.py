@@ -104,5 +104,6 @@ def _show(replay: Replay) -> str:
 
 def _row(line: ReplayLine) -> tuple[str, ...]:
     old, new = f"{line.old_kind} ({line.old_rule})", f"{line.new_kind} ({line.new_rule})"
+    old, new = f"{old} {line.old_agent}".rstrip(), f"{new} {line.new_agent}".rstrip()
     mark = "!" if line.is_changed else "="
     return (mark, line.workflow, line.step, str(line.count), old, new, line.example)

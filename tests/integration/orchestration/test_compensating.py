@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db.models.functions import Now
 
 from agents import PermanentError, Result, Task, TransientError
-from orchestration import StepSpec, WorkflowSpec, runs
+from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.errors import ClaimLost
 from orchestration.models import Event, Receipt, Run, Step
@@ -227,24 +229,31 @@ def test_only_compensations_are_claimed_in_a_compensating_run() -> None:
     assert rig.run.status == "failed"
 
 
-@pytest.mark.parametrize("guard", [True, False])
-def test_without_its_guard_a_compensation_would_begin_twice(
-    guard: bool, monkeypatch: pytest.MonkeyPatch
+_GUARDS = {
+    "_DONE": " AND r.status IN ('running', 'paused')",
+    "_BEGIN": " AND status IN ('running', 'paused')",
+}
+
+
+@pytest.mark.parametrize(
+    ("without", "begins"), [([], False), (["_DONE"], False), (["_BEGIN"], False), (["_DONE", "_BEGIN"], True)]
+)
+def test_each_of_two_guards_keeps_a_compensation_from_beginning_twice(
+    without: list[str], begins: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = Desk(cancel=_never).run(_trip())
     assert done.status == "compensating"
-    if not guard:
-        for name in ("_DONE", "_BEGIN"):
-            statement = getattr(compensate, name).replace("status IN ('running', 'paused')", "true")
-            monkeypatch.setattr(compensate, name, statement.replace("r.true", "true"))
-    seen: list[int] = []
+    before = Step.objects.filter(run=done.run).count()
+    for name in without:
+        statement = getattr(compensate, name)
+        assert statement.count(_GUARDS[name]) == 1
+        monkeypatch.setattr(compensate, name, statement.replace(_GUARDS[name], ""))
+    again = compensate.Undo(done.steps["car"].pk, "undo:again", AGENT, "steps", 5.0, {})
 
-    def plan(steps: Any) -> list[compensate.Undo]:
-        seen.extend(step.step_id for step in steps)
-        return []
+    compensate.begin_compensation(done.run.pk, "again", lambda steps: [again] if steps else [])
 
-    compensate.begin_compensation(done.run.pk, "again", plan)
-    assert bool(seen) is not guard
+    assert Step.objects.filter(run=done.run).count() == before + begins
+    assert Event.objects.filter(run=done.run, kind="run_compensating").count() == 1 + begins
 
 
 def _never(task: Task) -> object:
@@ -257,3 +266,92 @@ def test_the_steps_of_one_run_only_are_undone() -> None:
     desk.run(_trip())
     assert not Step.objects.filter(run=other.run, kind=StepKind.COMPENSATION).exists()
     assert desk.undone == ["car", "hotel", "flight"]
+
+
+def test_a_paused_run_that_is_aborted_undoes_what_it_did() -> None:
+    desk = Desk(pay=lambda _: Result({"booked": "pay"}, confidence=0.1))
+    done = desk.run(_trip())
+    runs.pause(done.run.pk)
+
+    _resolve(done, "pay", ResolutionKind.ABORT)
+    done = desk.go_on(done.run)
+
+    assert (done.status, desk.undone) == ("failed", ["car", "hotel", "flight"])
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_what_a_later_revision_replaced_is_not_undone_again() -> None:
+    """Neither the items of a step that was sent back, nor what its agent had spawned."""
+    tried: list[int] = []
+
+    def look(task: Task) -> object:
+        tried.append(task.attempt)
+        return Result.rework("each", ["once more"]) if len(tried) == 1 else "fine"
+
+    desk = Desk(
+        look=look, plan=lambda _: Result({"booked": "plan"}, spawn=[_spawned("x"), _spawned("y", "x")])
+    )
+    spec = WorkflowSpec(
+        name="reworked",
+        steps=(
+            StepSpec("each", agent="test.book", for_each="[1]", compensate="test.cancel"),
+            StepSpec("plan", agent="test.plan", needs=("each",)),
+            StepSpec("look", agent="test.look", needs=("plan",)),
+            StepSpec("pay", agent="test.pay", needs=("look",), on_failure="abort"),
+        ),
+    )
+    done = desk.run(spec)
+
+    assert (done.status, tried) == ("failed", [1, 2])
+    assert len(desk.done) == 6
+    undo = [key for key, step in done.steps.items() if step.kind == StepKind.COMPENSATION]
+    assert undo == ["undo:plan~1/y", "undo:plan~1/x", "undo:each~1[0]"]
+    assert len(desk.undone) == 3
+
+
+def test_of_steps_done_at_the_same_moment_the_later_in_the_plan_is_undone_first() -> None:
+    def refuse(task: Task) -> object:
+        Step.objects.filter(run=UUID(task.run_id), status="succeeded").update(finished_at=Now())
+        return _refuse(task)
+
+    desk = Desk(pay=refuse)
+    assert desk.run(_trip()).status == "failed"
+    assert desk.undone == ["car", "hotel", "flight"]
+
+
+def test_an_undo_is_done_on_its_own_agent_s_terms_and_passes_no_gate() -> None:
+    gated = StepSpec(
+        "flight",
+        agent="test.book",
+        timeout_seconds=7,
+        verify=Verify("test.verifier"),
+        compensate="test.cancel",
+    )
+    pay = StepSpec("pay", agent="test.pay", needs=("flight",), on_failure="abort")
+    desk = Desk(verifier=lambda _: {"verdict": "PASS"})
+    done = desk.run(WorkflowSpec(name="gated-trip", steps=(gated, pay)))
+
+    assert (done.status, desk.undone) == ("failed", ["flight"])
+    flight, undo = done.steps["flight"], done.steps["undo:flight"]
+    assert (flight.timeout_seconds, flight.gated, flight.accepted_by) == (7.0, True, "verdict")
+    assert (undo.timeout_seconds, undo.gated, undo.attempt) == (300.0, False, 1)
+
+
+def test_what_says_no_more_how_it_is_undone_is_left_to_a_person() -> None:
+    def refuse(task: Task) -> object:
+        grown = Step.objects.filter(run=UUID(task.run_id), kind="spawned")
+        grown.update(spec_json='{"key":"x","agent":"test.book","of_another_release":1}')
+        return _refuse(task)
+
+    desk = Desk(plan=lambda _: Result({"booked": "plan"}, spawn=[_spawned("x")]), pay=refuse)
+    steps = (
+        StepSpec("hotel", agent="test.book", compensate="test.cancel"),
+        StepSpec("plan", agent="test.plan", needs=("hotel",)),
+        StepSpec("pay", agent="test.pay", needs=("plan",), on_failure="abort"),
+    )
+    done = desk.run(WorkflowSpec(name="unread", steps=steps))
+
+    assert (done.status, done.held, desk.undone) == ("compensating", ["undo:plan/x"], [])
+    _resolve(done, "undo:plan/x", ResolutionKind.EDIT, output="undone by telephone")
+    done = desk.go_on(done.run)
+    assert (done.status, desk.undone) == ("failed", ["hotel"])

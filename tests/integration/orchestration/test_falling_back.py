@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from agents import PermanentError, Task, TransientError
+from agents import PermanentError, Result, Task, TransientError
 from orchestration import Retry, StepSpec, Verify, WorkflowSpec, runs
+from orchestration.conf import get_conf
 from orchestration.domain.states import AttemptOutcome, DecisionKind, ResolutionKind
+from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.maintenance.scheduler import wake_answered
-from orchestration.models import Attempt, Decision, Event, Run, Step
+from orchestration.models import Attempt, Decision, Edge, Event, Run, Step
+from orchestration.ports import load_escalator
 from orchestration.testing import FinishedRun, drive, run_workflow
 from orchestration.transitions import fallback
 from orchestration.transitions.finish import AttemptEnd
@@ -64,6 +68,8 @@ def test_agents_are_asked_in_turn_and_the_step_says_who_answered() -> None:
         ("test.small", "attempts_exhausted_fallback"),
         ("test.template", "no_confidence_asked"),
     ]
+    due = Decision.objects.filter(step=draft, due_at__isnull=False).values_list("kind", flat=True)
+    assert set(due) == {"retry"}
     told = Event.objects.filter(step=draft, kind="step_fell_back").order_by("id")
     assert [line.data_json for line in told] == [
         '{"from":"test.model","rule":"permanent_fallback","to":"test.small"}',
@@ -81,10 +87,62 @@ def test_when_the_last_agent_gives_up_a_person_is_asked() -> None:
 
 
 def test_the_next_agent_comes_with_its_own_terms() -> None:
-    done = _run_chain()
-    # Fakes declare nothing: the terms are the defaults again, whatever the step had before.
-    draft = done.steps["draft"]
-    assert (draft.queue, draft.timeout_seconds, draft.pools) == ("steps", 300.0, {})
+    rig = Rig.begin(graph({"a": ()}))
+    claim, before = rig.take("a"), rig.step("a")
+
+    fallback.fall_back(claim, _gave_up(claim), fallback.NextAgent("test.next", "isolated", 5.0, {"gpu": 1}))
+
+    after = rig.step("a")
+    assert (before.agent, before.queue, before.timeout_seconds, before.pools) == (AGENT, "steps", 300.0, {})
+    assert (after.agent, after.queue, after.timeout_seconds, after.pools) == (
+        *("test.next", "isolated", 5.0, {"gpu": 1}),
+    )
+    # It must be rung for: under a task id of its own, and lost only from now on.
+    assert after.dispatches == before.dispatches + 1
+    assert after.dispatched_at is not None
+    assert before.dispatched_at is not None
+    assert after.dispatched_at > before.dispatched_at
+
+
+def _gave_up(claim: Claim) -> AttemptEnd:
+    return AttemptEnd(
+        finished_at=claim.now(),
+        outcome=AttemptOutcome.FAILED,
+        kind=DecisionKind.FALLBACK,
+        rule="permanent_fallback",
+        inputs_json="{}",
+    )
+
+
+def test_what_a_step_had_grown_is_let_go_when_another_agent_does_it() -> None:
+    grown = WorkflowSpec(
+        name="grown",
+        steps=(
+            StepSpec("plan", agent="test.model", fallback="test.template"),
+            StepSpec("send", agent="test.send", needs=("plan",)),
+        ),
+    )
+
+    def spawn(task: Task) -> Result:
+        return Result("plan", spawn=[StepSpec("x", agent="test.large"), StepSpec("y", agent="test.large")])
+
+    done = run_workflow(
+        grown,
+        {},
+        agents={
+            "test.model": spawn,
+            # Each may be stored, both together may not: what collects them fails.
+            "test.large": lambda _: "x" * 600_000,
+            "test.template": lambda _: "short",
+            "test.send": lambda task: task.handoff["plan"],
+        },
+    )
+
+    assert (done.status, done.outputs["send"]) == ("succeeded", "short")
+    plan = done.steps["plan"]
+    assert (plan.agent, plan.stage, plan.predecessor_count) == ("test.template", "", 0)
+    assert not Edge.objects.filter(successor=plan).exists()
+    assert runs.verify(done.run.pk).fault is None
 
 
 def test_a_gated_step_falls_back_and_is_verified_all_the_same() -> None:
@@ -206,6 +264,166 @@ def test_no_retry_outlives_the_step_s_own_deadline() -> None:
     assert Decision.objects.filter(run=done.run).latest("id").rule == "deadline"
 
 
+@pytest.mark.parametrize(
+    ("fields", "rule", "status"),
+    [
+        ({}, "deadline", "held"),
+        ({"critical": False}, "deadline_not_critical", "skipped"),
+        ({"fallback": "test.b"}, "deadline", "held"),
+    ],
+)
+def test_a_try_that_was_due_in_time_and_is_claimed_too_late_does_not_begin(
+    fields: dict[str, Any], rule: str, status: str
+) -> None:
+    calls = []
+
+    def flicker(task: Task) -> object:
+        calls.append(task.attempt)
+        # What the second try will see: as if no worker had been there for a minute.
+        Attempt.objects.filter(step__run=UUID(task.run_id)).update(started_at=Now() - timedelta(seconds=60))
+        raise TransientError("come again")
+
+    spec = WorkflowSpec(
+        name="too-late", steps=(StepSpec("a", agent="test.a", deadline_seconds=30, **fields),)
+    )
+    done = run_workflow(spec, {}, agents={"test.a": flicker, "test.b": flicker})
+
+    assert (calls, done.steps["a"].status) == ([1], status)
+    rules = Decision.objects.filter(run=done.run).order_by("id").values_list("rule", flat=True)
+    assert list(rules) == ["transient_retry", rule]
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_a_person_s_word_starts_the_step_s_time_anew() -> None:
+    calls = []
+
+    def flicker(task: Task) -> object:
+        calls.append(task.attempt)
+        if task.attempt == 2:
+            Attempt.objects.filter(step__run=UUID(task.run_id)).update(
+                started_at=Now() - timedelta(seconds=60)
+            )
+        raise TransientError("come again")
+
+    spec = WorkflowSpec(name="anew", steps=(StepSpec("a", agent="test.a", deadline_seconds=30),))
+    done = run_workflow(spec, {}, agents={"test.a": flicker})
+    assert (done.held, calls) == (["a"], [1, 2])
+
+    load_escalator(get_conf().ESCALATOR).withdraw_tickets([done.steps["a"].pk], "as a resolution closes it")
+    runs.resolve_step(
+        done.steps["a"].pk, kind=ResolutionKind.SEND_BACK, actor="ada", resolution_id="1", feedback="again"
+    )
+    done = drive(done.run.pk, agents={"test.a": flicker})
+    assert (done.held, calls) == (["a"], [1, 2, 3, 4, 5])
+    assert Decision.objects.filter(run=done.run).latest("id").rule == "attempts_exhausted"
+
+
+def _end_time(task: Task) -> None:
+    Run.objects.filter(pk=task.run_id).update(deadline_at=Now())
+
+
+def test_no_retry_outlives_the_run_s_deadline() -> None:
+    def busy(task: Task) -> object:
+        raise TransientError("come in an hour", retry_after_seconds=3_600)
+
+    spec = WorkflowSpec(
+        name="late-try", timeout_seconds=600, steps=(StepSpec("a", agent="test.a", fallback="test.b"),)
+    )
+    done = run_workflow(spec, {}, agents={"test.a": busy, "test.b": lambda _: "b"})
+
+    assert (done.status, done.outputs["a"]) == ("succeeded", "b")
+    rules = Decision.objects.filter(run=done.run).order_by("id").values_list("rule", flat=True)
+    assert list(rules) == ["deadline_fallback", "no_confidence_asked"]
+
+
+def test_what_is_done_is_verified_and_undone_however_late_it_is() -> None:
+    undone = []
+
+    def write(task: Task) -> str:
+        _end_time(task)
+        return "draft"
+
+    def cancel(task: Task) -> None:
+        if task.attempt == 1:
+            raise TransientError("busy")
+        undone.append(task.step_key)
+
+    spec = WorkflowSpec(
+        name="late-gate",
+        timeout_seconds=60,
+        steps=(
+            StepSpec("draft", agent="test.write", verify=Verify("test.verifier"), compensate="test.cancel"),
+            StepSpec("send", agent="test.send", needs=("draft",), on_failure="abort"),
+        ),
+    )
+    agents: dict[str, Callable[[Task], Any]] = {
+        "test.write": write,
+        "test.verifier": lambda _: {"verdict": "PASS"},
+        "test.cancel": cancel,
+        "test.send": lambda _: "sent",
+    }
+    done = run_workflow(spec, {}, agents=agents)
+
+    assert done.steps["draft"].accepted_by == "verdict"
+    assert Decision.objects.get(step=done.steps["send"]).rule == "run_deadline_abort"
+    assert (done.status, undone) == ("failed", ["undo:draft"])
+
+
+def test_a_person_s_own_step_is_asked_about_itself_however_late_it_is() -> None:
+    spec = WorkflowSpec(
+        name="late-form",
+        timeout_seconds=60,
+        steps=(StepSpec("a", agent="test.a"), StepSpec("sign", agent="human", needs=("a",))),
+    )
+    done = run_workflow(spec, {}, agents={"test.a": _end_time})
+    assert done.held == ["sign"]
+    assert Decision.objects.get(step=done.steps["sign"]).rule == "human_step"
+
+
+def test_what_a_person_sent_back_is_done_while_another_ticket_still_asks() -> None:
+    late = _run_late()
+    # As if both had come at the same moment, and neither had seen the other ask.
+    Decision.objects.filter(step=late.steps["b"]).update(rule="not_seen")
+    Step.objects.filter(pk=late.steps["c"].pk).update(waits_for="")
+    late = drive(late.run.pk, agents=_AGENTS)
+    Decision.objects.filter(step=late.steps["b"], rule="not_seen").update(rule="run_deadline")
+    assert late.held == ["b", "c"]
+
+    runs.resolve_step(
+        late.steps["b"].pk, kind=ResolutionKind.SEND_BACK, actor="ada", resolution_id="1", feedback="go on"
+    )
+    done = drive(late.run.pk, agents=_AGENTS)
+    assert (done.steps["b"].status, done.held) == ("succeeded", ["c"])
+
+
+def test_a_new_round_has_a_new_deadline_and_asks_anew() -> None:
+    late = _run_late()
+    runs.resolve_step(late.steps["b"].pk, kind=ResolutionKind.ABORT, actor="ada", resolution_id="1")
+    runs.retry(late.run.pk)
+    renewed = Run.objects.get(pk=late.run.pk).deadline_at
+    assert renewed is not None
+    assert late.run.deadline_at is not None
+    assert renewed > late.run.deadline_at
+    Run.objects.filter(pk=late.run.pk).update(deadline_at=Now())
+
+    again = drive(late.run.pk, agents=_AGENTS)
+
+    [held] = again.held
+    other = again.steps["c" if held == "b" else "b"]
+    assert (other.status, other.waits_for) == ("available", "deadline")
+
+
+def test_a_paused_late_run_wakes_nothing() -> None:
+    late = _run_late()
+    runs.resolve_step(
+        late.steps["b"].pk, kind=ResolutionKind.EDIT, actor="ada", resolution_id="1", output="by hand"
+    )
+    runs.pause(late.run.pk)
+    assert wake_answered() == 0
+    runs.resume(late.run.pk)
+    assert wake_answered() == 1
+
+
 @pytest.mark.parametrize("guard", [True, False])
 def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_claim(
     guard: bool, monkeypatch: pytest.MonkeyPatch
@@ -218,16 +436,9 @@ def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_cl
     old = rig.take("a")
     rig.free(old)
     new = rig.take("a")
-    end = AttemptEnd(
-        finished_at=old.now(),
-        outcome=AttemptOutcome.FAILED,
-        kind=DecisionKind.FALLBACK,
-        rule="permanent_fallback",
-        inputs_json="{}",
-    )
     refused = (ClaimLost,) if guard else (IntegrityError,)  # the second net: one decision per attempt
     to = fallback.NextAgent(AGENT, "steps", 5.0, {})
     with pytest.raises(refused), transaction.atomic():
-        fallback.fall_back(old, end, to)
+        fallback.fall_back(old, _gave_up(old), to)
     assert rig.step("a").token == new.token
     assert rig.step("a").fallbacks == 0

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from agents import Result, Task
 from agents.invoke import override
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
+from orchestration.domain.plan import MAX_KEY_CHARACTERS, name_child, name_compensation
 from orchestration.domain.states import StepKind, StepStatus
 from orchestration.models import Attempt, Decision, Run, Step
 from orchestration.testing import FinishedRun, run_workflow
@@ -132,6 +133,29 @@ def test_limits_refuse_by_a_decision(settings: Any) -> None:
     decision = Decision.objects.get(run=done.run, step=done.steps["each"])
     assert decision.rule == "limit"
     assert "MAX_FAN_OUT" in decision.reason
+
+
+def test_a_key_that_no_row_could_hold_is_refused_by_a_decision() -> None:
+    """Each key stands behind those above it: where steps spawn steps that spawn, they add up."""
+
+    def spawn(task: Task) -> Result:
+        return Result(
+            1, spawn=[StepSpec("b" * 100, agent="test.inner" if task.step_key == "a" * 99 else "test.leaf")]
+        )
+
+    wide = _spec(StepSpec("a" * 99, agent="test.outer"), name="wide-keys")
+    done = _run(wide, outer=spawn, inner=spawn, leaf=lambda _: 1)
+
+    assert done.held == ["a" * 99 + "/" + "b" * 100]
+    decision = Decision.objects.get(run=done.run, step=done.steps[done.held[0]])
+    assert (decision.rule, "shorter keys" in decision.reason) == ("limit", True)
+
+
+def test_the_longest_key_leaves_room_for_what_is_added_to_it() -> None:
+    longest = "k" * MAX_KEY_CHARACTERS
+    added = [name_compensation(longest, 99_999, 99_999), name_child(longest, 99_999, StepKind.VERIFIER, 19)]
+    limit = Step._meta.get_field("key").max_length
+    assert all(len(key) <= (limit or 0) for key in added)
 
 
 CHILD = _spec(StepSpec("double", agent="test.double", input={"n": "input.n"}), name="child")

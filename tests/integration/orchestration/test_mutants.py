@@ -16,9 +16,10 @@ from django.db.models.functions import Now
 from agents.invoke import override
 from orchestration import dispatch, runs
 from orchestration.conf import get_signer
-from orchestration.domain.states import RunStatus
+from orchestration.domain.states import ResolutionKind, RunStatus
 from orchestration.errors import ClaimLost, StepNotHeld
 from orchestration.models import Attempt, Event, WorkerProcess
+from orchestration.runs.resolve import _prove
 from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve, seal
 from orchestration.transitions.statements import BY_KEY
 from tests.integration.orchestration.rig import AGENT, Rig, graph
@@ -115,6 +116,36 @@ def an_approval_counts_once() -> None:
     assert rig.step("a").revision == 1
 
 
+def an_output_is_settled_once() -> None:
+    rig = Rig.begin(SPEC)
+    rig.hold(rig.take("a"))
+    held = resolve.lock_held_step(rig.step("a").pk)
+    final = _prove(held, ResolutionKind.APPROVE, "ada", "1", "1")
+    resolve.settle_held_step(held, final, reason="", event_json="{}")
+    try:
+        with transaction.atomic(), suppress(StepNotHeld):
+            resolve.settle_held_step(held, final, reason="", event_json="{}")
+    except DatabaseError as error:
+        raise AssertionError("only the second net held: one receipt per revision") from error
+    assert rig.events("a").count("step_resolved") == 1
+
+
+def an_approval_starts_no_join_too_early() -> None:
+    rig = Rig.begin(SPEC)
+    rig.hold(rig.take("a"))
+    runs.resolve_step(rig.step("a").pk, kind=ResolutionKind.APPROVE, actor="ada", resolution_id="1")
+    assert rig.statuses() == {"a": "succeeded", "b": "available", "behind": "available", "join": "pending"}
+
+
+def a_decided_step_is_locked_for_nobody() -> None:
+    rig = Rig.begin(SPEC)
+    rig.hold(rig.take("a"))
+    runs.resolve_step(rig.step("a").pk, kind=ResolutionKind.SKIP, actor="ada", resolution_id="1")
+    with suppress(StepNotHeld):
+        resolve.lock_held_step(rig.step("a").pk)
+        raise AssertionError("a step that was decided was taken for held")
+
+
 def a_run_closes_once() -> None:
     rig = Rig.begin(graph({"a": ()}))
     rig.work_through("a")
@@ -194,6 +225,9 @@ _MUTANTS = [
     ),
     Mutant(a_finish_that_nobody_released_is_found, finish, "_FINISH", finish.LOOK_BEHIND, "false"),
     Mutant(an_approval_counts_once, resolve, "_SEND_BACK", " AND s.status = 'held'"),
+    Mutant(an_output_is_settled_once, resolve, "_SETTLE", " AND s.status = 'held'"),
+    Mutant(an_approval_starts_no_join_too_early, resolve, "_SETTLE", " AND n.predecessor_count = 1"),
+    Mutant(a_decided_step_is_locked_for_nobody, resolve, "_LOCK_HELD", " AND s.status = 'held'"),
 ]
 
 

@@ -136,7 +136,7 @@ def test_trials_with_known_answers_are_kept_and_counted(tmp_path: Path) -> None:
 def test_the_table_shows_what_was_wrong_and_both_rates(tmp_path: Path) -> None:
     text = _probe("test.judge", "--cases", _write(tmp_path, *CASES))
     assert "3 of 5 cases as expected." in text
-    assert 'said PASS, expected FAIL: "please go away" (about please go away)' in text
+    assert 'case 3: said PASS, expected FAIL: "please go away" (about please go away)' in text
     assert [line.split() for line in text.splitlines()[-1:]] == [
         ["test.judge", "trials", "2", "1", "33%", "1", "1", "50%"]
     ]
@@ -150,6 +150,14 @@ def test_without_cases_the_record_is_shown() -> None:
     assert "No verdict is known yet." in _probe("test.judge")
 
 
+def test_an_agent_that_does_more_than_judge_is_not_tried(tmp_path: Path) -> None:
+    with pytest.raises(
+        CommandError, match=r"'mail\.outbox' is no verifier, it sends an e-mail to the customer"
+    ):
+        _probe("mail.outbox", "--cases", _write(tmp_path, CASES[0]))
+    assert not VerifierTrial.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("line", "word"),
     [
@@ -160,6 +168,13 @@ def test_without_cases_the_record_is_shown() -> None:
         ('{"output": 1, "expected": "PASS", "handoff": []}', "line 1: handoff: "),
         ("[]", "line 1: case: "),
         ("\n \n", "there is no case"),
+        ('{"output": {"a": "\\u0000"}, "expected": "FAIL"}', "line 1: output/a: holds a NUL character"),
+        ('{"output": "\\ud800", "expected": "FAIL"}', "line 1: output: holds a lone surrogate"),
+        ('{"output": 1, "instructions": NaN, "expected": "FAIL"}', "line 1: instructions: NaN"),
+        (
+            '{"output": 1, "expected": "FAIL", "handoff": {"a": 9007199254740993}}',
+            "line 1: handoff/a: a number",
+        ),
     ],
 )
 def test_a_wrong_case_is_refused_by_line_and_field(line: str, word: str, tmp_path: Path) -> None:

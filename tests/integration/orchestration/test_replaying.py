@@ -1,6 +1,7 @@
 """Stored decisions made again: by the same rules they are the same, by changed numbers it is shown what would be."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from agents import PermanentError, Result, Task, TransientError
 from orchestration import Retry, StepSpec, Verify, WorkflowSpec
-from orchestration.models import Decision
+from orchestration.models import Decision, Run
 from orchestration.testing import FinishedRun, run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +102,12 @@ def test_by_the_same_policy_all_is_the_same() -> None:
         ),
         ({"steps": {"each": {"fallback": []}}}, "each", "permanent_fallback", "permanent"),
         ({"steps": {"*": {"min_confidence": 0.9}}}, "guess", "confident", "low_confidence"),
+        (
+            {"steps": {"fetch": {"deadline_seconds": 0.5}}},
+            "fetch",
+            "transient_retry",
+            "deadline_not_critical",
+        ),
     ],
 )
 def test_by_another_policy_it_is_shown_what_would_be(
@@ -120,6 +127,23 @@ def test_by_another_policy_it_is_shown_what_would_be(
     )
 
 
+def test_a_longer_deadline_lets_more_tries_begin() -> None:
+    short = WorkflowSpec(
+        name="short",
+        steps=(StepSpec("a", agent="test.a", deadline_seconds=1, retry=Retry(max_attempts=3)),),
+    )
+    done = run_workflow(short, {}, agents={"test.a": _flicker})
+    assert list(Decision.objects.filter(run=done.run).values_list("rule", flat=True)) == ["deadline"]
+
+    for wanted, rule in ((60, "transient_retry"), (None, "transient_retry"), (0.9, "deadline")):
+        said = _replay("--policy", json.dumps({"steps": {"a": {"deadline_seconds": wanted}}}))
+        assert [line["new_rule"] for line in said["decisions"]] == [rule]
+    # The run's own deadline stays.
+    Run.objects.filter(pk=done.run.pk).update(deadline_at=done.run.created_at + timedelta(seconds=1))
+    said = _replay("--policy", '{"steps": {"a": {"deadline_seconds": 60}}}')
+    assert [line["new_rule"] for line in said["decisions"]] == ["deadline"]
+
+
 def test_the_table_marks_what_changes() -> None:
     done = _run_desk()
     out = StringIO()
@@ -130,6 +154,18 @@ def test_the_table_marks_what_changes() -> None:
         *(str(done.run.pk), "guess", "1"),
     ]
     assert "1 of 10 decisions would be others (!), 9 the same." in out.getvalue()
+
+
+def test_another_agent_to_fall_back_on_is_another_decision() -> None:
+    _run_desk()
+    said = _replay("--policy", '{"steps": {"each": {"fallback": ["test.other"]}}}')
+    [line] = [line for line in said["decisions"] if line["is_changed"]]
+    assert (line["new_rule"], line["old_agent"], line["new_agent"]) == (
+        *("permanent_fallback", "test.spare", "test.other"),
+    )
+    out = StringIO()
+    call_command("replay_decisions", stdout=out)
+    assert "=  desk      each   1      fallback (permanent_fallback) test.spare" in out.getvalue()
 
 
 def test_a_misspelled_step_is_told() -> None:
@@ -160,6 +196,13 @@ def test_a_decision_of_an_older_release_is_counted_apart() -> None:
         (("--policy", "{}", "--policy", '{"step": {}}'), "unknown; known are steps"),
         (("--policy", '{"steps": {"a": {"agent": "x"}}}'), "decides nothing"),
         (("--policy", '{"steps": {"*": {"retry": {"max_attempts": 0}}}}'), "max_attempts"),
+        (("--policy", '{"steps": {"*": {"min_confidence": 5}}}'), "min_confidence: must be between 0 and 1"),
+        (("--policy", '{"steps": {"draft": {"deadline_seconds": -4}}}'), "deadline_seconds: must be above 0"),
+        (
+            ("--policy", '{"steps": {"draft": {"verify": {"rule": "majority"}}}}'),
+            "an object of max_revisions",
+        ),
+        (("--policy", '{"steps": {"draft": {"verify": null}}}'), "an object of max_revisions"),
         (("--policy", '{"steps": []}'), "must map a step's key"),
         (("--policy", '{"default_min_confidence": 2}'), "from 0 to 1"),
         (("--policy", '{"crash_limit": true}'), "from 1"),

@@ -116,7 +116,7 @@ _STORY = [
     ),
     (
         "undo:book",
-        "test.cancel answered. Accepted: no confidence was asked for, and none stated [no_confidence_asked].",
+        "test.cancel answered: what 'book' had done is undone.",
     ),
 ]
 
@@ -130,6 +130,42 @@ def test_the_terminal_shows_it_and_nothing_steers_the_terminal() -> None:
     assert "Held for a person" in story
     assert "\x1b" not in text
     assert r"out of words\x1b[2J" in story
+
+
+def test_however_long_an_error_is_the_decision_can_be_read() -> None:
+    def fail(task: Task) -> object:
+        raise PermanentError("out of words " * 150)
+
+    text = _show(run_workflow(DESK, {}, agents=AGENTS | {"test.model": fail}))
+    story = text[text.index("STORY") : text.index("ATTEMPTS")]
+    assert "another agent is asked [permanent_fallback]. 'test.template' is asked" in story
+
+
+def test_what_a_rule_says_is_not_said_twice() -> None:
+    spec = WorkflowSpec(
+        name="said-once",
+        steps=(StepSpec("sign", agent="human"), StepSpec("gift", agent="test.pay", when="1 > 2")),
+    )
+    said = json.loads(_show(run_workflow(spec, {}, agents=AGENTS), "--json"))
+    assert [line["words"] for line in said["story"]] == [
+        "human is for people to do. Held for a person: people do this step [human_step].",
+        "test.pay was passed over. Skipped: its condition is false [condition_false]. 1 > 2",
+    ]
+
+
+def test_a_held_undo_is_said_to_keep_the_rest_waiting() -> None:
+    trip = WorkflowSpec(
+        name="trip",
+        steps=(
+            StepSpec("book", agent="test.book", compensate="test.pay"),
+            StepSpec("more", agent="test.book", needs=("book",), compensate="test.pay"),
+            StepSpec("pay", agent="test.pay", needs=("more",), on_failure="abort"),
+        ),
+    )
+    done = run_workflow(trip, {}, agents=AGENTS)
+    assert _show(done).splitlines()[-1] == (
+        "next: undo:more held for a person, only people can move it: `manage.py list_tickets`"
+    )
 
 
 def test_who_overturned_a_decision_stands_with_it() -> None:

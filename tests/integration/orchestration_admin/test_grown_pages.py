@@ -184,7 +184,9 @@ def test_steps_that_failed_alike_are_told_once(operator: Client) -> None:
     [
         ("agent", "has the agent “test.writer”. Start a worker"),
         ("pool", "All slots of the pool “gpu” are taken"),
+        ("slot", "It has its turn for the pool “gpu”"),
         ("breaker", "The agent “test.writer” failed too often"),
+        ("deadline", "The run is past its deadline"),
     ],
 )
 def test_what_a_step_waits_for_is_told(operator: Client, waits_for: str, words: str) -> None:
@@ -192,7 +194,9 @@ def test_what_a_step_waits_for_is_told(operator: Client, waits_for: str, words: 
     Step.objects.filter(run=run, key="draft").update(
         status="available", waits_for=waits_for, pools={"gpu": 1}
     )
-    assert words in text_of(_open(operator, run)).partition("Plan</h2>")[0]
+    top = text_of(_open(operator, run)).partition("Plan</h2>")[0]
+    assert words in top
+    assert ("Start a worker" in top) is (waits_for == "agent")
 
 
 def test_a_paused_run_says_so_on_page_and_timeline(operator: Client) -> None:

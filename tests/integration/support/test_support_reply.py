@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass
 from datetime import date, timedelta
+from io import StringIO
 from typing import Any, NoReturn
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import TestCase
 from django.utils import timezone
 
@@ -245,3 +247,17 @@ def test_a_return_is_promised_until_the_right_day() -> None:
     until: date = timezone.now().date() - timedelta(days=5) + timedelta(days=30)
     assert done.status == "succeeded"
     assert f"until {until.day} {until:%B %Y}." in _bodies()[0]
+
+
+def test_the_shipped_cases_show_how_good_the_verifier_is() -> None:
+    out = StringIO()
+    cases = str(conf.DATA_DIR / "verifier_cases.jsonl")
+    call_command("probe_verifier", "brand.verifier", "--cases", cases, "--json", stdout=out)
+
+    said = json.loads(out.getvalue())
+    broken = [answer["reasons"][0].split(":")[0] for answer in said["answers"] if answer["said"] == "FAIL"]
+    # Each bad one breaks a guideline of its own, but the last, whose words none of them knows.
+    assert len(set(broken)) == len(broken) == 9
+    assert [answer["is_right"] for answer in said["answers"]] == [True] * 11 + [False]
+    rates = said["verifiers"][0]["by_trials"]
+    assert (rates["false_pass_rate"], rates["false_fail_rate"]) == (0.1, 0.0)

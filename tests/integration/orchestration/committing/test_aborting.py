@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from orchestration import runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ClaimLost, StepNotHeld
+from orchestration.models import Step
 from orchestration.runs.resolve import resolve_step
-from tests.integration.orchestration.rig import AGENT, Rig, graph, race
+from orchestration.transitions.tree import lock_run
+from tests.integration.orchestration.rig import AGENT, Rig, _somebody_waits, graph, in_thread, race
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -69,6 +73,19 @@ def test_of_two_aborts_one_undoes() -> None:
 
     assert _undone(rig) == {"undo:a"}
     _undo_all(rig)
+
+
+def test_an_abort_waits_for_its_run_before_it_touches_its_step() -> None:
+    """Whoever orders anything takes the run first and then its steps: the other way round both would stand still."""
+    rig = Rig.begin(SPEC)
+    broken = rig.take("b")
+    with transaction.atomic():
+        lock_run(rig.run_id)
+        abort = in_thread(lambda: rig.fail(broken))
+        wait_for(_somebody_waits, seconds=10, what="the abort to wait for the run")
+        assert Step.objects.select_for_update(nowait=True).get(pk=rig.step("b").pk).status == "running"
+    abort.result(timeout=20)
+    assert rig.statuses()["b"] == "failed"
 
 
 def test_of_an_agent_s_abort_and_a_person_s_one_undoes() -> None:
