@@ -120,7 +120,9 @@ _CLEAR_ONE = """
 UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unreleased
 RETURNING id, set_config('synchronous_commit', 'off', true)
 """
-_CLEARED = "cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)"
+_CLEARED = (
+    "cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)"
+)
 CLEAR_RUN = f"WITH {_CLEARED} SELECT 1 AS one"
 # Not where a person or a decision closes the run: what was answered must be durable.
 _CLEAR_RUN_AND_COMMIT_LATER = f"WITH {_CLEARED} SELECT set_config('synchronous_commit', 'off', true)"

@@ -1,6 +1,7 @@
 """Plans that grow: items, spawned steps, child runs, people's steps and gates, each on the real engine."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -10,7 +11,7 @@ from agents.invoke import override
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.domain.plan import MAX_KEY_CHARACTERS, name_child, name_compensation
 from orchestration.domain.states import StepKind, StepStatus
-from orchestration.models import Attempt, Decision, Run, Step
+from orchestration.models import Attempt, Decision, Run, Step, WorkerProcess
 from orchestration.testing import FinishedRun, run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -276,6 +277,37 @@ def test_the_database_refuses_what_no_verdict_passed() -> None:
             output_digest="0" * 64,
             receipt_digest="0" * 64,
         )
+
+
+def _start_by_hand(step: Step) -> None:
+    """Make a step running past the engine, as its claim would."""
+    process = WorkerProcess.objects.create(name="hand", host="", pid=0, queues=[], agents=[], concurrency=1)
+    now = step.run.created_at
+    Step.objects.filter(pk=step.pk).update(
+        status="running", token=uuid4(), process=process, claimed_at=now, deadline_at=now
+    )
+
+
+@pytest.mark.parametrize("edge", ["needs", "after"])
+def test_the_database_refuses_to_start_what_stands_behind_an_open_gate(edge: str) -> None:
+    order: dict[str, Any] = {edge: ("draft",)}
+    spec = _spec(GATED.steps[0], StepSpec("send", agent="test.send", **order))
+    done = _run(spec, draft=lambda _: "x", v1=lambda _: None, v2=lambda _: None, send=_never)
+    assert done.held == ["draft"]
+
+    with pytest.raises(IntegrityError, match="the output of draft has neither passed"), transaction.atomic():
+        _start_by_hand(done.steps["send"])
+
+
+def test_the_database_keeps_a_gate() -> None:
+    done = _run(GATED, draft=lambda _: "x", v1=lambda _: None, v2=lambda _: None, send=_never)
+    for key, gated in (("draft", False), ("send", True)):
+        with pytest.raises(IntegrityError, match=f"step {key} is gated or not"), transaction.atomic():
+            Step.objects.filter(pk=done.steps[key].pk).update(gated=gated)
+
+
+def _never(task: Task) -> object:
+    raise AssertionError(task.step_key)
 
 
 @pytest.mark.parametrize("bad", ["a\x00b", "a\ud800b", "a" * 5_000])
