@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
-from agents import Task, agent
+from agents import Result, Task, agent
 from agents.domain.catalogue import catalogue
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.conf import get_signer
 from orchestration.dispatch import mute_dispatch
-from orchestration.models import Run, Step
+from orchestration.models import Decision, Handoff, Run, Step
+from orchestration.testing import run_workflow
 from orchestration.transitions.release import release_step, tell_parent
 from tests.integration.orchestration.bench import Bench, step_of
 
@@ -91,3 +93,72 @@ def test_a_step_is_told_of_its_child_run_s_end_once_no_other_of_its_child_runs_l
     assert tell_parent(child.pk) == []
 
     assert step_of(asking, "kid").status == "waiting"
+
+
+def _fan(task: Task) -> Result:
+    """Spawn two that would spawn two, three levels deep."""
+    further = range(2 if task.step_key.count("/") < 3 else 0)
+    return Result(1, spawn=[StepSpec(f"s{n}", agent="test.fan") for n in further])
+
+
+@pytest.mark.parametrize(
+    ("limit", "held"),
+    [({"MAX_STEP_DEPTH": 1}, ["fan/s0", "fan/s1"]), ({"MAX_RUN_STEPS": 2}, ["fan"])],
+    ids=["depth", "steps"],
+)
+def test_spawning_ends_at_its_limits(settings: Settings, limit: dict[str, int], held: list[str]) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, **limit}
+    spec = WorkflowSpec(name="fans", steps=(StepSpec("fan", agent="test.fan"),))
+
+    done = run_workflow(spec, {}, agents={"test.fan": _fan})
+
+    assert done.held == held
+    [setting] = limit
+    reasons = Decision.objects.filter(run=done.run, rule="limit").values_list("reason", flat=True)
+    assert len(reasons) == len(held)
+    assert all(setting in reason for reason in reasons)
+
+
+def test_child_runs_end_at_their_limit(settings: Settings) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "MAX_RUN_DEPTH": 2}
+    with mute_dispatch():
+        for number in range(3, 0, -1):
+            step = StepSpec("down", workflow=f"down-{number + 1}") if number < 3 else StepSpec("end", agent=A)
+            runs.publish(WorkflowSpec(name=f"down-{number}", steps=(step,)))
+    spec = WorkflowSpec(name="down-0", steps=(StepSpec("down", workflow="down-1"),))
+
+    done = run_workflow(spec, {}, agents={A: _echo})
+
+    assert Run.objects.filter(root_id=done.run.pk).count() == 3
+    assert "MAX_RUN_DEPTH" in Decision.objects.get(run__root_id=done.run.pk, rule="limit").reason
+
+
+def test_an_item_over_the_token_budget_grows_nothing() -> None:
+    spec = WorkflowSpec(
+        name="large-items",
+        steps=(StepSpec("each", agent=A, for_each="input.items", input={"n": "item"}),),
+    )
+
+    done = run_workflow(spec, {"items": ["small", "x" * 17_000]}, agents={A: _echo})
+
+    assert done.held == ["each"]
+    decision = Decision.objects.get(run=done.run)
+    assert decision.rule == "limit"
+    assert "token" in decision.reason
+    assert not Step.objects.filter(run=done.run, kind="item").exists()
+
+
+def test_a_collecting_try_is_handed_nothing() -> None:
+    spec = WorkflowSpec(
+        name="collects",
+        steps=(
+            StepSpec("list", agent="test.list"),
+            StepSpec("each", agent=A, needs=("list",), for_each="steps.list", input={"n": "item"}),
+        ),
+    )
+
+    done = run_workflow(spec, {}, agents={A: _echo, "test.list": lambda _: [1, 2]})
+
+    handed = Handoff.objects.filter(attempt__step=done.steps["each"].pk)
+    assert list(handed.values_list("attempt__number", flat=True)) == [1]
+    assert done.steps["each"].attempt == 2
