@@ -23,7 +23,7 @@ class VerifierRecord:
     """One verifier's record.
 
     Attributes: asked, passed: all its verdicts in runs.  by_people: those on outputs that a person decided on later.
-        by_trials: its answers to cases with known answers.
+        by_trials: its latest version's last answers to cases with known answers.
     """
 
     agent: str
@@ -105,8 +105,18 @@ def _find_latest(verdicts: list[_Verdict], at: datetime) -> list[_Verdict]:
 
 
 def _judge_by_trials(agent: str | None) -> defaultdict[str, Score]:
+    """Score the trials of each verifier's latest version: each case once, by its last answer."""
     trials = VerifierTrial.objects.all() if agent is None else VerifierTrial.objects.filter(agent=agent)
+    versions: dict[str, int | None] = {}
+    answers: defaultdict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    rows = trials.order_by("id").values_list("agent", "agent_version", "case_digest", "expected", "said")
+    for name, version, case, expected, said in rows.iterator(2_000):
+        if versions.setdefault(name, version) != version:
+            versions[name] = version
+            answers[name].clear()
+        answers[name][case] = (expected, said)
     scores: defaultdict[str, Score] = defaultdict(Score)
-    for name, expected, said in trials.order_by("id").values_list("agent", "expected", "said"):
-        scores[name] = scores[name].count(is_good=expected == PASS, passed=said == PASS)
+    for name, cases in answers.items():
+        for expected, said in cases.values():
+            scores[name] = scores[name].count(is_good=expected == PASS, passed=said == PASS)
     return scores

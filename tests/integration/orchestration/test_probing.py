@@ -196,3 +196,22 @@ def test_whom_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 def test_empty_lines_are_passed_over() -> None:
     assert len(read_cases('\n{"output": 1, "expected": "PASS"}\n\n')) == 1
+
+
+def _keep_trial(version: int, case: str, said: str, *, expected: str = "FAIL") -> None:
+    VerifierTrial.objects.create(
+        agent="test.judge", agent_version=version, case_digest=case * 64, expected=expected, said=said
+    )
+
+
+def test_trials_count_for_the_latest_version_and_each_case_once() -> None:
+    _keep_trial(1, "a", "PASS")
+    _keep_trial(1, "b", "PASS")
+    assert list_verifier_records("test.judge")[0].by_trials == Score(bad_passed=2)
+
+    _keep_trial(2, "a", "PASS")
+    _keep_trial(2, "b", "FAIL")
+    _keep_trial(2, "c", "PASS", expected="PASS")
+    _keep_trial(2, "a", "FAIL")
+
+    assert list_verifier_records("test.judge")[0].by_trials == Score(bad_failed=2, good_passed=1)
