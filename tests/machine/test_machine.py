@@ -87,6 +87,11 @@ class Machine(RuleBasedStateMachine):
     def kill(self, pick: int) -> None:
         self._do("kill", pick)
 
+    @precondition(lambda self: self.world.busy)
+    @rule(pick=PICK, act=acts())
+    def overtake(self, pick: int, act: Act) -> None:
+        self._do("overtake", pick, act)
+
     @rule(pick=PICK)
     def sweep(self, pick: int) -> None:
         self._do("sweep", pick)

@@ -6,6 +6,7 @@ again. What must hold is asked after each of them.
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +29,7 @@ from orchestration.errors import (
     StepNotHeld,
 )
 from orchestration.maintenance import leader, scheduler
+from orchestration.maintenance.rescuer import free_stranded
 from orchestration.models import Run, Step, WorkerProcess
 from orchestration.testing import drive
 from tests.machine.bodies import AGENTS, NAMES, OK, Act, Overlap
@@ -163,6 +165,26 @@ class World:
         place = pick % len(self.processes)
         self._bury(self.processes[place])
         self.processes[place] = self._new_process()
+
+    def overtake(self, pick: int, act: Act) -> None:
+        """Let a body's process be found dead and its step begin anew elsewhere; only then the first body acts."""
+        if not self.busy:
+            return
+        first = self.busy.pop(pick % len(self.busy))
+        held = list(
+            self._steps().filter(status="running", process=first.process).values_list("pk", flat=True)
+        )
+        self._bury(first.process)
+        if first.process in self.processes:
+            self.processes[self.processes.index(first.process)] = self._new_process()
+        with mute_dispatch():
+            free_stranded()
+        for step in self._steps().filter(pk__in=held, status="available"):
+            process = self.processes[pick % len(self.processes)]
+            again = AGENTS.begin(partial(self._perform, step, process, 0))
+            self._note(again, process)
+        first.overlap.go_on(act)
+        self._note(first.overlap, first.process)
 
     def sweep(self, pick: int) -> None:
         """Do one of the maintainer's duties."""
