@@ -109,3 +109,28 @@ def test_a_child_run_that_ended_while_it_alone_was_paused_ends_with_its_parent_s
 
     child.refresh_from_db()
     assert child.status == "succeeded"
+
+
+LATE = {
+    "its answer": (StepSpec("a", agent="m.work"), OK),
+    "a failure that a person must look at": (StepSpec("a", agent="m.work"), Act("permanent")),
+    "steps that it spawns": (StepSpec("a", agent="m.work"), SPAWN),
+}
+
+
+@pytest.mark.parametrize(("step", "act"), LATE.values(), ids=LATE)
+def test_what_a_dead_worker_s_body_says_late_changes_nothing_while_the_step_is_done_anew(
+    world: World, step: StepSpec, act: Act
+) -> None:
+    run = _start(world, step, StepSpec("behind", agent="m.work", needs=["a"]))
+    world.begin(0, 0)
+
+    world.overtake(0, act)
+
+    world.check()
+    late = run.steps.get(key="a")
+    assert (late.status, late.attempt, late.output_json) == ("running", 2, None)
+    assert run.steps.count() == 2
+    world.end(0, OK)
+    world.check()
+    assert _status(run, "a") == "succeeded"

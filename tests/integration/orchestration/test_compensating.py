@@ -12,6 +12,7 @@ from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.errors import ClaimLost
 from orchestration.models import Event, Receipt, Run, Step
+from orchestration.selectors.routes import load_routes
 from orchestration.testing import FinishedRun, drive, run_workflow
 from orchestration.transitions import compensate
 from tests.integration.orchestration.rig import AGENT, Rig, graph
@@ -222,6 +223,8 @@ def test_only_compensations_are_claimed_in_a_compensating_run() -> None:
     rig.fail(claim)
 
     assert rig.run.status == "compensating"
+    [route] = load_routes([rig.step("undo:a").pk], 10)
+    assert route.head.key == "undo:a"
     assert rig.claim("b") is None
     with pytest.raises(ClaimLost):
         rig.finish(claim)
