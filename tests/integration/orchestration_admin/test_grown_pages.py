@@ -74,9 +74,10 @@ def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Cl
     verdicts = iter(["FAIL", "PASS"])
     run = play_gated(facts=lambda _task: {"verdict": next(verdicts), "reasons": ["the number is wrong"]}).run
     response = _open(operator, run)
-    assert set(_boxes(response)) == {"draft", "draft~1?0", "draft~1?1", "send"}
+    assert set(_boxes(response)) == {"draft", "test.tone", "test.facts", "send"}
+    assert "<title>draft~1?0: succeeded" in response.context["picture"].svg
     lanes = re.findall(r'class="rm-lane[^>]*>([^<]+)<', response.context["timeline"].svg)
-    assert lanes == ["draft", "?0", "?1", "~1?0", "~1?1", "send"]
+    assert lanes == ["draft", "test.tone", "test.facts", "test.tone", "test.facts", "send"]
     tries = re.findall(r"<title>attempt (\d): (\w+)", response.context["timeline"].svg)
     assert tries[:4] == [("1", "answered"), ("2", "collected"), ("3", "answered"), ("4", "collected")]
 

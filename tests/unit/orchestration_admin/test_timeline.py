@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
@@ -148,6 +149,20 @@ def test_lanes_stand_below_those_that_grew_them_and_what_has_not_begun_has_none(
         ("ask", 1, 1),
         ("read", 0, 1),
         ("40 \N{MULTIPLICATION SIGN} read[*]", 1, 40),
+    ]
+
+
+def test_a_verifier_is_named_by_its_agent_even_where_that_begins_like_the_step_it_judges() -> None:
+    def describe(group: Group) -> PlanNode:
+        first = group.first
+        return PlanNode((first.key,), group.counts, name=first.agent if first.parent_id else "")
+
+    judged = [step(1, "draft"), replace(step(2, "draft~1?0", 1, "verifier"), agent="draft.tone")]
+    spent = TimeSpent({1: [tried(1, 1, 2)], 2: [tried(1, 2, 3)]}, {}, [])
+    lanes = build_lanes(group_steps(judged, 6), [], spent, Times(at(0), at(9)), describe)
+    assert [(lane.label, lane.name) for lane in lanes] == [
+        ("draft", "draft"),
+        ("draft.tone", "draft~1?0"),
     ]
 
 
