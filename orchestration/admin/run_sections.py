@@ -93,7 +93,7 @@ def build_steps(request: HttpRequest, run: Run) -> dict[str, Any]:
     page = turn_page(request, steps.filter(status=status) if status else steps, _STEPS_PER_PAGE)
     attempts, tickets = run_details.find_latest_attempts(page.rows), run_details.find_tickets(page.rows)
     lines = [
-        _view_step(step, attempts.get(step.pk), link_ticket(request, tickets.get(step.pk)))
+        _view_step(step, attempts.get(step.pk), link_ticket(request, run, tickets.get(step.pk)))
         for step in page.rows
     ]
     query = {name: value for name, value in (("find", beginning), ("status", status)) if value}

@@ -103,9 +103,9 @@ def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -
     assert f'in the child run <a href="/admin/orchestration/run/{leaf.pk}/change/">{leaf}</a>' in top
 
 
-def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_failed(operator: Client) -> None:
+def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_failed(reviewer: Client) -> None:
     run = play_tree(ASKING_BRANCH, leaf=refuse).run
-    response = _open(operator, run)
+    response = _open(reviewer, run)
     shown = response.context["problems"].shown
     assert [(problem.key, problem.status, bool(problem.ticket)) for problem in shown] == [
         ("tell", chip("failed"), False),
