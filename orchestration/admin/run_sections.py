@@ -18,6 +18,7 @@ from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
 from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
+from orchestration.domain.states import Stage
 from orchestration.models import Attempt, Event, Handoff, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
@@ -195,11 +196,13 @@ def _view_child(child: Run, state: str, counts: dict[str, int]) -> ChildLine:
 
 def _view_step(step: Step, attempt: Attempt | None, ticket: TicketLink | None) -> StepLine:
     process = attempt.process if attempt else None
+    # Of a step that grew others the latest attempt only collected them: its time is not what the step took.
+    timed = attempt if step.stage == Stage.FRESH else None
     return StepLine(
         row=step,
         url=step_url(step.run_id, step.key),
         status=chip(step.status),
-        took=describe_span(attempt.started_at, attempt.finished_at) if attempt else "",
+        took=describe_span(timed.started_at, timed.finished_at) if timed else "",
         worker=process.name if process else "",
         worker_url=worker_url(process.pk) if process else "",
         reason=mark_unseen(step.reason),

@@ -26,6 +26,7 @@ _STEP_COLUMNS = (
     "agent",
     "queue",
     "status",
+    "stage",
     "attempt",
     "waits_for",
     "pools",

@@ -85,10 +85,13 @@ def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Cl
 def test_a_step_that_grew_others_is_not_said_to_have_taken_as_long_as_their_collection(
     operator: Client,
 ) -> None:
-    svg = _open(operator, play_gated().run).context["picture"].svg
+    response = _open(operator, play_gated().run)
+    svg = response.context["picture"].svg
     notes = dict(re.findall(r'rm-node-key"[^>]*>([^<]+)<.*?rm-node-note"[^>]*>([^<]+)<', svg))
     assert notes["draft"] == "succeeded"
     assert re.fullmatch(r"succeeded .+ m?s", html.unescape(notes["send"]))
+    took = {line.row.key: bool(line.took) for line in response.context["section"]["lines"]}
+    assert took == {"draft": False, "draft?0": True, "draft?1": True, "send": True}
 
 
 def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -> None:
