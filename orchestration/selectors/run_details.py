@@ -23,6 +23,8 @@ _STEP_COLUMNS = (
     "run_id",
     "key",
     "position",
+    "kind",
+    "parent_id",
     "agent",
     "queue",
     "status",

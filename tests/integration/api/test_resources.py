@@ -57,6 +57,18 @@ def test_a_member_sees_the_project_whole(scene: Scene, viewer: Caller) -> None:
     assert [row["id"] for row in seen["tickets"]] == [scene.ticket.pk]
 
 
+@pytest.mark.parametrize(("part", "field"), [("steps", "results"), ("plan", "steps")])
+def test_a_runs_steps_are_read_at_once(scene: Scene, viewer: Caller, part: str, field: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        shown = viewer.get(f"{V1}/runs/{scene.done.pk}/{part}").json()
+    assert [(row["key"], row["kind"], row["parent"]) for row in shown[field]] == [
+        ("facts", "planned", None),
+        ("draft", "planned", None),
+        ("send", "planned", None),
+    ]
+    assert sum('FROM "orchestration_step"' in query["sql"] for query in queries) == 1
+
+
 def test_a_run_shows_what_it_was_given_and_gave(scene: Scene, viewer: Caller) -> None:
     held = viewer.get(f"{V1}/runs/{scene.held.pk}").json()
     done = viewer.get(f"{V1}/runs/{scene.done.pk}").json()
