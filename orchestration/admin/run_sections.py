@@ -27,13 +27,15 @@ _STEPS_PER_PAGE = 50
 _ATTEMPTS_PER_PAGE = 25
 _LINES_PER_PAGE = 100
 _MOST_ENDS = 10
+_DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A step in the table of steps."""
+    """A step in the table of steps. `depth`: steps above it, as far as lines are set in."""
 
     row: Step
+    depth: int
     url: str
     status: SafeString
     took: str
@@ -90,7 +92,7 @@ def build_steps(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the table of steps; `?find=` narrows it to keys that begin so, `?status=` to a status."""
     # PostgreSQL can't hold a NUL; no key or status has a blank.
     beginning, status = (request.GET.get(name, "").replace("\x00", " ") for name in ("find", "status"))
-    steps = run_details.list_steps(run.pk, beginning=beginning)
+    steps = run_details.list_step_tree(run.pk, beginning=beginning)
     page = turn_page(request, steps.filter(status=status) if status else steps, _STEPS_PER_PAGE)
     attempts, tickets = run_details.find_latest_attempts(page.rows), run_details.find_tickets(page.rows)
     lines = [
@@ -200,6 +202,7 @@ def _view_step(step: Step, attempt: Attempt | None, ticket: TicketLink | None) -
     timed = attempt if step.stage == Stage.FRESH else None
     return StepLine(
         row=step,
+        depth=min(step.depth, _DEEPEST),
         url=step_url(step.run_id, step.key),
         status=chip(step.status),
         took=describe_span(timed.started_at, timed.finished_at) if timed else "",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Model, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
 
 from orchestration.domain.states import StepKind, StepStatus
 from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
@@ -25,6 +25,7 @@ _STEP_COLUMNS = (
     "position",
     "kind",
     "parent_id",
+    "depth",
     "agent",
     "queue",
     "status",
@@ -75,6 +76,26 @@ def list_steps(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
     """Return a run's steps in plan order, without their outputs; those whose key begins so, if asked."""
     steps = Step.objects.filter(run=run_id).only(*_STEP_COLUMNS).order_by("position")
     return steps.filter(key__startswith=beginning) if beginning else steps
+
+
+def list_step_tree(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
+    """Return what `list_steps` does, but each step below the one that grew it; those in turn in plan order.
+
+    By the positions of all steps above a step and its own, from the top down; no index has these. The database joins
+    a run's steps with themselves as many times as they are deep.
+    """
+    deepest = Step.objects.filter(run=run_id).aggregate(deepest=Max("depth"))["deepest"] or 0
+    paths = (_find_position_above(depth, deepest) for depth in range(deepest + 1))
+    order = [path.asc(nulls_first=True) for path in paths]
+    return list_steps(run_id, beginning=beginning).order_by(*order, "pk")
+
+
+def _find_position_above(depth: int, deepest: int) -> Case:
+    """Return the position of the step above a step, or itself, that stands so deep; NULL for one less deep."""
+    ways = (
+        When(depth=own, then="parent__" * (own - depth) + "position") for own in range(depth, deepest + 1)
+    )
+    return Case(*ways)
 
 
 def list_planned_keys(run_id: UUID) -> "QuerySet[Step, str]":

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orchestration import runs
+from orchestration.admin import run_sections
 from orchestration.admin.chips import chip
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Run, Step
@@ -68,6 +69,46 @@ def test_spawned_steps_are_boxes_between_who_spawned_them_and_what_follows(opera
     assert page.context["parent"][0] == "coordinate"
     assert page.context["grown"][0] == "2 succeeded"
     assert "<dt>Waits for</dt><dd>nothing" in text_of(page)
+
+
+def _lines(response: Any) -> list[tuple[str, int]]:
+    return [(line.row.key, line.depth) for line in response.context["section"]["lines"]]
+
+
+def test_the_table_has_each_step_below_the_one_that_grew_it(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play_inquiry().run
+    asked = [(f"coordinate/ask-{n}", 1) for n in range(5)]
+    split = [(f"coordinate/ask-4/{side}", 2) for side in ("left", "right")]
+    expected = [("coordinate", 0), *asked, *split, ("analyse", 0), ("report", 0)]
+    response = _open(operator, run)
+    assert _lines(response) == expected
+    assert re.findall(r'class="rm-below-(\d)"', text_of(response)) == ["1"] * 5 + ["2"] * 2
+    monkeypatch.setattr(run_sections, "_STEPS_PER_PAGE", 4)
+    pages = [_lines(_open(operator, run, show="steps", page=str(number))) for number in (1, 2, 3)]
+    assert [line for page in pages for line in page] == expected
+    assert _lines(_open(operator, run, find="coordinate/ask-4")) == [asked[4], *split]
+
+
+def test_the_table_has_former_generations_before_the_present_one_and_items_by_number(
+    operator: Client,
+) -> None:
+    verdicts = iter(["FAIL", "PASS"])
+    gated = play_gated(
+        facts=lambda _task: {"verdict": next(verdicts), "reasons": ["the number is wrong"]}
+    ).run
+    assert [key for key, _ in _lines(_open(operator, gated))] == [
+        "draft",
+        "draft?0",
+        "draft?1",
+        "draft~1?0",
+        "draft~1?1",
+        "send",
+    ]
+    pages = play_pages(12).run
+    items = [(f"fetch[{n}]", 1) for n in range(12)]
+    assert _lines(_open(operator, pages)) == [("search", 0), ("fetch", 0), *items, ("sum", 0)]
 
 
 def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Client) -> None:
