@@ -190,6 +190,31 @@ def test_the_picture_holds_nothing_but_what_we_write() -> None:
     assert "paused" in [element.text for element in root.iter("text")]
 
 
+def _marks(*marks: tuple[str, float]) -> tuple[list[str], list[str]]:
+    """Return the words that are written at marks of a minute, and those that their tooltips say."""
+    told = [(Mark(f"run_{words}", at(seconds)), words) for words, seconds in marks]
+    svg = draw_timeline([], at(0), at(60), told, "t")
+    written = re.findall(r'<text class="rm-mark-text[^>]*>([^<]+)<', svg)
+    return written, re.findall(r'<title>([^:]+):[^<]+</title><path class="rm-mark"', svg)
+
+
+def test_the_words_of_a_mark_give_way_to_those_before_them_and_its_tooltip_stays() -> None:
+    assert _marks(("paused", 10), ("resumed", 11), ("paused", 30), ("resumed", 31)) == (
+        ["paused", "paused"],
+        ["paused", "resumed", "paused", "resumed"],
+    )
+    # A minute is 876 wide: six letters take 39 of it, 2.7 s.
+    assert _marks(("paused", 10), ("resumed", 12.6))[0] == ["paused"]
+    assert _marks(("paused", 10), ("resumed", 12.8))[0] == ["paused", "resumed"]
+    # One that has no room of its own does not keep away the next.
+    assert _marks(("paused", 10), ("resumed", 12), ("aborted", 13))[0] == ["paused", "aborted"]
+
+
+def test_the_words_of_a_mark_at_the_end_stand_before_it() -> None:
+    assert _marks(("paused", 50), ("cancelled", 60))[0] == ["paused", "cancelled"]
+    assert _marks(("paused", 55), ("cancelled", 60)) == (["paused"], ["paused", "cancelled"])
+
+
 def test_tones_say_how_an_attempt_ended() -> None:
     outcomes = ("answered", "collected", "failed", "crashed", "withdrawn", None)
     spans = [Span(SpanKind.RUN, at(0), at(1), tried(1, 0, 1, outcome=outcome)) for outcome in outcomes]
