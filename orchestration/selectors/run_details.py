@@ -52,6 +52,14 @@ class TicketRef:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunReason:
+    """Why a run does not go on. `step`: the key of the step that says so; "" for what the run itself says."""
+
+    words: str
+    step: str = ""
+
+
 def count_steps(run_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
     """Return for each run how many of its steps are in which status, in one query."""
     rows = Step.objects.filter(run__in=run_ids).order_by().values_list("run_id", "status")
@@ -66,10 +74,18 @@ def find_states(run_ids: Collection[UUID]) -> dict[UUID, str]:
     return dict(with_state(Run.objects.filter(pk__in=run_ids)).order_by().values_list("pk", "state"))
 
 
-def find_troubles(run_ids: Collection[UUID]) -> dict[UUID, Step]:
-    """Return for each run the first of its steps that failed, is held or waits for another try."""
-    steps = Step.objects.filter(run__in=run_ids, status__in=_TROUBLED).only("run_id", "key", "reason")
-    return {step.run_id: step for step in steps.order_by("run_id", "status", "position").distinct("run_id")}
+def find_reasons(runs: Collection[Run]) -> dict[UUID, RunReason]:
+    """Return for each run why it failed or was cancelled, or what its first step in trouble says, in one query."""
+    # The step that ended a run left it its reason; another may have failed before it without ending anything.
+    is_last_word = Case(When(reason=F("run__reason"), then=0), default=1)
+    steps = Step.objects.filter(run__in=[run.pk for run in runs], status__in=_TROUBLED)
+    worst = steps.order_by("run_id", "status", is_last_word, "position").distinct("run_id")
+    told = {run_id: RunReason(*step) for run_id, *step in worst.values_list("run_id", "reason", "key")}
+    own = {run.pk: RunReason(run.reason) for run in runs}
+    return {
+        run_id: told[run_id] if run_id in told and reason.words in {"", told[run_id].words} else reason
+        for run_id, reason in own.items()
+    }
 
 
 def list_steps(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
