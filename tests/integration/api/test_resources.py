@@ -9,11 +9,15 @@ from django.db.models import Func, TextField, Value
 from django.test.utils import CaptureQueriesContext
 
 from escalation.escrow import claim_ticket
+from orchestration import runs
 from orchestration.api import base as api_base
 from orchestration.api import projects as api_projects
 from orchestration.api import runs as api_runs
 from orchestration.api.bodies import MOST_WAIT
+from orchestration.api.schema import build_document
+from orchestration.domain.states import RunStatus
 from orchestration.models import ApiToken, Run
+from orchestration.selectors.progress import STATES
 from orchestration.selectors.scope import find_projects
 from tests.integration.api.people import Caller, make_key
 from tests.integration.api.scene import Scene, play
@@ -67,6 +71,36 @@ def test_a_runs_steps_are_read_at_once(scene: Scene, viewer: Caller, part: str, 
         ("send", "planned", None),
     ]
     assert sum('FROM "orchestration_step"' in query["sql"] for query in queries) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("state=waiting", {"held"}),
+        ("state=running", {"fresh"}),
+        ("state=succeeded", {"done"}),
+        ("state=cancelled", set()),
+        ("status=running", {"held", "fresh"}),
+        ("status=running&state=waiting", {"held"}),
+        ("status=succeeded&state=waiting", set()),
+        ("state=waiting&page_size=1", {"held"}),
+    ],
+)
+def test_runs_are_narrowed_by_the_state_that_they_show(
+    scene: Scene, viewer: Caller, asked: str, expected: set[str]
+) -> None:
+    fresh = runs.start("letter", {}, project="desk")
+    made = {"held": scene.held.pk, "done": scene.done.pk, "fresh": fresh.pk}
+    shown = {row["id"] for row in _pages(viewer, f"runs?{asked}")}
+    assert shown == {str(made[name]) for name in expected}
+
+
+def test_the_document_knows_every_state_that_runs_are_narrowed_by() -> None:
+    parameters = build_document()["paths"]["/api/v1/runs"]["get"]["parameters"]
+    known = {parameter["name"]: parameter for parameter in parameters}
+    assert set(known["state"]["schema"]["enum"]) == set(STATES)
+    assert set(known["status"]["schema"]["enum"]) == {str(status) for status in RunStatus}
+    assert "`waiting`" in known["state"]["description"]
 
 
 def test_a_run_shows_what_it_was_given_and_gave(scene: Scene, viewer: Caller) -> None:
