@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from orchestration.domain.events import EventKind
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
 from orchestration.models import Run
 from orchestration.selectors.progress import STATES, narrow_to_state
@@ -28,7 +29,8 @@ def _text(field: str | None = None, length: int = 300) -> filters.CharFilter:
 
 def _word(words: Any, **how: Any) -> filters.ChoiceFilter:
     choices = [(str(word), str(word)) for word in words]
-    return filters.ChoiceFilter(choices=choices, **how)
+    refusal = f"give one of these: {', '.join(word for word, _ in choices)}"
+    return filters.ChoiceFilter(choices=choices, error_messages={"invalid_choice": refusal}, **how)
 
 
 class WorkflowFilter(filters.FilterSet):
@@ -96,7 +98,7 @@ class RunEventFilter(filters.FilterSet):
 
     step = _Id(field_name="step_id")
     agent = _text("step__agent")
-    kind = _text()
+    kind = _word(EventKind)
     after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 

@@ -15,6 +15,7 @@ from orchestration.api import projects as api_projects
 from orchestration.api import runs as api_runs
 from orchestration.api.bodies import MOST_WAIT
 from orchestration.api.schema import build_document
+from orchestration.domain.events import EventKind
 from orchestration.domain.states import RunStatus
 from orchestration.models import ApiToken, Run
 from orchestration.selectors.progress import STATES
@@ -135,6 +136,14 @@ def test_a_plan_shows_which_step_waits_for_which(scene: Scene, viewer: Caller) -
     edges = [(keys[edge["predecessor"]], keys[edge["successor"]]) for edge in plan["edges"]]
     assert plan["is_complete"] is True
     assert edges == [("facts", "draft"), ("draft", "send")]
+
+
+def test_the_history_is_narrowed_by_every_kind(scene: Scene, viewer: Caller) -> None:
+    root = f"{V1}/runs/{scene.done.pk}/events"
+    kinds = [row["kind"] for row in viewer.get(root).json()["results"]]
+    for kind in EventKind:
+        found = viewer.get(f"{root}?kind={kind}").json()["results"]
+        assert [row["kind"] for row in found] == [known for known in kinds if known == kind]
 
 
 def test_the_trace_of_a_run(scene: Scene, viewer: Caller) -> None:
