@@ -9,6 +9,7 @@ from agents.admission.pools import find_rooms
 from agents.conf import get_conf
 from agents.domain.catalogue import catalogue
 from agents.domain.circuit import BreakerState
+from agents.domain.contract import strip_pin
 from agents.domain.pools import Room
 from agents.models import Breaker, CountedFailure, Pool, PoolSlot
 
@@ -29,6 +30,16 @@ class BreakerLine:
     is_probing: bool
     changed_at: datetime | None
 
+    @property
+    def kept_away_since(self) -> datetime | None:
+        """Return when it opened; None while it is closed."""
+        return None if self.state is BreakerState.CLOSED else self.opened_at
+
+    @property
+    def may_probe(self) -> bool:
+        """Return whether the next claim would get through as the one probe."""
+        return self.state is not BreakerState.CLOSED and self.until is None and not self.is_probing
+
 
 @dataclass(frozen=True, slots=True)
 class PoolLine:
@@ -48,6 +59,13 @@ def list_breakers() -> list[BreakerLine]:
     names = catalogue.names() | rows.keys() | recent.keys()
     lines = [_describe(name, rows.get(name), recent.get(name, 0), now) for name in sorted(names)]
     return sorted(lines, key=lambda line: line.state is BreakerState.CLOSED)
+
+
+def find_breaker(agent: str) -> BreakerLine:
+    """Return the line of one agent; a closed one where its breaker never opened. A pin to a version is ignored."""
+    name = strip_pin(agent)
+    row = Breaker.objects.filter(agent=name).first()
+    return _describe(name, row, count_recent_failures([name])[name], read_clock())
 
 
 def count_recent_failures(agents: Collection[str] | None = None) -> dict[str, int]:

@@ -55,8 +55,18 @@ def describe_group(run: Run, group: Group, now: datetime) -> PlanNode:
     if len(keys) > 1:
         return PlanNode(keys, group.counts, say_counts(group.counts))
     step = group.first
-    name = local_name(step.key) if step.kind == StepKind.SPAWNED else ""
-    return PlanNode(keys, group.counts, _say(step, now), step_url(run.pk, step.key), name=name)
+    return PlanNode(keys, group.counts, _say(step, now), step_url(run.pk, step.key), name=_name(step))
+
+
+def _name(step: PlanStep) -> str:
+    """Return what a reader calls a step whose place tells the rest of its key; "" for the key."""
+    match step.kind:
+        case StepKind.SPAWNED:
+            return local_name(step.key)
+        case StepKind.VERIFIER:
+            return step.agent
+        case _:
+            return ""
 
 
 def _draw_child_run(child: ChildRun) -> PlanNode:

@@ -8,12 +8,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orchestration.admin.access import has_right
 from orchestration.admin.addresses import flower_task_url, run_url, step_url, ticket_url
 from orchestration.admin.attempt_view import describe_error
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import describe_duration
 from orchestration.domain.policy.rules import describe_rule
+from orchestration.domain.rights import Right
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.models import Attempt, Run, Step
 from orchestration.selectors.kin import RunName, find_below
@@ -42,11 +44,11 @@ _WAITS = {
 
 @dataclass(frozen=True, slots=True)
 class TicketLink:
-    """A step's ticket as a page links to it."""
+    """A step's ticket as a page links to it. `may_decide`: it is open, and who looks may decide it."""
 
     number: int
     url: str
-    is_open: bool
+    may_decide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
         _describe(
             step,
             attempts.get(step.pk),
-            link_ticket(request, tickets.get(step.pk)),
+            link_ticket(request, run, tickets.get(step.pk)),
             below.get(step.run_id),
             now,
         )
@@ -149,12 +151,16 @@ def _list_more(run: Run) -> list[More]:
     ] or [More("All child runs", "?show=children#details")]
 
 
-def link_ticket(_request: HttpRequest, ticket: TicketRef | None) -> TicketLink | None:
-    """Return a ticket as a link."""
+def link_ticket(request: HttpRequest, run: Run, ticket: TicketRef | None) -> TicketLink | None:
+    """Return a ticket as a link.
+
+    Args: run: of the step, or one above it: a tree of runs is of one project.
+    """
     if ticket is None:
         return None
     # Who sees a run sees its tickets: both belong to its project.
-    return TicketLink(ticket.pk, ticket_url(ticket.pk), is_open=ticket.status == "open")
+    may_decide = _is_to_decide(ticket) and has_right(request, Right.REVIEW, run.project_id)
+    return TicketLink(ticket.pk, ticket_url(ticket.pk), may_decide=may_decide)
 
 
 def _describe(

@@ -10,9 +10,8 @@ from django.http import HttpRequest
 
 from orchestration.admin.access import caller_of
 from orchestration.admin.words import STATE_WORDS
-from orchestration.domain.states import RunStatus
 from orchestration.models import Run
-from orchestration.selectors.progress import STATES, WAITING, with_state
+from orchestration.selectors.progress import STATES, narrow_to_state
 from orchestration.selectors.scope import scope_workflows
 
 _SPANS = {
@@ -34,13 +33,9 @@ class StateFilter(SimpleListFilter):
         return [(state, STATE_WORDS[state].capitalize()) for state in STATES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
-        """Narrow by the stored status first: it has an index, the derived state has none."""
+        """Narrow the list."""
         state = self.value()
-        if state not in STATES:
-            return queryset
-        if state not in {WAITING, RunStatus.RUNNING}:
-            return queryset.filter(status=state)
-        return with_state(queryset.filter(status=RunStatus.RUNNING)).filter(state=state)
+        return narrow_to_state(queryset, state) if state in STATES else queryset
 
 
 class WorkflowFilter(SimpleListFilter):

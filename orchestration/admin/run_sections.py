@@ -18,6 +18,7 @@ from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
 from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
+from orchestration.domain.states import Stage
 from orchestration.models import Attempt, Event, Handoff, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
@@ -26,13 +27,15 @@ _STEPS_PER_PAGE = 50
 _ATTEMPTS_PER_PAGE = 25
 _LINES_PER_PAGE = 100
 _MOST_ENDS = 10
+_DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A step in the table of steps."""
+    """A step in the table of steps. `depth`: steps above it, as far as lines are set in."""
 
     row: Step
+    depth: int
     url: str
     status: SafeString
     took: str
@@ -89,11 +92,11 @@ def build_steps(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the table of steps; `?find=` narrows it to keys that begin so, `?status=` to a status."""
     # PostgreSQL can't hold a NUL; no key or status has a blank.
     beginning, status = (request.GET.get(name, "").replace("\x00", " ") for name in ("find", "status"))
-    steps = run_details.list_steps(run.pk, beginning=beginning)
+    steps = run_details.list_step_tree(run.pk, beginning=beginning)
     page = turn_page(request, steps.filter(status=status) if status else steps, _STEPS_PER_PAGE)
     attempts, tickets = run_details.find_latest_attempts(page.rows), run_details.find_tickets(page.rows)
     lines = [
-        _view_step(step, attempts.get(step.pk), link_ticket(request, tickets.get(step.pk)))
+        _view_step(step, attempts.get(step.pk), link_ticket(request, run, tickets.get(step.pk)))
         for step in page.rows
     ]
     query = {name: value for name, value in (("find", beginning), ("status", status)) if value}
@@ -195,11 +198,14 @@ def _view_child(child: Run, state: str, counts: dict[str, int]) -> ChildLine:
 
 def _view_step(step: Step, attempt: Attempt | None, ticket: TicketLink | None) -> StepLine:
     process = attempt.process if attempt else None
+    # Of a step that grew others the latest attempt only collected them: its time is not what the step took.
+    timed = attempt if step.stage == Stage.FRESH else None
     return StepLine(
         row=step,
+        depth=min(step.depth, _DEEPEST),
         url=step_url(step.run_id, step.key),
         status=chip(step.status),
-        took=describe_span(attempt.started_at, attempt.finished_at) if attempt else "",
+        took=describe_span(timed.started_at, timed.finished_at) if timed else "",
         worker=process.name if process else "",
         worker_url=worker_url(process.pk) if process else "",
         reason=mark_unseen(step.reason),

@@ -35,9 +35,9 @@ from orchestration.models import Run, Step
 from orchestration.selectors.progress import STATES, with_state
 from orchestration.selectors.run_details import (
     count_steps,
+    find_reasons,
     find_states,
     find_step_of_task,
-    find_troubles,
 )
 from orchestration.selectors.scope import may, scope_runs
 
@@ -60,9 +60,9 @@ class RunList(ChangeList):
         super().get_results(request)
         runs: list[Any] = list(self.result_list)
         ids = [run.pk for run in runs]
-        states, counts, troubles = find_states(ids), count_steps(ids), find_troubles(ids)
+        states, counts, reasons = find_states(ids), count_steps(ids), find_reasons(runs)
         for run in runs:
-            run.state, run.step_counts, run.trouble = states[run.pk], counts[run.pk], troubles.get(run.pk)
+            run.state, run.step_counts, run.told = states[run.pk], counts[run.pk], reasons[run.pk]
         self.result_list: Iterable[Any] = runs
         self.state_choices = [self._choose("", "all"), *(self._choose(s, STATE_WORDS[s]) for s in STATES)]
 
@@ -239,11 +239,10 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     @admin.display(description="Reason")
     def why(self, run: Any) -> SafeString:
         """Return why it failed or was cancelled, or what its first held or failed step says."""
-        if run.reason or run.trouble is None:
-            return show_excerpt(run.reason)
-        return format_html(
-            '<span class="rm-reason"><b>{}</b>: {}</span>', run.trouble.key, show_excerpt(run.trouble.reason)
-        )
+        words = show_excerpt(run.told.words)
+        if not run.told.step:
+            return words
+        return format_html('<span class="rm-reason"><b>{}</b>: {}</span>', run.told.step, words)
 
 
 def _read_id(text: str) -> UUID:

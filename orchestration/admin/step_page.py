@@ -42,7 +42,7 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "status": chip(step.status),
         "reason": mark_unseen(step.reason),
         "feedback": mark_unseen(step.feedback),
-        "ticket": link_ticket(request, run_details.find_tickets([step]).get(step.pk)),
+        "ticket": link_ticket(request, run, run_details.find_tickets([step]).get(step.pk)),
         "before": [(key, step_url(run.pk, key)) for key in before[:most]],
         "after": [(key, step_url(run.pk, key)) for key in after[:most]],
         "has_more_before": len(before) > most,

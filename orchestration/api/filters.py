@@ -3,10 +3,14 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from orchestration.domain.events import EventKind
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
+from orchestration.models import Run
+from orchestration.selectors.progress import STATES, narrow_to_state
 
 
 class _Id(filters.Filter):
@@ -23,8 +27,10 @@ def _text(field: str | None = None, length: int = 300) -> filters.CharFilter:
     return filters.CharFilter(field_name=field, max_length=length, strip=False)
 
 
-def _word(words: Any, field: str | None = None) -> filters.ChoiceFilter:
-    return filters.ChoiceFilter(field_name=field, choices=[(str(word), str(word)) for word in words])
+def _word(words: Any, **how: Any) -> filters.ChoiceFilter:
+    choices = [(str(word), str(word)) for word in words]
+    refusal = f"give one of these: {', '.join(word for word, _ in choices)}"
+    return filters.ChoiceFilter(choices=choices, error_messages={"invalid_choice": refusal}, **how)
 
 
 class WorkflowFilter(filters.FilterSet):
@@ -39,7 +45,10 @@ class RunFilter(filters.FilterSet):
 
     project = _text("project__slug")
     workflow = _text("workflow_name")
-    status = _word(RunStatus)
+    status = _word(RunStatus, help_text="As it is stored: a run that waits for people is `running`.")
+    state = _word(
+        STATES, method="narrow_to_state", help_text="The status, but `waiting` where only people can go on."
+    )
     idempotency_key = _text()
     requested_by = _text("requested_by__username")
     root = filters.UUIDFilter(field_name="root_id")
@@ -47,6 +56,10 @@ class RunFilter(filters.FilterSet):
     forked_from = filters.UUIDFilter(field_name="forked_from_id")
     created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    def narrow_to_state(self, runs: QuerySet[Run], _name: str, state: str) -> QuerySet[Run]:
+        """Return the runs in a state, the derived one included."""
+        return narrow_to_state(runs, state)
 
 
 class StepFilter(filters.FilterSet):
@@ -85,7 +98,7 @@ class RunEventFilter(filters.FilterSet):
 
     step = _Id(field_name="step_id")
     agent = _text("step__agent")
-    kind = _text()
+    kind = _word(EventKind)
     after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 

@@ -14,5 +14,5 @@ class AgentHealth(ApiView):
 
     @extend_schema(operation_id="get_agent_health", responses=HealthRow)
     def get(self, _request: Request, agent: str) -> Response:
-        """Show who serves an agent and how its latest attempts ended, in the runs that you may see."""
+        """Show who serves an agent, its breaker, and how its latest attempts in the runs that you may see ended."""
         return Response(HealthRow(measure_health(self.caller, agent)).data)

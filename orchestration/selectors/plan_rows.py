@@ -19,6 +19,7 @@ from orchestration.selectors.run_details import MOST_DRAWN_EDGES, MOST_DRAWN_STE
 _COLUMNS = (
     "pk",
     "key",
+    "agent",
     "kind",
     "parent_id",
     "status",
@@ -36,6 +37,7 @@ class PlanStep:
 
     pk: int
     key: str
+    agent: str
     kind: str
     parent_id: int | None
     status: str

@@ -91,19 +91,26 @@ def _waits_for_people(steps: QuerySet[Step]) -> Q:
     return Exists(steps.filter(status=StepStatus.HELD)) & ~moving
 
 
+def narrow_to_state(runs: QuerySet[Run], state: str) -> QuerySet[Run]:
+    """Return those of some runs that are in one of STATES."""
+    if state not in {WAITING, RunStatus.RUNNING}:
+        return runs.filter(status=state)
+    # The stored status first: it has an index, the derived state has none.
+    return with_state(runs.filter(status=RunStatus.RUNNING)).filter(state=state)
+
+
 def list_runs(
     workflow: str | None, state: str | None, limit: int, project: str | None = None
 ) -> list[RunLine]:
     """Return the newest runs of a workflow, in a state, of a project (by slug), or of all."""
-    runs = with_state(Run.objects.select_related("workflow").order_by("-created_at", "-id"))
+    runs = Run.objects.select_related("workflow").order_by("-created_at", "-id")
     if project is not None:
         runs = runs.filter(project__slug=project)
     if workflow is not None:
         runs = runs.filter(workflow_name=workflow)
     if state is not None:
-        # The stored status first: it has an index, the derived state has none.
-        runs = runs.filter(status=RunStatus.RUNNING if state == WAITING else state).filter(state=state)
-    newest = list(runs[:limit])
+        runs = narrow_to_state(runs, state)
+    newest = list(with_state(runs)[:limit])
     done = Q(status__in=[str(status) for status in DONE])
     steps = Step.objects.filter(run__in=[run.pk for run in newest]).order_by().values("run")
     counts = {row["run"]: row for row in steps.annotate(total=Count("id"), done=Count("id", filter=done))}

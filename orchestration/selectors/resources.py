@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Max, QuerySet
 from django.db.models.functions import Now
 
+from agents.admission.board import BreakerLine, find_breaker
 from agents.selectors import find_contract
 from orchestration.domain.states import AttemptOutcome
 from orchestration.errors import WorkflowNotFound
@@ -52,6 +53,7 @@ class Health:
     under_way: int
     last_attempt_at: datetime | None
     last_failures: list[Attempt]
+    breaker: BreakerLine
 
 
 def find_standing(run_id: UUID) -> Standing:
@@ -127,4 +129,5 @@ def measure_health(caller: Caller, agent: str) -> Health:
         under_way=outcomes.count(None),
         last_attempt_at=attempts[0].started_at if attempts else None,
         last_failures=failures[:_SHOWN_FAILURES],
+        breaker=find_breaker(agent),
     )

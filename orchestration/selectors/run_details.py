@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Model, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
 
 from orchestration.domain.states import StepKind, StepStatus
 from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
@@ -23,9 +23,13 @@ _STEP_COLUMNS = (
     "run_id",
     "key",
     "position",
+    "kind",
+    "parent_id",
+    "depth",
     "agent",
     "queue",
     "status",
+    "stage",
     "attempt",
     "waits_for",
     "pools",
@@ -48,6 +52,14 @@ class TicketRef:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunReason:
+    """Why a run does not go on. `step`: the key of the step that says so; "" for what the run itself says."""
+
+    words: str
+    step: str = ""
+
+
 def count_steps(run_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
     """Return for each run how many of its steps are in which status, in one query."""
     rows = Step.objects.filter(run__in=run_ids).order_by().values_list("run_id", "status")
@@ -62,16 +74,44 @@ def find_states(run_ids: Collection[UUID]) -> dict[UUID, str]:
     return dict(with_state(Run.objects.filter(pk__in=run_ids)).order_by().values_list("pk", "state"))
 
 
-def find_troubles(run_ids: Collection[UUID]) -> dict[UUID, Step]:
-    """Return for each run the first of its steps that failed, is held or waits for another try."""
-    steps = Step.objects.filter(run__in=run_ids, status__in=_TROUBLED).only("run_id", "key", "reason")
-    return {step.run_id: step for step in steps.order_by("run_id", "status", "position").distinct("run_id")}
+def find_reasons(runs: Collection[Run]) -> dict[UUID, RunReason]:
+    """Return for each run why it failed or was cancelled, or what its first step in trouble says, in one query."""
+    # The step that ended a run left it its reason; another may have failed before it without ending anything.
+    is_last_word = Case(When(reason=F("run__reason"), then=0), default=1)
+    steps = Step.objects.filter(run__in=[run.pk for run in runs], status__in=_TROUBLED)
+    worst = steps.order_by("run_id", "status", is_last_word, "position").distinct("run_id")
+    told = {run_id: RunReason(*step) for run_id, *step in worst.values_list("run_id", "reason", "key")}
+    own = {run.pk: RunReason(run.reason) for run in runs}
+    return {
+        run_id: told[run_id] if run_id in told and reason.words in {"", told[run_id].words} else reason
+        for run_id, reason in own.items()
+    }
 
 
 def list_steps(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
     """Return a run's steps in plan order, without their outputs; those whose key begins so, if asked."""
     steps = Step.objects.filter(run=run_id).only(*_STEP_COLUMNS).order_by("position")
     return steps.filter(key__startswith=beginning) if beginning else steps
+
+
+def list_step_tree(run_id: UUID, *, beginning: str = "") -> QuerySet[Step]:
+    """Return what `list_steps` does, but each step below the one that grew it; those in turn in plan order.
+
+    By the positions of all steps above a step and its own, from the top down; no index has these. The database joins
+    a run's steps with themselves as many times as they are deep.
+    """
+    deepest = Step.objects.filter(run=run_id).aggregate(deepest=Max("depth"))["deepest"] or 0
+    paths = (_find_position_above(depth, deepest) for depth in range(deepest + 1))
+    order = [path.asc(nulls_first=True) for path in paths]
+    return list_steps(run_id, beginning=beginning).order_by(*order, "pk")
+
+
+def _find_position_above(depth: int, deepest: int) -> Case:
+    """Return the position of the step above a step, or itself, that stands so deep; NULL for one less deep."""
+    ways = (
+        When(depth=own, then="parent__" * (own - depth) + "position") for own in range(depth, deepest + 1)
+    )
+    return Case(*ways)
 
 
 def list_planned_keys(run_id: UUID) -> "QuerySet[Step, str]":

@@ -8,6 +8,7 @@ from datetime import datetime
 from orchestration.admin.picture.folding import PlanNode
 from orchestration.admin.picture.growing import Group
 from orchestration.admin.timeline.spans import Span, Story, tell_spans
+from orchestration.domain.states import StepKind
 from orchestration.selectors.plan_rows import PlanStep
 from orchestration.selectors.time_spent import TimeSpent
 
@@ -56,8 +57,11 @@ def build_lanes(
         spans = [span for step in group.steps for span in tell_spans(_tell_story(step, spent, ready, times))]
         if spans:
             node, above = describe(group), keys.get(group.first.parent_id or 0, "")
-            label = _shorten(node.full_label.removeprefix(above), depth)
-            lanes.append(Lane(node.full_label, label, node.href, node.status, depth, spans, len(group.steps)))
+            # A key tells of a verifier only which generation it is of and its number.
+            is_verifier = group.first.kind == StepKind.VERIFIER
+            label = node.label if is_verifier else node.full_label.removeprefix(above)
+            short = _shorten(label, depth)
+            lanes.append(Lane(node.full_label, short, node.href, node.status, depth, spans, len(group.steps)))
     return lanes
 
 

@@ -20,6 +20,7 @@ _BAR = 12.0
 _HEAD = 34.0
 _TICKS_APART = 110.0
 _TICK_TEXT = 48.0
+_MARK_CHARACTER = 6.5
 _LEAST_WIDTH = 2.0
 _INDENT = 12.0
 _BIN = 2.0
@@ -96,20 +97,27 @@ def _draw_gaps(scale: Scale, height: float) -> Iterator[SafeString]:
 
 
 def _draw_marks(scale: Scale, marks: Sequence[tuple[Mark, str]], height: float) -> Iterator[SafeString]:
-    for mark, words in marks:
-        x = _LABELS + scale.place(mark.at)
-        anchor = "rm-mark-text rm-mark-left" if x > _WIDTH - 90 else "rm-mark-text"
+    written = 0.0
+    for mark, words in sorted(marks, key=lambda marked: marked[0].at):
+        x, width = _LABELS + scale.place(mark.at), _MARK_CHARACTER * len(words)
+        is_left = x + width > _WIDTH
+        left = x - width if is_left else x
+        # Where its words would stand on others, the line and its tooltip tell.
+        has_room = left >= written
+        written = left + width if has_room else written
         yield format_html(
-            '<g><title>{}: {} UTC</title><path class="rm-mark" d="M{} 12V{}"/>'
-            '<text class="{}" x="{}" y="10">{}</text></g>',
+            '<g><title>{}: {} UTC</title><path class="rm-mark" d="M{} 12V{}"/>{}</g>',
             words,
             f"{mark.at:%Y-%m-%d %H:%M:%S}",
             f"{x:.1f}",
             f"{height:g}",
-            anchor,
-            f"{x:.1f}",
-            words,
+            _write_mark(words, x, is_left=is_left) if has_room else "",
         )
+
+
+def _write_mark(words: str, x: float, *, is_left: bool) -> SafeString:
+    anchor = "rm-mark-text rm-mark-left" if is_left else "rm-mark-text"
+    return format_html('<text class="{}" x="{}" y="10">{}</text>', anchor, f"{x:.1f}", words)
 
 
 def _draw_lane(lane: Lane, scale: Scale, y: float) -> SafeString:

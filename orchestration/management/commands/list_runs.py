@@ -9,6 +9,7 @@ from orchestration.management.arguments import add_json_switch, add_project, che
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Workflow
 from orchestration.selectors.progress import STATES, RunLine, list_runs
+from orchestration.selectors.run_details import RunReason, find_reasons
 
 _HEADINGS = ("ID", "STATE", "WORKFLOW", "STEPS", "CREATED (UTC)", "KEY", "REASON")
 _MOST = 1_000
@@ -48,14 +49,16 @@ class Command(BaseCommand):
                 f"--workflow: no workflow '{workflow}' is published; see `manage.py publish_workflows`."
             )
         found = list_runs(workflow, status, limit, project)
+        reasons = find_reasons([line.run for line in found])
         if as_json:
-            self.stdout.write(json.dumps([_describe(line) for line in found], indent=2))
+            described = [_describe(line, reasons[line.run.pk]) for line in found]
+            self.stdout.write(json.dumps(described, indent=2))
         else:
-            rows = [_row(line) for line in found]
+            rows = [_row(line, reasons[line.run.pk]) for line in found]
             self.stdout.write("\n".join(show_table(_HEADINGS, rows)) if rows else "No runs.")
 
 
-def _describe(line: RunLine) -> dict[str, Any]:
+def _describe(line: RunLine, reason: RunReason) -> dict[str, Any]:
     run = line.run
     return {
         "id": str(run.pk),
@@ -66,13 +69,14 @@ def _describe(line: RunLine) -> dict[str, Any]:
         "idempotency_key": run.idempotency_key,
         "steps_done": line.steps_done,
         "steps_total": line.steps_total,
-        "reason": run.reason,
+        "reason": reason.words,
+        "reason_step": reason.step,
         "created_at": run.created_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
     }
 
 
-def _row(line: RunLine) -> tuple[str, ...]:
+def _row(line: RunLine, reason: RunReason) -> tuple[str, ...]:
     run = line.run
     return (
         str(run.pk),
@@ -81,5 +85,5 @@ def _row(line: RunLine) -> tuple[str, ...]:
         f"{line.steps_done}/{line.steps_total}",
         show_time(run.created_at),
         show_text(run.idempotency_key or "-", 40),
-        show_text(run.reason, 100),
+        show_text(f"{reason.step}: {reason.words}" if reason.step else reason.words, 100),
     )

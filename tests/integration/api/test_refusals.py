@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from django.urls import path
 from config.urls import handler400, handler403, handler404, handler500  # noqa: F401 - this module is a urlconf
 from config.urls import urlpatterns as real_urls
 from orchestration.api.limits import ApiLimits
+from orchestration.domain.events import EventKind
 from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.states import RunStatus
 from orchestration.models import Run
+from orchestration.selectors.progress import STATES
 from tests.integration.api.people import Caller
 from tests.integration.api.scene import Scene
 
@@ -143,6 +147,25 @@ def test_another_media_type(admin: Caller) -> None:
 def test_a_query_that_can_t_be_obeyed(admin: Caller, query: str) -> None:
     status, code = _code(admin.get(f"{V1}/{query}"))
     assert (status, code) in {(400, "parameter_invalid"), (400, "field_invalid")}
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "words"),
+    [
+        ("events?kind=step_exploded", "kind", EventKind),
+        ("runs/{run}/events?kind=step_exploded", "kind", EventKind),
+        ("runs?status=waiting", "status", RunStatus),
+        ("runs?state=asleep", "state", STATES),
+    ],
+)
+def test_an_unknown_word_is_refused_with_the_known_ones(
+    scene: Scene, admin: Caller, query: str, field: str, words: Iterable[str]
+) -> None:
+    answer = admin.get(f"{V1}/{query.format(run=scene.done.pk)}")
+    message = f"give one of these: {', '.join(str(word) for word in words)}"
+    assert _code(answer) == (400, "field_invalid")
+    assert answer.json()["detail"] == f"{field}: {message}"
+    assert answer.json()["errors"] == [{"field": field, "message": message}]
 
 
 def test_a_cookie_with_a_hidden_nul_asks_no_database() -> None:

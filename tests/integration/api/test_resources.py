@@ -9,11 +9,16 @@ from django.db.models import Func, TextField, Value
 from django.test.utils import CaptureQueriesContext
 
 from escalation.escrow import claim_ticket
+from orchestration import runs
 from orchestration.api import base as api_base
 from orchestration.api import projects as api_projects
 from orchestration.api import runs as api_runs
 from orchestration.api.bodies import MOST_WAIT
+from orchestration.api.schema import build_document
+from orchestration.domain.events import EventKind
+from orchestration.domain.states import RunStatus
 from orchestration.models import ApiToken, Run
+from orchestration.selectors.progress import STATES
 from orchestration.selectors.scope import find_projects
 from tests.integration.api.people import Caller, make_key
 from tests.integration.api.scene import Scene, play
@@ -57,6 +62,48 @@ def test_a_member_sees_the_project_whole(scene: Scene, viewer: Caller) -> None:
     assert [row["id"] for row in seen["tickets"]] == [scene.ticket.pk]
 
 
+@pytest.mark.parametrize(("part", "field"), [("steps", "results"), ("plan", "steps")])
+def test_a_runs_steps_are_read_at_once(scene: Scene, viewer: Caller, part: str, field: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        shown = viewer.get(f"{V1}/runs/{scene.done.pk}/{part}").json()
+    assert [(row["key"], row["kind"], row["parent"]) for row in shown[field]] == [
+        ("facts", "planned", None),
+        ("draft", "planned", None),
+        ("send", "planned", None),
+    ]
+    assert sum('FROM "orchestration_step"' in query["sql"] for query in queries) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("state=waiting", {"held"}),
+        ("state=running", {"fresh"}),
+        ("state=succeeded", {"done"}),
+        ("state=cancelled", set()),
+        ("status=running", {"held", "fresh"}),
+        ("status=running&state=waiting", {"held"}),
+        ("status=succeeded&state=waiting", set()),
+        ("state=waiting&page_size=1", {"held"}),
+    ],
+)
+def test_runs_are_narrowed_by_the_state_that_they_show(
+    scene: Scene, viewer: Caller, asked: str, expected: set[str]
+) -> None:
+    fresh = runs.start("letter", {}, project="desk")
+    made = {"held": scene.held.pk, "done": scene.done.pk, "fresh": fresh.pk}
+    shown = {row["id"] for row in _pages(viewer, f"runs?{asked}")}
+    assert shown == {str(made[name]) for name in expected}
+
+
+def test_the_document_knows_every_state_that_runs_are_narrowed_by() -> None:
+    parameters = build_document()["paths"]["/api/v1/runs"]["get"]["parameters"]
+    known = {parameter["name"]: parameter for parameter in parameters}
+    assert set(known["state"]["schema"]["enum"]) == set(STATES)
+    assert set(known["status"]["schema"]["enum"]) == {str(status) for status in RunStatus}
+    assert "`waiting`" in known["state"]["description"]
+
+
 def test_a_run_shows_what_it_was_given_and_gave(scene: Scene, viewer: Caller) -> None:
     held = viewer.get(f"{V1}/runs/{scene.held.pk}").json()
     done = viewer.get(f"{V1}/runs/{scene.done.pk}").json()
@@ -89,6 +136,14 @@ def test_a_plan_shows_which_step_waits_for_which(scene: Scene, viewer: Caller) -
     edges = [(keys[edge["predecessor"]], keys[edge["successor"]]) for edge in plan["edges"]]
     assert plan["is_complete"] is True
     assert edges == [("facts", "draft"), ("draft", "send")]
+
+
+def test_the_history_is_narrowed_by_every_kind(scene: Scene, viewer: Caller) -> None:
+    root = f"{V1}/runs/{scene.done.pk}/events"
+    kinds = [row["kind"] for row in viewer.get(root).json()["results"]]
+    for kind in EventKind:
+        found = viewer.get(f"{root}?kind={kind}").json()["results"]
+        assert [row["kind"] for row in found] == [known for known in kinds if known == kind]
 
 
 def test_the_trace_of_a_run(scene: Scene, viewer: Caller) -> None:

@@ -197,6 +197,20 @@ def test_list_runs_derives_who_waits_for_people() -> None:
     ]  # fmt: skip
 
 
+def test_list_runs_names_the_step_that_failed_or_is_held() -> None:
+    only = StepSpec("a", agent=AGENT, on_failure="abort", retry=Retry(max_attempts=1))
+    run_workflow(WorkflowSpec(name="bad", steps=(only,)), {})
+    run_workflow("demo", {"hold": True})
+    run_workflow("demo", {})
+    told = {row["state"]: (row["reason_step"], row["reason"]) for row in _json("list_runs")}
+    lines = _call("list_runs")[0]
+    assert told["succeeded"] == ("", "")
+    for state in ("failed", "waiting"):
+        step, reason = told[state]
+        assert (step, bool(reason)) == ("a", True)
+        assert f"{step}: {reason}"[:60] in lines
+
+
 def test_a_join_before_which_all_is_done_does_not_wait_for_people() -> None:
     """A done step keeps its mark until its join is released; a held branch beside it makes the run wait."""
     spec = WorkflowSpec(

@@ -20,6 +20,12 @@ def operator(db: None) -> Client:
 
 
 @pytest.fixture
+def reviewer(db: None) -> Client:
+    """Someone who may see and decide what is in the default project."""
+    return sign_in(make_member("rita", "reviewer"))
+
+
+@pytest.fixture
 def visitor(db: None) -> Client:
     """Staff who are members of nothing, with all of Django's own permissions."""
     person = User.objects.create_user("victor", is_staff=True)

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orchestration import runs
+from orchestration.admin import run_sections
 from orchestration.admin.chips import chip
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Run, Step
@@ -70,13 +71,54 @@ def test_spawned_steps_are_boxes_between_who_spawned_them_and_what_follows(opera
     assert "<dt>Waits for</dt><dd>nothing" in text_of(page)
 
 
+def _lines(response: Any) -> list[tuple[str, int]]:
+    return [(line.row.key, line.depth) for line in response.context["section"]["lines"]]
+
+
+def test_the_table_has_each_step_below_the_one_that_grew_it(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play_inquiry().run
+    asked = [(f"coordinate/ask-{n}", 1) for n in range(5)]
+    split = [(f"coordinate/ask-4/{side}", 2) for side in ("left", "right")]
+    expected = [("coordinate", 0), *asked, *split, ("analyse", 0), ("report", 0)]
+    response = _open(operator, run)
+    assert _lines(response) == expected
+    assert re.findall(r'class="rm-below-(\d)"', text_of(response)) == ["1"] * 5 + ["2"] * 2
+    monkeypatch.setattr(run_sections, "_STEPS_PER_PAGE", 4)
+    pages = [_lines(_open(operator, run, show="steps", page=str(number))) for number in (1, 2, 3)]
+    assert [line for page in pages for line in page] == expected
+    assert _lines(_open(operator, run, find="coordinate/ask-4")) == [asked[4], *split]
+
+
+def test_the_table_has_former_generations_before_the_present_one_and_items_by_number(
+    operator: Client,
+) -> None:
+    verdicts = iter(["FAIL", "PASS"])
+    gated = play_gated(
+        facts=lambda _task: {"verdict": next(verdicts), "reasons": ["the number is wrong"]}
+    ).run
+    assert [key for key, _ in _lines(_open(operator, gated))] == [
+        "draft",
+        "draft?0",
+        "draft?1",
+        "draft~1?0",
+        "draft~1?1",
+        "send",
+    ]
+    pages = play_pages(12).run
+    items = [(f"fetch[{n}]", 1) for n in range(12)]
+    assert _lines(_open(operator, pages)) == [("search", 0), ("fetch", 0), *items, ("sum", 0)]
+
+
 def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Client) -> None:
     verdicts = iter(["FAIL", "PASS"])
     run = play_gated(facts=lambda _task: {"verdict": next(verdicts), "reasons": ["the number is wrong"]}).run
     response = _open(operator, run)
-    assert set(_boxes(response)) == {"draft", "draft~1?0", "draft~1?1", "send"}
+    assert set(_boxes(response)) == {"draft", "test.tone", "test.facts", "send"}
+    assert "<title>draft~1?0: succeeded" in response.context["picture"].svg
     lanes = re.findall(r'class="rm-lane[^>]*>([^<]+)<', response.context["timeline"].svg)
-    assert lanes == ["draft", "?0", "?1", "~1?0", "~1?1", "send"]
+    assert lanes == ["draft", "test.tone", "test.facts", "test.tone", "test.facts", "send"]
     tries = re.findall(r"<title>attempt (\d): (\w+)", response.context["timeline"].svg)
     assert tries[:4] == [("1", "answered"), ("2", "collected"), ("3", "answered"), ("4", "collected")]
 
@@ -84,10 +126,13 @@ def test_former_generations_are_on_the_timeline_and_not_in_the_plan(operator: Cl
 def test_a_step_that_grew_others_is_not_said_to_have_taken_as_long_as_their_collection(
     operator: Client,
 ) -> None:
-    svg = _open(operator, play_gated().run).context["picture"].svg
+    response = _open(operator, play_gated().run)
+    svg = response.context["picture"].svg
     notes = dict(re.findall(r'rm-node-key"[^>]*>([^<]+)<.*?rm-node-note"[^>]*>([^<]+)<', svg))
     assert notes["draft"] == "succeeded"
     assert re.fullmatch(r"succeeded .+ m?s", html.unescape(notes["send"]))
+    took = {line.row.key: bool(line.took) for line in response.context["section"]["lines"]}
+    assert took == {"draft": False, "draft?0": True, "draft?1": True, "send": True}
 
 
 def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -> None:
@@ -102,9 +147,9 @@ def test_the_step_that_failed_three_runs_below_stands_on_top(operator: Client) -
     assert f'in the child run <a href="/admin/orchestration/run/{leaf.pk}/change/">{leaf}</a>' in top
 
 
-def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_failed(operator: Client) -> None:
+def test_where_a_person_decides_over_a_failed_child_run_is_told_beside_what_failed(reviewer: Client) -> None:
     run = play_tree(ASKING_BRANCH, leaf=refuse).run
-    response = _open(operator, run)
+    response = _open(reviewer, run)
     shown = response.context["problems"].shown
     assert [(problem.key, problem.status, bool(problem.ticket)) for problem in shown] == [
         ("tell", chip("failed"), False),

@@ -8,7 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from orchestration import runs
 from orchestration.admin import paging
+from orchestration.dispatch import mute_dispatch
 from orchestration.models import Attempt, Run, Step
 from tests.integration.orchestration_admin.conftest import text_of
 from tests.integration.orchestration_admin.scenes import (
@@ -44,7 +46,27 @@ def test_the_list_says_how_each_run_stands(operator: Client) -> None:
     assert "<b>draft</b>: the agent&#x27;s confidence is 0.50, below 0.70" in text
     assert '<progress class="rm-bar" max="3" value="3"></progress>3/3' in text
     assert '<progress class="rm-bar" max="3" value="1"></progress>1/3' in text
-    assert "no such order" in text
+    assert "<b>send</b>: ValueError: no such order" in text
+
+
+def test_a_cancelled_run_says_why_and_names_no_step(operator: Client) -> None:
+    run = play_letter(writer=doubt).run
+    with mute_dispatch():
+        runs.cancel(run.pk, reason="asked for twice")
+    Step.objects.filter(run=run, key="facts").update(
+        status="failed", output_json=None, unreleased=False, reason="no"
+    )
+    text = text_of(operator.get(LIST))
+    assert "asked for twice" in text
+    assert "<b>facts</b>" not in text
+
+
+def test_a_failed_run_names_the_step_that_ended_it_not_one_that_failed_before(operator: Client) -> None:
+    run = play_letter(sender=refuse).run
+    Step.objects.filter(run=run, key="facts").update(
+        status="failed", output_json=None, unreleased=False, reason="no"
+    )
+    assert "<b>send</b>: ValueError: no such order" in text_of(operator.get(LIST))
 
 
 @pytest.mark.parametrize(

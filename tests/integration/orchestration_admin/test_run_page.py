@@ -12,7 +12,7 @@ from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.admin import run_sections
 from orchestration.models import Attempt, Handoff, Run, Step, WorkerProcess
-from tests.integration.orchestration_admin.conftest import text_of
+from tests.integration.orchestration_admin.conftest import sign_in, text_of
 from tests.integration.orchestration_admin.scenes import (
     LETTER,
     LETTER_AGENTS,
@@ -23,6 +23,7 @@ from tests.integration.orchestration_admin.scenes import (
     play_letter,
     refuse,
 )
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -42,17 +43,36 @@ def test_a_done_run_says_so_and_names_no_problem(operator: Client) -> None:
     assert "<dt>Key</dt><dd>mail-17</dd>" in text_of(response)
 
 
-def test_a_held_step_stands_on_top_with_its_reason_and_its_ticket(operator: Client) -> None:
+def test_a_held_step_stands_on_top_with_its_reason_and_its_ticket(reviewer: Client) -> None:
     run = play_letter(writer=doubt).run
     ticket = Ticket.objects.get(run=run)
 
-    text = text_of(_open(operator, run))
+    text = text_of(_open(reviewer, run))
 
     assert "Waiting for people: 1 of 3 steps done, 1 held." in text
     top = text[: text.index("Plan</h2>")]
     assert "the agent&#x27;s confidence is 0.50, below 0.70" in top
     assert f'href="/admin/escalation/ticket/{ticket.pk}/change/">Decide ticket {ticket.pk}</a>' in top
     assert '<span class="rm-mono">low_confidence</span>: the agent is not confident enough.' in top
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [
+        ("viewer", "Ticket"),
+        ("operator", "Ticket"),
+        ("reviewer", "Decide ticket"),
+        ("admin", "Decide ticket"),
+    ],
+)
+def test_only_who_may_decide_a_ticket_is_asked_to(role: str, words: str) -> None:
+    run = play_letter(writer=doubt).run
+    ticket, client = Ticket.objects.get(run=run), sign_in(make_member("somebody", role))
+    pages = (_open(client, run), client.get(f"/admin/orchestration/run/{run.pk}/steps/draft/"))
+    for page in pages:
+        links = re.findall(rf'<a class="([^"]+)" href="[^"]*">({words} {ticket.pk})</a>', text_of(page))
+        is_asked = words == "Decide ticket"
+        assert links == [("rm-button rm-primary" if is_asked else "rm-button", f"{words} {ticket.pk}")]
 
 
 def test_a_failed_step_stands_on_top_with_its_traceback(operator: Client) -> None:

@@ -49,8 +49,8 @@ def test_a_step_shows_its_output_neighbours_and_history(operator: Client) -> Non
     assert [line.words for line in response.context["events"]] == ["step claimed", "step succeeded"]
 
 
-def test_a_held_step_shows_what_was_proposed(operator: Client) -> None:
-    text = text_of(_step(operator, play_letter(writer=doubt).run, "draft"))
+def test_a_held_step_shows_what_was_proposed(reviewer: Client) -> None:
+    text = text_of(_step(reviewer, play_letter(writer=doubt).run, "draft"))
     assert "<h2>Proposed by the agent</h2>" in text
     assert "<h2>Output</h2>" not in text
     assert "Decide ticket" in text

@@ -15,7 +15,7 @@ def step(
     *,
     is_present: bool = True,
 ) -> PlanStep:
-    return PlanStep(pk, key, kind, parent, status, "", "", 1, None, None, is_present)
+    return PlanStep(pk, key, f"test.{key}", kind, parent, status, "", "", 1, None, None, is_present)
 
 
 def items(count: int, parent: int, key: str, status: str = "succeeded") -> list[PlanStep]:

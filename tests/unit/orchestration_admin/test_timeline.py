@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
@@ -151,6 +152,20 @@ def test_lanes_stand_below_those_that_grew_them_and_what_has_not_begun_has_none(
     ]
 
 
+def test_a_verifier_is_named_by_its_agent_even_where_that_begins_like_the_step_it_judges() -> None:
+    def describe(group: Group) -> PlanNode:
+        first = group.first
+        return PlanNode((first.key,), group.counts, name=first.agent if first.parent_id else "")
+
+    judged = [step(1, "draft"), replace(step(2, "draft~1?0", 1, "verifier"), agent="draft.tone")]
+    spent = TimeSpent({1: [tried(1, 1, 2)], 2: [tried(1, 2, 3)]}, {}, [])
+    lanes = build_lanes(group_steps(judged, 6), [], spent, Times(at(0), at(9)), describe)
+    assert [(lane.label, lane.name) for lane in lanes] == [
+        ("draft", "draft"),
+        ("draft.tone", "draft~1?0"),
+    ]
+
+
 def test_the_picture_of_ten_thousand_items_is_small() -> None:
     steps = [step(1, "plan"), step(2, "read"), step(3, "sum"), *items(10_000, 2, "read")]
     tries = {pk: [tried(1, pk % 50, pk % 50 + 3)] for pk in range(100, 10_100)}
@@ -173,6 +188,31 @@ def test_the_picture_holds_nothing_but_what_we_write() -> None:
     assert not [name for name in names if name.startswith("on")]
     assert re.findall(r'class="rm-span (rm-tone-\w+)"', svg) == ["rm-tone-held", "rm-tone-bad"]
     assert "paused" in [element.text for element in root.iter("text")]
+
+
+def _marks(*marks: tuple[str, float]) -> tuple[list[str], list[str]]:
+    """Return the words that are written at marks of a minute, and those that their tooltips say."""
+    told = [(Mark(f"run_{words}", at(seconds)), words) for words, seconds in marks]
+    svg = draw_timeline([], at(0), at(60), told, "t")
+    written = re.findall(r'<text class="rm-mark-text[^>]*>([^<]+)<', svg)
+    return written, re.findall(r'<title>([^:]+):[^<]+</title><path class="rm-mark"', svg)
+
+
+def test_the_words_of_a_mark_give_way_to_those_before_them_and_its_tooltip_stays() -> None:
+    assert _marks(("paused", 10), ("resumed", 11), ("paused", 30), ("resumed", 31)) == (
+        ["paused", "paused"],
+        ["paused", "resumed", "paused", "resumed"],
+    )
+    # A minute is 876 wide: six letters take 39 of it, 2.7 s.
+    assert _marks(("paused", 10), ("resumed", 12.6))[0] == ["paused"]
+    assert _marks(("paused", 10), ("resumed", 12.8))[0] == ["paused", "resumed"]
+    # One that has no room of its own does not keep away the next.
+    assert _marks(("paused", 10), ("resumed", 12), ("aborted", 13))[0] == ["paused", "aborted"]
+
+
+def test_the_words_of_a_mark_at_the_end_stand_before_it() -> None:
+    assert _marks(("paused", 50), ("cancelled", 60))[0] == ["paused", "cancelled"]
+    assert _marks(("paused", 55), ("cancelled", 60)) == (["paused"], ["paused", "cancelled"])
 
 
 def test_tones_say_how_an_attempt_ended() -> None:

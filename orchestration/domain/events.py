@@ -1,0 +1,37 @@
+"""What lines of the history can say. Pure. Who writes them: `orchestration/history.py`."""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What a line of the history can say."""
+
+    RUN_STARTED = "run_started"
+    RUN_CLOSED = "run_closed"
+    RUN_ABORTED = "run_aborted"
+    RUN_COMPENSATING = "run_compensating"
+    RUN_CANCELLED = "run_cancelled"
+    RUN_PAUSED = "run_paused"
+    RUN_RESUMED = "run_resumed"
+    RUN_RETRIED = "run_retried"
+    RUN_FORKED = "run_forked"
+    STEP_CLAIMED = "step_claimed"
+    STEP_SUCCEEDED = "step_succeeded"
+    STEP_SKIPPED = "step_skipped"
+    STEP_FAILED = "step_failed"
+    STEP_CANCELLED = "step_cancelled"
+    STEP_RETRYABLE = "step_retryable"
+    STEP_WOKEN = "step_woken"
+    STEP_EXPANDED = "step_expanded"
+    STEP_REVISED = "step_revised"
+    STEP_FELL_BACK = "step_fell_back"
+    STEP_HELD = "step_held"
+    STEP_RESOLVED = "step_resolved"
+    STEP_FREED = "step_freed"
+    STEP_RUNG_AGAIN = "step_rung_again"
+    STEP_WAITS = "step_waits"
+    STEP_SENT_BACK = "step_sent_back"
+    STEP_REWORKED = "step_reworked"
+    STEP_RESET = "step_reset"
+    STEP_REUSED = "step_reused"
+    LATE_WRITE_REFUSED = "late_write_refused"
