@@ -23,6 +23,7 @@ from orchestration.worker.checklist import refuse_faults
 from orchestration.worker.heart import Heart
 from orchestration.worker.host import this_host
 from orchestration.worker.telling import EventTeller
+from orchestration.worker.warming import warm_connections
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,8 @@ def remember_name(sender: Any, **_: Any) -> None:
     refuse_faults()
     _life.hostname = str(sender.hostname)
     count_tokens("")
+    if not _forks(sender):
+        warm_connections(int(sender.concurrency))
 
 
 @worker_ready.connect

@@ -1,0 +1,54 @@
+"""What a worker opens before its first message, seen from a process with a connection pool."""
+
+import subprocess
+import sys
+
+import pytest
+
+from orchestration.worker.warming import warm_connections
+from tests.processes import PROJECT_DIR, child_env
+
+_WARM = """
+import django
+django.setup()
+from django.db import connection
+from orchestration.worker.warming import warm_connections
+ready = warm_connections({threads})
+stats = connection.pool.get_stats()
+with connection.cursor() as cursor:
+    cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%orchestration_attempt%%'")
+    prepared = cursor.fetchone()[0]
+print(ready, stats["pool_size"], prepared)
+"""
+
+
+@pytest.mark.usefixtures("committed_db")
+@pytest.mark.parametrize(("threads", "expected"), [(3, "3 3 1"), (9, "4 4 1")], ids=["threads", "pool"])
+def test_a_connection_per_thread_is_ready_with_its_claim_planned(threads: int, expected: str) -> None:
+    said = _run(threads, {"DATABASE_POOL_SIZE": "4"})
+    assert said.splitlines()[-1] == expected
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_database_that_gives_no_connection_stops_no_worker() -> None:
+    said = _run(
+        2, {"DATABASE_POOL_SIZE": "4", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, fails=True
+    )
+    assert said.count("connection_not_warmed") == 2
+
+
+def test_without_a_pool_nothing_is_opened() -> None:
+    assert warm_connections(8) == 0
+
+
+def _run(threads: int, more: dict[str, str], *, fails: bool = False) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _WARM.format(threads=threads)],
+        env={**child_env(), **more},
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=not fails,
+        timeout=60,
+    )
+    return done.stdout
