@@ -3,5 +3,5 @@
 from typing import Final
 
 EXAMPLE_APPS: Final = "examples.support,examples.research,examples.fraud"
-# One scorer at a time has the GPU.
-EXAMPLE_POOLS: Final = {"gpu": 1}
+# One scorer at a time has the GPU; the mail server takes two connections of ours.
+EXAMPLE_POOLS: Final = {"gpu": 1, "mail": 2}

@@ -65,7 +65,13 @@ def verify_reply(task: Task) -> Result:
     return Result({"verdict": "FAIL" if breaches else "PASS", "reasons": breaches})
 
 
-@agent("mail.outbox", timeout_seconds=10, effects=["sends an e-mail to the customer"], reversible=False)
+@agent(
+    "mail.outbox",
+    timeout_seconds=10,
+    effects=["sends an e-mail to the customer"],
+    reversible=False,
+    pools={"mail": 2},
+)
 def send_reply(task: Task) -> Result:
     """Send a reply, once per idempotency key."""
     reply = outbox.read_reply(task.input)

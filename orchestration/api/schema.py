@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from orchestration.api.problems import MEDIA_TYPE
 
 _READING = ("400", "401", "403", "404", "406", "429", "500", "503")
-_WRITING = (*_READING, "409", "411", "413", "415")
+_WRITING = (*_READING, "409", "411", "415")
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "A refusal (RFC 9457).",

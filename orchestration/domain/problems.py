@@ -12,6 +12,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "body_unreadable": 400,
     "parameter_invalid": 400,
     "field_invalid": 400,
+    "body_too_large": 400,
     "input_invalid": 400,
     "spec_invalid": 400,
     "resolution_invalid": 400,
@@ -55,7 +56,6 @@ STATUS_OF: Final[dict[str, int]] = {
     "ticket_withdrawn": 409,
     "resolution_stale": 409,
     "length_missing": 411,
-    "body_too_large": 413,
     "media_type_unsupported": 415,
     "too_many_requests": 429,
     # Ours to mend. The engine's roots and what only happens inside a step never reach a caller.

@@ -79,7 +79,7 @@ BODIES: dict[str, tuple[bytes, tuple[int, str]]] = {
     "twice": (b'{"workflow": "letter", "workflow": "other"}', (400, "body_unreadable")),
     "deep": (b'{"input": ' + b"[" * 40 + b"]" * 40 + b"}", (400, "body_unreadable")),
     "very deep": (b"[" * 100_000, (400, "body_unreadable")),
-    "large": (b'{"workflow": "' + b"x" * 1_048_576 + b'"}', (413, "body_too_large")),
+    "large": (b'{"workflow": "' + b"x" * 1_048_576 + b'"}', (400, "body_too_large")),
     "a list": (b"[]", (400, "field_invalid")),
     "an unknown field": (b'{"workflow": "letter", "status": "succeeded"}', (400, "field_invalid")),
     "a number for text": (b'{"workflow": 1}', (400, "field_invalid")),
