@@ -1,7 +1,7 @@
 """Draws a timeline. Only numbers and escaped texts go in; classes name what console.css colours."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import accumulate
 
 from django.utils.html import format_html, format_html_join
@@ -65,9 +65,14 @@ def draw_timeline(
 
 
 def _draw_grid(scale: Scale, height: float) -> Iterator[SafeString]:
-    for x, passed in scale.list_ticks(_TICKS_APART):
-        if any(0 <= end - x < _TICK_TEXT for end in (scale.width, *(gap.x for gap in scale.gaps))):
-            continue  # no room for its words
+    # Where there is no room for its words there is no tick.
+    ends = (scale.width, *(gap.x for gap in scale.gaps))
+    ticks = [
+        (x, passed)
+        for x, passed in scale.list_ticks(_TICKS_APART)
+        if not any(0 <= end - x < _TICK_TEXT for end in ends)
+    ]
+    for (x, passed), words in zip(ticks, _name_ticks([passed for _, passed in ticks]), strict=True):
         yield format_html(
             '<path class="rm-tick" d="M{} {}V{}"/><text class="rm-tick-text" x="{}" y="{}">{}</text>',
             f"{_LABELS + x:.1f}",
@@ -75,8 +80,16 @@ def _draw_grid(scale: Scale, height: float) -> Iterator[SafeString]:
             f"{height:g}",
             f"{_LABELS + x + 3:.1f}",
             f"{_HEAD - 8:g}",
-            describe_duration(passed) if passed else f"{scale.start:%H:%M:%S}",
+            words if passed else f"{scale.start:%H:%M:%S}",
         )
+
+
+def _name_ticks(passed: list[timedelta]) -> list[str]:
+    """Return the ticks' words, to the millisecond where they would else be the same."""
+    names = [describe_duration(span) for span in passed]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{span.total_seconds():.3f} s" for span in passed]
 
 
 def _draw_gaps(scale: Scale, height: float) -> Iterator[SafeString]:

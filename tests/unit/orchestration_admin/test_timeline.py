@@ -14,6 +14,7 @@ from orchestration.admin.picture.growing import Group, group_steps
 from orchestration.admin.timeline import Lane, Times, build_lanes, draw_timeline, find_tone
 from orchestration.admin.timeline.scale import GAP_WIDTH, Scale
 from orchestration.admin.timeline.spans import Span, SpanKind, Story, tell_spans
+from orchestration.admin.timeline.svg import _draw_grid
 from orchestration.selectors.plan_rows import PlanStep
 from orchestration.selectors.time_spent import Mark, TimeSpent, Try
 from tests.unit.orchestration_admin.test_growing import items, step
@@ -114,6 +115,17 @@ def test_short_pauses_are_not_squeezed() -> None:
     scale = Scale(at(0), at(10), [(at(0), at(4)), (at(6), at(10))], 1000)
     assert scale.gaps == []
     assert scale.place(at(5)) == 500
+
+
+def test_ticks_behind_a_squeezed_time_have_words_of_their_own() -> None:
+    """A run that waited for ten seconds and then took milliseconds: each would be at 10 s."""
+    busy = [(at(0), at(0.004)), (at(10), at(10.004))]
+    scale = Scale(at(0), at(10.004), busy, 1000)
+    assert scale.gaps
+    words = re.findall(r'class="rm-tick-text"[^>]*>([^<]+)<', "".join(_draw_grid(scale, 100)))
+    assert len(words) > 4
+    assert len(set(words)) == len(words)
+    assert words[-1] == "10.003 s"
 
 
 moments = st.floats(0, 1e6, allow_nan=False)
