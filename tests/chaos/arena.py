@@ -1,6 +1,7 @@
 """Where a module's tests run: real workers and a maintainer on one database, restarted when they die, and judged."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from orchestration.models import Event, Run, Step
 from tests.chaos.crashapp import agents as crash_agents  # noqa: F401 - publishing must know these agents
 from tests.chaos.crashapp import journal, mutants, points
 from tests.chaos.judge import Journal, Judge
-from tests.processes import Child, ProcessStarter, wait_for
+from tests.processes import Child, ProcessStarter, child_env, wait_for
 
 APPS = "tests.chaos.crashapp"
 _FOLDERS = ("armed", "gates", "done")
@@ -178,3 +179,19 @@ class Arena:
     def end(self) -> None:
         self.starter.end_all()
         connection.close()
+
+
+@contextmanager
+def run_arena(folder: Path, servers: Mapping[str, str]) -> Iterator[Arena]:
+    """Open an arena with a worker for each queue and a maintainer, on other servers than the tests' own.
+
+    Args: servers: the variables that name them.
+    """
+    arena = Arena(folder / "evidence", ProcessStarter({**child_env(), **servers}, folder))
+    try:
+        arena.worker()
+        arena.isolated_worker()
+        arena.maintainer()
+        yield arena
+    finally:
+        arena.end()

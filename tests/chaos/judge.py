@@ -5,7 +5,7 @@ It reads the journal (`crashapp/journal.py`), which the engine does not know, an
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,11 @@ def _find_bad_proof(run: Run) -> Iterator[str]:
 def count_starts(journal: Journal, run: Run) -> Counter[str]:
     """Return how often each step's body started."""
     return Counter(line.key for line in journal.lines("start", run=str(run.pk)))
+
+
+def count_all_starts(journal: Journal, runs: Iterable[Run]) -> int:
+    """Return how many bodies of these runs started."""
+    return sum(count_starts(journal, run).total() for run in runs)
 
 
 def describe_outcome(run: Run) -> dict[str, Any]:

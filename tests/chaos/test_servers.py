@@ -5,12 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from orchestration import WorkflowSpec
-from orchestration.models import Run
-from tests.chaos.arena import Arena
-from tests.chaos.judge import count_starts, describe_outcome
+from tests.chaos.arena import Arena, run_arena
+from tests.chaos.judge import count_all_starts, describe_outcome
 from tests.chaos.servers import OwnServers, run_own_servers
 from tests.chaos.specs import FAN, ring_spec, step
-from tests.processes import ProcessStarter, child_env
 
 RING = ring_spec("ring", seconds=0.15, effect=True)
 SLOW_RING = ring_spec("slow-ring", seconds=0.6)
@@ -25,25 +23,14 @@ def servers(committed_db: None) -> Iterator[OwnServers]:
 
 @pytest.fixture(scope="module")
 def arena(servers: OwnServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    folder = tmp_path_factory.mktemp("arena")
-    arena = Arena(folder / "evidence", ProcessStarter({**child_env(), **servers.env}, folder))
-    try:
-        arena.worker()
-        arena.isolated_worker()
-        arena.maintainer()
+    with run_arena(tmp_path_factory.mktemp("arena"), servers.env) as arena:
         yield arena
-    finally:
-        arena.end()
-
-
-def _count_all_starts(arena: Arena, runs: list[Run]) -> int:
-    return sum(sum(count_starts(arena.journal, run).values()) for run in runs)
 
 
 def test_flushall_in_the_middle_loses_nothing(arena: Arena, servers: OwnServers) -> None:
     runs = arena.start_by_client(RING, 4)
     for share in (0.2, 0.5, 0.8):
-        arena.wait_until(lambda: _count_all_starts(arena, runs) >= share * 4 * STEPS, "progress")  # noqa: B023 - used within the turn
+        arena.wait_until(lambda: count_all_starts(arena.journal, runs) >= share * 4 * STEPS, "progress")  # noqa: B023 - used within the turn
         servers.empty_broker()
 
     arena.wait_done(*runs)
@@ -99,9 +86,9 @@ def test_runs_are_accepted_without_a_broker_and_done_when_it_is_back(
 
 def test_a_broker_that_goes_away_in_the_middle_loses_nothing(arena: Arena, servers: OwnServers) -> None:
     runs = arena.start_by_client(SLOW_RING, 3)
-    arena.wait_until(lambda: _count_all_starts(arena, runs) >= 3, "progress")
+    arena.wait_until(lambda: count_all_starts(arena.journal, runs) >= 3, "progress")
     servers.stop_broker()
-    in_flight = _count_all_starts(arena, runs)
+    in_flight = count_all_starts(arena.journal, runs)
     servers.start("valkey")
 
     arena.wait_done(*runs)
@@ -112,7 +99,7 @@ def test_a_broker_that_goes_away_in_the_middle_loses_nothing(arena: Arena, serve
 
 def test_postgres_crashing_in_the_middle_loses_and_doubles_nothing(arena: Arena, servers: OwnServers) -> None:
     runs = arena.start_by_client(SLOW_RING, 4)
-    arena.wait_until(lambda: _count_all_starts(arena, runs) >= 4, "progress")
+    arena.wait_until(lambda: count_all_starts(arena.journal, runs) >= 4, "progress")
     servers.crash_postgres()
     done_before = {run.pk: len(arena.journal.lines("committed", run=str(run.pk))) for run in runs}
     servers.start("postgres")

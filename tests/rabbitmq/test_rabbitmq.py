@@ -7,11 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestration.models import Run
-from tests.chaos.arena import Arena
-from tests.chaos.judge import count_starts
+from tests.chaos.arena import Arena, run_arena
+from tests.chaos.judge import count_all_starts
 from tests.chaos.specs import ring_spec
-from tests.processes import ProcessStarter, child_env
 from tests.rabbitmq.node import RabbitNode
 
 RING = ring_spec("ring", seconds=0.15, effect=True)
@@ -36,20 +34,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
 
 @pytest.fixture(scope="module")
 def arena(committed_db: None, node: RabbitNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    folder = tmp_path_factory.mktemp("arena")
-    env = {**child_env(), "CELERY_BROKER_URL": node.broker_url, "CELERY_RESULT_BACKEND": ""}
-    arena = Arena(folder / "evidence", ProcessStarter(env, folder))
-    try:
-        arena.worker()
-        arena.isolated_worker()
-        arena.maintainer()
+    env = {"CELERY_BROKER_URL": node.broker_url, "CELERY_RESULT_BACKEND": ""}
+    with run_arena(tmp_path_factory.mktemp("arena"), env) as arena:
         yield arena
-    finally:
-        arena.end()
-
-
-def _count_all_starts(arena: Arena, runs: list[Run]) -> int:
-    return sum(sum(count_starts(arena.journal, run).values()) for run in runs)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +57,9 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
     arena: Arena, node: RabbitNode, is_emptied: bool
 ) -> None:
     runs = arena.start_by_client(SLOW_RING, 3)
-    arena.wait_until(lambda: _count_all_starts(arena, runs) >= 3, "progress")
+    arena.wait_until(lambda: count_all_starts(arena.journal, runs) >= 3, "progress")
     node.kill()
-    in_flight = _count_all_starts(arena, runs)
+    in_flight = count_all_starts(arena.journal, runs)
     if is_emptied:
         node.empty()
     node.start()
