@@ -1,10 +1,11 @@
-"""What the database refuses by itself, whoever writes: each CHECK by its name, and every change of history."""
+"""What the database refuses by itself, whoever writes: each rule by its name, and every change of history."""
 
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 
+from orchestration.domain.states import FINAL, StepStatus
 from orchestration.models import Event, Receipt, Seal, Step
 from tests.integration.orchestration.rig import Rig, graph
 
@@ -45,6 +46,10 @@ def _execute(statement: str, *values: Any) -> None:
         ("waiting", "status = 'retryable'", "step_retryable_has_due"),
         ("waiting", "due_at = now()", "step_retryable_has_due"),
         ("waiting", "unreleased = true", "step_unreleased_is_done"),
+        ("waiting", "crashes = -1", "step_counts_from_zero"),
+        ("waiting", "position = -1", "step_counts_from_zero"),
+        ("done", "output_tokens = -1", "step_counts_from_zero"),
+        ("waiting", "status = 'waiting', stage = ''", "step_waiting_has_stage"),
         ("waiting", "key = 'done'", "step_key_once"),
     ],
 )
@@ -54,6 +59,22 @@ def test_a_step_that_can_not_be_is_refused(rig: Rig, key: str, change: str, cons
     with pytest.raises(IntegrityError, match=constraint):
         _execute(f"UPDATE orchestration_step SET {change} WHERE id = %s", rig.step(key).pk)
     assert list(before.all()) == stood
+
+
+@pytest.mark.parametrize("status", list(StepStatus))
+def test_every_status_is_known(rig: Rig, status: StepStatus) -> None:
+    refusal = ""
+    try:
+        _execute("UPDATE orchestration_step SET status = %s WHERE id = %s", status, rig.step("waiting").pk)
+    except IntegrityError as error:
+        refusal = str(error)
+    assert "step_status_known" not in refusal
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_a_final_step_is_finished(rig: Rig, status: StepStatus) -> None:
+    with pytest.raises(IntegrityError, match="step_final_is_finished"):
+        _execute("UPDATE orchestration_step SET status = %s WHERE id = %s", status, rig.step("waiting").pk)
 
 
 @pytest.mark.parametrize(
