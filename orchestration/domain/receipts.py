@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from agents.domain.canonical import canonical_json
+from agents.domain.canonical import canonical_json, canonical_record
 from orchestration.domain.states import ReceiptKind
 
 # Our own records, not somebody's output: a run of 5,000 steps has a history of some megabytes.
@@ -26,8 +26,8 @@ def digest_text(text: str) -> str:
 
 
 def digest_value(value: Any) -> str:
-    """Return the SHA-256 of a JSON value's canonical form as 64 hex digits."""
-    return digest_text(canonical(value))
+    """Return the SHA-256 of a record's canonical form as 64 hex digits."""
+    return digest_text(canonical_record(value))
 
 
 def canonical(value: Any) -> str:
@@ -104,7 +104,7 @@ class ReceiptFacts:
 
 def build_receipt(facts: ReceiptFacts) -> str:
     """Return a receipt's body as canonical JSON; its digest is `digest_text` of it."""
-    return canonical(
+    return canonical_record(
         {
             "run": facts.run_id,
             "spec": facts.spec_digest,

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack, canonical_json
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation
@@ -43,7 +44,7 @@ def describe_end(
         outcome=_name_outcome(said),
         kind=decision.kind,
         rule=decision.rule,
-        inputs_json=canonical(inputs),
+        inputs_json=canonical_record(inputs),
         reason=decision.reason,
         agent_version=said.agent_version if isinstance(said, Answered | SentBack | Failed) else None,
         confidence=said.confidence if isinstance(said, Answered) else None,

@@ -1,9 +1,9 @@
 """From a claim to the agent's task: the hand-off under its budget, the condition, the resolved input."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import DatabaseError
 
 from agents.domain.classification import describe_refusal
@@ -58,8 +58,8 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
     missing = _find_missing(claim)
     if missing is not None:
         return PassedOver("need_passed_over", f"it needs the output of '{missing}', which was passed over")
-    run_input = json.loads(claim.run.input_json)
-    item = None if claim.item_json is None else json.loads(claim.item_json)
+    run_input = orjson.loads(claim.run.input_json)
+    item = None if claim.item_json is None else orjson.loads(claim.item_json)
     values = {"input": run_input, "steps": handed.values, "item": item}
     try:
         if spec.when is not None and not _is_true(spec.when, values):

@@ -1,9 +1,9 @@
 """Puts together what an attempt receives, and shortens it when it is over the budget."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.utils.module_loading import import_string
 
 from orchestration.conf import get_conf
@@ -42,7 +42,7 @@ def assemble_handoff(claim: Claim) -> Handed:
         record_summaries(claim, list(summaries.values()))
     texts = {p.key: summaries[p.key].text if p.key in summaries else p.output_json for p in senders}
     return Handed(
-        values={local_name(key): json.loads(text) for key, text in texts.items()},
+        values={local_name(key): orjson.loads(text) for key, text in texts.items()},
         lines=tuple(_line(p, summaries.get(p.key)) for p in senders),
     )
 
@@ -52,7 +52,7 @@ def _summarise(sender: Predecessor, allowance_tokens: int) -> Summary:
     summarise = import_string(get_conf().SUMMARISER)
     room = allowance_tokens - count_tokens(empty)
     while True:
-        text, name = summarise(json.loads(sender.output_json), max(room, 0))
+        text, name = summarise(orjson.loads(sender.output_json), max(room, 0))
         handed = canonical({"summary": text, "of": sender.output_digest})
         tokens = count_tokens(handed)
         # Quoting can cost a few tokens more than the bare text: tighten until the whole fits.

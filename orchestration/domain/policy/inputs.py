@@ -1,7 +1,7 @@
 """What the policy saw, as JSON values beside its decision, and read back from there to decide anew."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
@@ -21,13 +21,14 @@ class Tried:
 
 def dump_inputs(outcome: Ending, situation: Situation) -> dict[str, Any]:
     """Return all that the policy looked at but the step's spec, which is the workflow version's."""
-    return asdict(situation) | {"outcome": {"type": _TYPES[type(outcome)], **_dump_outcome(outcome)}}
+    seen = {name: getattr(situation, name) for name in _SEEN}
+    return seen | {"outcome": {"type": _TYPES[type(outcome)], **_dump_outcome(outcome)}}
 
 
 def load_situation(inputs: Mapping[str, Any]) -> Situation | None:
     """Return the situation that inputs tell of; None when they are of a release that told less."""
     try:
-        return Situation(**{item.name: inputs[item.name] for item in fields(Situation)})
+        return Situation(**{name: inputs[name] for name in _SEEN})
     except KeyError:
         return None
 
@@ -39,6 +40,8 @@ def load_outcome(inputs: Mapping[str, Any], tried: Tried) -> Ending | None:
     return None if load is None else load(said, tried)
 
 
+# Plain values all: `asdict` would copy each.
+_SEEN: Final = tuple(item.name for item in fields(Situation))
 _TYPES: Final[Mapping[type, str]] = {
     Answered: "answered",
     SentBack: "sent_back",

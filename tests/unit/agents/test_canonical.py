@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.domain.canonical import canonical_json
+from agents.domain.canonical import canonical_json, canonical_record
 from agents.errors import UnreadableOutput
 
 EXACT = 2**53 - 1
@@ -39,6 +39,23 @@ def test_every_float_reads_back_as_itself(number: float) -> None:
     text = canonical_json([number])
     assert text.encode() == rfc8785.dumps([number])
     assert json.loads(text) == [number]
+
+
+@settings(max_examples=300, deadline=None)
+@given(values)
+def test_a_record_has_the_same_text(value: Any) -> None:
+    assert canonical_record(value) == canonical_json(value)
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, 1.0, 0.5, 1e-4, 9.9e-5, -0.25, 1e15 + 0.5, 1e-7])
+def test_a_record_writes_each_number_as_rfc_8785_does(number: float) -> None:
+    assert canonical_record({"n": [number]}).encode() == rfc8785.dumps({"n": [number]})
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e16, {1: "a"}, {"a": {2: None}}, [object()]])
+def test_a_record_that_is_no_json_is_refused(bad: object) -> None:
+    with pytest.raises(UnreadableOutput):
+        canonical_record(bad)
 
 
 class Colour(enum.StrEnum):
