@@ -8,7 +8,6 @@ from typing import Protocol, TypedDict
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import connection
 
 from agents.domain.invocation import Task
 from agents.invoke import invoke
@@ -23,6 +22,7 @@ from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclude import Conclusion, conclude
+from orchestration.executor.lending import lent_connection
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
@@ -165,11 +165,9 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
     )
     if kept_away is not None:
         return kept_away
-    if not connection.in_atomic_block:
-        # Back to the pool: a thousand agents that wait on a model must not hold a thousand connections.
-        connection.close()
     started = time.monotonic()
-    outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
+    with lent_connection(claim.agent):
+        outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
     note_call(claim, outcome)
     stride.seconds += time.monotonic() - started
     return outcome
