@@ -15,7 +15,6 @@ from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.history import EventKind
 from orchestration.transitions.compensate import UndoPlanner
 from orchestration.transitions.end import abort_run
-from orchestration.transitions.release import CLEAR_RUN
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
 from orchestration.transitions.statements import fetch_all, fetch_one
@@ -64,7 +63,6 @@ def cancel_run(run_id: UUID, reason: str, signer: Signer, *, event_json: str) ->
             return False
         tell_run(run_id, EventKind.RUN_CANCELLED, event_json)
         cancel_open_steps(run_id, reason)
-        fetch_one(CLEAR_RUN, {"run": run_id})
         return close_run(run_id, RunStatus.CANCELLED, signer, reason)
 
 

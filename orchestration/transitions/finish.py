@@ -6,7 +6,7 @@ A join, and the run's end, are looked at after the commit (`release.py`); until 
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agents.admission import is_kept_away
@@ -218,11 +218,38 @@ def _parameters(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
         "claim_event": f'{{"process":{claim.process_id},"ran_on":true}}',
         "process": claim.process_id,
         "queue": claim.queue,
-        "agents": run_on.agents if run_on else [],
-        "next_step": run_on.step_id if run_on else None,
-        "next_token": run_on.token if run_on else None,
+        # Where nothing is wanted, something that nothing is like: NULLs would make this a second statement to plan.
+        "agents": run_on.agents if run_on else [claim.agent],
+        "next_step": run_on.step_id if run_on else _NO_STEP,
+        "next_token": run_on.token if run_on else claim.token,
         "next_task": run_on.task_id if run_on else "",
     }
+
+
+_NO_STEP = 0
+# Of the same types as an accepted answer's: psycopg prepares a statement for each set of types that it is given.
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("step", "attempt_id", "round", "revision", "tokens"), 0),
+    **dict.fromkeys(("process", "next_step", "agent_version"), 0),
+    **dict.fromkeys(("rule", "reason", "inputs", "skip_reason", "usage", "output", "digest"), ""),
+    **dict.fromkeys(("failure_kind", "error_class", "error_message", "traceback"), ""),
+    **dict.fromkeys(("receipt", "receipt_digest", "event", "claim_event", "queue", "next_task"), ""),
+    **dict.fromkeys(("confidence", "due_at")),
+    **dict.fromkeys(("token", "next_token"), uuid.UUID(int=0)),
+    "agents": [""],
+    "now": datetime.fromtimestamp(0, UTC),
+    "outcome": AttemptOutcome.ANSWERED,
+    "kind": DecisionKind.ACCEPT,
+    "status": StepStatus.SUCCEEDED,
+    "receipt_kind": ReceiptKind.OUTPUT,
+    "accepted_by": Acceptance.NOBODY,
+    "event_kind": EventKind.STEP_SUCCEEDED,
+}
+
+
+def plan_finish() -> None:
+    """Let PostgreSQL plan the finish of a step on this thread's connection; it finds none and changes nothing."""
+    fetch_all(_FINISH, _NOTHING)
 
 
 _EVENT_OF = {

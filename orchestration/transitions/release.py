@@ -73,10 +73,10 @@ def _end_run(run_id: UUID, status: RunStatus, reason: str, signer: Signer) -> No
     """
     if status is RunStatus.PAUSED:
         return
+    # Where a person or a decision closes a run it commits at once: what was answered must be durable.
     ending = RunStatus.FAILED if status is RunStatus.COMPENSATING else RunStatus.SUCCEEDED
     with transaction.atomic():
-        if close_run(run_id, ending, signer, reason):
-            fetch_one(_CLEAR_RUN_AND_COMMIT_LATER, {"run": run_id})
+        close_run(run_id, ending, signer, reason, commit_later=True)
 
 
 _TELL = """
@@ -120,12 +120,10 @@ _CLEAR_ONE = """
 UPDATE orchestration_step SET unreleased = false WHERE id = %(step)s AND unreleased
 RETURNING id, set_config('synchronous_commit', 'off', true)
 """
-_CLEARED = (
-    "cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)"
-)
-CLEAR_RUN = f"WITH {_CLEARED} SELECT 1 AS one"
-# Not where a person or a decision closes the run: what was answered must be durable.
-_CLEAR_RUN_AND_COMMIT_LATER = f"WITH {_CLEARED} SELECT set_config('synchronous_commit', 'off', true)"
+CLEAR_RUN = """
+WITH cleared AS (UPDATE orchestration_step SET unreleased = false WHERE run_id = %(run)s AND unreleased)
+SELECT 1 AS one
+"""
 
 
 def _release_joins(join_ids: list[int]) -> list[Released]:

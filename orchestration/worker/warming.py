@@ -1,16 +1,21 @@
-"""Opens connections before the first message comes, and lets PostgreSQL plan the claim on each.
+"""Opens connections before the first message comes, and lets PostgreSQL plan on each what every step needs.
 
 A worker that comes back finds messages waiting for it. Without this its first steps, one per thread, would each open
-a connection of their own and wait until the claim is planned there.
+a connection of their own and wait until the claim and the finish are planned there.
 """
 
 import threading
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.db import connection
 
+from orchestration.conf import get_signer
 from orchestration.transitions.claim import claim_step
+from orchestration.transitions.finish import plan_finish
+from orchestration.transitions.release import release_step
+from orchestration.transitions.seal import plan_closing
 from orchestration.transitions.statements import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
@@ -38,7 +43,7 @@ def warm_connections(threads: int) -> int:
         try:
             connection.ensure_connection()
             barrier.wait(_PATIENCE_SECONDS)
-            claim_step(_NO_STEP, process_id=0, task_id="", agents=[])
+            _plan_main_path()
             ready.append(number)
         except (*DATABASE_AWAY, threading.BrokenBarrierError) as error:
             log.warning("connection_not_warmed", error=str(error), next="it is opened when a step needs it")
@@ -51,3 +56,10 @@ def warm_connections(threads: int) -> int:
     for helper in helpers:
         helper.join()
     return len(ready)
+
+
+def _plan_main_path() -> None:
+    claim_step(_NO_STEP, process_id=0, task_id="", agents=[""])
+    plan_finish()
+    release_step(_NO_STEP, UUID(int=0), get_signer())
+    plan_closing()

@@ -23,8 +23,8 @@ print(ready, stats["pool_size"], prepared)
 
 
 @pytest.mark.usefixtures("committed_db")
-@pytest.mark.parametrize(("threads", "expected"), [(3, "3 3 1"), (9, "4 4 1")], ids=["threads", "pool"])
-def test_a_connection_per_thread_is_ready_with_its_claim_planned(threads: int, expected: str) -> None:
+@pytest.mark.parametrize(("threads", "expected"), [(3, "3 3 2"), (9, "4 4 2")], ids=["threads", "pool"])
+def test_a_connection_per_thread_is_ready_with_claim_and_finish_planned(threads: int, expected: str) -> None:
     said = _run(threads, {"DATABASE_POOL_SIZE": "4"})
     assert said.splitlines()[-1] == expected
 
