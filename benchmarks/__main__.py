@@ -80,7 +80,7 @@ def _compare(bench: Bench, workflow: str, runs: int, steps: int, ours: Pool, raw
 # Celery's default for the baseline: one prefork child per core. Ours: the thread workers of the Procfile, one per core.
 _CORES = os.cpu_count() or 2
 _PREFORK = Pool("prefork", _CORES)
-_THREADS = Pool("threads", 8, processes=_CORES)
+_THREADS = Pool("threads", 3, processes=_CORES)
 
 
 def run_w1(bench: Bench) -> Result:

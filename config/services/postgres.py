@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from config.services.record import DATABASE_NAME, USER_NAME, ServiceRecord
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _PORT_TRIES = 3
+# On Linux a commit then costs one call into the kernel instead of two, and is as durable.
+_WRITE_THROUGH = ("-c", "wal_sync_method=open_datasync") if sys.platform == "linux" else ()
 _THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
@@ -128,7 +131,7 @@ class Postgres:
             "-p",
             str(port),
             *options,
-            *(() if self.durable else _THROW_AWAY),
+            *(_WRITE_THROUGH if self.durable else _THROW_AWAY),
         ]
 
     def _make_database(self, record: ServiceRecord) -> None:
