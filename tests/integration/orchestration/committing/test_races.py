@@ -79,7 +79,8 @@ class _Scene:
         return self.rig.fail(self.other)
 
     def wake(self) -> Any:
-        return wake_now(self.rig.run_id)
+        # A retry that an earlier test left behind may come due at this very moment.
+        return [step for step in wake_now(self.rig.run_id) if step == self.a.pk]
 
     def approve(self) -> Any:
         return self._resolve(ResolutionKind.APPROVE)
