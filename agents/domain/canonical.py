@@ -118,7 +118,7 @@ def _is_plain(value: object) -> bool:
     elif type(value) is float:
         return _SAME_REPR_FROM <= value < _SAME_REPR_BELOW and not value.is_integer()
     else:
-        return type(value) in _PLAIN
+        return type(value) in _PLAIN or isinstance(value, str)  # a StrEnum is written as its text
     return set(map(type, parts)) <= _PLAIN or all(_is_plain(part) for part in parts)
 
 

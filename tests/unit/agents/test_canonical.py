@@ -66,6 +66,11 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
+def test_a_record_may_name_a_kind() -> None:
+    record = {"kind": Colour.RED, "lines": [(1, Colour.RED, None)]}
+    assert canonical_record(record) == canonical_json(record) == '{"kind":"red","lines":[[1,"red",null]]}'
+
+
 class Price(float):
     """Like numpy.float64, a subclass of float."""
 
