@@ -1,12 +1,16 @@
 """The Celery application, `celery -A config worker`; its settings are the CELERY_* names of Django's."""
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from config import env
 
 env.choose_settings("config.settings.local")
 # A worker has a checklist of its own, and heeds it: orchestration/worker/checklist.py.
 env.set_default("CELERY_SKIP_CHECKS", "1")
+
+# By its scheme, so that whoever reads the broker's address (Flower, logs) still finds `redis://` in it.
+TRANSPORT_ALIASES["redis"] = "config.redis_transport:Transport"
 
 app = Celery("ringmaster")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -47,10 +47,6 @@ _REDIS_TRANSPORT: dict[str, Any] = {
     "health_check_interval": 10,
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _REDIS_TRANSPORT if services.is_redis(CELERY_BROKER_URL) else {}
-# Over TLS kombu chooses by the scheme, which a transport of one's own would hide.
-CELERY_BROKER_TRANSPORT = (
-    "config.redis_transport:Transport" if CELERY_BROKER_URL.startswith("redis://") else None
-)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_PUBLISH_RETRY_POLICY = {

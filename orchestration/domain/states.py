@@ -1,7 +1,7 @@
 """States of a step and of a run, and the only list of edges between them.
 
-The diagram in docs/reference/states.md and the property tests derive from these tables; what the database itself refuses
-(triggers and CHECKs) is tested against them. Read next: `orchestration/transitions/`.
+The diagram in docs/reference/states.md and the property tests derive from these tables; what the database itself
+refuses (by triggers and CHECKs) is tested against them. Read next: `orchestration/transitions/`.
 """
 
 from enum import StrEnum

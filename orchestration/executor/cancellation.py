@@ -1,4 +1,4 @@
-"""What `task.cancelled` asks: whether the claim still lives. Must hold no connection between two questions."""
+"""What `task.cancelled` asks: whether the claim still lives. Must open none that stays open between two questions."""
 
 import asyncio
 import threading
@@ -26,6 +26,7 @@ def _ask(claim: Claim) -> bool:
     try:
         return not is_claim_live(claim.step_id, claim.token)
     except DATABASE_AWAY:
+        was_open = False  # what broke would stay broken: the next question opens another
         return False
     finally:
         if not was_open:

@@ -42,4 +42,4 @@ def lent_connection(agent: str) -> Iterator[None]:
 @cache
 def _places() -> threading.Semaphore:
     pool = connection.settings_dict["OPTIONS"].get("pool")
-    return threading.BoundedSemaphore(max(int(pool["max_size"]) // 2, 1) if pool else 1)
+    return threading.BoundedSemaphore(int(pool["max_size"]) // 2 if pool else 1)

@@ -18,6 +18,7 @@ import psycopg
 import structlog
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg.types.json import set_json_loads
+from psycopg.types.numeric import Int8BinaryDumper
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,8 @@ def _cursor_of(session: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
         session.prepare_threshold = 5
         kept = psycopg.RawCursor(session)
         set_json_loads(orjson.loads, kept)
+        # Else by its size: a statement would be planned once more for each mixture of small and large numbers.
+        kept.adapters.register_dumper(int, Int8BinaryDumper)
         setattr(session, _KEPT, kept)
     return kept
 

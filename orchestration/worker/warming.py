@@ -1,7 +1,7 @@
 """Opens connections before the first message comes, and lets PostgreSQL plan on each what every step needs.
 
 A worker that comes back finds messages waiting for it. Without this its first steps, one per thread, would each open
-a connection of their own and wait until the claim and the finish are planned there.
+a connection of their own and wait until all that is planned there.
 """
 
 import threading

@@ -7,14 +7,13 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from django.db import connection
-
 from orchestration.domain.work import Claim
 from tests.machine.bodies import AGENTS
 
 _perform: Any = import_module("orchestration.executor.perform")
 _conclude: Any = import_module("orchestration.executor.conclude")
 _control: Any = import_module("orchestration.runs.control")
+_lending: Any = import_module("orchestration.executor.lending")
 _release: Any = import_module("orchestration.transitions.release")
 _scheduler: Any = import_module("orchestration.maintenance.scheduler")
 
@@ -58,7 +57,7 @@ def install_kill_points() -> Iterator[None]:
         (_control, "cancel_run", _before(_control.cancel_run, "before_cancel")),
         (_control, "end_orphan", _before(_control.end_orphan, "before_cancel")),
         # A body leaves its connection to others; here each thread has its own, and a new one costs more than a step.
-        (_perform, "connection", SimpleNamespace(in_atomic_block=True, connection=connection)),
+        (_lending, "connection", SimpleNamespace(in_atomic_block=True)),
         # What was forgotten is looked for at once: time does not pass by itself here.
         (_scheduler, "_RELEASE_PATIENCE_SECONDS", 0.0),
     ]

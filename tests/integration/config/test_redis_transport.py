@@ -22,6 +22,10 @@ def channel(connection: Connection) -> Channel:
     return channel
 
 
+def test_the_address_is_still_redis(connection: Connection) -> None:
+    assert connection.as_uri().startswith("redis://")
+
+
 def test_one_client_serves_every_message(channel: Channel) -> None:
     with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
         assert first is second

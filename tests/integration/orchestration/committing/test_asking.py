@@ -37,6 +37,17 @@ def test_asking_holds_no_connection() -> None:
     assert connection.connection is None
 
 
+def test_a_kept_connection_that_broke_is_not_asked_for_ever() -> None:
+    rig = Rig.begin(SPEC)
+    claim = rig.take("a")
+    is_cancelled = ask_whether_cancelled(claim)
+    rig.free(claim)
+    connection.ensure_connection()
+    connection.connection.close()  # as the server does when it restarts
+    assert not is_cancelled(), "while the database is away the agent goes on"
+    assert is_cancelled()
+
+
 def test_an_abort_is_committed_like_any_answer() -> None:
     rig = Rig.begin(SPEC)
     claim = rig.take("a")

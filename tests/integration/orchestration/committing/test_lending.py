@@ -46,7 +46,9 @@ def test_what_an_agent_took_counts_the_next_time(
     assert knowledge["slow"] == pytest.approx(QUICK)
 
 
-@pytest.mark.parametrize(("pool", "places"), [({"max_size": 16}, 8), ({"max_size": 1}, 1), (None, 1)])
+@pytest.mark.parametrize(
+    ("pool", "places"), [({"max_size": 16}, 8), ({"max_size": 3}, 1), ({"max_size": 1}, 0), (None, 1)]
+)
 def test_half_of_the_pool_may_be_kept(
     monkeypatch: pytest.MonkeyPatch, pool: dict[str, int] | None, places: int
 ) -> None:
