@@ -4,6 +4,7 @@ The token's mutant stands beside its test, in test_suspension.py.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -13,7 +14,7 @@ from orchestration.dispatch import dispatch
 from orchestration.domain.work import Released
 from orchestration.models import Run
 from tests.chaos.arena import Arena
-from tests.chaos.specs import ring_spec
+from tests.chaos.specs import ring_spec, step
 
 _start = import_module("orchestration.runs.start")
 RING = ring_spec("ring", seconds=0.15)
@@ -37,7 +38,11 @@ def test_without_the_attempt_row_the_judge_sees_it(maintained: Arena) -> None:
 def test_without_the_unreleased_mark_a_crash_before_the_release_strands_the_join(maintained: Arena) -> None:
     maintained.arm("before_release", "fan4")
     first = maintained.worker(mutant="finish_without_mark", supervise=False)
-    run = maintained.start(ring_spec("one-by-one", seconds=0.15, fan=("fan4", "fan5")))
+    ring = ring_spec("one-by-one", seconds=0.15, fan=("fan4", "fan5"))
+    # The last before the join for sure: whoever ends after it would look, and find the join.
+    last = step("fan4", ["a3"], seconds=1.0)
+    steps = tuple(last if other.key == last.key else other for other in ring.steps)
+    run = maintained.start(replace(ring, steps=steps))
     maintained.wait_until(lambda: not first.is_running, "the crash")
     second = maintained.worker(mutant="finish_without_mark", supervise=False)
     maintained.wait_until(lambda: _is_forgotten(run), "the maintainer to pass by")
