@@ -17,6 +17,8 @@ from agents.errors import UnreadableOutput
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
+# Our own records, not somebody's output: a run of 5,000 steps has a history of some megabytes.
+RECORD_BYTES: Final = 1 << 30
 # Every reader of JSON keeps integers below this exactly; above, a double may silently become its neighbour.
 EXACT_INTEGER_LIMIT: Final = 2**53
 # Between these, and only for fractions, Python's repr and ECMAScript's number format are the same text.
@@ -103,7 +105,7 @@ def canonical_record(value: object) -> str:
     Args: value: dict, list, tuple, str, int, float, bool or None, nested. Its integers are below 2^53 and its texts
         without NUL or lone surrogates: the caller answers for that, nobody looks.
     """
-    return _encode(value) if _is_plain(value) else canonical_json(value, max_bytes=1 << 30)
+    return _encode(value) if _is_plain(value) else canonical_json(value, max_bytes=RECORD_BYTES)
 
 
 def _is_plain(value: object) -> bool:

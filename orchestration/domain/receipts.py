@@ -13,11 +13,8 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from agents.domain.canonical import canonical_json, canonical_record
+from agents.domain.canonical import RECORD_BYTES, canonical_json, canonical_record
 from orchestration.domain.states import ReceiptKind
-
-# Our own records, not somebody's output: a run of 5,000 steps has a history of some megabytes.
-_MOST_BYTES = 1 << 30
 
 
 def digest_text(text: str) -> str:
@@ -32,7 +29,7 @@ def digest_value(value: Any) -> str:
 
 def canonical(value: Any) -> str:
     """Return a JSON value's canonical form (RFC 8785)."""
-    return canonical_json(value, max_bytes=_MOST_BYTES)
+    return canonical_json(value, max_bytes=RECORD_BYTES)
 
 
 def stamp(moment: datetime) -> str:
