@@ -24,13 +24,14 @@ from orchestration.executor.ending import describe_end, describe_hold
 from orchestration.executor.grow import spawn
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
+from orchestration.executor.together import finish_together
 from orchestration.planning import find_terms, plan_undo, plan_verifiers
 from orchestration.selectors.trees import find_grown
 from orchestration.transitions.deadline import put_aside
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
 from orchestration.transitions.expand import expand_step
 from orchestration.transitions.fallback import NextAgent, fall_back
-from orchestration.transitions.finish import AttemptEnd, finish_step, reread_end
+from orchestration.transitions.finish import AttemptEnd, reread_end
 from orchestration.transitions.revise import revise_step
 from orchestration.transitions.statements import insist
 from orchestration.transitions.waiting import wait_step
@@ -80,7 +81,7 @@ def conclude(
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
             final = prove(claim, judged.outcome, end, received)
-            finished = _persist(claim, end, lambda: finish_step(claim, end, final, run_on), run_on)
+            finished = _persist(claim, end, lambda: finish_together(claim, end, final, run_on), run_on)
             return Conclusion(decision, finished)
         case DecisionKind.WAIT:
             return Conclusion(decision, None, _wait(claim, end, judged.outcome))

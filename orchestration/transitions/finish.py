@@ -1,13 +1,16 @@
-"""running -> succeeded or skipped, and with it, in the same statement, what that releases.
+"""running -> succeeded or skipped, and with it, in the same statement, what that releases; for any number of steps.
 
 A successor with this step as its only predecessor is released here, or claimed in place when the caller runs on.
 A join, and the run's end, are looked at after the commit (`release.py`); until then the step carries `unreleased`.
 """
 
+import re
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+import orjson
 
 from agents.admission import is_kept_away
 from orchestration.domain.states import Acceptance, AttemptOutcome, DecisionKind, ReceiptKind, StepStatus
@@ -70,12 +73,13 @@ END_ATTEMPT = """
 INSERT_DECISION = """
     INSERT INTO orchestration_decision
         (attempt_id, step_id, run_id, rule, kind, reason, inputs_json, due_at, decided_at)
-    SELECT %(attempt_id)s, id, run_id, %(rule)s, %(kind)s, %(reason)s, %(inputs)s, %(due_at)s::timestamptz, %(now)s
-    FROM done
+    SELECT %(attempt_id)s, d.id, d.run_id, %(rule)s, %(kind)s, %(reason)s, %(inputs)s, %(due_at)s::timestamptz,
+        %(now)s
+    FROM done d
 """
 INSERT_RECEIPT = """
     INSERT INTO orchestration_receipt (step_id, run_id, round, revision, kind, digest, body_json)
-    SELECT id, run_id, %(round)s, %(revision)s, %(receipt_kind)s, %(receipt_digest)s, %(receipt)s FROM done
+    SELECT d.id, d.run_id, %(round)s, %(revision)s, %(receipt_kind)s, %(receipt_digest)s, %(receipt)s FROM done d
 """
 # NULL (no successor: the run may end) and true (a join) both mean: look after the commit.
 LOOK_BEHIND = """
@@ -83,23 +87,80 @@ LOOK_BEHIND = """
      FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id WHERE e.predecessor_id = s.id)
 """
 
-# OFFSET 0: else `take` would be worked out anew for every column that asks for it.
+# One line of what is given to the statement: a step's end. The names are those of the fragments' parameters.
+_LINE = {
+    "step": "bigint",
+    "token": "uuid",
+    "attempt_id": "bigint",
+    "round": "integer",
+    "revision": "integer",
+    "status": "text",
+    "accepted_by": "text",
+    "output": "text",
+    "digest": "text",
+    "tokens": "integer",
+    "skip_reason": "text",
+    "receipt_kind": "text",
+    "receipt_digest": "text",
+    "receipt": "text",
+    "now": "timestamptz",
+    "outcome": "text",
+    "agent_version": "integer",
+    "confidence": "double precision",
+    "usage": "text",
+    "failure_kind": "text",
+    "error_class": "text",
+    "error_message": "text",
+    "traceback": "text",
+    "rule": "text",
+    "kind": "text",
+    "reason": "text",
+    "inputs": "text",
+    "due_at": "timestamptz",
+    "event_kind": "text",
+    "event": "text",
+    "claim_event": "text",
+    "process": "bigint",
+    "queue": "text",
+    "agents": "text[]",
+    "next_step": "bigint",
+    "next_token": "uuid",
+    "next_task": "text",
+}
+_LINE_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in _LINE.items())
+
+
+def _of_each(fragment: str) -> str:
+    """Return a fragment that takes its values from the rows of `done` instead of from the statement's parameters."""
+    return re.sub(r"%\((\w+)\)s", r"d.\1", fragment)
+
+
+# Steps of one statement wait for each other's locks: no longer than this, then each goes on its own.
+_PATIENCE = "250ms"
+# `% 1 = 0` is always true; for the planner it is rare, so that it expects one line and looks up each row by its key
+# however small the tables were when it planned. OFFSET 0: else `take` would be worked out for every column anew.
 _FINISH = f"""
-WITH done AS (
+WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(lines)s::json) AS g({_LINE_COLUMNS})
+    WHERE g.step % 1 = 0 AND (SELECT %(is_alone)s OR set_config('lock_timeout', '{_PATIENCE}', true) <> '')
+), done AS (
     UPDATE orchestration_step s
-    SET status = %(status)s, token = NULL, process_id = NULL, finished_at = %(now)s,
-        output_json = %(output)s, output_digest = %(digest)s, output_tokens = %(tokens)s,
-        receipt_digest = %(receipt_digest)s, skip_reason = %(skip_reason)s, reason = %(reason)s,
-        accepted_by = %(accepted_by)s, unreleased = {LOOK_BEHIND}
-    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
-    RETURNING s.id, s.run_id, s.attempt, s.unreleased
-), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}), proved AS ({INSERT_RECEIPT}
+    SET status = g.status, token = NULL, process_id = NULL, finished_at = g.now,
+        output_json = g.output, output_digest = g.digest, output_tokens = g.tokens,
+        receipt_digest = g.receipt_digest, skip_reason = g.skip_reason, reason = g.reason,
+        accepted_by = g.accepted_by, unreleased = {LOOK_BEHIND}
+    FROM given g
+    WHERE s.id = g.step AND s.status = 'running' {BY_KEY} AND s.token = g.token
+    RETURNING s.id, s.run_id, s.attempt, s.unreleased, g.*
+), ended AS ({_of_each(END_ATTEMPT)}
+), decided AS ({_of_each(INSERT_DECISION)}
+), proved AS ({_of_each(INSERT_RECEIPT)}
 ), freed AS (
     UPDATE orchestration_step n
     SET status = CASE WHEN take.it THEN 'running' ELSE 'available' END,
         dispatches = n.dispatches + 1, dispatched_at = clock_timestamp(),
-        token = CASE WHEN take.it THEN %(next_token)s::uuid END,
-        process_id = CASE WHEN take.it THEN %(process)s::bigint END,
+        token = CASE WHEN take.it THEN d.next_token END,
+        process_id = CASE WHEN take.it THEN d.process END,
         attempt = n.attempt + CASE WHEN take.it THEN 1 ELSE 0 END,
         claimed_at = CASE WHEN take.it THEN clock_timestamp() END,
         deadline_at = CASE WHEN take.it THEN clock_timestamp() + make_interval(secs => n.timeout_seconds) END
@@ -107,36 +168,41 @@ WITH done AS (
          JOIN orchestration_run r ON r.id = d.run_id
          JOIN orchestration_step t ON t.id = e.successor_id
          CROSS JOIN LATERAL (
-             SELECT t.id = %(next_step)s::bigint AND t.queue = %(queue)s AND t.agent = ANY(%(agents)s)
+             SELECT t.id = d.next_step AND t.queue = d.queue AND t.agent = ANY(d.agents)
                  AND {needs_no_slots("t")}
                  AND r.status = 'running' AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
-                     WHERE w.id = %(process)s AND w.stopped_at IS NULL) AS it
+                     WHERE w.id = d.process AND w.stopped_at IS NULL) AS it
              OFFSET 0
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status IN ('pending', 'waiting')
     RETURNING {list_claimed("n")}, n.claimed_at AS read_at, {is_kept_away("n")} AS is_kept_away,
-        e.carries_data, e.is_optional, e.is_child
+        e.carries_data, e.is_optional, e.is_child,
+        d.id AS done_id, d.digest, d.tokens, d.next_task, d.claim_event
 ), begun AS (
     INSERT INTO orchestration_attempt
         (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,
          failure_kind, error_class, error_message, traceback_tail)
-    SELECT id, run_id, attempt, token, process_id, %(next_task)s, claimed_at, agent, '{{}}', '', '', '', ''
-    FROM freed WHERE status = 'running' RETURNING id
+    SELECT id, run_id, attempt, token, process_id, next_task, claimed_at, agent, '{{}}', '', '', '', ''
+    FROM freed WHERE status = 'running' RETURNING id, step_id
 ), handed AS (
     INSERT INTO orchestration_handoff (attempt_id, run_id, from_step_id, to_step_id, original_digest, digest,
         tokens_before, tokens_after, summarised_by, handed_at)
-    SELECT b.id, f.run_id, %(step)s, f.id, %(digest)s, %(digest)s, %(tokens)s, %(tokens)s, '', f.claimed_at
-    FROM freed f, begun b WHERE f.carries_data AND f.status = 'running' AND f.stage = ''
+    SELECT b.id, f.run_id, f.done_id, f.id, f.digest, f.digest, f.tokens, f.tokens, '', f.claimed_at
+    FROM freed f JOIN begun b ON b.step_id = f.id WHERE f.carries_data AND f.stage = ''
 ), told AS (
     INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at)
-    SELECT run_id, id, attempt, %(event_kind)s, %(event)s, %(now)s FROM done
+    SELECT run_id, id, attempt, event_kind, event, now FROM done
     UNION ALL
-    SELECT run_id, id, attempt, '{EventKind.STEP_CLAIMED}', %(claim_event)s, claimed_at
+    SELECT run_id, id, attempt, '{EventKind.STEP_CLAIMED}', claim_event, claimed_at
     FROM freed WHERE status = 'running'
 )
-SELECT d.unreleased AS look_behind, f.*, (SELECT b.id FROM begun b) AS attempt_id
-FROM done d LEFT JOIN freed f ON true
+SELECT d.token AS finished_under, d.unreleased AS look_behind, f.*,
+    (SELECT b.id FROM begun b WHERE b.step_id = f.id) AS attempt_id
+FROM done d LEFT JOIN freed f ON f.done_id = d.id
 """
+
+Written = dict[uuid.UUID, list[Any]]
+"""What a finishing statement returned, by the token that each step was finished under."""
 
 
 def finish_step(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None = None) -> Finished:
@@ -147,8 +213,31 @@ def finish_step(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
     Raises: ClaimLost: the claim passed on; nothing was written.
     Source: guarded update as in River's JobSetStateIfRunning; docs/adr/0003-claims-and-tokens.md.
     """
-    rows = fetch_all(_FINISH, _parameters(claim, end, final, run_on))
-    if not rows:
+    return read_finish(write_finishes([dump_finish(claim, end, final, run_on)]), claim, final, run_on)
+
+
+def write_finishes(lines: list[str]) -> Written:
+    """Finish steps, each as `finish_step` does, in one statement: all that are still held, or none at all.
+
+    Args: lines: of different claims, from `dump_finish`.
+    Raises: django.db.Error: nothing was written, unless the connection broke.
+    """
+    written: Written = {}
+    for row in fetch_all(_FINISH, {"lines": f"[{','.join(lines)}]", "is_alone": len(lines) < _TOGETHER}):
+        written.setdefault(row.finished_under, []).append(row)
+    return written
+
+
+_TOGETHER = 2
+
+
+def read_finish(written: Written, claim: Claim, final: FinalOutput, run_on: RunOn | None) -> Finished:
+    """Return what a finishing statement did for one of its steps.
+
+    Raises: ClaimLost: the claim passed on; nothing was written for this step.
+    """
+    rows = written.get(claim.token)
+    if rows is None:
         raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
     freed = [row for row in rows if row.id is not None]
     taken = next((row for row in freed if row.status == StepStatus.RUNNING), None)
@@ -197,8 +286,9 @@ def end_parameters(end: AttemptEnd) -> dict[str, Any]:
     }
 
 
-def _parameters(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> dict[str, Any]:
-    return end_parameters(end) | {
+def dump_finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> str:
+    """Return how a step ended as one line for `write_finishes`."""
+    line = end_parameters(end) | {
         "step": claim.step_id,
         "token": claim.token,
         "attempt_id": claim.attempt_id,
@@ -218,38 +308,20 @@ def _parameters(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
         "claim_event": f'{{"process":{claim.process_id},"ran_on":true}}',
         "process": claim.process_id,
         "queue": claim.queue,
-        # Where nothing is wanted, something that nothing is like: NULLs would make this a second statement to plan.
-        "agents": run_on.agents if run_on else [claim.agent],
-        "next_step": run_on.step_id if run_on else _NO_STEP,
-        "next_token": run_on.token if run_on else claim.token,
-        "next_task": run_on.task_id if run_on else "",
     }
-
-
-_NO_STEP = 0
-# Of the same types as an accepted answer's: psycopg prepares a statement for each set of types that it is given.
-_NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("step", "attempt_id", "round", "revision", "tokens"), 0),
-    **dict.fromkeys(("process", "next_step", "agent_version"), 0),
-    **dict.fromkeys(("rule", "reason", "inputs", "skip_reason", "usage", "output", "digest"), ""),
-    **dict.fromkeys(("failure_kind", "error_class", "error_message", "traceback"), ""),
-    **dict.fromkeys(("receipt", "receipt_digest", "event", "claim_event", "queue", "next_task"), ""),
-    **dict.fromkeys(("confidence", "due_at")),
-    **dict.fromkeys(("token", "next_token"), uuid.UUID(int=0)),
-    "agents": [""],
-    "now": datetime.fromtimestamp(0, UTC),
-    "outcome": AttemptOutcome.ANSWERED,
-    "kind": DecisionKind.ACCEPT,
-    "status": StepStatus.SUCCEEDED,
-    "receipt_kind": ReceiptKind.OUTPUT,
-    "accepted_by": Acceptance.NOBODY,
-    "event_kind": EventKind.STEP_SUCCEEDED,
-}
+    if run_on is not None:
+        line |= {
+            "agents": run_on.agents,
+            "next_step": run_on.step_id,
+            "next_token": run_on.token,
+            "next_task": run_on.task_id,
+        }
+    return orjson.dumps(line).decode()
 
 
 def plan_finish() -> None:
-    """Let PostgreSQL plan the finish of a step on this thread's connection; it finds none and changes nothing."""
-    fetch_all(_FINISH, _NOTHING)
+    """Let PostgreSQL plan the finish of a step on this thread's connection; it is given none and changes nothing."""
+    write_finishes([])
 
 
 _EVENT_OF = {

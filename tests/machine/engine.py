@@ -50,7 +50,7 @@ def install_kill_points() -> Iterator[None]:
     """Wrap the engine's stages, and keep note of what is completed outside its tables."""
     patches: list[tuple[Any, str, Any]] = [
         (_perform, "claim_step", _after(_perform.claim_step, "after_claim")),
-        (_conclude, "finish_step", _noting(_conclude.finish_step)),
+        (_conclude, "finish_together", _noting(_conclude.finish_together)),
         (_perform, "release_step", _before(_perform.release_step, "before_release")),
         (_perform, "dispatch", _before(_perform.dispatch, "before_dispatch")),
         (_release, "fetch_all", _before_told(_release.fetch_all)),
@@ -101,9 +101,9 @@ def _before_told(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _noting(original: Callable[..., Any]) -> Callable[..., Any]:
-    def finish_step(claim: Claim, *rest: Any) -> Any:
+    def finish_together(claim: Claim, *rest: Any) -> Any:
         finished = original(claim, *rest)
         AGENTS.log.completed.add(claim.idempotency_key)
         return finished
 
-    return finish_step
+    return finish_together

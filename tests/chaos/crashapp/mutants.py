@@ -20,8 +20,8 @@ def install(name: str) -> None:
 
 def _write_without_token() -> None:
     """Let any claim write, and take away what stands behind the token: one decision per attempt."""
-    finish._FINISH = _cut(finish._FINISH, " AND s.token = %(token)s", "")
-    decided = finish.INSERT_DECISION
+    finish._FINISH = _cut(finish._FINISH, " AND s.token = g.token", "")
+    decided = finish._of_each(finish.INSERT_DECISION)
     finish._FINISH = _cut(finish._FINISH, decided, f"{decided} ON CONFLICT DO NOTHING")
 
 
@@ -43,8 +43,8 @@ def _forgetting(original: Callable[..., Claim | None]) -> Callable[..., Claim | 
 
 def _finish_without_mark() -> None:
     """Look behind after the commit all the same, but leave no mark that somebody has to."""
-    marked = f"unreleased = {finish.LOOK_BEHIND}\n    WHERE"
-    finish._FINISH = _cut(finish._FINISH, marked, "unreleased = false\n    WHERE")
+    marked = f"unreleased = {finish.LOOK_BEHIND}\n    FROM given"
+    finish._FINISH = _cut(finish._FINISH, marked, "unreleased = false\n    FROM given")
     returned = "s.attempt, s.unreleased"
     finish._FINISH = _cut(finish._FINISH, returned, f"s.attempt, {finish.LOOK_BEHIND} AS unreleased")
     release._LOOK = _cut(release._LOOK, " AND s.unreleased", "")

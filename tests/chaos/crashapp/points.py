@@ -57,7 +57,7 @@ def hit(point: str, key: str) -> None:
 def install() -> None:
     """Wrap the engine's stages, as the executor's modules see them."""
     _perform.claim_step = _claiming(_perform.claim_step)
-    _conclude.finish_step = _finishing(_conclude.finish_step)
+    _conclude.finish_together = _finishing(_conclude.finish_together)
     _perform.release_step = _releasing(_perform.release_step)
     _perform.dispatch = _dispatching(_perform.dispatch)
     _conclude.expand_step = _growing(_conclude.expand_step)
@@ -82,7 +82,7 @@ def _claiming(original: Callable[..., Claim | None]) -> Callable[..., Claim | No
 
 
 def _finishing(original: Callable[..., Finished]) -> Callable[..., Finished]:
-    def finish_step(
+    def finish_together(
         claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None = None
     ) -> Finished:
         # The engine's statement commits by itself; a transaction around it gives it a before and an after.
@@ -95,7 +95,7 @@ def _finishing(original: Callable[..., Finished]) -> Callable[..., Finished]:
             hit("running_on", finished.next_claim.key)
         return finished
 
-    return finish_step
+    return finish_together
 
 
 def _releasing(original: Callable[..., list[Released]]) -> Callable[..., list[Released]]:

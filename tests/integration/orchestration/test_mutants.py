@@ -207,7 +207,7 @@ class Mutant:
 
 _TOKEN = " AND s.token = %(token)s"
 _MUTANTS = [
-    Mutant(a_late_finish_is_refused, finish, "_FINISH", _TOKEN),
+    Mutant(a_late_finish_is_refused, finish, "_FINISH", " AND s.token = g.token"),
     Mutant(a_late_hold_is_refused, end, "_HOLD", _TOKEN),
     Mutant(a_late_retry_is_refused, end, "_RETRY", _TOKEN),
     Mutant(a_late_free_is_refused, end, "_FREE", _TOKEN),

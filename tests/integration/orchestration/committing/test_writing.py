@@ -54,7 +54,7 @@ def _check_once(rig: Rig) -> None:
 def test_an_answer_that_was_lost_is_read_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, lands: bool
 ) -> None:
-    monkeypatch.setattr(_CONCLUDE, "finish_step", _once(lands=lands))
+    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lands=lands))
     conclusion = rig.finish(rig.take("a"), {"n": 1})
     _check_once(rig)
     assert conclusion.finished is not None
@@ -65,7 +65,7 @@ def test_an_answer_that_was_lost_is_read_again(
 def test_a_successor_that_was_claimed_in_a_lost_commit_is_still_ours(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_CONCLUDE, "finish_step", _once(lands=True))
+    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lands=True))
     wish = new_run_on(rig.step("behind").pk, "task", [AGENT])
     finished = rig.finish(rig.take("a"), {"n": 1}, run_on=wish).finished
     _check_once(rig)
@@ -77,7 +77,7 @@ def test_a_successor_that_was_claimed_in_a_lost_commit_is_still_ours(
 
 def test_who_lost_the_claim_meanwhile_writes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = rig.take("a")
-    monkeypatch.setattr(_CONCLUDE, "finish_step", _once(lambda: rig.free(claim), lands=False))
+    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lambda: rig.free(claim), lands=False))
     with pytest.raises(ClaimLost):
         rig.finish(claim, {"n": 1})
     assert rig.statuses()["a"] == "available"
@@ -89,7 +89,7 @@ def test_an_end_of_the_same_kind_by_somebody_else_is_not_taken_for_ours(
 ) -> None:
     claim = rig.take("a")
     wish = new_run_on(rig.step("behind").pk, "task", [AGENT])
-    monkeypatch.setattr(_CONCLUDE, "finish_step", _once(lambda: rig.finish(claim, {"n": 1}), lands=False))
+    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lambda: rig.finish(claim, {"n": 1}), lands=False))
     with pytest.raises(ClaimLost):
         rig.finish(claim, {"n": 2}, run_on=wish)
     _check_once(rig)
@@ -99,7 +99,7 @@ def test_an_end_of_the_same_kind_by_somebody_else_is_not_taken_for_ours(
 def test_in_a_callers_transaction_the_write_is_not_tried_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_CONCLUDE, "finish_step", _once(lands=False))
+    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lands=False))
     claim = rig.take("a")
     with pytest.raises(OperationalError), transaction.atomic():
         rig.finish(claim, {"n": 1})

@@ -1,0 +1,51 @@
+"""Finishes a step in one statement and commit with those that end in this process at the same time.
+
+A statement and a commit cost about the same for one step as for several. Each step is guarded by its own token as if
+it were alone; what fails for several is tried again by each on its own. docs/adr/0016-finishing-together.md.
+"""
+
+from typing import Final
+
+from django.db import connection
+
+from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.executor.gathering import Gathering, NotDoneTogether
+from orchestration.transitions.finish import (
+    AttemptEnd,
+    FinalOutput,
+    dump_finish,
+    finish_step,
+    read_finish,
+    reread_end,
+    write_finishes,
+)
+
+_MOST_STEPS: Final = 32
+# A long output goes alone: it would hold up those that have little to say.
+_LONG_CHARACTERS: Final = 65_536
+
+
+def finish_together(
+    claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None = None
+) -> Finished:
+    """Do what `finish_step` does, maybe for other threads' steps in the same statement.
+
+    Raises: ClaimLost: the claim passed on; nothing was written for this step.
+    """
+    if connection.in_atomic_block or len(final.output_json) > _LONG_CHARACTERS:
+        return finish_step(claim, end, final, run_on)
+    try:
+        written = _FINISHES.take_part(dump_finish(claim, end, final, run_on))
+    except NotDoneTogether:
+        # The answer of a commit may have been lost: what happened is read, never guessed.
+        found = reread_end(claim, end, run_on)
+        return finish_step(claim, end, final, run_on) if found is None else found
+    return read_finish(written, claim, final, run_on)
+
+
+def _give_back_connection() -> None:
+    """Leave the connection to whoever leads: those that wait must not hold all that the pool has."""
+    connection.close()
+
+
+_FINISHES: Final = Gathering(write_finishes, most=_MOST_STEPS, before_waiting=_give_back_connection)
