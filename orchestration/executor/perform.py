@@ -26,6 +26,7 @@ from orchestration.executor.lending import lent_connection
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
+from orchestration.executor.together import release_together
 from orchestration.selectors.admission import asks_for_slots
 from orchestration.selectors.claims import Stale, find_stale
 from orchestration.transitions.claim import claim_step, load_claims, mark_unknown_agent
@@ -202,7 +203,7 @@ def _release(claim: Claim) -> list[Released]:
     """Release what waits behind a done step; what a lasting outage leaves undone keeps its mark for the maintainer."""
     try:
         return insist(
-            lambda _: release_step(claim.step_id, claim.run.run_id, get_signer()),
+            lambda _: release_together(claim.step_id, get_signer()),
             _after(get_conf().LEASE_SECONDS),
             doing="release",
             step_id=claim.step_id,
@@ -258,5 +259,5 @@ def _answer_done(step_id: int, stale: Stale, continuation: Continuation) -> str:
         continuation.clear_links()
     if not stale.unreleased:
         return "stale"
-    dispatch([item.step_id for item in release_step(step_id, stale.run_id, get_signer()) if not item.rung])
+    dispatch([item.step_id for item in release_step(step_id, get_signer()) if not item.rung])
     return "released"

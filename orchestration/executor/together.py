@@ -8,7 +8,8 @@ from typing import Final
 
 from django.db import connection
 
-from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.domain.signing import Signer
+from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.executor.gathering import Gathering, NotDoneTogether
 from orchestration.transitions.finish import (
     AttemptEnd,
@@ -19,6 +20,7 @@ from orchestration.transitions.finish import (
     reread_end,
     write_finishes,
 )
+from orchestration.transitions.release import look_behind, release_behind, release_step
 
 _MOST_STEPS: Final = 32
 # A long output goes alone: it would hold up those that have little to say.
@@ -43,9 +45,21 @@ def finish_together(
     return read_finish(written, claim, final, run_on)
 
 
+def release_together(step_id: int, signer: Signer) -> list[Released]:
+    """Do what `release_step` does, maybe after one look for several threads' steps; each acts on its own."""
+    if connection.in_atomic_block:
+        return release_step(step_id, signer)
+    try:
+        seen = _LOOKS.take_part(step_id)
+    except NotDoneTogether:
+        return release_step(step_id, signer)
+    return release_behind(step_id, seen.get(step_id), signer)
+
+
 def _give_back_connection() -> None:
     """Leave the connection to whoever leads: those that wait must not hold all that the pool has."""
     connection.close()
 
 
 _FINISHES: Final = Gathering(write_finishes, most=_MOST_STEPS, before_waiting=_give_back_connection)
+_LOOKS: Final = Gathering(look_behind, most=_MOST_STEPS, before_waiting=_give_back_connection)

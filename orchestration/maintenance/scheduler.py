@@ -31,7 +31,7 @@ def wake_due() -> int:
 def settle_run(run_id: UUID) -> int:
     """Release and wake whatever a tree of runs has waiting, whatever its time; for tests that drive it themselves."""
     marked = find_unreleased(0.0, LIMIT, run_id)
-    released = [item for step_id, owner in marked for item in release_step(step_id, owner, get_signer())]
+    released = [item for step_id in marked for item in release_step(step_id, get_signer())]
     orphans = runs.cancel_orphans(run_id)
     return len(released) + _tell(find_untold(0.0, LIMIT, run_id)) + len(wake_now(run_id)) + orphans
 
@@ -55,8 +55,8 @@ def ring_lost() -> int:
 def release_forgotten() -> int:
     """Finish releases that a crash broke off."""
     forgotten = find_unreleased(_RELEASE_PATIENCE_SECONDS, LIMIT)
-    for step_id, run_id in forgotten:
-        released = release_step(step_id, run_id, get_signer())
+    for step_id in forgotten:
+        released = release_step(step_id, get_signer())
         _ring([item.step_id for item in released if not item.rung])
     return len(forgotten)
 

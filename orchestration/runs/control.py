@@ -156,8 +156,8 @@ def _read_timeouts(root_id: UUID) -> dict[int, float | None]:
 
 def _release_marked(root_id: UUID) -> None:
     """Release what ended while runs of a tree were paused, and close those in which nothing is open."""
-    for step_id, owner in find_unreleased(0.0, _BATCH, root_id):
-        released = release_step(step_id, owner, get_signer())
+    for step_id in find_unreleased(0.0, _BATCH, root_id):
+        released = release_step(step_id, get_signer())
         dispatch([item.step_id for item in released if not item.rung])
 
 

@@ -98,7 +98,7 @@ def _settle(
 
 
 def _look_behind(held: HeldStep) -> None:
-    released = release_step(held.step_id, held.run_id, get_signer())
+    released = release_step(held.step_id, get_signer())
     dispatch([item.step_id for item in released if not item.rung])
 
 

@@ -20,7 +20,6 @@ def is_claim_live(step_id: int, token: UUID) -> bool:
 class Stale:
     """Why a message found nothing to claim. `waiting`: successors that nobody has claimed yet."""
 
-    run_id: UUID
     status: str
     agent: str
     unreleased: bool
@@ -29,7 +28,7 @@ class Stale:
 
 
 _STALE = """
-SELECT s.run_id, s.status, s.agent, s.unreleased, s.waits_for, array(
+SELECT s.status, s.agent, s.unreleased, s.waits_for, array(
     SELECT n.id FROM orchestration_edge e JOIN orchestration_step n ON n.id = e.successor_id
     WHERE e.predecessor_id = s.id AND n.status IN ('pending', 'available'))
 FROM orchestration_step s WHERE s.id = %s

@@ -101,7 +101,7 @@ def ring_suspects_of(process_id: int, window_seconds: float, limit: int) -> list
 
 
 _UNRELEASED = f"""
-SELECT s.id, s.run_id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 WHERE s.unreleased AND r.status IN ('running', 'compensating')
   AND s.finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
   AND (%(only_run)s::uuid IS NULL OR r.root_id = %(only_run)s::uuid)
@@ -112,12 +112,10 @@ ORDER BY s.id LIMIT %(limit)s
 """
 
 
-def find_unreleased(
-    patience_seconds: float, limit: int, only_run: UUID | None = None
-) -> list[tuple[int, UUID]]:
-    """Return done steps whose release was begun by nobody, or broken off: (step id, run id)."""
+def find_unreleased(patience_seconds: float, limit: int, only_run: UUID | None = None) -> list[int]:
+    """Return done steps whose release was begun by nobody, or broken off."""
     rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit, "only_run": only_run})
-    return [(row.id, row.run_id) for row in rows]
+    return [row.id for row in rows]
 
 
 _UNTOLD = """

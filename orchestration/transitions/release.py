@@ -6,6 +6,7 @@ and clears the marks before it, in one transaction. A crash in between leaves ma
 These transactions commit asynchronously: losing one with the database's last moments leaves the marks too.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
@@ -35,7 +36,7 @@ SOMETHING_WAITS = f"""
         AND (SELECT {WAITS_FOR_STEPS} FROM orchestration_step j WHERE j.id = e.successor_id))
 """
 _LOOK = f"""
-SELECT array(
+SELECT s.id AS step_id, s.run_id, array(
         SELECT j.id FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
         WHERE e.predecessor_id = s.id AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE}) AS ready,
     NOT {SOMETHING_WAITS} AS nothing_waits,
@@ -45,38 +46,78 @@ SELECT array(
     NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
     AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
         AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
-FROM orchestration_step s WHERE s.id = %(step)s AND s.unreleased
+FROM orchestration_step s WHERE s.id = ANY(%(steps)s::bigint[]) AND s.unreleased
 """
 
 
-def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What one look found behind a done step.
+
+    Attributes: ready: joins to release.  ends_run: nothing is open in its run any more, which is to be closed.
+        is_child: another run waits for this one.  nothing_waits: the step's own mark can go.
+    """
+
+    run_id: UUID
+    run_status: RunStatus
+    run_reason: str
+    is_child: bool
+    ready: tuple[int, ...]
+    ends_run: bool
+    nothing_waits: bool
+
+
+def release_step(step_id: int, signer: Signer) -> list[Released]:
     """Release what stands behind a done step: joins whose predecessors are all done, or the end of the run.
 
     Safe to call any number of times, by anybody. Returns: the joins this made available.
     """
-    seen = fetch_one(_LOOK, {"step": step_id})
-    if seen is None:
+    return release_behind(step_id, look_behind([step_id]).get(step_id), signer)
+
+
+def look_behind(step_ids: list[int]) -> dict[int, Behind]:
+    """Return what stands behind done steps that carry a mark, in one look.
+
+    A join that is ready, or a run that has ended, is told to one of the steps only: one is enough to act on it.
+    """
+    seen: dict[int, Behind] = {}
+    told: set[int | UUID] = set()
+    for row in fetch_all(_LOOK, {"steps": step_ids}):
+        is_first = row.run_id not in told
+        seen[row.step_id] = Behind(
+            run_id=row.run_id,
+            run_status=RunStatus(row.run_status),
+            run_reason=row.run_reason,
+            is_child=row.is_child,
+            ready=tuple(join for join in row.ready if join not in told),
+            ends_run=row.run_ended and is_first,
+            nothing_waits=row.nothing_waits and not row.run_ended,
+        )
+        told.update(row.ready, [row.run_id] if row.run_ended else [])
+    return seen
+
+
+def release_behind(step_id: int, behind: Behind | None, signer: Signer) -> list[Released]:
+    """Act on what was seen behind a done step; None if it carried no mark, and nothing is left to do."""
+    if behind is None:
         return []
-    if seen.run_ended:
-        _end_run(run_id, RunStatus(seen.run_status), seen.run_reason, signer)
-        return tell_parent(run_id) if seen.is_child else []
-    if seen.nothing_waits:
+    if behind.ends_run:
+        _end_run(behind, signer)
+        return tell_parent(behind.run_id) if behind.is_child else []
+    if behind.nothing_waits:
         fetch_one(_CLEAR_ONE, {"step": step_id})
         return []
-    return _release_joins(seen.ready) if seen.ready else []
+    return _release_joins(behind.ready) if behind.ready else []
 
 
-def _end_run(run_id: UUID, status: RunStatus, reason: str, signer: Signer) -> None:
-    """Close a run in which nothing is open any more; one that is paused is closed when it is resumed.
-
-    Args: reason: why it was aborted, of a run that has undone what it did.
-    """
-    if status is RunStatus.PAUSED:
+def _end_run(behind: Behind, signer: Signer) -> None:
+    """Close a run in which nothing is open any more; one that is paused is closed when it is resumed."""
+    if behind.run_status is RunStatus.PAUSED:
         return
     # Where a person or a decision closes a run it commits at once: what was answered must be durable.
-    ending = RunStatus.FAILED if status is RunStatus.COMPENSATING else RunStatus.SUCCEEDED
+    ending = RunStatus.FAILED if behind.run_status is RunStatus.COMPENSATING else RunStatus.SUCCEEDED
     with transaction.atomic():
-        close_run(run_id, ending, signer, reason, commit_later=True)
+        close_run(behind.run_id, ending, signer, behind.run_reason, commit_later=True)
 
 
 _TELL = """
@@ -126,8 +167,9 @@ SELECT 1 AS one
 """
 
 
-def _release_joins(join_ids: list[int]) -> list[Released]:
-    return [Released(row.id, rung=row.chord_intact) for row in fetch_all(_RELEASE, {"joins": join_ids})]
+def _release_joins(join_ids: tuple[int, ...]) -> list[Released]:
+    rows = fetch_all(_RELEASE, {"joins": list(join_ids)})
+    return [Released(row.id, rung=row.chord_intact) for row in rows]
 
 
 _REFUSED = f"""

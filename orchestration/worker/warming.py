@@ -6,7 +6,6 @@ a connection of their own and wait until all that is planned there.
 
 import threading
 from typing import Final
-from uuid import UUID
 
 import structlog
 from django.db import connection
@@ -61,5 +60,5 @@ def warm_connections(threads: int) -> int:
 def _plan_main_path() -> None:
     claim_step(_NO_STEP, process_id=0, task_id="", agents=[""])
     plan_finish()
-    release_step(_NO_STEP, UUID(int=0), get_signer())
+    release_step(_NO_STEP, get_signer())
     plan_closing()

@@ -51,7 +51,7 @@ def install_kill_points() -> Iterator[None]:
     patches: list[tuple[Any, str, Any]] = [
         (_perform, "claim_step", _after(_perform.claim_step, "after_claim")),
         (_conclude, "finish_together", _noting(_conclude.finish_together)),
-        (_perform, "release_step", _before(_perform.release_step, "before_release")),
+        (_perform, "release_together", _before(_perform.release_together, "before_release")),
         (_perform, "dispatch", _before(_perform.dispatch, "before_dispatch")),
         (_release, "fetch_all", _before_told(_release.fetch_all)),
         (_control, "cancel_run", _before(_control.cancel_run, "before_cancel")),

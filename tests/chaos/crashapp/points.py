@@ -58,7 +58,7 @@ def install() -> None:
     """Wrap the engine's stages, as the executor's modules see them."""
     _perform.claim_step = _claiming(_perform.claim_step)
     _conclude.finish_together = _finishing(_conclude.finish_together)
-    _perform.release_step = _releasing(_perform.release_step)
+    _perform.release_together = _releasing(_perform.release_together)
     _perform.dispatch = _dispatching(_perform.dispatch)
     _conclude.expand_step = _growing(_conclude.expand_step)
     _conclude.start_child = _growing(_conclude.start_child)
@@ -99,11 +99,11 @@ def _finishing(original: Callable[..., Finished]) -> Callable[..., Finished]:
 
 
 def _releasing(original: Callable[..., list[Released]]) -> Callable[..., list[Released]]:
-    def release_step(step_id: int, run_id: UUID, signer: Signer) -> list[Released]:
+    def release_together(step_id: int, signer: Signer) -> list[Released]:
         _hit_any("before_release", [step_id])
-        return original(step_id, run_id, signer)
+        return original(step_id, signer)
 
-    return release_step
+    return release_together
 
 
 def _dispatching(original: Callable[[list[int]], int]) -> Callable[[list[int]], int]:

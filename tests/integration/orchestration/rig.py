@@ -89,7 +89,7 @@ class Rig:
         return self._conclude(claim, failure(FailureKind.CRASH), crash=Crash("steps", is_own=True))
 
     def release(self, key: str) -> list[Released]:
-        return release_step(self.step(key).pk, self.run_id, get_signer())
+        return release_step(self.step(key).pk, get_signer())
 
     def work_through(self, *keys: str) -> None:
         """Claim, finish and release these steps in turn."""

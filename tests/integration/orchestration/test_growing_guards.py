@@ -69,7 +69,7 @@ def test_a_step_that_waits_for_its_child_run_is_not_released_by_the_steps_before
     first = step_of(asking, "first")
     Step.objects.filter(pk=first.pk).update(unreleased=True)
 
-    assert release_step(first.pk, asking.pk, get_signer()) == []
+    assert release_step(first.pk, get_signer()) == []
 
     assert step_of(asking, "kid").status == "waiting"
     assert not step_of(asking, "first").unreleased
