@@ -48,6 +48,19 @@ def test_a_worker_killed_there_loses_and_doubles_nothing(
         assert workers.count_ran_on(key, *runs) >= 1
 
 
+@pytest.mark.parametrize("point", ["before_group_commit", "after_group_commit"])
+def test_a_worker_killed_while_it_finishes_several_steps_at_once_loses_and_doubles_nothing(
+    workers: Arena, point: str
+) -> None:
+    workers.arm(point, "*")
+
+    runs = workers.start_many(ring_spec("ring-quick", seconds=QUICK, effect=True), 6)
+    workers.wait_done(*runs)
+
+    assert len(workers.journal.lines("killed", point=point)) == 1
+    assert workers.find_faults(runs, most_starts=2) == []
+
+
 def test_a_killed_child_of_a_prefork_worker_loses_and_doubles_nothing(workers: Arena) -> None:
     isolated = workers.supervised[1]
     pid = isolated.child.pid

@@ -6,6 +6,7 @@ and do nothing while no file is there.
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import import_module
@@ -26,6 +27,7 @@ from tests.chaos.crashapp.journal import folder, note
 _perform: Any = import_module("orchestration.executor.perform")
 _conclude: Any = import_module("orchestration.executor.conclude")
 _prepare: Any = import_module("orchestration.executor.prepare")
+_together: Any = import_module("orchestration.executor.together")
 _release: Any = import_module("orchestration.transitions.release")
 _dispatch: Any = import_module("orchestration.dispatch")
 
@@ -58,6 +60,7 @@ def install() -> None:
     """Wrap the engine's stages, as the executor's modules see them."""
     _perform.claim_step = _claiming(_perform.claim_step)
     _conclude.finish_together = _finishing(_conclude.finish_together)
+    _together._FINISHES._act = _finishing_together(_together._FINISHES)
     _perform.release_together = _releasing(_perform.release_together)
     _perform.dispatch = _dispatching(_perform.dispatch)
     _conclude.expand_step = _growing(_conclude.expand_step)
@@ -96,6 +99,26 @@ def _finishing(original: Callable[..., Finished]) -> Callable[..., Finished]:
         return finished
 
     return finish_together
+
+
+def _finishing_together(gathering: Any) -> Callable[[list[str]], Any]:
+    """Die with several steps written by one statement, before their common commit or right after."""
+    original, patience_seconds = gathering._act, 1.0
+
+    def act(lines: list[str]) -> Any:
+        is_awaited = is_armed("before_group_commit") or is_armed("after_group_commit")
+        if len(lines) == 1:
+            give_up_at = time.monotonic() + (patience_seconds if is_awaited else 0)
+            while len(gathering._waiting) < 2 and time.monotonic() < give_up_at:
+                time.sleep(0.001)
+            return original(lines)
+        with transaction.atomic() if is_armed("before_group_commit") else nullcontext():
+            written = original(lines)
+            hit("before_group_commit", "*")
+        hit("after_group_commit", "*")
+        return written
+
+    return act
 
 
 def _releasing(original: Callable[..., list[Released]]) -> Callable[..., list[Released]]:

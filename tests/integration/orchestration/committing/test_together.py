@@ -1,0 +1,261 @@
+"""Several steps finished in one statement: each as if it were alone, and none the worse for another's fault."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+
+from orchestration.conf import get_signer
+from orchestration.domain.work import Claim
+from orchestration.errors import ClaimLost
+from orchestration.executor import together
+from orchestration.executor.conclude import Conclusion
+from orchestration.executor.gathering import Gathering
+from orchestration.models import Attempt, Event, Handoff, Receipt, Step
+from orchestration.transitions import finish
+from orchestration.transitions.finish import Written, new_run_on, write_finishes
+from orchestration.transitions.release import look_behind, release_behind
+from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
+
+CHAIN = graph({"a": (), "b": ["a"]})
+_PATIENCE_SECONDS = 20.0
+
+
+class Group:
+    """Makes the finishes of several threads one statement: the first one waits until the others have come."""
+
+    def __init__(self, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[int] = []
+        self.write: Callable[[list[str]], Written] = write_finishes
+        self.held: list[object] = []
+        self._size = size
+        self._first = Rig.begin(graph({"first": ()}))
+        self._come = threading.Semaphore(0)
+        monkeypatch.setattr(
+            together, "_FINISHES", Gathering(self._act, most=32, before_waiting=self._before_waiting)
+        )
+
+    def _before_waiting(self) -> None:
+        together._give_back_connection()
+        self.held.append(connection.connection)
+        self._come.release()
+
+    def _act(self, lines: list[str]) -> Written:
+        self.sizes.append(len(lines))
+        if len(self.sizes) > 1:
+            return self.write(lines)
+        for _ in range(self._size):
+            assert self._come.acquire(timeout=_PATIENCE_SECONDS)
+        return write_finishes(lines)
+
+    def finish(self, *acts: Callable[[], Conclusion]) -> list["Future[Conclusion]"]:
+        """Finish a run's only step first, and what is asked for while that is under way together."""
+        asked = [in_thread(lambda: self._first.finish(self._first.take("first")))]
+        _wait(lambda: self.sizes == [1])
+        asked += [in_thread(act) for act in acts]
+        asked[0].result(_PATIENCE_SECONDS)
+        return asked[1:]
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
+def _finishing(rig: Rig, claim: Claim, value: Any, *, runs_on: bool = False) -> Callable[[], Conclusion]:
+    wish = new_run_on(rig.step("b").pk, f"task-{value}", [AGENT]) if runs_on else None
+    return lambda: rig.finish(claim, value, run_on=wish)
+
+
+def _begin(count: int) -> list[tuple[Rig, Claim]]:
+    rigs = [Rig.begin(CHAIN) for _ in range(count)]
+    return [(rig, rig.take("a")) for rig in rigs]
+
+
+def _check_finished(rig: Rig, value: Any) -> None:
+    step = rig.step("a")
+    assert (step.status, step.output) == ("succeeded", value)
+    assert rig.events("a") == ["step_claimed", "step_succeeded"]
+    assert Receipt.objects.get(step=step).digest == step.receipt_digest
+    assert Attempt.objects.get(step=step).outcome == "answered"
+
+
+def test_each_step_of_a_group_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(3, monkeypatch)
+    begun = _begin(3)
+    acts = [_finishing(rig, claim, n, runs_on=n < 2) for n, (rig, claim) in enumerate(begun)]
+    conclusions = [one.result(_PATIENCE_SECONDS) for one in group.finish(*acts)]
+
+    assert group.sizes == [1, 3]
+    assert group.held == [None] * 3  # who waits leaves its connection to others
+    for n, ((rig, _), conclusion) in enumerate(zip(begun, conclusions, strict=True)):
+        _check_finished(rig, n)
+        following, finished = rig.step("b"), conclusion.finished
+        assert finished is not None
+        assert not finished.look_behind
+        if n == 2:  # did not ask to run on
+            assert finished.next_claim is None
+            assert [item.step_id for item in finished.released] == [following.pk]
+            following_claim = rig.take("b")
+        else:
+            assert finished.next_claim is not None
+            assert finished.released == ()
+            following_claim = finished.next_claim
+            assert following_claim.task_id == f"task-{n}"
+            attempt = Attempt.objects.get(pk=following_claim.attempt_id)
+            assert (attempt.step_id, attempt.token) == (following.pk, following.token)
+            assert rig.events("b") == ["step_claimed"]
+        assert following_claim.token == rig.step("b").token
+        assert [before.output_json for before in following_claim.predecessors] == [str(n)]
+        handed = Handoff.objects.get(to_step=following)
+        assert (handed.from_step_id, handed.digest) == (rig.step("a").pk, rig.step("a").output_digest)
+        rig.finish(following_claim)
+        rig.release("b")
+        assert rig.run.status == "succeeded"
+        assert rig.fault() is None
+
+
+def test_who_lost_the_claim_is_told_so_and_the_others_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(3, monkeypatch)
+    begun = _begin(3)
+    late, _ = begun[1]
+    late.free(begun[1][1])
+    ends = group.finish(*[_finishing(rig, claim, n) for n, (rig, claim) in enumerate(begun)])
+
+    with pytest.raises(ClaimLost):
+        ends[1].result(_PATIENCE_SECONDS)
+    for n in (0, 2):
+        ends[n].result(_PATIENCE_SECONDS)
+        _check_finished(begun[n][0], n)
+    assert late.statuses()["a"] == "available"
+    assert not Receipt.objects.filter(step=late.step("a")).exists()
+
+
+def test_of_two_that_finish_the_same_step_only_the_holder_is_told_it_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group = Group(2, monkeypatch)
+    ((rig, early),) = _begin(1)
+    rig.free(early)
+    holder = rig.take("a")
+    first, second = group.finish(_finishing(rig, early, "early"), _finishing(rig, holder, "holder"))
+
+    with pytest.raises(ClaimLost):
+        first.result(_PATIENCE_SECONDS)
+    second.result(_PATIENCE_SECONDS)
+    assert group.sizes == [1, 2]
+    assert rig.step("a").output == "holder"
+    assert Receipt.objects.filter(step=rig.step("a")).count() == 1
+
+
+def test_what_one_row_breaks_is_written_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(2, monkeypatch)
+    begun = _begin(2)
+    (rig, claim), (bad_rig, bad_claim) = begun
+    forged = replace(bad_claim, revision=-1)  # no receipt has such a number
+    good, bad = group.finish(_finishing(rig, claim, 0), _finishing(bad_rig, forged, 1))
+
+    good.result(_PATIENCE_SECONDS)
+    _check_finished(rig, 0)
+    with pytest.raises(IntegrityError):
+        bad.result(_PATIENCE_SECONDS)
+    assert bad_rig.statuses()["a"] == "running"
+
+
+def _finish_beside_a_lock(group: Group) -> tuple[Rig, Rig, "Future[Conclusion]", bool]:
+    """Finish two steps together while somebody holds the row of one; return whether the other was done meanwhile."""
+    (rig, claim), (locked, locked_claim) = _begin(2)
+    with transaction.atomic():
+        Step.objects.select_for_update().get(pk=locked.step("a").pk)
+        good, waiting = group.finish(_finishing(rig, claim, 0), _finishing(locked, locked_claim, 1))
+        try:
+            good.result(3)
+        except TimeoutError:
+            return rig, locked, waiting, False
+        assert not waiting.done()
+    return rig, locked, waiting, True
+
+
+def test_a_row_that_somebody_holds_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(2, monkeypatch)
+    rig, locked, waiting, was_done = _finish_beside_a_lock(group)
+    assert was_done
+    waiting.result(_PATIENCE_SECONDS)
+    _check_finished(rig, 0)
+    _check_finished(locked, 1)
+
+
+def test_without_the_limit_of_their_patience_they_would_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = "set_config('lock_timeout', '250ms', true) <> ''"
+    assert limit in finish._FINISH
+    monkeypatch.setattr(finish, "_FINISH", finish._FINISH.replace(limit, "true"))
+    group = Group(2, monkeypatch)
+    _, _, waiting, was_done = _finish_beside_a_lock(group)
+    assert not was_done
+    waiting.result(_PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_an_answer_that_was_lost_is_read_by_each(monkeypatch: pytest.MonkeyPatch, lands: bool) -> None:
+    group = Group(3, monkeypatch)
+
+    def write(lines: list[str]) -> Written:
+        if lands:
+            write_finishes(lines)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    group.write = write
+    begun = _begin(3)
+    acts = [_finishing(rig, claim, n, runs_on=n < 2) for n, (rig, claim) in enumerate(begun)]
+    conclusions = [one.result(_PATIENCE_SECONDS) for one in group.finish(*acts)]
+    assert group.sizes == [1, 3]
+    for n, ((rig, _), conclusion) in enumerate(zip(begun, conclusions, strict=True)):
+        _check_finished(rig, n)
+        following = rig.step("b")
+        assert conclusion.finished is not None
+        taken = conclusion.finished.next_claim
+        assert (taken.token if taken else None) == following.token
+        assert following.status == ("running" if n < 2 else "available")
+        assert Attempt.objects.filter(step=following).count() == (1 if n < 2 else 0)
+
+
+def test_in_a_callers_transaction_and_with_a_long_output_a_step_goes_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: list[str]) -> Written:
+        raise AssertionError("it was gathered")
+
+    monkeypatch.setattr(together, "_FINISHES", Gathering(refuse, most=1, before_waiting=lambda: None))
+    (rig, claim), (long_rig, long_claim) = _begin(2)
+    with transaction.atomic():
+        rig.finish(claim, 0)
+    _check_finished(rig, 0)
+    long_rig.finish(long_claim, "x" * 70_000)
+    assert long_rig.statuses()["a"] == "succeeded"
+
+
+def test_a_join_is_released_by_one_of_those_that_finished_it_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig.begin(graph({"a": (), "b": (), "c": (), "join": ["a", "b", "c"]}))
+    group = Group(3, monkeypatch)
+    claims = {key: rig.take(key) for key in "abc"}
+    for end in group.finish(*[_finishing(rig, claim, key) for key, claim in claims.items()]):
+        finished = end.result(_PATIENCE_SECONDS).finished
+        assert finished is not None
+        assert finished.look_behind
+    seen = look_behind([claim.step_id for claim in claims.values()])
+    assert sorted(len(behind.ready) for behind in seen.values()) == [0, 0, 1]
+    released = [
+        item for step_id, behind in seen.items() for item in release_behind(step_id, behind, get_signer())
+    ]
+    assert [item.step_id for item in released] == [rig.step("join").pk]
+    assert not Step.objects.filter(run=rig.run_id, unreleased=True).exists()
+    assert Event.objects.filter(run=rig.run_id, kind="step_succeeded").count() == 3
