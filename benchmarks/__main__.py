@@ -81,7 +81,7 @@ def _compare(bench: Bench, workflow: str, runs: int, steps: int, ours: Pool, raw
 # threads as keep it busy when agents do nothing; agents that wait want more (the Procfile's 64).
 _CORES = os.cpu_count() or 2
 _PREFORK = Pool("prefork", _CORES)
-_THREADS = Pool("threads", 3, processes=_CORES)
+_THREADS = Pool("threads", 64, processes=_CORES)
 
 
 def run_w1(bench: Bench) -> Result:

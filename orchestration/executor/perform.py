@@ -26,10 +26,10 @@ from orchestration.executor.lending import lent_connection
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
-from orchestration.executor.together import release_together
+from orchestration.executor.together import claim_together, release_together
 from orchestration.selectors.admission import asks_for_slots
 from orchestration.selectors.claims import Stale, find_stale
-from orchestration.transitions.claim import claim_step, load_claims, mark_unknown_agent
+from orchestration.transitions.claim import find_claim, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.release import record_late_write, release_step
 from orchestration.transitions.statements import DATABASE_AWAY, insist
@@ -100,8 +100,8 @@ def _claim(step_id: int, task_id: str, host: Host, agents: list[str]) -> Claim |
     bid: _Bid = {"process_id": host.process_id, "task_id": task_id, "agents": agents, "token": token}
 
     def claim_or_find(again: bool) -> Claim | None:  # noqa: FBT001 - insist's own word
-        lost = [claim for claim in load_claims([step_id]) if claim.token == token] if again else []
-        return lost[0] if lost else claim_step(step_id, **bid) or _claim_with_slots(step_id, bid)
+        lost = find_claim(step_id, token) if again else None
+        return lost or claim_together(step_id, **bid) or _claim_with_slots(step_id, bid)
 
     return insist(claim_or_find, _after(get_conf().LEASE_SECONDS), doing="claim", step_id=step_id)
 

@@ -1,16 +1,18 @@
-"""Finishes a step in one statement and commit with those that end in this process at the same time.
+"""Claims and finishes a step in one statement and commit with others that this process has at the same time.
 
 A statement and a commit cost about the same for one step as for several. Each step is guarded by its own token as if
 it were alone; what fails for several is tried again by each on its own. docs/adr/0016-finishing-together.md.
 """
 
 from typing import Final
+from uuid import UUID
 
 from django.db import connection
 
 from orchestration.domain.signing import Signer
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.executor.gathering import Gathering, NotDoneTogether
+from orchestration.transitions.claim import claim_step, claim_steps, dump_claim, find_claim, read_claim
 from orchestration.transitions.finish import (
     AttemptEnd,
     FinalOutput,
@@ -27,6 +29,20 @@ _MOST_STEPS: Final = 32
 _LONG_CHARACTERS: Final = 65_536
 
 
+def claim_together(
+    step_id: int, *, process_id: int, task_id: str, agents: list[str], token: UUID
+) -> Claim | None:
+    """Do what `claim_step` does, maybe for other threads' steps in the same statement."""
+    if connection.in_atomic_block:
+        return claim_step(step_id, process_id=process_id, task_id=task_id, agents=agents, token=token)
+    line = dump_claim(step_id, process_id=process_id, task_id=task_id, agents=agents, token=token)
+    try:
+        return read_claim(_CLAIMS.take_part(line), token)
+    except NotDoneTogether:
+        # The answer of a commit may have been lost: what happened is read, never guessed.
+        return find_claim(step_id, token) or read_claim(claim_steps([line]), token)
+
+
 def finish_together(
     claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None = None
 ) -> Finished:
@@ -39,7 +55,6 @@ def finish_together(
     try:
         written = _FINISHES.take_part(dump_finish(claim, end, final, run_on))
     except NotDoneTogether:
-        # The answer of a commit may have been lost: what happened is read, never guessed.
         found = reread_end(claim, end, run_on)
         return finish_step(claim, end, final, run_on) if found is None else found
     return read_finish(written, claim, final, run_on)
@@ -61,5 +76,6 @@ def _give_back_connection() -> None:
     connection.close()
 
 
+_CLAIMS: Final = Gathering(claim_steps, most=_MOST_STEPS, before_waiting=_give_back_connection)
 _FINISHES: Final = Gathering(write_finishes, most=_MOST_STEPS, before_waiting=_give_back_connection)
 _LOOKS: Final = Gathering(look_behind, most=_MOST_STEPS, before_waiting=_give_back_connection)

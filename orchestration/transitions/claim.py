@@ -1,4 +1,4 @@
-"""available -> running: take a step, write its attempt and its hand-offs, all in one statement."""
+"""available -> running: take steps, write their attempts and their hand-offs, all in one statement."""
 
 import time
 import uuid
@@ -9,6 +9,7 @@ from orchestration.domain.states import Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim, Predecessor, RunFacts
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
+from orchestration.transitions.lines import dump_line, pass_lines, select_lines
 from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 RUN_FACTS = """
@@ -38,26 +39,36 @@ _CLAIMED = (
 RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
     v.output_tokens, v.receipt_digest, v.carries_data, v.is_optional, v.is_child, coalesce(v.index, 0))"""
 
+# One line of what is given to the statement: a wish to claim.
+_LINE = {
+    "step": "bigint",
+    "token": "uuid",
+    "process": "bigint",
+    "task_id": "text",
+    "agents": "text[]",
+    "event": "text",
+}
+
 _CLAIM = f"""
-WITH claimed AS (
+WITH given AS MATERIALIZED ({select_lines(_LINE)}), claimed AS (
     UPDATE orchestration_step s
-    SET status = 'running', token = %(token)s, process_id = %(process)s, attempt = s.attempt + 1,
+    SET status = 'running', token = g.token, process_id = g.process, attempt = s.attempt + 1,
         claimed_at = clock_timestamp(), waits_for = '',
         deadline_at = clock_timestamp() + make_interval(secs => s.timeout_seconds)
-    FROM orchestration_run r
-    WHERE s.id = %(step)s AND s.status = 'available' {BY_KEY} AND s.agent = ANY(%(agents)s)
+    FROM given g, orchestration_run r
+    WHERE s.id = g.step AND s.status = 'available' {BY_KEY} AND s.agent = ANY(g.agents)
       AND (%(has_slots)s OR {needs_no_slots("s")})
       AND r.id = s.run_id
       AND (r.status = 'running' {BY_KEY} OR (r.status = 'compensating' {BY_KEY} AND s.kind = 'compensation'))
       AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
-                  WHERE w.id = %(process)s AND w.stopped_at IS NULL)
-    RETURNING {list_claimed("s")}
+                  WHERE w.id = g.process AND w.stopped_at IS NULL)
+    RETURNING {list_claimed("s")}, g.task_id, g.event
 ), begun AS (
     INSERT INTO orchestration_attempt
         (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,
          failure_kind, error_class, error_message, traceback_tail)
-    SELECT id, run_id, attempt, token, process_id, %(task_id)s, claimed_at, agent, '{{}}', '', '', '', ''
-    FROM claimed RETURNING id
+    SELECT id, run_id, attempt, token, process_id, task_id, claimed_at, agent, '{{}}', '', '', '', ''
+    FROM claimed RETURNING id, step_id
 ), received AS (
     SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
            p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child, c.run_id, c.id AS to_id,
@@ -69,15 +80,18 @@ WITH claimed AS (
         tokens_before, tokens_after, summarised_by, handed_at)
     SELECT b.id, v.run_id, v.id, v.to_id, v.output_digest, v.output_digest, v.output_tokens, v.output_tokens,
            '', v.claimed_at
-    FROM received v, begun b WHERE v.carries_data AND v.stage = ''
+    FROM received v JOIN begun b ON b.step_id = v.to_id WHERE v.carries_data AND v.stage = ''
 ), told AS (
-    {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="%(event)s::text", at="claimed_at")}
+    {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="event", at="claimed_at")}
 )
 SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {is_kept_away("c")} AS is_kept_away, {RUN_FACTS},
-    (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]') FROM received v) AS received
+    (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]') FROM received v WHERE v.to_id = c.id) AS received
 FROM claimed c, begun b, orchestration_run r, orchestration_workflow w, orchestration_agentcontext x
-WHERE r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
+WHERE b.step_id = c.id AND r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
 """
+
+Claimed = dict[uuid.UUID, Any]
+"""What a claiming statement returned, by token: a row for each step that could be claimed."""
 
 
 def claim_step(
@@ -97,17 +111,40 @@ def claim_step(
         has_slots: this transaction takes what the step asks for of its pools; without it such a step is not claimed.
     Source: docs/adr/0003-claims-and-tokens.md.
     """
-    parameters = {
-        "step": step_id,
-        "token": token or uuid.uuid4(),
-        "process": process_id,
-        "task_id": task_id,
-        "agents": agents,
-        "event": f'{{"process":{process_id}}}',
-        "has_slots": has_slots,
-    }
-    row = fetch_one(_CLAIM, parameters)
-    return None if row is None else build_claim(row, _read_run(row), row.received, task_id)
+    token = token or uuid.uuid4()
+    line = dump_claim(step_id, process_id=process_id, task_id=task_id, agents=agents, token=token)
+    return read_claim(claim_steps([line], has_slots=has_slots), token)
+
+
+def dump_claim(step_id: int, *, process_id: int, task_id: str, agents: list[str], token: uuid.UUID) -> str:
+    """Return the wish to claim a step as one line for `claim_steps`."""
+    event = f'{{"process":{process_id}}}'
+    return dump_line(
+        {
+            "step": step_id,
+            "token": token,
+            "process": process_id,
+            "task_id": task_id,
+            "agents": agents,
+            "event": event,
+        }
+    )
+
+
+def claim_steps(lines: list[str], *, has_slots: bool = False) -> Claimed:
+    """Claim steps, each as `claim_step` does, in one statement; of two wishes for one step, one is fulfilled.
+
+    Args: lines: from `dump_claim`, each under a token of its own.
+    Raises: django.db.Error: nothing was claimed, unless the connection broke.
+    """
+    rows = fetch_all(_CLAIM, pass_lines(lines) | {"has_slots": has_slots})
+    return {row.token: row for row in rows}
+
+
+def read_claim(claimed: Claimed, token: uuid.UUID) -> Claim | None:
+    """Return the claim that was made under a token; None when its message was stale."""
+    row = claimed.get(token)
+    return None if row is None else build_claim(row, _read_run(row), row.received, row.task_id)
 
 
 def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str) -> Claim:
@@ -193,6 +230,11 @@ def load_claims(step_ids: list[int]) -> list[Claim]:
     """
     rows = fetch_all(_LOAD_RUNNING, {"steps": step_ids})
     return [build_claim(row, _read_run(row), row.received, row.task_id) for row in rows]
+
+
+def find_claim(step_id: int, token: uuid.UUID) -> Claim | None:
+    """Return the live claim of a step if it is held under this token: one whose answer was lost is found so."""
+    return next((claim for claim in load_claims([step_id]) if claim.token == token), None)
 
 
 _LOCK_CLAIM = f"""

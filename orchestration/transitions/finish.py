@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from agents.admission import is_kept_away
 from orchestration.domain.states import Acceptance, AttemptOutcome, DecisionKind, ReceiptKind, StepStatus
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
-from orchestration.transitions.claim import build_claim, list_claimed, load_claims, needs_no_slots
+from orchestration.transitions.claim import build_claim, find_claim, list_claimed, needs_no_slots
+from orchestration.transitions.lines import dump_line, pass_lines, select_lines
 from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 
@@ -127,7 +126,6 @@ _LINE = {
     "next_token": "uuid",
     "next_task": "text",
 }
-_LINE_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in _LINE.items())
 
 
 def _of_each(fragment: str) -> str:
@@ -135,15 +133,9 @@ def _of_each(fragment: str) -> str:
     return re.sub(r"%\((\w+)\)s", r"d.\1", fragment)
 
 
-# Steps of one statement wait for each other's locks: no longer than this, then each goes on its own.
-_PATIENCE = "250ms"
-# `% 1 = 0` is always true; for the planner it is rare, so that it expects one line and looks up each row by its key
-# however small the tables were when it planned. OFFSET 0: else `take` would be worked out for every column anew.
+# OFFSET 0: else `take` would be worked out for every column anew.
 _FINISH = f"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(%(lines)s::json) AS g({_LINE_COLUMNS})
-    WHERE g.step % 1 = 0 AND (SELECT %(is_alone)s OR set_config('lock_timeout', '{_PATIENCE}', true) <> '')
-), done AS (
+WITH given AS MATERIALIZED ({select_lines(_LINE)}), done AS (
     UPDATE orchestration_step s
     SET status = g.status, token = NULL, process_id = NULL, finished_at = g.now,
         output_json = g.output, output_digest = g.digest, output_tokens = g.tokens,
@@ -223,12 +215,9 @@ def write_finishes(lines: list[str]) -> Written:
     Raises: django.db.Error: nothing was written, unless the connection broke.
     """
     written: Written = {}
-    for row in fetch_all(_FINISH, {"lines": f"[{','.join(lines)}]", "is_alone": len(lines) < _TOGETHER}):
+    for row in fetch_all(_FINISH, pass_lines(lines)):
         written.setdefault(row.finished_under, []).append(row)
     return written
-
-
-_TOGETHER = 2
 
 
 def read_finish(written: Written, claim: Claim, final: FinalOutput, run_on: RunOn | None) -> Finished:
@@ -316,7 +305,7 @@ def dump_finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
             "next_token": run_on.token,
             "next_task": run_on.task_id,
         }
-    return orjson.dumps(line).decode()
+    return dump_line(line)
 
 
 def plan_finish() -> None:
@@ -353,9 +342,8 @@ def reread_end(claim: Claim, end: AttemptEnd, run_on: RunOn | None) -> Finished 
         return None
     if (row.outcome, row.finished_at) != (end.outcome, end.finished_at):
         raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
-    taken = [c for c in load_claims([run_on.step_id]) if c.token == run_on.token] if run_on else []
     return Finished(
         released=tuple(Released(step_id) for step_id in row.released),
-        next_claim=taken[0] if taken else None,
+        next_claim=find_claim(run_on.step_id, run_on.token) if run_on else None,
         look_behind=True,
     )

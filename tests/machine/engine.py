@@ -49,7 +49,7 @@ def _hit(point: str) -> None:
 def install_kill_points() -> Iterator[None]:
     """Wrap the engine's stages, and keep note of what is completed outside its tables."""
     patches: list[tuple[Any, str, Any]] = [
-        (_perform, "claim_step", _after(_perform.claim_step, "after_claim")),
+        (_perform, "claim_together", _after(_perform.claim_together, "after_claim")),
         (_conclude, "finish_together", _noting(_conclude.finish_together)),
         (_perform, "release_together", _before(_perform.release_together, "before_release")),
         (_perform, "dispatch", _before(_perform.dispatch, "before_dispatch")),

@@ -27,18 +27,18 @@ def _write_without_token() -> None:
 
 def _claim_without_attempt() -> None:
     """Write no attempt before the body starts."""
-    _perform.claim_step = _forgetting(_perform.claim_step)
+    _perform.claim_together = _forgetting(_perform.claim_together)
 
 
 def _forgetting(original: Callable[..., Claim | None]) -> Callable[..., Claim | None]:
-    def claim_step(step_id: int, **parameters: Any) -> Claim | None:
+    def claim_together(step_id: int, **parameters: Any) -> Claim | None:
         claim = original(step_id, **parameters)
         if claim is not None:
             Handoff.objects.filter(attempt_id=claim.attempt_id).delete()
             Attempt.objects.filter(pk=claim.attempt_id).delete()
         return claim
 
-    return claim_step
+    return claim_together
 
 
 def _finish_without_mark() -> None:

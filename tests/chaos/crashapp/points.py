@@ -58,7 +58,7 @@ def hit(point: str, key: str) -> None:
 
 def install() -> None:
     """Wrap the engine's stages, as the executor's modules see them."""
-    _perform.claim_step = _claiming(_perform.claim_step)
+    _perform.claim_together = _claiming(_perform.claim_together)
     _conclude.finish_together = _finishing(_conclude.finish_together)
     _together._FINISHES._act = _finishing_together(_together._FINISHES)
     _perform.release_together = _releasing(_perform.release_together)
@@ -75,13 +75,13 @@ def install() -> None:
 
 
 def _claiming(original: Callable[..., Claim | None]) -> Callable[..., Claim | None]:
-    def claim_step(step_id: int, **parameters: Any) -> Claim | None:
+    def claim_together(step_id: int, **parameters: Any) -> Claim | None:
         claim = original(step_id, **parameters)
         if claim is not None:
             hit("after_claim", claim.key)
         return claim
 
-    return claim_step
+    return claim_together
 
 
 def _finishing(original: Callable[..., Finished]) -> Callable[..., Finished]:

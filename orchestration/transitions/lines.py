@@ -1,0 +1,39 @@
+"""Statements that do the same for any number of steps: each step's values are a line of one JSON text.
+
+Such a statement begins with `WITH given AS MATERIALIZED ({select_lines(COLUMNS)})`, guards each step by its own token,
+and tells what it did by token. What one line may not do is not done for it alone; an error undoes all of them.
+docs/adr/0016-finishing-together.md
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+# Steps of one statement wait for each other's locks: no longer than this, then each goes on its own.
+_PATIENCE: Final = "250ms"
+_ALONE: Final = 1
+
+
+def select_lines(columns: Mapping[str, str]) -> str:
+    """Return the SELECT that turns the statement's parameters, as of `pass_lines`, into rows.
+
+    Args: columns: SQL types by name; `step` must be one of them.
+    """
+    names = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    # `% 1 = 0` is always true; for the planner it is rare, so that it expects one line and looks up each row by its
+    # key however small the tables were when it planned.
+    return f"""
+    SELECT * FROM json_to_recordset(%(lines)s::json) AS g({names})
+    WHERE g.step % 1 = 0 AND (SELECT %(is_alone)s OR set_config('lock_timeout', '{_PATIENCE}', true) <> '')
+"""
+
+
+def dump_line(values: Mapping[str, Any]) -> str:
+    """Return one step's values as a line; what is left out is NULL."""
+    return orjson.dumps(values).decode()
+
+
+def pass_lines(lines: list[str]) -> dict[str, Any]:
+    """Return the parameters that `select_lines` reads."""
+    return {"lines": f"[{','.join(lines)}]", "is_alone": len(lines) <= _ALONE}
