@@ -36,16 +36,16 @@ class Gathering(Generic[Item, Answer]):
     """
 
     def __init__(
-        self, act: Callable[[list[Item]], Answer], *, most: int, before_waiting: Callable[[], None]
+        self, act: Callable[[list[Item]], Answer], *, most: int, step_aside: Callable[[], None]
     ) -> None:
         """Prepare for any number of threads.
 
         Args: act: does what all of a group want, entirely or not at all, and answers all of them.
-            most: in one group.  before_waiting: called by each thread before it waits for another.
+            most: in one group.  step_aside: called by a thread before it waits for another, or lets another lead.
         """
         self._act: Final = act
         self._most: Final = most
-        self._before_waiting: Final = before_waiting
+        self._step_aside: Final = step_aside
         self._lock = threading.Lock()
         self._is_led = False
         self._waiting: list[_Turn[Item, Answer]] = []
@@ -63,7 +63,7 @@ class Gathering(Generic[Item, Answer]):
                 self._is_led = True
                 turn.group = [turn]
         if not turn.group:
-            self._before_waiting()
+            self._step_aside()
             turn.wake.acquire()
         if turn.group:
             self._lead(turn.group)
@@ -89,6 +89,7 @@ class Gathering(Generic[Item, Answer]):
         with self._lock:
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             self._is_led = bool(group)
-            if group:
-                group[0].group = group
-                group[0].wake.release()
+        if group:
+            self._step_aside()
+            group[0].group = group
+            group[0].wake.release()

@@ -72,10 +72,10 @@ def release_together(step_id: int, signer: Signer) -> list[Released]:
 
 
 def _give_back_connection() -> None:
-    """Leave the connection to whoever leads: those that wait must not hold all that the pool has."""
+    """Leave the connection to whoever leads: a burst of steps shall not open one each, nor hold all there are."""
     connection.close()
 
 
-_CLAIMS: Final = Gathering(claim_steps, most=_MOST_STEPS, before_waiting=_give_back_connection)
-_FINISHES: Final = Gathering(write_finishes, most=_MOST_STEPS, before_waiting=_give_back_connection)
-_LOOKS: Final = Gathering(look_behind, most=_MOST_STEPS, before_waiting=_give_back_connection)
+_CLAIMS: Final = Gathering(claim_steps, most=_MOST_STEPS, step_aside=_give_back_connection)
+_FINISHES: Final = Gathering(write_finishes, most=_MOST_STEPS, step_aside=_give_back_connection)
+_LOOKS: Final = Gathering(look_behind, most=_MOST_STEPS, step_aside=_give_back_connection)

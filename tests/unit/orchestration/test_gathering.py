@@ -31,7 +31,7 @@ class _Work:
         return f"done {items}"
 
     def gather(self, *, most: int = 8) -> Gathering[int, str]:
-        return Gathering(self.act, most=most, before_waiting=self.waiting.release)
+        return Gathering(self.act, most=most, step_aside=self.waiting.release)
 
 
 def _ask(gathering: Gathering[int, str], item: int) -> "Future[str]":

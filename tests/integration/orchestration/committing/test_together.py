@@ -37,10 +37,10 @@ class Group:
         self._first = Rig.begin(graph({"first": ()}))
         self._come = threading.Semaphore(0)
         monkeypatch.setattr(
-            together, "_FINISHES", Gathering(self._act, most=32, before_waiting=self._before_waiting)
+            together, "_FINISHES", Gathering(self._act, most=32, step_aside=self._step_aside)
         )
 
-    def _before_waiting(self) -> None:
+    def _step_aside(self) -> None:
         together._give_back_connection()
         self.held.append(connection.connection)
         self._come.release()
@@ -232,7 +232,7 @@ def test_in_a_callers_transaction_and_with_a_long_output_a_step_goes_alone(
     def refuse(_: list[str]) -> Written:
         raise AssertionError("it was gathered")
 
-    monkeypatch.setattr(together, "_FINISHES", Gathering(refuse, most=1, before_waiting=lambda: None))
+    monkeypatch.setattr(together, "_FINISHES", Gathering(refuse, most=1, step_aside=lambda: None))
     (rig, claim), (long_rig, long_claim) = _begin(2)
     with transaction.atomic():
         rig.finish(claim, 0)
