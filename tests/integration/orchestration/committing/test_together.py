@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -18,6 +19,7 @@ from orchestration.executor.conclude import Conclusion
 from orchestration.executor.gathering import Gathering
 from orchestration.models import Attempt, Event, Handoff, Receipt, Step
 from orchestration.transitions import finish
+from orchestration.transitions.claim import claim_steps
 from orchestration.transitions.finish import Written, new_run_on, write_finishes
 from orchestration.transitions.release import look_behind, release_behind
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
@@ -36,9 +38,7 @@ class Group:
         self._size = size
         self._first = Rig.begin(graph({"first": ()}))
         self._come = threading.Semaphore(0)
-        monkeypatch.setattr(
-            together, "_FINISHES", Gathering(self._act, most=32, step_aside=self._step_aside)
-        )
+        monkeypatch.setattr(together, "_FINISHES", Gathering(self._act, most=32, step_aside=self._step_aside))
 
     def _step_aside(self) -> None:
         together._give_back_connection()
@@ -94,7 +94,7 @@ def test_each_step_of_a_group_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     conclusions = [one.result(_PATIENCE_SECONDS) for one in group.finish(*acts)]
 
     assert group.sizes == [1, 3]
-    assert group.held == [None] * 3  # who waits leaves its connection to others
+    assert group.held == [None] * 4  # who waits, or has led, leaves its connection to others
     for n, ((rig, _), conclusion) in enumerate(zip(begun, conclusions, strict=True)):
         _check_finished(rig, n)
         following, finished = rig.step("b"), conclusion.finished
@@ -259,3 +259,91 @@ def test_a_join_is_released_by_one_of_those_that_finished_it_together(
     assert [item.step_id for item in released] == [rig.step("join").pk]
     assert not Step.objects.filter(run=rig.run_id, unreleased=True).exists()
     assert Event.objects.filter(run=rig.run_id, kind="step_succeeded").count() == 3
+
+
+def _claim(rig: Rig, key: str = "a", task_id: str = "task") -> Callable[[], Claim | None]:
+    step_id = rig.step(key).pk
+    return lambda: together.claim_together(
+        step_id, process_id=rig.process_id, task_id=task_id, agents=[AGENT], token=uuid4()
+    )
+
+
+def _claim_together(
+    monkeypatch: pytest.MonkeyPatch,
+    *acts: Callable[[], Claim | None],
+    write: Callable[[list[str]], Any] = claim_steps,
+) -> list[Claim | None]:
+    """Have one step claimed first, and what is asked for while that is under way together."""
+    sizes: list[int] = []
+    come = threading.Semaphore(0)
+
+    def act(lines: list[str]) -> Any:
+        sizes.append(len(lines))
+        if len(sizes) > 1:
+            return write(lines)
+        for _ in acts:
+            assert come.acquire(timeout=_PATIENCE_SECONDS)
+        return claim_steps(lines)
+
+    monkeypatch.setattr(together, "_CLAIMS", Gathering(act, most=32, step_aside=come.release))
+    first = in_thread(_claim(Rig.begin(CHAIN)))
+    _wait(lambda: sizes == [1])
+    asked = [in_thread(act) for act in acts]
+    assert first.result(_PATIENCE_SECONDS) is not None
+    claims = [one.result(_PATIENCE_SECONDS) for one in asked]
+    assert sizes == [1, len(acts)]
+    return claims
+
+
+def _check_claimed(rig: Rig, key: str, claim: Claim | None, task_id: str) -> None:
+    step = rig.step(key)
+    assert claim is not None
+    assert (step.status, step.token, claim.step_id) == ("running", claim.token, step.pk)
+    attempt = Attempt.objects.get(step=step)
+    assert (attempt.pk, attempt.token, attempt.task_id) == (claim.attempt_id, claim.token, task_id)
+    assert rig.events(key) == ["step_claimed"]
+    assert claim.run.run_id == rig.run_id
+
+
+def test_each_claim_of_a_group_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = Rig.begin(graph({"a": (), "b": (), "join": ["a", "b"]}))
+    joined.work_through("a", "b")
+    single, stale = Rig.begin(CHAIN), Rig.begin(CHAIN)
+    held = stale.take("a")
+    claims = _claim_together(
+        monkeypatch, _claim(joined, "join", "one"), _claim(single, "a", "two"), _claim(stale, "a", "three")
+    )
+
+    _check_claimed(joined, "join", claims[0], "one")
+    _check_claimed(single, "a", claims[1], "two")
+    assert claims[2] is None
+    assert stale.step("a").token == held.token
+    assert claims[0] is not None
+    assert claims[1] is not None
+    assert [before.output_json for before in claims[0].predecessors] == ['{"of":"a"}', '{"of":"b"}']
+    assert claims[1].predecessors == ()
+    handed = Handoff.objects.filter(to_step=joined.step("join"))
+    assert set(handed.values_list("attempt_id", "from_step__key")) == {
+        (claims[0].attempt_id, "a"),
+        (claims[0].attempt_id, "b"),
+    }
+
+
+def test_of_two_that_want_the_same_step_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig.begin(CHAIN)
+    claims = _claim_together(monkeypatch, _claim(rig, task_id="one"), _claim(rig, task_id="two"))
+    (winner,) = [number for number, claim in enumerate(claims) if claim is not None]
+    _check_claimed(rig, "a", claims[winner], ["one", "two"][winner])
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_claims_whose_answer_was_lost_are_found(monkeypatch: pytest.MonkeyPatch, lands: bool) -> None:
+    def write(lines: list[str]) -> Any:
+        if lands:
+            claim_steps(lines)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    rigs = [Rig.begin(CHAIN) for _ in range(3)]
+    claims = _claim_together(monkeypatch, *[_claim(rig) for rig in rigs], write=write)
+    for rig, claim in zip(rigs, claims, strict=True):
+        _check_claimed(rig, "a", claim, "task")
