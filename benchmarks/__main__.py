@@ -78,7 +78,7 @@ def _compare(bench: Bench, workflow: str, runs: int, steps: int, ours: Pool, raw
 
 
 # Celery's default for the baseline: one prefork child per core. Ours: thread workers, one per core, with as many
-# threads as keep it busy when agents do nothing; agents that wait want more (the Procfile's 64).
+# threads as the Procfile gives them.
 _CORES = os.cpu_count() or 2
 _PREFORK = Pool("prefork", _CORES)
 _THREADS = Pool("threads", 64, processes=_CORES)

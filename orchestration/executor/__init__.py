@@ -3,7 +3,7 @@
 `perform.py` is the main path and the file to read first; `prepare.py` makes the agent's task, `conclude.py` writes
 what came of it as `ending.py` describes it, `proof.py` builds the receipt; `deadlines.py` says how much time is left.
 Each stage is a value handed to the next; no transaction is held while the agent works, and no connection unless it
-is quick (`lending.py`).
+is quick (`lending.py`). Threads that claim or finish at the same time share a statement (`together.py`).
 """
 
 from orchestration.executor.admission import mute_breakers
