@@ -33,7 +33,7 @@ from orchestration.transitions.expand import expand_step
 from orchestration.transitions.fallback import NextAgent, fall_back
 from orchestration.transitions.finish import AttemptEnd, reread_end
 from orchestration.transitions.revise import revise_step
-from orchestration.transitions.statements import insist
+from orchestration.transitions.statements import insist, write_or_read
 from orchestration.transitions.waiting import wait_step
 
 T = TypeVar("T")
@@ -225,7 +225,6 @@ def _write_or_read(claim: Claim, write: Callable[[], T], read: Callable[[], T | 
     give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
 
     def act(again: bool) -> T:  # noqa: FBT001 - insist's own word
-        found = read() if again else None
-        return write() if found is None else found
+        return write_or_read(write, read) if again else write()
 
     return insist(act, lambda: claim.now() > give_up_at, doing=doing, step_id=claim.step_id)

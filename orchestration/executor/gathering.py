@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -63,7 +64,9 @@ class Gathering(Generic[Item, Answer]):
                 self._is_led = True
                 turn.group = [turn]
         if not turn.group:
-            self._step_aside()
+            # Enlisted: whatever comes now, somebody will count on this thread.
+            with suppress(Exception):
+                self._step_aside()
             turn.wake.acquire()
         if turn.group:
             self._lead(turn.group)
@@ -90,6 +93,7 @@ class Gathering(Generic[Item, Answer]):
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             self._is_led = bool(group)
         if group:
-            self._step_aside()
+            with suppress(Exception):
+                self._step_aside()
             group[0].group = group
             group[0].wake.release()

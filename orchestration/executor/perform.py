@@ -101,7 +101,8 @@ def _claim(step_id: int, task_id: str, host: Host, agents: list[str]) -> Claim |
 
     def claim_or_find(again: bool) -> Claim | None:  # noqa: FBT001 - insist's own word
         lost = find_claim(step_id, token) if again else None
-        return lost or claim_together(step_id, **bid) or _claim_with_slots(step_id, bid)
+        claim = lost or claim_together(step_id, **bid) or _claim_with_slots(step_id, bid)
+        return find_claim(step_id, token) if claim is None and again else claim
 
     return insist(claim_or_find, _after(get_conf().LEASE_SECONDS), doing="claim", step_id=step_id)
 

@@ -4,25 +4,31 @@ A statement and a commit cost about the same for one step as for several. Each s
 it were alone; what fails for several is tried again by each on its own. docs/adr/0016-finishing-together.md.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from orchestration.domain.signing import Signer
 from orchestration.domain.work import Claim, Finished, Released, RunOn
 from orchestration.executor.gathering import Gathering, NotDoneTogether
-from orchestration.transitions.claim import claim_step, claim_steps, dump_claim, find_claim, read_claim
+from orchestration.transitions.claim import Claimed, claim_steps, dump_claim, find_claim, read_claim
 from orchestration.transitions.finish import (
     AttemptEnd,
     FinalOutput,
+    Written,
     dump_finish,
     finish_step,
     read_finish,
     reread_end,
     write_finishes,
 )
+from orchestration.transitions.lines import is_locked
 from orchestration.transitions.release import look_behind, release_behind, release_step
+from orchestration.transitions.statements import write_or_read
 
 _MOST_STEPS: Final = 32
 # A long output goes alone: it would hold up those that have little to say.
@@ -33,14 +39,15 @@ def claim_together(
     step_id: int, *, process_id: int, task_id: str, agents: list[str], token: UUID
 ) -> Claim | None:
     """Do what `claim_step` does, maybe for other threads' steps in the same statement."""
-    if connection.in_atomic_block:
-        return claim_step(step_id, process_id=process_id, task_id=task_id, agents=agents, token=token)
     line = dump_claim(step_id, process_id=process_id, task_id=task_id, agents=agents, token=token)
+    if _goes_alone():
+        return read_claim(claim_steps([line]), token)
     try:
         return read_claim(_CLAIMS.take_part(line), token)
     except NotDoneTogether:
         # The answer of a commit may have been lost: what happened is read, never guessed.
-        return find_claim(step_id, token) or read_claim(claim_steps([line]), token)
+        again = find_claim(step_id, token) or read_claim(claim_steps([line]), token)
+        return again or find_claim(step_id, token)
 
 
 def finish_together(
@@ -50,19 +57,20 @@ def finish_together(
 
     Raises: ClaimLost: the claim passed on; nothing was written for this step.
     """
-    if connection.in_atomic_block or len(final.output_json) > _LONG_CHARACTERS:
+    if _goes_alone() or len(final.output_json) > _LONG_CHARACTERS:
         return finish_step(claim, end, final, run_on)
     try:
         written = _FINISHES.take_part(dump_finish(claim, end, final, run_on))
     except NotDoneTogether:
-        found = reread_end(claim, end, run_on)
-        return finish_step(claim, end, final, run_on) if found is None else found
+        return write_or_read(
+            lambda: finish_step(claim, end, final, run_on), lambda: reread_end(claim, end, run_on)
+        )
     return read_finish(written, claim, final, run_on)
 
 
 def release_together(step_id: int, signer: Signer) -> list[Released]:
     """Do what `release_step` does, maybe after one look for several threads' steps; each acts on its own."""
-    if connection.in_atomic_block:
+    if _goes_alone():
         return release_step(step_id, signer)
     try:
         seen = _LOOKS.take_part(step_id)
@@ -71,11 +79,40 @@ def release_together(step_id: int, signer: Signer) -> list[Released]:
     return release_behind(step_id, seen.get(step_id), signer)
 
 
+def _goes_alone() -> bool:
+    """Tell whether to share with nobody: inside a transaction, or where there are no other threads.
+
+    Signals stop the main thread at any point, as a soft time limit does in a prefork child: it must never lead.
+    """
+    return connection.in_atomic_block or threading.current_thread() is threading.main_thread()
+
+
 def _give_back_connection() -> None:
     """Leave the connection to whoever leads: a burst of steps shall not open one each, nor hold all there are."""
     connection.close()
 
 
-_CLAIMS: Final = Gathering(claim_steps, most=_MOST_STEPS, step_aside=_give_back_connection)
-_FINISHES: Final = Gathering(write_finishes, most=_MOST_STEPS, step_aside=_give_back_connection)
+def _claim_all(lines: list[str]) -> Claimed:
+    with _none_waits():
+        return claim_steps(lines, waits=False)
+
+
+def _finish_all(lines: list[str]) -> Written:
+    with _none_waits():
+        return write_finishes(lines, waits=False)
+
+
+@contextmanager
+def _none_waits() -> Iterator[None]:
+    """Let who meets a lock go on alone, also if nobody is with him: others come while he waits."""
+    try:
+        yield
+    except OperationalError as error:
+        if is_locked(error):
+            raise NotDoneTogether from error
+        raise
+
+
+_CLAIMS: Final = Gathering(_claim_all, most=_MOST_STEPS, step_aside=_give_back_connection)
+_FINISHES: Final = Gathering(_finish_all, most=_MOST_STEPS, step_aside=_give_back_connection)
 _LOOKS: Final = Gathering(look_behind, most=_MOST_STEPS, step_aside=_give_back_connection)

@@ -131,13 +131,13 @@ def dump_claim(step_id: int, *, process_id: int, task_id: str, agents: list[str]
     )
 
 
-def claim_steps(lines: list[str], *, has_slots: bool = False) -> Claimed:
+def claim_steps(lines: list[str], *, has_slots: bool = False, waits: bool = True) -> Claimed:
     """Claim steps, each as `claim_step` does, in one statement; of two wishes for one step, one is fulfilled.
 
-    Args: lines: from `dump_claim`, each under a token of its own.
+    Args: lines: from `dump_claim`, each under a token of its own.  waits: as of `pass_lines`.
     Raises: django.db.Error: nothing was claimed, unless the connection broke.
     """
-    rows = fetch_all(_CLAIM, pass_lines(lines) | {"has_slots": has_slots})
+    rows = fetch_all(_CLAIM, pass_lines(lines, waits=waits) | {"has_slots": has_slots})
     return {row.token: row for row in rows}
 
 
@@ -233,7 +233,11 @@ def load_claims(step_ids: list[int]) -> list[Claim]:
 
 
 def find_claim(step_id: int, token: uuid.UUID) -> Claim | None:
-    """Return the live claim of a step if it is held under this token: one whose answer was lost is found so."""
+    """Return the live claim of a step if it is held under this token: one whose answer was lost is found so.
+
+    Who claims again looks before and after: a broken connection leaves the server at its statement for a while, which
+    commits while the second claim waits for its lock and gets nothing.
+    """
     return next((claim for claim in load_claims([step_id]) if claim.token == token), None)
 
 

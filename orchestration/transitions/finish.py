@@ -208,14 +208,14 @@ def finish_step(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
     return read_finish(write_finishes([dump_finish(claim, end, final, run_on)]), claim, final, run_on)
 
 
-def write_finishes(lines: list[str]) -> Written:
+def write_finishes(lines: list[str], *, waits: bool = True) -> Written:
     """Finish steps, each as `finish_step` does, in one statement: all that are still held, or none at all.
 
-    Args: lines: of different claims, from `dump_finish`.
+    Args: lines: of different claims, from `dump_finish`.  waits: as of `pass_lines`.
     Raises: django.db.Error: nothing was written, unless the connection broke.
     """
     written: Written = {}
-    for row in fetch_all(_FINISH, pass_lines(lines)):
+    for row in fetch_all(_FINISH, pass_lines(lines, waits=waits)):
         written.setdefault(row.finished_under, []).append(row)
     return written
 

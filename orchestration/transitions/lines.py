@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
+import psycopg
+from django.db import OperationalError
 
-# Steps of one statement wait for each other's locks: no longer than this, then each goes on its own.
+# Threads that share statements wait for each other's locks: no longer than this, then each goes on its own.
 _PATIENCE: Final = "250ms"
-_ALONE: Final = 1
 
 
 def select_lines(columns: Mapping[str, str]) -> str:
@@ -25,7 +26,7 @@ def select_lines(columns: Mapping[str, str]) -> str:
     # key however small the tables were when it planned.
     return f"""
     SELECT * FROM json_to_recordset(%(lines)s::json) AS g({names})
-    WHERE g.step % 1 = 0 AND (SELECT %(is_alone)s OR set_config('lock_timeout', '{_PATIENCE}', true) <> '')
+    WHERE g.step % 1 = 0 AND (SELECT %(waits)s OR set_config('lock_timeout', '{_PATIENCE}', true) <> '')
 """
 
 
@@ -34,6 +35,14 @@ def dump_line(values: Mapping[str, Any]) -> str:
     return orjson.dumps(values).decode()
 
 
-def pass_lines(lines: list[str]) -> dict[str, Any]:
-    """Return the parameters that `select_lines` reads."""
-    return {"lines": f"[{','.join(lines)}]", "is_alone": len(lines) <= _ALONE}
+def pass_lines(lines: list[str], *, waits: bool) -> dict[str, Any]:
+    """Return the parameters that `select_lines` reads.
+
+    Args: waits: for locks as long as it takes; else the statement fails soon (`is_locked`).
+    """
+    return {"lines": f"[{','.join(lines)}]", "waits": waits}
+
+
+def is_locked(error: OperationalError) -> bool:
+    """Return whether a statement failed because it was not to wait for a lock any longer."""
+    return isinstance(error.__cause__, psycopg.errors.LockNotAvailable)

@@ -20,6 +20,8 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 from psycopg.types.json import set_json_loads
 from psycopg.types.numeric import Int8BinaryDumper
 
+from orchestration.errors import ClaimLost
+
 log = structlog.get_logger(__name__)
 
 BY_KEY = 'COLLATE "C"'
@@ -146,6 +148,27 @@ def insist(action: Callable[[bool], T], is_over: Callable[[], bool], *, doing: s
             time.sleep(_PAUSE_SECONDS)
             reconnect()
             again = True
+
+
+def write_or_read(write: Callable[[], T], read: Callable[[], T | None]) -> T:
+    """Write what may have been written already, by a try whose answer was lost; return what that try did, or this one.
+
+    A broken connection leaves the server at its statement for a while: then the first look finds nothing, the write
+    waits for the statement's locks and finds the claim gone, and only the second look finds that it was ours.
+
+    Args: read: None if nothing was written.
+    Raises: ClaimLost: somebody else wrote.
+    """
+    found = read()
+    if found is not None:
+        return found
+    try:
+        return write()
+    except ClaimLost:
+        found = read()
+        if found is None:
+            raise
+        return found
 
 
 def reconnect() -> None:

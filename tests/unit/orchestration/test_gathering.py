@@ -112,3 +112,16 @@ def test_a_leader_that_is_stopped_takes_nobody_along() -> None:
     assert _answers(asked) == ["done [1]", SystemExit, NotDoneTogether, "done [4]"]
     work.allowed.release()
     assert gathering.take_part(5) == "done [5]"
+
+
+def test_who_can_t_step_aside_cleanly_still_counts() -> None:
+    work = _Work()
+
+    def step_aside() -> None:
+        work.waiting.release()
+        raise KeyError("the pool is being replaced")
+
+    gathering = Gathering(work.act, most=2, step_aside=step_aside)
+    asked = _ask_while_busy(work, gathering, 1, 2, 3, 4)
+    work.allowed.release(3)
+    assert _answers(asked) == ["done [1]", *["done [2, 3]"] * 2, "done [4]"]

@@ -12,7 +12,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from orchestration.conf import get_signer
-from orchestration.domain.work import Claim
+from orchestration.domain.work import Claim, Released
 from orchestration.errors import ClaimLost
 from orchestration.executor import together
 from orchestration.executor.conclude import Conclusion
@@ -23,6 +23,7 @@ from orchestration.transitions.claim import claim_steps
 from orchestration.transitions.finish import Written, new_run_on, write_finishes
 from orchestration.transitions.release import look_behind, release_behind
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
+from tests.processes import wait_for
 
 CHAIN = graph({"a": (), "b": ["a"]})
 _PATIENCE_SECONDS = 20.0
@@ -33,7 +34,7 @@ class Group:
 
     def __init__(self, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sizes: list[int] = []
-        self.write: Callable[[list[str]], Written] = write_finishes
+        self.write: Callable[[list[str]], Written] = together._finish_all
         self.held: list[object] = []
         self._size = size
         self._first = Rig.begin(graph({"first": ()}))
@@ -51,7 +52,7 @@ class Group:
             return self.write(lines)
         for _ in range(self._size):
             assert self._come.acquire(timeout=_PATIENCE_SECONDS)
-        return write_finishes(lines)
+        return together._finish_all(lines)
 
     def finish(self, *acts: Callable[[], Conclusion]) -> list["Future[Conclusion]"]:
         """Finish a run's only step first, and what is asked for while that is under way together."""
@@ -226,19 +227,23 @@ def test_an_answer_that_was_lost_is_read_by_each(monkeypatch: pytest.MonkeyPatch
         assert Attempt.objects.filter(step=following).count() == (1 if n < 2 else 0)
 
 
-def test_in_a_callers_transaction_and_with_a_long_output_a_step_goes_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_some_steps_go_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: list[str]) -> Written:
         raise AssertionError("it was gathered")
 
     monkeypatch.setattr(together, "_FINISHES", Gathering(refuse, most=1, step_aside=lambda: None))
-    (rig, claim), (long_rig, long_claim) = _begin(2)
-    with transaction.atomic():
-        rig.finish(claim, 0)
+
+    def finish_in_transaction() -> None:
+        with transaction.atomic():
+            rig.finish(claim, 0)
+
+    (rig, claim), (long_rig, long_claim), (main_rig, main_claim) = _begin(3)
+    in_thread(finish_in_transaction).result(_PATIENCE_SECONDS)
     _check_finished(rig, 0)
-    long_rig.finish(long_claim, "x" * 70_000)
-    assert long_rig.statuses()["a"] == "succeeded"
+    in_thread(lambda: long_rig.finish(long_claim, "x" * 70_000)).result(_PATIENCE_SECONDS)
+    _check_finished(long_rig, "x" * 70_000)
+    main_rig.finish(main_claim, 0)  # on the main thread, where a signal might stop it while it leads
+    _check_finished(main_rig, 0)
 
 
 def test_a_join_is_released_by_one_of_those_that_finished_it_together(
@@ -261,6 +266,29 @@ def test_a_join_is_released_by_one_of_those_that_finished_it_together(
     assert Event.objects.filter(run=rig.run_id, kind="step_succeeded").count() == 3
 
 
+def _gather(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    count: int,
+    first: Callable[[list[Any]], Any],
+    then: Callable[[list[Any]], Any],
+) -> list[int]:
+    """Let the first thing wait until so many others have come; return how many were done at once each time."""
+    sizes: list[int] = []
+    come = threading.Semaphore(0)
+
+    def act(items: list[Any]) -> Any:
+        sizes.append(len(items))
+        if len(sizes) > 1:
+            return then(items)
+        for _ in range(count):
+            assert come.acquire(timeout=_PATIENCE_SECONDS)
+        return first(items)
+
+    monkeypatch.setattr(together, name, Gathering(act, most=32, step_aside=come.release))
+    return sizes
+
+
 def _claim(rig: Rig, key: str = "a", task_id: str = "task") -> Callable[[], Claim | None]:
     step_id = rig.step(key).pk
     return lambda: together.claim_together(
@@ -271,21 +299,10 @@ def _claim(rig: Rig, key: str = "a", task_id: str = "task") -> Callable[[], Clai
 def _claim_together(
     monkeypatch: pytest.MonkeyPatch,
     *acts: Callable[[], Claim | None],
-    write: Callable[[list[str]], Any] = claim_steps,
+    write: Callable[[list[str]], Any] = together._claim_all,
 ) -> list[Claim | None]:
     """Have one step claimed first, and what is asked for while that is under way together."""
-    sizes: list[int] = []
-    come = threading.Semaphore(0)
-
-    def act(lines: list[str]) -> Any:
-        sizes.append(len(lines))
-        if len(sizes) > 1:
-            return write(lines)
-        for _ in acts:
-            assert come.acquire(timeout=_PATIENCE_SECONDS)
-        return claim_steps(lines)
-
-    monkeypatch.setattr(together, "_CLAIMS", Gathering(act, most=32, step_aside=come.release))
+    sizes = _gather(monkeypatch, "_CLAIMS", len(acts), claim_steps, write)
     first = in_thread(_claim(Rig.begin(CHAIN)))
     _wait(lambda: sizes == [1])
     asked = [in_thread(act) for act in acts]
@@ -347,3 +364,108 @@ def test_claims_whose_answer_was_lost_are_found(monkeypatch: pytest.MonkeyPatch,
     claims = _claim_together(monkeypatch, *[_claim(rig) for rig in rigs], write=write)
     for rig, claim in zip(rigs, claims, strict=True):
         _check_claimed(rig, "a", claim, "task")
+
+
+def test_who_meets_a_lock_alone_does_not_hold_up_those_that_come() -> None:
+    """Nobody is with it when it begins; others come while it waits."""
+    (rig, claim), (locked, locked_claim) = _begin(2)
+    fresh, taken = Rig.begin(CHAIN), Rig.begin(CHAIN)
+    with transaction.atomic():
+        list(Step.objects.select_for_update().filter(run__in=[locked.run_id, taken.run_id]))
+        waiting: list[Future[Any]] = [
+            in_thread(_finishing(locked, locked_claim, 1)),
+            in_thread(_claim(taken)),
+        ]
+        wait_for(lambda: _count_waiting() == 2, what="both to wait for a lock")
+        in_thread(_finishing(rig, claim, 0)).result(5)
+        assert in_thread(_claim(fresh)).result(5) is not None
+        assert not any(one.done() for one in waiting)
+    assert [one.result(_PATIENCE_SECONDS) is not None for one in waiting] == [True, True]
+    _check_finished(rig, 0)
+    _check_finished(locked, 1)
+
+
+def _count_waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
+
+
+def _outlive(write: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:
+    """Return a write whose connection breaks at once, while the server goes on until somebody waits for its locks."""
+
+    def lose(lines: list[str]) -> Any:
+        written = threading.Event()
+
+        def serve() -> None:
+            with transaction.atomic():
+                write(lines)
+                written.set()
+                wait_for(_count_waiting, what="somebody to wait for the lost statement's locks")
+
+        in_thread(serve)
+        assert written.wait(_PATIENCE_SECONDS)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    return lose
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_finish_that_outlives_its_connection_is_still_ours(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    group = Group(size, monkeypatch)
+    group.write = _once(_outlive(write_finishes), together._finish_all)
+    begun = _begin(size)
+    acts = [_finishing(rig, claim, n, runs_on=True) for n, (rig, claim) in enumerate(begun)]
+    for end, (n, (rig, _)) in zip(group.finish(*acts), enumerate(begun), strict=True):
+        finished = end.result(_PATIENCE_SECONDS).finished
+        _check_finished(rig, n)
+        assert finished is not None
+        assert finished.next_claim is not None
+        assert finished.next_claim.token == rig.step("b").token
+
+
+def test_claims_that_outlive_their_connection_are_still_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    rigs = [Rig.begin(CHAIN) for _ in range(3)]
+    claims = _claim_together(monkeypatch, *[_claim(rig) for rig in rigs], write=_outlive(claim_steps))
+    for rig, claim in zip(rigs, claims, strict=True):
+        _check_claimed(rig, "a", claim, "task")
+
+
+def _once(first: Callable[[list[str]], Any], then: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:
+    calls = iter([first])
+
+    def write(lines: list[str]) -> Any:
+        return next(calls, then)(lines)
+
+    return write
+
+
+def _break(_: list[int]) -> Any:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+def _release(rig: Rig, key: str) -> "Future[list[Released]]":
+    step_id = rig.step(key).pk
+    return in_thread(lambda: together.release_together(step_id, get_signer()))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_threads_that_look_together_release_a_join_once(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    rigs = [Rig.begin(graph({"a": (), "b": (), "join": ["a", "b"]})) for _ in range(2)]
+    for rig in rigs:
+        for key in "ab":
+            rig.finish(rig.take(key), key)
+    sizes = _gather(monkeypatch, "_LOOKS", 4, look_behind, _break if fails else look_behind)
+    done = Rig.begin(graph({"only": ()}))
+    done.finish(done.take("only"))
+    asked = [_release(done, "only")]
+    _wait(lambda: sizes == [1])
+    asked += [_release(rig, key) for rig in rigs for key in "ab"]
+    released = [item.step_id for one in asked for item in one.result(_PATIENCE_SECONDS)]
+
+    assert sizes == [1, 4]
+    assert sorted(released) == sorted(rig.step("join").pk for rig in rigs)
+    assert done.run.status == "succeeded"
+    assert not Step.objects.filter(run__in=[rig.run_id for rig in rigs], unreleased=True).exists()
