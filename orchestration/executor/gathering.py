@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 
 class NotDoneTogether(Exception):
-    """It failed for a group of several. Whether it happened is not known, nor who was the cause."""
+    """It failed for a group, or others would have had to wait. Whether it happened is not known: read, then go alone."""
 
 
 class _Turn(Generic[Item, Answer]):

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +27,8 @@ from orchestration.transitions.release import look_behind, release_behind
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
 from tests.processes import wait_for
 
+# By name: the package has a function that is called like this module.
+_PERFORM: Any = import_module("orchestration.executor.perform")
 CHAIN = graph({"a": (), "b": ["a"]})
 _PATIENCE_SECONDS = 20.0
 
@@ -431,6 +435,16 @@ def test_claims_that_outlive_their_connection_are_still_ours(monkeypatch: pytest
     claims = _claim_together(monkeypatch, *[_claim(rig) for rig in rigs], write=_outlive(claim_steps))
     for rig, claim in zip(rigs, claims, strict=True):
         _check_claimed(rig, "a", claim, "task")
+
+
+def test_a_lonely_claim_that_outlives_its_connection_is_still_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = _once(_outlive(claim_steps), together._claim_all)
+    monkeypatch.setattr(together, "_CLAIMS", Gathering(write, most=32, step_aside=lambda: None))
+    rig = Rig.begin(CHAIN)
+    host: Any = SimpleNamespace(process_id=rig.process_id)
+    step_id = rig.step("a").pk
+    claim = in_thread(lambda: _PERFORM._claim(step_id, "task", host, [AGENT])).result(_PATIENCE_SECONDS)
+    _check_claimed(rig, "a", claim, "task")
 
 
 def _once(first: Callable[[list[str]], Any], then: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:
