@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 
 class NotDoneTogether(Exception):
-    """It failed for a group, or others would have had to wait. Whether it happened is not known: read, then go alone."""
+    """It failed for a group, or others would have had to wait. Whether it happened is not known: look first."""
 
 
 class _Turn(Generic[Item, Answer]):
