@@ -26,7 +26,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="1 to 200 printable characters: the same key and input return the same run.",
+    description="1 to 200 printable characters, not beginning with 'child:': the same key and input return the same "
+    "run.",
 )
 # Each one that waits has a thread.
 _waiting = BoundedSemaphore(MOST_WAIT)

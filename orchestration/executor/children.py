@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind
-from orchestration.domain.plan import ChildRun
+from orchestration.domain.plan import ChildRun, name_child_run
 from orchestration.domain.work import Claim
 from orchestration.errors import InputInvalid, WorkflowNotFound
 from orchestration.planning import describe_new_run, find_latest, get_limits
@@ -42,7 +42,7 @@ def _describe(claim: Claim, child: ChildRun) -> NewRun:
     return describe_new_run(
         version,
         child.input,
-        idempotency_key=f"child:{claim.step_id}.{claim.run.round}.{claim.revision}.{claim.attempt}",
+        idempotency_key=name_child_run(claim.step_id, claim.run.round, claim.revision, claim.attempt),
         priority=claim.run.priority,
-        parent=ParentStep(claim.step_id, claim.run.root_id, claim.run.depth + 1),
+        parent=ParentStep(claim.step_id, claim.attempt, claim.run.root_id, claim.run.depth + 1),
     )

@@ -45,7 +45,15 @@ class Run(models.Model):
 
     # A child run: which step waits for its end. The whole tree shares the root's id, its own for a root.
     parent_step = models.ForeignKey(
-        "Step", null=True, on_delete=models.CASCADE, related_name="child_runs", db_constraint=False
+        "Step",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="child_runs",
+        db_constraint=False,
+        db_index=False,
+    )
+    parent_attempt = models.IntegerField(
+        null=True, help_text="Which try of that step started it: the highest is the one it waits for."
     )
     root_id = models.UUIDField(
         help_text="The run at the top of its tree; its own id for a run nobody started."
@@ -77,12 +85,21 @@ class Run(models.Model):
                 | (~Q(status__in=_LIVE) & Q(finished_at__isnull=False)),
                 name="run_final_is_finished",
             ),
+            models.CheckConstraint(
+                condition=Q(parent_step__isnull=True, parent_attempt__isnull=True)
+                | Q(parent_step__isnull=False, parent_attempt__gte=1),
+                name="run_child_names_its_attempt",
+            ),
+            models.UniqueConstraint(
+                fields=("parent_step", "parent_attempt"),
+                condition=Q(parent_step__isnull=False),
+                name="run_child_once_per_attempt",
+            ),
         )
         indexes = (
             models.Index(fields=("status", "-created_at"), name="run_by_status"),
             models.Index(fields=("-created_at",), name="run_by_age"),
             models.Index(fields=("root_id", "depth"), name="run_of_tree"),
-            models.Index(fields=("parent_step",), condition=Q(parent_step__isnull=False), name="run_of_step"),
             models.Index(fields=("id",), condition=Q(untold=True), name="run_untold"),
             models.Index(
                 fields=("deadline_at",), condition=Q(deadline_at__isnull=False), name="run_deadline"

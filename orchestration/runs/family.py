@@ -28,6 +28,8 @@ def _parent_faults(run: Run) -> Iterator[str]:
         if run.root_id != run.pk or run.depth != 0:
             yield "run: it has no parent, but a root or a depth as if it had one"
         return
+    if str(run.idempotency_key).rpartition(".")[2] != str(run.parent_attempt):
+        yield "run: parent_attempt does not match its idempotency_key"
     step = Step.objects.select_related("run__workflow").filter(pk=run.parent_step_id).first()
     if step is None:
         yield "run: the step it was started for is not there"
@@ -64,7 +66,7 @@ def _child_faults(rows: ProofRows) -> Iterator[str]:
 
 def _load_newest(step_ids: list[int]) -> dict[int, Run]:
     """Return the latest run that was started for each step."""
-    runs = Run.objects.filter(parent_step__in=step_ids).order_by("created_at", "id")
+    runs = Run.objects.filter(parent_step__in=step_ids).order_by("parent_attempt")
     return {run.parent_step_id: run for run in runs if run.parent_step_id is not None}
 
 

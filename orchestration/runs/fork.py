@@ -6,17 +6,17 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.plan import planned_name
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import DONE, ReceiptKind, StepKind, StepStatus
-from orchestration.errors import ForkRefused, InputInvalid, StepNotFound
-from orchestration.models import Run, Step
+from orchestration.errors import ForkRefused, StepNotFound
+from orchestration.models import Receipt, Run, Step
 from orchestration.planning import describe_new_run, load_plan
-from orchestration.runs.start import get_run
+from orchestration.runs.start import check_key, get_run
 from orchestration.selectors.progress import read_clock
 from orchestration.transitions.reuse import ReusedStep, reuse_steps, tell_forked
 from orchestration.transitions.start import NewRun, Origin, insert_run
@@ -44,10 +44,7 @@ def fork(
     if from_step not in spec.step_map:
         known = ", ".join(sorted(spec.step_map)[:20])
         raise StepNotFound(f"from_step: workflow '{spec.name}' has no step '{from_step}'; it has {known}")
-    if idempotency_key is not None and not (
-        1 <= len(idempotency_key) <= 200 and idempotency_key.isprintable()
-    ):
-        raise InputInvalid("idempotency_key: must be 1 to 200 printable characters")
+    check_key(idempotency_key)
     new = describe_new_run(
         source.workflow,
         source.input if input is None else input,
@@ -112,7 +109,12 @@ def _find_undone(source: Run) -> set[str]:
     undoing = Step.objects.filter(run=source, kind=StepKind.COMPENSATION).exclude(
         status__in=(StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.CANCELLED)
     )
-    since = undoing.filter(Q(finished_at__isnull=True) | Q(finished_at__gt=F("parent__finished_at")))
+    # Receipts are numbered as they are written; the clock may step back.
+    proofs = Receipt.objects.filter(step=OuterRef("parent"), digest=OuterRef("parent__receipt_digest"))
+    own = Receipt.objects.filter(step=OuterRef("pk"), digest=OuterRef("receipt_digest"))
+    since = undoing.annotate(done=Subquery(proofs.values("id")), undone=Subquery(own.values("id"))).filter(
+        Q(undone__isnull=True) | Q(undone__gt=F("done"))
+    )
     return {planned_name(key) for key in since.values_list("parent__key", flat=True)}
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from orchestration.dispatch import dispatch_after_commit
+from orchestration.domain.plan import CHILD_RUN
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import LIVE_RUN
 from orchestration.errors import (
@@ -42,7 +43,7 @@ def start(
     Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input.
     """
     version = find_latest(workflow, project__slug=project)
-    _check_key(idempotency_key)
+    check_key(idempotency_key)
     if not -100 <= priority <= 100:
         raise InputInvalid("priority: must be between -100 and 100")
     new = describe_new_run(
@@ -75,7 +76,7 @@ def check_start(
     version = find_latest(workflow, project__slug=project)
     spec, _ = load_plan(version.pk, version.digest)
     digest = digest_text(check_input(spec, input))
-    _check_key(idempotency_key)
+    check_key(idempotency_key)
     try:
         return None if idempotency_key is None else _find_same(version, idempotency_key, digest)
     except Run.DoesNotExist:
@@ -114,9 +115,18 @@ def wait(run_id: UUID | str, *, timeout_seconds: float) -> Run:
     return get_run(run.pk) if tries else run
 
 
-def _check_key(key: str | None) -> None:
-    if key is not None and (not 1 <= len(key) <= 200 or not key.isprintable()):
+def check_key(key: str | None) -> None:
+    """Refuse an idempotency key that no caller may use.
+
+    Raises: InputInvalid.
+    """
+    if key is None:
+        return
+    if not 1 <= len(key) <= 200 or not key.isprintable():
         raise InputInvalid("idempotency_key: must be 1 to 200 printable characters")
+    if key.startswith(CHILD_RUN):
+        # Taken beforehand, it would keep a step waiting for a run that can't be started.
+        raise InputInvalid(f"idempotency_key: must not begin with '{CHILD_RUN}', as those of child runs do")
 
 
 def _find_same(version: Workflow, key: str | None, digest: str) -> Run:

@@ -98,6 +98,6 @@ def _with_moments(*row: Any) -> tuple[Any, ...]:
 
 def find_child_runs(step_ids: Collection[int]) -> dict[int, ChildRun]:
     """Return each step's latest child run, by the step's id."""
-    runs = Run.objects.filter(parent_step__in=step_ids).order_by("created_at")
+    runs = Run.objects.filter(parent_step__in=step_ids).order_by("parent_attempt")
     rows = runs.values_list("parent_step_id", "pk", "workflow_name", "status")
     return {step_id: ChildRun(pk, name, status) for step_id, pk, name, status in rows}

@@ -77,7 +77,9 @@ def load_plan_rows(run_id: UUID) -> dict[str, Any]:
 
 def list_child_runs(step_id: int) -> list[UUID]:
     """Return the runs that a step started, in order."""
-    return list(Run.objects.filter(parent_step=step_id).order_by("created_at").values_list("pk", flat=True))
+    return list(
+        Run.objects.filter(parent_step=step_id).order_by("parent_attempt").values_list("pk", flat=True)
+    )
 
 
 def list_versions(project: Project, name: str) -> QuerySet[Workflow]:

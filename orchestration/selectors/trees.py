@@ -21,7 +21,7 @@ def find_grown(step_id: int) -> list[int]:
 
 def find_child_run(step_id: int) -> Run | None:
     """Return the latest run that was started for a step."""
-    return Run.objects.filter(parent_step_id=step_id).order_by("-created_at").first()
+    return Run.objects.filter(parent_step_id=step_id).order_by("-parent_attempt").first()
 
 
 def read_run_output(run_id: UUID) -> dict[str, Any]:

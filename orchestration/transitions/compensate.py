@@ -20,10 +20,11 @@ SELECT s.id, s.key, s.kind, s.revision, s.spec_key, s.spec_json, s.agent, s.stag
     w.digest AS workflow_digest
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
+JOIN orchestration_receipt c ON c.step_id = s.id AND c.digest = s.receipt_digest
 WHERE s.run_id = %(run)s AND r.status IN ('running', 'paused') AND s.status = 'succeeded'
   AND (s.kind = 'planned' OR (s.kind IN ('item', 'spawned') AND EXISTS (
       SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child)))
-ORDER BY s.finished_at DESC, s.position DESC
+ORDER BY c.id DESC
 """
 _BEGIN = f"""
 WITH moved AS (

@@ -103,8 +103,8 @@ def ring_suspects_of(process_id: int, window_seconds: float, limit: int) -> list
 _UNRELEASED = f"""
 SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 WHERE s.unreleased AND r.status IN ('running', 'compensating')
-  AND s.finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
-  AND (%(only_run)s::uuid IS NULL OR r.root_id = %(only_run)s::uuid)
+  AND CASE WHEN %(tree)s::uuid IS NULL THEN s.finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
+           ELSE r.root_id = %(tree)s::uuid END
   AND (EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
                WHERE e.predecessor_id = s.id AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE})
        OR NOT {SOMETHING_WAITS})
@@ -112,22 +112,26 @@ ORDER BY s.id LIMIT %(limit)s
 """
 
 
-def find_unreleased(patience_seconds: float, limit: int, only_run: UUID | None = None) -> list[int]:
-    """Return done steps whose release was begun by nobody, or broken off."""
-    rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit, "only_run": only_run})
+def find_unreleased(patience_seconds: float, limit: int, tree: UUID | None = None) -> list[int]:
+    """Return done steps whose release was begun by nobody, or broken off; of one tree of runs, without patience."""
+    rows = fetch_all(_UNRELEASED, {"patience": patience_seconds, "limit": limit, "tree": tree})
     return [row.id for row in rows]
 
 
 _UNTOLD = """
 SELECT id FROM orchestration_run
-WHERE untold AND finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
-  AND (%(tree)s::uuid IS NULL OR root_id = %(tree)s::uuid)
+WHERE untold
+  AND CASE WHEN %(tree)s::uuid IS NULL THEN finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
+           ELSE root_id = %(tree)s::uuid END
 ORDER BY finished_at LIMIT %(limit)s
 """
 
 
 def find_untold(patience_seconds: float, limit: int, tree: UUID | None = None) -> list[UUID]:
-    """Return child runs that ended and whose parent's step was not told, as a crash or a cancel leaves them."""
+    """Return child runs that ended and whose parent's step was not told, as a crash or a cancel leaves them.
+
+    Of one tree of runs, without patience.
+    """
     rows = fetch_all(_UNTOLD, {"patience": patience_seconds, "limit": limit, "tree": tree})
     return [row.id for row in rows]
 

@@ -38,13 +38,15 @@ WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled') AND s.kind <> '
 """
 _UNDONE = """
 SELECT DISTINCT s.id FROM orchestration_step c JOIN orchestration_step s ON s.id = c.parent_id
+JOIN orchestration_receipt done ON done.step_id = s.id AND done.digest = s.receipt_digest
+JOIN orchestration_receipt undone ON undone.step_id = c.id AND undone.digest = c.receipt_digest
 WHERE c.run_id = %(run)s AND c.kind = 'compensation' AND c.status = 'succeeded' AND s.status = 'succeeded'
-  AND c.finished_at > s.finished_at
+  AND undone.id > done.id
 """
 _CHILD_RUNS = """
 SELECT c.id FROM orchestration_step s CROSS JOIN LATERAL (
     SELECT r.id, r.status FROM orchestration_run r WHERE r.parent_step_id = s.id
-    ORDER BY r.created_at DESC, r.id DESC LIMIT 1) c
+    ORDER BY r.parent_attempt DESC LIMIT 1) c
 WHERE s.id = ANY(%(keep)s) AND s.stage = 'child_run' AND c.status IN ('failed', 'cancelled')
 """
 _FRESH_BOUNDS = (

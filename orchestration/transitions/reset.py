@@ -156,7 +156,7 @@ WHERE s.id = ANY(%(keep)s) AND s.status = 'pending' AND s.stage <> '' AND (
     EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step c ON c.id = e.predecessor_id
             WHERE e.successor_id = s.id AND e.is_child AND c.status NOT IN ('succeeded', 'skipped'))
     OR s.stage = 'child_run' AND (SELECT c.status FROM orchestration_run c WHERE c.parent_step_id = s.id
-                                  ORDER BY c.created_at DESC, c.id DESC LIMIT 1) <> 'succeeded')
+                                  ORDER BY c.parent_attempt DESC LIMIT 1) <> 'succeeded')
 RETURNING s.id
 """
 

@@ -75,7 +75,7 @@ _IS_ORPHAN = """
     (r.status IN ('succeeded', 'failed', 'cancelled')
      OR p.status IN ('succeeded', 'skipped', 'failed', 'cancelled') OR p.stage <> 'child_run'
      OR EXISTS (SELECT 1 FROM orchestration_run n
-                WHERE n.parent_step_id = p.id AND (n.created_at, n.id) > (c.created_at, c.id)))
+                WHERE n.parent_step_id = p.id AND n.parent_attempt > c.parent_attempt))
 """
 # One whose run above was aborted is aborted too, so that it may undo what it did; that it does is left alone.
 _ORPHANS = f"""

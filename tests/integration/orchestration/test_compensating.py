@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db.models.functions import Now
 
 from agents import PermanentError, Result, Task, TransientError
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
@@ -310,16 +309,6 @@ def test_what_a_later_revision_replaced_is_not_undone_again() -> None:
     undo = [key for key, step in done.steps.items() if step.kind == StepKind.COMPENSATION]
     assert undo == ["undo:plan~1/y", "undo:plan~1/x", "undo:each~1[0]"]
     assert len(desk.undone) == 3
-
-
-def test_of_steps_done_at_the_same_moment_the_later_in_the_plan_is_undone_first() -> None:
-    def refuse(task: Task) -> object:
-        Step.objects.filter(run=UUID(task.run_id), status="succeeded").update(finished_at=Now())
-        return _refuse(task)
-
-    desk = Desk(pay=refuse)
-    assert desk.run(_trip()).status == "failed"
-    assert desk.undone == ["car", "hotel", "flight"]
 
 
 def test_an_undo_is_done_on_its_own_agent_s_terms_and_passes_no_gate() -> None:

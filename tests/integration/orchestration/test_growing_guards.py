@@ -85,7 +85,7 @@ def test_a_step_is_told_of_its_child_run_s_end_once_no_other_of_its_child_runs_l
     Step.objects.filter(pk=step_of(asking, "kid").pk).update(status="waiting")
     Run.objects.filter(pk=child.pk).update(untold=True)
     late = Run.objects.get(pk=child.pk)
-    late.pk, late.idempotency_key = None, "a later child run"
+    late.pk, late.idempotency_key, late.parent_attempt = None, "a later child run", 2
     late.status, late.finished_at = "running", None
     late._state.adding = True
     late.save()

@@ -161,7 +161,7 @@ def test_show_run_tells_of_the_runs_around_it_and_of_past_outputs() -> None:
         runs.publish(below)
         done = run_workflow(above, agents=agents)
         fork = runs.fork(done.run.pk, from_step="critic")
-    child = Run.objects.filter(parent_step__run=done.run).order_by("-created_at")[0]
+    child = Run.objects.filter(parent_step__run=done.run).order_by("-parent_attempt")[0]
 
     said = json.loads(_call("show_run", str(done.run.pk), "--json"))
     assert [one["step"] for one in said["children"]] == ["ask", "ask"]

@@ -270,7 +270,7 @@ def test_a_child_run_of_a_step_that_is_done_again_is_cancelled_and_another_start
     done = run_workflow(WorkflowSpec(name="rework-child", steps=steps), {}, agents=fakes)
 
     done = drive(done.run.pk, agents=fakes)
-    children = done.steps["ask"].child_runs.order_by("created_at")
+    children = done.steps["ask"].child_runs.order_by("parent_attempt")
     assert [child.status for child in children] == ["cancelled", "succeeded"]
     assert done.status == "succeeded"
     assert runs.verify(done.run.pk).fault is None

@@ -94,6 +94,18 @@ def test_a_bad_key_is_refused(key: str) -> None:
     assert not Run.objects.exists()
 
 
+def test_a_key_that_belongs_to_a_child_run_is_refused() -> None:
+    """Taken beforehand, it would keep a step waiting for ever for a run that can't be started."""
+    told = "idempotency_key: must not begin with 'child:'"
+    for act in (runs.start, runs.check_start):
+        with pytest.raises(InputInvalid, match=told):
+            act("demo", {"customer": "ada"}, idempotency_key="child:7.1.0.1")
+    run = runs.start("demo", {"customer": "ada"})
+    with pytest.raises(InputInvalid, match=told):
+        runs.fork(run.pk, "a", idempotency_key="child:7.1.0.1")
+    assert Run.objects.count() == 1
+
+
 def test_an_unknown_workflow_is_refused_with_what_to_do() -> None:
     with pytest.raises(WorkflowNotFound, match=r"no workflow 'absent' is published; run `manage.py publish"):
         runs.start("absent", {})

@@ -128,16 +128,18 @@ def test_every_row_that_is_gone_is_missed(done: FinishedRun, model: type[models.
 
 
 def test_an_output_of_a_child_run_is_missed_by_both(done: FinishedRun) -> None:
-    child = done.steps["ask"].child_runs.order_by("-created_at").first()
+    child = done.steps["ask"].child_runs.order_by("-parent_attempt").first()
     assert child is not None
     Step.objects.filter(run=child).update(output_json='{"by":"nobody"}')
     assert runs.verify(child.pk).fault == "step 'do': output_json does not match its digest"
     assert runs.verify(done.run.pk).fault == f"step 'ask': its output is not that of run {child.pk}"
 
 
-@pytest.mark.parametrize("change", [{"depth": 2}, {"parent_step": None}])
+@pytest.mark.parametrize(
+    "change", [{"depth": 2}, {"parent_attempt": 2}, {"parent_step": None, "parent_attempt": None}]
+)
 def test_a_child_run_that_is_hung_up_elsewhere_is_noticed(done: FinishedRun, change: dict[str, Any]) -> None:
-    child = done.steps["ask"].child_runs.order_by("-created_at").first()
+    child = done.steps["ask"].child_runs.order_by("-parent_attempt").first()
     assert child is not None
     Run.objects.filter(pk=child.pk).update(**change)
     assert str(runs.verify(child.pk).fault).startswith("run: ")
