@@ -25,10 +25,16 @@ pytestmark = pytest.mark.django_db
 _HOUR = timedelta(hours=1)
 
 
-def test_a_step_waits_for_the_child_run_of_its_latest_try() -> None:
-    asked = WorkflowSpec(name="clock-asked", steps=(StepSpec("do", agent="test.unsure"),))
-    sure = iter([0.1, 0.9])
+def _ask_twice(*answers: Any) -> tuple[FinishedRun, dict[str, Callable[[Task], Any]]]:
+    """Run a step that waits for a child run, and does so anew; the clock steps back between the two."""
+    told = iter(answers)
     back = iter([True])
+
+    def answer(_task: Task) -> Any:
+        said = next(told)
+        if isinstance(said, Exception):
+            raise said
+        return Result({}, confidence=said)
 
     def judge(_task: Task) -> Any:
         Run.objects.update(created_at=F("created_at") + _HOUR)
@@ -36,21 +42,49 @@ def test_a_step_waits_for_the_child_run_of_its_latest_try() -> None:
 
     agents: dict[str, Callable[[Task], Any]] = {
         "test.work": lambda _task: {},
-        "test.unsure": lambda _task: Result({}, confidence=next(sure)),
+        "test.answer": answer,
         "test.judge": judge,
     }
+    asked = WorkflowSpec(name="clock-asked", steps=(StepSpec("do", agent="test.answer", on_failure="abort"),))
     steps = (
         StepSpec("fetch", agent="test.work"),
-        StepSpec("ask", workflow="clock-asked", after=("fetch",)),
+        StepSpec("ask", workflow="clock-asked", after=("fetch",), on_failure="abort"),
         StepSpec("judge", agent="test.judge", needs=("fetch",)),
     )
     with override(agents):
         runs.publish(asked)
-    done = run_workflow(WorkflowSpec(name="clock-child", steps=steps), {}, agents=agents)
+    return run_workflow(WorkflowSpec(name="clock-child", steps=steps), {}, agents=agents), agents
 
+
+def _child_runs(done: FinishedRun) -> list[Run]:
     first, second = done.steps["ask"].child_runs.order_by("parent_attempt")
     assert first.created_at > second.created_at
-    assert (first.status, second.status, done.status) == ("cancelled", "succeeded", "succeeded")
+    return [first, second]
+
+
+def test_a_step_waits_for_the_child_run_of_its_latest_try() -> None:
+    done, _ = _ask_twice(0.1, 0.9)
+
+    assert [child.status for child in _child_runs(done)] == ["cancelled", "succeeded"]
+    assert done.status == "succeeded"
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_a_retry_goes_on_with_the_child_run_of_the_latest_try() -> None:
+    failed, agents = _ask_twice(0.1, PermanentError("no such customer"), 0.9)
+    assert (failed.status, [child.status for child in _child_runs(failed)]) == (
+        "failed",
+        ["cancelled", "failed"],
+    )
+
+    runs.retry(failed.run.pk)
+    done = drive(failed.run.pk, agents=agents)
+
+    assert [(child.status, child.round) for child in _child_runs(done)] == [
+        ("cancelled", 1),
+        ("succeeded", 2),
+    ]
+    assert done.status == "succeeded"
     assert runs.verify(done.run.pk).fault is None
 
 
