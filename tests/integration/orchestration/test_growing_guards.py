@@ -1,6 +1,8 @@
 """Guards of growing plans, each with the moment at which it alone keeps a run right."""
 
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -84,15 +86,39 @@ def test_a_step_is_told_of_its_child_run_s_end_once_no_other_of_its_child_runs_l
     assert step_of(asking, "kid").status == "available"
     Step.objects.filter(pk=step_of(asking, "kid").pk).update(status="waiting")
     Run.objects.filter(pk=child.pk).update(untold=True)
-    late = Run.objects.get(pk=child.pk)
-    late.pk, late.idempotency_key, late.parent_attempt = None, "a later child run", 2
-    late.status, late.finished_at = "running", None
-    late._state.adding = True
-    late.save()
+    _add_child(child, attempt=2, status="running", finished_at=None)
 
     assert tell_parent(child.pk) == []
 
     assert step_of(asking, "kid").status == "waiting"
+
+
+def test_a_retry_collects_from_the_latest_child_run_whatever_the_clock_says(
+    bench: Bench, asking: Run
+) -> None:
+    """It had succeeded; one of a try before was cancelled, and began an hour later by the clock of then."""
+    child = _child_of(asking)
+    bench.perform(step_of(child, "own"))
+    ahead = child.created_at + timedelta(hours=1)
+    Run.objects.filter(pk=child.pk).update(parent_attempt=2, idempotency_key="its key")
+    _add_child(child, attempt=1, status="cancelled", finished_at=ahead, created_at=ahead)
+    runs.cancel(asking.pk)
+    assert step_of(asking, "kid").status == "cancelled"
+
+    with mute_dispatch():
+        runs.retry(asking.pk)
+
+    assert step_of(asking, "kid").status == "available"
+
+
+def _add_child(like: Run, *, attempt: int, **changes: Any) -> None:
+    """Write a child run of another try of the same step."""
+    other = Run.objects.get(pk=like.pk)
+    other.pk, other.idempotency_key, other.parent_attempt = uuid4(), f"of try {attempt}", attempt
+    for name, value in changes.items():
+        setattr(other, name, value)
+    other._state.adding = True
+    other.save()
 
 
 def _fan(task: Task) -> Result:
