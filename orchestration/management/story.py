@@ -1,9 +1,11 @@
 """What happened in a run, as a person would tell it: what failed, what was decided and by which rule, who answered."""
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from orchestration.domain.policy.rules import describe_decision, describe_rule
@@ -12,7 +14,7 @@ from orchestration.domain.verdicts import read_verdict
 from orchestration.management.terminal import show_text, show_time
 from orchestration.models import Attempt, Decision, Event, Step
 from orchestration.selectors.account import Account
-from orchestration.selectors.resolutions import Resolution, read_resolutions
+from orchestration.selectors.resolutions import read_resolutions
 
 MOST_LINES: Final = 200
 # What was decided must be read whatever the error says, which stands among the attempts.
@@ -54,11 +56,13 @@ class StoryLine:
 
 
 def tell_story(account: Account) -> list[StoryLine]:
-    """Return what a person should know of a run, in order."""
-    resolutions = read_resolutions(account.events)
-    lines = [line for step in account.steps for line in _tell_step(step, account, resolutions)]
-    lines += [_tell_event(event) for event in account.events if event.kind in _RUN_LINES]
-    return sorted(lines, key=lambda line: line.at)
+    """Return what a person should know of a run, in the order of its history, whatever the clock did meanwhile."""
+    own: dict[tuple[int | None, int | None], list[Event]] = defaultdict(list)
+    for event in account.events:
+        own[event.step_id, event.attempt].append(event)
+    lines = [placed for step in account.steps for placed in _tell_step(step, account, own)]
+    lines += [(event.pk, _tell_event(event)) for event in account.events if event.kind in _RUN_LINES]
+    return [line for _, line in sorted(lines, key=itemgetter(0))]
 
 
 def story_rows(account: Account) -> list[tuple[str, ...]]:
@@ -75,17 +79,21 @@ def story_rows(account: Account) -> list[tuple[str, ...]]:
 
 
 def _tell_step(
-    step: Step, account: Account, resolutions: dict[tuple[int, int], Resolution]
-) -> Iterator[StoryLine]:
+    step: Step, account: Account, own: Mapping[tuple[int | None, int | None], Sequence[Event]]
+) -> Iterator[tuple[int, StoryLine]]:
+    """Yield a step's lines, each with its place in the history. `own`: the history, by step and attempt."""
     for attempt in account.attempts.get(step.pk, ()):
+        events = own[step.pk, attempt.number]
         decision: Decision | None = getattr(attempt, "decision", None)
         if decision is None or not _is_quiet(step, decision):
             moment = attempt.finished_at or attempt.started_at
             words = _tell_attempt(step, attempt, decision, of=account.keys.get(step.parent_id or 0, ""))
-            yield StoryLine(moment, step.key, str(attempt.number), words)
-        resolution = resolutions.get((step.pk, attempt.number))
-        if resolution is not None:
-            yield StoryLine(resolution.at, step.key, str(attempt.number), f"{resolution.words}.")
+            # An attempt's first line is its claim, its second its end.
+            lines = [event.pk for event in events[:2]] or [0]
+            yield lines[-1 if attempt.outcome else 0], StoryLine(moment, step.key, str(attempt.number), words)
+        for resolution in read_resolutions(events).values():
+            line = StoryLine(resolution.at, step.key, str(attempt.number), f"{resolution.words}.")
+            yield resolution.event_id, line
 
 
 def _is_quiet(step: Step, decision: Decision) -> bool:

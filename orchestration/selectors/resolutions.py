@@ -21,8 +21,12 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a person decided on a held step. `overturns`: what the policy doubted was fine as it was."""
+    """What a person decided on a held step.
 
+    Attributes: event_id: its line of the history.  overturns: what the policy doubted was fine as it was.
+    """
+
+    event_id: int
     kind: ResolutionKind
     by: str
     at: datetime
@@ -42,7 +46,7 @@ def read_resolutions(events: Iterable[Event]) -> dict[tuple[int, int], Resolutio
             said = json.loads(event.data_json)
             kind = ResolutionKind(said["resolution"])
             found[event.step_id, event.attempt] = Resolution(
-                kind, str(said["by"]), event.at, kind is ResolutionKind.APPROVE
+                event.pk, kind, str(said["by"]), event.at, kind is ResolutionKind.APPROVE
             )
     return found
 

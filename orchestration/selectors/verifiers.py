@@ -4,8 +4,10 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
+from django.db.models import OuterRef, Subquery
+
+from orchestration.domain.events import EventKind
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.domain.verdicts import PASS, Score, read_verdict
 from orchestration.models import Event, Step, VerifierTrial
@@ -59,12 +61,16 @@ def list_verifier_records(
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What a verifier said. `generation`: which output of the step above it was judged."""
+    """What a verifier said.
+
+    Attributes: generation: which output of the step above it was judged.  event_id: the line of the history that
+        tells of it; ids grow whatever the clock does.
+    """
 
     agent: str
     parent_id: int
     generation: str
-    finished_at: datetime
+    event_id: int
     passed: bool
 
 
@@ -74,11 +80,13 @@ def _read_verdicts(agent: str | None, project_ids: Collection[int] | None) -> li
         steps = steps.filter(agent=agent)
     if project_ids is not None:
         steps = steps.filter(run__project__in=project_ids)
-    rows = steps.order_by("id").values_list("agent", "parent_id", "key", "finished_at", "output_json")
+    told = Event.objects.filter(step=OuterRef("pk"), kind=EventKind.STEP_SUCCEEDED).order_by("-id")
+    rows = steps.annotate(told=Subquery(told.values("id")[:1])).order_by("id")
+    columns = rows.values_list("agent", "parent_id", "key", "told", "output_json")
     return [
-        _Verdict(name, parent, key.rpartition("?")[0], at, read_verdict(json.loads(output or "null"))[0])
-        for name, parent, key, at, output in rows.iterator(2_000)
-        if at is not None
+        _Verdict(name, parent, key.rpartition("?")[0], line, read_verdict(json.loads(output or "null"))[0])
+        for name, parent, key, line, output in columns.iterator(2_000)
+        if line is not None
     ]
 
 
@@ -89,17 +97,17 @@ def _judge_by_people(verdicts: Iterable[_Verdict]) -> defaultdict[str, Score]:
         by_step[verdict.parent_id].append(verdict)
     scores: defaultdict[str, Score] = defaultdict(Score)
     lines = Event.objects.filter(kind="step_resolved", step_id__in=by_step).order_by("id")
-    for step_id, at, data in lines.values_list("step_id", "at", "data_json"):
+    for step_id, line, data in lines.values_list("step_id", "id", "data_json"):
         is_good = _GOOD.get(json.loads(data).get("resolution"))
         if is_good is not None:
-            for verdict in _find_latest(by_step[step_id], at):
+            for verdict in _find_latest(by_step[step_id], line):
                 scores[verdict.agent] = scores[verdict.agent].count(is_good=is_good, passed=verdict.passed)
     return scores
 
 
-def _find_latest(verdicts: list[_Verdict], at: datetime) -> list[_Verdict]:
-    """Return the verdicts on the output that a step had at a moment."""
-    before = [verdict for verdict in verdicts if verdict.finished_at <= at]
+def _find_latest(verdicts: list[_Verdict], event_id: int) -> list[_Verdict]:
+    """Return the verdicts on the output that a step had at a line of its history."""
+    before = [verdict for verdict in verdicts if verdict.event_id < event_id]
     latest = before[-1].generation if before else None
     return [verdict for verdict in before if verdict.generation == latest]
 

@@ -47,7 +47,7 @@ def test_a_worker_killed_there_undoes_all_the_same(workers: Arena, point: str, k
     effects = workers.journal.lines("keyed_effect", run=str(run.pk), applied=True)
     assert [line.key for line in effects] == ["undo:c", "undo:b", "undo:a"]
     assert len({line.idempotency_key for line in effects}) == 3
-    undone = Step.objects.filter(run=run, kind="compensation").order_by("finished_at")
+    undone = Step.objects.filter(run=run, kind="compensation").order_by("receipts__id")
     assert [(one.key, one.status) for one in undone] == [
         (key, "succeeded") for key in ("undo:c", "undo:b", "undo:a")
     ]

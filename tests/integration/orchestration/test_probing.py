@@ -1,12 +1,14 @@
 """What is known of verifiers: from what people decided on outputs they had judged, and from trials."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 
 from agents import PermanentError, Task
 from agents.invoke import override
@@ -14,7 +16,7 @@ from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.conf import get_conf
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.verdicts import Score
-from orchestration.models import VerifierTrial
+from orchestration.models import Step, VerifierTrial
 from orchestration.ports import load_escalator
 from orchestration.runs.probe import read_cases
 from orchestration.selectors.verifiers import list_verifier_records
@@ -66,18 +68,25 @@ def test_people_show_what_a_verdict_was_worth(
 
 
 def test_each_output_is_judged_by_what_was_decided_on_it() -> None:
+    """Which came first is read from the history: here the clock stepped back after each verdict."""
     done = _hold()
+    _put_verdicts_ahead()
     load_escalator(get_conf().ESCALATOR).withdraw_tickets(
         [done.steps["draft"].pk], "as a resolution closes it"
     )
     _resolve(done, ResolutionKind.SEND_BACK, feedback="shorter")
     again = drive(done.run.pk, agents=AGENTS)
     assert (again.held, again.steps["draft"].proposed) == (["draft"], "draft, shorter")
+    _put_verdicts_ahead()
     _resolve(again, ResolutionKind.APPROVE)
 
     [record] = list_verifier_records("test.strict")
     assert record.by_people == Score(good_failed=1, bad_failed=1)
     assert (record.by_people.false_fail_rate, record.by_people.false_pass_rate) == (1.0, 0.0)
+
+
+def _put_verdicts_ahead() -> None:
+    Step.objects.filter(kind="verifier").update(finished_at=F("finished_at") + timedelta(hours=1))
 
 
 def _judge(task: Task) -> object:

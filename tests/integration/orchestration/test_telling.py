@@ -1,16 +1,18 @@
 """`show_run` tells what failed, what was decided by which rule, who answered, and what people made of it."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 
 from agents import PermanentError, Result, Task
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.domain.states import ResolutionKind
-from orchestration.models import Decision
+from orchestration.models import Attempt, Decision
 from orchestration.selectors.resolutions import find_resolution
 from orchestration.testing import FinishedRun, drive, run_workflow
 
@@ -70,6 +72,16 @@ def test_the_story_is_told_in_order_and_in_words() -> None:
     said = json.loads(_show(done, "--json"))
 
     assert [(line["step"], line["words"]) for line in said["story"]] == _STORY
+
+
+def test_the_story_keeps_its_order_when_the_clock_steps_back() -> None:
+    done = _live_through()
+    first = Attempt.objects.filter(step=done.steps["draft"]).order_by("id")[:1]
+    Attempt.objects.filter(pk__in=first).update(finished_at=F("finished_at") + timedelta(hours=1))
+
+    assert [line["words"] for line in json.loads(_show(done, "--json"))["story"]] == [
+        words for _, words in _STORY
+    ]
 
 
 _FAILED = "failed (agents.errors.PermanentError: out of words)"
