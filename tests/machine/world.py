@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import Min
 
 from escalation import escrow
 from escalation.errors import EscalationError
@@ -434,7 +435,7 @@ class World:
         return Step.objects.filter(run__root_id__in=self.roots).order_by("pk")
 
     def _runs(self) -> Any:
-        return Run.objects.filter(root_id__in=self.roots).order_by("created_at", "depth", "pk")
+        return Run.objects.filter(root_id__in=self.roots).annotate(first=Min("steps")).order_by("first")
 
     def _tickets(self) -> Any:
         return Ticket.objects.filter(status="open", run__root_id__in=self.roots).order_by("pk")

@@ -1,6 +1,7 @@
 """The commands say what they did, and refuse by naming the argument and what to do next."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models import Min
+from django.db.models.functions import Now
 
 from agents import Result, Task, TransientError
 from agents.invoke import override
@@ -109,7 +112,8 @@ def test_each_line_starts_one_run_and_feeding_again_none(feed: Path) -> None:
     _, err = _call("start_run", "demo", "--each", str(feed))
     assert err.strip() == "3 new runs started, 0 were known already"
     keys = ["messages.jsonl:m1", "messages.jsonl:7", "messages.jsonl:4"]
-    assert list(Run.objects.order_by("created_at").values_list("idempotency_key", flat=True)) == keys
+    in_order = Run.objects.annotate(first=Min("steps")).order_by("first")
+    assert [run.idempotency_key for run in in_order] == keys
 
     feed.write_text(feed.read_text(encoding="utf-8") + '{"id": 8}\n', encoding="utf-8")
     told = _json("start_run", "demo", "--each", str(feed))
@@ -182,6 +186,8 @@ def test_waiting_for_a_failed_run_is_a_failure() -> None:
 def test_list_runs_derives_who_waits_for_people() -> None:
     held, done = (run_workflow("demo", value).run for value in ({"hold": True}, {}))
     going = runs.start("demo", {})
+    for hours, run in ((2, held), (1, done)):
+        Run.objects.filter(pk=run.pk).update(created_at=Now() - timedelta(hours=hours))
     assert {row["id"]: row["state"] for row in _json("list_runs")} == {
         str(held.pk): "waiting",
         str(done.pk): "succeeded",
