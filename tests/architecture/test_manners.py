@@ -10,6 +10,20 @@ from tests.architecture.sources import PRODUCT_ROOMS, Source, sources
 _EMPTY_NAMES = frozenset({"utils", "helpers", "common", "misc", "manager", "managers"})
 
 
+_WALL_CLOCKS = frozenset(
+    {"time.time", "time.time_ns", "datetime.now", "datetime.today", "datetime.utcnow", "date.today"}
+    | {"timezone.now", "timezone.localtime", "timezone.localdate"}
+)
+_OWN_CLOCK = frozenset(
+    {
+        "agents/invoke.py",  # a Retry-After header that names a date
+        "orchestration/worker/telling.py",  # what Flower shows beside its other events
+        "orchestration/tokens.py",  # days ahead
+        "orchestration/management/commands/replay_decisions.py",  # days back
+    }
+)
+
+
 def _environment_reads(source: Source) -> Iterator[str]:
     if source.path == "config/env.py":
         return
@@ -39,6 +53,25 @@ def _signals(source: Source) -> Iterator[str]:
             "django.dispatch",
         }:
             yield source.at(node, f"imports {node.module}")
+
+
+def _wall_clock_reads(source: Source) -> Iterator[str]:
+    """Yield where this machine's clock is read: what is stored or compared with a row is the database's time."""
+    if source.path in _OWN_CLOCK:
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            read = f"{node.value.id}.{node.attr}"
+            if read in _WALL_CLOCKS:
+                yield source.at(node, read)
+
+
+def test_the_engine_reads_the_database_s_clock_only() -> None:
+    assert [
+        line
+        for source in sources("orchestration", "agents", "escalation")
+        for line in _wall_clock_reads(source)
+    ] == []
 
 
 def test_only_env_reads_the_environment() -> None:
@@ -75,6 +108,12 @@ def test_no_module_has_an_empty_name() -> None:
 def test_an_environment_read_is_caught(code: str) -> None:
     assert list(_environment_reads(Source.parse("agents/invoke.py", code))) != []
     assert list(_environment_reads(Source.parse("config/env.py", code))) == []
+
+
+@pytest.mark.parametrize("code", ["import time\ntime.time()", "x = timezone.now", "datetime.now(UTC)"])
+def test_a_look_at_the_wall_clock_is_caught(code: str) -> None:
+    assert list(_wall_clock_reads(Source.parse("orchestration/dispatch.py", code))) != []
+    assert list(_wall_clock_reads(Source.parse("agents/invoke.py", code))) == []
 
 
 def test_an_inner_import_is_caught() -> None:
