@@ -157,7 +157,7 @@ def find_tickets(steps: Sequence[Step]) -> dict[int, TicketRef]:
 def list_attempts(run_id: UUID) -> QuerySet[Attempt]:
     """Return a run's attempts with their decisions in the order in which they started."""
     attempts = Attempt.objects.filter(run=run_id).select_related("process", "decision")
-    return _with_step_keys(attempts, "step").order_by("id")
+    return _with_step_keys(attempts, "step").order_by("started_at", "id")
 
 
 def list_step_attempts(step_id: int) -> QuerySet[Attempt]:
@@ -168,7 +168,7 @@ def list_step_attempts(step_id: int) -> QuerySet[Attempt]:
 def list_handoffs(run_id: UUID) -> QuerySet[Handoff]:
     """Return a run's hand-offs in the order in which they happened, without what was handed."""
     handoffs = Handoff.objects.filter(run=run_id).defer("summary_json").select_related("attempt")
-    return _with_step_keys(handoffs, "from_step", "to_step").order_by("id")
+    return _with_step_keys(handoffs, "from_step", "to_step").order_by("handed_at", "id")
 
 
 def list_events(run_id: UUID) -> QuerySet[Event]:

@@ -176,3 +176,16 @@ def test_receipts_from_before_revisions_get_theirs_back(done: FinishedRun) -> No
     assert list(Receipt.objects.filter(run=done.run).order_by("id").values_list("id", "revision")) == stood
     with pytest.raises(DatabaseError, match="written once"), transaction.atomic():
         Receipt.objects.filter(run=done.run).update(revision=0)
+
+
+def test_child_runs_from_before_get_the_try_that_started_them_back(done: FinishedRun) -> None:
+    fill = import_module("orchestration.migrations.0015_children_by_attempt").FILL
+    children = Run.objects.filter(parent_step__isnull=False).order_by("id")
+    stood = list(children.values_list("id", "parent_attempt"))
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE orchestration_run DROP CONSTRAINT run_child_names_its_attempt")
+        children.update(parent_attempt=None)
+        cursor.execute(fill)
+    assert list(children.values_list("id", "parent_attempt")) == stood
+    assert {attempt for _, attempt in stood} != {1}
