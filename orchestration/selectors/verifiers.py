@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Max, OuterRef, Subquery
 
 from orchestration.domain.events import EventKind
 from orchestration.domain.states import ResolutionKind, StepKind
@@ -18,6 +18,8 @@ _GOOD = {
     ResolutionKind.EDIT.value: False,
     ResolutionKind.SEND_BACK.value: False,
 }
+# How a verifier's step gets its output.
+_ENDS = (EventKind.STEP_SUCCEEDED, EventKind.STEP_SKIPPED, EventKind.STEP_RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,9 @@ def _read_verdicts(agent: str | None, project_ids: Collection[int] | None) -> li
         steps = steps.filter(agent=agent)
     if project_ids is not None:
         steps = steps.filter(run__project__in=project_ids)
-    told = Event.objects.filter(step=OuterRef("pk"), kind=EventKind.STEP_SUCCEEDED).order_by("-id")
-    rows = steps.annotate(told=Subquery(told.values("id")[:1])).order_by("id")
+    # Grouped: for the newest of all lines alone PostgreSQL may walk back through the whole history.
+    told = Event.objects.filter(step=OuterRef("pk"), kind__in=_ENDS).order_by().values("step")
+    rows = steps.annotate(told=Subquery(told.annotate(last=Max("id")).values("last"))).order_by("id")
     columns = rows.values_list("agent", "parent_id", "key", "told", "output_json")
     return [
         _Verdict(name, parent, key.rpartition("?")[0], line, read_verdict(json.loads(output or "null"))[0])
