@@ -8,6 +8,7 @@ from orchestration.domain.plan import ChildRun, name_child_run
 from orchestration.domain.work import Claim
 from orchestration.errors import InputInvalid, WorkflowNotFound
 from orchestration.planning import describe_new_run, find_latest, get_limits
+from orchestration.selectors.trees import find_by_key
 from orchestration.transitions.expand import start_child_run
 from orchestration.transitions.finish import AttemptEnd
 from orchestration.transitions.start import NewRun, ParentStep
@@ -20,21 +21,24 @@ def plan_child(claim: Claim, workflow: str, value: Any) -> ChildRun | Failed:
         message = f"child runs would stand {claim.run.depth + 1} deep; MAX_RUN_DEPTH is {limit}"
         return describe_refusal(FailureKind.LIMIT, message, claim.agent)
     try:
-        _describe(claim, ChildRun(workflow, value))
+        new = _describe(claim, ChildRun(workflow, value))
     except WorkflowNotFound as error:
         return describe_refusal(FailureKind.PERMANENT, str(error), claim.agent)
     except InputInvalid as error:
         return describe_refusal(FailureKind.BAD_INPUT, f"the child run's {error}", claim.agent)
+    taken = find_by_key(new.project_id, new.workflow_name, new.idempotency_key)
+    if taken is not None:
+        message = f"run {taken} has the idempotency key '{new.idempotency_key}' of the child run; send the step back"
+        return describe_refusal(FailureKind.PERMANENT, message, claim.agent)
     return ChildRun(workflow, value)
 
 
 def start_child(claim: Claim, end: AttemptEnd, child: ChildRun) -> list[int]:
     """Let a step wait for its child run, and return the run's steps that can be performed at once.
 
-    Raises: ClaimLost: nothing was written.
+    Raises: ClaimLost. IdempotencyConflict: nothing was written.
     """
-    started = start_child_run(claim, end, _describe(claim, child))
-    return [] if started is None else started[1]
+    return start_child_run(claim, end, _describe(claim, child))
 
 
 def _describe(claim: Claim, child: ChildRun) -> NewRun:
@@ -44,5 +48,5 @@ def _describe(claim: Claim, child: ChildRun) -> NewRun:
         child.input,
         idempotency_key=name_child_run(claim.step_id, claim.run.round, claim.revision, claim.attempt),
         priority=claim.run.priority,
-        parent=ParentStep(claim.step_id, claim.attempt, claim.run.root_id, claim.run.depth + 1),
+        parent=ParentStep(claim.step_id, claim.run.root_id, claim.run.depth + 1),
     )

@@ -1,18 +1,17 @@
-"""A child run names the try of its step that started it: which one is the latest was told by the clock before."""
+"""A child run names the try of its step that started it: which one is the latest was told by the clock before.
+
+The number stands at the end of the key, child:<step>.<round>.<revision>.<attempt>, and always has. PostgreSQL reads
+it, so workers of the release before this one may go on writing child runs meanwhile.
+"""
 
 import django.db.models.deletion
 from django.db import migrations, models
-from django.db.models import Q
-
-# The key of a child run has always ended with that number: child:<step>.<round>.<revision>.<attempt>.
-FILL = """
-UPDATE orchestration_run SET parent_attempt = split_part(idempotency_key, '.', 4)::integer
-WHERE parent_step_id IS NOT NULL
-"""
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Cast
 
 
 class Migration(migrations.Migration):
-    """One column, filled and guarded; its constraint's index takes the place of that by step alone."""
+    """One generated column; its index takes the place of that by step alone."""
 
     dependencies = (("orchestration", "0014_a_step_is_whole"),)
 
@@ -20,16 +19,29 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="run",
             name="parent_attempt",
-            field=models.IntegerField(
-                null=True, help_text="Which try of that step started it: the highest is the one it waits for."
+            field=models.GeneratedField(
+                expression=Case(
+                    When(
+                        parent_step__isnull=False,
+                        then=Cast(
+                            Func(
+                                F("idempotency_key"),
+                                Value(r"^child:\d+\.\d+\.\d+\.(\d{1,9})$"),
+                                function="substring",
+                            ),
+                            models.IntegerField(),
+                        ),
+                    )
+                ),
+                output_field=models.IntegerField(null=True),
+                db_persist=True,
+                help_text="Which try of that step started it: the highest is the one it waits for.",
             ),
         ),
-        migrations.RunSQL(FILL, migrations.RunSQL.noop),
         migrations.AddConstraint(
             model_name="run",
             constraint=models.CheckConstraint(
-                condition=Q(parent_step__isnull=True, parent_attempt__isnull=True)
-                | Q(parent_step__isnull=False, parent_attempt__gte=1),
+                condition=Q(parent_step__isnull=True) | Q(parent_attempt__isnull=False),
                 name="run_child_names_its_attempt",
             ),
         ),

@@ -10,13 +10,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, Value
-from django.db.models.functions import Now
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Cast, Now
 
 from orchestration.domain.states import LIVE_RUN, Acceptance, RunStatus, Stage, StepKind, StepStatus
 from orchestration.models.process import WorkerProcess
 from orchestration.models.workflow import Project, Workflow
 
+# Of a child run, `name_child_run`; what stands in brackets is the try of the step above that started it.
+_CHILD_KEY = r"^child:\d+\.\d+\.\d+\.(\d{1,9})$"
 _LIVE = sorted(status.value for status in LIVE_RUN)
 
 
@@ -52,8 +54,20 @@ class Run(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    parent_attempt = models.IntegerField(
-        null=True, help_text="Which try of that step started it: the highest is the one it waits for."
+    # Read from the key, which the seal covers: the two can't disagree.
+    parent_attempt = models.GeneratedField(
+        expression=Case(
+            When(
+                parent_step__isnull=False,
+                then=Cast(
+                    Func(F("idempotency_key"), Value(_CHILD_KEY), function="substring"),
+                    models.IntegerField(),
+                ),
+            )
+        ),
+        output_field=models.IntegerField(null=True),
+        db_persist=True,
+        help_text="Which try of that step started it: the highest is the one it waits for.",
     )
     root_id = models.UUIDField(
         help_text="The run at the top of its tree; its own id for a run nobody started."
@@ -86,8 +100,7 @@ class Run(models.Model):
                 name="run_final_is_finished",
             ),
             models.CheckConstraint(
-                condition=Q(parent_step__isnull=True, parent_attempt__isnull=True)
-                | Q(parent_step__isnull=False, parent_attempt__gte=1),
+                condition=Q(parent_step__isnull=True) | Q(parent_attempt__isnull=False),
                 name="run_child_names_its_attempt",
             ),
             models.UniqueConstraint(

@@ -28,8 +28,6 @@ def _parent_faults(run: Run) -> Iterator[str]:
         if run.root_id != run.pk or run.depth != 0:
             yield "run: it has no parent, but a root or a depth as if it had one"
         return
-    if str(run.idempotency_key).rpartition(".")[2] != str(run.parent_attempt):
-        yield "run: parent_attempt does not match its idempotency_key"
     step = Step.objects.select_related("run__workflow").filter(pk=run.parent_step_id).first()
     if step is None:
         yield "run: the step it was started for is not there"

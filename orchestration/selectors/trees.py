@@ -24,6 +24,12 @@ def find_child_run(step_id: int) -> Run | None:
     return Run.objects.filter(parent_step_id=step_id).order_by("-parent_attempt").first()
 
 
+def find_by_key(project_id: int, workflow: str, key: str | None) -> UUID | None:
+    """Return the run of a workflow that has an idempotency key."""
+    found = Run.objects.filter(project_id=project_id, workflow_name=workflow, idempotency_key=key)
+    return found.values_list("pk", flat=True).first() if key else None
+
+
 def read_run_output(run_id: UUID) -> dict[str, Any]:
     """Return a run's output: that of every planned step which no other planned step stands behind, by key."""
     last = Step.objects.filter(run_id=run_id, parent__isnull=True, edges_out__isnull=True)

@@ -8,14 +8,13 @@ any other: the last one to be done makes it available again (`release.py`).
 import json
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
 from orchestration.domain.plan import Growth
 from orchestration.domain.states import RunStatus, Stage
 from orchestration.domain.work import Claim
-from orchestration.errors import ClaimLost
+from orchestration.errors import ClaimLost, IdempotencyConflict
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
 from orchestration.transitions.start import NewRun, insert_run
@@ -88,16 +87,19 @@ def expand_step(claim: Claim, end: AttemptEnd, growth: Growth) -> list[int]:
         return _expand(claim, end, growth)
 
 
-def start_child_run(claim: Claim, end: AttemptEnd, new: NewRun) -> tuple[UUID, list[int]] | None:
+def start_child_run(claim: Claim, end: AttemptEnd, new: NewRun) -> list[int]:
     """Move a running step to `waiting` and start the run that it waits for, in one transaction.
 
-    Returns: the child run and its available steps; None when it exists already (`new.idempotency_key`).
-    Raises: ClaimLost: nothing was written.
+    Returns: the child run's steps that are available at once.
+    Raises: ClaimLost. IdempotencyConflict: another run has its key. In both cases nothing was written.
     """
     with transaction.atomic():
         is_paused = _share_run(claim) is RunStatus.PAUSED
         _expand(claim, end, Growth(Stage.CHILD_RUN, end.rule, ()))
-        return insert_run(replace(new, is_paused=is_paused))
+        inserted = insert_run(replace(new, is_paused=is_paused))
+        if inserted is None:
+            raise IdempotencyConflict(f"another run has the idempotency key '{new.idempotency_key}'")
+    return inserted[1]
 
 
 def _share_run(claim: Claim) -> RunStatus:

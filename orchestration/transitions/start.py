@@ -41,10 +41,9 @@ class EdgeRow:
 
 @dataclass(frozen=True, slots=True)
 class ParentStep:
-    """The try of a step that a child run is done for, and its place in the tree. `depth`: the child's own."""
+    """The step that a child run is done for, and its place in the tree. `depth`: the child's own."""
 
     step_id: int
-    attempt: int
     root_id: UUID
     depth: int
 
@@ -84,13 +83,12 @@ class NewRun:
 # Who asked for the run at the top asked for those below it, and may not approve what is done there either.
 _RUN = """
 INSERT INTO orchestration_run (id, project_id, workflow_id, workflow_name, status, round, input_json, input_digest,
-    idempotency_key, requested_by_id, reason, priority, deadline_at, parent_step_id,
-    parent_attempt, root_id, depth,
+    idempotency_key, requested_by_id, reason, priority, deadline_at, parent_step_id, root_id, depth,
     forked_from_id, forked_from_step)
 VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, %(status)s, 1, %(input)s, %(digest)s, %(key)s,
     coalesce(%(requested_by)s::bigint, (SELECT t.requested_by_id FROM orchestration_run t WHERE t.id = %(root)s)),
     '', %(priority)s, clock_timestamp() + make_interval(secs => %(timeout)s::float8), %(parent_step)s,
-    %(parent_attempt)s, %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
+    %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
 ON CONFLICT (project_id, workflow_name, idempotency_key) DO NOTHING RETURNING id
 """
 _PLAN = f"""
@@ -149,7 +147,6 @@ def _run_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
         "priority": new.priority,
         "timeout": new.timeout_seconds,
         "parent_step": new.parent.step_id if new.parent else None,
-        "parent_attempt": new.parent.attempt if new.parent else None,
         "root": new.parent.root_id if new.parent else run_id,
         "depth": new.parent.depth if new.parent else 0,
         "forked_from": new.origin.run_id if new.origin else None,

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError, transaction
 from pytest_django.fixtures import Settings
 
 from agents import Result, Task, agent
@@ -12,6 +13,9 @@ from agents.domain.catalogue import catalogue
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.conf import get_signer
 from orchestration.dispatch import mute_dispatch
+from orchestration.domain.plan import name_child_run
+from orchestration.errors import IdempotencyConflict
+from orchestration.executor import children
 from orchestration.models import Decision, Handoff, Run, Step
 from orchestration.testing import run_workflow
 from orchestration.transitions.release import release_step, tell_parent
@@ -100,7 +104,7 @@ def test_a_retry_collects_from_the_latest_child_run_whatever_the_clock_says(
     child = _child_of(asking)
     bench.perform(step_of(child, "own"))
     ahead = child.created_at + timedelta(hours=1)
-    Run.objects.filter(pk=child.pk).update(parent_attempt=2, idempotency_key="its key")
+    Run.objects.filter(pk=child.pk).update(idempotency_key=name_child_run(child.parent_step_id or 0, 1, 0, 2))
     _add_child(child, attempt=1, status="cancelled", finished_at=ahead, created_at=ahead)
     runs.cancel(asking.pk)
     assert step_of(asking, "kid").status == "cancelled"
@@ -111,10 +115,42 @@ def test_a_retry_collects_from_the_latest_child_run_whatever_the_clock_says(
     assert step_of(asking, "kid").status == "available"
 
 
+@pytest.mark.parametrize("is_seen", [True, False], ids=["before", "at the last moment"])
+def test_a_child_run_whose_key_is_taken_leaves_no_step_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_seen: bool
+) -> None:
+    """Callers can't take one any more, but could before: the step would have waited for ever."""
+    with mute_dispatch():
+        runs.publish(CHILD)
+        run = bench.start(ASKING)
+        taken = runs.start(CHILD.name, {})
+    key = name_child_run(step_of(run, "kid").pk, 1, 0, 1)
+    Run.objects.filter(pk=taken.pk).update(idempotency_key=key)
+    bench.perform(step_of(run, "first"))
+    if is_seen:
+        bench.perform(step_of(run, "kid"))
+        held = step_of(run, "kid")
+        assert (held.status, held.child_runs.count()) == ("held", 0)
+        assert f"run {taken.pk} has the idempotency key '{key}'" in held.reason
+        return
+    monkeypatch.setattr(children, "find_by_key", lambda *_: None)
+    with pytest.raises(IdempotencyConflict, match=key):
+        bench.perform(step_of(run, "kid"))
+    assert step_of(run, "kid").status == "running"
+
+
+def test_a_child_run_must_name_the_try_that_started_it(asking: Run) -> None:
+    child = _child_of(asking)
+    assert child.parent_attempt == 1
+    for key in (None, "child:1.1.0.", "mail-17"):
+        with pytest.raises(IntegrityError, match="run_child_names_its_attempt"), transaction.atomic():
+            Run.objects.filter(pk=child.pk).update(idempotency_key=key)
+
+
 def _add_child(like: Run, *, attempt: int, **changes: Any) -> None:
     """Write a child run of another try of the same step."""
     other = Run.objects.get(pk=like.pk)
-    other.pk, other.idempotency_key, other.parent_attempt = uuid4(), f"of try {attempt}", attempt
+    other.pk, other.idempotency_key = uuid4(), name_child_run(like.parent_step_id or 0, 1, 0, attempt)
     for name, value in changes.items():
         setattr(other, name, value)
     other._state.adding = True
