@@ -29,4 +29,5 @@ def _find_missed(ticket: Ticket, now: datetime) -> Iterator[Breach]:
     )
     for deadline, due_at, met_at in clocks:
         if is_missed(due_at, met_at):
-            yield Breach(ticket=ticket, deadline=deadline, due_at=due_at, found_at=now)
+            # The clock may have stepped back since the touch that came too late.
+            yield Breach(ticket=ticket, deadline=deadline, due_at=due_at, found_at=max(now, met_at))

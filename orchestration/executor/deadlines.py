@@ -65,5 +65,5 @@ def find_out_of_time(claim: Claim, spec: StepSpec) -> OutOfTime | None:
         return None
     if claim.attempt > 1 and was_sent_by_person(claim.step_id, claim.attempt):
         return None
-    is_asked, is_answered = find_deadline_answers(claim.run.run_id, claim.run.deadline_at or claim.now())
+    is_asked, is_answered = find_deadline_answers(claim.run.run_id)
     return None if is_answered and not is_asked else OutOfTime(is_asked)

@@ -14,7 +14,7 @@ from orchestration.history import EventKind
 from orchestration.transitions.statements import fetch_all
 
 # Current ones only: what was superseded by a later revision is not undone again. `stage`: what it grew is undone
-# itself, so the step that only collected it is not.
+# itself, so the step that only collected it is not.  What a fork took over came before all that it did itself.
 _DONE = """
 SELECT s.id, s.key, s.kind, s.revision, s.spec_key, s.spec_json, s.agent, s.stage, r.round, r.workflow_id,
     w.digest AS workflow_digest
@@ -24,7 +24,7 @@ JOIN orchestration_receipt c ON c.step_id = s.id AND c.digest = s.receipt_digest
 WHERE s.run_id = %(run)s AND r.status IN ('running', 'paused') AND s.status = 'succeeded'
   AND (s.kind = 'planned' OR (s.kind IN ('item', 'spawned') AND EXISTS (
       SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child)))
-ORDER BY c.id DESC
+ORDER BY c.kind = 'reuse', CASE WHEN c.kind <> 'reuse' THEN c.id END DESC, s.position DESC
 """
 _BEGIN = f"""
 WITH moved AS (

@@ -38,13 +38,13 @@ WITH plan AS (
         output_tokens = p.tokens, receipt_digest = p.receipt_digest, skip_reason = p.skip_reason,
         accepted_by = p.accepted_by, dispatches = 0, dispatched_at = NULL
     FROM plan p WHERE s.run_id = %(run)s AND s.key = p.key AND s.attempt = 0
-    RETURNING s.id, s.run_id, s.attempt, s.position, p.receipt, p.receipt_digest, p.event
+    RETURNING s.id, s.run_id, s.attempt, p.receipt, p.receipt_digest, p.event
 ), proved AS (
     INSERT INTO orchestration_receipt (step_id, run_id, round, revision, kind, digest, body_json)
-    SELECT id, run_id, 1, 0, 'reuse', receipt_digest, receipt FROM reused ORDER BY position
+    SELECT id, run_id, 1, 0, 'reuse', receipt_digest, receipt FROM reused
 )
 INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at)
-SELECT run_id, id, attempt, '{EventKind.STEP_REUSED}', event, %(now)s FROM reused ORDER BY position RETURNING id
+SELECT run_id, id, attempt, '{EventKind.STEP_REUSED}', event, %(now)s FROM reused RETURNING id
 """
 _START = """
 UPDATE orchestration_step s

@@ -55,8 +55,10 @@ class WorkerHost:
         with self._lock:
             self._report.last_claim_at = claim.claimed_at
             newest = self._report.newest_dispatch_at
+            # One later than this claim was read before the clock stepped back: all that is queued would look overtaken.
+            is_newest = newest is None or claim.dispatched_at > newest or newest > claim.claimed_at
             # An older copy says nothing of when its own message was sent.
-            if claim.is_of_newest_message and (newest is None or claim.dispatched_at > newest):
+            if claim.is_of_newest_message and is_newest:
                 self._report.newest_dispatch_at = claim.dispatched_at
 
     def tell_ran_on(self, claim: Claim, word: str) -> None:

@@ -60,10 +60,16 @@ def _wall_clock_reads(source: Source) -> Iterator[str]:
     if source.path in _OWN_CLOCK:
         return
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            read = f"{node.value.id}.{node.attr}"
+        if isinstance(node, ast.Attribute):
+            read = ".".join(ast.unparse(node).split(".")[-2:])
             if read in _WALL_CLOCKS:
                 yield source.at(node, read)
+        if isinstance(node, ast.ImportFrom):
+            room = str(node.module).rpartition(".")[2]
+            names = [f"{room}.{alias.name}" for alias in node.names]
+            yield from (source.at(node, name) for name in names if name in _WALL_CLOCKS)
+        if isinstance(node, ast.keyword) and node.arg in {"auto_now", "auto_now_add"}:
+            yield source.at(node.value, str(node.arg))
 
 
 def test_the_engine_reads_the_database_s_clock_only() -> None:
@@ -110,7 +116,18 @@ def test_an_environment_read_is_caught(code: str) -> None:
     assert list(_environment_reads(Source.parse("config/env.py", code))) == []
 
 
-@pytest.mark.parametrize("code", ["import time\ntime.time()", "x = timezone.now", "datetime.now(UTC)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time\ntime.time()",
+        "from time import time",
+        "x = timezone.now",
+        "from django.utils.timezone import now",
+        "datetime.now(UTC)",
+        "datetime.datetime.now()",
+        "at = models.DateTimeField(auto_now_add=True)",
+    ],
+)
 def test_a_look_at_the_wall_clock_is_caught(code: str) -> None:
     assert list(_wall_clock_reads(Source.parse("orchestration/dispatch.py", code))) != []
     assert list(_wall_clock_reads(Source.parse("agents/invoke.py", code))) == []

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
@@ -41,6 +43,17 @@ def test_a_missed_deadline_is_recorded_once_with_its_true_time(overdue: Ticket) 
     first, second = Breach.objects.order_by("due_at")
     assert (first.due_at, second.due_at) == (overdue.first_touch_due_at, overdue.due_at)
     assert first.found_at > second.due_at
+
+
+def test_a_clock_that_stepped_back_since_a_late_touch_stops_no_decision(ticket: Ticket, anna: User) -> None:
+    claim_ticket(ticket.pk, anna)
+    late = ticket.first_touch_due_at + timedelta(minutes=5)
+    Ticket.objects.filter(pk=ticket.pk).update(touched_at=late)
+
+    resolve_ticket(ticket.pk, anna, ResolutionKind.APPROVE, claim_number=None, seen_digest=None)
+
+    [breach] = Breach.objects.all()
+    assert (breach.deadline, breach.found_at) == ("first_touch", late)
 
 
 def test_nothing_is_recorded_before_it_is_due(ticket: Ticket) -> None:

@@ -1,12 +1,14 @@
 """An aborted run undoes what it did: latest first, each once, and what can't be undone waits for a person."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from agents import PermanentError, Result, Task, TransientError
+from agents.invoke import override
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.errors import ClaimLost
@@ -14,6 +16,7 @@ from orchestration.models import Event, Receipt, Run, Step
 from orchestration.selectors.routes import load_routes
 from orchestration.testing import FinishedRun, drive, run_workflow
 from orchestration.transitions import compensate
+from orchestration.transitions.reuse import ReusedStep, reuse_steps
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
 pytestmark = pytest.mark.django_db
@@ -309,6 +312,27 @@ def test_what_a_later_revision_replaced_is_not_undone_again() -> None:
     undo = [key for key, step in done.steps.items() if step.kind == StepKind.COMPENSATION]
     assert undo == ["undo:plan~1/y", "undo:plan~1/x", "undo:each~1[0]"]
     assert len(desk.undone) == 3
+
+
+def test_what_a_fork_took_over_is_undone_last_and_in_the_plan_s_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However its receipts were numbered: those of one statement, or of a release before this one."""
+
+    def reuse_backwards(run_id: UUID, reused: Sequence[ReusedStep], now: Any) -> list[int]:
+        return reuse_steps(run_id, reused[::-1], now)
+
+    monkeypatch.setattr(import_module("orchestration.runs.fork"), "reuse_steps", reuse_backwards)
+    desk = Desk(pay=lambda _: Result({}, confidence=0.1))
+    held = desk.run(_trip())
+    desk.agents["test.pay"] = _refuse
+    with override(desk.agents):
+        taken = runs.fork(held.run.pk, from_step="car")
+    receipts = Receipt.objects.filter(run=taken).order_by("id").values_list("step__key", flat=True)
+    assert list(receipts) == ["hotel", "weather", "flight"]
+
+    assert drive(taken.pk, agents=desk.agents).status == "failed"
+    assert desk.undone == ["car", "hotel", "flight"]
 
 
 def test_an_undo_is_done_on_its_own_agent_s_terms_and_passes_no_gate() -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from agents import PermanentError, Result, Task, TransientError
@@ -394,9 +395,11 @@ def test_what_a_person_sent_back_is_done_while_another_ticket_still_asks() -> No
     assert (done.steps["b"].status, done.held) == ("succeeded", ["c"])
 
 
-def test_a_new_round_has_a_new_deadline_and_asks_anew() -> None:
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(hours=1)], ids=["steady clock", "it stepped back"])
+def test_a_new_round_has_a_new_deadline_and_asks_anew(ahead: timedelta) -> None:
     late = _run_late()
     runs.resolve_step(late.steps["b"].pk, kind=ResolutionKind.ABORT, actor="ada", resolution_id="1")
+    Decision.objects.filter(run=late.run).update(decided_at=F("decided_at") + ahead)
     runs.retry(late.run.pk)
     renewed = Run.objects.get(pk=late.run.pk).deadline_at
     assert renewed is not None

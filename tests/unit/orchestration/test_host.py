@@ -2,11 +2,16 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
+from orchestration.domain.work import Claim
 from orchestration.worker import current_host, lifecycle, this_host
 from orchestration.worker.heart import Heart
+from orchestration.worker.host import WorkerHost
 
 
 def _stay_quiet(_heart: Heart) -> None:
@@ -48,3 +53,31 @@ def test_a_beat_reports_what_is_in_flight() -> None:
     with current_host():
         assert this_host().report().busy == 1
     assert this_host().report().busy == 0
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    """What the host looks at of a claim: rung at one moment, claimed a second later."""
+
+    dispatched_at: datetime
+    is_of_newest_message: bool = True
+
+    @property
+    def claimed_at(self) -> datetime:
+        return self.dispatched_at + timedelta(seconds=1)
+
+
+def test_the_newest_message_is_told_also_after_the_clock_stepped_back() -> None:
+    """Told for an hour from the future, it would make every queued message look lost."""
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    host = WorkerHost()
+    for moment, newest in (
+        (noon, noon),
+        (noon - timedelta(seconds=0.5), noon),
+        (noon - timedelta(hours=1), noon - timedelta(hours=1)),
+        (noon + timedelta(seconds=5), noon + timedelta(seconds=5)),
+    ):
+        host.note_claim(cast("Claim", _Claimed(moment)))
+        assert host.report().newest_dispatch_at == newest
+    host.note_claim(cast("Claim", _Claimed(noon + timedelta(hours=1), is_of_newest_message=False)))
+    assert host.report().newest_dispatch_at == noon + timedelta(seconds=5)
