@@ -28,7 +28,7 @@ from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
 from orchestration.executor.together import claim_together, release_together
 from orchestration.selectors.admission import asks_for_slots
-from orchestration.selectors.claims import Stale, find_stale
+from orchestration.selectors.claims import Stale, find_stale, was_turned_away
 from orchestration.transitions.claim import find_claim, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.release import record_late_write, release_step
@@ -43,6 +43,9 @@ class Host(Protocol):
     @property
     def process_id(self) -> int:
         """Return the id of the process's row."""
+
+    def enter_anew(self, process_id: int) -> None:
+        """Let `process_id` wait for the next beat, which finds this row declared dead and writes another."""
 
     def note_claim(self, claim: Claim) -> None:
         """Remember that a message was claimed: what the maintainer tells lost messages by."""
@@ -66,7 +69,7 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
     """
     agents = sorted(answered_names() | ENGINE_AGENTS)
     try:
-        claim = _claim(step_id, task_id, host, agents)
+        claim = _claim_as_present(step_id, task_id, host, agents)
         if claim is None:
             return _answer_stale(step_id, agents, continuation)
     except DATABASE_AWAY as error:
@@ -94,10 +97,23 @@ class _Bid(TypedDict):
     token: UUID
 
 
-def _claim(step_id: int, task_id: str, host: Host, agents: list[str]) -> Claim | None:
+def _claim_as_present(step_id: int, task_id: str, host: Host, agents: list[str]) -> Claim | None:
+    """Claim a step; once more where this process was declared dead meanwhile, as after a pause of the machine.
+
+    Until its next beat it would use up its messages for nothing, and their steps would wait for the maintainer.
+    """
+    process_id = host.process_id
+    claim = _claim(step_id, task_id, process_id, agents)
+    if claim is None and was_turned_away(step_id, process_id):
+        host.enter_anew(process_id)
+        claim = _claim(step_id, task_id, host.process_id, agents)
+    return claim
+
+
+def _claim(step_id: int, task_id: str, process_id: int, agents: list[str]) -> Claim | None:
     """Claim a step, also over a restart of the database; a claim whose answer was lost is found by its token."""
     token = uuid4()
-    bid: _Bid = {"process_id": host.process_id, "task_id": task_id, "agents": agents, "token": token}
+    bid: _Bid = {"process_id": process_id, "task_id": task_id, "agents": agents, "token": token}
 
     def claim_or_find(again: bool) -> Claim | None:  # noqa: FBT001 - insist's own word
         lost = find_claim(step_id, token) if again else None

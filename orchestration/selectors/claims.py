@@ -41,3 +41,14 @@ def find_stale(step_id: int) -> Stale | None:
         cursor.execute(_STALE, (step_id,))
         row = cursor.fetchone()
     return None if row is None else Stale(*row)
+
+
+def was_turned_away(step_id: int, process_id: int) -> bool:
+    """Return whether a step could be claimed, but not by this process, whose row says that it has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM orchestration_step s, orchestration_workerprocess w WHERE s.id = %s AND w.id = %s "
+            "AND s.status = 'available' AND s.waits_for = '' AND w.stopped_at IS NOT NULL",
+            (step_id, process_id),
+        )
+        return cursor.fetchone() is not None

@@ -40,15 +40,22 @@ class WorkerHost:
 
     @property
     def process_id(self) -> int:
-        """Return the row's id; waits for the first beat at start-up."""
+        """Return the row's id; waits for the first beat at start-up, and for another after `enter_anew`."""
         if not self.entered.wait(_ENTER_TIMEOUT_SECONDS):
             raise TimeoutError("this worker process has no row yet: is PostgreSQL reachable?")
         return self._process_id
 
     def enter(self, process_id: int) -> None:
         """Take the row that was written for this process."""
-        self._process_id = process_id
-        self.entered.set()
+        with self._lock:
+            self._process_id = process_id
+            self.entered.set()
+
+    def enter_anew(self, process_id: int) -> None:
+        """Wait for the next beat, unless there was one since this row was found to have ended."""
+        with self._lock:
+            if self._process_id == process_id:
+                self.entered.clear()
 
     def note_claim(self, claim: Claim) -> None:
         """Remember a claim that came from a message."""

@@ -55,6 +55,18 @@ def test_a_beat_reports_what_is_in_flight() -> None:
     assert this_host().report().busy == 0
 
 
+def test_a_row_that_has_ended_is_waited_for_once() -> None:
+    host = WorkerHost()
+    host.enter(7)
+    host.enter_anew(6)  # said of a former row: there was a beat since
+    assert host.process_id == 7
+
+    host.enter_anew(7)
+    assert not host.entered.is_set()
+    host.enter(8)
+    assert host.process_id == 8
+
+
 @dataclass(frozen=True)
 class _Claimed:
     """What the host looks at of a claim: rung at one moment, claimed a second later."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
+from django.db.models.functions import Now
 
 from agents.invoke import override
 from orchestration import executor
 from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.errors import ClaimLost
-from orchestration.models import Attempt, Event, Receipt
+from orchestration.models import Attempt, Event, Receipt, WorkerProcess
 from orchestration.transitions.claim import load_claims
 from orchestration.transitions.finish import finish_step, new_run_on
 from tests.integration.orchestration.rig import AGENT, Rig, graph
@@ -112,6 +113,14 @@ class _Host:
     def __init__(self, process_id: int) -> None:
         self.process_id = process_id
 
+    def enter_anew(self, process_id: int) -> None:
+        """Beat at once."""
+        assert process_id == self.process_id
+        row = WorkerProcess.objects.get(pk=process_id)
+        row.pk, row.stopped_at, row.died = None, None, False
+        row.save()
+        self.process_id = row.pk
+
     def note_claim(self, claim: Any) -> None:
         """Nobody looks for lost messages here."""
 
@@ -121,6 +130,29 @@ class _Host:
 
 class _Request:
     chain = callbacks = chord = None
+
+
+def test_a_process_that_was_declared_dead_enters_anew_and_keeps_its_message(rig: Rig) -> None:
+    host = _Host(rig.process_id)
+    WorkerProcess.objects.filter(pk=rig.process_id).update(stopped_at=Now(), died=True)
+    step = rig.step("a")
+    with override({AGENT: lambda _task: {}}), mute_dispatch():
+        word = executor.perform(step.pk, f"{rig.run_id}.{step.pk}.1", host, Continuation(_Request()))
+
+    assert (word, rig.statuses()["a"]) == ("accept", "succeeded")
+    assert host.process_id != rig.process_id
+
+
+def test_a_stale_message_makes_no_process_enter_anew(rig: Rig) -> None:
+    step = rig.step("a")
+    rig.work_through("a")
+    WorkerProcess.objects.filter(pk=rig.process_id).update(stopped_at=Now(), died=True)
+    host = _Host(rig.process_id)
+    with override({AGENT: lambda _task: {}}), mute_dispatch():
+        assert (
+            executor.perform(step.pk, f"{rig.run_id}.{step.pk}.1", host, Continuation(_Request())) != "accept"
+        )
+    assert host.process_id == rig.process_id
 
 
 def test_a_late_write_is_refused_and_recorded(rig: Rig) -> None:
