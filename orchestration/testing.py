@@ -96,7 +96,7 @@ def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = 
             step = (
                 Step.objects.filter(run__root_id=run_id, run__status__in=_PERFORMED)
                 .filter(status=StepStatus.AVAILABLE, waits_for="")
-                .order_by("run__depth", "position")
+                .order_by("run__depth", "position", "pk")
                 .first()
             )
             if step is not None:
