@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -441,9 +440,10 @@ def test_a_lonely_claim_that_outlives_its_connection_is_still_ours(monkeypatch: 
     write = _once(_outlive(claim_steps), together._claim_all)
     monkeypatch.setattr(together, "_CLAIMS", Gathering(write, most=32, step_aside=lambda: None))
     rig = Rig.begin(CHAIN)
-    host: Any = SimpleNamespace(process_id=rig.process_id)
     step_id = rig.step("a").pk
-    claim = in_thread(lambda: _PERFORM._claim(step_id, "task", host, [AGENT])).result(_PATIENCE_SECONDS)
+    claim = in_thread(lambda: _PERFORM._claim(step_id, "task", rig.process_id, [AGENT])).result(
+        _PATIENCE_SECONDS
+    )
     _check_claimed(rig, "a", claim, "task")
 
 
