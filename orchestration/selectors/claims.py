@@ -44,11 +44,11 @@ def find_stale(step_id: int) -> Stale | None:
 
 
 def was_turned_away(step_id: int, process_id: int) -> bool:
-    """Return whether a step could be claimed, but not by this process, whose row says that it has ended."""
+    """Return whether a step is there to be claimed, but not by this process, whose row says that it has ended."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM orchestration_step s, orchestration_workerprocess w WHERE s.id = %s AND w.id = %s "
-            "AND s.status = 'available' AND s.waits_for = '' AND w.stopped_at IS NOT NULL",
+            "AND s.status = 'available' AND w.stopped_at IS NOT NULL",
             (step_id, process_id),
         )
         return cursor.fetchone() is not None
