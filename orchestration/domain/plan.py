@@ -154,6 +154,9 @@ def name_compensation(key: str, revision: int, run_round: int) -> str:
 
 
 CHILD_RUN: Final = "child:"  # what the keys of child runs begin with
+CHILD_RUN_KEY: Final = (
+    rf"^{CHILD_RUN}\d+\.\d+\.\d+\.(\d{{1,9}})$"  # what they all match; in brackets the attempt
+)
 
 
 def name_child_run(step_id: int, run_round: int, revision: int, attempt: int) -> str:

@@ -13,12 +13,11 @@ from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Cast, Now
 
+from orchestration.domain.plan import CHILD_RUN_KEY
 from orchestration.domain.states import LIVE_RUN, Acceptance, RunStatus, Stage, StepKind, StepStatus
 from orchestration.models.process import WorkerProcess
 from orchestration.models.workflow import Project, Workflow
 
-# Of a child run, `name_child_run`; what stands in brackets is the try of the step above that started it.
-_CHILD_KEY = r"^child:\d+\.\d+\.\d+\.(\d{1,9})$"
 _LIVE = sorted(status.value for status in LIVE_RUN)
 
 
@@ -60,7 +59,7 @@ class Run(models.Model):
             When(
                 parent_step__isnull=False,
                 then=Cast(
-                    Func(F("idempotency_key"), Value(_CHILD_KEY), function="substring"),
+                    Func(F("idempotency_key"), Value(CHILD_RUN_KEY), function="substring"),
                     models.IntegerField(),
                 ),
             )
