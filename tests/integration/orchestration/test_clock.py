@@ -17,6 +17,8 @@ from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Run, Step
+from orchestration.selectors.plan_rows import find_child_runs
+from orchestration.selectors.resources import list_child_runs
 from orchestration.testing import FinishedRun, drive, run_workflow
 from tests.integration.orchestration.rig import Rig, graph
 
@@ -68,6 +70,11 @@ def test_a_step_waits_for_the_child_run_of_its_latest_try() -> None:
     assert [child.status for child in _child_runs(done)] == ["cancelled", "succeeded"]
     assert done.status == "succeeded"
     assert runs.verify(done.run.pk).fault is None
+    # What is shown of it says the same.
+    ask = done.steps["ask"].pk
+    in_order = [child.pk for child in _child_runs(done)]
+    assert list_child_runs(ask) == in_order
+    assert find_child_runs([ask])[ask].pk == in_order[-1]
 
 
 def test_a_retry_goes_on_with_the_child_run_of_the_latest_try() -> None:
@@ -158,3 +165,13 @@ def test_a_run_that_a_test_drives_is_settled_whatever_the_clock_says() -> None:
     settle_run(rig.run_id)
 
     assert rig.run.status == "succeeded"
+
+
+def test_a_child_run_s_end_is_told_whatever_the_clock_says() -> None:
+    done, _ = _ask_twice(0.1, 0.9)
+    child = _child_runs(done)[-1]
+    Run.objects.filter(pk=child.pk).update(untold=True, finished_at=Now() + _HOUR)
+
+    settle_run(done.run.pk)
+
+    assert not Run.objects.get(pk=child.pk).untold
