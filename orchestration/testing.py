@@ -93,6 +93,7 @@ def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = 
     host = _TestHost(process.pk)
     with override(agents or {}), mute_dispatch(), executor.mute_breakers():
         for _ in range(_MOST_ATTEMPTS):
+            # By id at last: child runs of one step tie, and PostgreSQL would answer now this way, now that.
             step = (
                 Step.objects.filter(run__root_id=run_id, run__status__in=_PERFORMED)
                 .filter(status=StepStatus.AVAILABLE, waits_for="")

@@ -14,7 +14,7 @@ from orchestration.history import EventKind
 from orchestration.transitions.statements import fetch_all
 
 # Current ones only: what was superseded by a later revision is not undone again. `stage`: what it grew is undone
-# itself, so the step that only collected it is not.  What a fork took over came before all that it did itself.
+# itself, so the step that only collected it is not. What a fork took over came before all that it did itself.
 _DONE = """
 SELECT s.id, s.key, s.kind, s.revision, s.spec_key, s.spec_json, s.agent, s.stage, r.round, r.workflow_id,
     w.digest AS workflow_digest
