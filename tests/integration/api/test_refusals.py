@@ -173,7 +173,7 @@ def test_a_cookie_with_a_hidden_nul_asks_no_database() -> None:
     assert _code(answer) == (400, "parameter_invalid")
 
 
-@pytest.mark.parametrize("key", ["", "x" * 201, "a\x00b", "a\x7fb"])
+@pytest.mark.parametrize("key", ["", "x" * 201, "a\x00b", "a\x7fb", "child:7.1.0.1"])
 def test_a_key_that_can_t_be_used(admin: Caller, key: str) -> None:
     answer = admin.post(f"{V1}/runs", {"workflow": "letter", "project": "desk"}, **{"Idempotency-Key": key})
     assert _code(answer) == (400, "input_invalid")

@@ -1,6 +1,7 @@
 """Work goes back: to a planned step, to a sibling, to one of several items, out of a group; bounded, and proven."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from agents import Result, Task
 from escalation.models import Ticket
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
 from orchestration.models import Event, PastOutput, Receipt, Step
+from orchestration.selectors.run_details import list_past_outputs
 from orchestration.testing import FinishedRun, drive, run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -305,3 +307,10 @@ def test_what_hangs_below_children_of_a_former_generation_stays_history() -> Non
 
 
 _EACH = StepSpec("each", agent="test.work", for_each="[1, 2]", verify=Verify("test.judge"))
+
+
+def test_what_was_put_out_before_is_listed_latest_first() -> None:
+    fetch, *others = LINE
+    done = _run((replace(fetch, max_reworks=2), *others), _Crew("fetch", times=2), "rework-listed")
+    past = list_past_outputs(done.steps["fetch"].pk)
+    assert [one.revision for one in past] == [1, 0]
