@@ -8,6 +8,7 @@ from django.db import OperationalError
 
 from config import env, services
 from config.errors import ConfigError
+from config.streams import guarded_streams, read_words
 
 
 def main() -> None:
@@ -16,7 +17,8 @@ def main() -> None:
     # A command uses one connection; a pool would retry for 10 s before it says that the database is away.
     env.set_default("DATABASE_POOL_SIZE", "0")
     try:
-        execute_from_command_line(sys.argv)
+        with guarded_streams():
+            execute_from_command_line(read_words(sys.argv))
     except ConfigError as error:
         sys.exit(str(error))
     except OperationalError as error:

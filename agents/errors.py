@@ -95,3 +95,23 @@ class InputRefused(_AtPath):
 
     code = "agent_input_refused"
     subject = "bad input"
+
+
+class UnreadableJson(AgentError):
+    """A text from outside is no JSON that can be kept; the message says where and why.
+
+    Args:
+        message: the place and the reason in words.
+        path: JSON pointer to the value at fault, where the text could be read so far.
+    """
+
+    code = "json_unreadable"
+
+    def __init__(self, message: str, path: str = "") -> None:
+        # Both go to `args` so that the error survives pickling between processes.
+        super().__init__(message, path)
+        self.message = message
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.message

@@ -3,12 +3,13 @@
 A variable that is set to the empty string counts as not set. Every error names the variable.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson
 from config.errors import BadEnvironment
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -56,8 +57,8 @@ def comma_list(name: str, default: str = "") -> list[str]:
 def json_object(name: str) -> dict[str, Any]:
     """Return the variable as a JSON object, `{}` when it is not set."""
     try:
-        value = json.loads(text(name, "{}"))
-    except ValueError as error:
+        value = read_json(text(name, "{}"))
+    except UnreadableJson as error:
         raise BadEnvironment(f"{name} is not JSON ({error}): set it to an object such as {{}}.") from error
     if not isinstance(value, dict):
         raise BadEnvironment(f"{name} is a JSON {type(value).__name__}: set it to an object such as {{}}.")

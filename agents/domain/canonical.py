@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -24,7 +25,7 @@ EXACT_INTEGER_LIMIT: Final = 2**53
 # Between these, and only for fractions, Python's repr and ECMAScript's number format are the same text.
 _SAME_REPR_FROM: Final = 1e-4
 _SAME_REPR_BELOW: Final = 1e16
-_TOO_LARGE: Final = "a number of 2^53 or more is not kept exactly by every JSON reader; return it as text"
+_TOO_LARGE: Final = "a number of 2^53 or more is not kept exactly by every JSON reader; write it as text"
 
 _encode_any: Final = json.JSONEncoder(
     ensure_ascii=False,
@@ -41,6 +42,17 @@ def _encode(value: object) -> str:
     except TypeError:
         # Subclasses of float and of tuple, such as numpy.float64, which it does not know.
         return _encode_any(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """Stands in a value for what was written there and can't be kept, so that a walk finds its path.
+
+    Attributes: reason: why not, and what to do.  name: of the property at fault, if an object stood there.
+    """
+
+    reason: str
+    name: str | None = None
 
 
 class _Walk:
@@ -97,6 +109,14 @@ def canonical_json(value: object, *, max_bytes: int = MAX_BYTES, max_depth: int 
     if len(text) > max_bytes or (not text.isascii() and len(text.encode()) > max_bytes):
         raise walk.oversize()
     return text
+
+
+def check_json(value: object, *, max_depth: int = MAX_DEPTH) -> None:
+    """Refuse a value that would not survive storage, whatever its size.
+
+    Raises: UnreadableOutput: names the path.
+    """
+    _inspect(value, _Walk(RECORD_BYTES, max_depth))
 
 
 def canonical_record(value: object) -> str:
@@ -205,6 +225,12 @@ def _visit_object(value: dict[object, object], walk: _Walk) -> None:
         path.pop()
 
 
+def _visit_unkept(value: Unkept, walk: _Walk) -> None:
+    if value.name is not None:
+        walk.path.append(value.name)
+    raise walk.refusal(value.reason)
+
+
 _Visit = Callable[..., None]
 _VISITS: Final[dict[type, _Visit]] = {
     type(None): _visit_constant,
@@ -215,6 +241,7 @@ _VISITS: Final[dict[type, _Visit]] = {
     list: _visit_array,
     tuple: _visit_array,
     dict: _visit_object,
+    Unkept: _visit_unkept,
 }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from agents.domain.reading import read_json
 from config.errors import ServiceError
 from orchestration import runs
 from orchestration.domain.states import RunStatus
@@ -47,7 +48,7 @@ class Feeding:
 def read_messages(path: Path) -> list[dict[str, str]]:
     """Return the messages; what a test expects of them stays out of the input."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    messages = [json.loads(line) for line in lines if line.strip()]
+    messages = [read_json(line) for line in lines if line.strip()]
     return [{key: value for key, value in message.items() if key != "expected"} for message in messages]
 
 

@@ -4,11 +4,12 @@ Text is edited as text: in JSON, a mail of three paragraphs is one line full of 
 edited as JSON, and so is text with characters that can't be seen: in JSON nothing hides.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson
 from escalation.errors import ResolutionInvalid
 from orchestration.domain.visible import is_unseen, pretty_json
 
@@ -108,11 +109,11 @@ def _unix_lines(text: str) -> str:
 
 
 def _parse(label: str, text: str) -> Any:
+    """Return the value of a field that is typed as JSON.
+
+    Raises: ResolutionInvalid: names the field and the place.
+    """
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ResolutionInvalid(
-            f"{label}: no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
-        ) from error
-    except RecursionError:
-        raise ResolutionInvalid(f"{label}: nested too deeply.") from None
+        return read_json(text)
+    except UnreadableJson as error:
+        raise ResolutionInvalid(f"{label}: {error}.") from None

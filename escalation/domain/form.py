@@ -10,6 +10,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson
 from escalation.domain.editing import KEY_PREFIX, WHOLE_JSON, EditField, join_fields
 from escalation.errors import ResolutionInvalid
 
@@ -98,6 +100,6 @@ def _read(field: EditField, text: str) -> Any:
             raise ResolutionInvalid(f"{field.label}: fill it in.")
         return text
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ResolutionInvalid(f"{field.label}: no number or JSON ({error}).") from error
+        return read_json(text)
+    except UnreadableJson as error:
+        raise ResolutionInvalid(f"{field.label}: no number or JSON ({error}).") from None

@@ -1,6 +1,5 @@
 """What people may order for a run, from its page: what each order means, and giving it."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson
 from orchestration import runs
 from orchestration.admin.access import caller_of
 from orchestration.domain.rights import Right
@@ -124,8 +125,6 @@ def _read_input(text: str) -> Any:
     if not text.strip():
         return None
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputInvalid(
-            f"input: this is no JSON ({error}); mend it, or empty the field to keep the input"
-        ) from None
+        return read_json(text)
+    except UnreadableJson as error:
+        raise InputInvalid(f"input: {error}; mend it, or empty the field to keep the input") from None

@@ -1,16 +1,16 @@
 """What is refused before a view sees it: bodies that are too large, not JSON, or would not survive storage."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Any, Final
 
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-from agents.domain.canonical import EXACT_INTEGER_LIMIT, MAX_DEPTH, canonical_json
-from agents.errors import UnreadableOutput
+from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson
 from orchestration.api.problems import BodyTooLarge, answer, is_api
 
 MAX_BODY_BYTES: Final = 1_048_576
@@ -38,35 +38,10 @@ class StrictJsonParser(BaseParser):
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge(_TOO_LARGE)
-        return read_json(body)
-
-
-def read_json(body: bytes) -> Any:
-    """Return the JSON value of a body.
-
-    Raises: ParseError.
-    """
-    try:
-        value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_read_object, parse_constant=_refuse_constant
-        )
-        # Twice its size: what was sent may be written shorter than canonical JSON writes it (1e15).
-        canonical_json(value, max_bytes=20 * MAX_BODY_BYTES, max_depth=MAX_DEPTH)
-    except UnicodeDecodeError as error:
-        raise ParseError(f"the body is no UTF-8 text (byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        raise ParseError(
-            f"the body is no JSON (line {error.lineno}, column {error.colno}: {error.msg})"
-        ) from None
-    except RecursionError:
-        raise ParseError(f"the body is nested deeper than {MAX_DEPTH} levels") from None
-    except UnreadableOutput as error:
-        raise ParseError(
-            f"the body can't be kept: at {error.path or 'the top level'}: {error.reason}"
-        ) from None
-    except ValueError as error:
-        raise ParseError(f"the body is no JSON ({error})") from None
-    return value
+        try:
+            return read_json(body)
+        except UnreadableJson as error:
+            raise ParseError(f"body: {error}") from None
 
 
 class ApiLimits:
@@ -126,16 +101,3 @@ def _texts(request: HttpRequest) -> Iterator[str]:
 
 def _is_text(part: str) -> bool:
     return "\x00" not in part and not any("\ud800" <= character <= "\udfff" for character in part)
-
-
-def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {double!r:.80} stands twice in one object")
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -4,18 +4,18 @@ A cursor says the values of the order's columns in the last row. It names rows, 
 """
 
 import base64
-import binascii
 import json
 from typing import Any, Final
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestration.api.limits import check_integer
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson
 from orchestration.api.problems import ParameterInvalid
 
 PAGE_SIZE: Final = 50
@@ -89,13 +89,11 @@ class _Exact(DjangoJSONEncoder):
 
 def _read_cursor(cursor: str, order: tuple[str, ...], rows: QuerySet[Any]) -> list[Any]:
     try:
-        values = json.loads(
-            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        )
+        values = read_json(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(values, list) or len(values) != len(order):
             raise ParameterInvalid(_BAD_CURSOR)
         return [_convert(rows, name, value) for name, value in zip(order, values, strict=True)]
-    except (binascii.Error, UnicodeError, RecursionError, ValidationError, FieldDoesNotExist, ValueError):
+    except (UnreadableJson, ValidationError, ValueError, TypeError):
         raise ParameterInvalid(_BAD_CURSOR) from None
 
 
@@ -104,9 +102,7 @@ def _convert(rows: QuerySet[Any], name: str, value: Any) -> Any:
     columns = rows.model._meta  # noqa: SLF001 - Django's documented way to a model's fields
     field = columns.pk if name.lstrip("-") == "pk" else columns.get_field(name.lstrip("-"))
     read = field.to_python(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    if read is None or (isinstance(read, int) and not check_integer(read)):
-        raise ValueError(name)
-    if isinstance(read, str) and "\x00" in read:
+    if read is None:
         raise ValueError(name)
     return read
 

@@ -10,6 +10,7 @@ STATUS_OF: Final[dict[str, int]] = {
     # What was sent can't be read or does not fit.
     "bad_request": 400,
     "body_unreadable": 400,
+    "json_unreadable": 400,
     "parameter_invalid": 400,
     "field_invalid": 400,
     "body_too_large": 400,

@@ -1,6 +1,5 @@
 """Arguments that the engine's commands share, read with errors that name them and say what to do next."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any, overload
@@ -9,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management import CommandError, CommandParser
 
+from agents.domain import reading
+from agents.errors import UnreadableJson
 from orchestration.errors import RunNotFound
 from orchestration.models import Project
 from orchestration.selectors.progress import RunWithState, find_run
@@ -78,26 +79,43 @@ def read_json(name: str, source: str) -> Any:
     Raises: CommandError: naming the argument and the place of the fault.
     """
     try:
-        return json.loads(read_text(name, source))
-    except json.JSONDecodeError as error:
-        raise CommandError(
-            f"{name}: no valid JSON at line {error.lineno}, column {error.colno}: {error.msg}. "
-            "Give JSON, @FILE, or - for standard input."
-        ) from None
-    except RecursionError:
-        raise CommandError(f"{name}: nested too deeply; at most some hundred levels.") from None
+        return reading.read_json(_read_source(name, source))
+    except UnreadableJson as error:
+        raise CommandError(f"{name}: {error}. Give JSON, @FILE, or - for standard input.") from None
 
 
 def read_text(name: str, source: str) -> str:
     """Return an argument's text: its own, a file's (`@file`), or standard input (`-`).
 
-    Raises: CommandError: the file can't be read, or is no UTF-8.
+    Raises: CommandError: it can't be read, or is no UTF-8.
+    """
+    found = _read_source(name, source)
+    try:
+        return found if isinstance(found, str) else reading.read_utf8(found)
+    except UnreadableJson as error:
+        raise CommandError(f"{name}: {source}: {error}.") from None
+
+
+def _read_source(name: str, source: str) -> str | bytes:
+    """Return an argument's own text, or the bytes of a file or of standard input, whatever the terminal's encoding.
+
+    Raises: CommandError: there is nothing to read from.
     """
     try:
         if source == "-":
-            return sys.stdin.read()
-        return Path(source[1:]).read_text(encoding="utf-8") if source.startswith("@") else source
-    except OSError as error:
-        raise CommandError(f"{name}: can't read {source[1:]}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{name}: {source} is no UTF-8 text (byte {error.start}).") from error
+            return _read_standard_input(name)
+        return Path(source[1:]).read_bytes() if source.startswith("@") else source
+    except (OSError, ValueError) as error:  # a ValueError: a path with a NUL
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{name}: can't read {source.removeprefix('@')}: {why}.") from error
+
+
+def _read_standard_input(name: str) -> str | bytes:
+    stream: Any = sys.stdin
+    if stream is None or stream.closed:  # started with `<&-`, or by a supervisor
+        raise CommandError(f"{name}: standard input is closed; give JSON, or @FILE.")
+    binary = getattr(stream, "buffer", None)
+    found: str | bytes = (stream if binary is None else binary).read()
+    if not found.strip():
+        raise CommandError(f"{name}: standard input is empty; write the JSON into it, or give @FILE.")
+    return found

@@ -1,6 +1,5 @@
 """Reads what `start_run --each` feeds: a JSON object a line, each checked before the first run starts."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 from django.core.management import CommandError
 
+from agents.domain.reading import read_json, read_utf8
+from agents.errors import UnreadableJson
 from orchestration import runs
 from orchestration.errors import IdempotencyConflict, InputInvalid
 
@@ -39,7 +40,7 @@ def read_feed(workflow: str, file: str, prefix: str | None, project: str = "defa
     for number, line in _read_lines(file):
         try:
             _add(wishes, _read_wish(workflow, line, number, prefix or Path(file).name, project))
-        except (_BadLineError, InputInvalid, IdempotencyConflict) as error:
+        except (_BadLineError, UnreadableJson, InputInvalid, IdempotencyConflict) as error:
             faults.append(f"{file}, line {number}: {error}")
     if faults:
         more = [f"... and {len(faults) - _MOST_SHOWN} more"] if len(faults) > _MOST_SHOWN else []
@@ -58,21 +59,16 @@ def _add(wishes: dict[str | None, Wish], wish: Wish) -> None:
 def _read_lines(file: str) -> Iterator[tuple[int, str]]:
     try:
         # Not splitlines(): a JSON string may hold U+2028, which that would take for the end of a line.
-        lines = Path(file).read_text(encoding="utf-8-sig").split("\n")
+        lines = read_utf8(Path(file).read_bytes()).split("\n")
     except OSError as error:
         raise CommandError(f"--each: can't read {file}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"--each: {file} is no UTF-8 text (byte {error.start}).") from error
+    except UnreadableJson as error:
+        raise CommandError(f"--each: {file}: {error}.") from error
     return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
 def _read_wish(workflow: str, line: str, number: int, prefix: str, project: str) -> Wish:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise _BadLineError(f"no valid JSON at column {error.colno}: {error.msg}") from None
-    except RecursionError:
-        raise _BadLineError("nested too deeply") from None
+    value = read_json(line)
     key = f"{prefix}:{_identify(value, number)}"
     known = runs.check_start(workflow, value, idempotency_key=key, project=project)
     return Wish(value, key, is_known=known is not None)

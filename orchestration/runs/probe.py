@@ -9,7 +9,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from agents.domain.invocation import Answered, Failed, Outcome, Task
-from agents.errors import UnreadableOutput
+from agents.domain.reading import read_json
+from agents.errors import UnreadableJson, UnreadableOutput
 from agents.invoke import invoke
 from agents.selectors import find_contract
 from orchestration.domain.receipts import canonical, digest_text
@@ -56,14 +57,14 @@ def read_cases(text: str) -> list[ProbeCase]:
     Raises: ProbeRefused: names line and field.
     """
     cases = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            case = _CASE.validate_python(json.loads(line))
+            case = _CASE.validate_python(read_json(line))
             canonical(_shown(case))
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ProbeRefused(f"line {number}: no valid JSON: {error}") from error
+        except UnreadableJson as error:
+            raise ProbeRefused(f"line {number}: {error}") from error
         except UnreadableOutput as error:
             raise ProbeRefused(f"line {number}: {error.path.lstrip('/')}: {error.reason}") from error
         except ValidationError as error:

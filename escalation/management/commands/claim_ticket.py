@@ -7,8 +7,9 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from escalation.errors import EscalationError
 from escalation.escrow import claim_ticket
-from escalation.management.arguments import add_json_switch, add_ticket_and_person, find_person
+from escalation.management.arguments import add_ticket_and_person, find_person
 from escalation.selectors import get_ticket, summarise_ticket
+from orchestration.management.arguments import add_json_switch
 
 
 class Command(BaseCommand):

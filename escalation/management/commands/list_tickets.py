@@ -8,11 +8,10 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from escalation.domain.sla import describe_time_left
 from escalation.domain.states import TicketStatus
-from escalation.management.arguments import add_json_switch
 from escalation.models import Ticket, read_clock
 from escalation.selectors import known_queues, list_tickets, summarise_ticket
 from orchestration.domain.visible import spell_out
-from orchestration.management.arguments import add_project, check_project
+from orchestration.management.arguments import add_json_switch, add_project, check_project
 
 _ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
 

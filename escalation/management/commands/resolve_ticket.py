@@ -11,15 +11,14 @@ from escalation.errors import EscalationError
 from escalation.escrow import claim_ticket, release_ticket, resolve_ticket
 from escalation.management.arguments import (
     RESOLUTIONS,
-    add_json_switch,
     add_ticket_and_person,
     find_person,
-    read_json_argument,
 )
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
+from orchestration.management.arguments import add_json_switch, read_json
 
 
 class Command(BaseCommand):
@@ -54,7 +53,7 @@ class Command(BaseCommand):
         person, kind = find_person(username), RESOLUTIONS[resolution]
         if (output is None) == (kind is ResolutionKind.EDIT):
             raise CommandError("--output: needed with --resolution edit, and goes with it only.")
-        value = None if output is None else read_json_argument("--output", output)
+        value = None if output is None else read_json("--output", output)
         try:
             _decide(ticket, person, kind, output=value, feedback=options["feedback"], note=options["note"])
         except (EscalationError, OrchestrationError) as error:

@@ -131,7 +131,7 @@ def test_a_feed_with_bad_lines_starts_nothing_and_names_them_all(feed: Path) -> 
         _call("start_run", "demo", "--each", str(feed))
     assert str(refused.value).splitlines() == [
         "--each: nothing was started; 4 lines can't be:",
-        f"{feed}, line 2: no valid JSON at column 2: Expecting property name enclosed in double quotes",
+        f"{feed}, line 2: no valid JSON at line 1, column 2: Expecting property name enclosed in double quotes",
         f"{feed}, line 3: input: must be a JSON object",
         f"{feed}, line 4: input/n: 'x' is not of type 'integer'",
         f"{feed}, line 5: another line with other content has the key 'messages.jsonl:1'",
@@ -140,13 +140,78 @@ def test_a_feed_with_bad_lines_starts_nothing_and_names_them_all(feed: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "has no lines"), (b"\xff\n", "is no UTF-8 text (byte 0)")]
+    ("content", "message"), [(b"", "has no lines"), (b"{}\n\xff\n", "no UTF-8 text (byte 3, in line 2)")]
 )
 def test_a_feed_that_can_not_be_read_is_refused(feed: Path, content: bytes, message: str) -> None:
     feed.write_bytes(content)
     with pytest.raises(CommandError) as refused:
         _call("start_run", "demo", "--each", str(feed))
     assert message in str(refused.value)
+
+
+def test_a_feed_names_what_other_readers_would_take_in_silence(feed: Path) -> None:
+    lines = [
+        '\ufeff{"id": 1}',
+        '{"n": 1, "n": 2}',
+        f'{{"n": {"9" * 5000}}}',
+        '{"n": [NaN]}',
+        '{"n": "\\u0000"}',
+    ]
+    feed.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(CommandError) as refused:
+        _call("start_run", "demo", "--each", str(feed))
+    assert [line.removeprefix(f"{feed}, ") for line in str(refused.value).splitlines()] == [
+        "--each: nothing was started; 4 lines can't be:",
+        "line 2: at /n: this name stands twice in one object; keep one of them",
+        "line 3: at /n: a number of 2^53 or more is not kept exactly by every JSON reader; write it as text",
+        "line 4: at /n/0: NaN is not JSON; write null, or leave the value out",
+        "line 5: at /n: holds a NUL character, which the database cannot store; remove it",
+    ]
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ('{"n": 1, "n": 2}', "--input: at /n: this name stands twice in one object"),
+        (f'{{"n": {"9" * 5000}}}', "--input: at /n: a number of 2^53 or more"),
+        ('{"n": -Infinity}', "--input: at /n: -Infinity is not JSON"),
+        ("[" * 100_000, "--input: nested deeper than 32 levels"),
+        ("@/no/such\0file", "--input: can't read /no/such\0file: embedded null byte"),
+    ],
+    ids=["doubled", "long", "infinite", "deep", "NUL in a path"],
+)
+def test_an_input_that_can_not_be_kept_is_refused(given: str, message: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        _call("start_run", "demo", "--input", given)
+    assert str(refused.value).startswith(message)
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("source", ["file", "standard input"])
+def test_an_input_is_utf_8_with_or_without_its_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes, source: str
+) -> None:
+    file = tmp_path / "input.json"
+    file.write_bytes(before + '{"n": 1, "who": "Größe"}'.encode())
+    with file.open(encoding="ascii") as stream:  # a terminal that knows no umlauts
+        monkeypatch.setattr("sys.stdin", stream)
+        _call("start_run", "demo", "--input", f"@{file}" if source == "file" else "-")
+    assert Run.objects.get().input == {"n": 1, "who": "Größe"}
+
+
+@pytest.mark.parametrize(
+    ("stream", "message"),
+    [(None, "standard input is closed; give JSON, or @FILE"), (StringIO(), "standard input is empty")],
+    ids=["closed", "empty"],
+)
+def test_standard_input_without_anything_in_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, stream: StringIO | None, message: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", stream)
+    with pytest.raises(CommandError, match=f"--input: {message}"):
+        _call("start_run", "demo", "--input", "-")
 
 
 def test_waiting_tells_what_came_of_the_runs(feed: Path) -> None:

@@ -170,19 +170,19 @@ def test_an_agent_that_does_more_than_judge_is_not_tried(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("{", "line 1: no valid JSON"),
+        ("{", "line 1: no valid JSON at line 1, column 2"),
         ('\n{"output": 1}', "line 2: expected: Field required"),
         ('{"output": 1, "expected": "pass"}', "line 1: expected: "),
         ('{"output": 1, "expected": "PASS", "handof": {}}', "line 1: handof: "),
         ('{"output": 1, "expected": "PASS", "handoff": []}', "line 1: handoff: "),
         ("[]", "line 1: case: "),
         ("\n \n", "there is no case"),
-        ('{"output": {"a": "\\u0000"}, "expected": "FAIL"}', "line 1: output/a: holds a NUL character"),
-        ('{"output": "\\ud800", "expected": "FAIL"}', "line 1: output: holds a lone surrogate"),
-        ('{"output": 1, "instructions": NaN, "expected": "FAIL"}', "line 1: instructions: NaN"),
+        ('{"output": {"a": "\\u0000"}, "expected": "FAIL"}', "line 1: at /output/a: holds a NUL character"),
+        ('{"output": "\\ud800", "expected": "FAIL"}', "line 1: at /output: holds a lone surrogate"),
+        ('{"output": 1, "instructions": NaN, "expected": "FAIL"}', "line 1: at /instructions: NaN"),
         (
             '{"output": 1, "expected": "FAIL", "handoff": {"a": 9007199254740993}}',
-            "line 1: handoff/a: a number",
+            "line 1: at /handoff/a: a number",
         ),
     ],
 )

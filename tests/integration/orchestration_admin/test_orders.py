@@ -121,7 +121,7 @@ def test_a_fork_opens_the_new_run(operator: Client, held: Run) -> None:
 @pytest.mark.parametrize(
     ("given", "words", "status"),
     [
-        ({"from_step": "draft", "input": "{"}, "input: this is no JSON", 400),
+        ({"from_step": "draft", "input": "{"}, "input: no valid JSON at line 1, column 2", 400),
         ({"from_step": "draft", "input": "[" * 100_000}, "input: ", 400),
         ({"from_step": "nowhere"}, "has no step &#x27;nowhere&#x27;", 404),
         ({"from_step": "<script>"}, "&lt;script&gt;", 404),

@@ -9,7 +9,7 @@ from escalation.domain.draft import Draft
 from escalation.domain.editing import MOST_FIELDS, EditField, join_fields, split_fields
 from escalation.errors import ResolutionInvalid
 from orchestration.domain.visible import is_unseen
-from tests.unit.orchestration.test_visible import json_values
+from tests.unit.agents.test_canonical import values
 
 LETTER = {"body": "Dear Ada,\nall is well.", "facts": {"order": 7}, "subject": "Hello"}
 
@@ -19,7 +19,7 @@ def _as_browser(fields: list[EditField]) -> dict[str, str]:
     return {field.name: field.text.replace("\n", "\r\n") for field in fields}
 
 
-@given(json_values)
+@given(values)
 def test_a_form_sent_back_untouched_is_what_was_proposed(proposal: Any) -> None:
     if proposal is not None:
         joined = join_fields(proposal, _as_browser(split_fields(proposal)))
@@ -77,9 +77,14 @@ def test_nothing_proposed_is_an_empty_field() -> None:
     ("typed", "message"),
     [
         ('{"facts": ', "Everything else, as JSON: no valid JSON at line 1, column 11"),
+        (
+            '{"facts": {"paid": false, "paid": true}}',
+            "Everything else, as JSON: at /facts/paid: this name stands twice",
+        ),
+        (f'{{"facts": {"9" * 5000}}}', "Everything else, as JSON: at /facts: a number of 2^53 or more"),
         ("[]", "Everything else, as JSON: must be a JSON object"),
         ('{"body": "two"}', "Everything else, as JSON: body has a field of its own"),
-        ("[" * 100_000, "Everything else, as JSON: nested too deeply"),
+        ("[" * 100_000, "Everything else, as JSON: nested deeper than 32 levels"),
     ],
 )
 def test_json_that_does_not_fit_is_refused_and_named(typed: str, message: str) -> None:

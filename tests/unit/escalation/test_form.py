@@ -50,6 +50,14 @@ def test_what_was_typed_becomes_the_output_and_empty_fields_are_left_out() -> No
         ({"key:verdict": "", "key:sure": "yes"}, "Verdict: fill it in"),
         ({"key:verdict": "fine", "key:sure": "perhaps"}, "sure: choose yes or no"),
         ({"key:verdict": "fine", "key:sure": "yes", "key:amount": "1,5"}, "amount: no number or JSON"),
+        (
+            {"key:verdict": "fine", "key:sure": "yes", "key:amount": "9" * 5000},
+            "amount: no number or JSON .a number of",
+        ),
+        (
+            {"key:verdict": "fine", "key:sure": "yes", "key:amount": '{"n": 1, "n": 2}'},
+            "amount: no number .*at /n",
+        ),
     ],
 )
 def test_a_field_that_can_t_be_read_is_named(typed: dict[str, str], word: str) -> None:
@@ -68,4 +76,6 @@ def test_an_output_that_does_not_fit_is_refused(output: Any, path: str) -> None:
 
 
 def test_a_form_without_properties_is_typed_as_json() -> None:
-    assert read_form({"type": "array"}, {"json": "[1]"}) == [1]
+    assert read_form({"type": "array"}, {"json": "\ufeff[1]"}) == [1]
+    with pytest.raises(ResolutionInvalid, match="at /0/n: this name stands twice"):
+        read_form({"type": "array"}, {"json": '[{"n": 1, "n": 2}]'})
