@@ -10,7 +10,9 @@ from django.db.models import Q, QuerySet
 from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
 from escalation.models import ClockTimestamp, ReviewQueue, Ticket
+from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.rights import Right
+from orchestration.domain.states import Stage
 from orchestration.models import Attempt, Handoff
 from orchestration.selectors.scope import Caller, require, scope_rows
 
@@ -114,6 +116,13 @@ def list_attempts(ticket: Ticket) -> QuerySet[Attempt]:
     return Attempt.objects.filter(step=ticket.step_id).select_related("decision").order_by("number")
 
 
+def foresee_send_back(ticket: Ticket) -> Anew | None:
+    """Return what the step will do if its open ticket is sent back; None when nobody can, or people do the step."""
+    if not ticket.is_open or ticket.is_for_person:
+        return None
+    return foresee_anew(Stage(ticket.step.stage), has_proposal=ticket.has_proposal)
+
+
 def summarise_tickets(tickets: Iterable[Ticket]) -> list[dict[str, Any]]:
     """Return the tickets as JSON objects, in the words of the public interface."""
     return [summarise_ticket(ticket) for ticket in tickets]
@@ -123,6 +132,7 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
     """Return one ticket as a JSON object, in the words of the public interface."""
     return {
         **summarise_without_content(ticket),
+        "send_back": foresee_send_back(ticket),
         "seen": ticket.seen,
         "output": ticket.resolution_output,
         "feedback": ticket.feedback,

@@ -55,7 +55,7 @@ class Task:
         step_key: the step within the run.
         attempt: 1 for the first try.
         token: the claim's token; hand it to targets that can refuse a stale caller.
-        idempotency_key: the same for all attempts of a step, new for each revision or rework.
+        idempotency_key: the same until finished or proposed work of the step is to be done anew.
         feedback: why the last answer was sent back, if it was.
         index: position in a `for_each`.
         item: the item of a `for_each`.

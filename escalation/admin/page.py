@@ -17,9 +17,10 @@ from escalation.domain.editing import EditField, split_fields
 from escalation.domain.form import form_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.models import Ticket, read_clock
-from escalation.selectors import Received, count_received, list_attempts, list_received
+from escalation.selectors import Received, count_received, foresee_send_back, list_attempts, list_received
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
+from orchestration.domain.anew import Anew
 from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Run
 
@@ -90,8 +91,17 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
         "draft": shown,
         "is_refused": draft is not None,
         "fields": fields,
+        "send_back": _SEND_BACK_WORDS.get(foresee_send_back(ticket) or ""),
         "is_edited": not ticket.has_proposal or fields != fill_fields(ticket, {}),
     }
+
+
+_SEND_BACK_WORDS: Mapping[str, str] = {
+    Anew.SAME_KEY: "It goes on under the same idempotency key: what it had done outside before is not done twice.",
+    Anew.NEW_KEY: "It does its work anew, under a new idempotency key: effects of the proposed work are made again.",
+    Anew.COLLECTS: "What it grew is done and stays so: it only puts that together again, and no agent is called.",
+    Anew.NEW_RUN: "Another child run starts from its beginning: effects of the former one are made again.",
+}
 
 
 def ask(ticket: Ticket) -> str:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from escalation.domain.states import TicketStatus
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
+from orchestration.domain.anew import Anew
 from orchestration.domain.states import ResolutionKind
 
 
@@ -65,6 +66,12 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
 class TicketDetail(TicketRow):
     """A ticket with what is judged and what was decided."""
 
+    send_back = serializers.ChoiceField(
+        choices=[a.value for a in Anew],
+        read_only=True,
+        allow_null=True,
+        help_text="What the step does if it is sent back, and under which idempotency key.",
+    )
     seen = AnyJson(read_only=True, help_text="What is judged.")
     output = AnyJson(read_only=True, help_text="What was approved.")
     feedback = serializers.CharField(read_only=True)

@@ -128,12 +128,17 @@ def digest_lines(lines: Iterable[tuple[Any, ...]]) -> str:
     return digest_value([tuple(line) for line in sorted(lines, key=itemgetter(0))])
 
 
+SEAL_FORMAT = 3
+"""Which columns a seal covers. A seal says its format, but for those of the first, which are verified as they were."""
+
+
 @dataclass(frozen=True, slots=True)
 class SealFacts:
     """What a round's seal covers.
 
     Attributes: run: the run's own columns by name.  steps: one line of columns per step, by key.
         events_digest: over the whole history up to the closing.  former_root: of the round before, if any.
+        format: which columns it covers; 1 is not said.
         beside: digests of what stands in no step's line and in no receipt, by name; None: a seal of the first format.
     """
 
@@ -142,10 +147,7 @@ class SealFacts:
     events_digest: str
     former_root: str | None
     beside: Mapping[str, str | None] | None = None
-
-
-SEAL_FORMAT = 2
-"""Which columns a seal covers. A seal says its format, but for those of the first, which are verified as they were."""
+    format: int = SEAL_FORMAT
 
 
 def build_seal(facts: SealFacts) -> str:
@@ -157,7 +159,7 @@ def build_seal(facts: SealFacts) -> str:
         "former": facts.former_root,
     }
     if facts.beside is not None:
-        body |= {"format": SEAL_FORMAT, "beside": facts.beside}
+        body |= {"format": facts.format, "beside": facts.beside}
     return canonical(body)
 
 

@@ -93,6 +93,7 @@ class Claim:
     gated: bool = False
     proposed_json: str | None = None
     verdict_revisions: int = 0
+    renewals: int = 0
     fallbacks: int = 0
     pools: Mapping[str, int] = field(default_factory=dict)
     is_kept_away: bool = False
@@ -108,8 +109,13 @@ class Claim:
 
     @property
     def idempotency_key(self) -> str:
-        """Return the key of the step's external effect: one for all attempts, new for each revision."""
-        return f"{self.run.run_id}:{self.key}:{self.run.round}.{self.revision}"
+        """Return the key of the step's external effect: one until finished or proposed work is to be done anew.
+
+        An attempt that failed, timed out, crashed or was cancelled may have had its effect: whatever makes the step
+        try again then, a person or a new round of the run too, it goes on under the same key. The `1.` was once the
+        run's round, and stays so that no step gets another key by an upgrade.
+        """
+        return f"{self.run.run_id}:{self.key}:1.{self.renewals}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,9 @@ class Step(models.Model):
     revision = models.IntegerField(default=0, help_text="Times it was sent back with feedback.")
     verdict_revisions = models.IntegerField(db_default=0, help_text="Those that its verifiers sent back.")
     reworks = models.IntegerField(db_default=0, help_text="Those that a later step sent back.")
+    renewals = models.IntegerField(
+        db_default=0, help_text="Times that finished or proposed work of it was ordered anew."
+    )
     fallbacks = models.SmallIntegerField(db_default=0, help_text="How far down its fallback agents it is.")
     feedback = models.TextField(default="")
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_text, stamp
-from orchestration.domain.states import DONE, ReceiptKind
+from orchestration.domain.states import DONE, ReceiptKind, Stage
 from orchestration.models import Handoff, PastOutput, Receipt, Step
 from orchestration.selectors.proof import ProofRows
 
@@ -154,4 +154,6 @@ class _Check:
 def _proposed(step: Step, said: dict[str, Any], output_digest: str) -> str | None:
     if not str(said.get("actor", "")).startswith("person:"):
         return output_digest
-    return digest_text(step.proposed_json) if step.proposed_json is not None else None
+    if step.proposed_json is None or step.stage == Stage.SPAWNED:
+        return None  # what a spawning agent said was never a proposal by itself
+    return digest_text(step.proposed_json)

@@ -33,7 +33,7 @@ _CLAIMED = (
     "id", "run_id", "key", "status", "agent", "queue", "token", "process_id", "attempt", "failures", "crashes",
     "revision", "feedback", "dispatches", "dispatched_at", "claimed_at", "deadline_at", "timeout_seconds",
     "kind", "depth", "index", "item_json", "spec_key", "spec_json", "stage", "gated", "proposed_json",
-    "verdict_revisions", "fallbacks", "pools",
+    "verdict_revisions", "renewals", "fallbacks", "pools",
 )  # fmt: skip
 
 RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
@@ -184,6 +184,7 @@ def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str
         gated=row.gated,
         proposed_json=row.proposed_json,
         verdict_revisions=row.verdict_revisions,
+        renewals=row.renewals,
         fallbacks=row.fallbacks,
         pools=row.pools,
         is_kept_away=row.is_kept_away,

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from orchestration.conf import get_conf
 from orchestration.domain.signing import Signer
-from orchestration.domain.states import RunStatus
+from orchestration.domain.states import RunStatus, Stage
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
@@ -52,8 +52,11 @@ _RETRY = ending_statement(
     EventKind.STEP_RETRYABLE,
     "status = 'retryable', due_at = %(due_at)s::timestamptz, failures = s.failures + 1",
 )
+# What its agent had said before it spawned stays: it is half of what is still to be put together.
 _HOLD = ending_statement(
-    EventKind.STEP_HELD, "status = 'held', proposed_json = %(proposed)s, crashes = s.crashes + %(own_crash)s"
+    EventKind.STEP_HELD,
+    "status = 'held', crashes = s.crashes + %(own_crash)s, "
+    f"proposed_json = CASE WHEN s.stage = '{Stage.SPAWNED}' THEN s.proposed_json ELSE %(proposed)s END",
 )
 _FAIL = ending_statement(EventKind.STEP_FAILED, "status = 'failed', finished_at = %(now)s")
 _FREE = ending_statement(

@@ -29,9 +29,10 @@ from orchestration.transitions.tree import TreeRun, lock_tree
 
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
 
+# A step that failed after it grew could not put together what its children gave; those that are done stay done.
 # Current ones only: planned, or still joined to the step that grew them.
 _BROKEN = """
-SELECT s.id, s.stage <> '' AND (s.status = 'cancelled' OR s.stage = 'child_run') AS keeps
+SELECT s.id, s.stage <> '' AND (s.status = 'cancelled' OR s.stage <> 'verdicts') AS keeps
 FROM orchestration_step s
 WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled') AND s.kind <> 'compensation'
   AND (s.kind = 'planned' OR EXISTS (SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child))

@@ -138,6 +138,9 @@ WITH reset AS (
     SET status = 'pending', token = NULL, process_id = NULL, due_at = NULL, finished_at = NULL,
         revision = s.revision + CASE WHEN %(every)s OR s.status IN ('succeeded', 'skipped')
             OR s.stage <> '' AND NOT s.id = ANY(%(keep)s) THEN 1 ELSE 0 END,
+        renewals = s.renewals + CASE WHEN NOT s.id = ANY(%(keep)s) AND (
+            s.status = 'succeeded' OR s.proposed_json IS NOT NULL OR s.stage = 'verdicts' OR s.id = ANY(%(answered)s)
+        ) THEN 1 ELSE 0 END,
         output_json = NULL, output_digest = NULL, output_tokens = NULL, receipt_digest = NULL, skip_reason = '',
         reason = '', waits_for = '', unreleased = false, chord_intact = false, accepted_by = '',
         proposed_json = CASE WHEN s.id = ANY(%(keep)s) THEN s.proposed_json END,
@@ -166,6 +169,7 @@ class Reset:
     """Which steps start afresh.
 
     Attributes: steps: all of them.  keep: those that keep their children, to collect them again.
+        answered: whose answer was acted on: they are asked again, under another idempotency key.
         every: each becomes a new revision, not only what had put something out or grown something.
         event_json: of the history's line for each.
     """
@@ -174,6 +178,7 @@ class Reset:
     keep: list[int]
     reason: str
     event_json: str
+    answered: tuple[int, ...] = ()
     every: bool = True
 
 
@@ -190,7 +195,13 @@ def reset_steps(reset: Reset) -> list[Fallen]:
     """
     detach_children([step for step in reset.steps if step not in set(reset.keep)], reset.reason)
     fetch_all(_KEEP_OUTPUTS, {"steps": reset.steps})
-    parameters = {"steps": reset.steps, "keep": reset.keep, "every": reset.every, "event": reset.event_json}
+    parameters = {
+        "steps": reset.steps,
+        "keep": reset.keep,
+        "answered": list(reset.answered),
+        "every": reset.every,
+        "event": reset.event_json,
+    }
     fallen = fetch_all(_RESET, parameters)
     _withdraw(reset.steps, reset.reason)
     return [Fallen(*row) for row in fallen]

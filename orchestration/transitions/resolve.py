@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.signing import Signer
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import Stage, StepStatus
 from orchestration.errors import StepNotHeld
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.compensate import UndoPlanner
@@ -32,14 +33,16 @@ class HeldStep:
     revision: int
     attempt: int
     feedback: str
+    stage: Stage
     proposed_json: str | None
     spec_digest: str
     now: datetime
 
 
 _LOCK_HELD = """
-SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.proposed_json,
-       w.digest AS spec_digest, clock_timestamp() AS now
+SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.stage,
+       CASE WHEN s.stage <> 'spawned' THEN s.proposed_json END AS proposed_json, w.digest AS spec_digest,
+       clock_timestamp() AS now
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
 WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN ('running', 'paused', 'compensating') FOR UPDATE OF s
@@ -56,7 +59,7 @@ def lock_held_step(step_id: int) -> HeldStep:
         lock_run(found.run_id)
         row = fetch_one(_LOCK_HELD, {"step": step_id})
         if row is not None:
-            return HeldStep(*row)
+            return HeldStep(*row._replace(stage=Stage(row.stage)))
     raise StepNotHeld(f"step {step_id} is not held; reload its ticket to see what was decided")
 
 
@@ -120,16 +123,29 @@ SELECT id FROM done
 # What it had grown is all over, or it would not be held; it stays as history, and the step does its own work anew.
 _SEND_BACK = _moving(
     "status = 'available', feedback = %(feedback)s, revision = s.revision + 1, failures = 0, crashes = 0, "
+    "renewals = s.renewals + %(renewals)s, "
     f"dispatches = s.dispatches + 1, dispatched_at = clock_timestamp(), {FORGET_CHILDREN}",
     more=DETACH_CHILDREN,
+)
+_COLLECT_AGAIN = _moving(
+    "status = 'available', failures = 0, crashes = 0, dispatches = s.dispatches + 1, "
+    "dispatched_at = clock_timestamp()"
 )
 _FAIL_HELD = _moving(f"status = '{StepStatus.FAILED}', finished_at = %(now)s")
 
 
 def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> None:
-    """Move a held step to `available`; it runs again with the feedback, as a new revision."""
-    parameters = _base(held, "", event_json) | {"feedback": feedback}
-    _move(_SEND_BACK, held, parameters)
+    """Move a held step to `available`; it runs again with the feedback, as a new revision.
+
+    What a step grew and could not put together stays done: that step only collects it again.
+    """
+    parameters = _base(held, "", event_json)
+    anew = foresee_anew(held.stage, has_proposal=held.proposed_json is not None)
+    if anew is Anew.COLLECTS:
+        _move(_COLLECT_AGAIN, held, parameters)
+    else:
+        renewals = int(anew is Anew.NEW_KEY)
+        _move(_SEND_BACK, held, parameters | {"feedback": feedback, "renewals": renewals})
 
 
 def abort_by_person(

@@ -28,6 +28,7 @@ DETACH_CHILDREN = """
 _REVISE = ending_statement(
     EventKind.STEP_REVISED,
     "status = 'available', revision = s.revision + 1, verdict_revisions = s.verdict_revisions + 1, failures = 0, "
+    "renewals = s.renewals + 1, "
     f"feedback = %(feedback)s, dispatches = s.dispatches + 1, dispatched_at = clock_timestamp(), {FORGET_CHILDREN}",
     more=DETACH_CHILDREN,
 )

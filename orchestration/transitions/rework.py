@@ -126,8 +126,9 @@ def rework_run(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> Reworked:
         affected = lock_affected([order.step_id])
         _end_attempt(claim, end, order)
         reason = f"'{order.key}' is done anew"
+        event = canonical({"because": order.key})
         fallen = reset_steps(
-            Reset(affected.steps, affected.collecting, reason, canonical({"because": order.key}))
+            Reset(affected.steps, affected.collecting, reason, event, answered=(claim.step_id,))
         )
         _send_to(claim, order)
         await_children(affected.collecting)

@@ -42,11 +42,12 @@ SELECT s.key, s.status, s.position, s.receipt_digest, s.agent, s.queue, s.predec
     s.proposed_json, s.output_digest, s.output_tokens, s.dispatched_at, s.claimed_at, s.deadline_at, s.due_at,
     s.finished_at,
     s.kind, p.key AS parent, s.depth, s.index, s.item_json, s.spec_key, s.spec_json, s.stage, s.gated,
-    s.accepted_by, s.pools::text, s.verdict_revisions, s.reworks, s.fallbacks
+    s.accepted_by, s.pools::text, s.verdict_revisions, s.reworks, s.fallbacks, s.renewals
 FROM orchestration_step s LEFT JOIN orchestration_step p ON p.id = s.parent_id
 WHERE s.run_id = %(run)s ORDER BY s.key
 """
-_FIRST_STEP_COLUMNS = 25  # of the format before plans could grow
+_STEP_COLUMNS = {1: 25, 2: 39}  # of the formats before plans could grow, and before keys told of renewals
+_BESIDE_SINCE = 2
 _TIMEOUT_COLUMN = 7
 _TIME_COLUMNS = range(20, 25)
 _DIGESTED_COLUMNS = (17, 29, 31)  # proposed, item, spec: as long as anybody likes
@@ -156,8 +157,8 @@ def read_seal_body(run_id: UUID, ending: Ending, before_event: int | None, seal_
         seal_format: which columns the seal covers.
     """
     facts = fetch_one(_FACTS, {"run": run_id})
-    beside = None if seal_format < SEAL_FORMAT else _digest_beside(run_id)
-    return _build_body(run_id, facts, ending, _read_history(run_id, before_event), beside)
+    beside = None if seal_format < _BESIDE_SINCE else _digest_beside(run_id)
+    return _build_body(run_id, facts, ending, _read_history(run_id, before_event), beside, seal_format)
 
 
 def read_history_digest(run_id: UUID, before_event: int) -> str:
@@ -178,16 +179,22 @@ def plan_closing() -> None:
 
 
 def _build_body(
-    run_id: UUID, facts: Any, ending: Ending, history: list[Any], beside: dict[str, str | None] | None
+    run_id: UUID,
+    facts: Any,
+    ending: Ending,
+    history: list[Any],
+    beside: dict[str, str | None] | None,
+    seal_format: int = SEAL_FORMAT,
 ) -> str:  # facts: a row of _FACTS, history: rows of _EVENTS, beside: None in the first format
-    is_first = beside is None
+    columns = _STEP_COLUMNS.get(seal_format)
     return build_seal(
         SealFacts(
-            run=_run_facts(run_id, facts, ending, is_first=is_first),
-            steps=[_step_line(step, is_first=is_first) for step in fetch_all(_STEPS, {"run": run_id})],
+            run=_run_facts(run_id, facts, ending, is_first=beside is None),
+            steps=[_step_line(step[:columns]) for step in fetch_all(_STEPS, {"run": run_id})],
             events_digest=digest_events([_event_line(event) for event in history]),
             former_root=facts.former_root,
             beside=beside,
+            format=seal_format,
         )
     )
 
@@ -251,8 +258,8 @@ def _run_facts(run_id: UUID, facts: Any, ending: Ending, *, is_first: bool) -> d
     }
 
 
-def _step_line(step: Any, *, is_first: bool) -> tuple[Any, ...]:  # a row of _STEPS
-    values = list(step[:_FIRST_STEP_COLUMNS] if is_first else step)
+def _step_line(step: tuple[Any, ...]) -> tuple[Any, ...]:  # what a format covers of a row of _STEPS
+    values = list(step)
     for place in _TIME_COLUMNS:
         values[place] = None if values[place] is None else stamp(values[place])
     # The same canonical text; a whole number that is a float takes the encoder's slow way, for all steps together.

@@ -149,6 +149,13 @@ def test_a_failed_step_shows_its_error_and_asks_for_an_output(anna: User) -> Non
     assert "Use this output" in page
 
 
+def test_the_page_says_under_which_key_a_step_goes_on_that_is_sent_back(claimed: Ticket, anna: User) -> None:
+    assert "under a new idempotency key" in _text(_look(anna, _page(claimed)))
+    (failed,) = hold(writer=fail)
+    claim_ticket(failed.pk, anna)
+    assert "under the same idempotency key" in _text(_look(anna, _page(failed)))
+
+
 def test_a_wide_join_shows_the_first_of_what_it_received(anna: User) -> None:
     feeders = tuple(StepSpec(f"f{i:02}", agent="test.facts") for i in range(52))
     join = StepSpec("join", agent="test.writer", needs=tuple(step.key for step in feeders))

@@ -64,7 +64,9 @@ _FACTS = ReceiptFacts(
     feedback_digest=None,
     finished_at="t1",
 )
-_SEAL = SealFacts(run={"id": "r"}, steps=[("a", "succeeded")], events_digest="e", former_root=None)
+_SEAL = SealFacts(
+    run={"id": "r"}, steps=[("a", "succeeded")], events_digest="e", former_root=None, beside={"edges": None}
+)
 
 
 def _change(value: Any) -> Any:
