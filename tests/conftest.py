@@ -21,6 +21,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from config import services
 from config.services.process import choose_port
+from orchestration import testing  # noqa: F401 - lets the flush between tests that commit pass
 from orchestration.models import Project
 from tests.processes import ProcessStarter, child_env
 

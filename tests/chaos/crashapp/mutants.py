@@ -4,6 +4,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from django.db import connection, transaction
+
 from orchestration.domain.work import Claim
 from orchestration.models import Attempt, Handoff
 from orchestration.transitions import finish, release
@@ -34,8 +36,10 @@ def _forgetting(original: Callable[..., Claim | None]) -> Callable[..., Claim | 
     def claim_together(step_id: int, **parameters: Any) -> Claim | None:
         claim = original(step_id, **parameters)
         if claim is not None:
-            Handoff.objects.filter(attempt_id=claim.attempt_id).delete()
-            Attempt.objects.filter(pk=claim.attempt_id).delete()
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL ringmaster.retention = 'on'")
+                Handoff.objects.filter(attempt_id=claim.attempt_id).delete()
+                Attempt.objects.filter(pk=claim.attempt_id).delete()
         return claim
 
     return claim_together

@@ -273,5 +273,5 @@ def test_without_its_trigger_history_could_be_changed() -> None:
     history_is_append_only()
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("DROP TRIGGER event_is_append_only ON orchestration_event")
+        cursor.execute("DROP TRIGGER event_is_kept ON orchestration_event")
     _must_fail(history_is_append_only)

@@ -157,7 +157,7 @@ def _open_for_tampering() -> None:
     """Take the triggers off, as somebody with the owner's rights could."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in ("event", "workflow", "receipt", "seal", "pastoutput"):
+        for table in ("event", "workflow", "receipt", "seal", "pastoutput", "attempt", "decision"):
             cursor.execute(f"ALTER TABLE orchestration_{table} DISABLE TRIGGER USER")
 
 

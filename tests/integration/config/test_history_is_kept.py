@@ -1,0 +1,166 @@
+"""History stays, whoever asks the database: nothing of it is deleted or truncated but by its owner's retention."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from agents.models import BreakerEvent
+from escalation.models import Breach, Ticket
+from orchestration import StepSpec, WorkflowSpec
+from orchestration.models import Event, PastOutput, VerifierTrial
+from orchestration.testing import run_workflow
+
+pytestmark = pytest.mark.django_db
+
+KEPT = (
+    "agents_breakerevent",
+    "escalation_breach",
+    "escalation_ticket",
+    "orchestration_attempt",
+    "orchestration_decision",
+    "orchestration_event",
+    "orchestration_handoff",
+    "orchestration_pastoutput",
+    "orchestration_receipt",
+    "orchestration_run",
+    "orchestration_seal",
+    "orchestration_step",
+    "orchestration_verifiertrial",
+    "orchestration_workflow",
+)
+# What comes and goes with the work, or is kept by people themselves.
+CHANGING = {
+    "agents_breaker",
+    "agents_countedfailure",
+    "agents_pool",
+    "agents_poolslot",
+    "escalation_reviewqueue",
+    "orchestration_agentcontext",
+    "orchestration_apitoken",
+    "orchestration_edge",
+    "orchestration_membership",
+    "orchestration_project",
+    "orchestration_workerprocess",
+}
+SPEC = WorkflowSpec(
+    name="kept",
+    steps=(
+        StepSpec("first", agent="kept.first"),
+        StepSpec("second", agent="kept.second", needs=("first",)),
+        StepSpec("held", agent="human", after=("second",)),
+    ),
+)
+
+
+@pytest.fixture
+def rows() -> None:
+    """At least one row in each table of the history."""
+    agents = {"kept.first": lambda _: 1, "kept.second": lambda _: 2}
+    done = run_workflow(SPEC, agents=agents)
+    run_workflow(WorkflowSpec(name="short", steps=(StepSpec("one", agent="kept.first"),)), agents=agents)
+    ticket = Ticket.objects.get(run=done.run)
+    Breach.objects.create(
+        ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
+    )
+    BreakerEvent.objects.create(agent="a", from_state="closed", to_state="open", at=timezone.now(), why="x")
+    VerifierTrial.objects.create(agent="a", case_digest="0" * 64, expected="PASS", said="PASS")
+    step = done.steps["first"]
+    PastOutput.objects.create(
+        step=step,
+        run=done.run,
+        round=1,
+        revision=0,
+        status="succeeded",
+        output_json="1",
+        output_digest="0" * 64,
+        receipt_digest="0" * 64,
+        finished_at=timezone.now(),
+        superseded_at=timezone.now(),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE"
+        )  # else TRUNCATE fails for what waits in the transaction
+
+
+def test_every_table_is_of_one_kind_or_the_other() -> None:
+    ours = {
+        model._meta.db_table
+        for label in ("agents", "orchestration", "escalation")
+        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+    }
+    assert ours == {*KEPT, *CHANGING}
+
+
+@pytest.mark.parametrize("table", KEPT)
+def test_history_is_not_deleted(rows: None, table: str) -> None:
+    before = _count(table)
+    assert before > 0
+    with _refused(table, "DELETE"):
+        _execute(f"DELETE FROM {table}")
+    assert _count(table) == before
+
+
+@pytest.mark.parametrize("table", KEPT)
+def test_history_is_not_truncated(rows: None, table: str) -> None:
+    before = _count(table)
+    with _refused("[a-z_]+", "TRUNCATE"):
+        _execute(f"TRUNCATE {table} CASCADE")
+    assert _count(table) == before
+
+
+@pytest.mark.parametrize("table", ["orchestration_event", "orchestration_receipt"])
+def test_its_owner_deletes_by_a_retention_rule(rows: None, table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ringmaster.retention = 'on'")
+        cursor.execute(f"DELETE FROM {table}")
+    assert _count(table) == 0
+
+
+def test_the_setting_alone_lets_nobody_else_delete(rows: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE ringmaster_stranger")
+        cursor.execute("GRANT SELECT, DELETE ON orchestration_event TO ringmaster_stranger")
+        cursor.execute("SET LOCAL ringmaster.retention = 'on'")
+        cursor.execute("SET LOCAL ROLE ringmaster_stranger")
+    try:
+        with _refused("orchestration_event", "DELETE"):
+            _execute("DELETE FROM orchestration_event")
+    finally:
+        connection.cursor().execute("RESET ROLE")
+
+
+def test_retention_changes_nothing_that_is_written_once(rows: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ringmaster.retention = 'on'")
+    with _refused("orchestration_event", "UPDATE"):
+        Event.objects.update(kind="forged")
+
+
+def test_an_empty_table_may_be_truncated() -> None:
+    assert _count("agents_breakerevent") == 0
+    _execute("TRUNCATE agents_breakerevent")
+
+
+@contextmanager
+def _refused(table: str, change: str) -> Iterator[None]:
+    with (
+        pytest.raises(IntegrityError, match=f"{table} rows are kept as they were written: {change} refused"),
+        transaction.atomic(),
+    ):
+        yield
+
+
+def _execute(statement: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _count(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        return int(cursor.fetchone()[0])
