@@ -10,7 +10,7 @@ env.choose_settings("config.settings.local")
 env.set_default("CELERY_SKIP_CHECKS", "1")
 
 # By its scheme, so that whoever reads the broker's address (Flower, logs) still finds `redis://` in it.
-TRANSPORT_ALIASES["redis"] = "config.redis_transport:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "config.redis_transport:Transport"
 
 app = Celery("ringmaster")
 app.config_from_object("django.conf:settings", namespace="CELERY")

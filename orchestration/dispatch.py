@@ -24,12 +24,12 @@ from kombu.exceptions import OperationalError as BrokerError
 from kombu.pools import producers
 
 from orchestration.conf import get_conf
+from orchestration.domain.messages import TASK, Link, read_link
 from orchestration.domain.states import StepStatus
 from orchestration.domain.work import Released
 from orchestration.models import Step
 from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_routes
 
-TASK = "orchestration.perform_step"
 ISOLATED = "isolated"
 # What kombu raises when the broker is away, besides its own: sockets, time-outs, and a pool with nothing free.
 _BROKER_AWAY = (BrokerError, BatchPublishError, LimitExceeded, OSError, TimeoutError)
@@ -212,23 +212,24 @@ class Continuation:
 
     request: Any
 
-    @property
-    def next_step_id(self) -> int | None:
-        """Return the step of the next chain link; links that can't be read are dropped: messages may be forged."""
+    def find_next(self) -> Link | None:
+        """Return the next chain link; links that can't be the engine's are dropped: messages may be forged."""
         if not self.request.chain:
             return None
         try:
-            link = self.request.chain[-1]
-            return int(link["args"][0]) if link["options"]["task_id"] else None
-        except (LookupError, TypeError, ValueError):
-            log.warning("link_unreadable", task=self.request.id, next="the database says what follows")
+            link = read_link(self.request.chain[-1])
+        except (LookupError, TypeError):
+            link = None
+        if link is None:
+            log.warning("link_refused", task=self.request.id, next="the database says what follows")
             self.clear_links()
-            return None
+        return link
 
     @property
-    def next_task_id(self) -> str:
-        """Return the task id of the next chain link."""
-        return str(self.request.chain[-1]["options"]["task_id"])
+    def next_step_id(self) -> int | None:
+        """Return the step of the next chain link."""
+        link = self.find_next()
+        return None if link is None else link.step_id
 
     def pop(self) -> None:
         """Take the next chain link off: its step was claimed in place."""

@@ -5,7 +5,8 @@ from typing import Any
 from celery import shared_task
 
 from orchestration import executor, worker
-from orchestration.dispatch import TASK, Continuation
+from orchestration.dispatch import Continuation
+from orchestration.domain.messages import TASK
 from orchestration.worker import lifecycle, pacing  # noqa: F401 - tie the process to Celery
 
 

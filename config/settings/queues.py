@@ -61,6 +61,8 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # answer on the connection that the main thread reads: nothing is acknowledged from then on, and the worker is deaf.
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 
+# Whoever reaches the broker can write messages; only the engine's own are let in.
+CELERY_WORKER_CONSUMER = "orchestration.worker.reception:Reception"
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

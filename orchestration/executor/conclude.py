@@ -9,6 +9,8 @@ from datetime import timedelta
 from random import random
 from typing import TypeVar, cast
 
+import structlog
+
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
 from orchestration.domain.plan import ChildRun, Collected, Growth
@@ -17,6 +19,7 @@ from orchestration.domain.receipts import HandoffLine
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_wait, tell_breaker
 from orchestration.executor.children import start_child
 from orchestration.executor.deadlines import count_seconds_left
@@ -31,12 +34,13 @@ from orchestration.transitions.deadline import put_aside
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
 from orchestration.transitions.expand import expand_step
 from orchestration.transitions.fallback import NextAgent, fall_back
-from orchestration.transitions.finish import AttemptEnd, reread_end
+from orchestration.transitions.finish import AttemptEnd, FinalOutput, reread_end
 from orchestration.transitions.revise import revise_step
-from orchestration.transitions.statements import insist, write_or_read
+from orchestration.transitions.statements import DATABASE_AWAY, insist, write_or_read
 from orchestration.transitions.waiting import wait_step
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,7 @@ def conclude(
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
             final = prove(claim, judged.outcome, end, received)
-            finished = _persist(claim, end, lambda: finish_together(claim, end, final, run_on), run_on)
-            return Conclusion(decision, finished)
+            return Conclusion(decision, _finish(claim, end, final, run_on))
         case DecisionKind.WAIT:
             return Conclusion(decision, None, _wait(claim, end, judged.outcome))
         case DecisionKind.REVISE:
@@ -96,6 +99,21 @@ def conclude(
             return Conclusion(decision, None, _send_back(claim, end, cast("SentBack", outcome)))
         case _:
             return Conclusion(decision, None, _leave_undone(claim, judged, crash))
+
+
+def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> Finished | None:
+    """Write the finish, without running on if that is what fails: no message may cost a finished body its record."""
+    try:
+        return _persist(claim, end, lambda: finish_together(claim, end, final, run_on), run_on)
+    except (ClaimLost, *DATABASE_AWAY):
+        raise
+    except Exception as error:
+        if run_on is None:
+            raise
+        log.warning(
+            "run_on_failed", step=claim.step_id, error=str(error), next="the step is finished without it"
+        )
+        return _persist(claim, end, lambda: finish_together(claim, end, final))
 
 
 def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> tuple[int, ...]:

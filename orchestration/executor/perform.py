@@ -193,10 +193,10 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
 
 def _plan_run_on(claim: Claim, continuation: Continuation, stride: _Stride) -> RunOn | None:
     """Offer to claim the next chain link in place when this message was quick so far."""
-    following = continuation.next_step_id
+    following = continuation.find_next()
     if following is None or claim.queue == ISOLATED or stride.seconds > get_conf().RUN_ON_SECONDS:
         return None
-    return new_run_on(following, continuation.next_task_id, stride.agents)
+    return new_run_on(following.step_id, following.task_id, stride.agents)
 
 
 def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> tuple[str, Claim | None]:

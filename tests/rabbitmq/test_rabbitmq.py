@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos.arena import Arena, run_arena
 from tests.chaos.judge import count_all_starts
+from tests.chaos.scenarios import endure_strangers
 from tests.chaos.specs import ring_spec
 from tests.rabbitmq.node import RabbitNode
 
@@ -80,3 +81,7 @@ def test_runs_are_accepted_without_a_broker_and_done_when_it_is_back(arena: Aren
     assert len(runs) == 3
     arena.wait_done(*runs)
     assert arena.find_faults(runs) == []
+
+
+def test_no_message_of_a_stranger_ends_a_worker_or_makes_it_deaf(arena: Arena, node: RabbitNode) -> None:
+    endure_strangers(arena, node.broker_url)

@@ -1,5 +1,6 @@
 """Released steps become chains, chords and single messages, and never more than the caps allow."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,9 @@ from kombu.exceptions import BatchPublishError, OperationalError
 
 from orchestration import dispatch
 from orchestration.dispatch import Continuation
+from orchestration.domain.messages import Link
 from orchestration.selectors.routes import Join, Route, Stop
+from tests.chaos.hostile import whole_link
 
 RUN = uuid.UUID(int=1)
 
@@ -127,7 +130,8 @@ class _Request:
 
     def __init__(self, *links: int) -> None:
         # Celery keeps the links reversed: the next one stands last.
-        self.chain: list[object] | None = [dispatch._sign(_stop(n)) for n in reversed(links)]
+        chain = [dispatch._sign(_stop(n)) for n in reversed(links)]
+        self.chain: list[object] | None = json.loads(json.dumps(chain))
         self.callbacks: list[object] | None = ["callback"]
         self.chord: object = "chord"
 
@@ -135,8 +139,7 @@ class _Request:
 def test_a_continuation_reads_the_next_link_and_takes_it_off() -> None:
     request = _Request(2, 3)
     continuation = Continuation(request)
-    told = (continuation.next_step_id, continuation.next_task_id)
-    assert told == (2, f"{RUN}.2.1")
+    assert continuation.find_next() == Link(2, f"{RUN}.2.1")
     continuation.pop()
     assert continuation.next_step_id == 3
     continuation.pop()
@@ -157,12 +160,24 @@ def test_clearing_links_lets_the_chord_count() -> None:
 
 @pytest.mark.parametrize(
     "link",
-    ["no link", {}, {"args": []}, {"args": ["x"], "options": {"task_id": "t"}}, {"args": [1], "options": {}}],
+    [
+        "no link",
+        {},
+        whole_link("x"),
+        whole_link(10**30),
+        whole_link(2**63),
+        whole_link(float("inf")),
+        whole_link(True),
+        whole_link(1, task_id="nul\0"),
+        whole_link(1, task_id="\ud800"),
+        whole_link(1, task_id="x" * 200),
+        whole_link(1, eta="2099-01-01T00:00:00"),
+    ],
 )
 def test_a_forged_link_is_dropped_and_the_chord_still_counts(link: object) -> None:
     request = _Request()
     request.chain = [link]
-    assert Continuation(request).next_step_id is None
+    assert Continuation(request).find_next() is None
     assert vars(request) == {"chain": None, "callbacks": None, "chord": "chord"}
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,16 @@ from orchestration.errors import ClaimLost
 from orchestration.models import Attempt, Event, Receipt, WorkerProcess
 from orchestration.transitions.claim import load_claims
 from orchestration.transitions.finish import finish_step, new_run_on
-from tests.integration.orchestration.rig import AGENT, Rig, graph
+from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
 
 SPEC = graph({"a": (), "b": (), "behind": ["a"], "join": ["a", "b"]})
+FAULTS_OF_LINKS = {
+    "beyond any integer": {"step_id": 10**30},
+    "beyond a bigint": {"step_id": 2**63},
+    "NUL": {"task_id": "nul\0"},
+    "a surrogate": {"task_id": "\ud800"},
+    "too long": {"task_id": "x" * 200},
+}
 # By name: the package has a function that is called like this module.
 _CONCLUDE = sys.modules["orchestration.executor.conclude"]
 
@@ -153,6 +161,24 @@ def test_a_stale_message_makes_no_process_enter_anew(rig: Rig) -> None:
             executor.perform(step.pk, f"{rig.run_id}.{step.pk}.1", host, Continuation(_Request())) != "accept"
         )
     assert host.process_id == rig.process_id
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_LINKS)
+@pytest.mark.parametrize("is_together", [False, True], ids=["alone", "together"])
+def test_no_link_costs_a_finished_body_its_record(rig: Rig, fault: str, is_together: bool) -> None:
+    claim, behind = rig.take("a"), rig.step("behind")
+    run_on = new_run_on(behind.pk, f"{rig.run_id}.{behind.pk}.1", [AGENT])
+    forged = replace(run_on, **FAULTS_OF_LINKS[fault])  # type: ignore[arg-type]
+
+    if is_together:
+        conclusion = in_thread(lambda: rig.finish(claim, {"n": 1}, forged)).result(timeout=20)
+    else:
+        conclusion = rig.finish(claim, {"n": 1}, forged)
+
+    _check_once(rig)
+    assert conclusion.finished is not None
+    assert conclusion.finished.next_claim is None
+    assert rig.statuses()["behind"] == "available"
 
 
 def test_a_late_write_is_refused_and_recorded(rig: Rig) -> None:
