@@ -80,3 +80,87 @@ def test_a_macros_own_variable_is_known_and_others_are_not(macro: str) -> None:
 def test_whatever_the_values_are_nothing_but_a_failed_expression_is_raised(source: str, value: Any) -> None:
     with suppress(ExpressionFailed):
         assert evaluate(source, {"input": value, "steps": {}}) is not None
+
+
+_MANY = 100_000
+_HOSTILE = {
+    "a chain of additions": '"1"' + '+"1"' * _MANY,
+    "a shorter chain": "1" + "+1" * 1_600,
+    "a chain of members": "input" + ".a" * _MANY,
+    "a chain of negations": "!" * _MANY + "true",
+    "open brackets": "(" * _MANY,
+    "brackets": "(" * _MANY + "1" + ")" * _MANY,
+    "brackets within the length": "[" * 60 + "]" * 60,
+    "maps": '{"a":' * 60 + "1" + "}" * 60,
+    "calls": "size(" * _MANY + "[]" + ")" * _MANY,
+    "macros": "input.all(a," * 60 + "true" + ")" * 60,
+    "macros of wide names": "input.all(ä," * 60 + "true" + ")" * 60,
+    "choices": "true?1:" * 1_000 + "1",
+    "a long literal": "'" + "x" * 1_048_576 + "'",
+    "digits": "9" * 5_000,
+    "an exponent": "1e" + "9" * 5_000,
+    "NUL": "input.a\0",
+    "a lone surrogate": "'\ud800'",
+}
+
+
+@pytest.mark.parametrize("kind", _HOSTILE)
+def test_a_hostile_text_is_refused_with_few_words(kind: str) -> None:
+    with pytest.raises(ExpressionInvalid) as refused:
+        compile_expression(_HOSTILE[kind])
+    assert 0 < len(str(refused.value)) <= 500
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("'" + "x" * 10_000 + "'", "it has 10002 characters, at most 10000 are allowed"),
+        ("(" * 41 + "1" + ")" * 41, "nested more than 40 deep"),
+        ("1" + "+1" * 1_001, "it has 1001 operators, at most 1000 are allowed"),
+    ],
+)
+def test_an_expression_out_of_bounds_says_which(source: str, words: str) -> None:
+    with pytest.raises(ExpressionInvalid, match=words):
+        compile_expression(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(" * 40 + "true" + ")" * 40,
+        "true" + "&&true" * 1_000,
+        "'((((((((((((((((((((((((((((((((((((((((((((((((((((' != r'\\' // ((((((((((((((((((((((((((((((((((",
+        "[" + ",".join(["1"] * 4_000) + "] != []",
+    ],
+)
+def test_at_the_bounds_it_is_compiled_and_brackets_in_texts_do_not_count(source: str) -> None:
+    assert evaluate(source, VALUES) is True
+
+
+class PanicException(BaseException):
+    pass
+
+
+class _Panics:
+    def execute(self, _values: object) -> object:
+        raise PanicException("stack overflow\nat some line")
+
+
+def test_a_panic_is_a_refusal_and_what_ends_a_process_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(_source: str) -> object:
+        raise PanicException("index out of bounds\nat some line")
+
+    def leave(_source: str) -> object:
+        raise SystemExit(3)
+
+    monkeypatch.setattr("cel.compile", panic)
+    with pytest.raises(
+        ExpressionInvalid, match=r"the expression library gave up on it \(index out of bounds\)$"
+    ):
+        compile_expression("input.panics_at_once")
+    monkeypatch.setattr("cel.compile", leave)
+    with pytest.raises(SystemExit):
+        compile_expression("input.leaves")
+    monkeypatch.setattr("orchestration.domain.expressions.compile_expression", lambda _source: _Panics())
+    with pytest.raises(ExpressionFailed, match="gave up on it"):
+        evaluate("input.panics_late", VALUES)
