@@ -12,7 +12,7 @@ from orchestration import runs
 from orchestration.api.base import ApiView
 from orchestration.api.bodies import ForkBody, ReasonBody
 from orchestration.api.rows import RunDetail
-from orchestration.api.runs import IDEMPOTENCY_KEY, show_run
+from orchestration.api.runs import IDEMPOTENCY_KEY, read_key, show_run
 from orchestration.domain.rights import Right
 from orchestration.models import Run
 from orchestration.selectors.scope import find_run
@@ -86,6 +86,6 @@ class RunFork(ApiView):
         """Start a run that takes over what another has finished, and does a step and all behind it anew."""
         body = self.read_body(ForkBody)
         source = find_run(self.caller, run_id, Right.RUN)
-        key = request.headers.get("Idempotency-Key")
+        key = read_key(request)
         fork = runs.fork(source.pk, body["from_step"], body["input"], idempotency_key=key, by=self.person)
         return show_run(find_run(self.caller, fork.pk, Right.RUN), status=201)

@@ -17,7 +17,7 @@ from orchestration.api.filters import RunFilter
 from orchestration.api.problems import ParameterInvalid, TooManyWait, describe, find_code
 from orchestration.api.rows import BatchRow, PlanRow, RunDetail, RunRow
 from orchestration.domain.rights import Right
-from orchestration.errors import OrchestrationError, WaitTimedOut
+from orchestration.errors import InputInvalid, OrchestrationError, WaitTimedOut
 from orchestration.models import Run
 from orchestration.selectors.resources import find_standing, load_plan_rows
 from orchestration.selectors.scope import find_project, find_run, scope_runs
@@ -26,8 +26,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="1 to 200 printable characters, not beginning with 'child:': the same key and input return the same "
-    "run.",
+    description="1 to 200 printable ASCII characters, not beginning with 'child:': the same key and input return the "
+    "same run.",
 )
 # Each one that waits has a thread.
 _waiting = BoundedSemaphore(MOST_WAIT)
@@ -58,7 +58,7 @@ class RunList(ApiView):
     def post(self, request: Request) -> Response:
         """Start a run of a workflow's latest version. Once this is answered, the run is durable."""
         body = self.read_body(StartBody)
-        run = _start(self, body, request.headers.get("Idempotency-Key"))
+        run = _start(self, body, read_key(request))
         return show_run(run, status=201)
 
 
@@ -124,6 +124,21 @@ class RunWait(ApiView):
 def show_run(run: Run, status: int = 200) -> Response:
     """Return a run as the API shows one."""
     return Response(RunDetail(run, context={"standing": find_standing(run.pk)}).data, status=status)
+
+
+def read_key(request: Request) -> str | None:
+    """Return the idempotency key of a request's header.
+
+    Raises: InputInvalid: it holds what each client writes into a header in another way, so that it would not be the
+        key which a body, a command or another client says.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not key.isascii():
+        raise InputInvalid(
+            "Idempotency-Key: in a header only ASCII characters can stand; a key with others goes into the body of "
+            "POST /api/v1/runs/batch"
+        )
+    return key
 
 
 def _start(view: ApiView, body: dict[str, Any], key: str | None) -> Run:

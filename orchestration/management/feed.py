@@ -11,6 +11,7 @@ from agents.domain.reading import read_json, read_utf8
 from agents.errors import UnreadableJson
 from orchestration import runs
 from orchestration.errors import IdempotencyConflict, InputInvalid
+from orchestration.planning import write_input
 
 _MOST_SHOWN = 20
 _ID_FIELDS = ("message_id", "id")
@@ -52,7 +53,9 @@ def read_feed(workflow: str, file: str, prefix: str | None, project: str = "defa
 
 
 def _add(wishes: dict[str | None, Wish], wish: Wish) -> None:
-    if wishes.setdefault(wish.key, wish).input != wish.input:
+    said = wishes.setdefault(wish.key, wish)
+    # As JSON: for Python 1 and true are equal.
+    if said is not wish and write_input(said.input) != write_input(wish.input):
         raise _BadLineError(f"another line with other content has the key '{wish.key}'")
 
 

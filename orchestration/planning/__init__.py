@@ -6,7 +6,15 @@
 
 from orchestration.planning.doers import find_first_doers
 from orchestration.planning.growth import plan_items, plan_spawned, plan_verifiers
-from orchestration.planning.run import Plan, check_input, describe_new_run, find_latest, load_plan, plan_run
+from orchestration.planning.run import (
+    Plan,
+    check_input,
+    describe_new_run,
+    find_latest,
+    load_plan,
+    plan_run,
+    write_input,
+)
 from orchestration.planning.terms import Terms, find_terms, get_limits, is_gated
 from orchestration.planning.undo import plan_undo
 
@@ -26,4 +34,5 @@ __all__ = [
     "plan_spawned",
     "plan_undo",
     "plan_verifiers",
+    "write_input",
 ]

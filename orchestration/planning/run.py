@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from agents.domain.invocation import canonical_json
+from agents.domain.canonical import RECORD_BYTES, canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_conf
 from orchestration.domain.receipts import digest_text
@@ -105,17 +105,25 @@ def describe_new_run(
     )
 
 
+def write_input(value: Any, max_bytes: int = RECORD_BYTES) -> str:
+    """Return a run's input as canonical JSON, whatever a schema would say of it.
+
+    Raises: InputInvalid: it is no JSON object, or larger.
+    """
+    if not isinstance(value, dict):
+        raise InputInvalid("input: must be a JSON object")
+    try:
+        return canonical_json(value, max_bytes=max_bytes)
+    except UnreadableOutput as error:
+        raise InputInvalid(f"input{error.path}: {error.reason}") from error
+
+
 def check_input(spec: WorkflowSpec, value: Any) -> str:
     """Return a run's input as canonical JSON.
 
     Raises: InputInvalid: it is no JSON object, too large, or does not fit the schema; names the path.
     """
-    if not isinstance(value, dict):
-        raise InputInvalid("input: must be a JSON object")
-    try:
-        text = canonical_json(value, max_bytes=get_conf().MAX_INPUT_BYTES)
-    except UnreadableOutput as error:
-        raise InputInvalid(f"input{error.path}: {error.reason}") from error
+    text = write_input(value, get_conf().MAX_INPUT_BYTES)
     if spec.input_schema is not None:
         fault = next(iter(Draft202012Validator(spec.input_schema).iter_errors(value)), None)
         if fault is not None:

@@ -15,11 +15,12 @@ from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import DONE, ReceiptKind, StepKind, StepStatus
 from orchestration.errors import ForkRefused, StepNotFound
 from orchestration.models import Receipt, Run, Step
-from orchestration.planning import describe_new_run, load_plan
+from orchestration.planning import describe_new_run, load_plan, write_input
 from orchestration.runs.start import check_key, get_run
 from orchestration.selectors.progress import read_clock
+from orchestration.selectors.trees import find_by_key
 from orchestration.transitions.reuse import ReusedStep, reuse_steps, tell_forked
-from orchestration.transitions.start import NewRun, Origin, insert_run
+from orchestration.transitions.start import Origin, insert_run
 
 
 def fork(
@@ -45,9 +46,13 @@ def fork(
         known = ", ".join(sorted(spec.step_map)[:20])
         raise StepNotFound(f"from_step: workflow '{spec.name}' has no step '{from_step}'; it has {known}")
     check_key(idempotency_key)
+    value = source.input if input is None else input
+    if find_by_key(source.project_id, source.workflow_name, idempotency_key) is not None:
+        # Before the input is judged: what was accepted once is not refused by a limit that was lowered since.
+        return _find_same(source, from_step, digest_text(write_input(value)), idempotency_key)
     new = describe_new_run(
         source.workflow,
-        source.input if input is None else input,
+        value,
         idempotency_key=idempotency_key,
         # Who asked for the first run must not approve in the second because nobody was named.
         requested_by_id=by.pk if by else source.requested_by_id,
@@ -57,7 +62,7 @@ def fork(
     with transaction.atomic():
         inserted = insert_run(new)
         if inserted is None:
-            return _find_same(source, new)
+            return _find_same(source, from_step, new.input_digest, idempotency_key)
         fork_id = inserted[0]
         now, is_input_new = read_clock(), new.input_digest != source.input_digest
         reused = _take_over(source, from_step, fork_id, now, is_input_new=is_input_new)
@@ -71,16 +76,13 @@ def _describe_fork(source: Run, from_step: str, by: AbstractBaseUser | None, reu
     return canonical({"from_run": str(source.pk), "from_step": from_step, "reused": reused, "by": who})
 
 
-def _find_same(source: Run, new: NewRun) -> Run:
+def _find_same(source: Run, from_step: str, digest: str, key: str | None) -> Run:
     run = Run.objects.get(
-        project_id=new.project_id, workflow_name=new.workflow_name, idempotency_key=new.idempotency_key
+        project_id=source.project_id, workflow_name=source.workflow_name, idempotency_key=key
     )
-    origin = new.origin
-    assert origin is not None  # noqa: S101 - a fork has one
-    made = (run.forked_from_id, run.forked_from_step, run.input_digest)
-    if made != (source.pk, origin.from_step, new.input_digest):
+    if (run.forked_from_id, run.forked_from_step, run.input_digest) != (source.pk, from_step, digest):
         raise ForkRefused(
-            f"idempotency_key '{new.idempotency_key}' was used for run {run.pk}, which is another; choose a new key"
+            f"idempotency_key '{key}' was used for run {run.pk}, which is another; choose a new key"
         )
     return run
 

@@ -19,7 +19,8 @@ from orchestration.errors import (
     WaitTimedOut,
 )
 from orchestration.models import Run, Workflow
-from orchestration.planning import check_input, describe_new_run, find_latest, load_plan
+from orchestration.planning import check_input, describe_new_run, find_latest, load_plan, write_input
+from orchestration.selectors.trees import find_by_key
 from orchestration.transitions.start import insert_run
 
 _POLL_SECONDS = (0.02, 0.05, 0.1, 0.25)
@@ -38,12 +39,16 @@ def start(
 
     Args:
         input: a JSON object that fits the workflow's input schema, at most MAX_INPUT_BYTES as canonical JSON.
-        idempotency_key: the same key and input return the same run, whatever its state.
+        idempotency_key: the same key and input return the same run, whatever its state and by whatever rules a new
+            one would be refused today.
         priority: -100 to 100; where steps wait for a pool, those of runs with a higher one go first.
     Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input.
     """
     version = find_latest(workflow, project__slug=project)
     check_key(idempotency_key)
+    known = _find_known(version, input, idempotency_key)
+    if known is not None:
+        return known
     if not -100 <= priority <= 100:
         raise InputInvalid("priority: must be between -100 and 100")
     new = describe_new_run(
@@ -55,7 +60,7 @@ def start(
     )
     inserted = insert_run(new)
     if inserted is None:
-        return _find_same(version, idempotency_key, new.input_digest)
+        return _find_same(version, new.input_digest, idempotency_key)
     run_id, available = inserted
     dispatch_after_commit(available)
     return Run.objects.get(pk=run_id)
@@ -74,13 +79,12 @@ def check_start(
     Raises: WorkflowNotFound. InputInvalid. IdempotencyConflict.
     """
     version = find_latest(workflow, project__slug=project)
-    spec, _ = load_plan(version.pk, version.digest)
-    digest = digest_text(check_input(spec, input))
     check_key(idempotency_key)
-    try:
-        return None if idempotency_key is None else _find_same(version, idempotency_key, digest)
-    except Run.DoesNotExist:
-        return None
+    known = _find_known(version, input, idempotency_key)
+    if known is None:
+        spec, _ = load_plan(version.pk, version.digest)
+        check_input(spec, input)
+    return known
 
 
 def get_run(run_id: UUID | str) -> Run:
@@ -129,7 +133,17 @@ def check_key(key: str | None) -> None:
         raise InputInvalid(f"idempotency_key: must not begin with '{CHILD_RUN}', as those of child runs do")
 
 
-def _find_same(version: Workflow, key: str | None, digest: str) -> Run:
+def _find_known(version: Workflow, value: Any, key: str | None) -> Run | None:
+    """Return the run of a key, before its input is judged: what was accepted once is not refused by stricter rules.
+
+    Raises: InputInvalid: the input can't be compared.  IdempotencyConflict.
+    """
+    if key is None or find_by_key(version.project_id, version.name, key) is None:
+        return None
+    return _find_same(version, digest_text(write_input(value)), key)
+
+
+def _find_same(version: Workflow, digest: str, key: str | None) -> Run:
     run = Run.objects.get(project_id=version.project_id, workflow_name=version.name, idempotency_key=key)
     if run.input_digest != digest:
         raise IdempotencyConflict(

@@ -179,6 +179,20 @@ def test_a_key_that_can_t_be_used(admin: Caller, key: str) -> None:
     assert _code(answer) == (400, "input_invalid")
 
 
+@pytest.mark.parametrize("key", ["ä", "Ã¤", "\xa0k"])
+def test_a_key_that_each_client_writes_in_another_way_is_refused_in_a_header(
+    scene: Scene, admin: Caller, key: str
+) -> None:
+    body = {"workflow": "letter", "project": "desk"}
+    for address in (f"{V1}/runs", f"{V1}/runs/{scene.done.pk}/fork"):
+        sent = body if address.endswith("runs") else {"from_step": "draft"}
+        answer = admin.post(address, sent, **{"Idempotency-Key": key})
+        assert _code(answer) == (400, "input_invalid")
+        assert answer.json()["detail"].startswith("Idempotency-Key: ")
+    batch = admin.post(f"{V1}/runs/batch", {"runs": [{**body, "idempotency_key": "ä"}]}).json()
+    assert batch["results"][0]["run"]["idempotency_key"] == "ä"
+
+
 def test_a_key_s_second_input_is_a_conflict(admin: Caller) -> None:
     body, key = {"workflow": "letter", "project": "desk"}, {"Idempotency-Key": "k"}
     first = admin.post(f"{V1}/runs", body, **key).json()["id"]

@@ -106,6 +106,15 @@ def feed(tmp_path: Path) -> Path:
     return tmp_path / "messages.jsonl"
 
 
+@pytest.mark.parametrize(("one", "other"), [("1", "true"), ("0", "false"), ("[1]", "[true]")])
+def test_lines_of_one_id_are_compared_as_json(tmp_path: Path, one: str, other: str) -> None:
+    feed = tmp_path / "lines.jsonl"
+    feed.write_text(f'{{"id": "x", "m": {one}}}\n{{"m": {one}, "id": "x"}}\n{{"id": "x", "m": {other}}}\n')
+    with pytest.raises(CommandError, match="line 3: another line with other content has the key"):
+        _call("start_run", "demo", "--each", str(feed))
+    assert not Run.objects.exists()
+
+
 def test_each_line_starts_one_run_and_feeding_again_none(feed: Path) -> None:
     feed.write_text(
         '\ufeff{"message_id": "m1", "n": 1}\n\n{"id": 7}\r\n{"n": 2, "t": "\u2028"}\n', encoding="utf-8"

@@ -51,6 +51,39 @@ def test_the_same_key_with_another_input_is_refused_and_changes_nothing() -> Non
     assert list(Run.objects.all()) == [first]
 
 
+@pytest.fixture
+def known() -> Run:
+    """A run that was accepted before a stricter version was published, and limits were lowered."""
+    run = runs.start("demo", {"customer": "ada"}, idempotency_key="k")
+    stricter = {**_SCHEMA, "required": ["customer", "region"]}
+    runs.publish(WorkflowSpec(name="demo", steps=(StepSpec("a", agent=AGENT),), input_schema=stricter))
+    return run
+
+
+def test_a_repeat_is_answered_before_it_is_judged(known: Run, settings: LazySettings) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "MAX_INPUT_BYTES": 10}
+    assert runs.start("demo", {"customer": "ada"}, idempotency_key="k") == known
+    assert runs.check_start("demo", {"customer": "ada"}, idempotency_key="k") == known
+    with pytest.raises(IdempotencyConflict, match=str(known.pk)):
+        runs.start("demo", {"customer": "bob"}, idempotency_key="k")
+    with pytest.raises(InputInvalid, match="must be a JSON object"):
+        runs.start("demo", "ada", idempotency_key="k")
+    assert list(Run.objects.all()) == [known]
+
+
+def test_what_is_new_is_judged_by_the_stricter_version(known: Run) -> None:
+    for key in (None, "another"):
+        with pytest.raises(InputInvalid, match="'region' is a required property"):
+            runs.start("demo", {"customer": "ada"}, idempotency_key=key)
+    assert list(Run.objects.all()) == [known]
+
+
+def test_a_repeated_fork_is_answered_before_it_is_judged(known: Run, settings: LazySettings) -> None:
+    fork = runs.fork(known.pk, "a", idempotency_key="f")
+    settings.RINGMASTER = {**settings.RINGMASTER, "MAX_INPUT_BYTES": 10}
+    assert runs.fork(known.pk, "a", idempotency_key="f") == fork
+
+
 def test_without_a_key_every_start_is_a_run() -> None:
     assert runs.start("demo", {"customer": "ada"}) != runs.start("demo", {"customer": "ada"})
 
