@@ -36,6 +36,37 @@ class PermanentError(AgentError):
     code = "agent_permanent"
 
 
+class LeftTransactionOpen(PermanentError):
+    """An agent ended inside a transaction that it had begun: what it wrote there is rolled back."""
+
+    code = "agent_left_transaction_open"
+
+
+class LoopHeld(AgentError):
+    """A coroutine ran out of time because another agent's kept the event loop from turning.
+
+    Args:
+        agent: who could not go on.
+        holder: who held the loop; empty if that is not known.
+        where: what it was at.
+        seconds: for how long.
+    """
+
+    code = "agent_loop_held"
+
+    def __init__(self, agent: str, holder: str, where: str, seconds: float) -> None:
+        super().__init__(agent, holder, where, seconds)
+        self.holder = holder
+        who = f"'{holder}'" if holder else "something that no agent's task did"
+        self._words = (
+            f"the event loop was held for {seconds:.0f} s by {who}, at {where}: '{agent}' could not go on, and is not "
+            "at fault"
+        )
+
+    def __str__(self) -> str:
+        return self._words
+
+
 class UnknownAgent(AgentError):
     """No agent of this name is registered in this process."""
 

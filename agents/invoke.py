@@ -26,6 +26,7 @@ from agents.domain.invocation import Answered, Outcome, Result, Rework, SentBack
 from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
+from agents.runtimes.confinement import confine
 from agents.runtimes.python import PythonRuntime
 
 __all__ = ["invoke", "override"]
@@ -55,7 +56,7 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
         return describe_unknown(agent_name)
     try:
         _check_input(agent.input_check, task.input)
-        return _read_answer(agent, _RUNTIME.run(agent, task, timeout_seconds))
+        return _read_answer(agent, confine(agent_name, lambda: _RUNTIME.run(agent, task, timeout_seconds)))
     except BaseException as error:
         if _is_order_to_end(error):
             raise

@@ -45,7 +45,7 @@ def database_settings(url: str, *, pool_size: int) -> dict[str, Any]:
     if parts.scheme not in {"postgres", "postgresql"} or not name:
         raise BadEnvironment("DATABASE_URL must look like postgresql://user:password@host:5432/name.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "agents.sessions",
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agents.domain.invocation import FailureKind
-from agents.errors import InputRefused, PermanentError, TransientError, UnreadableOutput
+from agents.errors import InputRefused, LoopHeld, PermanentError, TransientError, UnreadableOutput
 
 TRANSIENT, RATE_LIMIT, TIMEOUT, BAD_INPUT, PERMANENT, UNREADABLE = (
     FailureKind.TRANSIENT,
@@ -27,6 +27,7 @@ REGISTRABLE: Final = (TRANSIENT, RATE_LIMIT, TIMEOUT, BAD_INPUT, PERMANENT, UNRE
 _OWN: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (UnreadableOutput, UNREADABLE),
     (InputRefused, BAD_INPUT),
+    (LoopHeld, FailureKind.HELD_UP),
     (TransientError, TRANSIENT),
     (PermanentError, PERMANENT),
 )

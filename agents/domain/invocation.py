@@ -147,6 +147,7 @@ class FailureKind(StrEnum):
     TRANSIENT = "transient"
     RATE_LIMIT = "rate_limit"
     TIMEOUT = "timeout"
+    HELD_UP = "held_up"
     BAD_INPUT = "bad_input"
     PERMANENT = "permanent"
     UNREADABLE = "unreadable"

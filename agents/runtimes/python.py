@@ -1,4 +1,4 @@
-"""Runs plain Python functions: `def` in the calling thread, `async def` on one event loop per process.
+"""Runs plain Python functions: `def` in the calling thread, `async def` on an event loop that turns (`loops.py`).
 
 A thread can't be stopped, so a `def` that is late ends late; its claim token decides whether the answer still
 counts. A coroutine is cancelled at its deadline.
@@ -7,19 +7,24 @@ counts. A coroutine is cancelled at its deadline.
 from __future__ import annotations
 
 import asyncio
-import atexit
-import logging
-import os
 import threading
+import time
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from asgiref.sync import ThreadSensitiveContext
 
 from agents.domain.catalogue import RegisteredAgent
 from agents.domain.invocation import Task
+from agents.errors import LeftTransactionOpen, LoopHeld
+from agents.runtimes.confinement import ending_forked_copies, refuse_lost, tell_lost
+from agents.runtimes.loops import LOOK_SECONDS, PATIENCE_SECONDS, Hold, LoopThread, loops
+from agents.runtimes.threads import CALLER, CallThread
 
-logger = logging.getLogger(__name__)
+_Answer: TypeAlias = tuple[object, Exception | None]
+_ENDING_SECONDS: Final = 10.0
 
 
 class PythonRuntime:
@@ -38,18 +43,34 @@ class PythonRuntime:
         answer = agent.function(task)
         # By what came back, not by inspecting the function: partials, callable objects and lambdas work too.
         if type(answer) is CoroutineType:
-            return self._run_on_loop(answer, timeout_seconds)
+            return self._run_on_loop(agent.contract.name, answer, timeout_seconds)
         return answer
 
-    def _run_on_loop(self, coroutine: Coroutine[Any, Any, object], timeout_seconds: float) -> object:
-        future = asyncio.run_coroutine_threadsafe(_settle(coroutine, timeout_seconds), _event_loop.get())
+    def _run_on_loop(
+        self, agent: str, coroutine: Coroutine[Any, Any, object], timeout_seconds: float
+    ) -> object:
+        CALLER.set(agent)
+        while True:
+            given = self._wait(_Entry(agent, coroutine, timeout_seconds), loops.choose())
+            if given is None:
+                continue
+            answer, error = given
+            if error is not None:
+                raise error
+            return answer
+
+    def _wait(self, entry: _Entry, thread: LoopThread) -> _Answer | None:
+        """Wait for the answer; return None if the loop is held and the coroutine did not begin there."""
+        future = thread.submit(entry.run())
+        pause = PATIENCE_SECONDS
         try:
-            answer, error = future.result(timeout_seconds + self._grace_seconds)
-        except TimeoutError:
-            raise TimeoutError(
-                f"the coroutine did not give way within {self._grace_seconds:g} s after its deadline of "
-                f"{timeout_seconds:g} s; it blocks the event loop or swallows its cancellation"
-            ) from None
+            while not _is_done(future, min(pause, max(self._grace_seconds - entry.count_late(), 0))):
+                hold = thread.look()
+                if hold is not None and entry.withdraw():
+                    return None
+                self._give_up_late(entry, thread, hold)
+                pause = LOOK_SECONDS
+            answer = future.result()
         except CancelledError:
             raise RuntimeError(
                 "the agent cancelled itself; return an answer or raise what went wrong"
@@ -57,85 +78,108 @@ class PythonRuntime:
         finally:
             # Nothing if it is done; else the caller was interrupted, or has waited long enough.
             future.cancel()
-        if error is not None:
-            raise error
+        if entry.is_out_of_time:
+            return None, _excuse(entry, thread) or answer[1]
         return answer
 
+    def _give_up_late(self, entry: _Entry, thread: LoopThread, hold: Hold | None) -> None:
+        """Stop waiting for a coroutine that is past its deadline and can't or won't be cancelled.
 
-async def _settle(
-    coroutine: Coroutine[Any, Any, object], timeout_seconds: float
-) -> tuple[object, Exception | None]:
-    """Return the answer or what the agent raised.
-
-    As a value: on its way through a future between threads a TimeoutError loses its traceback, and could not
-    be told from the wait for that future timing out.
-    """
-    deadline = asyncio.timeout(timeout_seconds)
-    try:
-        async with deadline:
-            return await coroutine, None
-    except TimeoutError as error:
-        if not deadline.expired():
-            return None, error
-        return None, TimeoutError(f"no answer within {timeout_seconds:g} s; the coroutine was cancelled")
-    except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-        return None, error
-
-
-class _EventLoop:
-    """The process's event loop, in a daemon thread, started when it is first needed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._inherited: list[asyncio.AbstractEventLoop] = []
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop
-        return loop if loop is not None else self._start()
-
-    def _start(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(loop,), name="agents-event-loop", daemon=True
-                )
-                self._thread.start()
-                self._loop = loop
-            return self._loop
-
-    def forget(self) -> None:
-        """Start afresh in a forked child, where the loop's thread does not exist and the lock may be held."""
-        self._lock = threading.Lock()
-        if self._loop is not None:
-            # Kept, not closed: closing would unregister the parent's file descriptors from the shared epoll.
-            self._inherited.append(self._loop)
-        self._loop = self._thread = None
-
-    def stop(self) -> None:
-        """End the loop with the process, so that it is not left half open."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        Raises: LoopHeld: another's coroutine keeps it from that.  TimeoutError: it keeps itself.
+        """
+        late = entry.count_late()
+        held = _excuse(entry, thread) if late >= 0 else None
+        if held is not None:
+            raise held
+        if late < self._grace_seconds:
             return
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=1)
-        if not thread.is_alive():
-            loop.close()
+        where = f" at {hold.where}" if hold is not None else ""
+        raise TimeoutError(
+            f"the coroutine did not give way within {self._grace_seconds:g} s after its deadline of "
+            f"{entry.timeout_seconds:g} s; it blocks the event loop{where} or swallows its cancellation"
+        )
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    while True:
+class _Entry:
+    """One coroutine on one loop: it begins there, or is withdrawn before it does."""
+
+    def __init__(self, agent: str, coroutine: Coroutine[Any, Any, object], timeout_seconds: float) -> None:
+        self.agent = agent
+        self.timeout_seconds = timeout_seconds
+        self.submitted_at = time.monotonic()
+        self.is_out_of_time = False
+        self._coroutine = coroutine
+        self._right_to_begin = threading.Lock()
+
+    def withdraw(self) -> bool:
+        """Return whether it has not begun, and never will here."""
+        return self._right_to_begin.acquire(blocking=False)
+
+    def count_late(self) -> float:
+        """Return the seconds since its deadline."""
+        return time.monotonic() - self.submitted_at - self.timeout_seconds
+
+    async def run(self) -> _Answer:
+        """Return the answer or what the agent raised.
+
+        As a value: on its way through a future between threads a TimeoutError loses its traceback, and could not
+        be told from the wait for that future timing out.
+        """
+        if not self._right_to_begin.acquire(blocking=False):
+            return None, None
+        own = CallThread()
         try:
-            loop.run_forever()
-        except (SystemExit, KeyboardInterrupt):
-            # asyncio hands these to the waiting caller and also ends the loop, which other agents still need.
-            logger.warning("an agent tried to end the process from its coroutine")
-        else:
-            return
+            answer, error = await self._perform(own)
+        finally:
+            ending = own.end()
+        lost = await _hear(ending)
+        if error is not None:
+            tell_lost(self.agent, lost)
+            return None, error
+        try:
+            refuse_lost(self.agent, lost)
+        except LeftTransactionOpen as fault:
+            return None, fault
+        return answer, None
+
+    async def _perform(self, own: CallThread) -> _Answer:
+        deadline = asyncio.timeout(self.timeout_seconds)
+        try:
+            async with ThreadSensitiveContext(executor=own), deadline:
+                with ending_forked_copies():
+                    return await self._coroutine, None
+        except TimeoutError as error:
+            self.is_out_of_time = deadline.expired()
+            if not self.is_out_of_time:
+                return None, error
+            return None, TimeoutError(
+                f"no answer within {self.timeout_seconds:g} s; the coroutine was cancelled"
+            )
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            return None, error
 
 
-_event_loop: Final = _EventLoop()
-os.register_at_fork(after_in_child=_event_loop.forget)
-atexit.register(_event_loop.stop)
+def _is_done(future: Future[_Answer], seconds: float) -> bool:
+    try:
+        future.exception(seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _excuse(entry: _Entry, thread: LoopThread) -> LoopHeld | None:
+    """Return whose fault it is that a deadline passed; None if it is the agent's own."""
+    hold = thread.find_hold(entry.submitted_at, but=entry.agent)
+    if hold is None:
+        return None
+    return LoopHeld(entry.agent, hold.agent, hold.where, hold.overlap(entry.submitted_at))
+
+
+async def _hear(ending: Future[list[str]] | None) -> list[str]:
+    """Return what was left open on a call's own thread, unless that is still at work, for a task left behind."""
+    if ending is None:
+        return []
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(ending), _ENDING_SECONDS)
+    except TimeoutError:
+        return []

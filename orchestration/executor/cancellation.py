@@ -3,12 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Final
 
-from django.db import connection
+from django.db import Error, connection
+from psycopg.pq import TransactionStatus
 
+from agents.sessions import keep_for_engine
 from orchestration.domain.work import Claim
 from orchestration.selectors.claims import is_claim_live
 from orchestration.transitions.statements import DATABASE_AWAY
+
+_LOOP_PATIENCE_SECONDS: Final = 0.5
 
 
 def ask_whether_cancelled(claim: Claim) -> Callable[[], bool]:
@@ -22,23 +27,32 @@ def ask_whether_cancelled(claim: Claim) -> Callable[[], bool]:
 
 
 def _ask(claim: Claim) -> bool:
-    was_open = connection.connection is not None
-    try:
-        return not is_claim_live(claim.step_id, claim.token)
-    except DATABASE_AWAY:
-        was_open = False  # what broke would stay broken: the next question opens another
-        return False
-    finally:
-        if not was_open:
-            connection.close()
+    """Ask where the agent has nothing to lose: on its connection if that is idle, else on one of the engine's."""
+    session = connection.connection
+    if session is not None and session.info.transaction_status is TransactionStatus.IDLE:
+        try:
+            return not is_claim_live(claim.step_id, claim.token)
+        except DATABASE_AWAY:
+            connection.close()  # what broke would stay broken: the next question opens another
+            return False
+        except Error:
+            pass  # the agent changed how its connection reads statements, which is its own affair
+    with keep_for_engine():
+        try:
+            return not is_claim_live(claim.step_id, claim.token)
+        except DATABASE_AWAY:
+            return False
 
 
 def _ask_aside(claim: Claim) -> bool:
-    """Ask on a thread of its own: Django refuses the database under a running loop."""
+    """Ask on a thread of its own: Django refuses the database under a running loop.
+
+    Not for long: while it waits, the loop turns for nobody.
+    """
     answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(_ask(claim)))
+    thread = threading.Thread(target=lambda: answers.append(_ask(claim)), daemon=True)
     thread.start()
-    thread.join()
+    thread.join(_LOOP_PATIENCE_SECONDS)
     return bool(answers and answers[0])
 
 

@@ -1,4 +1,7 @@
-"""Who has the database connection while an agent works: the pool, unless the agent is done before it matters."""
+"""Who has the thread's connection while an agent works: the pool, unless the agent is done before it matters.
+
+Never the agent: it gets connections of its own, if it asks for one (`agents/sessions`).
+"""
 
 import threading
 import time
@@ -8,7 +11,7 @@ from functools import cache
 from math import inf
 from typing import Final
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 _QUICK_SECONDS: Final = 0.01
 # How long each agent's latest call took in this process.
@@ -23,13 +26,16 @@ def lent_connection(agent: str) -> Iterator[None]:
     milliseconds, giving back and asking again is a tenth of its step. At most half of the pool is kept so, in case a
     quick agent turns slow on all threads at once.
     """
-    if connection.in_atomic_block:
+    own = connections[
+        DEFAULT_DB_ALIAS
+    ]  # once: each look through `connection` costs as much as all the rest here
+    if own.in_atomic_block:
         yield
         return
     places = _places()
     is_kept = _took.get(agent, inf) < _QUICK_SECONDS and places.acquire(blocking=False)
     if not is_kept:
-        connection.close()
+        own.close()
     started = time.monotonic()
     try:
         yield

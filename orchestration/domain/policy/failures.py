@@ -11,7 +11,9 @@ from orchestration.domain.policy.values import Decision, OutOfTime, Situation
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 
-TRANSIENT: Final = frozenset({FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT})
+TRANSIENT: Final = frozenset(
+    {FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT, FailureKind.HELD_UP}
+)
 KEPT_AWAY: Final = frozenset({FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT})
 """Of an agent that was not called at all."""
 MAX_RETRY_WAIT_SECONDS: Final = 3_600.0

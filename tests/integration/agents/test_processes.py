@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # In a process of its own: forking a test process that has threads is what other tools warn about.
 FORK = """
 import os
@@ -29,6 +31,32 @@ print("invoking", flush=True)
 invoke("test.told_to_end", Task(None, {}, None, "r", "s", 1, "t", "k"), timeout_seconds=5)
 print("survived")
 """
+FORKING = """
+import os, sys, asyncio
+from agents import Task, agent
+from agents.invoke import invoke
+task = Task(None, {{}}, None, "r", "s", 1, "t", "k")
+def fork_and(ending):
+    child = os.fork()
+    if child == 0:
+        ending()
+        return "the copy's answer"
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def fail(): raise ValueError("the copy has an error")
+@agent("test.returns")
+def returns(task): return fork_and(lambda: None)
+@agent("test.exits")
+def exits(task): return fork_and(lambda: sys.exit(3))
+@agent("test.fails")
+def fails(task): return fork_and(fail)
+@agent("test.later")
+async def later(task):
+    await asyncio.sleep(0)
+    return fork_and(lambda: None)
+@agent("test.aside")
+async def aside(task): return await asyncio.to_thread(fork_and, lambda: None)
+print(os.getpid(), invoke("test.{name}", task, timeout_seconds=5).output)
+"""
 
 
 def run_script(script: str) -> subprocess.CompletedProcess[str]:
@@ -39,6 +67,23 @@ def run_script(script: str) -> subprocess.CompletedProcess[str]:
 def test_a_forked_child_has_a_loop_of_its_own() -> None:
     finished = run_script(FORK)
     assert (finished.returncode, finished.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("returns", 0, ""),
+        ("exits", 3, ""),
+        ("fails", 1, "ValueError: the copy has an error"),
+        ("later", 0, ""),
+        ("aside", 0, ""),
+    ],
+)
+def test_only_the_process_that_made_the_call_has_its_outcome(name: str, status: int, said: str) -> None:
+    finished = run_script(FORKING.format(name=name))
+    assert finished.returncode == 0, finished.stderr
+    assert [line.split()[1:] for line in finished.stdout.splitlines()] == [[str(status)]]
+    assert said in finished.stderr
 
 
 def test_a_worker_process_that_is_told_to_end_ends() -> None:

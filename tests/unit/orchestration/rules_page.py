@@ -23,6 +23,7 @@ _KINDS = {
     FailureKind.TRANSIENT: "`TransientError`, `ConnectionError`",
     FailureKind.RATE_LIMIT: "",
     FailureKind.TIMEOUT: "`TimeoutError`, and a step past its deadline and the grace",
+    FailureKind.HELD_UP: "a coroutine past its deadline, because another agent's kept the event loop from turning",
     FailureKind.BAD_INPUT: "`ValueError`, an input that breaks the agent's schema, a CEL expression that fails",
     FailureKind.PERMANENT: "`PermanentError`",
     FailureKind.UNREADABLE: "an output that is not JSON, breaks the agent's schema or is too large; a wrong spawn",

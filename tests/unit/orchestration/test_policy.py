@@ -125,7 +125,7 @@ def test_work_that_is_sent_back(
     assert "'draft': rude" in made.reason
 
 
-TRANSIENT = (FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT)
+TRANSIENT = (FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT, FailureKind.HELD_UP)
 APART = (FailureKind.CRASH, FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT)
 NEVER_AGAIN = tuple(kind for kind in FailureKind if kind not in (*TRANSIENT, *APART))
 WAYS_OUT = pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """Questions and answers around a claim that need real commits: cancellation, durable aborts, running on."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 
 from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.models import WorkerProcess
 from orchestration.transitions.finish import new_run_on
-from tests.integration.orchestration.rig import AGENT, Rig, graph
+from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,9 +44,30 @@ def test_a_kept_connection_that_broke_is_not_asked_for_ever() -> None:
     is_cancelled = ask_whether_cancelled(claim)
     rig.free(claim)
     connection.ensure_connection()
-    connection.connection.close()  # as the server does when it restarts
+    backend = connection.connection.info.backend_pid
+    in_thread(lambda: _terminate(backend)).result(timeout=10)  # as a server does that restarts
     assert not is_cancelled(), "while the database is away the agent goes on"
     assert is_cancelled()
+
+
+def _terminate(backend: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+
+
+@pytest.mark.parametrize("habit", ["BEGIN; SELECT 1/0", "BEGIN", "SET search_path TO nowhere"])
+def test_what_an_agent_did_to_its_connection_changes_no_answer(habit: str) -> None:
+    rig = Rig.begin(SPEC)
+    claim = rig.take("a")
+    is_cancelled = ask_whether_cancelled(claim)
+    with suppress(DataError), connection.cursor() as cursor:
+        cursor.execute(habit)
+    theirs = connection.connection
+    assert not is_cancelled()
+    in_thread(lambda: rig.free(claim)).result(timeout=10)
+    assert is_cancelled()
+    assert connection.connection is theirs, "the agent goes on with its own"
+    connection.close()
 
 
 def test_an_abort_is_committed_like_any_answer() -> None:
