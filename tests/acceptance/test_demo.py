@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +19,8 @@ _SECONDS = 240
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     """A state folder of its own, where the servers' user can get to."""
-    with tempfile.TemporaryDirectory(prefix="ringmaster demo ", ignore_cleanup_errors=True) as parent:
-        Path(parent).chmod(0o711)
-        yield Path(parent) / "state"
-        services.stop(Path(parent) / "state")
+    with services.throw_away("of the demo") as parent:
+        yield parent / "state"
 
 
 @pytest.fixture

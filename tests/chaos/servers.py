@@ -1,8 +1,6 @@
 """A database and a broker of a test's own, which it may stop, empty and start again."""
 
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,14 +76,7 @@ class OwnServers:
 def run_own_servers() -> Iterator[OwnServers]:
     """Start servers and take them away at the end."""
     # Not below pytest's private folder, which the user that runs PostgreSQL for root can't enter.
-    with tempfile.TemporaryDirectory(prefix="ringmaster-chaos-", ignore_cleanup_errors=True) as parent:
-        Path(parent).chmod(0o711)
-        state_dir = Path(parent) / "state"
+    with services.throw_away("chaos") as state_dir:
         servers = OwnServers(state_dir)
-        try:
-            servers.start("postgres", "valkey")
-            yield servers
-        finally:
-            services.stop(state_dir)
-            for record in read_records(state_dir).values():
-                shutil.rmtree(record.data_dir, ignore_errors=True)
+        servers.start("postgres", "valkey")
+        yield servers

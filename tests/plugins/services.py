@@ -5,14 +5,10 @@ test processes side by side (`pytest -n`) each starts servers of its own: worker
 """
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 
-import psutil
 import pytest
 
 from config import services
@@ -20,13 +16,11 @@ from config.services.record import read_records
 
 # Which servers the process that distributes the tests has started for itself.
 _STARTED = "RINGMASTER_TESTS_STARTED"
-_ROOT = Path(tempfile.gettempdir()) / f"ringmaster-tests-{os.getuid()}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Have the servers up before pytest-django loads the settings in this same hook."""
-    _remove_leftovers()
     others = os.environ.get(_STARTED, "").split(",") if "PYTEST_XDIST_WORKER" in os.environ else []
     missing = tuple(
         name for name, url in services.URL_OF.items() if not os.environ.get(url) or name in others
@@ -37,9 +31,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def _start(config: pytest.Config, names: tuple[str, ...]) -> None:
-    state_dir = _ROOT / str(os.getpid())
+    state_dir = services.make_throwaway("tests")
     signal.signal(signal.SIGTERM, _interrupt)
-    config.add_cleanup(lambda: _remove(state_dir))
+    config.add_cleanup(lambda: services.remove_throwaway(state_dir))
     services.start(state_dir, names, durable=False)
     records = read_records(state_dir)
     os.environ["RINGMASTER_STATE_DIR"] = str(state_dir)
@@ -53,17 +47,3 @@ def _start(config: pytest.Config, names: tuple[str, ...]) -> None:
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:
     """Treat SIGTERM like Ctrl-C, so that a cancelled CI job leaves no servers behind."""
     raise KeyboardInterrupt
-
-
-def _remove(state_dir: Path) -> None:
-    services.stop(state_dir)
-    folders = {Path(record.data_dir) for record in read_records(state_dir).values()}
-    for folder in (*folders, state_dir):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_leftovers() -> None:
-    """Clear after test runs that were killed outright."""
-    for state_dir in _ROOT.glob("[0-9]*"):
-        if not psutil.pid_exists(int(state_dir.name)):
-            _remove(state_dir)

@@ -1,12 +1,10 @@
 """The embedded servers: made once, started again after any death, stopped cleanly, one starter at a time."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +24,8 @@ from tests.processes import PROJECT_DIR, wait_for
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     """A state folder with a space in its name that another user can reach; pytest's folders are private."""
-    with tempfile.TemporaryDirectory(prefix="ringmaster ", ignore_cleanup_errors=True) as parent:
-        Path(parent).chmod(0o711)
-        folder = Path(parent) / "state"
-        yield folder
-        services.stop(folder)
-        for record in read_records(folder).values():
-            shutil.rmtree(Path(record.data_dir).parent, ignore_errors=True)
+    with services.throw_away("of tests") as parent:
+        yield parent / "state"
 
 
 def _postgres(state_dir: Path) -> ServiceRecord:
