@@ -3,6 +3,7 @@
 
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
@@ -19,7 +20,7 @@ def main() -> None:
     try:
         with guarded_streams():
             execute_from_command_line(read_words(sys.argv))
-    except ConfigError as error:
+    except (ConfigError, ImproperlyConfigured) as error:
         sys.exit(str(error))
     except OperationalError as error:
         sqlstate = getattr(error.__cause__, "sqlstate", None)

@@ -1,7 +1,7 @@
 """Every number of this app, with its unit and its default; `settings.RINGMASTER` overrides by name."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from agents.domain.circuit import Limits
+from agents.domain.contract import MAX_SLOTS
 from agents.domain.failure_table import REGISTRABLE
 from agents.domain.invocation import FailureKind
+from agents.domain.settings import read_settings
 
 DEFAULT_CAPACITY = 1
 """Of a pool that an agent names and nobody has sized: the one number that can't be too many."""
@@ -67,14 +69,13 @@ def get_conf() -> Conf:
 
     Raises: ImproperlyConfigured: naming the setting and what it must look like.
     """
-    known = {item.name for item in fields(Conf)}
-    given: dict[str, Any] = {k: v for k, v in getattr(settings, "RINGMASTER", {}).items() if k in known}
-    if "ERROR_KINDS" in given:
-        given["ERROR_KINDS"] = _read_kinds(given["ERROR_KINDS"])
-    conf = Conf(**given)
+    try:
+        conf = read_settings(Conf, getattr(settings, "RINGMASTER", {}))
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
     _check_breakers(conf)
     _check_pools(conf.POOLS)
-    return conf
+    return replace(conf, ERROR_KINDS=_read_kinds(conf.ERROR_KINDS))
 
 
 def _read_kinds(said: object) -> Mapping[str, FailureKind]:
@@ -110,9 +111,9 @@ def _check_pools(pools: object) -> None:
             f"RINGMASTER['POOLS'] must map a pool to its number of slots: {pools!r:.80}"
         )
     for name, slots in pools.items():
-        if isinstance(slots, bool) or not isinstance(slots, int) or slots < 0:
+        if isinstance(slots, bool) or not isinstance(slots, int) or not 0 <= slots <= MAX_SLOTS:
             raise ImproperlyConfigured(
-                f"RINGMASTER['POOLS']['{name}'] must be a whole number from 0, this is {slots!r:.80}"
+                f"RINGMASTER['POOLS']['{name}'] must be a whole number from 0 to {MAX_SLOTS}, this is {slots!r:.80}"
             )
 
 

@@ -1,15 +1,15 @@
 """Every number of this app, with its unit and its default; `settings.RINGMASTER` overrides by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from agents.domain.settings import read_settings
 from escalation.domain.sla import SlaClass
 
 # (first touch, resolution) in seconds.
@@ -48,24 +48,18 @@ def get_conf() -> Conf:
 
     Raises: ImproperlyConfigured: naming the setting and what it must look like.
     """
-    known = {item.name for item in fields(Conf)}
-    given: dict[str, Any] = {k: v for k, v in getattr(settings, "RINGMASTER", {}).items() if k in known}
     try:
-        given["SLA_SECONDS"] = {**_SLA_SECONDS, **given.get("SLA_SECONDS", {})}
-        conf = Conf(**given)
-        _check(conf)
-    except (TypeError, ValueError) as error:
+        conf = read_settings(Conf, getattr(settings, "RINGMASTER", {}))
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    try:
+        conf = replace(conf, SLA_SECONDS={**_SLA_SECONDS, **conf.SLA_SECONDS})
+        conf.sla_classes  # noqa: B018 - building the classes checks their figures
+    except (TypeError, ValueError, OverflowError) as error:
         raise ImproperlyConfigured(
-            "RINGMASTER['SLA_SECONDS'] must map a class to (first touch, resolution) in seconds and "
-            f"RINGMASTER['TICKET_CLAIM_SECONDS'] must be above 0: {error}"
+            f"RINGMASTER['SLA_SECONDS'] must map a class to (first touch, resolution) in seconds: {error}"
         ) from error
     return conf
-
-
-def _check(conf: Conf) -> None:
-    if not conf.TICKET_CLAIM_SECONDS > 0:
-        raise ValueError(f"TICKET_CLAIM_SECONDS is {conf.TICKET_CLAIM_SECONDS!r}")
-    conf.sla_classes  # noqa: B018 - building the classes checks their figures
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -3,13 +3,14 @@
 Read at call time, so that a test's override_settings holds.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from agents.domain.settings import between, read_settings
 from orchestration.domain.signing import Signer, build_signer
 
 
@@ -39,7 +40,7 @@ class Conf:
     HANDOFF_TOKEN_BUDGET: int = 4000
     TOKENIZER: str = "characters"
     SUMMARISER: str = "orchestration.handoff.summary.summarise_extractively"
-    DEFAULT_MIN_CONFIDENCE: float = 0.7
+    DEFAULT_MIN_CONFIDENCE: float = between(0.7, 0.0, 1.0)
     MAX_INPUT_BYTES: int = 1_048_576
 
     MAX_FAN_OUT: int = 10_000
@@ -50,12 +51,14 @@ class Conf:
 
 @lru_cache(maxsize=1)
 def get_conf() -> Conf:
-    """Return the engine's settings, defaults filled in."""
-    known = {field.name for field in fields(Conf)}
-    given: dict[str, Any] = {k: v for k, v in getattr(settings, "RINGMASTER", {}).items() if k in known}
-    if "MAINTENANCE_DUTIES" in given:
-        given["MAINTENANCE_DUTIES"] = tuple(given["MAINTENANCE_DUTIES"])
-    return Conf(**given)
+    """Return the engine's settings, defaults filled in.
+
+    Raises: ImproperlyConfigured: a line for each value that can't be used, naming it and what can.
+    """
+    try:
+        return read_settings(Conf, getattr(settings, "RINGMASTER", {}))
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
 
 
 def get_signer() -> Signer:

@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from agents.domain.invocation import FailureKind
+from agents.domain.settings import MOST_SECONDS
 
 COUNTED: Final = frozenset(
     {FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT, FailureKind.CRASH}
@@ -57,8 +58,12 @@ class Limits:
         """Raise ValueError for a number that is none, or not above 0."""
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ValueError(f"{item.name} is {value!r:.80}; give a number above 0")
+            kind = int if item.type in {int, "int"} else int | float
+            if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value <= MOST_SECONDS:
+                word = "whole number" if kind is int else "number"
+                raise ValueError(
+                    f"{item.name} is {value!r:.80}; give a {word} above 0 and at most {MOST_SECONDS:,.10g}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ def test_settings_add_classes_to_the_defaults(settings: LazySettings) -> None:
         {"SLA_SECONDS": {"night": (7200, 60)}},
         {"SLA_SECONDS": {"night": 60}},
         {"SLA_SECONDS": {"night": ("a", "b")}},
+        {"SLA_SECONDS": {"night": (60, float("inf"))}},
+        {"SLA_SECONDS": ["night"]},
         {"TICKET_CLAIM_SECONDS": 0},
         {"TICKET_CLAIM_SECONDS": "long"},
     ],
@@ -85,7 +87,7 @@ def test_settings_add_classes_to_the_defaults(settings: LazySettings) -> None:
 def test_settings_that_make_no_sense_are_named(settings: LazySettings, wrong: dict[str, object]) -> None:
     settings.RINGMASTER = {**settings.RINGMASTER, **wrong}
 
-    with pytest.raises(ImproperlyConfigured, match="SLA_SECONDS"):
+    with pytest.raises(ImproperlyConfigured, match=next(iter(wrong))):
         get_conf()
     assert [message.id for message in check_values()] == ["escalation.E001"]
 
