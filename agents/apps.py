@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
+from agents.domain.settings import SETTINGS
 from agents.registry import discover_agents
 
 
@@ -19,5 +20,5 @@ class AgentsConfig(AppConfig):
         from agents import checks  # noqa: PLC0415 - it needs the models, which load after this module
 
         discover_agents(own_app=self.name)
-        register(checks.check_settings)
+        register(checks.check_settings, SETTINGS)
         register(checks.check_pools, Tags.database)

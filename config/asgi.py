@@ -2,7 +2,7 @@
 
 import warnings
 
-from django.core.asgi import get_asgi_application
+import django
 
 from config import env
 
@@ -11,4 +11,8 @@ env.choose_settings("config.settings.production")
 # WhiteNoise hands out static files by a plain iterator; that Django reads each at once is fine.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-application = get_asgi_application()
+django.setup(set_prefix=False)
+# The handlers need the settings.
+from config.requests import AsgiHandler  # noqa: E402
+
+application = AsgiHandler()

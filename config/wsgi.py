@@ -1,8 +1,12 @@
 """The web process for WSGI servers."""
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 from config import env
 
 env.choose_settings("config.settings.production")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+# The handlers need the settings.
+from config.requests import WsgiHandler  # noqa: E402
+
+application = WsgiHandler()

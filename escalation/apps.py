@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
+from agents.domain.settings import SETTINGS
+
 
 class EscalationConfig(AppConfig):
     """Tickets, their clocks and the console."""
@@ -14,4 +16,4 @@ class EscalationConfig(AppConfig):
         """Register the checks."""
         from escalation import checks  # noqa: PLC0415 - the settings are complete only now
 
-        register(checks.check_values)
+        register(checks.check_values, SETTINGS)

@@ -4,6 +4,8 @@ from django.apps import AppConfig
 from django.core.checks import Tags, register
 from django.utils.module_loading import autodiscover_modules
 
+from agents.domain.settings import SETTINGS
+
 
 class OrchestrationConfig(AppConfig):
     """Durable runs, their plans and their history."""
@@ -18,6 +20,7 @@ class OrchestrationConfig(AppConfig):
         from orchestration.worker.checklist import WORKER  # noqa: PLC0415
 
         autodiscover_modules("workflows")
-        register(checks.check_names, WORKER)
-        register(checks.check_values, WORKER)
+        register(checks.check_names, WORKER, SETTINGS)
+        register(checks.check_values, WORKER, SETTINGS)
+        register(checks.check_paths, WORKER)
         register(checks.check_sessions, Tags.database)

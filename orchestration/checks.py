@@ -38,6 +38,15 @@ def check_values(**_: Any) -> list[CheckMessage]:
         return [Error(line, hint=hint, id="orchestration.E002") for line in str(error).splitlines()]
 
 
+def check_paths(**_: Any) -> list[CheckMessage]:
+    """Refuse dotted paths that lead nowhere; what they lead to is loaded for that."""
+    try:
+        conf = get_conf()
+    except ImproperlyConfigured:
+        return []  # check_values says what is wrong
+    return [fault for path in (conf.ESCALATOR, *conf.MAINTENANCE_DUTIES) for fault in _path_faults(path)]
+
+
 def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Refuse a pooler that shares one server session among clients: locks would belong to nobody."""
     if "default" not in (databases or ()):
@@ -104,8 +113,6 @@ def _find_faults(conf: Conf) -> Iterator[CheckMessage]:
             hint="Make one: python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'",
             id="orchestration.E004",
         )
-    for path in (conf.ESCALATOR, *conf.MAINTENANCE_DUTIES):
-        yield from _path_faults(path)
 
 
 def _path_faults(path: str) -> Iterator[CheckMessage]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from typing import Any, Final, TypeVar, get_type_hints
 
+SETTINGS: Final = "ringmaster_settings"
+"""The tag of the system checks of `settings.RINGMASTER`: what every process and command needs to be right."""
 MOST_SECONDS: Final = 10 * 366 * 24 * 3600.0
 """Above it, adding a duration to a time may leave the calendar."""
 MOST_COUNT: Final = 2**31 - 1

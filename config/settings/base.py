@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.requests.ReadableRequests",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "orchestration.api.limits.ApiLimits",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,14 +1,12 @@
 """What is refused before a view sees it: bodies that are too large, not JSON, or would not survive storage."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, Final
 
-from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
-from agents.domain.canonical import EXACT_INTEGER_LIMIT
 from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
 from orchestration.api.problems import BodyTooLarge, answer, is_api
@@ -45,7 +43,10 @@ class StrictJsonParser(BaseParser):
 
 
 class ApiLimits:
-    """Middleware: refuses what no address of the API takes, before anything asks the database."""
+    """Middleware: refuses bodies that no address of the API takes, before anything asks the database.
+
+    What no page takes either, such as a NUL in the address, `config/requests.py` has refused by then.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         """Keep what comes next."""
@@ -59,20 +60,7 @@ class ApiLimits:
             return answer("body_too_large", _TOO_LARGE)
         if _has_untold_length(request):
             return answer("length_missing", _NO_LENGTH)
-        try:
-            is_clean = all(_is_text(part) for part in _texts(request))
-        except TooManyFieldsSent:
-            return answer("parameter_invalid", "the query has too many parameters")
-        if not is_clean:
-            return answer(
-                "parameter_invalid", "the address, query or a cookie holds a character that is no text (NUL)"
-            )
         return self.get_response(request)
-
-
-def check_integer(value: int) -> bool:
-    """Tell whether every reader of JSON keeps a number exactly."""
-    return -EXACT_INTEGER_LIMIT < value < EXACT_INTEGER_LIMIT
 
 
 def _length(request: HttpRequest) -> int:
@@ -88,16 +76,3 @@ def _has_untold_length(request: HttpRequest) -> bool:
         return False
     # Behind WSGI a body in pieces can't be read; HTTP/2 knows pieces without a header for them.
     return "HTTP_TRANSFER_ENCODING" in request.META or bool(request.read(1))
-
-
-def _texts(request: HttpRequest) -> Iterator[str]:
-    yield request.path
-    for name, values in request.GET.lists():
-        yield name
-        yield from values
-    # Django unescapes \000 in a cookie; asked for as a session, it would reach the database.
-    yield from request.COOKIES.values()
-
-
-def _is_text(part: str) -> bool:
-    return "\x00" not in part and not any("\ud800" <= character <= "\udfff" for character in part)

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, add_run, read_person, read_run
 from orchestration.models import Run
@@ -13,7 +14,7 @@ from orchestration.models import Run
 Order = Callable[..., Run]
 
 
-class OrderCommand(BaseCommand):
+class OrderCommand(EngineCommand):
     """A command that orders one thing of one run, and says how the run stands then."""
 
     order: ClassVar[Order]
@@ -55,7 +56,7 @@ def obey(order: Callable[[], Run]) -> Run:
         raise CommandError(f"{error}.") from None
 
 
-def write_answer(command: BaseCommand, run: Run, *, as_json: bool) -> None:
+def write_answer(command: EngineCommand, run: Run, *, as_json: bool) -> None:
     """Write how a run stands after an order."""
     if as_json:
         command.stdout.write(json.dumps(describe_run(run), indent=2))

@@ -5,16 +5,17 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from agents.admission import reset_breaker
 from agents.admission.board import BreakerLine, list_breakers
+from agents.management.base import EngineCommand
 
 _HEADINGS: Final = ("AGENT", "STATE", "FAILURES", "OPENED (UTC)", "NEXT")
 _MAX_WHO = 150
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """List or reset breakers."""
 
     help = "Lists the breakers of all agents, those that are not closed first; --reset closes one."

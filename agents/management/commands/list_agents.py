@@ -6,15 +6,16 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from agents.domain.contract import AgentContract
+from agents.management.base import EngineCommand
 from agents.selectors import list_contracts
 
 _HEADINGS: Final = ("NAME", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED IN")
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """List the agents of this installation."""
 
     help = "Lists the agents found in the installed apps: version, queue, timeout, effects, where defined."

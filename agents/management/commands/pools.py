@@ -3,16 +3,17 @@
 import json
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from agents.admission import set_pool_size
 from agents.admission.board import PoolLine, list_pools
 from agents.errors import AgentError
+from agents.management.base import EngineCommand
 
 _HEADINGS: Final = ("POOL", "HELD", "SIZE", "SET BY", "AGENTS", "HOLDERS")
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """List or size pools."""
 
     help = "Lists the pools with who holds what; --set changes how many slots one has."

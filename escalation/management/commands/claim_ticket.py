@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
 from escalation.escrow import claim_ticket
 from escalation.management.arguments import add_ticket_and_person, find_person
@@ -12,7 +13,7 @@ from escalation.selectors import get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Claim a ticket."""
 
     help = "Claim a ticket, or renew one's own claim."

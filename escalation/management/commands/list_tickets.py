@@ -4,8 +4,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from escalation.domain.sla import describe_time_left
 from escalation.domain.states import TicketStatus
 from escalation.models import Ticket, read_clock
@@ -16,7 +17,7 @@ from orchestration.management.arguments import add_json_switch, add_project, che
 _ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """List tickets."""
 
     help = "List tickets, those due first at the top."

@@ -5,8 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
 from escalation.escrow import claim_ticket, release_ticket, resolve_ticket
 from escalation.management.arguments import (
@@ -21,7 +22,7 @@ from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, read_json
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Decide a ticket."""
 
     help = "Decide a ticket; claims it first if nobody holds it, and gives it back if refused."

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration.domain.rights import Scope
 from orchestration.errors import TokenRefused
 from orchestration.management.arguments import add_json_switch, add_project, check_project, read_person
@@ -12,7 +13,7 @@ from orchestration.models import Project
 from orchestration.tokens import LONGEST_DAYS, NewToken, make_token
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Make an API token."""
 
     help = "Make an API token. It can do what its owner can, within its scopes; its key is shown this once."

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration import runs
 from orchestration.management.arguments import add_json_switch, add_run, read_json, read_person, read_run
 from orchestration.management.orders import add_person, obey, write_answer
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Fork a run."""
 
     help = "Start a run of the same version that does one step and all behind it anew and reuses the rest."

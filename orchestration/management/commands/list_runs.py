@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Workflow
@@ -15,7 +16,7 @@ _HEADINGS = ("ID", "STATE", "WORKFLOW", "STEPS", "CREATED (UTC)", "KEY", "REASON
 _MOST = 1_000
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """List runs."""
 
     help = "List runs, the newest first. `waiting` means: only people can move it."

@@ -3,12 +3,11 @@
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from agents.management.base import EngineCommand
 from orchestration.maintenance import Maintainer
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Run the maintainer until SIGTERM or Ctrl-C."""
 
     help = "Rescue, wake and ring again, every second, until stopped. Any number may run; one leads."

@@ -4,8 +4,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from agents.selectors import find_contract
 from orchestration.domain.verdicts import Score
 from orchestration.errors import ProbeRefused
@@ -20,7 +21,7 @@ _HEADINGS = (
 )
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Probe a verifier."""
 
     help = (

@@ -3,15 +3,16 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from agents.management.base import EngineCommand
 from orchestration import runs
 from orchestration.errors import SpecInvalid
 from orchestration.management.arguments import add_json_switch, add_project
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Publish code-defined workflows; all or nothing."""
 
     help = "Publish what every installed app's workflows.py defines; unchanged workflows stay as they are."

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from agents.management.base import EngineCommand
 from orchestration.domain.policy.changes import Changes, read_changes
 from orchestration.errors import SpecInvalid
 from orchestration.management.arguments import add_json_switch, read_json
@@ -21,7 +22,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HEADINGS = ("", "WORKFLOW", "STEP", "COUNT", "WAS", "WOULD BE", "FOR EXAMPLE (RUN, STEP, ATTEMPT)")
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Replay decisions."""
 
     help = (

@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration.management.account import describe_account, write_account
 from orchestration.management.arguments import add_json_switch, add_run, read_run
 from orchestration.selectors.account import load_account
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Show a run."""
 
     help = "Show a run: plan, attempts, decisions, hand-offs and events in order, and what to do next."

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration import runs
 from orchestration.domain.states import RunStatus
 from orchestration.errors import OrchestrationError
@@ -50,7 +51,7 @@ class Outcome:
         return self.progress.steps / self.seconds if self.seconds else 0.0
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Start runs of a workflow's latest version."""
 
     help = "Start a run, or one per line of a file. The same key and input never start a second run."

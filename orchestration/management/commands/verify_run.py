@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from agents.management.base import EngineCommand
 from orchestration import runs
 from orchestration.management.arguments import add_json_switch, add_run, read_run
 
 
-class Command(BaseCommand):
+class Command(EngineCommand):
     """Verify a run; exit 0 when its proof holds, 1 when not."""
 
     help = "Recompute a run's proof from its rows; name the first thing that does not fit."

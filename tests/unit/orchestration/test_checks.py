@@ -8,7 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.checks import CheckMessage
 
-from orchestration.checks import check_names, check_sessions, check_values
+from orchestration.checks import check_names, check_paths, check_sessions, check_values
 from orchestration.conf import get_conf
 
 
@@ -120,7 +120,7 @@ def test_a_good_signing_key_passes(settings: LazySettings) -> None:
 )
 def test_a_path_that_leads_nowhere_is_an_error(settings: LazySettings, given: dict[str, Any]) -> None:
     settings.RINGMASTER = given
-    assert [message.id for message in check_values()] == ["orchestration.E007"]
+    assert [message.id for message in check_paths()] == ["orchestration.E007"]
 
 
 def test_the_database_is_left_alone_unless_it_is_asked_for() -> None:

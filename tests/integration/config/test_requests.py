@@ -1,0 +1,110 @@
+"""Requests that no page can read: refused with words before a page is asked, whichever server hands them over."""
+
+import io
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+
+from config.asgi import application as asgi
+from config.requests import ReadableRequests
+from config.wsgi import application as wsgi
+
+ADDRESSES = ("/admin/login/", "/admin/", "/api/v1/runs", "/nowhere")
+TYPES = {
+    "a charset in RFC 2231's way that is none": "application/json; charset*=utf-99''x",
+    "a boundary in that way": "multipart/form-data; boundary*=utf-99''x",
+    "a NUL in the charset": "application/x-www-form-urlencoded; charset=\0",
+}
+
+
+def _ask_wsgi(path: str, **environment: str) -> tuple[int, str]:
+    told: list[str] = []
+    asked: dict[str, Any] = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": path,
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "CONTENT_LENGTH": "2",
+        "wsgi.input": io.BytesIO(b"{}"),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http",
+        **environment,
+    }
+    answer = b"".join(wsgi(asked, lambda status, *_: told.append(status)))  # type: ignore[arg-type]
+    return int(told[0][:3]), answer.decode()
+
+
+@async_to_sync
+async def _ask_asgi(path: str, kind: str) -> tuple[int, str]:
+    headers = [(b"content-type", kind.encode("latin-1")), (b"content-length", b"2"), (b"host", b"testserver")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": headers,
+    }
+    server: Any = ApplicationCommunicator(asgi, scope)  # type: ignore[no-untyped-call]
+    await server.send_input({"type": "http.request", "body": b"{}"})
+    start, body = await server.receive_output(10), await server.receive_output(10)
+    return start["status"], body["body"].decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_a_content_type_that_can_t_be_read_is_refused(path: str, kind: str) -> None:
+    status, words = _ask_wsgi(path, CONTENT_TYPE=kind)
+    assert (status, "the header Content-Type names a charset or parameter that is none" in words) == (
+        400,
+        True,
+    )
+
+
+@pytest.mark.django_db
+def test_an_asgi_server_s_requests_are_refused_too() -> None:
+    for path in ADDRESSES:
+        status, words = _ask_asgi(path, TYPES["a charset in RFC 2231's way that is none"])
+        assert (status, "the header Content-Type names" in words) == (400, True)
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3", "\xb2", "9" * 5000])
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_a_length_that_is_no_number_is_refused(path: str, length: str) -> None:
+    asked = RequestFactory().post(path, CONTENT_LENGTH=length)
+    answer = ReadableRequests(lambda _request: HttpResponse(status=204))(asked)
+    assert (answer.status_code, "Content-Length is no number" in answer.content.decode()) == (400, True)
+
+
+HIDDEN: dict[str, dict[str, Any]] = {
+    "session": {"headers": {"Cookie": r'sessionid="\000"'}},
+    "other cookie": {"headers": {"Cookie": r'messages="a\000"'}},
+    "query": {"query_params": {"q": "a\0"}},
+    "name in the query": {"query_params": {"a\0": "q"}},
+}
+
+
+@pytest.mark.parametrize("asked", HIDDEN.values(), ids=HIDDEN)
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_what_is_no_text_asks_no_database(path: str, asked: dict[str, Any]) -> None:
+    """Unmarked for the database: a look at it would fail the test."""
+    answer = Client(raise_request_exception=False).get(path, **asked)
+    assert answer.status_code == 400
+    assert "holds a character that is no text (NUL)" in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/admin/orchestration/run/%00/change/", "/api/v1/runs/%00", "/%00"])
+def test_an_address_that_is_no_text_is_refused(path: str) -> None:
+    answer = Client(raise_request_exception=False).get(path)
+    assert (answer.status_code, "its address holds" in answer.content.decode().lower()) == (400, True)
+
+
+@pytest.mark.django_db
+def test_a_type_that_can_be_read_is_let_through() -> None:
+    answer = Client().post("/api/v1/runs", "{}", content_type="application/json; charset=utf-8")
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
