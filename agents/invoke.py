@@ -7,8 +7,6 @@ transaction and writes nothing. Read next: `domain/classification.py`, `runtimes
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +20,7 @@ from agents.domain.classification import (
     describe_unknown,
     make_storable,
 )
+from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Outcome, Result, Rework, SentBack, Task, canonical_json
 from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
@@ -32,8 +31,6 @@ from agents.runtimes.python import PythonRuntime
 __all__ = ["invoke", "override"]
 
 _RUNTIME: Final[Runtime] = PythonRuntime()
-# A worker process that is told to end is interrupted by an exit raised from this module's signal handler.
-_SIGNAL_HANDLERS: Final = frozenset({"billiard.common"})
 
 
 def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
@@ -58,7 +55,7 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
         _check_input(agent.input_check, task.input)
         return _read_answer(agent, confine(agent_name, lambda: _RUNTIME.run(agent, task, timeout_seconds)))
     except BaseException as error:
-        if _is_order_to_end(error):
+        if is_order_to_end(error):
             raise
         return describe_failure(
             error,
@@ -66,6 +63,7 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
             agent.contract.version,
             registered=get_conf().ERROR_KINDS,
             now=datetime.now(UTC),
+            timeout_seconds=timeout_seconds,
         )
 
 
@@ -105,17 +103,3 @@ def _dump(model: BaseModel) -> object:
     except Exception as error:
         # Not the agent's input is at fault, although pydantic raises a ValueError.
         raise UnreadableOutput("", f"the {type(model).__name__} can't be written as JSON: {error}") from error
-
-
-def _is_order_to_end(error: BaseException) -> bool:
-    if isinstance(error, KeyboardInterrupt):
-        return threading.current_thread() is threading.main_thread()
-    # Not only the innermost frame: in a pool's child `sys.exit` itself is a function of the pool's.
-    return isinstance(error, SystemExit) and not _SIGNAL_HANDLERS.isdisjoint(_modules_on_the_way(error))
-
-
-def _modules_on_the_way(error: BaseException) -> Iterator[str]:
-    frame = error.__traceback__
-    while frame is not None:
-        yield str(frame.tb_frame.f_globals.get("__name__", ""))
-        frame = frame.tb_next

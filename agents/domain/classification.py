@@ -9,10 +9,12 @@ import re
 import traceback
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
-from agents.domain.failure_table import find_kind
-from agents.domain.http_hints import read_retry_after, read_status
+from agents.domain.failure_table import is_soft_time_limit
+from agents.domain.failure_tree import Look, read_parts
+from agents.domain.interruption import is_order_to_end, read_traceback
 from agents.domain.invocation import Failed, FailureKind
 from agents.errors import UnknownAgent
 
@@ -20,38 +22,88 @@ MAX_MESSAGE_CHARACTERS: Final = 2000
 MAX_TRACEBACK_CHARACTERS: Final = 4000
 MAX_TRACEBACK_FRAMES: Final = 30
 MAX_PART_CHARACTERS: Final = 1000
+_MOST_PARTS_TOLD: Final = 3
 _NOTHING: Final[Mapping[str, FailureKind]] = {}
 _MAY_PASS: Final = frozenset({FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT})
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def classify(error: BaseException, registered: Mapping[str, FailureKind] = _NOTHING) -> FailureKind:
-    """Name the kind of failure an exception stands for.
+    """Name the kind of failure an exception stands for, by itself, by what it groups, or by its documented cause.
 
     Args: registered: what the installation says of exceptions, by dotted path.
     """
-    return find_kind(error, read_status(error), registered)
+    return Look(error, registered).kind
 
 
 def describe_failure(
     error: BaseException,
     agent: str,
-    agent_version: int,
+    agent_version: int | None,
     *,
     registered: Mapping[str, FailureKind] = _NOTHING,
     now: datetime | None = None,
+    timeout_seconds: float | None = None,
 ) -> Failed:
-    """Turn what an agent raised into a value that is safe to store, whatever the exception holds.
+    """Turn what an agent raised into a value that is safe to store, whatever the exception holds or does.
 
-    Args: registered: as of `classify`.  now: to read a provider's date by.
+    Args: registered: as of `classify`.  now: to read a provider's date by.  timeout_seconds: that the agent had.
     """
-    kind = classify(error, registered)
+    if is_soft_time_limit(error):
+        return _describe_too_long(error, agent, agent_version, timeout_seconds)
+    kind, wait = _look(error, registered, now)
     return Failed(
         kind=kind,
-        error_class=_dotted_name(type(error)),
-        message=make_storable(_message(error)[:MAX_MESSAGE_CHARACTERS]),
-        traceback_tail=make_storable(_traceback(error)[-MAX_TRACEBACK_CHARACTERS:]),
-        retry_after_seconds=read_retry_after(error, now) if kind in _MAY_PASS else None,
+        error_class=name_class(type(error)),
+        message=describe_error(error),
+        traceback_tail=_traceback(error),
+        retry_after_seconds=wait if kind in _MAY_PASS else None,
+        agent=agent,
+        agent_version=agent_version,
+    )
+
+
+def describe_fault(error: BaseException, agent: str, during: str) -> Failed:
+    """Say that the engine itself failed at an attempt, with the true cause; the agent is not to blame.
+
+    Args: during: what it was doing, such as "preparing it".
+    """
+    if is_soft_time_limit(error):
+        return _describe_too_long(error, agent, None, None)
+    return Failed(
+        kind=FailureKind.ENGINE_FAULT,
+        error_class=name_class(type(error)),
+        message=f"{during}: {describe_error(error)}"[:MAX_MESSAGE_CHARACTERS],
+        traceback_tail=_traceback(error),
+        retry_after_seconds=None,
+        agent=agent,
+        agent_version=None,
+    )
+
+
+def _look(
+    error: BaseException, registered: Mapping[str, FailureKind], now: datetime | None
+) -> tuple[FailureKind, float | None]:
+    try:
+        look = Look(error, registered, now)
+    except BaseException as fault:
+        if is_order_to_end(fault):
+            raise
+        return FailureKind.UNKNOWN, None
+    return look.kind, look.retry_after_seconds
+
+
+def _describe_too_long(
+    error: BaseException, agent: str, agent_version: int | None, timeout_seconds: float | None
+) -> Failed:
+    """Tell in words what the worker's pool tells by an exception of its own."""
+    allowed = "it may take" if timeout_seconds is None else f"its {timeout_seconds:g} seconds"
+    return Failed(
+        kind=FailureKind.TIMEOUT,
+        error_class="TimeoutError",
+        message=f"it ran longer than {allowed}, and was stopped",
+        traceback_tail=_traceback(error),
+        retry_after_seconds=None,
         agent=agent,
         agent_version=agent_version,
     )
@@ -78,30 +130,48 @@ def describe_unknown(agent: str) -> Failed:
         f"no agent {make_storable(agent)!r:.200} is registered in this process; "
         "`list_agents` shows those that are"
     )
-    error_class = _dotted_name(UnknownAgent)
+    error_class = name_class(UnknownAgent)
     return describe_refusal(FailureKind.UNKNOWN_AGENT, message, agent, error_class=error_class)
 
 
-def _dotted_name(error_class: type[BaseException]) -> str:
-    module = error_class.__module__
-    name = error_class.__qualname__
-    return make_storable(name if module == "builtins" else f"{module}.{name}")
+def name_class(error_class: type[BaseException]) -> str:
+    """Return the dotted path of an exception's class, the bare name of a built-in one; past what it says of itself."""
+    slots: Any = vars(type)
+    module, name = slots["__module__"].__get__(error_class), slots["__qualname__"].__get__(error_class)
+    is_told = type(module) is str and module != "builtins"  # anything may be called `__module__`
+    return make_storable(f"{module}.{name}" if is_told else name)[:MAX_PART_CHARACTERS]
 
 
-def _message(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
+    """Return an exception's message, safe to store; a group's with those of its first parts."""
+    parts = [
+        f"{name_class(type(part))}: {_say(part)}" for part in islice(read_parts(error), _MOST_PARTS_TOLD)
+    ]
+    return f"{_say(error)}: {'; '.join(parts)}"[:MAX_MESSAGE_CHARACTERS] if parts else _say(error)
+
+
+def _say(error: BaseException) -> str:
+    name = name_class(type(error)).rpartition(".")[2]
     try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001 - an exception may fail even at describing itself
-        return f"{type(error).__name__} (its message could not be read)"
+        # A subclass of `str` may be returned, whose slices are anybody's: the base class cuts.
+        said = str.__getitem__(str(error), slice(MAX_MESSAGE_CHARACTERS))
+    except BaseException as fault:  # an exception may fail even at describing itself
+        if is_order_to_end(fault):
+            raise
+        return f"{name} (its message could not be read)"
+    return make_storable(said) or name
 
 
 def _traceback(error: BaseException) -> str:
     try:
         parts = traceback.format_exception(error, limit=-MAX_TRACEBACK_FRAMES)
-    except Exception:  # noqa: BLE001 - as above: the failure must be recorded all the same
-        return ""
+    except BaseException as fault:  # as above: the failure must be recorded all the same
+        if is_order_to_end(fault):
+            raise
+        parts = traceback.format_tb(read_traceback(error), limit=-MAX_TRACEBACK_FRAMES)
     # A long message must not push out the frames.
-    return "".join(f"{part[:MAX_PART_CHARACTERS].rstrip()}\n" for part in parts)
+    text = "".join(f"{part[:MAX_PART_CHARACTERS].rstrip()}\n" for part in parts)
+    return make_storable(text[-MAX_TRACEBACK_CHARACTERS:])
 
 
 def make_storable(text: str) -> str:

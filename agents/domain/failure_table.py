@@ -94,9 +94,14 @@ def find_kind(error: BaseException, status: int | None, registered: Mapping[str,
         return own
     if status is not None and status >= 400:
         return STATUSES.get(status, PERMANENT if status < 500 else TRANSIENT)
-    if any(base.__name__ == "SoftTimeLimitExceeded" for base in type(error).__mro__):
+    if is_soft_time_limit(error):
         return TIMEOUT
     return _match_name(error, LIBRARIES) or _match_class(error, _PYTHON) or FailureKind.UNKNOWN
+
+
+def is_soft_time_limit(error: BaseException) -> bool:
+    """Return whether a worker's pool stopped what was too long."""
+    return any(base.__name__ == "SoftTimeLimitExceeded" for base in type(error).__mro__)
 
 
 def knows_name(error_class: type, name: str) -> bool:
@@ -107,7 +112,8 @@ def knows_name(error_class: type, name: str) -> bool:
 def _match_class(
     error: BaseException, table: tuple[tuple[type[BaseException], FailureKind], ...]
 ) -> FailureKind | None:
-    return next((kind for error_class, kind in table if isinstance(error, error_class)), None)
+    # By its class, never `isinstance`: that also asks the exception itself, whose `__class__` may be a property.
+    return next((kind for error_class, kind in table if issubclass(type(error), error_class)), None)
 
 
 def _match_name(error: BaseException, table: Mapping[str, FailureKind]) -> FailureKind | None:
@@ -118,5 +124,7 @@ def _match_name(error: BaseException, table: Mapping[str, FailureKind]) -> Failu
 
 def _names(error_class: type) -> Iterator[str]:
     """Yield what a class is registered under: its dotted path, or its package and its own name."""
-    yield f"{error_class.__module__}.{error_class.__qualname__}"
-    yield f"{error_class.__module__.partition('.')[0]}.{error_class.__qualname__}"
+    module = error_class.__module__
+    if type(module) is str:  # anything may be called `__module__`
+        yield f"{module}.{error_class.__qualname__}"
+        yield f"{module.partition('.')[0]}.{error_class.__qualname__}"

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from agents.domain.interruption import is_order_to_end
+
 # A hint beyond a day is a mistake of the far side, not a plan to keep a step asleep.
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 3600.0
 _SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?\Z")
@@ -14,7 +16,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?\Z")
 
 def read_status(error: BaseException) -> int | None:
     """Return the HTTP status that an exception carries, itself or on its `response`."""
-    if not isinstance(error, Exception):
+    if not issubclass(type(error), Exception):
         return None  # the code of a SystemExit is no status
     for holder, names in (
         (error, ("status_code", "status", "code")),
@@ -22,7 +24,7 @@ def read_status(error: BaseException) -> int | None:
     ):
         for name in names:
             status = _read(holder, name)
-            if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
+            if issubclass(type(status), int) and type(status) is not bool and 100 <= status <= 599:
                 return int(status)
     return None
 
@@ -46,16 +48,20 @@ def read_retry_after(error: BaseException, now: datetime | None) -> float | None
 def _read(holder: object, name: str) -> Any:
     try:
         return getattr(holder, name, None)
-    except Exception:  # noqa: BLE001 - a property of anybody's exception
+    except BaseException as fault:  # a property of anybody's exception
+        if is_order_to_end(fault):
+            raise
         return None
 
 
 def _read_header(headers: Any, name: str) -> str | None:
     try:
         found = headers.get(name) or headers.get(name.title())
-    except Exception:  # noqa: BLE001 - anything may be called `headers`
+        return found.strip() if isinstance(found, str) else None
+    except BaseException as fault:  # anything may be called `headers`
+        if is_order_to_end(fault):
+            raise
         return None
-    return found.strip() if isinstance(found, str) else None
 
 
 def _read_seconds(text: str, now: datetime | None) -> float | None:

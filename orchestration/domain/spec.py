@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
+from agents.domain.canonical import canonical_json
+from agents.errors import UnreadableOutput
 from orchestration.domain.spec_rules import (
     ENGINE_AGENTS,
     HUMAN,
@@ -235,8 +237,17 @@ def load_step(data: object) -> StepSpec:
 
 
 def dump_step(step: StepSpec) -> str:
-    """Return one step's spec as canonical JSON."""
-    return rfc8785.dumps(_STEP_ADAPTER.dump_python(step, mode="json", exclude_defaults=True)).decode()
+    """Return one step's spec as canonical JSON.
+
+    Raises: SpecInvalid: a value in it can't be stored, such as one of a form.
+    """
+    try:
+        return canonical_json(_STEP_ADAPTER.dump_python(step, mode="json", exclude_defaults=True))
+    except UnreadableOutput as error:
+        place = error.path.strip("/").replace("/", ".")
+        raise SpecInvalid([Problem(step.key, place or "step", error.reason)]) from error
+    except ValueError as error:
+        raise SpecInvalid([Problem(step.key, "step", f"it is not JSON: {error}")]) from error
 
 
 def dump_spec(spec: WorkflowSpec) -> dict[str, Any]:

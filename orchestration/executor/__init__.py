@@ -7,9 +7,18 @@ is quick (`lending.py`). Threads that claim or finish at the same time share a s
 """
 
 from orchestration.executor.admission import mute_breakers
-from orchestration.executor.conclude import Crash, conclude
+from orchestration.executor.conclude import Crash, conclude, conclude_surely
 from orchestration.executor.perform import Host, perform
 from orchestration.executor.slots import ring_next
 from orchestration.executor.specs import get_spec_or_plain
 
-__all__ = ["Crash", "Host", "conclude", "get_spec_or_plain", "mute_breakers", "perform", "ring_next"]
+__all__ = [
+    "Crash",
+    "Host",
+    "conclude",
+    "conclude_surely",
+    "get_spec_or_plain",
+    "mute_breakers",
+    "perform",
+    "ring_next",
+]

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from django.db import connection
+from django.db import Error, connection
 
 from agents.admission import (
     BreakerOpen,
@@ -35,7 +35,6 @@ from orchestration.domain.policy import Ending
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.work import Claim
 from orchestration.selectors.admission import kept_away_since
-from orchestration.transitions.statements import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +96,7 @@ def note_call(claim: Claim, outcome: Outcome) -> None:
 def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> None:
     """Let the agent's breaker know how an attempt ended; of a healthy agent's success nothing is written.
 
-    While the database is away a failure is not counted: the end of the attempt matters more, and is tried again.
+    What can't be told, as while the database is away, is not counted: the end of the attempt matters more.
 
     Args: is_suspect: its process died with other steps in it: whose fault that was is not known.
     """
@@ -105,8 +104,8 @@ def tell_breaker(claim: Claim, outcome: Ending, *, is_suspect: bool = False) -> 
         return
     try:
         _tell(claim, outcome, is_suspect=is_suspect)
-    except DATABASE_AWAY as error:
-        if connection.in_atomic_block:
+    except Exception as error:
+        if connection.in_atomic_block and isinstance(error, Error):
             raise
         log.warning("breaker_not_told", step=claim.step_id, agent=claim.agent, error=str(error))
     finally:

@@ -10,8 +10,8 @@ from psycopg.pq import TransactionStatus
 
 from agents.sessions import keep_for_engine
 from orchestration.domain.work import Claim
+from orchestration.outages import is_away
 from orchestration.selectors.claims import is_claim_live
-from orchestration.transitions.statements import DATABASE_AWAY
 
 _LOOP_PATIENCE_SECONDS: Final = 0.5
 
@@ -32,15 +32,17 @@ def _ask(claim: Claim) -> bool:
     if session is not None and session.info.transaction_status is TransactionStatus.IDLE:
         try:
             return not is_claim_live(claim.step_id, claim.token)
-        except DATABASE_AWAY:
-            connection.close()  # what broke would stay broken: the next question opens another
-            return False
-        except Error:
-            pass  # the agent changed how its connection reads statements, which is its own affair
+        except Error as error:
+            if is_away(error):
+                connection.close()  # what broke would stay broken: the next question opens another
+                return False
+            # The agent changed how its connection reads statements, which is its own affair
     with keep_for_engine():
         try:
             return not is_claim_live(claim.step_id, claim.token)
-        except DATABASE_AWAY:
+        except Error as error:
+            if not is_away(error):
+                raise
             return False
 
 

@@ -4,13 +4,17 @@ Used by the executor for its own attempts and by the maintainer for those whose 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
 from typing import TypeVar, cast
 
 import structlog
+from django.db import connection, transaction
 
+from agents.domain.classification import describe_error, describe_fault
+from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
 from orchestration.domain.plan import ChildRun, Collected, Growth
@@ -24,10 +28,11 @@ from orchestration.executor.admission import look_at_wait, tell_breaker
 from orchestration.executor.children import start_child
 from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.ending import describe_end, describe_hold
-from orchestration.executor.grow import spawn
+from orchestration.executor.grow import check_spawner, spawn
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.together import finish_together
+from orchestration.outages import is_away
 from orchestration.planning import find_terms, plan_undo, plan_verifiers
 from orchestration.selectors.trees import find_grown
 from orchestration.transitions.deadline import put_aside
@@ -36,11 +41,12 @@ from orchestration.transitions.expand import expand_step
 from orchestration.transitions.fallback import NextAgent, fall_back
 from orchestration.transitions.finish import AttemptEnd, FinalOutput, reread_end
 from orchestration.transitions.revise import revise_step
-from orchestration.transitions.statements import DATABASE_AWAY, insist, write_or_read
+from orchestration.transitions.statements import insist, write_or_read
 from orchestration.transitions.waiting import wait_step
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,67 @@ class Crash:
 
     queue: str
     is_own: bool
+
+
+def conclude_surely(
+    claim: Claim,
+    spec: StepSpec,
+    outcome: Ending,
+    received: tuple[HandoffLine, ...] = (),
+    *,
+    run_on: RunOn | None = None,
+    crash: Crash | None = None,
+) -> Conclusion:
+    """Conclude an attempt; where that itself fails, end it plainly: held for a person, with the true cause.
+
+    Without it a step whose outcome can't be written would be left to its deadline, and tried again for nothing.
+
+    Args: as of `conclude`.
+    Raises: ClaimLost: the claim passed on.  django.db.Error: a lasting outage. In both cases nothing was written.
+    """
+    try:
+        with _savepoint():
+            return conclude(claim, spec, outcome, received, run_on=run_on, crash=crash)
+    except BaseException as error:
+        if is_beyond_the_attempt(error):
+            raise
+        fault = describe_fault(error, claim.agent, "what came of it could not be written")
+        log.error("conclusion_failed", step=claim.step_id, error=fault.error_class, why=fault.message)
+    try:
+        with _savepoint():
+            return conclude_fault(claim, spec, fault)
+    except BaseException as error:
+        if is_beyond_the_attempt(error):
+            raise
+        log.error("fault_not_told", step=claim.step_id, error=describe_fault(error, claim.agent, "").message)
+    bare = "what came of it could not be written, nor could why; the worker's log has it"
+    with _savepoint():
+        return conclude_fault(claim, spec, replace(fault, error_class="", message=bare, traceback_tail=""))
+
+
+def is_beyond_the_attempt(error: BaseException) -> bool:
+    """Return whether an error is none of the attempt's own: its claim is lost, the database away, the process ends."""
+    return issubclass(type(error), ClaimLost) or is_away(error) or is_order_to_end(error)
+
+
+def conclude_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Conclusion:
+    """End an attempt at which the engine itself failed, by as little as a hold needs.
+
+    Raises: ClaimLost: the claim passed on; nothing was written.
+    """
+    tell_breaker(claim, fault)
+    conf = get_conf()
+    situation = Situation(
+        claim.failures, claim.crashes, conf.CRASH_LIMIT, conf.DEFAULT_MIN_CONFIDENCE, jitter=0
+    )
+    decision = decide(fault, spec, situation)
+    judged = _Judgement(fault, decision, describe_end(claim, fault, fault, decision, situation))
+    return Conclusion(decision, None, _leave_undone(claim, judged, None))
+
+
+def _savepoint() -> AbstractContextManager[None]:
+    """Keep a transaction of the caller's usable when a conclusion fails in it."""
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def conclude(
@@ -105,13 +172,14 @@ def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | N
     """Write the finish, without running on if that is what fails: no message may cost a finished body its record."""
     try:
         return _persist(claim, end, lambda: finish_together(claim, end, final, run_on), run_on)
-    except (ClaimLost, *DATABASE_AWAY):
-        raise
     except Exception as error:
-        if run_on is None:
+        if run_on is None or is_beyond_the_attempt(error):
             raise
         log.warning(
-            "run_on_failed", step=claim.step_id, error=str(error), next="the step is finished without it"
+            "run_on_failed",
+            step=claim.step_id,
+            error=describe_error(error),
+            next="the step is finished without it",
         )
         return _persist(claim, end, lambda: finish_together(claim, end, final))
 
@@ -154,6 +222,8 @@ class _Judgement:
 
 
 def _judge(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -> _Judgement:
+    if isinstance(outcome, Answered) and outcome.spawn is not None:
+        outcome = check_spawner(outcome)
     situation = _situate(claim, spec, outcome, crash)
     ended_as = outcome
     decision = decide(outcome, spec, situation)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from agents.domain.canonical import canonical_record
-from agents.domain.invocation import Answered, Failed, FailureKind, SentBack, canonical_json
+from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation
 from orchestration.domain.policy.failures import KEPT_AWAY
@@ -11,6 +11,7 @@ from orchestration.domain.policy.inputs import dump_inputs
 from orchestration.domain.receipts import canonical
 from orchestration.domain.states import AttemptOutcome, DecisionKind
 from orchestration.domain.work import Claim
+from orchestration.executor.grow import dump_alone
 from orchestration.ports import Hold
 from orchestration.transitions.finish import AttemptEnd
 
@@ -87,7 +88,7 @@ def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
 def _find_proposal(outcome: Ending) -> str | None:
     """Return what a person may approve: of a step that wanted to spawn, in the form in which others read it."""
     if isinstance(outcome, Answered) and outcome.spawn is not None:
-        return canonical_json({"output": outcome.output, "spawned": {}})
+        return dump_alone(outcome)
     return outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
 
 

@@ -66,9 +66,24 @@ def spawn(claim: Claim, answer: Answered) -> Growth | Collected | Failed:
         return _refuse_spawn(answer, FailureKind.UNREADABLE, f"spawn: {error}")
     except LimitExceeded as error:
         return _refuse_spawn(answer, FailureKind.LIMIT, str(error))
-    if growth.children:
-        return growth
-    return Collected(canonical_json({"output": answer.output, "spawned": {}}), "nothing_spawned")
+    return growth if growth.children else Collected(dump_alone(answer), "nothing_spawned")
+
+
+def dump_alone(answer: Answered) -> str:
+    """Return what an answer that may spawn is stored as while nothing was spawned.
+
+    Raises: UnreadableOutput: it is within the limits by itself only.
+    """
+    return canonical_json({"output": answer.output, "spawned": {}})
+
+
+def check_spawner(answer: Answered) -> Answered | Failed:
+    """Return an answer that may spawn, or why it can't be stored as one: it must not turn out so at the end."""
+    try:
+        dump_alone(answer)
+    except UnreadableOutput as error:
+        return _refuse_spawn(answer, FailureKind.UNREADABLE, f"{error} (as a step that spawns stores it)")
+    return answer
 
 
 def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | Failed:

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
 
-from agents.domain.invocation import Task
+from agents.domain.classification import describe_error, describe_fault
+from agents.domain.invocation import Failed, Task
 from agents.invoke import invoke
 from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
@@ -21,20 +22,23 @@ from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
-from orchestration.executor.conclude import Conclusion, conclude
+from orchestration.executor.conclude import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
 from orchestration.executor.together import claim_together, release_together
+from orchestration.outages import is_away
 from orchestration.selectors.admission import asks_for_slots
 from orchestration.selectors.claims import Stale, find_stale, was_turned_away
 from orchestration.transitions.claim import find_claim, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.release import record_late_write, release_step
-from orchestration.transitions.statements import DATABASE_AWAY, insist
+from orchestration.transitions.statements import insist
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Host(Protocol):
@@ -72,19 +76,23 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
         claim = _claim_as_present(step_id, task_id, host, agents)
         if claim is None:
             return _answer_stale(step_id, agents, continuation)
-    except DATABASE_AWAY as error:
+    except Exception as error:  # noqa: BLE001 - nothing was begun, whatever it was
         continuation.clear()
         log.warning(
-            "claim_given_up", step=step_id, error=str(error), next="the maintainer sends the step again"
+            "claim_given_up",
+            step=step_id,
+            error=describe_error(error),
+            next="the maintainer sends the step again",
         )
-        return "database_away"
+        return _name_end(error)
     host.note_claim(claim)
     stride = _Stride(agents)
     word, following = _attempt(claim, continuation, stride)
     while following is not None:
         claim = following
         said, following = _attempt(claim, continuation, stride)
-        host.tell_ran_on(claim, said)
+        with suppress(Exception):  # who watches must not cost the next step its claim
+            host.tell_ran_on(claim, said)
     return word
 
 
@@ -133,41 +141,73 @@ def _after(seconds: float) -> Callable[[], bool]:
 
 
 def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple[str, Claim | None]:
-    """Take one claim through the pipeline; return its word and the successor claimed in place, if any."""
+    """Take one claim through the pipeline; return its word and the successor claimed in place, if any.
+
+    Whatever is raised on the way ends the attempt, as a failure with its cause; only a lost claim and a lasting outage
+    leave it to others.
+    """
     try:
-        spec, prepared = insist(
-            lambda _: _prepare(claim),
-            lambda: claim.now() > claim.deadline_at,
-            doing="prepare",
-            step_id=claim.step_id,
-        )
-        outcome = _invoke(prepared, claim, stride)
+        spec, prepared = _prepare(claim)
+        outcome = _or_fault(lambda: _invoke(prepared, claim, stride), claim, "calling its agent")
         run_on = _plan_run_on(claim, continuation, stride)
-        conclusion = conclude(claim, spec, outcome, prepared.received, run_on=run_on)
-        if claim.pools:
-            ring_next(claim.pools)
-        return _follow(claim, conclusion, continuation)
+        conclusion = conclude_surely(claim, spec, outcome, prepared.received, run_on=run_on)
     except ClaimLost as error:
         continuation.clear()
-        with suppress(*DATABASE_AWAY):
+        with suppress(Exception):
             record_late_write(claim, canonical({"token": str(claim.token), "message": str(error)}))
         return "refused", None
-    except DATABASE_AWAY as error:
-        # What stays claimed is freed past its deadline; what stays unreleased is swept.
+    except Exception as error:  # noqa: BLE001 - an outage, or not even the plainest ending could be written
         continuation.clear()
         log.warning(
-            "step_given_up", step=claim.step_id, error=str(error), next="the maintainer goes on with it"
+            "step_given_up",
+            step=claim.step_id,
+            error=describe_error(error),
+            next="the maintainer goes on with it past its deadline",
         )
-        return "database_away", None
+        return _name_end(error), None
+    return _go_on(claim, conclusion, continuation)
+
+
+def _name_end(error: Exception) -> str:
+    return "database_away" if is_away(error) else "failed"
+
+
+def _or_fault(act: Callable[[], T], claim: Claim, during: str) -> T | Failed:
+    """Do a part of an attempt; what nobody foresaw becomes its failure, as the engine's own fault."""
+    try:
+        return act()
+    except BaseException as error:
+        if is_beyond_the_attempt(error):
+            raise
+        fault = describe_fault(error, claim.agent, during)
+        log.error(
+            "engine_fault", step=claim.step_id, during=during, error=fault.error_class, why=fault.message
+        )
+        return fault
 
 
 def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
+    """Read the spec and prepare the task."""
+    begun = _or_fault(
+        lambda: insist(
+            lambda _: _read_and_prepare(claim),
+            lambda: claim.now() > claim.deadline_at,
+            doing="prepare",
+            step_id=claim.step_id,
+        ),
+        claim,
+        "preparing it",
+    )
+    return (get_spec_or_plain(claim), Prepared(begun, ())) if isinstance(begun, Failed) else begun
+
+
+def _read_and_prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
     """Read the spec and prepare the task; a spec that can't be read is this attempt's fault, not its worker's."""
     try:
         spec = get_step_spec(claim)
-    except DATABASE_AWAY:
-        raise
-    except Exception as error:  # noqa: BLE001 - e.g. a stricter check of a newer release
+    except Exception as error:  # e.g. a stricter check of a newer release
+        if is_away(error):
+            raise
         return get_spec_or_plain(claim), fail_unread(claim, error)
     return spec, prepare(claim, spec)
 
@@ -199,6 +239,23 @@ def _plan_run_on(claim: Claim, continuation: Continuation, stride: _Stride) -> R
     return new_run_on(following.step_id, following.task_id, stride.agents)
 
 
+def _go_on(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> tuple[str, Claim | None]:
+    """After the commit: go on with what follows; what fails at that is no fault of the attempt, which has ended."""
+    try:
+        if claim.pools:
+            ring_next(claim.pools)
+        return _follow(claim, conclusion, continuation)
+    except Exception as error:  # noqa: BLE001 - as said above
+        continuation.clear()
+        log.warning(
+            "not_followed",
+            step=claim.step_id,
+            error=describe_error(error),
+            next="the maintainer goes on with it",
+        )
+        return conclusion.decision.kind, conclusion.finished.next_claim if conclusion.finished else None
+
+
 def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> tuple[str, Claim | None]:
     """After the commit: release what waits behind the step, and see that each released step is rung for once."""
     finished = conclusion.finished
@@ -225,9 +282,12 @@ def _release(claim: Claim) -> list[Released]:
             doing="release",
             step_id=claim.step_id,
         )
-    except DATABASE_AWAY as error:
+    except Exception as error:  # noqa: BLE001 - the mark stays, whatever it was
         log.warning(
-            "release_given_up", step=claim.step_id, error=str(error), next="the maintainer releases it"
+            "release_given_up",
+            step=claim.step_id,
+            error=describe_error(error),
+            next="the maintainer releases it",
         )
         return []
 

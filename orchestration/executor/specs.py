@@ -11,7 +11,7 @@ from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
 from orchestration.domain.states import StepKind
 from orchestration.domain.work import Claim
 from orchestration.models import Workflow
-from orchestration.transitions.statements import DATABASE_AWAY
+from orchestration.outages import is_away
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +41,12 @@ def instructions(claim: Claim) -> dict[str, Any]:
 def get_spec_or_plain(claim: Claim) -> StepSpec:
     """Return the step's spec, or one of defaults when it can't be read any more: a person decides by those.
 
-    Raises: django.db.OperationalError, InterfaceError: the database is away; that says nothing of the spec.
+    Raises: django.db.Error: the database is away; that says nothing of the spec.
     """
     try:
         return get_step_spec(claim)
-    except DATABASE_AWAY:
-        raise
-    except Exception:
+    except Exception as error:
+        if is_away(error):
+            raise
         log.exception("spec_unreadable", step=claim.step_id, next="the step goes to a person")
         return StepSpec(claim.spec_key, agent=claim.agent or HUMAN)

@@ -26,9 +26,10 @@ from orchestration.maintenance.scheduler import (
     wake_due,
     wake_for_known_agents,
 )
+from orchestration.outages import is_away, is_of_statement
 from orchestration.ports import load_duties
 from orchestration.transitions.presence import retire_dead, try_to_lead
-from orchestration.transitions.statements import DATABASE_AWAY, reconnect
+from orchestration.transitions.statements import reconnect
 from orchestration.worker.sessions import open_session
 
 log = structlog.get_logger(__name__)
@@ -67,9 +68,9 @@ def _run_duty(duty: Callable[[], int | None]) -> int:
     """Run one duty; its fault must not keep the others from being done."""
     try:
         return duty() or 0
-    except DATABASE_AWAY:
-        raise
-    except Exception:
+    except Exception as error:
+        if is_away(error) and not is_of_statement(error):
+            raise
         log.exception("duty_failed", duty=duty.__name__, next="it is tried again at the next sweep")
         return 0
 

@@ -9,12 +9,13 @@ from orchestration.conf import get_conf
 from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
-from orchestration.executor import Crash, conclude, get_spec_or_plain
+from orchestration.executor import Crash, conclude_surely, get_spec_or_plain
+from orchestration.maintenance.each import do_each
+from orchestration.outages import is_away, is_of_statement
 from orchestration.selectors.processes import count_in_flight, is_queue_served
 from orchestration.selectors.proof import load_handoff_lines
 from orchestration.transitions.claim import load_claims, lock_claim
 from orchestration.transitions.heal import find_died_since, find_overdue, find_stranded, ring_suspects_of
-from orchestration.transitions.statements import DATABASE_AWAY
 from orchestration.transitions.tree import lock_run
 
 log = structlog.get_logger(__name__)
@@ -27,26 +28,40 @@ def free_stranded() -> int:
     A crash counts against a step only if it was alone in its process; otherwise all of them are suspects and go on
     in `isolated`, one per process, where the next crash tells whose it is.
     """
-    claims = load_claims(find_stranded(LIMIT))
+    claims = _load(find_stranded(LIMIT))
     in_flight = count_in_flight({claim.process_id for claim in claims})
     can_isolate = is_queue_served(ISOLATED)
     if claims and not can_isolate:
         log.warning(
             "nobody_isolates", next=f"start a worker for the queue '{ISOLATED}', as the Procfile does"
         )
-    freed = [
-        claim
-        for claim in claims
-        if _free_crashed(claim, in_flight[claim.process_id] == 1, can_isolate=can_isolate)
-    ]
-    dispatch([claim.step_id for claim in freed])
+
+    def free(claim: Claim) -> list[int]:
+        is_freed = _free_crashed(claim, in_flight[claim.process_id] == 1, can_isolate=can_isolate)
+        return [claim.step_id] if is_freed else []
+
+    freed = [step_id for found in do_each("free_stranded", claims, free) for step_id in found]
+    dispatch(freed)
     return len(freed)
 
 
 def free_overdue() -> int:
     """Free the steps that are past their deadline and the grace, whatever their worker says."""
-    claims = load_claims(find_overdue(get_conf().DEADLINE_GRACE_SECONDS, LIMIT))
-    return sum(_free_expired(claim) for claim in claims)
+    overdue = find_overdue(get_conf().DEADLINE_GRACE_SECONDS, LIMIT)
+    return sum(do_each("free_overdue", _load(overdue), _free_expired))
+
+
+def _load(step_ids: list[int]) -> list[Claim]:
+    """Read the claims of steps; one that can't be read does not keep the others."""
+    try:
+        return load_claims(step_ids)
+    except Exception as error:
+        if is_away(error) and not is_of_statement(error):
+            raise
+        log.warning("claims_unreadable", steps=len(step_ids), error=str(error), next="each is read alone")
+    return [
+        claim for found in do_each("load_claim", step_ids, lambda one: load_claims([one])) for claim in found
+    ]
 
 
 def ring_after_death() -> int:
@@ -85,14 +100,9 @@ def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None
             lock_run(claim.run.run_id)
             lock_claim(claim)
             received = load_handoff_lines(claim.step_id, claim.attempt)
-            conclusion = conclude(claim, get_spec_or_plain(claim), failure, received, crash=crash)
+            conclusion = conclude_surely(claim, get_spec_or_plain(claim), failure, received, crash=crash)
     except ClaimLost:
         return False  # its worker was quicker
-    except DATABASE_AWAY:
-        raise
-    except Exception:  # one step that can't be freed must not keep the others
-        log.exception("step_not_freed", step=claim.step_id, next="it is tried again at the next sweep")
-        return False
     log.warning("step_freed", step=claim.step_id, why=message, decision=conclusion.decision.kind)
     released = conclusion.finished.released if conclusion.finished is not None else ()
     dispatch([*conclusion.started, *(item.step_id for item in released)])

@@ -5,6 +5,7 @@ from uuid import UUID
 from orchestration import runs
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
+from orchestration.maintenance.each import do_each
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.transitions.control import pause_stray
 from orchestration.transitions.deadline import wake_answered_deadlines
@@ -55,9 +56,7 @@ def ring_lost() -> int:
 def release_forgotten() -> int:
     """Finish releases that a crash broke off."""
     forgotten = find_unreleased(_RELEASE_PATIENCE_SECONDS, LIMIT)
-    for step_id in forgotten:
-        released = release_step(step_id, get_signer())
-        _ring([item.step_id for item in released if not item.rung])
+    do_each("release_forgotten", forgotten, _release)
     return len(forgotten)
 
 
@@ -73,12 +72,15 @@ def cancel_orphans() -> int:
 
 def pause_strays() -> int:
     """Pause child runs that go on although the run above them is paused."""
-    return sum(pause_stray(run_id) for run_id in find_unpaused(LIMIT))
+    return sum(do_each("pause_strays", find_unpaused(LIMIT), pause_stray))
+
+
+def _release(step_id: int) -> None:
+    _ring([item.step_id for item in release_step(step_id, get_signer()) if not item.rung])
 
 
 def _tell(ended: list[UUID]) -> int:
-    for run_id in ended:
-        _ring([item.step_id for item in tell_parent(run_id)])
+    do_each("tell_parents", ended, lambda run_id: _ring([item.step_id for item in tell_parent(run_id)]))
     return len(ended)
 
 

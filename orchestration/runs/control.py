@@ -57,16 +57,27 @@ def cancel_orphans(root_id: UUID | None = None) -> int:
 
     What a cancel of a tree goes on with, and what the maintainer finds when such a cancel broke off. Below a run that
     was aborted they are aborted too, and undo what they did.
+
+    Raises: what went wrong with one of them, once the others have ended.
     """
     done = 0
+    failed: dict[UUID, Exception] = {}
     # Those below one turn up once it has ended.
-    while orphans := find_orphans(_BATCH, root_id):
-        begun = [_firmly(partial(end_orphan, orphan, get_signer(), plan_undo)) for orphan in orphans]
-        ended = [steps for steps in begun if steps is not None]
-        dispatch([step for steps in ended for step in steps])
-        done += len(ended)
+    while orphans := [orphan for orphan in find_orphans(_BATCH, root_id) if orphan not in failed]:
+        ended = 0
+        for orphan in orphans:
+            try:
+                begun = _firmly(partial(end_orphan, orphan, get_signer(), plan_undo))
+            except Exception as error:  # noqa: BLE001 - raised below: one must not keep the others
+                failed[orphan] = error
+                continue
+            dispatch(begun or [])
+            ended += begun is not None
+        done += ended
         if not ended:
             break
+    if failed:
+        raise next(iter(failed.values()))
     return done
 
 

@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 import orjson
 import psycopg
 import structlog
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, connection, connections, transaction
 from psycopg.types.json import set_json_loads
 from psycopg.types.numeric import Int8BinaryDumper
 
 from orchestration.errors import ClaimLost
+from orchestration.outages import is_away, is_of_statement
 
 log = structlog.get_logger(__name__)
 
@@ -116,9 +117,6 @@ def fetch_one(statement: str, parameters: Mapping[str, Any]) -> Any:
     return rows[0] if rows else None
 
 
-DATABASE_AWAY = (OperationalError, InterfaceError)
-"""What Django raises when the database is away, a connection broke, or the pool has none to give."""
-
 T = TypeVar("T")
 _PAUSE_SECONDS = 0.3
 # A pool that lost its connections keeps handing out dead ones, and one that was opened while the database was away
@@ -134,20 +132,21 @@ def insist(action: Callable[[bool], T], is_over: Callable[[], bool], *, doing: s
     Args:
         action: gets whether it was tried before: its answer may have been lost, so it reads before it writes.
         is_over: asked after each failure; true gives up.  doing: for the log.
-    Raises: django.db.OperationalError, InterfaceError: the time was over, or a transaction around it is broken.
+    Raises: django.db.Error: the time was over, a transaction around it is broken, or it is no outage.
     """
     again = False
     while True:
         try:
             return action(again)
-        except DATABASE_AWAY as error:
-            if connection.in_atomic_block or is_over():
+        except Error as error:
+            if not is_away(error) or connection.in_atomic_block or is_over():
                 raise
             log.warning(
                 "database_away", doing=doing, step=step_id, error=str(error), next="it is tried again"
             )
             time.sleep(_PAUSE_SECONDS)
-            reconnect()
+            if not is_of_statement(error):
+                reconnect()
             again = True
 
 

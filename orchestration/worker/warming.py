@@ -8,14 +8,13 @@ import threading
 from typing import Final
 
 import structlog
-from django.db import connection
+from django.db import Error, connection
 
 from orchestration.conf import get_signer
 from orchestration.transitions.claim import claim_step
 from orchestration.transitions.finish import plan_finish
 from orchestration.transitions.release import release_step
 from orchestration.transitions.seal import plan_closing
-from orchestration.transitions.statements import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +43,7 @@ def warm_connections(threads: int) -> int:
             barrier.wait(_PATIENCE_SECONDS)
             _plan_main_path()
             ready.append(number)
-        except (*DATABASE_AWAY, threading.BrokenBarrierError) as error:
+        except (Error, threading.BrokenBarrierError) as error:
             log.warning("connection_not_warmed", error=str(error), next="it is opened when a step needs it")
         finally:
             connection.close()

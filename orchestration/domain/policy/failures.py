@@ -16,13 +16,14 @@ TRANSIENT: Final = frozenset(
 )
 KEPT_AWAY: Final = frozenset({FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT})
 """Of an agent that was not called at all."""
+_FOR_PEOPLE: Final = frozenset({FailureKind.CRASH, FailureKind.ENGINE_FAULT})
 MAX_RETRY_WAIT_SECONDS: Final = 3_600.0
 
 
 def decide_failure(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
     """Try again what may pass and has tries and time left; give up the rest."""
-    if failure.kind is FailureKind.CRASH:
-        return _decide_crash(failure, situation)
+    if failure.kind in _FOR_PEOPLE:
+        return _decide_alarming(failure, situation)
     if failure.kind in KEPT_AWAY:
         return _decide_kept_away(failure, spec, situation)
     if failure.kind not in TRANSIENT:
@@ -82,8 +83,10 @@ def _next_fallback(spec: StepSpec, situation: Situation) -> str | None:
     return spec.fallback[situation.fallbacks]
 
 
-def _decide_crash(failure: Failed, situation: Situation) -> Decision:
-    # Neither skipped nor handed to another agent: what kills its process must be seen by a person.
+def _decide_alarming(failure: Failed, situation: Situation) -> Decision:
+    """Let a person see what kills its process, and what nobody foresaw: neither skipped nor another agent's."""
+    if failure.kind is FailureKind.ENGINE_FAULT:
+        return Decision(DecisionKind.ESCALATE, "engine_fault", _describe(failure))
     if situation.crashes >= situation.crash_limit:
         reason = f"it ended its worker process {situation.crashes} times"
         return Decision(DecisionKind.ESCALATE, "crash_limit", reason)

@@ -76,6 +76,7 @@ _DIRECT: Final = (
         "run_deadline_abort", DecisionKind.ABORT, "the run is past its deadline, and the step says to abort"
     ),
     Rule("run_deadline_wait", DecisionKind.WAIT, "the run is past its deadline, and a person is being asked"),
+    Rule("engine_fault", DecisionKind.ESCALATE, "the engine itself failed at it; its agent is not to blame"),
     Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),
 )
 

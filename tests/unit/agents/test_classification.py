@@ -53,7 +53,7 @@ def validation_error() -> ValidationError:
         (RecursionError(), FailureKind.UNKNOWN),
         (SystemExit(1), FailureKind.UNKNOWN),
         (asyncio.CancelledError(), FailureKind.UNKNOWN),
-        (ExceptionGroup("x", [TimeoutError()]), FailureKind.UNKNOWN),
+        (ExceptionGroup("x", [KeyError()]), FailureKind.UNKNOWN),
     ],
     ids=lambda value: type(value).__name__,
 )

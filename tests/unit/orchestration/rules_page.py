@@ -33,6 +33,7 @@ _KINDS = {
     FailureKind.CRASH: "a worker process that died with the step",
     FailureKind.BREAKER_OPEN: "the agent's breaker is open; it was not called",
     FailureKind.AGENT_SUSPECT: "the agent failed a moment ago; it was not called",
+    FailureKind.ENGINE_FAULT: "anything that the engine itself raises at an attempt; always a person's to decide",
     FailureKind.UNKNOWN: "anything else",
 }
 
@@ -68,6 +69,8 @@ def write_page() -> str:
         (
             "Another 4xx status is `permanent`, another 5xx `transient`. An exception's own class comes first, then\n"
             '`RINGMASTER["ERROR_KINDS"]`, then the status it carries, then the libraries, then Python\'s own classes.\n'
+            "One that none of them knows is what its parts are, if it is a group (one that can't pass decides), or\n"
+            "else its documented cause (`raise ... from`), if that says whether another try may help.\n"
         ),
     ]
     return "\n".join(parts)

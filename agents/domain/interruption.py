@@ -1,0 +1,39 @@
+"""Tells an order to end this process from an exception of the same class that an agent, or a library, raised."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final
+
+# A worker process that is told to end is interrupted by an exit raised from this module's signal handler.
+_SIGNAL_HANDLERS: Final = frozenset({"billiard.common"})
+
+
+def is_order_to_end(error: BaseException) -> bool:
+    """Return whether an exception tells this process to end: a worker's signal, or Ctrl-C.
+
+    Anything else ends what raised it, whatever its class: an exit of an agent, a panic of a library.
+    """
+    if issubclass(type(error), KeyboardInterrupt):
+        # Where the signal itself is ignored, as in a worker's child, nobody but the code itself can have raised it.
+        is_heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        return is_heard and threading.current_thread() is threading.main_thread()
+    # Not only the innermost frame: in a pool's child `sys.exit` itself is a function of the pool's.
+    return issubclass(type(error), SystemExit) and not _SIGNAL_HANDLERS.isdisjoint(_modules_on_the_way(error))
+
+
+def read_traceback(error: BaseException) -> TracebackType | None:
+    """Return where an exception was raised; past what the class says of itself."""
+    slot: Any = BaseException.__traceback__
+    found: TracebackType | None = slot.__get__(error)
+    return found
+
+
+def _modules_on_the_way(error: BaseException) -> Iterator[str]:
+    frame = read_traceback(error)
+    while frame is not None:
+        yield str(frame.tb_frame.f_globals.get("__name__", ""))
+        frame = frame.tb_next
