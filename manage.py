@@ -5,11 +5,12 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import Error as DatabaseError
 
 from config import env, services
 from config.errors import ConfigError
 from config.streams import guarded_streams, read_words
+from orchestration.outages import is_away, read_sqlstate
 
 
 def main() -> None:
@@ -22,11 +23,15 @@ def main() -> None:
             execute_from_command_line(read_words(sys.argv))
     except (ConfigError, ImproperlyConfigured) as error:
         sys.exit(str(error))
-    except OperationalError as error:
-        sqlstate = getattr(error.__cause__, "sqlstate", None)
+    except DatabaseError as error:
+        if not is_away(error):
+            raise
+        sqlstate = read_sqlstate(error)
         hint = services.explain_unreachable_database(env.state_dir(), env.text("DATABASE_URL"), sqlstate)
         if hint is None:
-            raise
+            hint = (
+                "The database answers, but can't do this now; nothing was half done, try again in a moment."
+            )
         sys.exit(f"{hint} ({str(error).strip().splitlines()[0]})")
 
 

@@ -157,6 +157,7 @@ class FailureKind(StrEnum):
     CRASH = "crash"
     BREAKER_OPEN = "breaker_open"
     AGENT_SUSPECT = "agent_suspect"
+    OUTAGE = "outage"
     ENGINE_FAULT = "engine_fault"
     UNKNOWN = "unknown"
 

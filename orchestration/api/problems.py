@@ -4,6 +4,7 @@ Nothing that goes wrong below /api/ is answered in another form: DRF's errors, D
 """
 
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from rest_framework.response import Response
 from agents.errors import AgentError
 from orchestration.domain.problems import INTERNAL, STATUS_OF
 from orchestration.errors import SpecInvalid
+from orchestration.outages import is_away
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
@@ -42,9 +44,10 @@ _CODE_OF: tuple[tuple[type[Exception], str], ...] = (
     (OperationalError, "unavailable"),
 )
 
+_AWAY = "the database is away or busy; nothing was lost, try again"
 _WORDS_FOR: tuple[tuple[type[Exception], str], ...] = (
     (DataError, "a value is outside what can be stored; dates are of the years 1 to 9999"),
-    (OperationalError, "the database is away or busy; nothing was lost, try again"),
+    (OperationalError, _AWAY),
     (Http404, "it is not there, or not for you"),
 )
 
@@ -85,7 +88,7 @@ def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | N
     code = find_code(error)
     if code is None or STATUS_OF[code] == 500:
         return None
-    if isinstance(error, OperationalError):
+    if is_away(error) or isinstance(error, OperationalError):
         _LOG.error("the database refused the API", exc_info=error)
     return Response(
         describe(code, _say(error), **dict(_extras(error))),
@@ -100,6 +103,8 @@ def find_code(error: Exception) -> str | None:
     own = getattr(error, "code", None) or getattr(error, "default_code", None)
     if isinstance(own, str) and own in STATUS_OF:
         return own
+    if is_away(error):
+        return "unavailable"
     return next((code for kind, code in _CODE_OF if isinstance(error, kind)), None)
 
 
@@ -150,10 +155,20 @@ def answer_404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def answer_500(request: HttpRequest) -> HttpResponse:
-    """Answer what nobody foresaw. The log has the traceback, the caller has not."""
+    """Answer what nobody foresaw, and an outage. The log has the traceback, the caller has not."""
+    error = sys.exc_info()[1]
+    if error is not None and is_away(error):
+        return answer("unavailable", _AWAY) if is_api(request) else _show_outage()
     if is_api(request):
         return answer(INTERNAL, "something went wrong on our side; the log of the web process says what")
     return defaults.server_error(request)
+
+
+def _show_outage() -> HttpResponse:
+    """Answer a person, without a look at the database: who they are can't be known either."""
+    words = "The database can't be used at the moment. Nothing was lost: go back and try again in a moment."
+    page = f"<!doctype html><title>Unavailable</title><h1>Unavailable</h1><p>{words}</p>"
+    return HttpResponse(page, status=503, headers={"Retry-After": "5"})
 
 
 def answer_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -170,6 +185,8 @@ def _say(error: Exception) -> str:
         return str(error.detail)
     if isinstance(error.__cause__, QueryCanceled):
         return "the question took too long; narrow it, by a run or a time"
+    if is_away(error):
+        return _AWAY
     return next((words for kind, words in _WORDS_FOR if isinstance(error, kind)), str(error))
 
 

@@ -87,6 +87,7 @@ class DecisionKind(StrEnum):
     SKIP = "skip"
     ESCALATE = "escalate"
     ABORT = "abort"
+    WITHDRAW = "withdraw"
 
 
 class ResolutionKind(StrEnum):

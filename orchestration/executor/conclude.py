@@ -29,6 +29,7 @@ from orchestration.executor.children import start_child
 from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.ending import describe_end, describe_hold
 from orchestration.executor.grow import check_spawner, spawn
+from orchestration.executor.patience import is_lasting
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.together import finish_together
@@ -306,13 +307,13 @@ def _persist(
 
 
 def _write_or_read(claim: Claim, write: Callable[[], T], read: Callable[[], T | None], *, doing: str) -> T:
-    """Make the write, again and again while the database is away, until the claim's time is over.
+    """Make the write, again and again while the database is away, until the claim's time is over and it still is.
 
     The answer of a COMMIT may have been lost: what happened is read, never guessed. `read` finds None if nothing did.
     """
-    give_up_at = claim.deadline_at + timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
 
     def act(again: bool) -> T:  # noqa: FBT001 - insist's own word
         return write_or_read(write, read) if again else write()
 
-    return insist(act, lambda: claim.now() > give_up_at, doing=doing, step_id=claim.step_id)
+    grace = timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
+    return insist(act, is_lasting(claim, grace), doing=doing, step_id=claim.step_id)

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from agents.domain.classification import describe_error, describe_fault
-from agents.domain.invocation import Failed, Task
+from agents.domain.classification import describe_error, describe_fault, describe_refusal
+from agents.domain.invocation import Failed, FailureKind, Task
 from agents.invoke import invoke
 from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
@@ -24,6 +24,7 @@ from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclude import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
+from orchestration.executor.patience import is_lasting
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
@@ -191,7 +192,7 @@ def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
     begun = _or_fault(
         lambda: insist(
             lambda _: _read_and_prepare(claim),
-            lambda: claim.now() > claim.deadline_at,
+            is_lasting(claim),
             doing="prepare",
             step_id=claim.step_id,
         ),
@@ -217,12 +218,16 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
         return prepared.task
     kept_away = insist(
         lambda _: keep_away(claim),
-        lambda: claim.now() > claim.deadline_at,
+        is_lasting(claim),
         doing="ask for admission",
         step_id=claim.step_id,
     )
     if kept_away is not None:
         return kept_away
+    if claim.now() > claim.deadline_at:
+        # The maintainer may free the step at any moment: a body that began now would run twice.
+        message = f"the database was away until its {claim.timeout_seconds:g} s were over; it was not begun"
+        return describe_refusal(FailureKind.OUTAGE, message, claim.agent)
     started = time.monotonic()
     with lent_connection(claim.agent):
         outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)

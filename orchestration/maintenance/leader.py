@@ -5,6 +5,7 @@ fall. A sweep is safe to run twice and beside anything.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -50,15 +51,22 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
 )
 
 
-def sweep(session: psycopg.Connection[Any]) -> dict[str, int]:
+def sweep(session: psycopg.Connection[Any], *, settles: bool = False) -> dict[str, int]:
     """Run every duty once; return what each found to do, by name.
 
     Args: session: the leader's own, for looking at others' locks.
+        settles: the database was away a moment ago. Beats and deadlines that were missed then mean nothing before the
+        workers had time to beat, and to write what they have finished.
     """
     conf = get_conf()
-    dead = retire_dead(session, lease_seconds=conf.LEASE_SECONDS, heartbeat_seconds=conf.HEARTBEAT_SECONDS)
-    done = {duty.__name__: _run_duty(duty) for duty in _DUTIES}
-    done |= {"processes_retired": len(dead), "rung_after_death": ring_after_death()}
+    dead = (
+        []
+        if settles
+        else retire_dead(session, lease_seconds=conf.LEASE_SECONDS, heartbeat_seconds=conf.HEARTBEAT_SECONDS)
+    )
+    duties = [duty for duty in _DUTIES if not (settles and duty is free_overdue)]
+    done = {duty.__name__: _run_duty(duty) for duty in duties}
+    done |= {"processes_retired": len(dead), "rung_after_death": _run_duty(ring_after_death)}
     for outer_duty in load_duties(conf.MAINTENANCE_DUTIES):
         _run_duty(outer_duty)
     return {name: count for name, count in done.items() if count}
@@ -83,6 +91,7 @@ class Maintainer:
         self._stop = threading.Event()
         self._session: psycopg.Connection[Any] | None = None
         self._leads = False
+        self._settled_at = 0.0
 
     def stop(self) -> None:
         """End after the sweep under way."""
@@ -95,6 +104,8 @@ class Maintainer:
                 self._step()
             except (psycopg.Error, DatabaseError) as error:
                 log.warning("maintainer_interrupted", error=str(error), next="it tries again")
+                if is_away(error):
+                    self._settled_at = time.monotonic() + get_conf().LEASE_SECONDS
                 self._drop_session()
                 reconnect()
             except Exception:  # one faulty duty must not end rescue for all
@@ -110,7 +121,7 @@ class Maintainer:
             self._leads = try_to_lead(self._session)
             if self._leads:
                 log.info("maintainer_leads")
-        if self._leads and (done := sweep(self._session)):
+        if self._leads and (done := sweep(self._session, settles=time.monotonic() < self._settled_at)):
             log.info("maintainer_swept", **done)
 
     def _drop_session(self) -> None:

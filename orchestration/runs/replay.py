@@ -103,7 +103,7 @@ def replay_decisions(since: datetime, changes: Changes, workflow: str | None = N
     return Replay(lines, untold, sorted(unmatched))
 
 
-_NOT_DECIDED = frozenset({"passed_over", "growth", "child_run", "ask_person", "collected"})
+_NOT_DECIDED = frozenset({"passed_over", "growth", "child_run", "ask_person", "collected", "withdrawn"})
 """Endings on which every policy decides alike."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestration.conf import get_conf
+from orchestration.domain.policy.rules import WITHDRAWN
+from orchestration.domain.states import AttemptOutcome
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
 from orchestration.transitions.statements import fetch_all, fetch_one
@@ -53,9 +55,19 @@ SELECT id FROM cancelled
 _CANCEL_OF_RUN = _cancelling("run_id = %(run)s")
 _CANCEL_THESE = _cancelling("id = ANY(%(steps)s)")
 # A statement of its own: the one before may have waited for a claim, whose attempt is younger than its snapshot.
-_WITHDRAW = """
-UPDATE orchestration_attempt SET outcome = 'withdrawn', finished_at = clock_timestamp()
-WHERE step_id = ANY(%(steps)s) AND outcome IS NULL RETURNING id
+_WITHDRAW = f"""
+WITH ended AS (
+    UPDATE orchestration_attempt a SET outcome = '{AttemptOutcome.WITHDRAWN}', finished_at = clock_timestamp()
+    FROM orchestration_step s
+    WHERE a.step_id = ANY(%(steps)s) AND a.outcome IS NULL AND s.id = a.step_id
+    RETURNING a.id, a.step_id, a.run_id, a.number, a.finished_at, s.revision
+)
+INSERT INTO orchestration_decision
+    (attempt_id, step_id, run_id, rule, kind, reason, inputs_json, due_at, decided_at)
+SELECT id, step_id, run_id, '{WITHDRAWN.name}', '{WITHDRAWN.kind}', %(reason)s,
+    '{{"attempt":' || number || ',"outcome":{{"type":"{WITHDRAWN.name}"}},"revision":' || revision || '}}',
+    NULL, finished_at
+FROM ended RETURNING id
 """
 
 
@@ -73,7 +85,7 @@ def cancel_steps(step_ids: list[int], reason: str) -> list[int]:
 
 def _withdraw(step_ids: list[int], reason: str) -> list[int]:
     if step_ids:
-        fetch_all(_WITHDRAW, {"steps": step_ids})
+        fetch_all(_WITHDRAW, {"steps": step_ids, "reason": reason})
         load_escalator(get_conf().ESCALATOR).withdraw_tickets(step_ids, reason)
     return step_ids
 

@@ -6,7 +6,9 @@ hand is fenced by the steps' tokens.
 """
 
 import threading
-from typing import Any
+import time
+from contextlib import suppress
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -17,6 +19,9 @@ from orchestration.worker.host import WorkerHost
 from orchestration.worker.sessions import open_session
 
 log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS: Final = 1.0
+_LOCK_PAUSE_SECONDS: Final = 0.05
 
 
 class Heart:
@@ -48,24 +53,46 @@ class Heart:
                 log.warning(
                     "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
                 )
-                self._drop_session()
-            self._stop.wait(get_conf().HEARTBEAT_SECONDS)
+                self._begin_anew()
+                self._stop.wait(min(_RETRY_SECONDS, get_conf().HEARTBEAT_SECONDS))
+            else:
+                self._stop.wait(get_conf().HEARTBEAT_SECONDS)
         self._leave()
 
+    def _begin_anew(self) -> None:
+        """Change the session for another, at once if that can be: a lock that is free for long means death.
+
+        A server that is read-only answers, and so does one that was made a replica: only a new session finds another.
+        """
+        self._drop_session()
+        with suppress(psycopg.Error):
+            self._open()
+
+    def _open(self) -> psycopg.Connection[Any]:
+        session = self._session = open_session(f"ringmaster heart {self._presence.name}"[:60])
+        if self._process_id is not None and not self._lock(session, self._process_id):
+            self._process_id = None
+        return session
+
+    def _lock(self, session: psycopg.Connection[Any], process_id: int) -> bool:
+        """Take the lock again; the server may need a moment to notice that the former session was closed."""
+        until = time.monotonic() + _RETRY_SECONDS
+        while not lock_process(session, process_id):
+            if time.monotonic() > until or self._stop.wait(_LOCK_PAUSE_SECONDS):
+                return False
+        return True
+
     def _beat_once(self) -> None:
-        if self._session is None:
-            self._session = open_session(f"ringmaster heart {self._presence.name}"[:60])
-            if self._process_id is not None and not lock_process(self._session, self._process_id):
-                self._process_id = None
+        session = self._session or self._open()
         report = self._host.report()
         if self._process_id is None or not beat(
-            self._session,
+            session,
             self._process_id,
             busy=report.busy,
             last_claim_at=report.last_claim_at,
             newest_dispatch_at=report.newest_dispatch_at,
         ):
-            self._enter(self._session)
+            self._enter(session)
 
     def _enter(self, session: psycopg.Connection[Any]) -> None:
         self._process_id = enter_process(session, self._presence, get_conf().LEASE_SECONDS)

@@ -175,9 +175,7 @@ class Soak:
         faults += [
             f"{step.key} is {step.status}" for step in Step.objects.filter(mine).exclude(status__in=FINAL)
         ]
-        counted = (
-            Attempt.objects.filter(mine).exclude(outcome="withdrawn").annotate(decisions=Count("decision"))
-        )
+        counted = Attempt.objects.filter(mine).annotate(decisions=Count("decision"))
         faults += [
             f"attempt {attempt.pk} ({attempt.outcome}) has {attempt.decisions} decisions"
             for attempt in counted.exclude(decisions=1)

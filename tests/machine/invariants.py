@@ -42,7 +42,7 @@ ALWAYS = {
         SELECT s.key, a.number, a.outcome, count(d.id) FROM orchestration_attempt a
         JOIN orchestration_step s ON s.id = a.step_id LEFT JOIN orchestration_decision d ON d.attempt_id = a.id
         WHERE a.run_id IN ({_TREE}) GROUP BY a.id, s.key
-        HAVING count(d.id) <> (a.outcome IS NOT NULL AND a.outcome <> 'withdrawn')::int""",
+        HAVING count(d.id) <> (a.outcome IS NOT NULL)::int""",
     "predecessor_count is not the number of edges": f"""
         SELECT s.key, s.predecessor_count, count(e.id) FROM orchestration_step s
         LEFT JOIN orchestration_edge e ON e.successor_id = s.id

@@ -92,6 +92,7 @@ def _tell_rest(story: Story, last: Try) -> Iterator[Span]:
         DecisionKind.SKIP,
         DecisionKind.REWORK,
         DecisionKind.ABORT,
+        DecisionKind.WITHDRAW,
     }
     if story.status == StepStatus.AVAILABLE and is_over:
         yield from _wait_since_ready(story, story.until, after=last.finished_at)

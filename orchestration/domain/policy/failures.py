@@ -12,7 +12,13 @@ from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 
 TRANSIENT: Final = frozenset(
-    {FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT, FailureKind.HELD_UP}
+    {
+        FailureKind.TRANSIENT,
+        FailureKind.RATE_LIMIT,
+        FailureKind.TIMEOUT,
+        FailureKind.HELD_UP,
+        FailureKind.OUTAGE,
+    }
 )
 KEPT_AWAY: Final = frozenset({FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT})
 """Of an agent that was not called at all."""

@@ -30,8 +30,16 @@ KIND_WORDS: Final[Mapping[DecisionKind, str]] = {
     DecisionKind.SKIP: "Skipped",
     DecisionKind.ESCALATE: "Held for a person",
     DecisionKind.ABORT: "The run was aborted",
+    DecisionKind.WITHDRAW: "Withdrawn",
 }
 """What was decided, as the first half of a sentence."""
+
+WITHDRAWN: Final = Rule(
+    "withdrawn",
+    DecisionKind.WITHDRAW,
+    "its step was cancelled or sent back meanwhile",
+)
+"""Of an attempt that did not end by itself: whoever ended its step decides by this one."""
 
 _DIRECT: Final = (
     Rule("no_confidence_asked", DecisionKind.ACCEPT, "no confidence was asked for, and none stated"),
@@ -76,6 +84,7 @@ _DIRECT: Final = (
         "run_deadline_abort", DecisionKind.ABORT, "the run is past its deadline, and the step says to abort"
     ),
     Rule("run_deadline_wait", DecisionKind.WAIT, "the run is past its deadline, and a person is being asked"),
+    WITHDRAWN,
     Rule("engine_fault", DecisionKind.ESCALATE, "the engine itself failed at it; its agent is not to blame"),
     Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),
 )

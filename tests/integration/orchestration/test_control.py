@@ -1,5 +1,6 @@
 """Cancel, pause, resume and retry, one after the other; what happens when they meet others is in the races."""
 
+import json
 from typing import Any
 
 import pytest
@@ -39,7 +40,11 @@ def test_a_cancel_ends_all_that_is_open() -> None:
     assert run.status == RunStatus.CANCELLED
     assert run.reason == "wrong customer"
     assert set(rig.statuses().values()) == {"cancelled"}
-    assert Attempt.objects.get(token=flight.token).outcome == "withdrawn"
+    attempt = Attempt.objects.get(token=flight.token)
+    told = attempt.decision
+    assert (attempt.outcome, told.kind, told.rule) == ("withdrawn", "withdraw", "withdrawn")
+    assert (told.decided_at, told.reason != "") == (attempt.finished_at, True)
+    assert json.loads(told.inputs_json) == {"attempt": 1, "outcome": {"type": "withdrawn"}, "revision": 0}
     assert Ticket.objects.get(run=rig.run_id).status == "withdrawn"
     assert _lines(rig.run_id, "run_cancelled") == ['{"by":"anna","reason":"wrong customer"}']
     assert rig.run.seals.count() == 1

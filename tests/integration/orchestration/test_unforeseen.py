@@ -89,7 +89,7 @@ def _assert_told(run: Run, word: str) -> None:
     ticket = Ticket.objects.get(run=run)
     assert (ticket.status, ticket.rule) == ("open", "engine_fault")
     assert word in ticket.reason
-    assert not CountedFailure.objects.exists()
+    assert not CountedFailure.objects.filter(is_presumed=False).exists()
     assert not Event.objects.filter(run=run, kind="late_write_refused").exists()
 
 
@@ -170,6 +170,25 @@ def test_breakers_that_can_not_be_told_cost_no_answer(bench: Bench, monkeypatch:
     run = bench.start(ONE)
     monkeypatch.setattr("orchestration.executor.admission.note_success", _raise(KeyError("x")))
     assert bench.perform(step_of(run, "a")) == "accept"
+
+
+def test_a_step_whose_time_was_over_before_its_agent_was_called_is_tried_again(
+    bench: Bench, bodies: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an outage: the maintainer may free it at any moment, so a body that began now would run twice."""
+    run = bench.start(ONE)
+    Step.objects.filter(run=run).update(timeout_seconds=0.05)
+    real = perform.keep_away
+
+    def keep_long(claim: Any) -> Any:
+        time.sleep(0.1)
+        return real(claim)
+
+    monkeypatch.setattr(perform, "keep_away", keep_long)
+    assert bench.perform(step_of(run, "a")) == "retry"
+    attempt = _attempt_of(run)
+    assert (bodies, attempt.failure_kind, attempt.decision.rule) == ([], "outage", "transient_retry")
+    assert not CountedFailure.objects.filter(is_presumed=False).exists()
 
 
 def _run(value: Any = None, /, **step: Any) -> FinishedRun:

@@ -33,6 +33,7 @@ _KINDS = {
     FailureKind.CRASH: "a worker process that died with the step",
     FailureKind.BREAKER_OPEN: "the agent's breaker is open; it was not called",
     FailureKind.AGENT_SUSPECT: "the agent failed a moment ago; it was not called",
+    FailureKind.OUTAGE: "the database was away until the step's time was over; its agent was not called",
     FailureKind.ENGINE_FAULT: "anything that the engine itself raises at an attempt; always a person's to decide",
     FailureKind.UNKNOWN: "anything else",
 }
