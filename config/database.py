@@ -1,9 +1,15 @@
 """Turns a database URL into Django's setting."""
 
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+import re
+from typing import Any, Final
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from config.errors import BadEnvironment
+
+_EXAMPLE: Final = "postgresql://user:password@host:5432/name"
+_MAX_PORT: Final = 65536
 
 # A partition must not hold a worker for the kernel's 15 minutes: with these, the error comes within 6 s.
 _FAIL_FAST: dict[str, Any] = {
@@ -27,39 +33,67 @@ _NO_GHOSTS = (
 
 
 def database_settings(url: str, *, pool_size: int) -> dict[str, Any]:
-    """Return the `default` database for a `postgresql://user:password@host:port/name?option=value` URL.
+    """Return the `default` database for an address as libpq takes it.
 
     Args:
-        url: the address; options of libpq may follow a question mark.
+        url: `postgresql://user:password@host:port/name?option=value`: several hosts and ports behind commas, IPv6 in
+            brackets, a folder of sockets, `service=`, `passfile=`, and every other option of libpq's.
         pool_size: most connections a process keeps; 0 opens one per use, which forking processes need.
 
     Raises:
         BadEnvironment: the URL is no PostgreSQL address.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise BadEnvironment(f"DATABASE_URL can't be read: {error}.") from error
-    name = unquote(parts.path.lstrip("/"))
-    if parts.scheme not in {"postgres", "postgresql"} or not name:
-        raise BadEnvironment("DATABASE_URL must look like postgresql://user:password@host:5432/name.")
+    said = _read(url)
+    # What is said in the URL adds to the engine's own, and wins where both set the same.
+    session = " ".join(filter(None, (_PLANS, _NO_GHOSTS, said.pop("options", ""))))
     return {
         "ENGINE": "agents.sessions",
-        "NAME": name,
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or ""),
-        "PORT": str(port or ""),
+        "NAME": said.pop("dbname", ""),
+        "USER": said.pop("user", ""),
+        "PASSWORD": said.pop("password", ""),
+        "HOST": said.pop("host", ""),
+        "PORT": said.pop("port", ""),
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             "application_name": "ringmaster",
             **_FAIL_FAST,
-            "options": f"{_PLANS} {_NO_GHOSTS}",
             **_pool_options(pool_size),
-            **dict(parse_qsl(parts.query)),
+            **said,
+            "options": session,
         },
     }
+
+
+def _read(url: str) -> dict[str, str]:
+    """Return what the URL says, by libpq's names. No error repeats the URL: its password is in it."""
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise BadEnvironment(f"DATABASE_URL must look like {_EXAMPLE}.")
+    try:
+        said = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except ProgrammingError as error:
+        raise BadEnvironment(f"DATABASE_URL can't be read: {_explain(str(error))}.") from None
+    if not said.get("dbname") and "service" not in said:
+        raise BadEnvironment(f"DATABASE_URL names no database: it must look like {_EXAMPLE}.")
+    _check_ports(said.get("host", ""), said.get("port", ""))
+    return said
+
+
+def _explain(told: str) -> str:
+    parameter = re.search(r'invalid URI query parameter: "([\w.-]{1,60})"', told)
+    if parameter is None:
+        kind = re.match(r"[\w %-]+", told)
+        return kind[0].strip() if kind else "libpq refuses it"
+    hint = "; the size of the pool is DATABASE_POOL_SIZE" if "pool" in parameter[1] else ""
+    return f"'{parameter[1]}' is no option of libpq's{hint}"
+
+
+def _check_ports(hosts: str, ports: str) -> None:
+    """Refuse what libpq would refuse at each connection only."""
+    numbers = ports.split(",") if ports else []
+    if any(number and not (number.isdecimal() and 0 < int(number) < _MAX_PORT) for number in numbers):
+        raise BadEnvironment("DATABASE_URL has a port that is no number from 1 to 65535.")
+    if len(numbers) > 1 and len(numbers) != len(hosts.split(",")):
+        raise BadEnvironment("DATABASE_URL must name one port for all hosts, or one for each.")
 
 
 def _pool_options(pool_size: int) -> dict[str, Any]:

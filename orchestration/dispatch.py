@@ -5,8 +5,6 @@ steps before one join are a chord, everything else is a message each and the dat
 message that is lost, doubled or late does no harm. Must not write status. Read next: docs/adr/0004.
 """
 
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,10 +17,8 @@ from celery import current_app, uuid
 from celery.backends.redis import RedisBackend
 from celery.canvas import Signature
 from django.db import transaction
-from kombu.exceptions import BatchPublishError, LimitExceeded
-from kombu.exceptions import OperationalError as BrokerError
-from kombu.pools import producers
 
+from orchestration.broker import Broker, Outage, explain
 from orchestration.conf import get_conf
 from orchestration.domain.messages import TASK, Link, read_link
 from orchestration.domain.states import StepStatus
@@ -31,9 +27,8 @@ from orchestration.models import Step
 from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_routes
 
 ISOLATED = "isolated"
-# What kombu raises when the broker is away, besides its own: sockets, time-outs, and a pool with nothing free.
-_BROKER_AWAY = (BrokerError, BatchPublishError, LimitExceeded, OSError, TimeoutError)
-_AWAY_SECONDS = 1.0
+# How long no chords are made after whoever counts them has failed: their steps go out alone meanwhile.
+_UNCOUNTED_SECONDS = 30.0
 # Messages that leave together: each alone is a round trip, for which a busy worker's thread waits its turn twice.
 _BATCH_MESSAGES = 50
 
@@ -64,10 +59,14 @@ def dispatch(step_ids: list[int]) -> int:
         with _broker.acquire() as producer, producer.batch(max_size=_BATCH_MESSAGES):
             for canvas in canvases:
                 canvas.apply_async(producer=producer, retry=False)
-    except _BROKER_AWAY as error:
+    except Exception as error:  # noqa: BLE001 - a broker has many ways to say no; to the caller's rows it is one
         _broker.note_away()
         log.warning(
-            "broker_away", steps=len(step_ids), error=str(error), next="the maintainer sends them again"
+            "broker_away",
+            steps=len(step_ids),
+            error=str(error),
+            why=explain(error),
+            next="the maintainer sends them again",
         )
         return 0
     return len(canvases)
@@ -97,8 +96,8 @@ def _compile(routes: list[Route]) -> "list[Signature | _Chord]":
 
 def _find_chords(by_join: dict[int, list[Route]]) -> list[Join]:
     """Return the joins whose open predecessors are all among the released steps: only these can be chords."""
-    if not isinstance(current_app.backend, RedisBackend):
-        return []  # others count chords with a polling task, or not at all
+    if not isinstance(current_app.backend, RedisBackend) or _counter.is_away():
+        return []  # other backends count chords with a polling task, or not at all
     fitting = [join for join, routes in by_join.items() if 2 <= len(routes) <= get_conf().CHORD_HEADERS]
     joins = load_joins(fitting) if fitting else []
     return [
@@ -113,9 +112,14 @@ def _plan_chord(join_id: int) -> bool:
     return Step.objects.filter(pk=join_id, status=StepStatus.PENDING).update(chord_intact=True) == 1
 
 
+def _give_up_chord(join_id: int) -> None:
+    """Note that no chord will ring for this join: whoever releases it shall."""
+    Step.objects.filter(pk=join_id, status=StepStatus.PENDING).update(chord_intact=False)
+
+
 def _compile_chord(join: Join, routes: list[Route]) -> "tuple[_Chord, list[int]]":
     headers = [_sign(route.head) for route in routes]
-    return _Chord(headers, _sign(join.stop)), [route.head.step_id for route in routes]
+    return _Chord(headers, _sign(join.stop), join.stop.step_id), [route.head.step_id for route in routes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +132,24 @@ class _Chord:
 
     headers: list[Signature]
     body: Signature
+    join_id: int
 
     def apply_async(self, **options: Any) -> None:
-        """Set the count, then publish the headers, each of which carries the body."""
+        """Set the count, then publish the headers, each of which carries the body; or without it, if nobody counts."""
         group_id = uuid()
-        backend = current_app.backend
         try:
-            backend.set_chord_size(group_id, len(self.headers))
-        except backend.connection_errors as error:
-            raise BrokerError(f"chords can't be counted: {error}") from error
+            current_app.backend.set_chord_size(group_id, len(self.headers))
+        except Exception as error:  # noqa: BLE001 - as with the broker, and the steps themselves need no count
+            _counter.note_away(_UNCOUNTED_SECONDS)
+            _give_up_chord(self.join_id)
+            log.warning(
+                "chord_not_counted",
+                why=explain(error),
+                next="its steps go out alone; the database releases the join",
+            )
+            for header in self.headers:
+                header.apply_async(**options)
+            return
         for index, header in enumerate(self.headers):
             header.set(group_id=group_id, group_index=index, chord=self.body).apply_async(**options)
 
@@ -164,46 +177,8 @@ def _sign(stop: Stop) -> Signature:
     return current_app.signature(TASK, args=(stop.step_id,), immutable=True, options=options)
 
 
-class _Broker:
-    """Producers with short patience: publishing has a budget, and the database keeps what could not be sent."""
-
-    def __init__(self) -> None:
-        self._away_until = 0.0
-        self._lock = threading.Lock()
-        self._connection: Any = None
-
-    def is_away(self) -> bool:
-        return time.monotonic() < self._away_until
-
-    def note_away(self) -> None:
-        self._away_until = time.monotonic() + _AWAY_SECONDS
-
-    def acquire(self) -> Any:
-        return producers[self._connect()].acquire(block=True, timeout=get_conf().PUBLISH_BUDGET_SECONDS)
-
-    def _connect(self) -> Any:
-        with self._lock:
-            if self._connection is None:
-                self._connection = open_impatient_connection()
-            return self._connection
-
-
-def open_impatient_connection() -> Any:
-    """Return a broker connection that gives up within the publishing budget, whatever the broker does."""
-    budget = get_conf().PUBLISH_BUDGET_SECONDS
-    return current_app.connection_for_write(
-        transport_options={
-            "max_retries": 1,
-            "interval_start": 0,
-            "interval_step": 0,
-            "interval_max": 0,
-            "socket_timeout": budget,
-            "socket_connect_timeout": budget,
-        }
-    )
-
-
-_broker = _Broker()
+_broker = Broker()
+_counter = Outage()
 
 
 @dataclass(slots=True)

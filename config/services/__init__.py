@@ -12,6 +12,7 @@ from config.services.addresses import (
     explain_unreachable_database,
     is_redis,
     result_backend,
+    split_tls,
 )
 from config.services.launcher import URL_OF, start, status, stop
 from config.services.throwaway import make_throwaway, remove_throwaway, throw_away
@@ -25,6 +26,7 @@ __all__ = (
     "make_throwaway",
     "remove_throwaway",
     "result_backend",
+    "split_tls",
     "start",
     "status",
     "stop",

@@ -2,8 +2,27 @@
 
 import socket
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
 
+from config.errors import BadEnvironment
 from config.services.record import DATABASE_NAME, USER_NAME, read_records
+
+# What redis-py knows of TLS and an address can say.
+_CERTIFICATES: Final = frozenset({"required", "optional", "none"})
+_TLS_FLAGS: Final = frozenset({"ssl_check_hostname", "ssl_validate_ocsp"})
+_TLS_TEXTS: Final = frozenset(
+    {
+        "ssl_ca_certs",
+        "ssl_ca_path",
+        "ssl_ca_data",
+        "ssl_certfile",
+        "ssl_keyfile",
+        "ssl_password",
+        "ssl_ciphers",
+    }
+)
+_FLAG_WORDS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 # Where nothing listens: settings load before the first `services start`; `manage.py` then explains.
 _NOWHERE_PORT = 1
@@ -46,6 +65,37 @@ def result_backend(configured: str, broker: str) -> str | None:
     scheme, _, rest = address.partition("://")
     base = f"{scheme}://{rest.partition('/')[0]}/1"
     return f"{base}?{query}" if query else base
+
+
+def split_tls(variable: str, url: str) -> tuple[str, dict[str, Any] | None]:
+    """Return a server's address without what it says of TLS, and that: kombu, Celery and Flower read it differently.
+
+    Without a word of it the certificate is required: kombu would check nothing, and the result backend not start.
+
+    Raises: BadEnvironment: an option of TLS that no client knows; `variable` is named.
+    """
+    if not url.startswith("rediss://"):
+        return url, None
+    address, _, query = url.partition("?")
+    said = dict(parse_qsl(query, keep_blank_values=True))
+    options = {name: said.pop(name) for name in list(said) if name.startswith("ssl_")}
+    read = {name: _read_tls_option(variable, name, value) for name, value in options.items()}
+    rest = urlencode(said)
+    return f"{address}?{rest}" if rest else address, {"ssl_cert_reqs": "required", **read}
+
+
+def _read_tls_option(variable: str, name: str, value: str) -> str | bool:
+    if name in _TLS_FLAGS and value.lower() in _FLAG_WORDS:
+        return _FLAG_WORDS[value.lower()]
+    if name == "ssl_cert_reqs" and value.lower().removeprefix("cert_") in _CERTIFICATES:
+        return value.lower().removeprefix("cert_")
+    if name in _TLS_TEXTS:
+        return value
+    known = ", ".join(sorted({"ssl_cert_reqs", *_TLS_FLAGS, *_TLS_TEXTS}))
+    raise BadEnvironment(
+        f"{variable} has {name!r} with a value or a name that can't be used: ssl_cert_reqs is required, optional or "
+        f"none; known are {known}."
+    )
 
 
 def explain_unreachable_database(state_dir: Path, configured: str, sqlstate: str | None) -> str | None:

@@ -3,11 +3,13 @@
 from config import env
 from config.settings import base
 from config.settings.base import *  # noqa: F403 - settings are layered by star imports, as Django documents
-from config.settings.examples import EXAMPLE_APPS, EXAMPLE_POOLS
+from config.settings.examples import EXAMPLE_APPS, size_example_pools
 from config.state import read_or_create_key
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = base.SECRET_KEY or read_or_create_key(env.state_dir())
 ALLOWED_HOSTS = base.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", EXAMPLE_APPS)]
-RINGMASTER = base.RINGMASTER | {"POOLS": EXAMPLE_POOLS | base.RINGMASTER.get("POOLS", {})}
+RINGMASTER = base.RINGMASTER | {
+    "POOLS": size_example_pools(INSTALLED_APPS) | base.RINGMASTER.get("POOLS", {})
+}

@@ -6,8 +6,12 @@ from kombu.entity import Queue
 
 from config import env, services
 
-CELERY_BROKER_URL = services.broker_url(env.text("CELERY_BROKER_URL"), env.state_dir())
-CELERY_RESULT_BACKEND = services.result_backend(env.text("CELERY_RESULT_BACKEND"), CELERY_BROKER_URL)
+_BROKER = services.broker_url(env.text("CELERY_BROKER_URL"), env.state_dir())
+_BACKEND = services.result_backend(env.text("CELERY_RESULT_BACKEND"), _BROKER)
+CELERY_BROKER_URL, CELERY_BROKER_USE_SSL = services.split_tls("CELERY_BROKER_URL", _BROKER)
+CELERY_RESULT_BACKEND, CELERY_REDIS_BACKEND_USE_SSL = (
+    services.split_tls("CELERY_RESULT_BACKEND", _BACKEND) if _BACKEND else (None, None)
+)
 
 CELERY_TASK_QUEUES = (Queue("steps"), Queue("isolated"))
 CELERY_TASK_DEFAULT_QUEUE = "steps"

@@ -4,7 +4,7 @@ from config import env, services
 from config.database import database_settings
 from config.settings import base
 from config.settings.base import *  # noqa: F403 - settings are layered by star imports, as Django documents
-from config.settings.examples import EXAMPLE_APPS, EXAMPLE_POOLS
+from config.settings.examples import EXAMPLE_APPS, size_example_pools
 
 SECRET_KEY = "only-for-tests-" + "x" * 50
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
@@ -18,4 +18,6 @@ DATABASES = {
         pool_size=env.whole_number("DATABASE_POOL_SIZE", 0),
     )
 }
-RINGMASTER = base.RINGMASTER | {"POOLS": EXAMPLE_POOLS | base.RINGMASTER.get("POOLS", {})}
+RINGMASTER = base.RINGMASTER | {
+    "POOLS": size_example_pools(INSTALLED_APPS) | base.RINGMASTER.get("POOLS", {})
+}

@@ -70,7 +70,7 @@ def verify_reply(task: Task) -> Result:
     timeout_seconds=10,
     effects=["sends an e-mail to the customer"],
     reversible=False,
-    pools={"mail": 2},
+    pools={"mail": 1},
 )
 def send_reply(task: Task) -> Result:
     """Send a reply, once per idempotency key."""

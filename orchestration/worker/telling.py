@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from celery import current_app
 
-from orchestration.dispatch import open_impatient_connection
+from orchestration.broker import open_impatient_connection
 from orchestration.domain.work import Claim
 
 log = structlog.get_logger(__name__)

@@ -13,6 +13,8 @@ from django.test import TestCase
 from django.utils import timezone
 
 from agents import Result, Task
+from agents.conf import get_conf as get_agents_conf
+from agents.domain.catalogue import catalogue
 from agents.invoke import invoke
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import Ticket
@@ -261,3 +263,8 @@ def test_the_shipped_cases_show_how_good_the_verifier_is() -> None:
     assert [answer["is_right"] for answer in said["answers"]] == [True] * 11 + [False]
     rates = said["verifiers"][0]["by_trials"]
     assert (rates["false_pass_rate"], rates["false_fail_rate"]) == (0.1, 0.0)
+
+
+def test_a_letter_takes_one_of_the_two_connections_to_the_mail_server() -> None:
+    assert catalogue.find("mail.outbox").contract.pools == {"mail": 1}  # type: ignore[union-attr]
+    assert get_agents_conf().capacity_of("mail") == 2

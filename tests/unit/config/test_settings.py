@@ -1,5 +1,6 @@
 """Production settings refuse what is insecure; Celery's settings are those the engine relies on."""
 
+import ast
 import subprocess
 import sys
 
@@ -16,8 +17,10 @@ _GOOD = {
 }
 
 
-def _load_production(**variables: str) -> subprocess.CompletedProcess[str]:
-    names = "p.DEBUG, p.SESSION_COOKIE_SECURE, p.INSTALLED_APPS[-1]"
+_SAFE = "p.DEBUG, p.SESSION_COOKIE_SECURE, p.INSTALLED_APPS[-1]"
+
+
+def _load_production(names: str = _SAFE, /, **variables: str) -> subprocess.CompletedProcess[str]:
     code = f"import config.settings.production as p; print({names})"
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -32,6 +35,23 @@ def _load_production(**variables: str) -> subprocess.CompletedProcess[str]:
 def test_production_settings_load() -> None:
     answer = _load_production(**_GOOD, RINGMASTER_APPS="examples.support")
     assert (answer.returncode, answer.stdout) == (0, "False True examples.support\n")
+
+
+@pytest.mark.parametrize(
+    ("apps", "overrides", "pools"),
+    [
+        ("examples.support", "", {"mail": 2}),
+        ("examples.support,examples.fraud", '{"POOLS": {"mail": 5}}', {"mail": 5, "gpu": 1}),
+        ("", "", {}),
+    ],
+)
+def test_production_knows_how_large_the_examples_pools_are(
+    apps: str, overrides: str, pools: dict[str, int]
+) -> None:
+    answer = _load_production(
+        "p.RINGMASTER['POOLS']", **_GOOD, RINGMASTER_APPS=apps, RINGMASTER_OVERRIDES=overrides
+    )
+    assert ast.literal_eval(answer.stdout) == pools
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.conf import LazySettings
 from kombu.exceptions import BatchPublishError, OperationalError
 
 from orchestration import dispatch
+from orchestration.broker import Broker
 from orchestration.dispatch import Continuation
 from orchestration.domain.messages import Link
 from orchestration.selectors.routes import Join, Route, Stop
@@ -207,7 +208,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[[_Producer], int]:
 
     monkeypatch.setattr(Signature, "apply_async", apply_async)
     monkeypatch.setattr(dispatch, "load_routes", lambda ids, _: [_route(number) for number in ids])
-    monkeypatch.setattr(dispatch, "_broker", dispatch._Broker())
+    monkeypatch.setattr(dispatch, "_broker", Broker())
 
     def through(producer: _Producer) -> int:
         monkeypatch.setattr(dispatch._broker, "acquire", lambda: nullcontext(producer))
@@ -222,7 +223,15 @@ def test_what_is_released_together_leaves_together(publish: Callable[[_Producer]
     assert producer.sent == [[f"{RUN}.{number}.1" for number in (1, 2, 3)]]
 
 
-@pytest.mark.parametrize("error", [BatchPublishError("uncertain"), OperationalError("gone"), TimeoutError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        BatchPublishError("uncertain"),
+        OperationalError("gone"),
+        TimeoutError(),
+        ValueError("a table that can't be read"),
+    ],
+)
 def test_a_broker_that_breaks_off_is_left_to_the_maintainer(
     publish: Callable[[_Producer], int], error: Exception
 ) -> None:
