@@ -5,6 +5,8 @@ steps before one join are a chord, everything else is a message each and the dat
 message that is lost, doubled or late does no harm. Must not write status. Read next: docs/adr/0004.
 """
 
+import math
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from django.db import transaction
 from orchestration.broker import Broker, Outage, explain
 from orchestration.conf import get_conf
 from orchestration.domain.messages import TASK, Link, read_link
-from orchestration.domain.states import StepStatus
+from orchestration.domain.states import UNRUNG, StepStatus
 from orchestration.domain.work import Released
 from orchestration.models import Step
 from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_routes
@@ -29,6 +31,8 @@ from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_r
 ISOLATED = "isolated"
 # How long no chords are made after whoever counts them has failed: their steps go out alone meanwhile.
 _UNCOUNTED_SECONDS = 30.0
+# While somebody waits for an answer. A message takes a few milliseconds, more on a busy machine.
+_MOST_IN_HASTE = 200
 # Messages that leave together: each alone is a round trip, for which a busy worker's thread waits its turn twice.
 _BATCH_MESSAGES = 50
 
@@ -40,25 +44,34 @@ def dispatch_after_commit(released: Iterable[Released | int]) -> None:
     """Dispatch released steps once the transaction is committed; at once when there is none."""
     step_ids = [item if isinstance(item, int) else item.step_id for item in released if not _is_rung(item)]
     if step_ids:
-        transaction.on_commit(lambda: dispatch(step_ids))
+        transaction.on_commit(lambda: dispatch(step_ids, in_haste=True))
 
 
 def _is_rung(item: Released | int) -> bool:
     return isinstance(item, Released) and item.rung
 
 
-def dispatch(step_ids: list[int]) -> int:
+def dispatch(step_ids: list[int], *, in_haste: bool = False) -> int:
     """Publish messages for available steps; return how many were sent.
 
     Never raises for a broker that is away: the steps stay available and the maintainer rings for them.
+
+    Args: in_haste: somebody waits for an answer. So many messages as go out within the publishing budget are sent, and
+        the rest is left to the maintainer's next sweep.
     """
     if _is_muted.get() or _broker.is_away():
         return 0
-    canvases = _compile(load_routes(step_ids, get_conf().CHAIN_LINKS))
+    now, later = (step_ids[:_MOST_IN_HASTE], step_ids[_MOST_IN_HASTE:]) if in_haste else (step_ids, [])
+    canvases = _compile(load_routes(now, get_conf().CHAIN_LINKS))
+    give_up_at = time.monotonic() + get_conf().PUBLISH_BUDGET_SECONDS if in_haste else math.inf
+    sent = 0
     try:
         with _broker.acquire() as producer, producer.batch(max_size=_BATCH_MESSAGES):
             for canvas in canvases:
+                if time.monotonic() > give_up_at:
+                    break
                 canvas.apply_async(producer=producer, retry=False)
+                sent += 1
     except Exception as error:  # noqa: BLE001 - a broker has many ways to say no; to the caller's rows it is one
         _broker.note_away()
         log.warning(
@@ -69,7 +82,19 @@ def dispatch(step_ids: list[int]) -> int:
             next="the maintainer sends them again",
         )
         return 0
-    return len(canvases)
+    _leave(canvases[sent:], later)
+    return sent
+
+
+def _leave(canvases: "list[Signature | _Chord]", step_ids: list[int]) -> None:
+    """Note which steps nobody rang for yet, so that the maintainer need not wait until they count as lost."""
+    left = list(step_ids)
+    for canvas in canvases:
+        if isinstance(canvas, _Chord):
+            _give_up_chord(canvas.join_id)
+        left += [head.args[0] for head in (canvas.headers if isinstance(canvas, _Chord) else [canvas])]
+    if left:
+        Step.objects.filter(pk__in=left, status=StepStatus.AVAILABLE, waits_for="").update(waits_for=UNRUNG)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ _WAIT_WORDS = {
     "slot": "its turn for a slot has come",
     "breaker": "its agent is kept from work",
     "deadline": "the run is past its deadline; a person is being asked",
+    "ring": "about to be sent to a worker",
 }
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 

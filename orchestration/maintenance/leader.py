@@ -21,6 +21,7 @@ from orchestration.maintenance.scheduler import (
     cancel_orphans,
     pause_strays,
     release_forgotten,
+    ring_left,
     ring_lost,
     tell_parents,
     wake_answered,
@@ -47,6 +48,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_admissions,
     wake_pool_waiters,
     wake_breaker_waiters,
+    ring_left,
     ring_lost,
 )
 

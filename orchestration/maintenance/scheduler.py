@@ -12,6 +12,7 @@ from orchestration.transitions.deadline import wake_answered_deadlines
 from orchestration.transitions.heal import (
     find_unreleased,
     find_untold,
+    ring_left_steps,
     ring_lost_steps,
     wake_due_steps,
     wake_known_agents,
@@ -45,6 +46,11 @@ def wake_for_known_agents() -> int:
 def wake_answered() -> int:
     """Dispatch steps of runs past their deadline that a person let go on."""
     return _ring(wake_answered_deadlines())
+
+
+def ring_left() -> int:
+    """Dispatch what was more than a caller could wait for."""
+    return _ring(ring_left_steps(LIMIT))
 
 
 def ring_lost() -> int:

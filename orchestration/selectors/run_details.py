@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
 
-from orchestration.domain.states import StepKind, StepStatus
+from orchestration.domain.states import UNRUNG, StepKind, StepStatus
 from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
 from orchestration.selectors.progress import with_state
 
@@ -132,7 +132,9 @@ def list_troubled_steps(run_ids: Collection[UUID]) -> QuerySet[Step]:
     worst = Case(
         *(When(status=status, then=place) for place, status in enumerate(_TROUBLED)), default=len(_TROUBLED)
     )
-    return steps.filter(Q(status__in=_TROUBLED) | ~Q(waits_for="")).order_by(worst, "run__depth", "position")
+    return steps.filter(Q(status__in=_TROUBLED) | ~Q(waits_for__in=("", UNRUNG))).order_by(
+        worst, "run__depth", "position"
+    )
 
 
 def count_troubled(run_ids: Collection[UUID]) -> dict[str, int]:

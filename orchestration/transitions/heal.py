@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from orchestration.domain.states import UNRUNG
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import NOTHING_OPEN_BEFORE, SOMETHING_WAITS, WAITS_FOR_STEPS
 from orchestration.transitions.statements import fetch_all
@@ -67,6 +68,22 @@ SELECT id FROM rung
 def ring_lost_steps(patience_seconds: float, limit: int) -> list[int]:
     """Find available steps whose message must be lost, count a new dispatch, and return them."""
     return [row.id for row in fetch_all(_RING_LOST, {"patience": patience_seconds, "limit": limit})]
+
+
+_RING_LEFT = """
+WITH unrung AS (
+    SELECT s.id FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+    WHERE s.waits_for = %(unrung)s AND s.status = 'available' AND r.status IN ('running', 'compensating')
+    ORDER BY s.id LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+)
+UPDATE orchestration_step s SET waits_for = '', dispatched_at = clock_timestamp()
+FROM unrung u WHERE s.id = u.id RETURNING s.id
+"""
+
+
+def ring_left_steps(limit: int) -> list[int]:
+    """Return steps that were left unrung when very many became available at once; they must be sent now."""
+    return sorted(row.id for row in fetch_all(_RING_LEFT, {"unrung": UNRUNG, "limit": limit}))
 
 
 _RING_SUSPECTS = f"""
