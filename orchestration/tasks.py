@@ -10,7 +10,7 @@ from orchestration.domain.messages import TASK
 from orchestration.worker import lifecycle, pacing  # noqa: F401 - tie the process to Celery
 
 
-@shared_task(name=TASK, bind=True)
+@shared_task(name=TASK, bind=True, Request="orchestration.worker.telling:StepRequest")
 def perform_step(self: Any, step_id: int) -> str:
     """Perform a step if the database says so; the returned word is what Flower shows."""
     with worker.current_host() as host:

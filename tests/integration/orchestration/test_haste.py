@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from celery import current_app
 from kombu.connection import Connection
 
 from orchestration import dispatch, runs
@@ -23,7 +24,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Any:
     with Connection("memory://") as connection:
         monkeypatch.setattr("orchestration.broker.open_impatient_connection", lambda: connection)
         channel = connection.default_channel
-        for queue in dispatch.current_app.conf.task_queues:
+        for queue in current_app.conf.task_queues:
             queue(channel).declare()
             channel.queue_purge(queue.name)
         yield channel
