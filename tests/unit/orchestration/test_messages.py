@@ -29,6 +29,7 @@ def connection() -> Iterator[Connection]:
     with Connection("memory://") as connection:
         for queue in current_app.conf.task_queues:
             queue(connection.default_channel).declare()
+            connection.default_channel.queue_purge(queue.name)  # memory is the process's, not the test's
         yield connection
 
 

@@ -56,6 +56,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> _Worker:
 def connection() -> Iterator[Connection]:
     with Connection("memory://") as connection:
         current_app.amqp.queues["steps"](connection.default_channel).declare()
+        connection.default_channel.queue_purge("steps")  # memory is the process's, not the test's
         yield connection
 
 
