@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import exceptions, validators
-from jsonschema.protocols import Validator
 from pydantic import BaseModel, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
 
 from agents.domain.canonical import json_pointer
 from agents.domain.catalogue import SchemaCheck
 from agents.domain.invocation import JSON
+from agents.domain.json_schema import CompiledSchema, SchemaInvalid
+from agents.domain.json_schema import compile_schema as compile_json_schema
 from agents.errors import AgentRefused
-
-# Without retrieval: a schema never makes this process fetch something from elsewhere.
-_NO_RETRIEVAL: Registry[Any] = Registry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +22,11 @@ class JsonSchemaCheck:
     """A check against a JSON Schema."""
 
     json_schema: Mapping[str, Any]
-    validator: Validator
+    compiled: CompiledSchema
 
     def find_fault(self, value: JSON, _source: object, /) -> tuple[str, str] | None:
-        """Return the JSON pointer and reason of the most telling fault."""
-        errors = list(self.validator.iter_errors(value))
-        if not errors:
-            return None
-        fault = exceptions.best_match(errors)
-        return json_pointer(list(fault.absolute_path)), fault.message
+        """Return the JSON pointer and reason of a fault."""
+        return self.compiled.find_fault(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +76,10 @@ def _compile_json_schema(where: str, schema: Mapping[str, Any]) -> JsonSchemaChe
     try:
         # A copy: what the author changes later must not change a contract that was checked.
         copied: dict[str, Any] = json.loads(json.dumps(schema))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise AgentRefused(f"{where} is not JSON: {error}") from None
-    validator_class = validators.validator_for(copied, default=validators.Draft202012Validator)
     try:
-        validator_class.check_schema(copied)
-    except exceptions.SchemaError as error:
-        at = json_pointer(list(error.absolute_path)) or "the top level"
-        raise AgentRefused(f"{where} is not a valid JSON Schema at {at}: {error.message}") from None
-    _check_references(where, copied)
-    return JsonSchemaCheck(copied, validator_class(copied, registry=_NO_RETRIEVAL))
-
-
-def _check_references(where: str, schema: dict[str, Any]) -> None:
-    resolver = _NO_RETRIEVAL.with_resource("", DRAFT202012.create_resource(schema)).resolver()
-    for reference in _references(schema):
-        try:
-            resolver.lookup(reference)
-        except Unresolvable:
-            raise AgentRefused(
-                f'{where}: nothing is at $ref {reference!r:.120}; define it in the same schema under "$defs"'
-            ) from None
-
-
-def _references(node: object) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            yield reference
-    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
-    for child in children:
-        yield from _references(child)
+        return JsonSchemaCheck(copied, compile_json_schema(copied))
+    except SchemaInvalid as error:
+        at = error.path or "the top level"
+        raise AgentRefused(f"{where} is not a valid JSON Schema at {at}: {error.reason}") from None

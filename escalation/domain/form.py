@@ -8,8 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
+from agents.domain.json_schema import find_fault
 from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
 from escalation.domain.editing import KEY_PREFIX, WHOLE_JSON, EditField, join_fields
@@ -50,10 +49,9 @@ def check_form(schema: Mapping[str, Any] | None, output: Any) -> None:
     """
     if schema is None:
         return
-    fault = next(iter(Draft202012Validator(schema).iter_errors(output)), None)
+    fault = find_fault(schema, output)
     if fault is not None:
-        path = "".join(f"/{part}" for part in fault.absolute_path)
-        raise ResolutionInvalid(f"output{path}: {fault.message}")
+        raise ResolutionInvalid(f"output{fault[0]}: {fault[1]}")
 
 
 def _field(key: str, asked: Any, is_required: bool) -> EditField:  # noqa: FBT001 - a fact of the schema

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, SchemaError
-
+from agents.domain.json_schema import SchemaInvalid, compile_schema
 from orchestration.domain.expressions import (
     ExpressionInvalid,
     compile_expression,
@@ -63,9 +62,9 @@ def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:
     if schema is None:
         return
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        yield Problem(None, "input_schema", error.message)
+        compile_schema(schema)
+    except SchemaInvalid as error:
+        yield Problem(None, "input_schema", str(error))
 
 
 def find_step_problems(steps: Sequence[StepSpec]) -> list[Problem]:

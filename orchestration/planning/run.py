@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from agents.domain.canonical import RECORD_BYTES, canonical_json
+from agents.domain.json_schema import find_fault
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_conf
 from orchestration.domain.receipts import digest_text
@@ -125,8 +124,7 @@ def check_input(spec: WorkflowSpec, value: Any) -> str:
     """
     text = write_input(value, get_conf().MAX_INPUT_BYTES)
     if spec.input_schema is not None:
-        fault = next(iter(Draft202012Validator(spec.input_schema).iter_errors(value)), None)
+        fault = find_fault(spec.input_schema, value)
         if fault is not None:
-            path = "".join(f"/{part}" for part in fault.absolute_path)
-            raise InputInvalid(f"input{path}: {fault.message}")
+            raise InputInvalid(f"input{fault[0]}: {fault[1]}")
     return text

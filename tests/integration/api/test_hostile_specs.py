@@ -1,11 +1,14 @@
 """Specs that would take a web process or a worker down are answered like any other bad spec."""
 
+import json
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from agents import Result, Task
 from orchestration import StepSpec, WorkflowSpec
+from orchestration.models import Workflow
 from orchestration.testing import run_workflow
 from tests.integration.api.people import Caller
 
@@ -48,3 +51,59 @@ def test_a_hostile_expression_of_a_spawned_step_is_an_unreadable_answer(kind: st
     done = run_workflow(spec, agents={"hostile.spawner": spawn})
     assert done.held == ["a"]
     assert "bad CEL expression: it" in done.steps["a"].reason
+
+
+SCHEMAS = {
+    "a reference over the network": {"$ref": "http://127.0.0.1:9/x"},
+    "a reference to a file": {"$ref": "file:///etc/hostname"},
+    "a dangling reference": {"properties": {"a": {"$ref": "#/$defs/a"}}},
+    "a circle": {"$ref": "#"},
+    "an unknown dialect": {"$schema": "http://json-schema.org/draft-03/schema#"},
+    "a bad pattern": {"properties": {"a": {"pattern": "(["}}},
+    "a large one": {"properties": {f"property-{at}": {} for at in range(40_000)}},
+}
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_a_hostile_schema_is_a_fault_of_its_field(admin: Caller, kind: str) -> None:
+    for spec, field in (
+        ({**_spec(), "input_schema": SCHEMAS[kind]}, "input_schema"),
+        ({"name": "x", "steps": [{"key": "a", "agent": "human", "form": SCHEMAS[kind]}]}, "steps.a.form"),
+    ):
+        checked = admin.post(f"{V1}/workflows/validate", {"spec": spec, "project": "desk"})
+        assert checked.status_code == 200
+        assert [fault["field"] for fault in checked.json()["errors"]] == [field]
+        assert admin.post(f"{V1}/workflows", {"spec": spec, "project": "desk"}).status_code == 400
+
+
+def test_one_bad_input_of_a_batch_is_its_own_fault(admin: Caller) -> None:
+    schema = {"properties": {"n": {"pattern": "^(a+)+$"}}}
+    spec = {**_spec(), "input_schema": schema}
+    assert admin.post(f"{V1}/workflows", {"spec": spec, "project": "desk"}).status_code == 201
+    inputs = [{"n": "aa"}, {"n": "a" * 40 + "b"}, {}]
+    starts: list[dict[str, Any]] = [{"workflow": "x", "project": "desk", "input": given} for given in inputs]
+    answer = admin.post(f"{V1}/runs/batch", {"runs": starts})
+    assert answer.status_code == 200
+    codes = [result["problem"] and result["problem"]["code"] for result in answer.json()["results"]]
+    assert codes == [None, "input_invalid", None]
+
+
+def test_a_version_published_before_the_checks_is_a_problem_of_its_starts_only(admin: Caller) -> None:
+    for name in ("old", "x"):
+        spec = {**_spec(), "name": name}
+        assert admin.post(f"{V1}/workflows", {"spec": spec, "project": "desk"}).status_code == 201
+    row = Workflow.objects.get(name="old")
+    stored = {**json.loads(row.spec_json), "input_schema": {"$ref": "http://127.0.0.1:9/x"}}
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE orchestration_workflow SET spec_json = %s WHERE id = %s", (json.dumps(stored), row.pk)
+        )
+        cursor.execute("SET session_replication_role = DEFAULT")
+    starts: list[dict[str, Any]] = [
+        {"workflow": name, "project": "desk", "input": {}} for name in ("old", "x")
+    ]
+    answer = admin.post(f"{V1}/runs/batch", {"runs": starts})
+    assert answer.status_code == 200
+    codes = [result["problem"] and result["problem"]["code"] for result in answer.json()["results"]]
+    assert codes == ["spec_invalid", None]

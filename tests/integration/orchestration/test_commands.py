@@ -85,7 +85,7 @@ def test_start_run_reads_a_file_and_knows_who_asked(tmp_path: Path) -> None:
         (("absent",), "NAME: no workflow 'absent' is published; run `manage.py publish_workflows`"),
         (("demo", "--input", "{"), "--input: no valid JSON at line 1, column 2"),
         (("demo", "--input", "@/no/such/file"), "--input: can't read /no/such/file: No such file"),
-        (("demo", "--input", '{"n": "x"}'), "--input: input/n: 'x' is not of type 'integer'"),
+        (("demo", "--input", '{"n": "x"}'), '--input: input/n: "x" is not of type "integer"'),
         (("demo", "--input", "[]"), "--input: input: must be a JSON object"),
         (("demo", "--as", "nobody"), "--as: there is no user 'nobody'"),
         (("demo", "--key", "used"), "--key: idempotency_key 'used' was used for run"),
@@ -143,7 +143,7 @@ def test_a_feed_with_bad_lines_starts_nothing_and_names_them_all(feed: Path) -> 
         "--each: nothing was started; 4 lines can't be:",
         f"{feed}, line 2: no valid JSON at line 1, column 2: Expecting property name enclosed in double quotes",
         f"{feed}, line 3: input: must be a JSON object",
-        f"{feed}, line 4: input/n: 'x' is not of type 'integer'",
+        f'{feed}, line 4: input/n: "x" is not of type "integer"',
         f"{feed}, line 5: another line with other content has the key 'messages.jsonl:1'",
     ]
     assert not Run.objects.exists()

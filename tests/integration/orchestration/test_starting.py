@@ -93,9 +93,9 @@ def test_without_a_key_every_start_is_a_run() -> None:
     [
         (None, "input: must be a JSON object"),
         ([], "input: must be a JSON object"),
-        ({}, "input: 'customer' is a required property"),
-        ({"customer": 1}, "input/customer: 1 is not of type 'string'"),
-        ({"customer": "a", "items": [1, "x"]}, "input/items/1: 'x' is not of type 'integer'"),
+        ({}, 'input: "customer" is a required property'),
+        ({"customer": 1}, 'input/customer: 1 is not of type "string"'),
+        ({"customer": "a", "items": [1, "x"]}, 'input/items/1: "x" is not of type "integer"'),
         ({"customer": "a", "more": 1}, "input: Additional properties are not allowed"),
         ({"customer": "nul \x00"}, "input/customer: "),
         ({"customer": "a", "items": [2**53]}, "input/items/0: "),
