@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 VENV ?= .venv
 PY = "$(VENV)/bin/python"
 
-.PHONY: demo test check lock
+.PHONY: demo test tools check lock
 
 demo: $(VENV)/installed
 	@$(PY) manage.py demo $(ARGS)
@@ -14,6 +14,9 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	@$(have-browser)
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+# What tests need, for tests of your own: `make tools`, then `python -m pytest`.
+tools: $(VENV)/installed-dev
 
 # Every check that is not a test.
 check: $(VENV)/installed-dev
