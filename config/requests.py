@@ -59,13 +59,24 @@ class ReadableRequests:
         """Refuse or go on."""
         fault = _find_fault(request)
         if fault is None:
-            return self.get_response(request)
+            return _say_what_is_taken(self.get_response(request))
         words = _WORDS.format(fault)
         if is_api(request):
             return answer("parameter_invalid", words)
         return HttpResponse(
             f"{words[0].upper()}{words[1:]}.\n", status=400, content_type="text/plain; charset=utf-8"
         )
+
+
+def _say_what_is_taken(answer: HttpResponse) -> HttpResponse:
+    """Put words into Django's empty refusal of a method."""
+    if answer.status_code == 405 and not answer.streaming and not answer.content:
+        answer["Content-Type"] = "text/plain; charset=utf-8"
+        answer.content = (
+            f"This address takes {answer.get('Allow', 'another method')} only. If it is a button's, go back, load the "
+            "page anew and press the button there.\n"
+        )
+    return answer
 
 
 def _find_fault(request: HttpRequest) -> str | None:

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from config.errors import ConfigError
+from orchestration.domain.visible import spell_out
 
 # As the shell reports a program that a closed pipe or Ctrl-C has ended.
 _PIPE_CLOSED = 128 + 13
 _INTERRUPTED = 128 + 2
+_LAST_CONTROL = 0x9F
 _STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -23,10 +26,8 @@ def guarded_streams() -> Iterator[None]:
 
     A reader that has seen enough (`| head`) and Ctrl-C end it quietly; a full disk, with words.
     """
+    sys.stdout, sys.stderr = _open_visibly(sys.stdout), _open_visibly(sys.stderr)
     _occupy_closed()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             yield
@@ -63,6 +64,32 @@ def _read_word(number: int, word: str) -> str:
                 f"argument {number} ({word!a}) is no UTF-8 text; give it in the terminal's encoding."
             ) from None
     return word
+
+
+class _Visible(io.TextIOWrapper):
+    """Spells out what would hide text or turn its reading order, whoever wrote it: a row, an agent, a file."""
+
+    def write(self, text: str) -> int:
+        """Write the text; return its length, as its caller knows it."""
+        super().write(text if text.isascii() else "".join(map(_spell, text)))
+        return len(text)
+
+
+def _spell(character: str) -> str:
+    # A terminal's colours and line ends are control characters; what commands of ours print has none of others'.
+    return spell_out(character) if ord(character) > _LAST_CONTROL else character
+
+
+def _open_visibly(stream: TextIO) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream  # a test's, or None: closed
+    return _Visible(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def _occupy_closed() -> None:

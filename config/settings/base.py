@@ -50,6 +50,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # The innermost: what it changes, the others see.
+    "config.seeing.NothingUnseen",
 ]
 
 ROOT_URLCONF = "config.urls"

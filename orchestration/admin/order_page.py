@@ -9,6 +9,7 @@ from orchestration.admin.chips import state_chip, tone_of
 from orchestration.admin.orders import Order
 from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import describe_duration, describe_run
+from orchestration.domain.visible import pretty_json
 from orchestration.errors import OrchestrationError
 from orchestration.models import Run
 from orchestration.selectors.progress import read_clock
@@ -44,7 +45,7 @@ def build_order_page(
         "fault": mark_unseen(str(fault)) if fault else "",
         "keys": keys,
         "from_step": given.get("from_step") or (find_first_trouble(run.pk) if is_fork else ""),
-        "given": given.get("input", run.input_json) if is_fork else given.get("reason", ""),
+        "given": given.get("input", pretty_json(run.input)) if is_fork else given.get("reason", ""),
     }
 
 

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 
 from agents.errors import AgentError
 from orchestration.domain.problems import INTERNAL, STATUS_OF
+from orchestration.domain.visible import spell_out
 from orchestration.errors import SpecInvalid
 from orchestration.outages import is_away
 
@@ -115,7 +116,7 @@ def describe(code: str, detail: str, **extras: Any) -> dict[str, Any]:
         "title": code.replace("_", " ").capitalize(),
         "status": STATUS_OF[code],
         "code": code,
-        "detail": detail,
+        "detail": spell_out(detail),
         **extras,
     }
 
@@ -204,11 +205,14 @@ def _faults(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _extras(error: Exception) -> Iterator[tuple[str, Any]]:
     if isinstance(error, exceptions.ValidationError):
-        yield "errors", [{"field": field, "message": text} for field, text in _faults(error.detail)]
+        yield (
+            "errors",
+            [{"field": field, "message": spell_out(text)} for field, text in _faults(error.detail)],
+        )
     if isinstance(error, SpecInvalid):
         yield "errors", list_spec_faults(error)
     if isinstance(error, AgentError) and hasattr(error, "path"):
-        yield "errors", [{"field": error.path, "message": str(error)}]
+        yield "errors", [{"field": error.path, "message": spell_out(str(error))}]
     if holder := getattr(error, "holder", None):
         yield "holder", holder
 
@@ -218,7 +222,7 @@ def list_spec_faults(error: SpecInvalid) -> list[dict[str, str]]:
     return [
         {
             "field": f"steps.{problem.step}.{problem.field}" if problem.step else problem.field,
-            "message": problem.message,
+            "message": spell_out(problem.message),
         }
         for problem in error.problems
     ]

@@ -168,6 +168,12 @@ def test_an_unknown_word_is_refused_with_the_known_ones(
     assert answer.json()["errors"] == [{"field": field, "message": message}]
 
 
+def test_what_a_problem_repeats_hides_nothing(admin: Caller) -> None:
+    answer = admin.get(f"{V1}/runs?left%E2%80%AEright=1")
+    assert _code(answer) == (400, "parameter_invalid")
+    assert "there is no parameter 'left[U+202E]right'" in answer.json()["detail"]
+
+
 def test_a_cookie_with_a_hidden_nul_asks_no_database() -> None:
     answer = Client().get(f"{V1}/runs", headers={"Cookie": 'sessionid="\\000aaaaaaaa"'})
     assert _code(answer) == (400, "parameter_invalid")

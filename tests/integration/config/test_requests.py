@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
@@ -102,6 +103,16 @@ def test_what_is_no_text_asks_no_database(path: str, asked: dict[str, Any]) -> N
 def test_an_address_that_is_no_text_is_refused(path: str) -> None:
     answer = Client(raise_request_exception=False).get(path)
     assert (answer.status_code, "its address holds" in answer.content.decode().lower()) == (400, True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("button", ["resolve", "claim", "release"])
+def test_a_button_s_address_that_is_looked_at_says_what_it_takes(button: str) -> None:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("root"))
+    answer = browser.get(f"/admin/escalation/ticket/7/{button}/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert answer.content.decode().startswith("This address takes POST only.")
 
 
 @pytest.mark.django_db

@@ -35,6 +35,13 @@ def test_what_a_terminal_can_t_show_is_written_as_its_number(environment: dict[s
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "a \\u2192 b\n", "\\u65e5\n")
 
 
+def test_what_would_turn_or_hide_text_is_spelled_out() -> None:
+    answer = _shell(
+        'print("left\\u202eright \\U0001f642"); print("\\u200b", file=sys.stderr)', "$run", PYTHONUTF8="1"
+    )
+    assert (answer.stdout, answer.stderr) == ("left[U+202E]right \U0001f642\n", "[U+200B]\n")
+
+
 @pytest.mark.parametrize("code", ['print("x\\n" * 200_000)', 'print("x")'], ids=["much", "little"])
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(code: str) -> None:
     answer = _shell(f"import time; time.sleep(0.2); {code}", "$run | true")

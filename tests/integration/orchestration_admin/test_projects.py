@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -38,12 +38,23 @@ def _form(group: Group, role: str) -> dict[str, Any]:
 
 
 def test_an_admin_of_a_project_chooses_its_members(desk: Project) -> None:
-    group = Group.objects.create(name="operators")
+    ada = make_member("ada", "admin", "desk")
+    own, strange = (Group.objects.create(name=name) for name in ("operators", "another firm's"))
+    ada.groups.add(own)
     page = f"{ROOT}/project/{desk.pk}/change/"
-    sign_in(make_member("ada", "admin", "desk")).post(
-        page, {**_form(group, "operator"), "memberships-TOTAL_FORMS": 1}
-    )
-    assert Membership.objects.filter(project=desk, group=group, role="operator").exists()
+    shown = text_of(sign_in(ada).get(page))
+    assert ("operators" in shown, "admin of desk" in shown, "another firm" in shown) == (True, True, False)
+    for group in (own, strange):
+        sign_in(ada).post(page, {**_form(group, "operator"), "memberships-TOTAL_FORMS": 1})
+    assert list(Membership.objects.filter(project=desk, role="operator").values_list("group", flat=True)) == [
+        own.pk
+    ]
+
+
+def test_a_superuser_sees_every_group(desk: Project) -> None:
+    Group.objects.create(name="another firm's")
+    root = User.objects.create_superuser("root")
+    assert "another firm" in text_of(sign_in(root).get(f"{ROOT}/project/{desk.pk}/change/"))
 
 
 @pytest.mark.parametrize(
