@@ -1,11 +1,11 @@
 """What can be asked about tickets. Reads only."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
+from django.db.models.functions import Left
 
 from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
@@ -17,11 +17,31 @@ from orchestration.models import Attempt, Handoff
 from orchestration.selectors.scope import Caller, require, scope_rows
 
 _PROJECT = "queue__project"
+_RELATED = ("queue__project", "run", "step", "claimed_by", "resolved_by")
+# A mebibyte each: what a step gave is on its own page, and a ticket has its own copy of what is judged.
+_OUTPUTS = ("step__output_json", "step__proposed_json")
+_BEGINNING = 4_000
+LARGE_COLUMNS: Final = (
+    "seen_json",
+    "draft_json",
+    "resolution_output_json",
+    "feedback",
+    "note",
+    "run__input_json",
+    "step__item_json",
+    "step__spec_json",
+    "step__feedback",
+    *_OUTPUTS,
+)
+"""What lists leave out, as seen from a ticket with its run and step."""
 
 
 def list_tickets(queue: str | None = None, project: str | None = None) -> QuerySet[Ticket]:
-    """Return all tickets, optionally of one queue or project (by slug), those due first at the top."""
-    tickets = Ticket.objects.select_related("queue__project", "run", "step", "claimed_by", "resolved_by")
+    """Return all tickets, optionally of one queue or project (by slug), those due first at the top.
+
+    Without what is judged, typed and decided: a list shows none of it.
+    """
+    tickets = Ticket.objects.select_related(*_RELATED).defer(*LARGE_COLUMNS)
     if queue is not None:
         tickets = tickets.filter(queue__slug=queue)
     if project is not None:
@@ -41,8 +61,18 @@ def list_free_tickets(caller: Caller) -> QuerySet[Ticket]:
 
 
 def scope_tickets(caller: Caller) -> QuerySet[Ticket]:
-    """Return the tickets that a caller may see."""
+    """Return the tickets that a caller may see, as lists show them."""
     return scope_rows(caller, list_tickets(), _PROJECT)
+
+
+def with_beginnings(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
+    """Add `asked`: the beginning of the JSON that the run was given."""
+    return tickets.annotate(asked=Left("run__input_json", _BEGINNING))
+
+
+def with_content(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
+    """Add to listed tickets what is judged, typed and decided."""
+    return tickets.defer(None).defer(*_OUTPUTS)
 
 
 def find_ticket(caller: Caller, ticket_id: int, right: Right = Right.VIEW) -> Ticket:
@@ -50,7 +80,7 @@ def find_ticket(caller: Caller, ticket_id: int, right: Right = Right.VIEW) -> Ti
 
     Raises: TicketNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
     """
-    ticket = scope_tickets(caller).filter(pk=ticket_id).first()
+    ticket = with_content(scope_tickets(caller)).filter(pk=ticket_id).first()
     if ticket is None:
         raise TicketNotFound(ticket_id)
     require(caller, ticket.queue.project, right)
@@ -63,7 +93,7 @@ def get_ticket(ticket_id: int) -> Ticket:
     Raises: TicketNotFound: no such ticket.
     """
     try:
-        return list_tickets().get(pk=ticket_id)
+        return with_content(list_tickets()).get(pk=ticket_id)
     except Ticket.DoesNotExist:
         raise TicketNotFound(ticket_id) from None
 
@@ -86,7 +116,10 @@ class Received:
 
 def list_received(ticket: Ticket, limit: int) -> list[Received]:
     """Return what the judged attempt received, in plan order, at most `limit` pieces."""
-    handoffs = _find_handoffs(ticket).select_related("from_step").order_by("from_step__position")
+    # Of what was summarised for the step the original may be a mebibyte, and is not shown.
+    whole = Case(When(summary_json__isnull=True, then="from_step__output_json"))
+    handoffs = _find_handoffs(ticket).select_related("from_step").annotate(whole=whole)
+    handoffs = handoffs.defer(*(f"from_{name}" for name in _OUTPUTS)).order_by("from_step__position")
     return [_read_handoff(handoff) for handoff in handoffs[:limit]]
 
 
@@ -99,13 +132,13 @@ def _find_handoffs(ticket: Ticket) -> QuerySet[Handoff]:
     return Handoff.objects.filter(attempt__step=ticket.step_id, attempt__number=ticket.attempt)
 
 
-def _read_handoff(handoff: Handoff) -> Received:
+def _read_handoff(handoff: Any) -> Received:
     summary = handoff.summary_json
     sender = handoff.from_step
     return Received(
         step_key=sender.key,
         agent=sender.agent,
-        content=sender.output if summary is None else json.loads(summary),
+        content=json.loads(handoff.whole if summary is None else summary),
         is_summary=summary is not None,
         tokens=handoff.tokens_after,
     )
@@ -121,11 +154,6 @@ def foresee_send_back(ticket: Ticket) -> Anew | None:
     if not ticket.is_open or ticket.is_for_person:
         return None
     return foresee_anew(Stage(ticket.step.stage), has_proposal=ticket.has_proposal)
-
-
-def summarise_tickets(tickets: Iterable[Ticket]) -> list[dict[str, Any]]:
-    """Return the tickets as JSON objects, in the words of the public interface."""
-    return [summarise_ticket(ticket) for ticket in tickets]
 
 
 def summarise_ticket(ticket: Ticket) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def _find_overdue() -> QuerySet[Ticket]:
     overdue = (untouched & ~_is_known(DeadlineKind.FIRST_TOUCH)) | (
         undecided & ~_is_known(DeadlineKind.RESOLUTION)
     )
-    return Ticket.objects.filter(overdue, status=TicketStatus.OPEN).order_by("due_at", "pk")
+    tickets = Ticket.objects.filter(overdue, status=TicketStatus.OPEN)
+    return tickets.defer("seen_json", "draft_json").order_by("due_at", "pk")
 
 
 def _is_known(deadline: DeadlineKind) -> Exists:

@@ -52,3 +52,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     },
 }
+
+# What the engine keeps is at most a mebibyte of canonical JSON. Typed for people, in lines and with escapes, it is up
+# to three times as much; the pages that edit it send multipart forms, which add nothing to that.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from escalation.admin.page import list_fields
 from escalation.domain.draft import Draft
@@ -58,7 +59,7 @@ def release(request: HttpRequest, ticket_id: int) -> HttpResponse:
 
 
 def keep_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
-    """Keep what was typed and renew the claim."""
+    """Keep what was typed and renew the claim; with `?edit`, open the fields of an output that is large."""
     person = person_of(request)
     save_draft(
         ticket_id,
@@ -67,6 +68,8 @@ def keep_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
         claim_number=_claim_number(request.POST),
     )
     claim_ticket(ticket_id, person)
+    if "edit" in request.GET:
+        return redirect(f"{reverse(PAGE, args=(ticket_id,))}?edit#edit")
     messages.success(request, "Draft kept; your claim is renewed.")
     return redirect(PAGE, ticket_id)
 
@@ -79,11 +82,14 @@ def discard_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
 
 
 def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
-    """Decide the ticket with the button that was pressed, and return to the list."""
+    """Decide the ticket with the button that was pressed, and return to the list.
+
+    With `?drop`, an approval takes the output as proposed whatever was typed.
+    """
     person, ticket = person_of(request), get_ticket(ticket_id)
     kind = _read_kind(request.POST)
-    _keep_what_was_typed(request, ticket)
-    output = _read_output(request.POST, ticket, kind)
+    keep_what_was_typed(request, ticket)
+    output = _read_output(request, ticket, kind)
     resolve_ticket(
         ticket_id,
         person,
@@ -104,18 +110,23 @@ def person_of(request: HttpRequest) -> User:
 
 
 def read_draft(request: HttpRequest, ticket: Ticket) -> Draft:
-    """Return the form as it was sent."""
-    form = request.POST
-    names = [field.name for field in list_fields(ticket)]
+    """Return the form as it was sent; what was not sent stays as it was kept."""
+    form, kept = request.POST, Draft.from_json(ticket.draft_json)
+    typed = {name: form[name].replace("\r\n", "\n") for name in find_typed(request, ticket)}
     return Draft(
-        fields={name: form[name].replace("\r\n", "\n") for name in names if name in form},
-        feedback=form.get("feedback", ""),
-        note=form.get("note", ""),
+        fields=typed or kept.fields,
+        feedback=form.get("feedback", kept.feedback),
+        note=form.get("note", kept.note),
         author=person_of(request).get_username(),
     )
 
 
-def _keep_what_was_typed(request: HttpRequest, ticket: Ticket) -> None:
+def find_typed(request: HttpRequest, ticket: Ticket) -> list[str]:
+    """Return the names of the fields of the output that were sent; the page of a large one leaves them out."""
+    return [field.name for field in list_fields(ticket) if field.name in request.POST]
+
+
+def keep_what_was_typed(request: HttpRequest, ticket: Ticket) -> None:
     """Keep the draft before deciding, so that a refusal loses nothing. Under a lost claim nothing is kept."""
     try:
         save_draft(
@@ -139,23 +150,33 @@ def _read_kind(form: QueryDict) -> ResolutionKind:
         raise ResolutionInvalid("resolution: press one of the buttons of the form.") from None
 
 
-def _read_output(form: QueryDict, ticket: Ticket, kind: ResolutionKind) -> Any:
+def _read_output(request: HttpRequest, ticket: Ticket, kind: ResolutionKind) -> Any:
     """Return the edited output; refuse an approval beside changed fields, which would drop the changes."""
-    if kind is ResolutionKind.EDIT and ticket.form is not None:
-        return read_form(ticket.form, _typed(form))
-    if kind is ResolutionKind.EDIT:
-        return join_fields(_proposal(ticket), _typed(form))
-    if kind is ResolutionKind.APPROVE and ticket.has_proposal:
+    form = request.POST
+    if kind is ResolutionKind.APPROVE and ticket.has_proposal and "drop" not in request.GET:
         _require_unedited(ticket, form)
-    return None
+    if kind is not ResolutionKind.EDIT:
+        return None
+    if not find_typed(request, ticket):
+        raise ResolutionInvalid("output: open the fields of the output, edit it there, then approve.")
+    if ticket.form is not None:
+        return read_form(ticket.form, _typed(form))
+    return join_fields(_proposal(ticket), _typed(form))
 
 
 def _require_unedited(ticket: Ticket, form: QueryDict) -> None:
-    if join_fields(ticket.seen, _typed(form)) != ticket.seen:
+    if _is_edited(ticket, form):
         raise ResolutionInvalid(
             "You changed the text, but approving takes it as proposed. Press “Edit and approve” to approve "
-            "your changes, or “Discard draft” to drop them."
+            "your changes, or “Approve as proposed, drop the changes”."
         )
+
+
+def _is_edited(ticket: Ticket, form: QueryDict) -> bool:
+    try:
+        return bool(join_fields(ticket.seen, _typed(form)) != ticket.seen)
+    except ResolutionInvalid:
+        return True  # what can't be read is no proposal of ours
 
 
 def _typed(form: QueryDict) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What the ticket page shows. Reads only; the decisions themselves are in `decisions.py`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from agents.selectors import find_contract
 from escalation.admin.rendering import Passage, describe_value
+from escalation.admin.whole import view_part
 from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
 from escalation.domain.form import form_fields
@@ -24,9 +24,10 @@ from orchestration.domain.anew import Anew
 from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Run
 
-# Background beyond this is for the run's own page; what is approved is always shown whole.
+# Background beyond this is for the run's own page.
 _MOST_RECEIVED = 50
-_MOST_CHARACTERS = 20_000
+# What is longer is edited on a page of its own: no other decision sends it back and forth.
+_MOST_EDITED_IN_PLACE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +53,27 @@ class AttemptView:
     flower_url: str
 
 
-def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | None = None) -> dict[str, Any]:
+def build_page(
+    ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | None = None, is_editing: bool = False
+) -> dict[str, Any]:
     """Return the page's context.
 
-    Args: draft: what was just typed and refused; None shows the draft that was kept.
+    Args:
+        draft: what was just typed and refused; None shows the draft that was kept.
+        is_editing: show the fields of the output however large they are.
     """
     now = read_clock()
-    shown = Draft.from_json(ticket.draft_json) if draft is None else draft
     is_mine = ticket.is_open and ticket.is_claimed_by(user.pk, now)
-    fields = fill_fields(ticket, shown.fields)
     return {
         "ticket": ticket,
         "now": now,
         "question": ask(ticket),
         "reason": mark_unseen(ticket.reason),
-        "proposal": describe_value(ticket.seen) if ticket.has_proposal else [],
-        "task": describe_value(_find_task(ticket)) if ticket.is_for_person else [],
-        "item": _describe_item(ticket),
+        "proposal": view_part(ticket, "proposal"),
+        "task": view_part(ticket, "task"),
+        "item": view_part(ticket, "item"),
         "is_undo": ticket.step.kind == StepKind.COMPENSATION,
-        "result": _describe_result(ticket),
+        "result": view_part(ticket, "output"),
         "confidence": "" if ticket.confidence is None else f"{ticket.confidence:.0%}",
         "grade": grade_time_left(ticket.opened_at, ticket.due_at, now) if ticket.is_open else "closed",
         "feedback": mark_unseen(ticket.feedback),
@@ -78,7 +81,7 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
         "time_left": describe_time_left(ticket.due_at, now),
         "run_url": find_run_url(ticket),
         "agent_description": _describe_agent(ticket.step.agent),
-        "run_input": describe_value(ticket.run.input),
+        "run_input": view_part(ticket, "input"),
         "received": [_view_received(item) for item in list_received(ticket, _MOST_RECEIVED)],
         "received_unseen": max(0, count_received(ticket) - _MOST_RECEIVED),
         "attempts": [_view_attempt(attempt) for attempt in list_attempts(ticket)],
@@ -88,11 +91,24 @@ def build_page(ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | N
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
         "may_decide": may_decide,
         "is_own_request": ticket.run.requested_by_id == user.pk,
-        "draft": shown,
         "is_refused": draft is not None,
+        **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
+    }
+
+
+def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dict[str, Any]:
+    """Return what the form of the decision shows; large fields only to those who want to edit them."""
+    shown = Draft.from_json(ticket.draft_json) if draft is None else draft
+    untouched = list_fields(ticket)
+    fields = _fill(untouched, shown.fields)
+    is_large = sum(len(field.text) for field in untouched) > _MOST_EDITED_IN_PLACE
+    return {
+        "draft": shown,
         "fields": fields,
         "send_back": _SEND_BACK_WORDS.get(foresee_send_back(ticket) or ""),
-        "is_edited": not ticket.has_proposal or fields != fill_fields(ticket, {}),
+        "shows_fields": is_editing or not is_large,
+        "is_editing": is_editing,
+        "is_edited": fields != untouched,
     }
 
 
@@ -115,9 +131,9 @@ def ask(ticket: Ticket) -> str:
     return f"The step “{ticket.step.key}” has no result. What shall happen?"
 
 
-def fill_fields(ticket: Ticket, typed: Mapping[str, str]) -> list[EditField]:
+def _fill(fields: list[EditField], typed: Mapping[str, str]) -> list[EditField]:
     """Return the edit fields with what was typed, where something was."""
-    return [replace(field, text=typed.get(field.name, field.text)) for field in list_fields(ticket)]
+    return [replace(field, text=typed.get(field.name, field.text)) for field in fields]
 
 
 def list_fields(ticket: Ticket) -> list[EditField]:
@@ -125,21 +141,6 @@ def list_fields(ticket: Ticket) -> list[EditField]:
     if ticket.form is not None:
         return form_fields(ticket.form)
     return split_fields(ticket.seen if ticket.has_proposal else None)
-
-
-def _find_task(ticket: Ticket) -> Any:
-    """Return what a step that people do is about: its input, and the item or output it belongs to."""
-    seen = ticket.seen
-    item = seen.get("item")
-    return seen.get("input") if item is None else {"item": item, **seen.get("input", {})}
-
-
-def _describe_item(ticket: Ticket) -> list[Passage]:
-    """Return which item a step is about, or what it is to undo; a task shows it already."""
-    item = ticket.step.item_json
-    if item is None or ticket.is_for_person:
-        return []
-    return describe_value(json.loads(item), limit=_MOST_CHARACTERS)
 
 
 def find_run_url(ticket: Ticket) -> str:
@@ -154,20 +155,12 @@ def _describe_agent(name: str) -> str:
     return contract.description if contract else ""
 
 
-def _describe_result(ticket: Ticket) -> list[Passage]:
-    """Return what became the output, where that differs from what was proposed."""
-    summary = ticket.resolution_output_json
-    if summary is None or summary == ticket.seen_json:
-        return []
-    return describe_value(ticket.resolution_output)
-
-
 def _view_received(item: Received) -> ReceivedView:
     return ReceivedView(
         title=f"{item.step_key} ({item.agent})",
         is_summary=item.is_summary,
         tokens=item.tokens,
-        passages=describe_value(item.content, limit=_MOST_CHARACTERS),
+        passages=describe_value(item.content),
     )
 
 

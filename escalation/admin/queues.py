@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
 from escalation.models import Breach, ReviewQueue
+from escalation.selectors import LARGE_COLUMNS
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
@@ -65,6 +66,11 @@ class BreachAdmin(ScopedAdmin[Breach]):
     list_select_related = ("ticket",)
     ordering = ("-due_at",)
     actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Breach]:
+        """Leave out what the tickets are about."""
+        rows: QuerySet[Breach] = super().get_queryset(request)
+        return rows.defer(*(f"ticket__{name}" for name in LARGE_COLUMNS if "__" not in name))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Breaches are found, not made."""

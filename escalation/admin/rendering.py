@@ -1,4 +1,7 @@
-"""Cuts what agents wrote into passages that a person reads, as safe HTML with nothing unseen in it."""
+"""Cuts what agents wrote into passages that a person reads, as safe HTML with nothing unseen in it.
+
+Pages show the beginning of what is large, and lead to `whole.py`'s pages for the rest.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,32 +11,63 @@ from django.utils.safestring import SafeString
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.visible import pretty_json
 
+# More keys, or longer ones, are no headings: such an object is shown as JSON.
+_MOST_PASSAGES = 60
+_LONGEST_LABEL = 200
+_MOST_CHARACTERS = 20_000
+# Of one value; shared by its passages, but each shows at least this many.
+_MOST_TOGETHER = 60_000
+_FEWEST = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One part of a value as a person reads it.
 
-    Attributes: label: its key, or "".  html: escaped text.  is_code: it is JSON, not prose.
+    Attributes:
+        key: the property it is of; "" for a whole value.
+        label: its key, or "".
+        html: escaped text.
+        is_code: it is JSON, not prose.
+        is_cut: only its beginning is shown.
     """
 
+    key: str
     label: SafeString
     html: SafeString
     is_code: bool
+    is_cut: bool
 
 
-def describe_value(value: Any, *, limit: int | None = None) -> list[Passage]:
-    """Return a JSON value as passages: an object one for each key, texts as prose, the rest as JSON.
+def describe_value(value: Any) -> list[Passage]:
+    """Return a JSON value as passages: an object one for each key, texts as prose, the rest as JSON."""
+    parts = cut_value(value)
+    most = max(_FEWEST, min(_MOST_CHARACTERS, _MOST_TOGETHER // len(parts)))
+    return [_passage(key, item, most) for key, item in parts.items()]
 
-    Args: limit: characters of each passage to show; None shows all, as everything that is approved must be.
+
+def cut_value(value: Any) -> dict[str, Any]:
+    """Return the parts of a value that are shown one by one, by key; "" for a value that is one part."""
+    if not isinstance(value, dict) or not 0 < len(value) <= _MOST_PASSAGES:
+        return {"": value}
+    return value if all(len(key) <= _LONGEST_LABEL for key in value) else {"": value}
+
+
+def write_text(value: Any, *, most: int | None = None) -> str:
+    """Return a part of a value as text: a text as it is, all else as JSON.
+
+    Args: most: characters behind which the rest may be left out.
     """
-    if isinstance(value, dict) and value:
-        return [_passage(key, item, limit) for key, item in value.items()]
-    return [_passage("", value, limit)]
+    return value if is_prose(value) else pretty_json(value, most=most)
 
 
-def _passage(label: str, value: Any, limit: int | None) -> Passage:
-    is_prose = isinstance(value, str) and value != ""
-    text = value if is_prose else pretty_json(value)
-    if limit is not None and len(text) > limit:
-        text = f"{text[:limit]}\n… {len(text) - limit} more characters"
-    return Passage(mark_unseen(label), mark_unseen(text), is_code=not is_prose)
+def is_prose(value: Any) -> bool:
+    """Tell whether a part is shown as text and not as JSON."""
+    return isinstance(value, str) and value != ""
+
+
+def _passage(key: str, value: Any, most: int) -> Passage:
+    text = write_text(value, most=most + 1)
+    return Passage(
+        key, mark_unseen(key), mark_unseen(text[:most]), is_code=not is_prose(value), is_cut=len(text) > most
+    )

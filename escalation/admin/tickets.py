@@ -17,15 +17,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from escalation.admin import decisions
+from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
 from escalation.admin.filters import QueueFilter, StateFilter
 from escalation.admin.page import build_page
+from escalation.admin.whole import build_whole_page, download_part
 from escalation.domain.draft import Draft
-from escalation.domain.excerpt import excerpt
+from escalation.domain.excerpt import excerpt, excerpt_json
 from escalation.domain.sla import describe_time_left, grade_time_left
 from escalation.errors import EscalationError, TicketNotFound
 from escalation.models import ClockTimestamp, Ticket
-from escalation.selectors import find_ticket
+from escalation.selectors import LARGE_COLUMNS, find_ticket, get_ticket, with_beginnings
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.problems import STATUS_OF
@@ -84,9 +86,9 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         return self.list_display if self.has_change_permission(request) else self.list_display[:-1]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
-        """Add the time at which the rows were read."""
+        """Leave out what no list shows; add what it does show of it, and the time at which the rows were read."""
         rows: QuerySet[Ticket] = super().get_queryset(request)
-        return rows.annotate(read_at=ClockTimestamp())
+        return with_beginnings(rows).annotate(read_at=ClockTimestamp()).defer(*LARGE_COLUMNS)
 
     @admin.display(description="#")
     def number(self, ticket: Ticket) -> str:
@@ -107,11 +109,11 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         )
 
     @admin.display(description="What waits")
-    def what(self, ticket: Ticket) -> SafeString:
+    def what(self, ticket: Any) -> SafeString:
         """Return what the run is about, where it waits, and why."""
         return format_html(
             '<div class="rm-what"><strong>{}</strong><span>{} · {}: {}</span></div>',
-            mark_unseen(excerpt(ticket.run.input, _EXCERPT_CHARACTERS)),
+            mark_unseen(excerpt_json(ticket.asked, _EXCERPT_CHARACTERS)),
             ticket.run.workflow_name,
             ticket.step.key,
             mark_unseen(excerpt(ticket.reason, _EXCERPT_CHARACTERS)),
@@ -159,6 +161,7 @@ class TicketAdmin(ScopedAdmin[Ticket]):
             "<int:ticket_id>/release/": decisions.release,
             "<int:ticket_id>/draft/": decisions.keep_draft,
             "<int:ticket_id>/discard/": decisions.discard_draft,
+            "<int:ticket_id>/abort/": self.ask_abort,
             "<int:ticket_id>/resolve/": decisions.resolve,
         }
         own = [
@@ -169,7 +172,12 @@ class TicketAdmin(ScopedAdmin[Ticket]):
             )
             for route, view in buttons.items()
         ]
-        return own + list(super().get_urls())
+        whole = path(
+            "<int:ticket_id>/whole/<slug:part>/",
+            self.admin_site.admin_view(self.whole_view),
+            name="escalation_ticket_whole",
+        )
+        return [whole, *own, *super().get_urls()]
 
     def _guard(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Let only reviewers press a button, and answer a refusal with the page, the reason and the draft."""
@@ -190,7 +198,10 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         ticket = _get_or_404(request, ticket_id)
         typed = decisions.read_draft(request, ticket) if "claim_number" in request.POST else None
         status = STATUS_OF.get(getattr(error, "code", ""), 409)
-        return self._render(request, ticket, draft=typed, refusal=str(error), status=status)
+        is_editing = bool(decisions.find_typed(request, ticket))
+        return self._render(
+            request, ticket, draft=typed, is_editing=is_editing, refusal=str(error), status=status
+        )
 
     @method_decorator(never_cache)
     def change_view(
@@ -205,7 +216,25 @@ class TicketAdmin(ScopedAdmin[Ticket]):
             return HttpResponseNotAllowed(("GET", "HEAD"))
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return self._render(request, _get_or_404(request, object_id))
+        return self._render(request, _get_or_404(request, object_id), is_editing="edit" in request.GET)
+
+    @method_decorator(never_cache)
+    def whole_view(self, request: HttpRequest, ticket_id: int, part: str) -> HttpResponse:
+        """Show a part of a ticket whole, page by page; with `?download` as a file."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        ticket = _get_or_404(request, ticket_id)
+        if "download" in request.GET:
+            return download_part(ticket, part)
+        return self._show(request, "whole.html", build_whole_page(request, ticket, part))
+
+    def ask_abort(self, request: HttpRequest, ticket_id: int) -> HttpResponse:
+        """Keep what was typed, and say what aborting would do before anybody does it."""
+        ticket = get_ticket(ticket_id)
+        decisions.keep_what_was_typed(request, ticket)
+        return self._show(request, "abort.html", build_abort_page(request, ticket))
 
     def _render(
         self,
@@ -213,19 +242,24 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         ticket: Ticket,
         *,
         draft: Draft | None = None,
+        is_editing: bool = False,
         refusal: str = "",
         status: int = 200,
     ) -> HttpResponse:
         may_decide = self.has_change_permission(request, ticket)
-        context = {
-            **self.admin_site.each_context(request),
-            **build_page(ticket, person_of(request), may_decide=may_decide, draft=draft),
-            "title": f"Ticket {ticket.pk}",
-            "subtitle": None,
-            "media": self.media,
-            "refusal": refusal,
-        }
-        return TemplateResponse(request, "admin/escalation/ticket/page.html", context, status=status)
+        page = build_page(
+            ticket, person_of(request), may_decide=may_decide, draft=draft, is_editing=is_editing
+        )
+        context = {**page, "title": f"Ticket {ticket.pk}", "refusal": refusal}
+        return self._show(request, "page.html", context, status=status)
+
+    def _show(
+        self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> HttpResponse:
+        frame = {**self.admin_site.each_context(request), "media": self.media, "subtitle": None}
+        return TemplateResponse(
+            request, f"admin/escalation/ticket/{template}", {**frame, **context}, status=status
+        )
 
 
 def _get_or_404(request: HttpRequest, ticket_id: int | str) -> Ticket:

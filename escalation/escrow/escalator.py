@@ -43,7 +43,7 @@ class DatabaseEscalator:
         with transaction.atomic():
             # In id order, as two withdrawals may meet.
             rows = Ticket.objects.filter(step_id__in=step_ids, status=TicketStatus.OPEN).order_by("pk")
-            tickets = list(rows.select_for_update(no_key=True))
+            tickets = list(rows.defer("seen_json", "draft_json").select_for_update(no_key=True))
             now = read_clock()
             record_missed(tickets, now)
             Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(

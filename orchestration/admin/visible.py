@@ -6,29 +6,27 @@ Which characters are unseen, and how they are spelled out, is `domain/visible.py
 import json
 from typing import Any
 
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
-from orchestration.domain.visible import split_unseen
+from orchestration.domain.visible import lay_out, split_unseen
 
 _MOST_CHARACTERS = 100_000
 
 
 def mark_unseen(text: str) -> SafeString:
     """Return the text escaped, with unseen characters as marked code points."""
-    if text.isascii() and text.isprintable():
-        return format_html("{}", text)
-    pieces = ((_mark(piece) if unseen else piece,) for piece, unseen in split_unseen(text))
-    return format_html_join("", "{}", pieces)
+    pieces = (_mark(piece) if unseen else escape(piece) for piece, unseen in split_unseen(text))
+    return mark_safe("".join(pieces))  # noqa: S308 - each piece is escaped
 
 
 def show_json(stored: str) -> SafeString:
-    """Return stored JSON indented, escaped and with unseen characters marked; cut where it is very long."""
-    text = json.dumps(json.loads(stored), indent=2, ensure_ascii=False)
-    if len(text) <= _MOST_CHARACTERS:
+    """Return stored JSON in lines, escaped and with unseen characters marked; cut where it is very long."""
+    text = lay_out(json.loads(stored), most=_MOST_CHARACTERS)
+    rest = len(stored) - _MOST_CHARACTERS
+    if rest <= 0:
         return mark_unseen(text)
-    rest = len(text) - _MOST_CHARACTERS
-    return format_html("{}\n… and {} more characters", mark_unseen(text[:_MOST_CHARACTERS]), rest)
+    return format_html("{}\n… and {} more characters", mark_unseen(text), rest)
 
 
 def show_short(value: Any) -> str:
@@ -42,5 +40,5 @@ def _say(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
-def _mark(spelled_out: str) -> SafeString:
-    return format_html('<span class="rm-unseen">{}</span>', spelled_out)
+def _mark(spelled_out: str) -> str:
+    return f'<span class="rm-unseen">{escape(spelled_out)}</span>'

@@ -91,6 +91,11 @@ UndoPlanner = Callable[[Sequence[DoneStep]], Sequence[Undo]]
 """Chooses those of the done steps, given latest first, that can be undone."""
 
 
+def find_done_steps(run_id: UUID) -> list[DoneStep]:
+    """Return the steps of a live run that an abort may have to undo, the latest first."""
+    return [DoneStep(*row) for row in fetch_all(_DONE, {"run": run_id})]
+
+
 def begin_compensation(run_id: UUID, reason: str, plan: UndoPlanner) -> list[int] | None:
     """Move a run to `compensating` and write the steps that undo what it did.
 
@@ -99,7 +104,7 @@ def begin_compensation(run_id: UUID, reason: str, plan: UndoPlanner) -> list[int
     Returns: the first of them, to be dispatched after the commit; None when there is nothing to undo, or the run is
         compensating already.
     """
-    undo = plan([DoneStep(*row) for row in fetch_all(_DONE, {"run": run_id})])
+    undo = plan(find_done_steps(run_id))
     if not undo:
         return None
     parameters = {

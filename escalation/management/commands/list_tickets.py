@@ -2,18 +2,22 @@
 
 import json
 from datetime import datetime
+from textwrap import indent
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
+from django.db.models import QuerySet
 
 from agents.management.base import EngineCommand
 from escalation.domain.sla import describe_time_left
 from escalation.domain.states import TicketStatus
 from escalation.models import Ticket, read_clock
-from escalation.selectors import known_queues, list_tickets, summarise_ticket
+from escalation.selectors import known_queues, list_tickets, summarise_ticket, with_content
 from orchestration.domain.visible import spell_out
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 
+# Tickets of a mebibyte each are in memory at once.
+_TOGETHER = 20
 _ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
 
 
@@ -42,9 +46,18 @@ class Command(EngineCommand):
         if status != "all":
             tickets = tickets.filter(status=TicketStatus(status))
         if as_json:
-            self.stdout.write(json.dumps([summarise_ticket(ticket) for ticket in tickets], indent=2))
+            self._write_json(with_content(tickets))
         else:
             self._write_table(list(tickets))
+
+    def _write_json(self, tickets: QuerySet[Ticket]) -> None:
+        """Write the tickets one by one: together they may be larger than the memory."""
+        opening = "["
+        for ticket in tickets.iterator(_TOGETHER):
+            text = indent(json.dumps(summarise_ticket(ticket), indent=2), "  ")
+            self.stdout.write(f"{opening}\n{text}", ending="")
+            opening = ","
+        self.stdout.write("[]" if opening == "[" else "\n]")
 
     def _write_table(self, tickets: list[Ticket]) -> None:
         if not tickets:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from escalation.admin.rendering import describe_value
-from escalation.domain.excerpt import excerpt
+from escalation.domain.excerpt import excerpt, excerpt_json
 
 
 def test_an_object_is_shown_key_by_key() -> None:
@@ -26,12 +26,29 @@ def test_other_values_are_one_passage(value: Any, html: str) -> None:
     assert (passage.label, passage.html) == ("", html)
 
 
-def test_a_long_background_is_cut_and_says_so() -> None:
-    (cut,) = describe_value("x" * 30, limit=20)
-    (whole,) = describe_value("x" * 30)
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 20_001, {"long": "x" * 20_001}, [7] * 20_000, {str(n): "x" * 1_001 for n in range(60)}],
+)
+def test_what_is_long_is_cut_and_says_so(value: Any) -> None:
+    shown = describe_value(value)
 
-    assert cut.html == "x" * 20 + "\n… 10 more characters"
-    assert whole.html == "x" * 30
+    assert all(passage.is_cut for passage in shown)
+    assert sum(len(passage.html) for passage in shown) <= 60_000
+
+
+@pytest.mark.parametrize("value", ["x" * 20_000, {str(n): n for n in range(61)}, {"k" * 201: 1}, [7] * 900])
+def test_what_is_not_long_is_whole_in_one_passage(value: Any) -> None:
+    (passage,) = describe_value(value)
+
+    assert not passage.is_cut
+    assert passage.label == ""
+
+
+def test_a_passage_that_ends_at_the_limit_is_whole() -> None:
+    (passage,) = describe_value({"k": "x" * 20_000})
+
+    assert (len(passage.html), passage.is_cut) == (20_000, False)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +63,17 @@ def test_a_long_background_is_cut_and_says_so() -> None:
 )
 def test_an_excerpt_is_the_longest_text_on_one_line(value: Any, words: str) -> None:
     assert excerpt(value, 12) == words
+
+
+@pytest.mark.parametrize(
+    ("beginning", "words"),
+    [
+        ('{"id": "m-1", "text": "Where\\n is  it?"}', "Where is it?"),
+        ('{"id": "m-1", "text": "Where is the la', "Where is the…"),
+        ('{"a long name of a property": "short", "n": [1, 2', "short"),
+        ('{"text": "\\u00e4\\u00e4 gr\\u00fc\\u00dfe aus der fer', "ää grüße aus…"),
+        ("[1, 2, 3, 4, 5, 6, 7", "[1, 2, 3, 4,…"),
+    ],
+)
+def test_an_excerpt_of_a_beginning(beginning: str, words: str) -> None:
+    assert excerpt_json(beginning, 12) == words

@@ -58,3 +58,35 @@ def test_marked_text_is_safe_html(text: str) -> None:
 
 def test_what_looks_like_markup_is_text() -> None:
     assert mark_unseen('<b onclick="x">&') == "&lt;b onclick=&quot;x&quot;&gt;&amp;"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        list(range(9_000)),
+        {f"key, {n}": ['a "quoted", text', {"deep": [n, None, True]}] for n in range(2_000)},
+        "one text, of very many words, " * 2_000,
+        {"\u200b": ["\u202e, "] * 9_000},
+    ],
+)
+def test_large_json_stands_in_full_lines_and_means_the_same(value: Any) -> None:
+    text = pretty_json(value)
+
+    assert json.loads(text) == value
+    assert len(text) < 1.2 * len(json.dumps(value))
+    assert not any(is_unseen(character) for character in text)
+
+
+def test_lines_of_large_json_break_between_values() -> None:
+    lines = pretty_json([1234567] * 9_000).split("\n")
+
+    assert {len(line) for line in lines[:-1]} <= {98, 99}
+    assert all(line.endswith(",") for line in lines[:-1])
+
+
+@pytest.mark.parametrize("value", [list(range(9_000)), {"text": 'half "a" text, ' * 9_000}])
+def test_the_beginning_of_large_json_is_that_of_the_whole(value: Any) -> None:
+    begun = pretty_json(value, most=5_000)
+
+    assert 4_900 < len(begun) <= 6_000
+    assert pretty_json(value).startswith(begun[:4_000])

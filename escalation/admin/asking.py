@@ -1,0 +1,32 @@
+"""The page that asks before a run is aborted: what would be undone, what would stop. Reads only."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from escalation.escrow.rows import require_open
+from escalation.models import Ticket
+from escalation.selectors import list_open_tickets
+from orchestration import runs
+
+_MOST_SHOWN = 20
+
+
+def build_abort_page(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
+    """Return the page's context; it carries the claim, the digest and the note of the form it came from.
+
+    Raises: TicketResolved, TicketWithdrawn: nothing is left to abort here.
+    """
+    require_open(ticket)
+    outlook = runs.foresee_abort(ticket.run_id)
+    return {
+        "title": f"Abort the run of ticket {ticket.pk}?",
+        "ticket": ticket,
+        "undone": outlook.undone[:_MOST_SHOWN],
+        "undone_unseen": max(0, len(outlook.undone) - _MOST_SHOWN),
+        # The step that waits here fails; what else is open is cancelled with it.
+        "stopped": max(0, outlook.stopped - 1),
+        "others": list_open_tickets().filter(run=ticket.run_id).exclude(pk=ticket.pk).count(),
+        "is_child": ticket.run.parent_step_id is not None,
+        "form": {name: request.POST.get(name, "") for name in ("claim_number", "seen_digest", "note")},
+    }
