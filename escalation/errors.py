@@ -19,6 +19,18 @@ class TicketNotFound(EscalationError):
         super().__init__(f"There is no ticket {ticket_id}; `manage.py list_tickets --status all` shows them.")
 
 
+class NoTicketFree(EscalationError):
+    """No ticket waits that this person could take."""
+
+    code = "no_ticket_free"
+
+    def __init__(self) -> None:
+        """Say what is left out."""
+        super().__init__(
+            "No ticket is free for you at the moment; those of runs that you requested wait for a colleague."
+        )
+
+
 class TicketTaken(EscalationError):
     """Another person holds a live claim on the ticket.
 

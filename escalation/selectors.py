@@ -1,18 +1,22 @@
 """What can be asked about tickets. Reads only."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.db.models.functions import Left
 
+from escalation.conf import get_conf
 from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
 from escalation.models import ClockTimestamp, ReviewQueue, Ticket
 from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.rights import Right
-from orchestration.domain.states import Stage
+from orchestration.domain.states import ResolutionKind, Stage
 from orchestration.models import Attempt, Handoff
 from orchestration.selectors.scope import Caller, require, scope_rows
 
@@ -54,10 +58,29 @@ def list_open_tickets(queue: str | None = None, project: str | None = None) -> Q
     return list_tickets(queue, project).filter(status=TicketStatus.OPEN)
 
 
-def list_free_tickets(caller: Caller) -> QuerySet[Ticket]:
-    """Return the open tickets that nobody holds and that a caller may decide, those due first at the top."""
+def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
+    """Return the open tickets that nobody holds, in the order in which the caller is to take them.
+
+    Those due first at the top, but last what they gave back themselves. None of a run that they requested: it waits
+    for a colleague.
+    """
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
-    return scope_rows(caller, list_open_tickets().filter(is_free), _PROJECT, Right.REVIEW)
+    is_own = Q(run__requested_by__isnull=False, run__requested_by=caller.user_id)
+    gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
+    free = list_open_tickets().filter(is_free & ~is_own).order_by(gave_back, "due_at", "pk")
+    return scope_rows(caller, free, _PROJECT, Right.REVIEW)
+
+
+def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:
+    """Return the ticket that the caller has claimed, or renewed their claim on, since a moment, and still holds."""
+    lease = get_conf().claim_lease
+    return list_open_tickets().filter(claimed_by=caller.user_id, claim_expires_at__gt=since + lease).first()
+
+
+def count_aborted(run_ids: Sequence[UUID]) -> int:
+    """Return how many of these runs people aborted, at a ticket of theirs or of a run below them."""
+    aborted = Ticket.objects.filter(run__root_id__in=run_ids, resolution=ResolutionKind.ABORT)
+    return aborted.aggregate(count=Count("run__root_id", distinct=True))["count"] or 0
 
 
 def scope_tickets(caller: Caller) -> QuerySet[Ticket]:

@@ -1,6 +1,6 @@
 """The board of breakers, a breaker's page, and the button that closes one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
@@ -36,6 +36,10 @@ _MOST_FAILURES = 50
 class BreakerAdmin(ModelAdmin[Breaker]):
     """Breakers by agent. The engine moves them; a person may close one."""
 
+    empty_words: ClassVar[str] = (
+        "No breaker has opened. One appears when an agent fails too often within a minute; which agents "
+        "there are, `manage.py list_agents` says."
+    )
     list_display = ("agent", "state_shown", "failures_now", "next_shown", "opened", "changed")
     list_filter = ("state",)
     list_filter_sheet = False

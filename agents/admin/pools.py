@@ -1,6 +1,6 @@
 """The pools: how full they are, who holds what, and their size."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -27,6 +27,10 @@ _MOST_HOLDERS = 200
 class PoolAdmin(ModelAdmin[Pool]):
     """Pools by name. The engine makes them; a person may set their size."""
 
+    empty_words: ClassVar[str] = (
+        "No pool is in use. One appears with the first step that takes a slot; the settings name the pools "
+        "and their sizes."
+    )
     list_display = ("name", "load", "set_by", "users", "holders_counted")
     list_fullwidth = True
     search_fields = ("name",)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from agents.domain.reading import read_json
 from config.errors import ServiceError
+from escalation.selectors import count_aborted
 from orchestration import runs
 from orchestration.domain.states import RunStatus
 from orchestration.models import Run
@@ -23,17 +24,21 @@ _PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the runs are."""
+    """How far the runs are.
+
+    Attributes: held: they wait for a person.  stopped: people paused, cancelled or aborted them.
+    """
 
     total: int
     succeeded: int
     failed: int
     held: int
+    stopped: int = 0
 
     @property
     def settled(self) -> int:
         """Runs that have nothing left to do without a person."""
-        return self.succeeded + self.failed + self.held
+        return self.succeeded + self.failed + self.held + self.stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,15 @@ def watch(feeding: Feeding, show: Callable[[Progress], None]) -> Progress:
 def measure(feeding: Feeding) -> Progress:
     """Return how far the runs are."""
     states = measure_progress(feeding.run_ids, feeding.started_at).by_state
-    succeeded, held = states[RunStatus.SUCCEEDED], states[WAITING]
-    failed = sum(states.values()) - succeeded - held - states[RunStatus.RUNNING]
-    return Progress(len(set(feeding.run_ids)), succeeded, failed, held)
+    ended_badly = states[RunStatus.FAILED] + states[RunStatus.COMPENSATING]
+    aborted = count_aborted(feeding.run_ids) if ended_badly else 0
+    return Progress(
+        total=len(set(feeding.run_ids)),
+        succeeded=states[RunStatus.SUCCEEDED],
+        failed=ended_badly - aborted,
+        held=states[WAITING],
+        stopped=states[RunStatus.PAUSED] + states[RunStatus.CANCELLED] + aborted,
+    )
 
 
 def _key(message: dict[str, str]) -> str:

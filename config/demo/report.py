@@ -47,6 +47,8 @@ def describe_result(feeding: Feeding, progress: Progress, seconds: float) -> lis
         f"  escalated  {progress.held:>4}  (wait for a person)",
         f"  failed     {progress.failed:>4}",
     ]
+    if progress.stopped:
+        lines.append(f"  stopped    {progress.stopped:>4}  (by people: paused, cancelled or aborted)")
     return lines + describe_tickets(feeding)
 
 

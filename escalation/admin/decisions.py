@@ -1,5 +1,6 @@
 """What a reviewer's buttons do: read the form, call escrow, answer. The routes allow POST only."""
 
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import messages
@@ -7,15 +8,16 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 
 from escalation.admin.page import list_fields
 from escalation.domain.draft import Draft
 from escalation.domain.editing import join_fields
 from escalation.domain.form import read_form
-from escalation.errors import EscalationError, ResolutionInvalid, ResolutionStale, TicketTaken
-from escalation.escrow import claim_ticket, release_ticket, resolve_ticket, save_draft
+from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, TicketTaken
+from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
-from escalation.selectors import get_ticket, list_free_tickets
+from escalation.selectors import find_claimed_since, get_ticket
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 
@@ -40,14 +42,17 @@ def claim(request: HttpRequest, ticket_id: int) -> HttpResponse:
 
 
 def claim_next(request: HttpRequest) -> HttpResponse:
-    """Claim the free ticket that is due first and open its page."""
-    for ticket in list_free_tickets(call_as(person_of(request)))[:20]:
-        try:
-            claim_ticket(ticket.pk, person_of(request))
-        except EscalationError:
-            continue  # somebody was quicker; the next one
-        return redirect(PAGE, ticket.pk)
-    messages.info(request, "No ticket is free at the moment.")
+    """Claim the free ticket that is due first and open its page; a second click opens the same one."""
+    person, caller = person_of(request), call_as(person_of(request))
+    since = _read_since(request.POST)
+    taken = find_claimed_since(caller, since) if since else None
+    if taken is not None:
+        messages.info(request, "You took this ticket from that list already; go back to it for the next one.")
+        return redirect(PAGE, taken.pk)
+    try:
+        return redirect(PAGE, claim_next_ticket(person, caller).pk)
+    except NoTicketFree as error:
+        messages.info(request, str(error))
     return redirect(LIST)
 
 
@@ -181,6 +186,15 @@ def _is_edited(ticket: Ticket, form: QueryDict) -> bool:
 
 def _typed(form: QueryDict) -> dict[str, str]:
     return {name: str(form[name]) for name in form}
+
+
+def _read_since(form: QueryDict) -> datetime | None:
+    """Return when the list was shown that the button is on; None where the form does not say."""
+    try:
+        since = parse_datetime(form.get("since", "")[:40])
+    except ValueError:
+        return None
+    return since if since and since.tzinfo else None
 
 
 def _claim_number(form: QueryDict) -> int:

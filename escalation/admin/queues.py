@@ -19,6 +19,10 @@ from orchestration.selectors.scope import find_projects
 class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
     """Teams' queues. A queue named like an SLA class gets that class's tickets. Admins of a project change its own."""
 
+    empty_words: ClassVar[str] = (
+        "Each project gets its default queue with its first ticket. Add one with the name of an SLA class "
+        "to give that class a queue of its own."
+    )
     list_display = ("name", "slug", "project", "waiting")
     list_select_related = ("project",)
 
@@ -60,6 +64,10 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
 class BreachAdmin(ScopedAdmin[Breach]):
     """Missed deadlines, for reading."""
 
+    empty_words: ClassVar[str] = (
+        "No deadline was missed. A line appears when a ticket is not looked at, or not decided, in time; "
+        "what is due next is at the top of the tickets."
+    )
     project: ClassVar[str] = "ticket__queue__project"
     list_display = ("ticket", "deadline", "due_at", "found_at", "found_late_by")
     list_filter = ("deadline",)

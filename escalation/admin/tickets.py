@@ -26,7 +26,7 @@ from escalation.domain.draft import Draft
 from escalation.domain.excerpt import excerpt, excerpt_json
 from escalation.domain.sla import describe_time_left, grade_time_left
 from escalation.errors import EscalationError, TicketNotFound
-from escalation.models import ClockTimestamp, Ticket
+from escalation.models import ClockTimestamp, Ticket, read_clock
 from escalation.selectors import LARGE_COLUMNS, find_ticket, get_ticket, with_beginnings
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.admin.visible import mark_unseen
@@ -41,6 +41,10 @@ _EXCERPT_CHARACTERS = 140
 class TicketAdmin(ScopedAdmin[Ticket]):
     """Lists tickets by due time; shows one and what can be decided about it. Nothing else is editable."""
 
+    empty_words: ClassVar[str] = (
+        "Nothing waits for people. A ticket appears when an agent is unsure, a step fails or a workflow "
+        "asks a person; those that are decided are under the filter “State”."
+    )
     project: ClassVar[str] = "queue__project"
     list_display = (
         "number",
@@ -150,8 +154,8 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Tell the list whether to offer the next ticket."""
-        may_decide = {"may_decide": self.has_change_permission(request)}
-        return super().changelist_view(request, {**(extra_context or {}), **may_decide})
+        offer = {"may_decide": self.has_change_permission(request), "since": read_clock().isoformat()}
+        return super().changelist_view(request, {**(extra_context or {}), **offer})
 
     def get_urls(self) -> list[URLPattern]:
         """Add the reviewer's buttons."""

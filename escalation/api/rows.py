@@ -84,6 +84,6 @@ class ResolveBody(Body):
     resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind])
     claim_number = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="Of your claim.")
     seen_digest = Text(max_length=64, help_text="Of the ticket as you saw it.")
-    output = AnyJson(required=False, default=None)
+    output = AnyJson(required=False, help_text="With `edit`: what is approved; null has to be sent.")
     feedback = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
     note = Text(required=False, allow_blank=True, default="", trim_whitespace=False)

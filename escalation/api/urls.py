@@ -6,6 +6,7 @@ from escalation.api import views
 
 urlpatterns = [
     path("tickets", views.TicketList.as_view()),
+    path("tickets/claim-next", views.TicketClaimNext.as_view()),
     path("tickets/<int:ticket_id>", views.TicketView.as_view()),
     path("tickets/<int:ticket_id>/claim", views.TicketClaim.as_view()),
     path("tickets/<int:ticket_id>/release", views.TicketRelease.as_view()),

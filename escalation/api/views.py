@@ -8,8 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.api.rows import ResolveBody, TicketDetail, TicketRow
+from escalation.domain.resolution import NOT_GIVEN
 from escalation.domain.states import TicketStatus
-from escalation.escrow import claim_ticket, release_ticket, resolve_ticket
+from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket
 from escalation.models import Ticket
 from escalation.selectors import find_ticket, scope_tickets, summarise_ticket, summarise_without_content
 from orchestration.api.base import ApiView
@@ -71,6 +72,15 @@ class _Deciding(ApiView):
         return Response(summarise_ticket(find_ticket(self.caller, ticket_id, Right.REVIEW)))
 
 
+class TicketClaimNext(_Deciding):
+    """Claiming whatever is due first."""
+
+    @extend_schema(operation_id="claim_next_ticket", request=None, responses=TicketDetail)
+    def post(self, _request: Request) -> Response:
+        """Claim the free ticket that is due first, of those that you did not request. 404: none is free."""
+        return self.show(claim_next_ticket(self.person, self.caller).pk)
+
+
 class TicketClaim(_Deciding):
     """Claiming."""
 
@@ -104,7 +114,7 @@ class TicketResolve(_Deciding):
             ResolutionKind(body["resolution"]),
             claim_number=body["claim_number"],
             seen_digest=body["seen_digest"],
-            output=body["output"],
+            output=body.get("output", NOT_GIVEN),
             feedback=body["feedback"],
             note=body["note"],
         )

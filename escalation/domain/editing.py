@@ -27,6 +27,7 @@ class EditField:
 
     Attributes: name: in the form.  label: what it is called.  text: its content.  is_json: the text is JSON.
         key: of the output's property.  options: what can be chosen; none: it is typed.  is_yes_no: of a boolean.
+        kind: of the browser's input, "number" or "date"; "" for a text area.  bounds: its min, max and step.
     """
 
     name: str
@@ -38,6 +39,8 @@ class EditField:
     options: tuple[str, ...] = ()
     is_required: bool = False
     is_yes_no: bool = False
+    kind: str = ""
+    bounds: tuple[tuple[str, str], ...] = ()
 
     @property
     def rows(self) -> int:

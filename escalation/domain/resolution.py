@@ -1,7 +1,7 @@
 """What a person decided, checked before anything is locked."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
@@ -9,6 +9,8 @@ from escalation.errors import ResolutionInvalid
 from orchestration.domain.states import ResolutionKind
 
 MAX_TEXT = 20_000
+NOT_GIVEN: Final = object()
+"""Stands for an output that nobody gave: null is an output like any other, and has to be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,11 @@ class Choice:
 
         Raises: ResolutionInvalid: names the field and says what to do.
         """
-        if output is not None and kind is not ResolutionKind.EDIT:
+        if kind is ResolutionKind.EDIT and output is NOT_GIVEN:
+            raise ResolutionInvalid(
+                "output: give what shall be approved; null is an output too, if you send it."
+            )
+        if output not in (None, NOT_GIVEN) and kind is not ResolutionKind.EDIT:
             raise ResolutionInvalid(f"output: goes with edit only, not with {kind}; leave it out.")
         if feedback and kind is not ResolutionKind.SEND_BACK:
             raise ResolutionInvalid(f"feedback: goes with send_back only, not with {kind}; use note.")

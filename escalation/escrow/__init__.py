@@ -5,12 +5,13 @@ are `selectors.py`'s; read next: `claims.py`, then `resolution.py`.
 """
 
 from escalation.escrow.breaches import record_missed
-from escalation.escrow.claims import claim_ticket, release_ticket, save_draft
+from escalation.escrow.claims import claim_next_ticket, claim_ticket, release_ticket, save_draft
 from escalation.escrow.escalator import DatabaseEscalator
 from escalation.escrow.resolution import resolve_ticket
 
 __all__ = [
     "DatabaseEscalator",
+    "claim_next_ticket",
     "claim_ticket",
     "record_missed",
     "release_ticket",

@@ -1,6 +1,8 @@
 """One reviewer's lease on a ticket: claim, release, and the draft typed under it."""
 
+from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -10,10 +12,22 @@ from django.db.models.functions import Coalesce
 from escalation.conf import get_conf
 from escalation.domain.draft import Draft
 from escalation.domain.resolution import check_text
-from escalation.errors import ResolutionStale, TicketNotClaimed, TicketTaken
+from escalation.errors import (
+    NoTicketFree,
+    ResolutionStale,
+    TicketNotClaimed,
+    TicketResolved,
+    TicketTaken,
+    TicketWithdrawn,
+)
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.rows import lock_ticket, require_active, require_open
 from escalation.models import Ticket
+from escalation.selectors import list_offered_tickets
+from orchestration.selectors.scope import Caller
+
+_TRIED_TOGETHER: Final = 20
+_MOST_LOOKS: Final = 5
 
 
 def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
@@ -52,8 +66,27 @@ def _take(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> int:
     )
 
 
+def claim_next_ticket(user: AbstractBaseUser, caller: Caller) -> Ticket:
+    """Claim the first ticket that the caller is offered.
+
+    Args: caller: the person, and what they may decide.
+    Returns: the ticket as claimed.
+
+    Raises:
+        NoTicketFree: none is left.
+        ReviewerInactive: named in the message.
+    """
+    offered = list_offered_tickets(caller).values_list("pk", flat=True)
+    for _ in range(_MOST_LOOKS):
+        for ticket_id in list(offered[:_TRIED_TOGETHER]):
+            # Somebody was quicker, and the ticket is no longer among those that are offered.
+            with suppress(TicketTaken, TicketResolved, TicketWithdrawn):
+                return claim_ticket(ticket_id, user)
+    raise NoTicketFree
+
+
 def release_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
-    """Give the person's claim back; the draft stays for whoever claims next.
+    """Give the person's claim back; the draft stays for whoever claims next. They are offered it after all others.
 
     Raises:
         TicketNotClaimed: this person holds no claim on it.
@@ -63,7 +96,7 @@ def release_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
         ticket, _ = lock_ticket(ticket_id)
         require_open(ticket)
         released = Ticket.objects.filter(pk=ticket_id, claimed_by=user.pk).update(
-            claimed_by=None, claim_expires_at=None
+            claimed_by=None, claim_expires_at=None, released_by=user.pk
         )
         if not released:
             raise TicketNotClaimed(ticket_id)

@@ -52,6 +52,7 @@ class DatabaseEscalator:
                 withdrawn_reason=reason,
                 claimed_by=None,
                 claim_expires_at=None,
+                released_by=None,
             )
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from escalation.domain.form import check_form
-from escalation.domain.resolution import Choice
+from escalation.domain.resolution import NOT_GIVEN, Choice
 from escalation.domain.states import TicketStatus
 from escalation.errors import (
     OwnRequest,
@@ -37,7 +37,7 @@ def resolve_ticket(
     *,
     claim_number: int | None,
     seen_digest: str | None,
-    output: Any = None,
+    output: Any = NOT_GIVEN,
     feedback: str = "",
     note: str = "",
 ) -> Ticket:
@@ -49,7 +49,7 @@ def resolve_ticket(
         kind: what is decided.
         claim_number: the claim under which the person decided; None: whichever live claim the person holds.
         seen_digest: SHA-256 of what the person saw; None: the caller showed it in the same breath.
-        output: JSON value, with `edit`.
+        output: JSON value, with `edit`, which refuses to do without.
         feedback: for the agent, with `send_back`.
         note: for colleagues.
     Returns: the resolved ticket.
@@ -161,6 +161,7 @@ def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, now: datetime
         note=choice.note,
         claimed_by=None,
         claim_expires_at=None,
+        released_by=None,
         draft_json=None,
     )
     ticket.refresh_from_db()

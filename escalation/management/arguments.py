@@ -17,9 +17,14 @@ RESOLUTIONS = {
 """What `--resolution` accepts."""
 
 
-def add_ticket_and_person(parser: CommandParser) -> None:
+def add_ticket_and_person(parser: CommandParser, *, needs_ticket: bool = True) -> None:
     """Add the ticket's number and `--as`."""
-    parser.add_argument("ticket", type=int, help="Number of the ticket, as list_tickets shows it.")
+    parser.add_argument(
+        "ticket",
+        type=int,
+        nargs=None if needs_ticket else "?",
+        help="Number of the ticket, as list_tickets shows it.",
+    )
     parser.add_argument("--as", dest="username", required=True, metavar="USER", help="Who acts.")
 
 

@@ -61,6 +61,14 @@ class Ticket(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="claimed_tickets"
     )
     claim_expires_at = models.DateTimeField(null=True)
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        help_text="Who gave the open ticket back last: they are offered it after all others.",
+    )
     draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
 
     status = models.CharField(

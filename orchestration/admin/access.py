@@ -45,10 +45,13 @@ def has_right(request: HttpRequest, right: Right, project_id: int | None = None)
 class ScopedAdmin(ModelAdmin[Row]):
     """Lists the rows of the person's projects. Roles decide, not Django's permissions: these know no projects.
 
-    Attributes: project: the way from a row to its project; "" for rows of no project, which members may see.
+    Attributes:
+        project: the way from a row to its project; "" for rows of no project, which members may see.
+        empty_words: what an empty list says: what would appear in it, and where else to look.
     """
 
     project: ClassVar[str] = "project"
+    empty_words: ClassVar[str] = ""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
         """Return the rows of projects that the person is a member of."""

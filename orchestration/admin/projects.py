@@ -63,6 +63,9 @@ def _known_groups(request: HttpRequest) -> QuerySet[Group]:
 class ProjectAdmin(ScopedAdmin[Project]):
     """Projects. Superusers make them; admins of one choose its members."""
 
+    empty_words: ClassVar[str] = (
+        "You are a member of no project. An administrator adds your group to one, with a role."
+    )
     project: ClassVar[str] = "pk"
     list_display = ("slug", "name", "groups")
     fields = ("slug", "name")
@@ -100,6 +103,9 @@ class ProjectAdmin(ScopedAdmin[Project]):
 class ApiTokenAdmin(ScopedAdmin[ApiToken]):
     """API tokens: people see and revoke their own, superusers everybody's. The API and `create_token` make them."""
 
+    empty_words: ClassVar[str] = (
+        "You have no API token. POST /api/v1/tokens or `manage.py create_token` makes one."
+    )
     project: ClassVar[str] = ""
     list_display = ("name", "user", "scopes_shown", "project", "created", "expiry")
     list_select_related = ("user", "project")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -75,6 +75,10 @@ class RunList(ChangeList):
 class RunAdmin(ReadOnlyAdmin[Run]):
     """Runs, the newest first."""
 
+    empty_words: ClassVar[str] = (
+        "No run was started in your projects. Start one with POST /api/v1/runs or `manage.py start_run`; "
+        "what can be started is under Workflows."
+    )
     list_display = ("short_id", "state_shown", "workflow_shown", "progress", "age", "duration", "key", "why")
     list_display_links = ("short_id",)
     list_filter = (StateFilter, WorkflowFilter, StartedFilter)

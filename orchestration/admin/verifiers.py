@@ -1,7 +1,7 @@
 """The list of trials of verifiers, below how good each of them is known to be."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -38,6 +38,9 @@ class RecordView:
 class VerifierTrialAdmin(ReadOnlyAdmin[VerifierTrial]):
     """Trials, the newest first."""
 
+    empty_words: ClassVar[str] = (
+        "No verifier was tried. A line appears when `manage.py probe_verifier` has measured one."
+    )
     # Agents belong to no project. What people decided is counted from the person's own projects.
     project = ""
     list_display = ("agent", "agent_version", "expected", "said", "reasons_shown", "tried_at")

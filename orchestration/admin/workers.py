@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -78,6 +78,10 @@ class FlightLine:
 class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
     """Worker processes by name."""
 
+    empty_words: ClassVar[str] = (
+        "No worker has registered. One appears when `celery -A config worker` starts against this database; "
+        "until then nothing is worked off."
+    )
     # A worker serves all projects; what it does for others is not shown.
     project = ""
     list_display = ("name", "state_shown", "beat", "load", "queues_shown", "agents_shown", "up", "where")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -53,6 +53,10 @@ class WorkflowList(ChangeList):
 class WorkflowAdmin(ReadOnlyAdmin[Workflow]):
     """Workflows by name, each with its latest version."""
 
+    empty_words: ClassVar[str] = (
+        "No workflow is published in your projects. `manage.py publish_workflows` publishes those in code, "
+        "POST /api/v1/workflows any other."
+    )
     list_display = ("name", "latest", "published", "runs", "sla_shown")
     search_fields = ("name",)
     search_help_text = "Name"

@@ -7,34 +7,47 @@ from django.core.management import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
-from escalation.escrow import claim_ticket
+from escalation.escrow import claim_next_ticket, claim_ticket
 from escalation.management.arguments import add_ticket_and_person, find_person
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
+from orchestration.selectors.scope import call_as
 
 
 class Command(EngineCommand):
     """Claim a ticket."""
 
-    help = "Claim a ticket, or renew one's own claim."
+    help = "Claim a ticket, or renew one's own claim; with --next the free one that is due first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the ticket and the person."""
-        add_ticket_and_person(parser)
+        add_ticket_and_person(parser, needs_ticket=False)
+        parser.add_argument(
+            "--next",
+            action="store_true",
+            dest="takes_next",
+            help="Instead of a number: what is free and due first, of what the person may decide and did not request.",
+        )
         add_json_switch(parser)
 
-    def handle(self, *, ticket: int, username: str, as_json: bool, **options: Any) -> None:
+    def handle(
+        self, *, ticket: int | None, username: str, takes_next: bool, as_json: bool, **options: Any
+    ) -> None:
         """Claim, and say until when."""
+        if takes_next == (ticket is not None):
+            raise CommandError("ticket: give the number of a ticket, or --next; one of the two.")
         person = find_person(username)
         try:
-            claim_ticket(ticket, person)
+            found = (
+                claim_next_ticket(person, call_as(person)) if ticket is None else claim_ticket(ticket, person)
+            )
         except EscalationError as error:
             raise CommandError(str(error)) from error
-        claimed = get_ticket(ticket)
+        claimed = get_ticket(found.pk)
         if as_json:
             self.stdout.write(json.dumps(summarise_ticket(claimed), indent=2))
             return
         self.stdout.write(
-            f"Ticket {ticket} is claimed by {username} until {claimed.claim_expires_at:%H:%M:%S} UTC "
+            f"Ticket {claimed.pk} is claimed by {username} until {claimed.claim_expires_at:%H:%M:%S} UTC "
             f"(claim {claimed.claim_number})."
         )

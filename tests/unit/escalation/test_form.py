@@ -79,3 +79,64 @@ def test_a_form_without_properties_is_typed_as_json() -> None:
     assert read_form({"type": "array"}, {"json": "\ufeff[1]"}) == [1]
     with pytest.raises(ResolutionInvalid, match="at /0/n: this name stands twice"):
         read_form({"type": "array"}, {"json": '[{"n": 1, "n": 2}]'})
+
+
+KINDS: dict[str, Any] = {
+    "type": "object",
+    "required": ["count"],
+    "properties": {
+        "count": {"type": "integer", "minimum": 0, "maximum": 500, "default": 3},
+        "share": {"type": ["number", "null"]},
+        "day": {"type": "string", "format": "date"},
+        "level": {"enum": [1, 2, None]},
+        "mixed": {"type": ["integer", "string"]},
+        "sizes": {"type": "array"},
+    },
+}
+
+
+def test_each_field_is_typed_in_an_input_of_its_kind() -> None:
+    fields = {field.key: field for field in form_fields(KINDS)}
+
+    assert {key: field.kind for key, field in fields.items() if field.kind} == {
+        "count": "number",
+        "share": "number",
+        "day": "date",
+    }
+    assert fields["count"].bounds == (("step", "1"), ("min", "0"), ("max", "500"))
+    assert fields["share"].bounds == (("step", "any"),)
+    assert fields["day"].bounds == ()
+    assert fields["level"].options == ("1", "2", "null")
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("7", 7),
+        ("007", 7),
+        ("+7", 7),
+        ("-0.5", -0.5),
+        ("0", 0),
+        ("-012", -12),
+        (" 1e3 ", 1000.0),
+        ("0.50", 0.5),
+    ],
+)
+def test_what_a_browser_takes_for_a_number_is_one(typed: str, value: float) -> None:
+    assert read_form(KINDS, {"key:count": "1", "key:share": typed})["share"] == value
+
+
+def test_choices_keep_their_type() -> None:
+    typed = {"key:count": "1", "key:level": "2", "key:day": "2026-11-29"}
+    assert read_form(KINDS, typed) == {"count": 1, "level": 2, "day": "2026-11-29"}
+    assert read_form(KINDS, typed | {"key:level": "null"})["level"] is None
+
+
+def test_an_empty_number_is_asked_for() -> None:
+    with pytest.raises(ResolutionInvalid, match="count: fill it in"):
+        read_form(KINDS, {"key:count": ""})
+
+
+def test_a_form_of_very_many_properties_is_typed_as_json() -> None:
+    many = {"properties": {f"p{n}": {"type": "string"} for n in range(201)}}
+    assert [field.name for field in form_fields(many)] == ["json"]
