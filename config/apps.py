@@ -1,10 +1,10 @@
-"""Makes the commands `services` and `demo` findable."""
+"""Makes the commands `services` and `demo` findable, and carries what the sign-in remembers."""
 
 from django.apps import AppConfig
 
 
 class ConfigAppConfig(AppConfig):
-    """An app without models: it only carries management commands."""
+    """Management commands, and the tries to sign in."""
 
     name = "config"
     verbose_name = "Ringmaster"

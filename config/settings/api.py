@@ -38,7 +38,7 @@ KNOX_TOKEN_MODEL = "orchestration.ApiToken"  # noqa: S105 - a model, no secret
 # Knox's own migrations would make a second table for the model that is replaced here.
 MIGRATION_MODULES = {"knox": None}
 
-CSRF_FAILURE_VIEW = "orchestration.api.problems.answer_csrf"
+CSRF_FAILURE_VIEW = "escalation.admin.returning.answer_csrf"
 
 # Throttles count in here. The default of 300 entries would forget callers in the middle of a minute.
 CACHES = {

@@ -6,8 +6,17 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL
 from django.http import HttpRequest
 from django.templatetags.static import static
 
+from config import env
+
 # The one inline style that htmx, which unfold ships, writes for its loading indicator.
 _HTMX_INDICATOR = "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"
+
+# A working day: who went home is signed out. Each sign-in gets a session of its own.
+SESSION_COOKIE_AGE = 3600 * env.whole_number("SESSION_HOURS", 10)
+# Failed tries that are let through in so many seconds: with one name from one address, and from one address at all.
+SIGN_IN_TRIES = env.whole_number("SIGN_IN_TRIES", 5)
+SIGN_IN_ADDRESS_TRIES = env.whole_number("SIGN_IN_ADDRESS_TRIES", 50)
+SIGN_IN_SECONDS = 900
 
 # Whoever signs in without having asked for a page.
 LOGIN_REDIRECT_URL = "admin:index"
@@ -35,6 +44,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "COLORS": _no_inline_colours,
     "STYLES": [_colours],
+    "LOGIN": {"form": "config.sign_in.SignInForm"},
     "SIDEBAR": {"show_search": False, "navigation": "config.navigation.list_places"},
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -14,13 +14,13 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from escalation.admin import decisions
 from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
 from escalation.admin.filters import QueueFilter, StateFilter
 from escalation.admin.page import build_page
+from escalation.admin.returning import keep_from_loss, sign_in_again
 from escalation.admin.whole import build_whole_page, download_part
 from escalation.domain.draft import Draft
 from escalation.domain.excerpt import excerpt, excerpt_json
@@ -171,23 +171,26 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         own = [
             path(
                 route,
-                self.admin_site.admin_view(self._guard(view)),
+                keep_from_loss(self.admin_site.admin_view(self._guard(view))),
                 name=f"escalation_ticket_{view.__name__}",
             )
             for route, view in buttons.items()
         ]
+        again = path("<int:ticket_id>/again/", sign_in_again, name="escalation_ticket_again")
         whole = path(
             "<int:ticket_id>/whole/<slug:part>/",
             self.admin_site.admin_view(self.whole_view),
             name="escalation_ticket_whole",
         )
-        return [whole, *own, *super().get_urls()]
+        return [again, whole, *own, *super().get_urls()]
 
     def _guard(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Let only reviewers press a button, and answer a refusal with the page, the reason and the draft."""
 
         @wraps(view)
         def guarded(request: HttpRequest, **route: int) -> HttpResponse:
+            if request.method != "POST":
+                return self._say_button(request, route.get("ticket_id"))
             ticket = _get_or_404(request, route["ticket_id"]) if "ticket_id" in route else None
             if not self.has_change_permission(request, ticket):
                 raise PermissionDenied
@@ -196,7 +199,28 @@ class TicketAdmin(ScopedAdmin[Ticket]):
             except (EscalationError, OrchestrationError) as error:
                 return self._refuse(request, error, **route)
 
-        return require_POST(guarded)
+        return guarded
+
+    def _say_button(self, request: HttpRequest, ticket_id: int | None) -> HttpResponse:
+        """Say that an address only takes a button, and where that is."""
+        context = {"title": "This address takes a button only", "ticket_id": ticket_id}
+        answer = self._show(request, "button.html", context, status=405)
+        answer.headers["Allow"] = "POST"
+        return answer
+
+    def keep_typed(self, request: HttpRequest, ticket_id: int) -> HttpResponse:
+        """Keep as the draft what somebody typed before they had to sign in again."""
+        answer = self._guard(decisions.keep_draft)(request, ticket_id=ticket_id)
+        if answer.status_code == 302:
+            messages.info(request, "You are signed in again. What you typed is kept; nothing was decided.")
+        return answer
+
+    def give_back(self, request: HttpRequest, ticket_id: int, words: str) -> HttpResponse:
+        """Answer with the page of the ticket and what was typed in it; nothing is done or kept."""
+        ticket = _get_or_404(request, ticket_id)
+        typed = decisions.read_draft(request, ticket)
+        is_editing = bool(decisions.find_typed(request, ticket))
+        return self._render(request, ticket, draft=typed, is_editing=is_editing, refusal=words, status=403)
 
     def _refuse(self, request: HttpRequest, error: Exception, ticket_id: int) -> HttpResponse:
         ticket = _get_or_404(request, ticket_id)

@@ -374,7 +374,8 @@ def test_buttons_only_post_with_a_csrf_token_and_the_right(claimed: Ticket, anna
     assert _look(anna, address).status_code == 405
     assert strict.post(address, _form(claimed, "approve")).status_code == 403
     assert _press(onlooker, button, claimed, _form(claimed, "approve")).status_code == 403
-    assert Client().post(address, _form(claimed, "approve")).status_code == 302
+    asked = 200 if button in {"resolve", "keep_draft"} else 302
+    assert Client().post(address, _form(claimed, "approve")).status_code == asked
     claimed.refresh_from_db()
     assert (claimed.status, claimed.claimed_by, claimed.draft_json) == ("open", anna, None)
 
