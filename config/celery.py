@@ -3,7 +3,10 @@
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
-from config import env
+from config import (
+    env,
+    secrets,  # noqa: F401 - ties itself to the life of workers
+)
 
 env.choose_settings("config.settings.local")
 # A worker has a checklist of its own, and heeds it: orchestration/worker/checklist.py.

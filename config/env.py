@@ -6,7 +6,7 @@ A variable that is set to the empty string counts as not set. Every error names 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
@@ -68,6 +68,29 @@ def json_object(name: str) -> dict[str, Any]:
 def state_dir() -> Path:
     """Return where the embedded services and the demo keep their data (RINGMASTER_STATE_DIR)."""
     return Path(text("RINGMASTER_STATE_DIR", str(PROJECT_DIR / ".ringmaster"))).expanduser().absolute()
+
+
+_SECRET: Final = frozenset(
+    {"DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "SECRET_KEY", "RINGMASTER_SIGNING_KEY"}
+    | {"RINGMASTER_OVERRIDES", "FLOWER_BASIC_AUTH", "PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE"}
+)
+
+
+def secret_names() -> frozenset[str]:
+    """Return the variables that agents in a process of their own don't find: the engine's, and those named to it."""
+    return _SECRET | frozenset(comma_list("RINGMASTER_SECRETS"))
+
+
+def forget(names: frozenset[str]) -> None:
+    """Unset variables for this process and its children."""
+    for name in names:
+        os.environ.pop(name, None)
+
+
+def set_again(names: frozenset[str]) -> None:
+    """Let the C library hold copies of these variables, apart from the block that the process was started with."""
+    for name in names & os.environ.keys():
+        os.environ[name] = os.environ[name]  # that calls setenv
 
 
 def choose_settings(module: str) -> None:

@@ -1,13 +1,14 @@
 """Around every call: what an agent does to its thread ends with it.
 
 Connections, context variables (language, time zone and what is bound to log lines among them) and the process itself,
-if the agent forks. What belongs to the whole process is watched by `belongings.py`.
+if the agent forks. `belongings.py` has what belongs to the whole process, `children.py` the processes it starts.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from typing import NoReturn, TypeVar
 import structlog
 
 from agents.errors import LeftTransactionOpen
+from agents.runtimes.belongings import alone, watch
+from agents.runtimes.children import own_children
 from agents.sessions import put_away, take_aside
 
 log = structlog.get_logger(__name__)
@@ -28,13 +31,26 @@ def confine(agent: str, act: Callable[[], T]) -> T:
 
     Raises: LeftTransactionOpen: it answered, but what it wrote is rolled back. Else whatever it raised.
     """
-    aside = take_aside()
+    if threading.current_thread() is threading.main_thread():
+        with alone(agent), own_children(agent):
+            return _call_apart(agent, act)
+    number = watch.begin(agent)
     try:
-        with ending_forked_copies():
-            answer = copy_context().run(act)
-    except BaseException:
+        return _call_apart(agent, act)
+    finally:
+        watch.end(number)
+
+
+def _call_apart(agent: str, act: Callable[[], T]) -> T:
+    aside = take_aside()
+    pid = os.getpid()
+    try:
+        answer = copy_context().run(act)
+    except BaseException as error:
+        end_forked_copy(pid, error)
         tell_lost(agent, put_away(aside))
         raise
+    end_forked_copy(pid)
     refuse_lost(agent, put_away(aside))
     return answer
 
@@ -70,11 +86,15 @@ def ending_forked_copies() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if os.getpid() != pid:
-            _end_process(error)
+        end_forked_copy(pid, error)
         raise
+    end_forked_copy(pid)
+
+
+def end_forked_copy(pid: int, error: BaseException | None = None) -> None:
+    """End this process if it is not the one that made the call. `error`: with which the copy comes back."""
     if os.getpid() != pid:
-        _end_process(None)
+        _end_process(error)
 
 
 def _end_process(error: BaseException | None) -> NoReturn:

@@ -24,8 +24,16 @@ _OWN_CLOCK = frozenset(
 )
 
 
+_ENVIRONMENT = frozenset(
+    {
+        "config/env.py",
+        "agents/runtimes/belongings.py",  # reads nothing from it: puts it back after an agent
+    }
+)
+
+
 def _environment_reads(source: Source) -> Iterator[str]:
-    if source.path == "config/env.py":
+    if source.path in _ENVIRONMENT:
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb", "putenv"}:
