@@ -26,7 +26,6 @@ from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
 from agents.runtimes.confinement import confine
-from agents.runtimes.orders import is_order_to_end
 from agents.runtimes.python import PythonRuntime
 
 __all__ = ["invoke", "override"]

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import structlog
 
-from agents.runtimes.orders import is_order_to_end
+from agents.domain.interruption import is_order_to_end
 
 log = structlog.get_logger(__name__)
 

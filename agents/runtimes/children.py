@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import thread
 from contextlib import contextmanager
 from multiprocessing import process
 from typing import Any, Final
@@ -84,4 +85,11 @@ def _die_with_parent() -> None:
         os._exit(1)  # it died in between
 
 
+def _forget_threads() -> None:
+    """Let a forked child end: it would wait for threads that only its parent has, or for the one that forked it."""
+    executors: Any = thread
+    executors._threads_queues.clear()  # noqa: SLF001 - what Python waits for at the end of a process
+
+
 os.register_at_fork(before=_note_fork, after_in_child=_die_with_parent)
+os.register_at_fork(after_in_child=_forget_threads)
