@@ -117,7 +117,8 @@ def explain(error: BaseException) -> str:
 def find_broker_fault() -> str | None:
     """Return what keeps messages from being sent, in words for a person; None if they can be.
 
-    Asks the broker, and the server that counts chords, within the publishing budget each, and changes nothing there.
+    Asks the broker, and the server that counts chords, within the publishing budget each, and leaves nothing there but
+    the queues themselves.
     """
     try:
         _try_broker()
@@ -143,6 +144,8 @@ def _try_broker() -> None:
         if connection.transport.driver_type == "redis":
             _try_list(connection.default_channel.client, next(iter(current_app.amqp.queues)))
             return
+        for queue in current_app.amqp.queues.values():
+            queue(connection.default_channel).declare()  # as whoever publishes does first
         # To nobody: it is dropped. But a node that takes nothing says so, and only to whoever publishes.
         connection.Producer().publish("", exchange="", routing_key="nobody", retry=False)
         with suppress(OSError):

@@ -27,6 +27,7 @@ _ENDINGS = {
         "task-failed",
         "came too late: the step had passed to another attempt, and nothing was written",
     ),
+    "withdraw": ("task-revoked", "taken back: its run was cancelled or ended meanwhile"),
     "retry": ("task-retried", "failed, and is tried again"),
     "fallback": ("task-retried", "failed, and goes on with its fallback agent"),
     "revise": ("task-retried", "its output was refused, and is made anew"),

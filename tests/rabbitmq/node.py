@@ -20,8 +20,10 @@ _START_SECONDS = 90.0
 class RabbitNode:
     """One node, with its own ports, cookie and data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_full: bool = False) -> None:
+        """Place it; `is_full` lets it find its memory full from the start."""
         self._folder = folder
+        self._arguments = "-rabbit vm_memory_high_watermark 0" if is_full else ""
         self._port, self._dist_port, self._epmd_port = (choose_port(0) for _ in range(3))
         self._server: subprocess.Popen[bytes] | None = None
         self.broker_url = f"amqp://guest:guest@127.0.0.1:{self._port}//"
@@ -88,6 +90,7 @@ class RabbitNode:
             "RABBITMQ_LOG_BASE": str(self._folder / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "plugins"),
             "RABBITMQ_PID_FILE": str(self._folder / "node.pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": self._arguments,
         }
 
 

@@ -29,6 +29,7 @@ SHOWN = {
     "escalate": "FAILURE",
     "abort": "FAILURE",
     "refused": "FAILURE",
+    "withdraw": "REVOKED",
 }
 
 
