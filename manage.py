@@ -12,6 +12,9 @@ from config.errors import ConfigError
 from config.streams import guarded_streams, read_words
 from orchestration.outages import is_away, read_sqlstate
 
+# The library of logs loads this one, if it is there, for tracebacks in colour: a sixth of a command's start.
+sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+
 
 def main() -> None:
     """Run one management command; when the database is away, say in one line what to do."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from config import services
+from config.services import launcher, throwaway
 from config.services.record import read_records
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -84,8 +84,8 @@ def open_bench() -> Iterator[Bench]:
     """Start servers with durable commits in a folder of their own; stop everything at the end."""
     # Where the system keeps temporary files on a disk: in memory a durable commit would cost nothing.
     parent = Path("/var/tmp") if Path("/var/tmp").is_dir() else None  # noqa: S108 - a folder of its own is made there
-    with services.throw_away("bench", parent=parent) as state_dir:
-        services.start(state_dir)
+    with throwaway.throw_away("bench", parent=parent) as state_dir:
+        launcher.start(state_dir)
         records = read_records(state_dir)
         broker = records["valkey"].broker_url
         env = {

@@ -3,7 +3,8 @@
 Reading order: `launcher` (start, stop, status under one lock) -> `postgres` and `valkey` (one server each) ->
 `placement` (whose process, which folder) -> `binaries` (where the programs are) -> `process` -> `record`;
 `throwaway` for tests and benchmarks.
-Nothing here needs Django's settings: the settings are made from what is recorded here.
+Nothing here needs Django's settings: the settings are made from what is recorded here. Only that is offered by this
+module, which every command loads; whoever starts servers imports `launcher`.
 """
 
 from config.services.addresses import (
@@ -14,21 +15,12 @@ from config.services.addresses import (
     result_backend,
     split_tls,
 )
-from config.services.launcher import URL_OF, start, status, stop
-from config.services.throwaway import make_throwaway, remove_throwaway, throw_away
 
 __all__ = (
-    "URL_OF",
     "broker_url",
     "database_url",
     "explain_unreachable_database",
     "is_redis",
-    "make_throwaway",
-    "remove_throwaway",
     "result_backend",
     "split_tls",
-    "start",
-    "status",
-    "stop",
-    "throw_away",
 )

@@ -5,6 +5,7 @@ A cursor says the values of the order's columns in the last row. It names rows, 
 
 import base64
 import json
+from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -102,7 +103,8 @@ def _convert(rows: QuerySet[Any], name: str, value: Any) -> Any:
     columns = rows.model._meta  # noqa: SLF001 - Django's documented way to a model's fields
     field = columns.pk if name.lstrip("-") == "pk" else columns.get_field(name.lstrip("-"))
     read = field.to_python(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    if read is None:
+    is_cast = isinstance(read, str) and not isinstance(value, str)
+    if read is None or is_cast or (isinstance(read, datetime) and read.tzinfo is None):
         raise ValueError(name)
     return read
 

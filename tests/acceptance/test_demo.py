@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import services
+from config.services import throwaway
 from tests.processes import Child, ProcessStarter, wait_for
 
 _SECONDS = 240
@@ -19,7 +19,7 @@ _SECONDS = 240
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
     """A state folder of its own, where the servers' user can get to."""
-    with services.throw_away("of the demo") as parent:
+    with throwaway.throw_away("of the demo") as parent:
         yield parent / "state"
 
 

@@ -24,6 +24,8 @@ _NEVER = {
     "django.test": "tests",
     "prompt_toolkit": "a terminal's toolkit, which the library of expressions brings along",
     "typer": "as above",
+    "rich.console": "tracebacks in colour",
+    "config.services.launcher": "the embedded servers, and their clients",
     "sklearn": "an example's classifier",
     "numpy": "an example's classifier",
     "requests": "a client that nothing here uses",

@@ -10,9 +10,8 @@ import redis
 from django.core.management import call_command
 from django.db import connection
 
-from config import services
 from config.database import database_settings
-from config.services import process
+from config.services import launcher, process, throwaway
 from config.services.record import ServiceRecord, read_records
 
 _ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
@@ -34,10 +33,10 @@ class OwnServers:
         }
 
     def start(self, *names: str) -> None:
-        services.start(self._state_dir, names)
+        launcher.start(self._state_dir, names)
 
     def stop_broker(self) -> None:
-        services.stop(self._state_dir, ("valkey",))
+        launcher.stop(self._state_dir, ("valkey",))
 
     def crash_postgres(self) -> None:
         """Stop PostgreSQL at once, without a word to its sessions, as `pg_ctl stop -m immediate` does."""
@@ -76,7 +75,7 @@ class OwnServers:
 def run_own_servers() -> Iterator[OwnServers]:
     """Start servers and take them away at the end."""
     # Not below pytest's private folder, which the user that runs PostgreSQL for root can't enter.
-    with services.throw_away("chaos") as state_dir:
+    with throwaway.throw_away("chaos") as state_dir:
         servers = OwnServers(state_dir)
         servers.start("postgres", "valkey")
         yield servers

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from config import services
+from config.services import launcher, throwaway
 from config.services.record import read_records
 
 # Which servers the process that distributes the tests has started for itself.
@@ -23,7 +23,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     """Have the servers up before pytest-django loads the settings in this same hook."""
     others = os.environ.get(_STARTED, "").split(",") if "PYTEST_XDIST_WORKER" in os.environ else []
     missing = tuple(
-        name for name, url in services.URL_OF.items() if not os.environ.get(url) or name in others
+        name for name, url in launcher.URL_OF.items() if not os.environ.get(url) or name in others
     )
     if missing:
         _start(early_config, missing)
@@ -31,10 +31,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 
 def _start(config: pytest.Config, names: tuple[str, ...]) -> None:
-    state_dir = services.make_throwaway("tests")
+    state_dir = throwaway.make_throwaway("tests")
     signal.signal(signal.SIGTERM, _interrupt)
-    config.add_cleanup(lambda: services.remove_throwaway(state_dir))
-    services.start(state_dir, names, durable=False)
+    config.add_cleanup(lambda: throwaway.remove_throwaway(state_dir))
+    launcher.start(state_dir, names, durable=False)
     records = read_records(state_dir)
     os.environ["RINGMASTER_STATE_DIR"] = str(state_dir)
     os.environ[_STARTED] = ",".join(names)

@@ -17,6 +17,7 @@ from config.demo.preparation import ADMIN_NAME, ensure_admin, prepare_database
 from config.demo.report import ProgressBar, describe_links, describe_result
 from config.demo.stage import Stage, StageRecord, listens, set_stage
 from config.errors import ServiceError
+from config.services import launcher
 from config.supervisor import Supervisor
 
 _MESSAGES = Path("examples/support/data/messages.jsonl")
@@ -55,13 +56,13 @@ class Command(BaseCommand):
             self.stdout.write("\nStopping ...")
         finally:
             if to_stop:
-                services.stop(state_dir, to_stop)
+                launcher.stop(state_dir, to_stop)
 
     def _start_services(self, state_dir: Path) -> tuple[str, ...]:
         """Start the servers; return those that were not running."""
         before = _addresses(state_dir)
-        names = tuple(name for name, url in services.URL_OF.items() if not env.text(url))
-        started = (*env.comma_list(_STARTED), *services.start(state_dir, names))
+        names = tuple(name for name, url in launcher.URL_OF.items() if not env.text(url))
+        started = (*env.comma_list(_STARTED), *launcher.start(state_dir, names))
         if _addresses(state_dir) != before:
             # The settings were made before the servers had these addresses: begin again with them.
             self.stdout.flush()

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config import env, services
+from config import env
 from config.errors import ServiceError
+from config.services import launcher
 
 
 class Command(BaseCommand):
@@ -25,25 +26,25 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, then print how the servers stand."""
-        names = tuple(name for name, url in services.URL_OF.items() if not env.text(url))
+        names = tuple(name for name, url in launcher.URL_OF.items() if not env.text(url))
         try:
             if options["action"] == "start":
-                services.start(env.state_dir(), names)
+                launcher.start(env.state_dir(), names)
             elif options["action"] == "stop":
-                services.stop(env.state_dir(), names)
+                launcher.stop(env.state_dir(), names)
             self._print_status(as_json=options["json"])
         except ServiceError as error:
             raise CommandError(str(error)) from error
 
     def _print_status(self, *, as_json: bool) -> None:
-        found = services.status(env.state_dir())
+        found = launcher.status(env.state_dir())
         if as_json:
             self.stdout.write(json.dumps([asdict(item) for item in found], indent=2))
             return
         for item in found:
-            if env.text(services.URL_OF[item.name]):
+            if env.text(launcher.URL_OF[item.name]):
                 self.stdout.write(
-                    f"{item.title}: {services.URL_OF[item.name]} is set; the embedded one is not used"
+                    f"{item.title}: {launcher.URL_OF[item.name]} is set; the embedded one is not used"
                 )
             elif item.is_running:
                 self.stdout.write(f"{item.title}: running on 127.0.0.1:{item.port}, data in {item.data_dir}")

@@ -1,5 +1,6 @@
 """Whatever is refused below /api/ is problem+json with a code of the table, and nothing was done."""
 
+import base64
 import io
 import json
 from collections.abc import Iterable
@@ -166,6 +167,35 @@ def test_an_unknown_word_is_refused_with_the_known_ones(
     assert _code(answer) == (400, "field_invalid")
     assert answer.json()["detail"] == f"{field}: {message}"
     assert answer.json()["errors"] == [{"field": field, "message": message}]
+
+
+CURSORS: dict[str, bytes] = {
+    "numbers": b"[1, 2]",
+    "beyond every column": b"[18446744073709551616, 1]",
+    "5,000 digits": b"[" + b"9" * 5000 + b"]",
+    "half a pair": b'["\\ud800", 1]',
+    "half a pair alone": b'["\\ud800"]',
+    "NUL": b'["a\\u0000"]',
+    "no time zone": b'["2026-01-01T00:00:00", "00000000-0000-0000-0000-000000000000"]',
+    "a date": b'["2026-01-01", "00000000-0000-0000-0000-000000000000"]',
+    "NaN": b"[NaN, 1]",
+    "truth": b"[true, true]",
+    "nothing": b"[null, null]",
+    "deep": b"[" * 100_000,
+    "an object": b'{"created_at": 1}',
+    "no UTF-8": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("cursor", CURSORS.values(), ids=CURSORS)
+@pytest.mark.parametrize("rows", ["runs", "projects", "workflows", "events", "tickets"])
+def test_a_cursor_of_another_make_is_refused(admin: Caller, rows: str, cursor: bytes) -> None:
+    text = base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+    if len(text) > 10_000:
+        text = text[:10_000]
+    answer = admin.get(f"{V1}/{rows}?cursor={text}")
+    assert _code(answer) == (400, "parameter_invalid")
+    assert "take the `next_cursor` of its last page" in answer.json()["detail"]
 
 
 def test_what_a_problem_repeats_hides_nothing(admin: Caller) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import services
 from config.errors import ServiceError
+from config.services import launcher, throwaway
 from config.services.record import read_records
 from tests.processes import PROJECT_DIR, wait_for
 
@@ -19,11 +19,11 @@ import os, subprocess, sys
 from pathlib import Path
 from config import services
 
-folder = services.make_throwaway("owned", parent=Path(sys.argv[1]))
+folder = throwaway.make_throwaway("owned", parent=Path(sys.argv[1]))
 state_dir = folder / "state"
 if sys.argv[2] == "private":
     state_dir.mkdir(mode=0o700)
-services.start(state_dir, durable=False)
+launcher.start(state_dir, durable=False)
 user = subprocess.Popen(["sleep", "600"], env={**os.environ, "RINGMASTER_STATE_DIR": str(state_dir)})
 print(folder, user.pid, flush=True)
 sys.stdin.read()
@@ -33,7 +33,7 @@ sys.stdin.read()
 @pytest.fixture
 def parent() -> Iterator[Path]:
     """A folder that the servers' user can enter."""
-    with services.throw_away("of tests") as folder:
+    with throwaway.throw_away("of tests") as folder:
         yield folder
 
 
@@ -69,7 +69,7 @@ def test_what_a_killed_owner_left_is_gone_after_the_next_start(parent: Path, kin
     assert len(_servers_of(data_dirs)) >= 2
     _kill(owner)
 
-    with services.throw_away("next", parent=parent):
+    with throwaway.throw_away("next", parent=parent):
         assert not folder.exists()
         assert [data_dir for data_dir in data_dirs if data_dir.exists()] == []
         wait_for(lambda: not _servers_of(data_dirs), what="the servers' end")
@@ -79,7 +79,7 @@ def test_what_a_killed_owner_left_is_gone_after_the_next_start(parent: Path, kin
 def test_what_a_living_owner_has_stays(parent: Path) -> None:
     owner, folder, user = _start_owner(parent)
     try:
-        with services.throw_away("next", parent=parent):
+        with throwaway.throw_away("next", parent=parent):
             assert (folder / "state" / "services.json").exists()
             assert psutil.pid_exists(user)
     finally:
@@ -87,8 +87,8 @@ def test_what_a_living_owner_has_stays(parent: Path) -> None:
 
 
 def test_at_the_end_nothing_is_left(parent: Path) -> None:
-    with services.throw_away("short", parent=parent) as folder:
-        services.start(folder, ("valkey",), durable=False)
+    with throwaway.throw_away("short", parent=parent) as folder:
+        launcher.start(folder, ("valkey",), durable=False)
         data_dirs = [Path(record.data_dir) for record in read_records(folder).values()]
     assert not folder.exists()
     assert _servers_of(data_dirs) == []
@@ -100,4 +100,4 @@ def test_a_strangers_folder_is_not_used(parent: Path) -> None:
     root.mkdir()
     os.chown(root, 65534, 65534)
     with pytest.raises(ServiceError, match="belongs to somebody else"):
-        services.make_throwaway("mine", parent=parent)
+        throwaway.make_throwaway("mine", parent=parent)
