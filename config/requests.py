@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 
 from orchestration.api.problems import answer, is_api
 
+# Far beyond any address of ours, and short of where Python refuses to read a part of it as a number.
+_LONGEST_PATH: Final = 2_000
 _WORDS: Final = "the request can't be read: {}; correct it and send it again"
 
 
@@ -82,6 +84,8 @@ def _say_what_is_taken(answer: HttpResponse) -> HttpResponse:
 def _find_fault(request: HttpRequest) -> str | None:
     if _UNREADABLE_TYPE in request.META:
         return "the header Content-Type names a charset or parameter that is none"
+    if len(request.path) > _LONGEST_PATH:
+        return f"its address is longer than {_LONGEST_PATH} characters"
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdecimal() and len(length) < 20):
         return "the header Content-Length is no number"

@@ -99,6 +99,12 @@ def test_what_is_no_text_asks_no_database(path: str, asked: dict[str, Any]) -> N
     assert "holds a character that is no text (NUL)" in answer.content.decode()
 
 
+@pytest.mark.parametrize("path", ["/admin/orchestration/workflow/{}/change/", "/api/v1/steps/{}", "/{}"])
+def test_an_address_beyond_all_measure_is_refused(path: str) -> None:
+    answer = Client(raise_request_exception=False).get(path.format("9" * 5000))
+    assert (answer.status_code, "is longer than 2000 characters" in answer.content.decode()) == (400, True)
+
+
 @pytest.mark.parametrize("path", ["/admin/orchestration/run/%00/change/", "/api/v1/runs/%00", "/%00"])
 def test_an_address_that_is_no_text_is_refused(path: str) -> None:
     answer = Client(raise_request_exception=False).get(path)
