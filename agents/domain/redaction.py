@@ -1,0 +1,94 @@
+"""Masks secrets in texts that were not meant to be kept: messages of errors, tracebacks, log lines.
+
+One redactor for all of them. What an agent returns is data: it is changed only where an installation asks for it. A
+secret that looks like any other word can't be told; `known` names those that an installation has.
+Each pattern reads a text once, whatever it says: repetitions are bounded, and none holds another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+MASK: Final = "[redacted]"
+SHORTEST_KNOWN: Final = 8
+"""Shorter secrets of settings are left alone: masking `demo` everywhere would hide more than it protects."""
+
+# A name that says what its value is, at most a few characters around the word: `OPENAI_API_KEY`, `db.password`.
+_NAMED: Final = re.compile(
+    r"""(?ix)
+    ( (?: password | passwd | passphrase | secret | api[_-]?key | access[_-]?key | private[_-]?key
+        | access[_-]?token | auth[_-]?token | refresh[_-]?token | session[_-]?token | client[_-]?secret )
+      [\w-]{0,30} ["']? \s{0,3} (?: = | : | => ) \s{0,3} )
+    (?: "([^"\n]{1,4096})" | '([^'\n]{1,4096})' | ([^\s"',;&)\]}]{4,4096}) )
+    """
+)
+_SHAPED: Final = (
+    # Of a provider, by its beginning.
+    re.compile(
+        r"\b(?:sk|rk|pk)[-_](?:live|test|ant|proj|svcacct|or)?[-_]?[A-Za-z0-9_-]{16,4096}"
+        r"|\bgh[pousr]_[A-Za-z0-9]{20,255}|\bgithub_pat_[A-Za-z0-9_]{20,255}|\bglpat-[A-Za-z0-9_-]{16,255}"
+        r"|\bxox[abeprs]-[A-Za-z0-9-]{10,255}|\bhf_[A-Za-z0-9]{20,255}|\bwhsec_[A-Za-z0-9+/=]{16,255}"
+        r"|\bAKIA[0-9A-Z]{16}\b|\bASIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,255}"
+    ),
+    # A signed token: three parts in base64.
+    re.compile(r"\beyJ[A-Za-z0-9_-]{6,4096}\.[A-Za-z0-9_-]{6,8192}\.[A-Za-z0-9_-]{6,4096}"),
+)
+_AUTHORIZATION: Final = re.compile(r"(?i)\b(bearer|basic)(\s{1,3})[A-Za-z0-9._~+/=-]{8,8192}")
+_IN_URL: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,255}:)[^\s/@]{1,1024}@")
+_KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
+_KEY_ENDS: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
+
+
+def redact(text: str, known: Iterable[str] = ()) -> str:
+    """Return a text with every secret that can be told masked.
+
+    Args: known: values that are secret whatever they look like; those under 8 characters are left alone.
+    """
+    for secret in known:
+        if len(secret) >= SHORTEST_KNOWN:
+            text = text.replace(secret, MASK)
+    text = _redact_keys(text)
+    text = _IN_URL.sub(rf"\g<1>{MASK}@", text)
+    text = _AUTHORIZATION.sub(rf"\g<1>\g<2>{MASK}", text)
+    text = _NAMED.sub(_mask_value, text)
+    for pattern in _SHAPED:
+        text = pattern.sub(MASK, text)
+    return text
+
+
+def redact_value(value: Any, known: Iterable[str] = ()) -> Any:
+    """Return a JSON value with the secrets in its texts masked, and those that stand under a telling name."""
+    secrets = tuple(known)
+    match value:
+        case str():
+            return redact(value, secrets)
+        case Mapping():
+            return {key: _redact_entry(str(key), item, secrets) for key, item in value.items()}
+        case list() | tuple():
+            return [redact_value(item, secrets) for item in value]
+        case _:
+            return value
+
+
+def _redact_entry(name: str, item: Any, known: tuple[str, ...]) -> Any:
+    if isinstance(item, str) and item and _NAMED.search(f"{name[-100:]}: xxxx"):
+        return MASK
+    return redact_value(item, known)
+
+
+def _mask_value(found: re.Match[str]) -> str:
+    quote = '"' if found[2] is not None else "'" if found[3] is not None else ""
+    return f"{found[1]}{quote}{MASK}{quote}"
+
+
+def _redact_keys(text: str) -> str:
+    """Mask private keys; one that was cut off before its end, to the end of the text."""
+    parts: list[str] = []
+    position = 0
+    while (begin := _KEY_BEGINS.search(text, position)) is not None:
+        parts += [text[position : begin.start()], MASK]
+        end = _KEY_ENDS.search(text, begin.end())
+        position = len(text) if end is None else end.end()
+    return "".join((*parts, text[position:])) if parts else text

@@ -1,0 +1,116 @@
+"""What is masked, what is not, and that no text takes long."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.domain.redaction import MASK, redact, redact_value
+
+_BODY = "Zx9" * 12
+SECRETS = {
+    "a password in a URL": ("postgresql://app:{}@db/ring", _BODY),
+    "a broker's URL without a user": ("redis://:{}@127.0.0.1:6379/0", _BODY),
+    "a bearer": ("Authorization: Bearer {}", _BODY),
+    "basic": ("'Authorization': 'Basic {}'", _BODY + "=="),
+    "an assignment": ("password={}", _BODY),
+    "a name in JSON": ('{{"api_key": "{}", "n": 1}}', _BODY),
+    "a name in a dict": ("{{'client_secret': '{}'}}", _BODY),
+    "a variable": ("OPENAI_API_KEY={} python", _BODY),
+    "a name with more behind it": ("secret_access_key: {}", _BODY),
+    "a query": ("https://host/path?access_token={}&page=2", _BODY),
+    "a passphrase of several words": ('passphrase="{}"', "correct horse battery"),
+    "a provider's key": ("Incorrect API key provided: {}.", f"sk-proj-{_BODY}"),
+    "another's": ("{}", f"sk-ant-api03-{_BODY}"),
+    "a payment key": ("{}", f"sk_live_{_BODY}"),
+    "a forge's token": ("remote: {}", f"ghp_{_BODY}"),
+    "a chat's token": ("{}", "xoxb-1234567890-abcdefghij"),
+    "a cloud's key id": ("{}", "AKIAIOSFODNN7EXAMPLE"),
+    "a signed token": ("token was {} before", f"eyJhbGciOi.{_BODY}.{_BODY}"),
+    "a private key": (
+        "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\nmore",
+        f"{_BODY}\n{_BODY}",
+    ),
+    "a private key that was cut off": ("-----BEGIN PRIVATE KEY-----\n{}", _BODY),
+}
+
+
+@pytest.mark.parametrize("case", SECRETS)
+def test_a_secret_is_masked(case: str) -> None:
+    frame, secret = SECRETS[case]
+    text = f"before {frame.format(secret)} after"
+    said = redact(text)
+    assert secret not in said
+    assert all(part not in said for part in secret.splitlines() if len(part) > 8)
+    assert MASK in said
+    assert said.startswith("before ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password is wrong",
+        "password: ",
+        "max_tokens=4096, tokens before: 1200",
+        "token budget of 4,000 exceeded by 12",
+        "see https://example.org/a:b/c@2x.png",
+        "at 12:30:05 ada@example.org wrote: hello",
+        "the secret of good coffee",
+        "KeyError: 'customer'",
+        "task 0b8e1c66-6f0e-4b59-9d83-2f6b6b3c2f10.12.1",
+        "basic needs: food",
+        "sk-learn is not scikit-learn",
+        "digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_the_place_of_a_secret_stays_readable() -> None:
+    assert redact("postgresql://app:pw@db:5432/ring") == f"postgresql://app:{MASK}@db:5432/ring"
+    assert redact('{"api_key": "abcd1234", "n": 1}') == f'{{"api_key": "{MASK}", "n": 1}}'
+
+
+def test_known_secrets_are_masked_whatever_they_look_like() -> None:
+    assert redact("it said blue-mountain!", known=["blue-mountain"]) == f"it said {MASK}!"
+    assert redact("the demo runs", known=["demo"]) == "the demo runs"
+
+
+def test_values_are_masked_by_their_text_and_by_their_name() -> None:
+    value = {"password": "x", "n": 1, "deep": [{"text": "Bearer abcdefghijk"}], "tokens": 5, "note": None}
+    assert redact_value(value) == {
+        "password": MASK,
+        "n": 1,
+        "deep": [{"text": f"Bearer {MASK}"}],
+        "tokens": 5,
+        "note": None,
+    }
+
+
+@given(st.text())
+def test_masked_once_is_masked(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        "password",
+        "password=",
+        "://",
+        "a://b:",
+        "eyJaaaaaaaa.",
+        "-----BEGIN PRIVATE KEY-----",
+        "bearer ",
+        "sk-",
+        '"',
+        "a:",
+        "secret-",
+    ],
+)
+def test_long_texts_are_read_once(part: str) -> None:
+    # A pattern that went over a text again and again would take minutes here.
+    text = part * (400_000 // len(part))
+    assert redact(f"{text} hello") != ""
