@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -76,6 +77,22 @@ def get_conf() -> Conf:
     _check_breakers(conf)
     _check_pools(conf.POOLS)
     return replace(conf, ERROR_KINDS=_read_kinds(conf.ERROR_KINDS))
+
+
+def list_secrets() -> list[str]:
+    """Return the secrets of this installation's settings: keys, and the passwords of its database and its broker."""
+    own = getattr(settings, "RINGMASTER", {})
+    urls = (getattr(settings, name, None) for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"))
+    passwords = [urlsplit(url).password for url in urls if isinstance(url, str) and "://" in url]
+    found = [
+        settings.SECRET_KEY,
+        *getattr(settings, "SECRET_KEY_FALLBACKS", ()),
+        own.get("SIGNING_KEY"),
+        *passwords,
+        *(unquote(password) for password in passwords if password),
+        *(database.get("PASSWORD") for database in settings.DATABASES.values()),
+    ]
+    return [str(secret) for secret in found if secret]
 
 
 def _read_kinds(said: object) -> Mapping[str, FailureKind]:

@@ -16,6 +16,7 @@ from agents.domain.failure_table import is_soft_time_limit
 from agents.domain.failure_tree import Look, read_parts
 from agents.domain.interruption import is_order_to_end, read_traceback
 from agents.domain.invocation import Failed, FailureKind
+from agents.domain.redaction import redact
 from agents.errors import UnknownAgent
 
 MAX_MESSAGE_CHARACTERS: Final = 2000
@@ -23,6 +24,7 @@ MAX_TRACEBACK_CHARACTERS: Final = 4000
 MAX_TRACEBACK_FRAMES: Final = 30
 MAX_PART_CHARACTERS: Final = 1000
 _MOST_PARTS_TOLD: Final = 3
+_MOST_READ: Final = 20_000
 _NOTHING: Final[Mapping[str, FailureKind]] = {}
 _MAY_PASS: Final = frozenset({FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT})
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
@@ -154,12 +156,13 @@ def _say(error: BaseException) -> str:
     name = name_class(type(error)).rpartition(".")[2]
     try:
         # A subclass of `str` may be returned, whose slices are anybody's: the base class cuts.
-        said = str.__getitem__(str(error), slice(MAX_MESSAGE_CHARACTERS))
+        said = str.__getitem__(str(error), slice(_MOST_READ))
     except BaseException as fault:  # an exception may fail even at describing itself
         if is_order_to_end(fault):
             raise
         return f"{name} (its message could not be read)"
-    return make_storable(said) or name
+    # Masked before it is cut: half a secret looks like none.
+    return make_storable(redact(said)[:MAX_MESSAGE_CHARACTERS]) or name
 
 
 def _traceback(error: BaseException) -> str:
@@ -170,7 +173,7 @@ def _traceback(error: BaseException) -> str:
             raise
         parts = traceback.format_tb(read_traceback(error), limit=-MAX_TRACEBACK_FRAMES)
     # A long message must not push out the frames.
-    text = "".join(f"{part[:MAX_PART_CHARACTERS].rstrip()}\n" for part in parts)
+    text = "".join(f"{redact(part[:_MOST_READ])[:MAX_PART_CHARACTERS].rstrip()}\n" for part in parts)
     return make_storable(text[-MAX_TRACEBACK_CHARACTERS:])
 
 

@@ -1,15 +1,15 @@
 """Masks secrets in texts that were not meant to be kept: messages of errors, tracebacks, log lines.
 
-One redactor for all of them. What an agent returns is data: it is changed only where an installation asks for it. A
-secret that looks like any other word can't be told; `known` names those that an installation has.
+One redactor for all of them. What an agent returns is data, proven by its digest, and is never changed. A secret that
+looks like any other word can't be told, but for those of the installation's own settings, which it is taught.
 Each pattern reads a text once, whatever it says: repetitions are bounded, and none holds another.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 MASK: Final = "[redacted]"
 SHORTEST_KNOWN: Final = 8
@@ -41,14 +41,20 @@ _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
 _KEY_ENDS: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
 
 
-def redact(text: str, known: Iterable[str] = ()) -> str:
-    """Return a text with every secret that can be told masked.
+_taught: list[str] = []
 
-    Args: known: values that are secret whatever they look like; those under 8 characters are left alone.
-    """
-    for secret in known:
-        if len(secret) >= SHORTEST_KNOWN:
-            text = text.replace(secret, MASK)
+
+def teach(secrets: Iterable[str]) -> None:
+    """Let values be masked from now on whatever they look like; those under 8 characters are left alone."""
+    new = {secret for secret in secrets if len(secret) >= SHORTEST_KNOWN}
+    # The longest first: one may hold another.
+    _taught[:] = sorted(new.union(_taught), key=len, reverse=True)
+
+
+def redact(text: str) -> str:
+    """Return a text with every secret that can be told masked."""
+    for secret in _taught:
+        text = text.replace(secret, MASK)
     text = _redact_keys(text)
     text = _IN_URL.sub(rf"\g<1>{MASK}@", text)
     text = _AUTHORIZATION.sub(rf"\g<1>\g<2>{MASK}", text)
@@ -56,26 +62,6 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     for pattern in _SHAPED:
         text = pattern.sub(MASK, text)
     return text
-
-
-def redact_value(value: Any, known: Iterable[str] = ()) -> Any:
-    """Return a JSON value with the secrets in its texts masked, and those that stand under a telling name."""
-    secrets = tuple(known)
-    match value:
-        case str():
-            return redact(value, secrets)
-        case Mapping():
-            return {key: _redact_entry(str(key), item, secrets) for key, item in value.items()}
-        case list() | tuple():
-            return [redact_value(item, secrets) for item in value]
-        case _:
-            return value
-
-
-def _redact_entry(name: str, item: Any, known: tuple[str, ...]) -> Any:
-    if isinstance(item, str) and item and _NAMED.search(f"{name[-100:]}: xxxx"):
-        return MASK
-    return redact_value(item, known)
 
 
 def _mask_value(found: re.Match[str]) -> str:

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.domain.redaction import MASK, redact, redact_value
+from agents.domain import redaction
+from agents.domain.classification import describe_failure
+from agents.domain.redaction import MASK, redact, teach
 
 _BODY = "Zx9" * 12
 SECRETS = {
@@ -71,20 +73,25 @@ def test_the_place_of_a_secret_stays_readable() -> None:
     assert redact('{"api_key": "abcd1234", "n": 1}') == f'{{"api_key": "{MASK}", "n": 1}}'
 
 
-def test_known_secrets_are_masked_whatever_they_look_like() -> None:
-    assert redact("it said blue-mountain!", known=["blue-mountain"]) == f"it said {MASK}!"
-    assert redact("the demo runs", known=["demo"]) == "the demo runs"
+def test_taught_secrets_are_masked_whatever_they_look_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_taught", [])
+    teach(["blue-mountain", "blue-mountain-river", "demo"])
+    assert redact("it said blue-mountain-river!") == f"it said {MASK}!"
+    assert redact("the demo runs") == "the demo runs"
 
 
-def test_values_are_masked_by_their_text_and_by_their_name() -> None:
-    value = {"password": "x", "n": 1, "deep": [{"text": "Bearer abcdefghijk"}], "tokens": 5, "note": None}
-    assert redact_value(value) == {
-        "password": MASK,
-        "n": 1,
-        "deep": [{"text": f"Bearer {MASK}"}],
-        "tokens": 5,
-        "note": None,
-    }
+def test_what_an_agent_raises_is_masked_before_it_is_cut() -> None:
+    secret = f"sk-proj-{_BODY}"
+    failed = describe_failure(ConnectionError(f"{'x' * 1985} {secret} was refused"), "lab.leaky", 1)
+    kept = f"{failed.message}{failed.traceback_tail}"
+    assert MASK in failed.message
+    assert "sk-proj" not in kept
+
+
+def test_a_private_key_in_a_traceback_is_masked() -> None:
+    key = f"-----BEGIN PRIVATE KEY-----\n{_BODY}\n-----END PRIVATE KEY-----"
+    failed = describe_failure(ValueError(key), "lab.leaky", 1)
+    assert _BODY not in f"{failed.message}{failed.traceback_tail}"
 
 
 @given(st.text())
