@@ -23,6 +23,7 @@ from orchestration.testing import FinishedRun, drive, run_workflow
 from orchestration.transitions import fallback
 from orchestration.transitions.finish import AttemptEnd
 from tests.integration.orchestration.rig import AGENT, Rig, graph
+from tests.tampering import history_rewritten
 
 pytestmark = pytest.mark.django_db
 
@@ -247,9 +248,10 @@ def test_no_retry_outlives_the_step_s_own_deadline() -> None:
         calls.append(task.attempt)
         if len(calls) == 2:
             # As if the first try had begun a minute ago.
-            Attempt.objects.filter(step__run_id=task.run_id, number=1).update(
-                started_at=Step.objects.get(run_id=task.run_id).run.created_at - timedelta(seconds=60)
-            )
+            with history_rewritten():
+                Attempt.objects.filter(step__run_id=task.run_id, number=1).update(
+                    started_at=Step.objects.get(run_id=task.run_id).run.created_at - timedelta(seconds=60)
+                )
         raise TransientError("come again")
 
     spec = WorkflowSpec(
@@ -279,7 +281,10 @@ def test_a_try_that_was_due_in_time_and_is_claimed_too_late_does_not_begin(
     def flicker(task: Task) -> object:
         calls.append(task.attempt)
         # What the second try will see: as if no worker had been there for a minute.
-        Attempt.objects.filter(step__run=UUID(task.run_id)).update(started_at=Now() - timedelta(seconds=60))
+        with history_rewritten():
+            Attempt.objects.filter(step__run=UUID(task.run_id)).update(
+                started_at=Now() - timedelta(seconds=60)
+            )
         raise TransientError("come again")
 
     spec = WorkflowSpec(
@@ -299,9 +304,10 @@ def test_a_person_s_word_starts_the_step_s_time_anew() -> None:
     def flicker(task: Task) -> object:
         calls.append(task.attempt)
         if task.attempt == 2:
-            Attempt.objects.filter(step__run=UUID(task.run_id)).update(
-                started_at=Now() - timedelta(seconds=60)
-            )
+            with history_rewritten():
+                Attempt.objects.filter(step__run=UUID(task.run_id)).update(
+                    started_at=Now() - timedelta(seconds=60)
+                )
         raise TransientError("come again")
 
     spec = WorkflowSpec(name="anew", steps=(StepSpec("a", agent="test.a", deadline_seconds=30),))
@@ -382,10 +388,12 @@ def test_a_person_s_own_step_is_asked_about_itself_however_late_it_is() -> None:
 def test_what_a_person_sent_back_is_done_while_another_ticket_still_asks() -> None:
     late = _run_late()
     # As if both had come at the same moment, and neither had seen the other ask.
-    Decision.objects.filter(step=late.steps["b"]).update(rule="not_seen")
+    with history_rewritten():
+        Decision.objects.filter(step=late.steps["b"]).update(rule="not_seen")
     Step.objects.filter(pk=late.steps["c"].pk).update(waits_for="")
     late = drive(late.run.pk, agents=_AGENTS)
-    Decision.objects.filter(step=late.steps["b"], rule="not_seen").update(rule="run_deadline")
+    with history_rewritten():
+        Decision.objects.filter(step=late.steps["b"], rule="not_seen").update(rule="run_deadline")
     assert late.held == ["b", "c"]
 
     runs.resolve_step(
@@ -399,7 +407,8 @@ def test_what_a_person_sent_back_is_done_while_another_ticket_still_asks() -> No
 def test_a_new_round_has_a_new_deadline_and_asks_anew(ahead: timedelta) -> None:
     late = _run_late()
     runs.resolve_step(late.steps["b"].pk, kind=ResolutionKind.ABORT, actor="ada", resolution_id="1")
-    Decision.objects.filter(run=late.run).update(decided_at=F("decided_at") + ahead)
+    with history_rewritten():
+        Decision.objects.filter(run=late.run).update(decided_at=F("decided_at") + ahead)
     runs.retry(late.run.pk)
     renewed = Run.objects.get(pk=late.run.pk).deadline_at
     assert renewed is not None

@@ -24,6 +24,7 @@ from orchestration.models import Attempt, Decision, Event, Run, Step
 from tests.integration.agents.admission.scenes import age_failures, fail, let_pause_pass, state_of
 from tests.integration.orchestration.bench import Bench, step_of, waits
 from tests.integration.orchestration.rig import AGENT, Rig, failure, graph
+from tests.tampering import history_rewritten
 
 pytestmark = pytest.mark.django_db
 
@@ -100,8 +101,9 @@ def wake() -> set[int]:
 def let_time_pass(seconds: float) -> None:
     """Make all that happened so far older."""
     span = timedelta(seconds=seconds)
-    for decision in Decision.objects.all():
-        Decision.objects.filter(pk=decision.pk).update(decided_at=decision.decided_at - span)
+    with history_rewritten():
+        for decision in Decision.objects.all():
+            Decision.objects.filter(pk=decision.pk).update(decided_at=decision.decided_at - span)
     for row in Breaker.objects.all():
         Breaker.objects.filter(pk=row.pk).update(opened_at=row.opened_at - span)
 

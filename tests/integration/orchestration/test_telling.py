@@ -15,6 +15,7 @@ from orchestration.domain.states import ResolutionKind
 from orchestration.models import Attempt, Decision
 from orchestration.selectors.resolutions import find_resolution
 from orchestration.testing import FinishedRun, drive, run_workflow
+from tests.tampering import history_rewritten
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +78,8 @@ def test_the_story_is_told_in_order_and_in_words() -> None:
 def test_the_story_keeps_its_order_when_the_clock_steps_back() -> None:
     done = _live_through()
     first = Attempt.objects.filter(step=done.steps["draft"]).order_by("id")[:1]
-    Attempt.objects.filter(pk__in=first).update(finished_at=F("finished_at") + timedelta(hours=1))
+    with history_rewritten():
+        Attempt.objects.filter(pk__in=first).update(finished_at=F("finished_at") + timedelta(hours=1))
 
     assert [line["words"] for line in json.loads(_show(done, "--json"))["story"]] == [
         words for _, words in _STORY
