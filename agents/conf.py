@@ -27,16 +27,18 @@ class Conf:
     Attributes:
         BREAKER_FAILURES: a breaker opens at more counted failures than this.
         BREAKER_WINDOW_SECONDS: within so long.
+        BREAKER_FAILURE_SHARE: if they are also at least this part of the agent's calls within that time.
         BREAKER_PAUSE_SECONDS: how long it first keeps work away before one probe may pass.
         BREAKER_MAX_PAUSE_SECONDS: each failed probe doubles the pause, up to this.
-        BREAKERS: agent -> its own numbers, by the names `failures`, `window_seconds`, `pause_seconds` and
-            `max_pause_seconds`; what is not there is as above.
+        BREAKERS: agent -> its own numbers, by the names `failures`, `failure_share`, `window_seconds`,
+            `pause_seconds` and `max_pause_seconds`; what is not there is as above.
         ERROR_KINDS: dotted path of an exception's class -> what its being raised means: one of `transient`,
             `rate_limit`, `timeout`, `bad_input`, `permanent`, `unreadable`.
         POOLS: pool -> how many slots it has, unless a person set another number.
     """
 
     BREAKER_FAILURES: int = 5
+    BREAKER_FAILURE_SHARE: float = 0.1
     BREAKER_WINDOW_SECONDS: float = 60.0
     BREAKER_PAUSE_SECONDS: float = 30.0
     BREAKER_MAX_PAUSE_SECONDS: float = 600.0
@@ -49,6 +51,7 @@ class Conf:
         """Return the numbers of agents that have none of their own."""
         return Limits(
             failures=self.BREAKER_FAILURES,
+            failure_share=self.BREAKER_FAILURE_SHARE,
             window_seconds=self.BREAKER_WINDOW_SECONDS,
             pause_seconds=self.BREAKER_PAUSE_SECONDS,
             max_pause_seconds=self.BREAKER_MAX_PAUSE_SECONDS,

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from agents.admin.words import STATE_WORDS, describe_breaker, describe_seconds
 from agents.admission import reset_breaker
-from agents.admission.board import count_recent_failures
+from agents.admission.board import count_recent_calls, count_recent_failures
 from agents.admission.clock import read_clock
 from agents.conf import get_conf
 from agents.domain.circuit import BreakerState
@@ -117,7 +117,9 @@ class BreakerAdmin(ModelAdmin[Breaker]):
     @admin.display(description="Failures that count")
     def failures_now(self, row: Breaker) -> str:
         """Return how many failures count now, and how many may."""
-        return f"{count_recent_failures([row.agent]).get(row.agent, 0)}, opens above {_allowed(row)}"
+        calls, allowed = _weigh(row)
+        failures = count_recent_failures([row.agent]).get(row.agent, 0)
+        return f"{failures} of {max(calls, failures)} calls, opens above {allowed}"
 
     @admin.display(description="What is next")
     def next_shown(self, row: Breaker) -> str:
@@ -137,13 +139,18 @@ class BreakerAdmin(ModelAdmin[Breaker]):
 
 def _build_page(row: Breaker) -> dict[str, Any]:
     limits = get_conf().limits_of(row.agent)
+    calls, allowed = _weigh(row)
+    failures = count_recent_failures([row.agent]).get(row.agent, 0)
     return {
         "title": f"Breaker of {row.agent}",
         "breaker": row,
         "state": _chip(row.state),
         "sentence": _describe(row),
         "is_closed": row.state == BreakerState.CLOSED,
-        "failures_now": count_recent_failures([row.agent]).get(row.agent, 0),
+        "failures_now": failures,
+        "calls_now": max(calls, failures),
+        "allowed": allowed,
+        "share": f"{limits.failure_share:.4g}",
         "limits": limits,
         "window": describe_seconds(limits.window_seconds),
         "pause": describe_seconds(row.pause_seconds or limits.pause_seconds),
@@ -165,8 +172,10 @@ def _describe(row: Breaker) -> str:
     return describe_breaker(BreakerState(row.state), row.until, read_clock(), is_probing=probing)
 
 
-def _allowed(row: Breaker) -> int:
-    return int(get_conf().limits_of(row.agent).failures)
+def _weigh(row: Breaker) -> tuple[int, int]:
+    """Return the calls that failures are weighed against now, and how many failures those bear."""
+    calls = count_recent_calls(row.agent, row, read_clock())
+    return calls, get_conf().limits_of(row.agent).tolerate(calls)
 
 
 def _chip(state: str) -> SafeString:

@@ -5,7 +5,8 @@
 3. `pools.py`      takes slots all or nothing, gives them back, frees those of dead claims
 4. `fragments.py`  SQL for the engine's own claim, so that a healthy one asks nothing extra
 5. `door.py`       in one process: which agents failed a moment ago, before the breaker knows
-6. `board.py`      what people see
+6. `volume.py`     how often agents are called, counted in memory and noted with the beat
+7. `board.py`      what people see
 
 The order of locks: the step (the caller's), pools by name, then the agent's breaker.
 """
@@ -26,14 +27,17 @@ from agents.admission.fragments import is_kept_away
 from agents.admission.front import Admitted, BreakerOpen, admit
 from agents.admission.pools import find_rooms, give_back, holds_slots, lock_pools, set_pool_size, take_slots
 from agents.admission.reaping import reap
+from agents.admission.volume import COUNT_CALLS, count_call, take_calls
 
 __all__ = [
+    "COUNT_CALLS",
     "Admitted",
     "BreakerOpen",
     "Door",
     "Opening",
     "Standing",
     "admit",
+    "count_call",
     "find_opening",
     "find_openings",
     "find_rooms",
@@ -49,5 +53,6 @@ __all__ = [
     "reap",
     "reset_breaker",
     "set_pool_size",
+    "take_calls",
     "take_slots",
 ]

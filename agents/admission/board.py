@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from agents.admission.clock import read_clock
 from agents.admission.pools import find_rooms
+from agents.admission.volume import sum_calls
 from agents.conf import get_conf
 from agents.domain.catalogue import catalogue
 from agents.domain.circuit import BreakerState
@@ -18,12 +19,14 @@ from agents.models import Breaker, CountedFailure, Pool, PoolSlot
 class BreakerLine:
     """One agent's breaker.
 
-    Attributes: failures: that count now.  allowed: at more it opens.  until: None unless the pause runs.
+    Attributes: failures, calls: that count now.  allowed: at more failures it opens, at so many calls.
+        until: None unless the pause runs.
     """
 
     agent: str
     state: BreakerState
     failures: int
+    calls: int
     allowed: int
     opened_at: datetime | None
     until: datetime | None
@@ -83,6 +86,13 @@ def count_recent_failures(agents: Collection[str] | None = None) -> dict[str, in
     return counts
 
 
+def count_recent_calls(agent: str, row: Breaker | None, now: datetime) -> int:
+    """Return how many calls an agent's failures are weighed against now."""
+    since = now - timedelta(seconds=get_conf().limits_of(agent).window_seconds)
+    closed = row.closed_at if row is not None else None
+    return sum_calls(agent, since if closed is None else max(since, closed))
+
+
 def list_pools() -> list[PoolLine]:
     """Return a line per pool that an agent asks for, that the settings size or that was ever used, by name."""
     wanted: dict[str, list[str]] = {}
@@ -109,11 +119,13 @@ def list_pools() -> list[PoolLine]:
 
 def _describe(agent: str, row: Breaker | None, failures: int, now: datetime) -> BreakerLine:
     until = row.until if row is not None and row.until is not None and row.until > now else None
+    calls = count_recent_calls(agent, row, now)
     return BreakerLine(
         agent=agent,
         state=BreakerState(row.state) if row is not None else BreakerState.CLOSED,
         failures=failures,
-        allowed=get_conf().limits_of(agent).failures,
+        calls=calls,
+        allowed=get_conf().limits_of(agent).tolerate(calls),
         opened_at=row.opened_at if row is not None else None,
         until=until,
         is_probing=row is not None and row.probe_token is not None,

@@ -17,9 +17,10 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from agents.admission.clock import read_clock
+from agents.admission.volume import forget_calls, sum_calls
 from agents.conf import get_conf
 from agents.domain import circuit as rules
-from agents.domain.circuit import COUNTED, BreakerState, Circuit, Verdict
+from agents.domain.circuit import COUNTED, BreakerState, Circuit, Limits, Verdict
 from agents.domain.contract import strip_pin
 from agents.domain.invocation import FailureKind
 from agents.models import Breaker, BreakerEvent, CountedFailure
@@ -104,7 +105,7 @@ def begin_probe(agent: str, token: UUID) -> Opening | None:
 
 
 def presume_failure(
-    agent: str, *, attempt_id: int, token: UUID, uncounted: int, is_new: bool = False
+    agent: str, *, attempt_id: int, token: UUID, uncounted: int, is_new: bool = False, in_a_row: int = 0
 ) -> bool:
     """Count a call beforehand that is about to reach an agent which failed a moment ago; return whether it may.
 
@@ -113,6 +114,7 @@ def presume_failure(
 
     Args: uncounted: calls of this process that are under way, or failed, and not in the database.
         is_new: this process has not seen it fail; so the call may unless another process has.
+        in_a_row: failures that this process saw since the agent's last answer.
     """
     agent = strip_pin(agent)
     with transaction.atomic():
@@ -123,7 +125,8 @@ def presume_failure(
         since = _count_from(row, now - timedelta(seconds=limits.window_seconds))
         known = CountedFailure.objects.filter(agent=agent, at__gt=since).exclude(attempt=attempt_id)
         is_healthy = is_new and not known.filter(is_presumed=False).exists()
-        if not is_healthy and known.count() + uncounted > limits.failures:
+        allowed = limits.failures if is_healthy else limits.tolerate(sum_calls(agent, since), in_a_row)
+        if not is_healthy and known.count() + uncounted > allowed:
             return False
         CountedFailure.objects.update_or_create(
             attempt=attempt_id,
@@ -133,12 +136,13 @@ def presume_failure(
     return True
 
 
-def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID) -> None:
+def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID, in_a_row: int = 0) -> None:
     """Count a failed attempt, if its kind counts, and open the breaker if it was one too many.
 
     A probe's failure opens it again, for longer. Safe to repeat: an attempt counts once.
 
-    Args: token: the claim's, by which a probe is known.
+    Args: token: the claim's, by which a probe is known.  in_a_row: failures that this process saw since the agent's
+        last answer.
     """
     if kind not in COUNTED:
         note_unclear(agent, token)
@@ -157,12 +161,20 @@ def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID)
         if ended is not before:
             _write(agent, row, ended, now, f"the probe failed ({kind}); the pause is doubled")
             return
-        failures = _count_failures(agent, row, now - timedelta(seconds=limits.window_seconds))
-        tripped = rules.trip(before, failures, limits, now)
-        if tripped is not before:
-            _write(
-                agent, row, tripped, now, f"{failures} failures within {limits.window_seconds:g} s ({kind})"
-            )
+        _trip(agent, row, limits, now, kind, in_a_row)
+
+
+def _trip(
+    agent: str, row: Breaker | None, limits: Limits, now: datetime, kind: FailureKind, in_a_row: int
+) -> None:
+    since = _count_from(row, now - timedelta(seconds=limits.window_seconds))
+    failures, calls = _count_failures(agent, since), sum_calls(agent, since)
+    before = _read(row)
+    tripped = rules.trip(before, failures, limits, now, calls=calls, in_a_row=in_a_row)
+    if tripped is not before:
+        of_calls = f" of {calls} calls" if calls > failures else ""
+        why = f"{failures} failures{of_calls} within {limits.window_seconds:g} s ({kind})"
+        _write(agent, row, tripped, now, why)
 
 
 def note_success(agent: str, token: UUID) -> None:
@@ -218,10 +230,15 @@ def free_dead_probes(find_live: Callable[[Collection[UUID]], Collection[UUID]]) 
 
 
 def forget_failures(kept_seconds: float = 86_400.0) -> int:
-    """Delete counted failures that no window reaches any more; return how many. The attempts themselves stay."""
+    """Delete counted failures that no window reaches any more; return how many. The attempts themselves stay.
+
+    Counted calls go with them, sooner: nobody looks at them after their window.
+    """
     conf = get_conf()
     longest = max(limits.window_seconds for limits in (conf.limits, *map(conf.limits_of, conf.BREAKERS)))
-    cutoff = read_clock() - timedelta(seconds=max(kept_seconds, longest))
+    now = read_clock()
+    forget_calls(now - timedelta(seconds=2 * longest))
+    cutoff = now - timedelta(seconds=max(kept_seconds, longest))
     deleted, _ = CountedFailure.objects.filter(at__lt=cutoff).delete()
     return deleted
 
@@ -257,9 +274,8 @@ def _take_back(token: UUID) -> None:
         CountedFailure.objects.filter(attempt=attempt_id, is_presumed=True).delete()
 
 
-def _count_failures(agent: str, row: Breaker | None, since: datetime) -> int:
-    real = CountedFailure.objects.filter(agent=agent, is_presumed=False)
-    return real.filter(at__gt=_count_from(row, since)).count()
+def _count_failures(agent: str, since: datetime) -> int:
+    return CountedFailure.objects.filter(agent=agent, is_presumed=False, at__gt=since).count()
 
 
 def _count_from(row: Breaker | None, since: datetime) -> datetime:

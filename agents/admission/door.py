@@ -34,9 +34,11 @@ class _Record:
 
     Attributes: firsts: calls yet to be counted until one ends here.  failed_at: last, if it has not answered since.
         uncounted: claims whose call the database knows nothing of: under way, or failed and not written yet.
+        in_a_row: failures since it answered last.
     """
 
     firsts: int
+    in_a_row: int = 0
     failed_at: float | None = None
     uncounted: set[UUID] = field(default_factory=set)
 
@@ -68,6 +70,7 @@ class Door:
             record = self._find(agent)
             if failed is not None:
                 record.failed_at = self._clock() if failed else None
+                record.in_a_row = record.in_a_row + 1 if failed else 0
                 record.firsts = 0
             if not failed:
                 record.uncounted.discard(token)
@@ -81,6 +84,11 @@ class Door:
         """Return how many calls of this process are under way, or failed, that the database knows nothing of."""
         with self._lock:
             return len(self._find(agent).uncounted)
+
+    def count_in_a_row(self, agent: str) -> int:
+        """Return how many failures this process has seen since the agent's last answer to it."""
+        with self._lock:
+            return self._find(agent).in_a_row
 
     def _find(self, agent: str) -> _Record:
         if agent not in self._records:

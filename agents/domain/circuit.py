@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -47,12 +48,14 @@ class Limits:
     Attributes:
         failures: at more than this it opens.  window_seconds: counted failures older than this are forgiven.
         pause_seconds: before the first probe.  max_pause_seconds: a failed probe doubles the pause up to this.
+        failure_share: it opens only if the failures are also at least this part of the calls within the window.
     """
 
     failures: int = 5
     window_seconds: float = 60.0
     pause_seconds: float = 30.0
     max_pause_seconds: float = 600.0
+    failure_share: float = 0.1
 
     def check(self) -> None:
         """Raise ValueError for a number that is none, or not above 0."""
@@ -64,6 +67,19 @@ class Limits:
                 raise ValueError(
                     f"{item.name} is {value!r:.80}; give a {word} above 0 and at most {MOST_SECONDS:,.10g}"
                 )
+        if self.failure_share > 1:
+            raise ValueError(f"failure_share is {self.failure_share:g}; give a part of all calls, at most 1")
+
+    def tolerate(self, calls: int, in_a_row: int = 0) -> int:
+        """Return with how many failures within the window the agent may still work.
+
+        Args: calls: within the window, as far as they are known.  in_a_row: failures that a process saw without an
+            answer between them: of an agent that is down, however much it did before.
+        """
+        if in_a_row > self.failures:
+            return self.failures
+        # Rounded: a tenth of seventy is not a little more than seven.
+        return max(self.failures, ceil(round(self.failure_share * calls, 6)) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +101,14 @@ class Circuit:
 CLOSED: Final = Circuit()
 
 
-def trip(circuit: Circuit, failures: int, limits: Limits, now: datetime) -> Circuit:
+def trip(
+    circuit: Circuit, failures: int, limits: Limits, now: datetime, *, calls: int = 0, in_a_row: int = 0
+) -> Circuit:
     """Open a closed breaker when its agent failed too often.
 
-    Args: failures: counted within the window, and since it closed last.
+    Args: failures, calls: counted within the window, and since it closed last.  in_a_row: as of `Limits.tolerate`.
     """
-    if circuit.state is not BreakerState.CLOSED or failures <= limits.failures:
+    if circuit.state is not BreakerState.CLOSED or failures <= limits.tolerate(calls, in_a_row):
         return circuit
     return _open(min(limits.pause_seconds, limits.max_pause_seconds), now)
 

@@ -1,6 +1,7 @@
 """Breakers: a row once an agent's breaker has opened, a row per change, a row per failure that counts.
 
-A healthy agent has no row at all, and success writes none.
+A healthy agent has no breaker's row at all, and success writes none; how often it is called, processes note with
+their beat.
 """
 
 from django.db import models
@@ -92,3 +93,23 @@ class CountedFailure(models.Model):
     def __str__(self) -> str:
         """Return whose and what."""
         return f"{self.agent}: {self.kind}"
+
+
+class AgentCalls(models.Model):
+    """How often one process called an agent within a few seconds. Kept as long as windows reach."""
+
+    agent = models.CharField(max_length=MAX_NAME_LENGTH)
+    process = models.BigIntegerField(help_text="The worker process that counted.")
+    at = models.DateTimeField(help_text="When those seconds began.")
+    calls = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("agent", "process", "at"), name="agent_calls_once"),)
+        indexes = (
+            models.Index(fields=("agent", "at"), name="agent_calls_of_agent"),
+            models.Index(fields=("at",), name="agent_calls_by_age"),
+        )
+
+    def __str__(self) -> str:
+        """Return whose and how many."""
+        return f"{self.agent}: {self.calls}"

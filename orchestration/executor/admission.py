@@ -19,6 +19,7 @@ from agents.admission import (
     Door,
     Standing,
     admit,
+    count_call,
     find_opening,
     holds_slots,
     may_ask,
@@ -77,6 +78,7 @@ def _ask_breaker(claim: Claim) -> Failed | None:
         attempt_id=claim.attempt_id,
         token=claim.token,
         uncounted=_DOOR.count_uncounted(agent),
+        in_a_row=_DOOR.count_in_a_row(agent),
         is_new=standing is Standing.NEW,
     ):
         message = f"{agent} failed a moment ago, and as many calls as may are under way"
@@ -88,6 +90,7 @@ def note_call(claim: Claim, outcome: Outcome) -> None:
     """Let this process know at once how a call ended; the breaker hears of it with the attempt's end."""
     if _is_muted.get():
         return
+    count_call(strip_pin(claim.agent))
     is_answer = isinstance(outcome, Answered | SentBack)
     failed = isinstance(outcome, Failed) and outcome.kind in COUNTED
     _DOOR.note_end(strip_pin(claim.agent), claim.token, failed=failed if failed or is_answer else None)
@@ -118,7 +121,10 @@ def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:
         case Answered() | SentBack():
             note_success(claim.agent, claim.token)
         case Failed() if not is_suspect:
-            note_failure(claim.agent, outcome.kind, attempt_id=claim.attempt_id, token=claim.token)
+            in_a_row = _DOOR.count_in_a_row(strip_pin(claim.agent))
+            note_failure(
+                claim.agent, outcome.kind, attempt_id=claim.attempt_id, token=claim.token, in_a_row=in_a_row
+            )
         case _:
             note_unclear(claim.agent, claim.token)
 

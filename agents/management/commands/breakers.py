@@ -68,7 +68,7 @@ def _row(line: BreakerLine) -> tuple[str, ...]:
     return (
         line.agent,
         line.state.replace("_", " "),
-        f"{line.failures}, opens above {line.allowed}",
+        f"{line.failures} of {max(line.calls, line.failures)} calls, opens above {line.allowed}",
         f"{line.opened_at:%Y-%m-%d %H:%M:%S}" if line.opened_at and line.state != "closed" else "-",
         _describe_next(line),
     )

@@ -53,6 +53,33 @@ def test_it_opens_at_more_than_the_limit(failures: int, is_open: bool) -> None:
     assert trip(CLOSED, failures, LIMITS, NOW) == (opened() if is_open else CLOSED)
 
 
+@pytest.mark.parametrize(
+    ("failures", "calls", "is_open"),
+    [(6, 0, True), (6, 60, True), (6, 61, False), (7, 70, True), (7, 71, False), (6, 6_000, False)],
+)
+def test_failures_are_weighed_against_calls(failures: int, calls: int, is_open: bool) -> None:
+    """Six time-outs of six thousand calls say nothing; what is not known of calls weighs nothing."""
+    assert trip(CLOSED, failures, LIMITS, NOW, calls=calls) == (opened() if is_open else CLOSED)
+
+
+def test_an_agent_that_is_down_is_cut_off_whatever_it_did_before() -> None:
+    assert trip(CLOSED, 6, LIMITS, NOW, calls=6_000, in_a_row=6) == opened()
+    assert trip(CLOSED, 6, LIMITS, NOW, calls=6_000, in_a_row=5) == CLOSED
+    assert trip(CLOSED, 5, LIMITS, NOW, calls=6_000, in_a_row=6) == CLOSED
+
+
+def test_an_agent_s_own_share_holds() -> None:
+    limits = Limits(failure_share=0.5)
+    assert trip(CLOSED, 40, limits, NOW, calls=200) == CLOSED
+    assert trip(CLOSED, 40, limits, NOW, calls=80) == opened()
+
+
+@given(st.integers(0, 10**6), st.integers(0, 50))
+def test_it_never_bears_fewer_failures_than_its_limit(calls: int, in_a_row: int) -> None:
+    assert LIMITS.tolerate(calls, in_a_row) >= LIMITS.failures
+    assert LIMITS.tolerate(min(calls, 60), in_a_row) == LIMITS.failures
+
+
 @pytest.mark.parametrize("circuit", [opened(), probing(), probing(None)])
 def test_one_that_is_not_closed_is_not_opened_again_by_counting(circuit: Circuit) -> None:
     assert trip(circuit, 1000, LIMITS, at(5)) is circuit

@@ -102,3 +102,12 @@ def test_calls_under_way_and_failures_that_are_not_written_are_known_here_alone(
     door.note_end("a", THREE, failed=True)
     door.note_written("a", THREE)
     assert door.count_uncounted("a") == 0
+
+
+def test_failures_in_a_row_end_with_an_answer(door: Door) -> None:
+    for token in (ONE, TWO):
+        fail(door, token)
+    door.note_end("a", THREE, failed=None)
+    assert (door.count_in_a_row("a"), door.count_in_a_row("b")) == (2, 0)
+    answer(door)
+    assert door.count_in_a_row("a") == 0

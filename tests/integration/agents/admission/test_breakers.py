@@ -1,5 +1,6 @@
 """Breakers as rows: what opens, probes and closes them, and what is written down about it."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from agents.admission import (
+    COUNT_CALLS,
     Admitted,
     BreakerOpen,
     admit,
@@ -17,13 +19,16 @@ from agents.admission import (
     note_failure,
     note_success,
     note_unclear,
+    presume_failure,
     reap,
     reset_breaker,
 )
+from agents.admission.board import find_breaker
 from agents.admission.breakers import forget_failures
+from agents.admission.clock import read_clock
 from agents.domain.circuit import COUNTED
 from agents.domain.invocation import FailureKind
-from agents.models import Breaker, BreakerEvent, CountedFailure
+from agents.models import AgentCalls, Breaker, BreakerEvent, CountedFailure
 from tests.integration.agents.admission.scenes import (
     age_failures,
     changes_of,
@@ -57,6 +62,54 @@ def test_the_sixth_failure_within_a_minute_opens() -> None:
     assert row.opening == event.pk
     refusal = admit(A, uuid4())
     assert refusal == BreakerOpen(A, event.pk, row.opened_at, row.until)
+
+
+def call(agent: str, calls: int, process: int = 1) -> None:
+    """Note calls as a process does with its beat."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_CALLS, {"calls": json.dumps({agent: calls}), "process": process})
+
+
+def test_few_failures_among_many_calls_open_nothing() -> None:
+    call(A, 60)
+    call(A, 1)
+    fail(A, 6)
+    assert not Breaker.objects.exists()
+    assert find_breaker(A).calls == 61
+    assert (find_breaker(A).failures, find_breaker(A).allowed) == (6, 6)
+
+    fail(A, 1)
+    assert BreakerEvent.objects.get().why == "7 failures of 61 calls within 60 s (transient)"
+
+
+def test_calls_of_all_processes_count_and_those_of_another_agent_do_not() -> None:
+    call("b.b", 600)
+    call(A, 31, process=1)
+    call(A, 30, process=2)
+    fail(A, 6)
+    assert not Breaker.objects.exists()
+
+
+def test_calls_of_long_ago_do_not_count() -> None:
+    call(A, 6_000)
+    AgentCalls.objects.update(at=read_clock() - timedelta(seconds=61))
+    fail(A, 6)
+    assert state_of(A) == "open"
+
+
+def test_failures_in_a_row_open_whatever_was_called_before() -> None:
+    call(A, 6_000)
+    fail(A, 5)
+    note_failure(A, FailureKind.TRANSIENT, attempt_id=777, token=uuid4(), in_a_row=6)
+    assert state_of(A) == "open"
+
+
+def test_a_busy_agent_that_failed_lately_is_still_called() -> None:
+    """Its door counts calls beforehand; they must not be turned away for failures that open nothing."""
+    call(A, 6_000)
+    fail(A, 6)
+    assert presume_failure(A, attempt_id=888, token=uuid4(), uncounted=3)
+    assert not presume_failure(A, attempt_id=889, token=uuid4(), uncounted=3, in_a_row=6)
 
 
 def test_another_agent_is_not_kept_away() -> None:

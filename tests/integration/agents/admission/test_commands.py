@@ -50,9 +50,9 @@ def test_every_known_agent_has_a_line_the_open_ones_first() -> None:
     first, second, *_ = text.splitlines()
     assert first.split() == ["AGENT", "STATE", "FAILURES", "OPENED", "(UTC)", "NEXT"]
     assert second.startswith("zoo.keeper")
-    assert line_of(text, "zoo.keeper")[1:3] == ["open", "6, opens above 5"]
+    assert line_of(text, "zoo.keeper")[1:3] == ["open", "6 of 6 calls, opens above 5"]
     assert line_of(text, "zoo.keeper")[4].startswith("a probe from ")
-    assert line_of(text, A)[1:] == ["closed", "2, opens above 5", "-", "-"]
+    assert line_of(text, A)[1:] == ["closed", "2 of 2 calls, opens above 5", "-", "-"]
     let_pause_pass("zoo.keeper")
     assert line_of(run("breakers"), "zoo.keeper")[4] == "the next step is the probe"
     let_probe_pass("zoo.keeper")

@@ -52,7 +52,7 @@ def test_the_board_says_what_is_open_and_what_is_next(viewer: Client) -> None:
     fail("shop.inventory", 2)
     page = text_of(viewer.get(BREAKERS))
     assert '<span class="rm-chip rm-open">open</span>' in page
-    assert "6, opens above 5" in page
+    assert "6 of 6 calls, opens above 5" in page
     assert "Nothing passes; in " in page
     assert "Failures that count now: <b>crm.order_history</b> 6, <b>shop.inventory</b> 2." in page
 
@@ -68,7 +68,7 @@ def test_a_breaker_s_page_tells_its_story(viewer: Client) -> None:
     let_probe_pass(AGENT)
     page = text_of(viewer.get(page_of(AGENT)))
     assert "One probe is under way; its answer closes the breaker, its failure doubles the pause." in page
-    assert "7 within 1 min; it opens above 5" in page
+    assert "7 of 7 calls within 1 min; it opens above 5" in page
     assert "the probe failed (transient); the pause is doubled" in page
     assert page.count("<td>transient</td>") == 7
     assert "/reset/" not in page
