@@ -58,6 +58,9 @@ class _TestHost:
     def note_claim(self, claim: Claim) -> None:
         """Nobody looks for lost messages here."""
 
+    def note_attempt(self, claim: Claim) -> None:
+        """Nobody looks for lost threads here."""
+
     def tell_ran_on(self, claim: Claim, word: str) -> None:
         """Nobody watches here."""
 

@@ -55,6 +55,9 @@ class Host(Protocol):
     def note_claim(self, claim: Claim) -> None:
         """Remember that a message was claimed: what the maintainer tells lost messages by."""
 
+    def note_attempt(self, claim: Claim) -> None:
+        """Know which claim this thread performs from now on, and until when it may."""
+
     def tell_ran_on(self, claim: Claim, word: str) -> None:
         """Show a step that was run on, without a message of its own, to whoever watches the workers."""
 
@@ -87,10 +90,12 @@ def perform(step_id: int, task_id: str, host: Host, continuation: Continuation) 
         )
         return _name_end(error)
     host.note_claim(claim)
+    host.note_attempt(claim)
     stride = _Stride(agents)
     word, following = _attempt(claim, continuation, stride)
     while following is not None:
         claim = following
+        host.note_attempt(claim)
         said, following = _attempt(claim, continuation, stride)
         with suppress(Exception):  # who watches must not cost the next step its claim
             host.tell_ran_on(claim, said)

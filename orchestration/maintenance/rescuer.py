@@ -1,4 +1,8 @@
-"""Frees running steps whose worker is dead or whose time is over, each by a decision of its own."""
+"""Frees running steps whose worker is dead or whose time is over, each by a decision of its own.
+
+A step that held the interpreter of its process is at fault for what became of the others there: they go on where they
+were, and nothing is counted against them or their agents; it goes on in `isolated`, as after a crash of its own.
+"""
 
 import structlog
 from django.db import transaction
@@ -12,7 +16,7 @@ from orchestration.errors import ClaimLost
 from orchestration.executor import Crash, conclude_surely, get_spec_or_plain
 from orchestration.maintenance.each import do_each
 from orchestration.outages import is_away, is_of_statement
-from orchestration.selectors.processes import count_in_flight, is_queue_served
+from orchestration.selectors.processes import Block, count_in_flight, find_blocks, is_queue_served
 from orchestration.selectors.proof import load_handoff_lines
 from orchestration.transitions.claim import load_claims, lock_claim
 from orchestration.transitions.heal import find_died_since, find_overdue, find_stranded, ring_suspects_of
@@ -29,7 +33,8 @@ def free_stranded() -> int:
     in `isolated`, one per process, where the next crash tells whose it is.
     """
     claims = _load(find_stranded(LIMIT))
-    in_flight = count_in_flight({claim.process_id for claim in claims})
+    processes = {claim.process_id for claim in claims}
+    in_flight, blocks = count_in_flight(processes), find_blocks(processes, 0.0)
     can_isolate = is_queue_served(ISOLATED)
     if claims and not can_isolate:
         log.warning(
@@ -37,7 +42,11 @@ def free_stranded() -> int:
         )
 
     def free(claim: Claim) -> list[int]:
-        is_freed = _free_crashed(claim, in_flight[claim.process_id] == 1, can_isolate=can_isolate)
+        block = blocks.get(claim.process_id)
+        if block is not None and block.ended_at is None and block.step_id is not None:
+            is_freed = _free_blocked(claim, block, can_isolate=can_isolate)
+        else:
+            is_freed = _free_crashed(claim, in_flight[claim.process_id] == 1, can_isolate=can_isolate)
         return [claim.step_id] if is_freed else []
 
     freed = [step_id for found in do_each("free_stranded", claims, free) for step_id in found]
@@ -47,8 +56,24 @@ def free_stranded() -> int:
 
 def free_overdue() -> int:
     """Free the steps that are past their deadline and the grace, whatever their worker says."""
-    overdue = find_overdue(get_conf().DEADLINE_GRACE_SECONDS, LIMIT)
-    return sum(do_each("free_overdue", _load(overdue), _free_expired))
+    grace = get_conf().DEADLINE_GRACE_SECONDS
+    claims = _load(find_overdue(grace, LIMIT))
+    # A shorter one is no excuse: the grace outlasted it.
+    blocks = find_blocks({claim.process_id for claim in claims}, grace)
+    can_isolate = bool(blocks) and is_queue_served(ISOLATED)
+    rung: list[int] = []
+
+    def free(claim: Claim) -> bool:
+        block = blocks.get(claim.process_id)
+        if block is None or not block.concerns(claim.claimed_at, claim.deadline_at):
+            return _free_expired(claim)
+        is_freed = _free_blocked(claim, block, can_isolate=can_isolate)
+        rung.extend([claim.step_id] if is_freed else [])
+        return is_freed
+
+    freed = sum(do_each("free_overdue", claims, free))
+    dispatch(rung)
+    return freed
 
 
 def _load(step_ids: list[int]) -> list[Claim]:
@@ -86,6 +111,23 @@ def _free_crashed(claim: Claim, is_alone: bool, *, can_isolate: bool) -> bool:  
         # Where nobody would take it there, it is better tried again beside others than never.
         queue = ISOLATED if can_isolate else claim.queue
     return _conclude(claim, FailureKind.CRASH, message, Crash(queue=queue, is_own=is_alone))
+
+
+def _free_blocked(claim: Claim, block: Block, *, can_isolate: bool) -> bool:
+    """Free a step of a process whose interpreter was held: by this step, by another, or by nobody knows whom."""
+    message = "another step held the interpreter of its worker process, so that nothing there could go on"
+    queue = claim.queue
+    if block.step_id is None:
+        message = "something held the interpreter of its worker process, so that nothing there could go on"
+    elif block.step_id == claim.step_id:
+        message = (
+            "it held the interpreter of its worker process, so that nothing there could go on; an agent that computes "
+            f"for long, or matches a slow pattern, is best run on the queue '{ISOLATED}'"
+        )
+    if block.step_id in (None, claim.step_id) and can_isolate:
+        queue = ISOLATED
+    crash = Crash(queue=queue, is_own=block.step_id == claim.step_id)
+    return _conclude(claim, FailureKind.CRASH, message, crash)
 
 
 def _free_expired(claim: Claim) -> bool:

@@ -38,7 +38,7 @@ _OUTCOME_WORDS: Final = {
     AttemptOutcome.COLLECTED: "has what its steps gave",
     AttemptOutcome.ASKED: "is for people to do",
     AttemptOutcome.FAILED: "failed",
-    AttemptOutcome.CRASHED: "was cut off: its worker process ended",
+    AttemptOutcome.CRASHED: "was cut off: its worker process ended, or could do nothing",
     AttemptOutcome.PASSED_OVER: "was passed over",
     AttemptOutcome.KEPT_AWAY: "was not called",
     AttemptOutcome.WITHDRAWN: "was called off",

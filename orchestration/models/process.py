@@ -26,6 +26,15 @@ class WorkerProcess(models.Model):
     newest_dispatch_at = models.DateTimeField(
         null=True, help_text="Newest dispatch time among the steps claimed from messages."
     )
+    hung = models.PositiveIntegerField(
+        db_default=0, default=0, help_text="Threads lost to steps that are long past their deadline."
+    )
+    blocked_at = models.DateTimeField(
+        null=True,
+        help_text="Since when a step holds, or latest held, its interpreter: nothing else could run.",
+    )
+    blocked_until = models.DateTimeField(null=True, help_text="When that was over; empty while it lasts.")
+    blocked_by = models.BigIntegerField(null=True, help_text="That step; empty when it can't be told.")
     stopped_at = models.DateTimeField(null=True, help_text="Left in order, or was found dead.")
     died = models.BooleanField(default=False, help_text="It was found dead; its steps were freed.")
 

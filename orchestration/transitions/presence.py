@@ -1,7 +1,8 @@
 """Worker processes come, beat, leave, and are found dead.
 
 These statements run on the heartbeat's own connection, whose session holds the process's advisory lock; the
-lock falls when the process dies, whatever else it was doing. Read next: `orchestration/worker/`.
+lock falls when the process dies, whatever else it was doing. The heart's process loads this file alone, so it must
+import nothing of the project. Read next: `orchestration/worker/`.
 """
 
 from dataclasses import dataclass
@@ -62,8 +63,8 @@ def enter_process(connection: psycopg.Connection[Any], presence: Presence, lease
 def lock_process(connection: psycopg.Connection[Any], process_id: int) -> bool:
     """Take the process's advisory lock for as long as the session lives.
 
-    Returns: False when a former session still holds it, e.g. behind a cut connection: enter anew then, since
-    waiting would stop the beats.
+    Returns: False when a former session still holds it, e.g. behind a cut connection: it is asked for again with the
+    next beat, since waiting would stop the beats.
     """
     row = connection.execute(
         "SELECT pg_try_advisory_lock(%s::int, %s::int)", (LOCK_CLASS, process_id)
@@ -71,9 +72,15 @@ def lock_process(connection: psycopg.Connection[Any], process_id: int) -> bool:
     return bool(row and row[0])
 
 
+def unlock_process(connection: psycopg.Connection[Any], process_id: int) -> None:
+    """Give back the lock of a process that died, or left, while its heart's session lives on."""
+    connection.execute("SELECT pg_advisory_unlock(%s::int, %s::int)", (LOCK_CLASS, process_id))
+
+
 _BEAT = """
 UPDATE orchestration_workerprocess
-SET beat_at = clock_timestamp(), busy = %(busy)s,
+SET beat_at = clock_timestamp(), busy = %(busy)s, hung = %(hung)s,
+    blocked_until = CASE WHEN blocked_at IS NOT NULL THEN coalesce(blocked_until, clock_timestamp()) END,
     last_claim_at = coalesce(%(last_claim_at)s::timestamptz, last_claim_at),
     newest_dispatch_at = coalesce(%(newest_dispatch_at)s::timestamptz, newest_dispatch_at)
 WHERE id = %(id)s AND stopped_at IS NULL
@@ -86,17 +93,45 @@ def beat(
     process_id: int,
     *,
     busy: int,
+    hung: int = 0,
     last_claim_at: datetime | None,
     newest_dispatch_at: datetime | None,
 ) -> bool:
-    """Renew the lease. Returns: False when the process was declared dead: it must enter anew."""
+    """Renew the lease.
+
+    Args: busy: steps in flight.  hung: threads that are lost to steps whose time is long over.
+    Returns: False when the process was declared dead: it must enter anew.
+    """
     parameters = {
         "id": process_id,
         "busy": busy,
+        "hung": hung,
         "last_claim_at": last_claim_at,
         "newest_dispatch_at": newest_dispatch_at,
     }
     return connection.execute(_BEAT, parameters).fetchone() is not None
+
+
+_BEAT_BLOCKED = """
+UPDATE orchestration_workerprocess
+SET beat_at = clock_timestamp(), blocked_by = %(by)s, blocked_until = NULL,
+    blocked_at = CASE WHEN blocked_at IS NOT NULL AND blocked_until IS NULL THEN blocked_at
+                      ELSE clock_timestamp() - make_interval(secs => %(seconds)s) END
+WHERE id = %(id)s AND stopped_at IS NULL
+RETURNING set_config('synchronous_commit', 'off', true)
+"""
+
+
+def beat_blocked(
+    connection: psycopg.Connection[Any], process_id: int, *, seconds: float, by: int | None
+) -> bool:
+    """Renew the lease of a process that lives and can do nothing: a step holds its interpreter.
+
+    Args: seconds: for so long already.  by: that step; None when it can't be told.
+    Returns: False when the process was declared dead.
+    """
+    parameters = {"id": process_id, "seconds": seconds, "by": by}
+    return connection.execute(_BEAT_BLOCKED, parameters).fetchone() is not None
 
 
 def leave_process(connection: psycopg.Connection[Any], process_id: int) -> None:

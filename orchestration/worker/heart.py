@@ -1,39 +1,59 @@
-"""The heartbeat: a thread with its own session, so that neither a busy pool nor a slow step can delay it.
+"""The heart of a process: a thread that says that the interpreter lives, and the process that beats because of it.
 
-The session holds the process's advisory lock. If the process dies the lock falls at once; if the network parts,
-the lease runs out. A process that was declared dead meanwhile enters anew, under a new row: what it still has in
-hand is fenced by the steps' tokens.
+The beats, the row and the advisory lock are the affair of a process of its own (`pacemaker.py`), so that neither a
+busy pool nor a step that keeps the interpreter can delay them. If this process dies, its socket closes and the lock
+falls at once; if the network parts, the lease runs out. A process that was declared dead meanwhile enters anew, under
+a new row: what it still has in hand is fenced by the steps' tokens.
 """
 
+import json
+import os
+import selectors
+import socket
 import threading
 import time
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
-import psycopg
 import structlog
 
 from orchestration.conf import get_conf
-from orchestration.transitions.presence import Presence, beat, enter_process, leave_process, lock_process
+from orchestration.transitions.presence import Presence
 from orchestration.worker.host import WorkerHost
-from orchestration.worker.sessions import open_session
+from orchestration.worker.implant import implant_pacemaker
 
 log = structlog.get_logger(__name__)
-
-_RETRY_SECONDS: Final = 1.0
-_LOCK_PAUSE_SECONDS: Final = 0.05
+_LEAVE_SECONDS = 5.0
+_CHUNK = 65_536
 
 
 class Heart:
-    """Beats for one process until it is stopped."""
+    """Tells the pacemaker that this process lives, until it is stopped.
 
-    def __init__(self, host: WorkerHost, presence: Presence) -> None:
+    Args: control: the pacemaker's socket, if there is one already; a heart that can't reach it gets one of its own.
+        look: called with each beat, e.g. to find threads that are lost.
+    """
+
+    def __init__(
+        self,
+        host: WorkerHost,
+        presence: Presence,
+        control: socket.socket | None = None,
+        *,
+        look: Callable[[], None] | None = None,
+    ) -> None:
         """Prepare; nothing is opened before `start`."""
         self._host = host
         self._presence = presence
+        self._control = control
+        self._look = look
         self._process_id: int | None = None
-        self._session: psycopg.Connection[Any] | None = None
+        self._channel: socket.socket | None = None
+        self._unread = b""
+        self._has_left = False
         self._stop = threading.Event()
+        self._waker, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
@@ -43,71 +63,101 @@ class Heart:
     def stop(self) -> None:
         """Leave in order: the row says so and the lock falls."""
         self._stop.set()
-        self._thread.join(timeout=5)
+        self._waker.send(b".")
+        self._thread.join(timeout=_LEAVE_SECONDS + 1)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._beat_once()
+                channel = self._channel or self._connect()
+                self._say(channel, _read_report(self._host))
+                self._listen(channel, get_conf().HEARTBEAT_SECONDS)
+                if self._look is not None:
+                    self._look()
             except Exception as error:  # noqa: BLE001 - a heart that stops kills its worker's claims
                 log.warning(
                     "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
                 )
-                self._begin_anew()
-                self._stop.wait(min(_RETRY_SECONDS, get_conf().HEARTBEAT_SECONDS))
-            else:
+                self._hang_up()
                 self._stop.wait(get_conf().HEARTBEAT_SECONDS)
         self._leave()
 
-    def _begin_anew(self) -> None:
-        """Change the session for another, at once if that can be: a lock that is free for long means death.
+    def _connect(self) -> socket.socket:
+        """Go to the pacemaker, with what it may see of this process; where there is none any more, start one."""
+        channel, theirs = socket.socketpair()
+        memory = self._host.flights.share(self._presence.concurrency)
+        try:
+            self._control = self._control or implant_pacemaker()
+            socket.send_fds(self._control, [b"."], [theirs.fileno(), memory])
+        except OSError:
+            channel.close()
+            self._control = None
+            raise
+        finally:
+            theirs.close()
+            os.close(memory)
+        self._channel = channel
+        self._say(channel, {"presence": asdict(self._presence), "process_id": self._process_id})
+        return channel
 
-        A server that is read-only answers, and so does one that was made a replica: only a new session finds another.
-        """
-        self._drop_session()
-        with suppress(psycopg.Error):
-            self._open()
+    def _say(self, channel: socket.socket, what: dict[str, Any]) -> None:
+        channel.sendall(json.dumps(what).encode() + b"\n")
 
-    def _open(self) -> psycopg.Connection[Any]:
-        session = self._session = open_session(f"ringmaster heart {self._presence.name}"[:60])
-        if self._process_id is not None and not self._lock(session, self._process_id):
-            self._process_id = None
-        return session
+    def _listen(self, channel: socket.socket, seconds: float) -> None:
+        """Wait for so long, or until this heart is stopped; take in what the pacemaker says meanwhile."""
+        until = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(channel, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+                if any(key.fileobj is channel for key, _ in selector.select(left)):
+                    self._hear(channel)
 
-    def _lock(self, session: psycopg.Connection[Any], process_id: int) -> bool:
-        """Take the lock again; the server may need a moment to notice that the former session was closed."""
-        until = time.monotonic() + _RETRY_SECONDS
-        while not lock_process(session, process_id):
-            if time.monotonic() > until or self._stop.wait(_LOCK_PAUSE_SECONDS):
-                return False
-        return True
+    def _hear(self, channel: socket.socket) -> None:
+        heard = channel.recv(_CHUNK)
+        if not heard:
+            raise ConnectionError("the process that beats for this one is gone; another is started")
+        *lines, self._unread = (self._unread + heard).split(b"\n")
+        for line in lines:
+            self._heed(json.loads(line))
 
-    def _beat_once(self) -> None:
-        session = self._session or self._open()
-        report = self._host.report()
-        if self._process_id is None or not beat(
-            session,
-            self._process_id,
-            busy=report.busy,
-            last_claim_at=report.last_claim_at,
-            newest_dispatch_at=report.newest_dispatch_at,
-        ):
-            self._enter(session)
-
-    def _enter(self, session: psycopg.Connection[Any]) -> None:
-        self._process_id = enter_process(session, self._presence, get_conf().LEASE_SECONDS)
-        self._host.enter(self._process_id)
-        log.info("worker_entered", name=self._presence.name, process=self._process_id)
+    def _heed(self, said: dict[str, Any]) -> None:
+        if "entered" in said:
+            self._process_id = said["entered"]
+            self._host.enter(said["entered"])
+            log.info("worker_entered", name=self._presence.name, process=self._process_id)
+        elif "failed" in said:
+            log.warning(
+                "heartbeat_failed", name=self._presence.name, error=said["failed"], next="it is tried again"
+            )
+        elif "left" in said:
+            self._has_left = True
 
     def _leave(self) -> None:
-        if self._session is not None and self._process_id is not None:
-            try:
-                leave_process(self._session, self._process_id)
-            except psycopg.Error:
-                log.warning("worker_left_unsaid", process=self._process_id, next="its lease runs out")
-        self._drop_session()
+        if self._channel is None:
+            return
+        try:
+            self._say(self._channel, {"leaves": True})
+            self._channel.settimeout(_LEAVE_SECONDS)
+            while not self._has_left:
+                self._hear(self._channel)
+        except OSError:
+            log.warning("worker_left_unsaid", process=self._process_id, next="its lease runs out")
+        self._hang_up()
 
-    def _drop_session(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+    def _hang_up(self) -> None:
+        self._unread = b""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+
+def _read_report(host: WorkerHost) -> dict[str, Any]:
+    report = host.report()
+    return {
+        "busy": report.busy,
+        "hung": report.hung,
+        "last_claim_at": report.last_claim_at and report.last_claim_at.isoformat(),
+        "newest_dispatch_at": report.newest_dispatch_at and report.newest_dispatch_at.isoformat(),
+        "calls": report.calls,
+    }

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from agents.admission import take_calls
 from orchestration.domain.work import Claim
+from orchestration.worker.flights import Flights
 
 _ENTER_TIMEOUT_SECONDS = 30.0
 
@@ -21,11 +23,17 @@ class Teller(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What a beat reports: steps in flight, and how recent the messages are that get claimed."""
+    """What a beat reports: steps in flight, and how recent the messages are that get claimed.
+
+    Attributes: hung: threads that are lost to steps long past their deadline.  calls: how often each agent was called
+        since the last report.
+    """
 
     busy: int = 0
+    hung: int = 0
     last_claim_at: datetime | None = None
     newest_dispatch_at: datetime | None = None
+    calls: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -34,6 +42,7 @@ class WorkerHost:
 
     teller: Teller | None = None
     entered: threading.Event = field(default_factory=threading.Event)
+    flights: Flights = field(default_factory=Flights)
     _process_id: int = 0
     _report: Report = field(default_factory=Report)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -68,6 +77,10 @@ class WorkerHost:
             if claim.is_of_newest_message and is_newest:
                 self._report.newest_dispatch_at = claim.dispatched_at
 
+    def note_attempt(self, claim: Claim) -> None:
+        """Know what this thread performs from now on, and until when it may."""
+        self.flights.note(claim)
+
     def tell_ran_on(self, claim: Claim, word: str) -> None:
         """Show a step that was run on."""
         if self.teller is not None:
@@ -76,18 +89,18 @@ class WorkerHost:
     @contextmanager
     def at_work(self) -> Iterator["WorkerHost"]:
         """Count one message in flight."""
-        with self._lock:
-            self._report.busy += 1
+        self.flights.begin()
         try:
             yield self
         finally:
-            with self._lock:
-                self._report.busy -= 1
+            self.flights.end()
 
     def report(self) -> Report:
-        """Return what the next beat shall say."""
+        """Return what the next beat shall say; the calls are handed over."""
+        busy, hung = self.flights.count()
         with self._lock:
-            return Report(self._report.busy, self._report.last_claim_at, self._report.newest_dispatch_at)
+            claimed, dispatched = self._report.last_claim_at, self._report.newest_dispatch_at
+        return Report(busy, hung, claimed, dispatched, take_calls())
 
 
 # One per process from the start, never replaced: messages may be delivered before the process has its row, and

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,6 +23,8 @@ from orchestration.transitions.presence import Presence
 from orchestration.worker.checklist import refuse_faults
 from orchestration.worker.heart import Heart
 from orchestration.worker.host import this_host
+from orchestration.worker.implant import implant_pacemaker, overdue_patience
+from orchestration.worker.losses import Replacing, replace_lost
 from orchestration.worker.telling import EventTeller
 from orchestration.worker.warming import warm_connections
 
@@ -34,8 +37,12 @@ class _Life:
     def __init__(self) -> None:
         self.hostname = ""
         self.heart: Heart | None = None
+        self.pacemaker: socket.socket | None = None
 
-    def begin(self, name: str, concurrency: int, teller: EventTeller | None) -> None:
+    def begin(
+        self, name: str, concurrency: int, teller: EventTeller | None, executor: Replacing | None = None
+    ) -> None:
+        """Enter. `executor`: of the thread worker; Celery ends a child of a prefork worker at its time limit."""
         host = this_host()
         host.teller = teller
         presence = Presence(
@@ -46,7 +53,10 @@ class _Life:
             agents=sorted(answered_names() | ENGINE_AGENTS),
             concurrency=concurrency,
         )
-        self.heart = Heart(host, presence)
+        look = None
+        if executor is not None:
+            look = partial(replace_lost, host.flights, executor, overdue_patience())
+        self.heart = Heart(host, presence, self.pacemaker, look=look)
         self.heart.start()
         if teller is not None:
             teller.start()
@@ -68,6 +78,8 @@ def remember_name(sender: Any, **_: Any) -> None:
     """
     refuse_faults()
     _life.hostname = str(sender.hostname)
+    # Before children are forked, which come to it too; and early, since it takes as long to start as the rest.
+    _life.pacemaker = implant_pacemaker()
     count_tokens("")
     if not _forks(sender):
         warm_connections(int(sender.concurrency))
@@ -79,7 +91,7 @@ def begin_worker(sender: Any, **_: Any) -> None:
     controller = sender.controller
     if not _forks(controller):
         teller = EventTeller(sender.hostname) if controller.task_events else None
-        _life.begin(sender.hostname, int(controller.concurrency), teller)
+        _life.begin(sender.hostname, int(controller.concurrency), teller, sender.pool.executor)
 
 
 @worker_process_init.connect

@@ -11,11 +11,15 @@ _NOT_LIBPQ = frozenset(
 )
 
 
+def read_parameters(application_name: str) -> dict[str, Any]:
+    """Return what libpq needs to reach the default database."""
+    parameters = {k: v for k, v in connection.get_connection_params().items() if k not in _NOT_LIBPQ}
+    return parameters | {"application_name": application_name}
+
+
 def open_session(application_name: str) -> psycopg.Connection[Any]:
     """Open a session to the default database.
 
     Raises: psycopg.OperationalError: the database is away.
     """
-    parameters = {k: v for k, v in connection.get_connection_params().items() if k not in _NOT_LIBPQ}
-    parameters |= {"application_name": application_name}
-    return psycopg.connect(**parameters, autocommit=True)
+    return psycopg.connect(**read_parameters(application_name), autocommit=True)

@@ -4,6 +4,7 @@ What a step does is its input: `seconds` to sleep, a `gate` file to wait for, an
 """
 
 import os
+import threading
 import time
 from contextlib import suppress
 
@@ -71,6 +72,25 @@ def be_deaf(task: Task) -> dict[str, str]:
             time.sleep(0.02)
     note("end", run=task.run_id, key=task.step_key, token=task.token)
     return {"step": task.step_key, "token": task.token}
+
+
+@agent("crash.hold", timeout_seconds=60)
+def hold(task: Task) -> dict[str, str]:
+    """Keep the interpreter's lock for so many seconds of CPU, as a bad regular expression does."""
+    _start(task)
+    began = time.thread_time()
+    sum(range(1_000_000))
+    each = (time.thread_time() - began) / 1_000_000
+    sum(range(int(float(task.input["cpu"]) / each)))
+    note("end", run=task.run_id, key=task.step_key, token=task.token)
+    return {"step": task.step_key, "token": task.token}
+
+
+@agent("crash.hang", timeout_seconds=1)
+def hang(task: Task) -> None:
+    """Wait for something that never comes, where nobody hears."""
+    _start(task)
+    threading.Event().wait()
 
 
 def _work(task: Task) -> dict[str, str]:

@@ -46,6 +46,9 @@ class Bench:
     def note_claim(self, claim: Claim) -> None:
         """Nobody looks for lost messages here."""
 
+    def note_attempt(self, claim: Claim) -> None:
+        """Nobody looks for lost threads here."""
+
     def tell_ran_on(self, claim: Claim, word: str) -> None:
         """Nobody watches here."""
 

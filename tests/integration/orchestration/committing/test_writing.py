@@ -132,6 +132,9 @@ class _Host:
     def note_claim(self, claim: Any) -> None:
         """Nobody looks for lost messages here."""
 
+    def note_attempt(self, claim: Any) -> None:
+        """Nobody looks for lost threads here."""
+
     def tell_ran_on(self, claim: Any, word: str) -> None:
         """Nobody watches here."""
 
