@@ -19,6 +19,7 @@ from orchestration.domain.rights import Right
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.models import Attempt, Run, Step
 from orchestration.selectors.kin import RunName, find_below
+from orchestration.selectors.leads import Leadership, find_leadership, waits_for_maintainer
 from orchestration.selectors.run_details import (
     TicketRef,
     count_troubled,
@@ -86,11 +87,15 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """The problems of a run and of the runs below it, the worst first. `more`: ways to those that are not shown."""
+    """The problems of a run and of the runs below it, the worst first.
+
+    Attributes: more: ways to those that are not shown.  no_maintainer: what is wrong, if something here waits for one.
+    """
 
     shown: list[Problem]
     more: list[More]
     unserved_queues: list[str]
+    no_maintainer: str = ""
 
 
 def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
@@ -107,6 +112,8 @@ def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
         for step in steps
         if not _is_consequence(attempts.get(step.pk)) or _is_to_decide(tickets.get(step.pk))
     ] or steps
+    is_needed = any(waits_for_maintainer(step, now) for step in steps)
+    leadership = find_leadership() if is_needed else Leadership(leads=True, read_at=now)
     described = [
         _describe(
             step,
@@ -114,13 +121,19 @@ def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
             link_ticket(request, run, tickets.get(step.pk)),
             below.get(step.run_id),
             now,
+            leadership,
         )
         for step in steps
     ]
     problems = _join_alike(described)
     queues = find_unserved_queues(run.pk) if run.status == RunStatus.RUNNING else []
     is_all = len(problems) <= _MOST_SHOWN and len(described) < _MOST_LOOKED_AT
-    return Problems(problems[:_MOST_SHOWN], more=[] if is_all else _list_more(run), unserved_queues=queues)
+    return Problems(
+        problems[:_MOST_SHOWN],
+        more=[] if is_all else _list_more(run),
+        unserved_queues=queues,
+        no_maintainer=leadership.trouble,
+    )
 
 
 def _join_alike(problems: Sequence[Problem]) -> list[Problem]:
@@ -164,7 +177,12 @@ def link_ticket(request: HttpRequest, run: Run, ticket: TicketRef | None) -> Tic
 
 
 def _describe(
-    step: Step, attempt: Attempt | None, ticket: TicketLink | None, run: RunName | None, now: datetime
+    step: Step,
+    attempt: Attempt | None,
+    ticket: TicketLink | None,
+    run: RunName | None,
+    now: datetime,
+    leadership: Leadership,
 ) -> Problem:
     decision = getattr(attempt, "decision", None)
     since = (attempt.finished_at or attempt.started_at) if attempt else step.dispatched_at
@@ -176,7 +194,7 @@ def _describe(
         tone="people" if step.waits_for else step.status,
         status=chip("people", _WAITS.get(step.waits_for, "waits")) if step.waits_for else chip(step.status),
         since=_say_since(step, since, now) if since else "",
-        why=_say_why(step, decision.reason if decision else "", now),
+        why=_say_why(step, decision.reason if decision else "", now, leadership),
         rule=decision.rule if decision else "",
         rule_words=describe_rule(decision.rule) if decision else "",
         error=describe_error(attempt) if attempt else SafeString(""),
@@ -191,13 +209,20 @@ def _say_since(step: Step, since: datetime, now: datetime) -> str:
     return f"{span} ago" if step.status == StepStatus.FAILED else f"for {span}"
 
 
-def _say_why(step: Step, decided: str, now: datetime) -> SafeString:
+def _say_why(step: Step, decided: str, now: datetime, leadership: Leadership) -> SafeString:
     if step.waits_for:
         return _say_wait(step)
     if step.status == StepStatus.RETRYABLE and step.due_at:
-        when = describe_duration(step.due_at - now) if step.due_at > now else "a moment"
-        return format_html("Attempt {} failed; the next one starts in {}.", step.attempt, when)
+        return format_html("Attempt {} failed; {}", step.attempt, _say_next_try(step.due_at, now, leadership))
     return mark_unseen(step.reason or decided or "No reason was recorded.")
+
+
+def _say_next_try(due_at: datetime, now: datetime, leadership: Leadership) -> str:
+    if due_at > now:
+        return f"the next one starts in {describe_duration(due_at - now)}."
+    if leadership.leads:
+        return "the next one starts in a moment."
+    return f"the next one was due {describe_duration(now - due_at)} ago and waits for a maintainer."
 
 
 def _say_wait(step: Step) -> SafeString:

@@ -32,6 +32,7 @@ from orchestration.domain.problems import STATUS_OF
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 from orchestration.models import Run, Step
+from orchestration.selectors.leads import find_leadership
 from orchestration.selectors.progress import STATES, with_state
 from orchestration.selectors.run_details import (
     count_steps,
@@ -126,7 +127,8 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         key = find_step_of_task(task.run_id, task.step_id) if task and is_theirs else None
         if task and key:
             return redirect(step_url(task.run_id, key))
-        return super().changelist_view(request, extra_context)
+        more = {**(extra_context or {}), "no_maintainer": find_leadership().trouble}
+        return super().changelist_view(request, more)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page of a step, and those that ask before an order is given."""

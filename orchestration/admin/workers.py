@@ -19,6 +19,7 @@ from orchestration.admin.paging import turn_page
 from orchestration.admin.words import describe_duration
 from orchestration.conf import get_conf
 from orchestration.models import Step, WorkerProcess
+from orchestration.selectors.leads import find_leadership
 from orchestration.selectors.scope import scope_rows
 from orchestration.selectors.worker_details import (
     WorkerState,
@@ -101,7 +102,11 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
     ) -> HttpResponse:
         """Show the list below what waits on the queues."""
         queued = count_queued()
-        waiting = {"queued": queued, "unserved_queues": list_missing_queues(list(queued))}
+        waiting = {
+            "queued": queued,
+            "unserved_queues": list_missing_queues(list(queued)),
+            "no_maintainer": find_leadership().trouble,
+        }
         return super().changelist_view(request, {**(extra_context or {}), **waiting})
 
     def change_view(
@@ -131,13 +136,14 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
 
     @admin.display(description="Busy")
     def load(self, process: WorkerProcess) -> SafeString:
-        """Return steps in flight at the last beat, of how many it takes."""
+        """Return steps in flight at the last beat, of how many it takes, and the threads that hang."""
         return format_html(
-            '<span class="rm-nowrap"><progress class="rm-bar" max="{}" value="{}"></progress>{}/{}</span>',
+            '<span class="rm-nowrap"><progress class="rm-bar" max="{}" value="{}"></progress>{}/{}{}</span>',
             process.concurrency,
             process.busy,
             process.busy,
             process.concurrency,
+            f", {process.hung} hung" if process.hung else "",
         )
 
     @admin.display(description="Queues")
@@ -148,10 +154,11 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
     @admin.display(description="Agents")
     def agents_shown(self, process: WorkerProcess) -> SafeString:
         """Return some agents it has; all on hovering."""
-        shown, rest = process.agents[:_MOST_AGENTS], len(process.agents) - _MOST_AGENTS
+        agents = _list_agents(process)
+        shown, rest = agents[:_MOST_AGENTS], len(agents) - _MOST_AGENTS
         more = f" and {rest} more" if rest > 0 else ""
-        names = format_html_join(", ", "{}", ((name,) for name in shown))
-        return format_html('<span title="{}">{}{}</span>', ", ".join(process.agents), names, more)
+        names = format_html_join(", ", "{}", ((name,) for name in shown)) or SafeString("-")
+        return format_html('<span title="{}">{}{}</span>', ", ".join(agents), names, more)
 
     @admin.display(description="Up")
     def up(self, process: Any) -> SafeString:
@@ -164,6 +171,11 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
         return format_html('<span class="rm-nowrap">{}, {}</span>', process.host or "-", process.pid)
 
 
+def _list_agents(process: WorkerProcess) -> list[str]:
+    """Return the agents that somebody wrote; steps of the engine's own have none."""
+    return [agent for agent in process.agents if agent]
+
+
 def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
     caller = caller_of(request)
     attempts = scope_rows(caller, list_process_attempts(process.pk), "step__run__project")
@@ -172,6 +184,7 @@ def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
     return {
         "title": process.name,
         "process": process,
+        "agents": _list_agents(process),
         "state": chip(process.state),
         "sentence": _describe(process),
         "up": describe_duration((process.stopped_at or process.read_at) - process.started_at),
@@ -202,6 +215,18 @@ def _describe(process: Any) -> str:
     match WorkerState(process.state):
         case WorkerState.ALIVE:
             return f"Alive: last beat {silent} ago."
+        case WorkerState.BLOCKED:
+            lasts = describe_duration(process.read_at - process.blocked_at)
+            by = f"step {process.blocked_by}" if process.blocked_by else "something"
+            return (
+                f"Blocked: it lives, but {by} has held its interpreter for {lasts}, and nothing else there can go on. "
+                "Each step is freed past its own deadline; the one at fault goes on in `isolated`."
+            )
+        case WorkerState.HUNG:
+            return (
+                f"Alive: last beat {silent} ago. {process.hung} of its threads hang in steps that were freed long ago; "
+                "others took their places. When no more can be replaced it ends, to be started again."
+            )
         case WorkerState.LATE:
             return (
                 f"Late: last beat {silent} ago; after {lease:g} s it counts as dead and its steps are freed."

@@ -4,9 +4,13 @@ Any number of maintainers may run; the one whose session holds the advisory lock
 fall. A sweep is safe to run twice and beside anything.
 """
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from math import inf
 from typing import Any, Final
 
 import psycopg
@@ -30,7 +34,7 @@ from orchestration.maintenance.scheduler import (
 )
 from orchestration.outages import is_away, is_of_statement
 from orchestration.ports import load_duties
-from orchestration.transitions.presence import retire_dead, try_to_lead
+from orchestration.transitions.presence import leave_lead, note_lead, retire_dead, try_to_lead
 from orchestration.transitions.statements import reconnect
 from orchestration.worker.sessions import open_session
 
@@ -94,6 +98,7 @@ class Maintainer:
         self._session: psycopg.Connection[Any] | None = None
         self._leads = False
         self._settled_at = 0.0
+        self._noted_at = -inf
 
     def stop(self) -> None:
         """End after the sweep under way."""
@@ -114,7 +119,7 @@ class Maintainer:
                 log.exception("maintainer_failed", next="it tries again at the next sweep")
             close_old_connections()
             self._stop.wait(get_conf().SWEEP_SECONDS)
-        self._drop_session()
+        self._leave()
 
     def _step(self) -> None:
         if self._session is None:
@@ -123,11 +128,26 @@ class Maintainer:
             self._leads = try_to_lead(self._session)
             if self._leads:
                 log.info("maintainer_leads")
+        if self._leads:
+            self._note_lead(self._session)
         if self._leads and (done := sweep(self._session, settles=time.monotonic() < self._settled_at)):
             log.info("maintainer_swept", **done)
 
+    def _note_lead(self, session: psycopg.Connection[Any]) -> None:
+        """Say every few seconds that it leads: a sweep is due more often, and nobody looks so closely."""
+        now = time.monotonic()
+        if now - self._noted_at >= get_conf().LEASE_SECONDS / 5:
+            self._noted_at = now
+            note_lead(session, socket.gethostname(), os.getpid())
+
+    def _leave(self) -> None:
+        if self._session is not None and self._leads:
+            with suppress(psycopg.Error):  # then it is told by its silence
+                leave_lead(self._session, socket.gethostname(), os.getpid())
+        self._drop_session()
+
     def _drop_session(self) -> None:
-        self._leads = False
+        self._leads, self._noted_at = False, -inf
         if self._session is not None:
             self._session.close()
             self._session = None

@@ -18,6 +18,7 @@ from orchestration.management.story import StoryLine, story_rows, tell_story
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.account import Account
+from orchestration.selectors.leads import find_leadership, waits_for_maintainer
 from orchestration.selectors.progress import WAITING, RunWithState
 from orchestration.selectors.resolutions import Resolution, read_resolutions
 
@@ -76,6 +77,9 @@ def suggest_next(run: RunWithState, account: Account) -> str:
     """Return what a person can do for the run now."""
     held = [step.key for step in account.steps if step.status == StepStatus.HELD]
     strangers = sorted({step.agent for step in account.steps if step.waits_for == "agent"})
+    leadership = find_leadership()
+    if any(waits_for_maintainer(step, leadership.read_at) for step in account.steps) and leadership.trouble:
+        return leadership.trouble
     if held:
         # What is not undone yet stands behind what is held.
         is_stuck = run.state in {WAITING, RunStatus.COMPENSATING}
@@ -87,9 +91,7 @@ def suggest_next(run: RunWithState, account: Account) -> str:
     if waiting:
         return waiting
     if run.finished_at is None:
-        return (
-            "nothing to do but wait; if nothing moves, see that a worker and `manage.py maintain` are running"
-        )
+        return leadership.trouble or "nothing to do but wait; if nothing moves, see that a worker is running"
     return f"nothing to do; `manage.py verify_run {run.pk}` proves what is shown here"
 
 

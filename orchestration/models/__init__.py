@@ -1,7 +1,7 @@
 """The rows. No behaviour lives here but what a row can say about itself; `transitions/` writes status."""
 
 from orchestration.models.access import ApiToken, Membership
-from orchestration.models.process import WorkerProcess
+from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.run import AgentContext, Edge, Run, Step
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.trial import VerifierTrial
@@ -15,6 +15,7 @@ __all__ = [
     "Edge",
     "Event",
     "Handoff",
+    "Lead",
     "Membership",
     "PastOutput",
     "Project",

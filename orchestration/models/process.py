@@ -1,4 +1,4 @@
-"""Who executes: one row per process that can hold claims."""
+"""Who executes: one row per process that can hold claims. And who maintains: one row in all."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -49,3 +49,23 @@ class WorkerProcess(models.Model):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+
+class Lead(models.Model):
+    """Which maintainer leads, or led last: one row, written every few seconds by the one that sweeps."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    host = models.CharField(max_length=200)
+    pid = models.PositiveIntegerField()
+    led_since = models.DateTimeField()
+    swept_at = models.DateTimeField(help_text="Its latest sweep, to a few seconds.")
+    left_at = models.DateTimeField(null=True, help_text="It stopped in order.")
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="lead_only_one"),)
+
+    def __str__(self) -> str:
+        """Return where it runs."""
+        return f"{self.host}, {self.pid}"

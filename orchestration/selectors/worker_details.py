@@ -13,9 +13,14 @@ from orchestration.models import Attempt, Step, WorkerProcess
 
 
 class WorkerState(StrEnum):
-    """Alive: beats come. Late: two beats missed. Dead: its lease ran out. Stopped: it left in order."""
+    """Alive: beats come. Blocked: it lives, and a step holds its interpreter. Hung: some threads are lost to steps.
+
+    Late: two beats missed. Dead: its lease ran out. Stopped: it left in order.
+    """
 
     ALIVE = "alive"
+    BLOCKED = "blocked"
+    HUNG = "hung"
     LATE = "late"
     DEAD = "dead"
     STOPPED = "stopped"
@@ -30,6 +35,8 @@ def with_worker_state(processes: QuerySet[WorkerProcess]) -> QuerySet[WorkerProc
         When(stopped_at__isnull=False, then=Value(WorkerState.STOPPED.value)),
         When(beat_at__lt=Now() - lease, then=Value(WorkerState.DEAD.value)),
         When(beat_at__lt=Now() - two_beats, then=Value(WorkerState.LATE.value)),
+        When(blocked_at__isnull=False, blocked_until=None, then=Value(WorkerState.BLOCKED.value)),
+        When(hung__gt=0, then=Value(WorkerState.HUNG.value)),
         default=Value(WorkerState.ALIVE.value),
         output_field=CharField(),
     )

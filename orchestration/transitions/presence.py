@@ -167,6 +167,28 @@ def try_to_lead(connection: psycopg.Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
+_NOTE_LEAD = """
+INSERT INTO orchestration_lead AS l (id, host, pid, led_since, swept_at, left_at)
+VALUES (1, %(host)s, %(pid)s, clock_timestamp(), clock_timestamp(), NULL)
+ON CONFLICT (id) DO UPDATE SET swept_at = excluded.swept_at, host = excluded.host, pid = excluded.pid, left_at = NULL,
+    led_since = CASE WHEN (l.host, l.pid) = (excluded.host, excluded.pid) AND l.left_at IS NULL THEN l.led_since
+                     ELSE excluded.led_since END
+RETURNING set_config('synchronous_commit', 'off', true)
+"""
+
+
+def note_lead(connection: psycopg.Connection[Any], host: str, pid: int) -> None:
+    """Say that this maintainer leads and sweeps, for people to see; nothing is decided by it."""
+    connection.execute(_NOTE_LEAD, {"host": host, "pid": pid})
+
+
+def leave_lead(connection: psycopg.Connection[Any], host: str, pid: int) -> None:
+    """Say that this maintainer stops in order, if it led."""
+    connection.execute(
+        "UPDATE orchestration_lead SET left_at = clock_timestamp() WHERE (host, pid) = (%s, %s)", (host, pid)
+    )
+
+
 def _parameters(presence: Presence) -> dict[str, Any]:
     return {
         "name": presence.name,
