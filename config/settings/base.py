@@ -8,6 +8,7 @@ from config import env, services
 from config.database import database_settings
 from config.settings.api import *  # noqa: F403 - the API's settings are a file of their own
 from config.settings.console import *  # noqa: F403 - how the console looks is a file of its own
+from config.settings.logs import *  # noqa: F403 - what is logged is a file of its own
 from config.settings.queues import *  # noqa: F403 - Celery's settings are a file of their own
 
 # Generic base classes of Django (`ModelAdmin[Run]`) are subscripted at run time too.
