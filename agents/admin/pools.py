@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -39,10 +40,15 @@ class PoolAdmin(ModelAdmin[Pool]):
     sortable_by = ()
     actions = None
     fields = ("name", "load", "size", "users", "holders")
-    readonly_fields = ("name", "load", "users", "holders")
+    readonly_fields = ("name", "load", "users", "holders", "holders_unnamed")
 
     class Media:
         css = {"all": ("agents/console.css",)}
+
+    def get_fields(self, request: HttpRequest, obj: Pool | None = None) -> list[Any]:
+        """Name the holders, which may be of any project, only to whom Django's own permissions trust with pools."""
+        is_trusted = ModelBackend().has_perm(request.user, "agents.view_pool")
+        return [*self.fields[:-1], "holders" if is_trusted else "holders_unnamed"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A pool is there as soon as an agent asks for it, or the settings or `pools --set` name it."""
@@ -87,21 +93,33 @@ class PoolAdmin(ModelAdmin[Pool]):
     @admin.display(description="Holders")
     def holders(self, pool: Pool) -> SafeString:
         """Return who holds how much, and since when."""
-        slots = list(PoolSlot.objects.filter(pool=pool)[:_MOST_HOLDERS])
-        if not slots:
-            return SafeString("Nobody.")
-        now = read_clock()
-        rows = format_html_join(
-            "",
-            '<tr><td>{}</td><td class="rm-number">{}</td><td class="rm-nowrap">{}</td></tr>',
-            ((*_name(slot), describe_seconds((now - slot.taken_at).total_seconds())) for slot in slots),
-        )
-        return format_html(
-            '<table class="rm-table"><thead><tr><th>Step</th><th class="rm-number">Slots</th><th>For</th></tr></thead>'
-            "<tbody>{}</tbody></table>",
-            rows,
-        )
+        return _list_holders(pool, are_named=True)
+
+    @admin.display(description="Holders")
+    def holders_unnamed(self, pool: Pool) -> SafeString:
+        """Return how much is held since when, without saying by whom."""
+        return _list_holders(pool, are_named=False)
 
 
-def _name(slot: PoolSlot) -> tuple[Any, int]:
-    return slot.holder or f"step {slot.step}", slot.amount
+def _list_holders(pool: Pool, *, are_named: bool) -> SafeString:
+    slots = list(PoolSlot.objects.filter(pool=pool)[:_MOST_HOLDERS])
+    if not slots:
+        return SafeString("Nobody.")
+    now = read_clock()
+    rows = format_html_join(
+        "",
+        '<tr><td>{}</td><td class="rm-number">{}</td><td class="rm-nowrap">{}</td></tr>',
+        (
+            (
+                (slot.holder or f"step {slot.step}") if are_named else f"step {slot.step}",
+                slot.amount,
+                describe_seconds((now - slot.taken_at).total_seconds()),
+            )
+            for slot in slots
+        ),
+    )
+    return format_html(
+        '<table class="rm-table"><thead><tr><th>Step</th><th class="rm-number">Slots</th><th>For</th></tr></thead>'
+        "<tbody>{}</tbody></table>",
+        rows,
+    )
