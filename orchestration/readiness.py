@@ -1,0 +1,118 @@
+"""Whether this installation can work: the database, its migrations, the broker, the maintainer; each for itself.
+
+Asked by probes and supervisors, so it is quick, waits for nobody, and says nothing that is secret.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from orchestration.dispatch import open_impatient_connection
+from orchestration.selectors.leads import find_leadership
+
+_KEPT_SECONDS: Final = 1.0
+_CONNECT_SECONDS: Final = 2
+_STATEMENT = "SET statement_timeout = '2s'"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that is needed. `is_vital`: without it nothing can be answered.  said: in words, without secrets."""
+
+    name: str
+    is_well: bool
+    is_vital: bool
+    said: str
+
+
+def look_at_parts() -> list[Part]:
+    """Return how each part stands now."""
+    return [*_look_at_database(), _look_at_broker()]
+
+
+def _look_at_database() -> list[Part]:
+    aside = connection.copy()
+    # A session of its own: a pool that is busy is not a database that is away, and would let the probe wait.
+    aside.settings_dict["OPTIONS"].pop("pool", None)
+    aside.settings_dict["OPTIONS"]["connect_timeout"] = _CONNECT_SECONDS
+    try:
+        with aside.cursor() as cursor:
+            cursor.execute(_STATEMENT)
+            cursor.execute("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+            [is_read_only] = cursor.fetchone()
+        missing = len(set(_known_migrations()) - set(MigrationRecorder(aside).applied_migrations()))
+    except DatabaseError:
+        return [
+            Part("database", is_well=False, is_vital=True, said="it can't be reached, or does not answer")
+        ]
+    finally:
+        aside.close()
+    database = "it answers, but takes no writes" if is_read_only else "it answers"
+    migrations = f"{missing} are not applied: run `manage.py migrate`" if missing else "all are applied"
+    return [
+        Part("database", not is_read_only, is_vital=True, said=database),
+        Part("migrations", not missing, is_vital=True, said=migrations),
+        *([] if missing or is_read_only else [_look_at_maintainer()]),
+    ]
+
+
+def _look_at_maintainer() -> Part:
+    leadership = find_leadership()
+    return Part(
+        "maintainer", leadership.leads, is_vital=False, said="one leads" if leadership.leads else "none leads"
+    )
+
+
+def _look_at_broker() -> Part:
+    try:
+        with open_impatient_connection() as broker:
+            broker.connect()
+    except Exception:  # noqa: BLE001 - each broker has errors of its own, and this one line says what they mean
+        said = "it can't be reached, or does not answer; work is accepted and rung for later"
+        return Part("broker", is_well=False, is_vital=False, said=said)
+    return Part("broker", is_well=True, is_vital=False, said="it answers")
+
+
+def _known_migrations() -> list[tuple[str, str]]:
+    if not _migrations:
+        _migrations.extend(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+    return _migrations
+
+
+_migrations: Final[list[tuple[str, str]]] = []
+
+
+class Readiness:
+    """Answers many who ask at once by one look a second."""
+
+    def __init__(
+        self, look: Callable[[], list[Part]] = look_at_parts, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Know nothing yet. `clock`: seconds."""
+        self._look = look
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._parts: list[Part] = []
+        self._looked_at = 0.0
+
+    def read(self) -> list[Part]:
+        """Return how each part stood at most a second ago, or at the look under way; the first waits for its look."""
+        if self._is_fresh():
+            return self._parts
+        if self._lock.acquire(blocking=not self._parts):
+            try:
+                if not self._is_fresh():
+                    self._parts = self._look()
+                    self._looked_at = self._clock()
+            finally:
+                self._lock.release()
+        return self._parts
+
+    def _is_fresh(self) -> bool:
+        return bool(self._parts) and self._clock() - self._looked_at < _KEPT_SECONDS
