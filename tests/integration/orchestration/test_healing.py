@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Value
 from django.db.models.functions import Now
 
+from agents.models import CountedFailure
 from escalation.models import Ticket
 from orchestration.dispatch import mute_dispatch
 from orchestration.maintenance.rescuer import free_overdue, free_stranded
@@ -189,6 +190,78 @@ def test_a_step_past_deadline_and_grace_is_freed_whatever_its_worker_says(rig: R
     assert rig.statuses()["a"] == "retryable"
     attempt = Attempt.objects.get(pk=old.attempt_id)
     assert (attempt.failure_kind, attempt.decision.rule) == ("timeout", "transient_retry")
+
+
+@pytest.fixture
+def isolated() -> None:
+    """Have somebody who takes suspects alone."""
+    WorkerProcess.objects.create(
+        name="alone", host="", pid=0, queues=["isolated"], agents=[AGENT], concurrency=1
+    )
+
+
+def _after(rig: Rig, key: str) -> tuple[str, str, int, int]:
+    step = rig.step(key)
+    return step.status, step.queue, step.crashes, step.failures
+
+
+@pytest.mark.usefixtures("isolated")
+def test_of_a_process_that_died_blocked_only_the_step_at_fault_is_blamed(rig: Rig) -> None:
+    rig.take("a")
+    rig.take("b")
+    blocked = {"blocked_at": _ago(9), "blocked_by": rig.step("b").pk}
+    _set_worker(rig, stopped_at=Now(), died=True, **blocked)
+    assert free_stranded() == 2
+    assert _after(rig, "a") == ("available", "steps", 0, 0)
+    assert _after(rig, "b") == ("available", "isolated", 1, 0)
+    said = dict(Attempt.objects.values_list("step__key", "error_message"))
+    assert said["a"].startswith("another step held the interpreter")
+    assert said["b"].startswith("it held the interpreter")
+    # The agent of both is the same: it failed once.
+    assert CountedFailure.objects.count() == 1
+
+
+@pytest.mark.usefixtures("isolated")
+@pytest.mark.parametrize("block", [{"blocked_by": None}, {"blocked_by": 1, "blocked_until": _ago(5)}])
+def test_of_one_that_died_of_who_knows_what_all_are_suspects(rig: Rig, block: dict[str, Any]) -> None:
+    rig.take("a")
+    rig.take("b")
+    _set_worker(rig, stopped_at=Now(), died=True, blocked_at=_ago(9), **block)
+    assert free_stranded() == 2
+    assert _after(rig, "a") == _after(rig, "b") == ("available", "isolated", 0, 0)
+
+
+@pytest.mark.usefixtures("isolated")
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        # It lasts: the one at fault, another step, who knows what.
+        ({"blocked_at": _ago(9), "blocked_by": "a"}, ("available", "isolated", 1, 0)),
+        ({"blocked_at": _ago(9), "blocked_by": "b"}, ("available", "steps", 0, 0)),
+        ({"blocked_at": _ago(9), "blocked_by": None}, ("available", "isolated", 0, 0)),
+        # It was over when the time was, or shorter than the grace, or has not begun by then: no excuse.
+        (
+            {"blocked_at": _ago(70), "blocked_until": _ago(61), "blocked_by": "b"},
+            ("retryable", "steps", 0, 1),
+        ),
+        (
+            {"blocked_at": _ago(9), "blocked_until": _ago(4.5), "blocked_by": "b"},
+            ("retryable", "steps", 0, 1),
+        ),
+        ({"blocked_at": _ago(5.5), "blocked_by": "b"}, ("retryable", "steps", 0, 1)),
+        ({"blocked_at": None}, ("retryable", "steps", 0, 1)),
+    ],
+)
+def test_what_is_overdue_in_a_blocked_process_is_judged_by_who_blocks_it(
+    rig: Rig, settings: Any, block: dict[str, Any], expected: tuple[str, str, int, int]
+) -> None:
+    settings.RINGMASTER = {"DEADLINE_GRACE_SECONDS": 5.0}
+    rig.take("a")
+    _set_step(rig, "a", claimed_at=_ago(60), deadline_at=_ago(6))
+    by = block.get("blocked_by")
+    _set_worker(rig, **block | {"blocked_by": rig.step(by).pk if by else None})
+    assert free_overdue() == 1
+    assert _after(rig, "a") == expected
 
 
 def test_a_forgotten_release_is_made_up_for(rig: Rig) -> None:
