@@ -24,6 +24,8 @@ _OWN_TEXT = {
     "orchestration/runs/family.py": "outputs as they were stored",
     "orchestration/runs/receipts_fit.py": "receipts, and what was rebuilt of them",
     "orchestration/runs/seals.py": "seals, and what was rebuilt of them",
+    "orchestration/worker/heart.py": "what its own pacemaker says",
+    "orchestration/worker/pacemaker.py": "what the hearts that it serves say",
     "orchestration/selectors/admission.py": "columns",
     "orchestration/selectors/follow.py": "columns",
     "orchestration/selectors/trees.py": "columns",
