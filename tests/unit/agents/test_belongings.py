@@ -148,22 +148,34 @@ def test_a_process_of_many_is_put_back_once_nobody_is_at_work_who_may_need_it(
 
 
 def test_who_comes_later_does_not_keep_it(threads: ThreadPoolExecutor) -> None:
+    # given: a change that was made while one neighbour was at work, and a call that came after it
     before = _look()
-    threads.submit(_call, "acme.quiet", lambda: None).result(5)
-    begun, end = threading.Event(), threading.Event()
+    first, later = _Waiting(), _Waiting()
+    at_work = threads.submit(_call, "acme.first", first.wait)
+    assert first.begun.wait(5)
     threads.submit(_call, "acme.habit", _change_environment).result(5)
-    assert _look() == before
+    came_later = threads.submit(_call, "acme.later", later.wait)
+    assert later.begun.wait(5)
+    assert _look() != before
 
-    def wait() -> None:
-        begun.set()
-        end.wait(5)
+    # when: the neighbour ends
+    first.end.set()
+    at_work.result(5)
 
-    later = threads.submit(_call, "acme.later", wait)
-    assert begun.wait(5)
-    threads.submit(_call, "acme.quiet", lambda: None).result(5)
-    end.set()
-    later.result(5)
+    # then: it is put back, although the later one is still at work
+    assert not came_later.done()
     assert _look() == before
+    later.end.set()
+    came_later.result(5)
+
+
+class _Waiting:
+    def __init__(self) -> None:
+        self.begun, self.end = threading.Event(), threading.Event()
+
+    def wait(self) -> None:
+        self.begun.set()
+        assert self.end.wait(5)
 
 
 def _call(agent: str, act: Callable[[], _T]) -> _T:
