@@ -55,7 +55,9 @@ def _terminate(backend: int) -> None:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
 
 
-@pytest.mark.parametrize("habit", ["BEGIN; SELECT 1/0", "BEGIN", "SET search_path TO nowhere"])
+@pytest.mark.parametrize(
+    "habit", ["BEGIN; SELECT 1/0", "BEGIN; SET search_path TO nowhere", "SET search_path TO nowhere"]
+)
 def test_what_an_agent_did_to_its_connection_changes_no_answer(habit: str) -> None:
     rig = Rig.begin(SPEC)
     claim = rig.take("a")
@@ -63,7 +65,9 @@ def test_what_an_agent_did_to_its_connection_changes_no_answer(habit: str) -> No
     with suppress(DataError), connection.cursor() as cursor:
         cursor.execute(habit)
     theirs = connection.connection
+    standing = theirs.info.transaction_status
     assert not is_cancelled()
+    assert theirs.info.transaction_status is standing, "its transaction is not broken by a question"
     in_thread(lambda: rig.free(claim)).result(timeout=10)
     assert is_cancelled()
     assert connection.connection is theirs, "the agent goes on with its own"
