@@ -103,7 +103,8 @@ def list_runs(
     workflow: str | None, state: str | None, limit: int, project: str | None = None
 ) -> list[RunLine]:
     """Return the newest runs of a workflow, in a state, of a project (by slug), or of all."""
-    runs = Run.objects.select_related("workflow").order_by("-created_at", "-id")
+    runs = Run.objects.select_related("workflow").defer("input_json", "workflow__spec_json")
+    runs = runs.order_by("-created_at", "-id")
     if project is not None:
         runs = runs.filter(project__slug=project)
     if workflow is not None:

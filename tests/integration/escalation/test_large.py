@@ -204,3 +204,10 @@ def test_the_command_writes_json_with_what_is_judged(anna: User) -> None:
     listed = json.loads(full.getvalue())
     assert [ticket["id"] for ticket in listed] == numbers
     assert listed[0]["seen"]["subject"] == "Your order"
+
+
+def test_the_list_of_runs_loads_neither_inputs_nor_specs(ticket: Ticket) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        call_command("list_runs", as_json=True, stdout=StringIO())
+
+    assert not _columns(queries) & {"input_json", "spec_json"}
