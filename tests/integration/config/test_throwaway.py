@@ -17,7 +17,7 @@ from tests.processes import PROJECT_DIR, wait_for
 _OWNER = """
 import os, subprocess, sys
 from pathlib import Path
-from config import services
+from config.services import launcher, throwaway
 
 folder = throwaway.make_throwaway("owned", parent=Path(sys.argv[1]))
 state_dir = folder / "state"
