@@ -43,6 +43,9 @@ class Conf:
     DEFAULT_MIN_CONFIDENCE: float = between(0.7, 0.0, 1.0)
     MAX_INPUT_BYTES: int = 1_048_576
 
+    EXPRESSION_SECONDS: float = between(5.0, 0.1, 60.0)
+    EXPRESSION_HELPERS: int = 2
+
     MAX_FAN_OUT: int = 10_000
     MAX_RUN_STEPS: int = 25_000
     MAX_STEP_DEPTH: int = 8

@@ -33,6 +33,10 @@ _TOKEN: Final = re.compile(
 )
 
 
+class Unreadable(ValueError):
+    """The text is not CEL; the library says better where."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A piece of an expression: its kind (gap, text, number, name, mark), its text, and where it begins."""

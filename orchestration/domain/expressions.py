@@ -1,16 +1,21 @@
 """CEL expressions in specs: compiled once, evaluated over {input, steps, item}.
 
 Owns the only use of the CEL library. It must not see anything but the values it is handed, so an expression
-can never reach past the hand-off. Read next: `spec.py`.
+can never reach past the hand-off. Read next: `arithmetic.py`, then `spec.py`.
 """
 
+import logging
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import cel
 
-from orchestration.domain.expression_text import find_excess
+from agents.domain.canonical import check_json
+from agents.errors import UnreadableOutput
+from orchestration.domain.arithmetic import make_functions, rewrite_arithmetic
+from orchestration.domain.expression_text import find_excess, read_tokens
 
 NAMES = frozenset({"input", "steps", "item"})
 MAX_SHOWN_CHARACTERS = 200
@@ -18,6 +23,11 @@ _STEP_REFERENCE = re.compile(r"""\bsteps\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"'
 
 # The library counts `i` of `list.map(i, i * 2)` among an expression's variables.
 _MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(")
+_CHEAP_UNITS = 50_000
+_SHORT = 60
+# It writes a line for each function that refuses; the refusal says the same.
+logging.getLogger("cel").setLevel(logging.CRITICAL + 1)
 
 
 class ExpressionInvalid(ValueError):
@@ -28,8 +38,22 @@ class ExpressionFailed(ValueError):
     """The expression is valid but could not be evaluated on these values."""
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An expression ready to be evaluated, and what its text says about its cost.
+
+    Attributes: tokens: how long it is.  macros: how many loops it has, each over any of its values.
+        calculates: whether it has arithmetic.
+    """
+
+    program: cel.Program
+    tokens: int
+    macros: int
+    calculates: bool
+
+
 @lru_cache(maxsize=4096)
-def compile_expression(source: str) -> cel.Program:
+def compile_expression(source: str) -> Compiled:
     """Compile a CEL expression.
 
     Raises: ExpressionInvalid: with the parser's own message, on one line.
@@ -37,16 +61,26 @@ def compile_expression(source: str) -> cel.Program:
     excess = find_excess(source)
     if excess is not None:
         raise ExpressionInvalid(excess)
+    written = rewrite_arithmetic(source)
     try:
-        program = cel.compile(source)
+        program = _compile(written)
+    except ExpressionInvalid:
+        _compile(source)  # for the message about the text as it was written
+        raise ExpressionInvalid("it is nested too deeply; split it into steps") from None
+    unknown = sorted(set(program.references()["variables"]) - NAMES - set(_MACRO_VARIABLE.findall(source)))
+    if unknown:
+        raise ExpressionInvalid(f"unknown name '{unknown[0]}'; known are input, steps and item")
+    tokens = sum(1 for _ in read_tokens(source))
+    return Compiled(program, tokens, len(_MACRO.findall(source)), written != source)
+
+
+def _compile(text: str) -> cel.Program:
+    try:
+        return cel.compile(text)
     except ValueError as error:
         raise ExpressionInvalid(_first_line(str(error))) from error
     except BaseException as error:
         raise ExpressionInvalid(_describe_panic(error)) from error
-    unknown = sorted(set(program.references()["variables"]) - NAMES - set(_MACRO_VARIABLE.findall(source)))
-    if unknown:
-        raise ExpressionInvalid(f"unknown name '{unknown[0]}'; known are input, steps and item")
-    return program
 
 
 def referenced_steps(source: str) -> frozenset[str]:
@@ -56,22 +90,73 @@ def referenced_steps(source: str) -> frozenset[str]:
 
 def reads_item(source: str) -> bool:
     """Return whether an expression reads the item of a `for_each`."""
-    return "item" in compile_expression(source).references()["variables"]
+    return "item" in compile_expression(source).program.references()["variables"]
+
+
+def is_dear(source: str, values: dict[str, Any]) -> bool:
+    """Return whether evaluating an expression over these values may take longer than a few hundredths of a second.
+
+    A loop costs as often as it goes round, loops together their product; and the library copies a list for each
+    item that a `map` or `filter` adds to it.
+    """
+    compiled = compile_expression(source)
+    if not compiled.macros:
+        limit = _CHEAP_UNITS * 40
+        return compiled.tokens > _SHORT and compiled.tokens * _count(values, limit // compiled.tokens) > limit
+    size = _count(values, _CHEAP_UNITS) + compiled.tokens
+    loops = float(size) ** min(compiled.macros, 16)
+    return loops * compiled.tokens * (1 + size // 50) > _CHEAP_UNITS
 
 
 def evaluate(source: str, values: dict[str, Any]) -> Any:
-    """Evaluate an expression over JSON values.
+    """Evaluate an expression over JSON values, in place and however long it takes; the result is plain JSON.
 
-    Raises: ExpressionFailed: a missing key, a wrong type; the message names the expression.
+    Raises: ExpressionFailed: a missing key, a wrong type, no JSON; the message names the expression.
     """
+    compiled = compile_expression(source)
+    reasons: list[str] = []
+    given = cel.Context(values, make_functions(reasons.append)) if compiled.calculates else values
     try:
-        return compile_expression(source).execute(values)
+        result = compiled.program.execute(given)
+        check_json(result)
     except KeyError as error:
-        raise ExpressionFailed(f"'{_shorten(source)}': no such key {error}") from error
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ExpressionFailed(f"'{_shorten(source)}': {_first_line(str(error))}") from error
+        raise ExpressionFailed(f"'{shorten(source)}': no such key {error}") from error
+    except UnreadableOutput as error:
+        raise ExpressionFailed(f"'{shorten(source)}': gives no plain JSON: {_tell(error)}") from error
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = reasons[-1] if reasons else _first_line(str(error))
+        raise ExpressionFailed(f"'{shorten(source)}': {reason}") from error
     except BaseException as error:
-        raise ExpressionFailed(f"'{_shorten(source)}': {_describe_panic(error)}") from error
+        raise ExpressionFailed(f"'{shorten(source)}': {_describe_panic(error)}") from error
+    return result
+
+
+def _tell(error: UnreadableOutput) -> str:
+    return _first_line(f"{error.path}: {error.reason}" if error.path else error.reason)
+
+
+def _count(value: Any, limit: int) -> int:
+    """Return how many values there are, long texts counting for more; not much more than a limit."""
+    count = 0
+    rest = [value]
+    while rest and count <= limit:
+        one = rest.pop()
+        count += 1
+        if isinstance(one, str):
+            count += len(one) // 100
+        elif isinstance(one, dict):
+            rest += one.values()
+        elif isinstance(one, list):
+            rest += one
+    return count
 
 
 def _describe_panic(error: BaseException) -> str:
@@ -84,7 +169,8 @@ def _describe_panic(error: BaseException) -> str:
     return f"the expression library gave up on it ({_first_line(str(error))[:100]})"
 
 
-def _shorten(source: str) -> str:
+def shorten(source: str) -> str:
+    """Return an expression as messages name it."""
     return source if len(source) <= MAX_SHOWN_CHARACTERS else f"{source[: MAX_SHOWN_CHARACTERS - 3]}..."
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Answered, Failed, FailureKind, canonical_json
 from agents.errors import UnreadableOutput
-from orchestration.domain.expressions import ExpressionFailed, evaluate
+from orchestration.domain.expressions import ExpressionFailed
 from orchestration.domain.plan import (
     Collected,
     Growth,
@@ -22,6 +22,7 @@ from orchestration.domain.states import RunStatus, Stage
 from orchestration.domain.verdicts import read_verdict, tally
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.errors import SpecInvalid
+from orchestration.evaluation import evaluate
 from orchestration.handoff import count_tokens
 from orchestration.planning import get_limits, plan_items, plan_spawned
 from orchestration.selectors.trees import count_steps, find_child_run, read_run_output

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
-from orchestration.domain.expressions import ExpressionFailed, evaluate
+from orchestration.domain.expressions import ExpressionFailed
 from orchestration.domain.plan import AskPerson, LimitExceeded
 from orchestration.domain.policy import Ending, PassedOver
 from orchestration.domain.receipts import HandoffLine, canonical
@@ -16,6 +16,7 @@ from orchestration.domain.spec import HUMAN, StepSpec
 from orchestration.domain.states import Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.errors import BudgetExceeded, ClaimLost
+from orchestration.evaluation import evaluate
 from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.executor.children import plan_child
 from orchestration.executor.deadlines import find_out_of_time

@@ -142,6 +142,9 @@ class PanicException(BaseException):
 
 
 class _Panics:
+    def references(self) -> dict[str, list[str]]:
+        return {"variables": []}
+
     def execute(self, _values: object) -> object:
         raise PanicException("stack overflow\nat some line")
 
@@ -161,6 +164,6 @@ def test_a_panic_is_a_refusal_and_what_ends_a_process_is_not(monkeypatch: pytest
     monkeypatch.setattr("cel.compile", leave)
     with pytest.raises(SystemExit):
         compile_expression("input.leaves")
-    monkeypatch.setattr("orchestration.domain.expressions.compile_expression", lambda _source: _Panics())
+    monkeypatch.setattr("cel.compile", lambda _source: _Panics())
     with pytest.raises(ExpressionFailed, match="gave up on it"):
         evaluate("input.panics_late", VALUES)

@@ -1,0 +1,167 @@
+"""Helper processes: started when first needed, kept warm, ended and replaced when an expression runs too long.
+
+Each serves one thread at a time. A process that forks leaves its helpers to the parent. Read next: `child.py`.
+"""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Condition, Timer
+from typing import Any, Final
+from weakref import WeakSet
+
+from orchestration.domain.expressions import ExpressionFailed, shorten
+from orchestration.evaluation.child import READY, WALL_FACTOR, read_message, write_message
+
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_START_SECONDS: Final = 60.0
+_TOO_LONG: Final = frozenset({-signal.SIGPROF, -signal.SIGALRM, -signal.SIGKILL})
+
+
+class _Helper:
+    """One process and its two pipes."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.evaluation.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=_ROOT,
+            env={"LANG": "C.UTF-8"},
+            # A Ctrl-C is for its parent, whose end it sees.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None  # noqa: S101 - both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        self._asks, self._hears = self._process.stdin, self._process.stdout
+        with _Deadline(self._process, _START_SECONDS):
+            self.is_ready = self._hears.read(len(READY)) == READY
+        if not self.is_ready:
+            self.end()
+
+    def ask(self, source: str, values: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+        """Return the answer; None if the process ended over it."""
+        # Its own timers end it first; this is for a process that was stopped.
+        with _Deadline(self._process, seconds * WALL_FACTOR + _START_SECONDS):
+            try:
+                write_message(self._asks, (source, values, seconds))  # type: ignore[arg-type]
+                answer: dict[str, Any] = read_message(self._hears)  # type: ignore[arg-type]
+            except (EOFError, OSError):
+                return None
+        return answer
+
+    def end(self) -> int:
+        """End the process; return what it ended by."""
+        self._close()
+        self._process.kill()
+        return self._process.wait()
+
+    def forget(self) -> None:
+        """Let go of a process that is the parent's: an open pipe would keep it from seeing the parent's end."""
+        self._close()
+        self._process.returncode = 0
+
+    def _close(self) -> None:
+        self._asks.close()
+        self._hears.close()
+
+
+class _Deadline:
+    """Ends a process when a block of code takes longer."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self._timer = Timer(seconds, process.kill)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+class Helpers:
+    """The helpers of this process."""
+
+    def __init__(self) -> None:
+        """Start none yet."""
+        self._forget()
+        os.register_at_fork(after_in_child=self._leave)
+        atexit.register(self.end)
+
+    def evaluate(self, source: str, values: dict[str, Any], seconds: float, most: int) -> Any:
+        """Evaluate an expression in a helper.
+
+        Args: seconds: of work.  most: helpers at a time; who comes later waits.
+        Raises: ExpressionFailed: also when it took more work, or more memory, than is allowed.
+        """
+        helper = self._take(most)
+        answer = ended_by = None
+        try:
+            answer = helper.ask(source, values, seconds)
+        finally:
+            ended_by = self._give_back(helper, is_whole=answer is not None)
+        if answer is None:
+            what = (
+                f"takes more than {seconds:g} seconds of work"
+                if ended_by in _TOO_LONG
+                else "takes too much memory"
+            )
+            raise ExpressionFailed(f"'{shorten(source)}': {what}; use fewer loops, or let an agent do it")
+        if "failed" in answer:
+            raise ExpressionFailed(answer["failed"])
+        return answer["value"]
+
+    def end(self) -> None:
+        """End all of them."""
+        for helper in list(self._all):
+            helper.end()
+        self._forget()
+
+    def _take(self, most: int) -> _Helper:
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or self._busy < most)
+            self._busy += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            helper = _Helper()
+        except BaseException:
+            self._free()
+            raise
+        self._all.add(helper)
+        if not helper.is_ready:
+            self._free()
+            raise OSError(
+                f"the process that evaluates expressions did not start: {sys.executable} in {_ROOT}"
+            )
+        return helper
+
+    def _give_back(self, helper: _Helper, *, is_whole: bool) -> int | None:
+        ended_by = None if is_whole else helper.end()
+        with self._changed:
+            if is_whole:
+                self._idle.append(helper)
+        self._free()
+        return ended_by
+
+    def _free(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify()
+
+    def _leave(self) -> None:
+        for helper in list(self._all):
+            helper.forget()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._changed = Condition()
+        self._idle: list[_Helper] = []
+        self._busy = 0
+        self._all: WeakSet[_Helper] = WeakSet()

@@ -1,0 +1,174 @@
+"""An expression with loops has a limit of work, and neither the heart nor a neighbour feels it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration import StepSpec, WorkflowSpec
+from orchestration.domain.expressions import ExpressionFailed, is_dear
+from orchestration.evaluation.helper import Helpers
+from orchestration.testing import run_workflow
+
+ROOT = Path(__file__).resolve().parents[3]
+VALUES = {"input": {"n": list(range(100)), "few": list(range(10))}, "steps": {}}
+ENDLESS = "input.n.all(a, input.n.all(b, input.n.all(c, input.n.all(d, a + b + c + d >= 0))))"
+LOOPS = "input.n.all(a, input.n.all(b, a + b >= 0))"
+
+
+@pytest.fixture(scope="module")
+def helpers() -> Iterator[Helpers]:
+    kept = Helpers()
+    yield kept
+    kept.end()
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize(
+    ("source", "values", "dear"),
+    [
+        ("input.few.filter(i, i > 3)", {"input": {"few": list(range(10))}}, False),
+        ("input.n", VALUES, False),
+        (LOOPS, VALUES, True),
+        (ENDLESS, VALUES, True),
+        ("input.n.map(i, i)", {"input": {"n": list(range(3_000))}}, True),
+        ("input.n.map(i, i)", {"input": {"n": "x" * 1_000_000}}, True),
+        ("input.n" + "+input.n" * 400, {"input": {"n": ["x"] * 100_000}}, True),
+    ],
+)
+def test_what_can_cost_much_is_known_beforehand(source: str, values: dict[str, Any], dear: bool) -> None:
+    assert is_dear(source, values) is dear
+
+
+def test_work_beyond_the_limit_is_a_failure_and_the_heart_beats_on(helpers: Helpers) -> None:
+    gaps: list[float] = []
+    stop = threading.Event()
+
+    def beat() -> None:
+        last = time.monotonic()
+        while not stop.wait(0.01):
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    with pytest.raises(ExpressionFailed, match=r"takes more than 0.3 seconds of work; use fewer loops"):
+        helpers.evaluate(ENDLESS, VALUES, 0.3, 1)
+    stop.set()
+    heart.join()
+    assert len(gaps) > 10
+    assert max(gaps) < 1.0
+    assert helpers.evaluate(LOOPS, VALUES, 20, 1) is True
+
+
+def test_too_much_memory_is_a_failure(helpers: Helpers) -> None:
+    source = "input.n.map(a, input.n.map(b, input.n.map(c, [a, b, c, a, b, c, a, b, c, a, b, c, a])))"
+    with pytest.raises(ExpressionFailed, match=r"takes too much memory|seconds of work"):
+        helpers.evaluate(source, VALUES, 20, 1)
+
+
+def test_results_and_faults_come_back_as_they_are(helpers: Helpers) -> None:
+    assert helpers.evaluate("input.few.map(i, i * 0.5)", VALUES, 20, 1)[:3] == [0, 0.5, 1]
+    with pytest.raises(ExpressionFailed, match=r"^'input.none.map\(i, i\)': no such key 'none'"):
+        helpers.evaluate("input.none.map(i, i)", VALUES, 20, 1)
+
+
+def test_threads_share_few_helpers(helpers: Helpers) -> None:
+    found: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(helpers.evaluate(LOOPS, VALUES, 20, 2)))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 6
+    assert len(helpers._idle) <= 2
+
+
+def test_a_fork_leaves_the_helpers_to_its_parent(helpers: Helpers) -> None:
+    helpers.evaluate(LOOPS, VALUES, 20, 1)
+    (mine,) = helpers._idle[:1]
+    pid = os.fork()
+    if pid == 0:
+        is_left = not helpers._idle and mine._asks.closed
+        os._exit(0 if is_left and helpers.evaluate(LOOPS, VALUES, 20, 1) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert helpers.evaluate(LOOPS, VALUES, 20, 1) is True
+    assert _is_there(mine._process.pid)
+
+
+_PARENT = """
+import os, sys, threading, time
+from orchestration.evaluation.helper import Helpers
+helpers = Helpers()
+values = {"input": {"n": list(range(100))}}
+helpers.evaluate("input.n.all(a, a >= 0)", values, 20, 1)
+print(helpers._idle[0]._process.pid, flush=True)
+print(open(f"/proc/{helpers._idle[0]._process.pid}/environ").read().replace(chr(0), " "), flush=True)
+source = "input.n.all(a, input.n.all(b, input.n.all(c, input.n.all(d, a + b + c + d >= 0))))"
+threading.Thread(target=helpers.evaluate, args=(source, values, 1.0, 1), daemon=True).start()
+time.sleep(0.3)
+print("busy", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_helper_knows_no_secrets_and_dies_with_its_parent_even_at_work() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SECRET_KEY": "sesame"},
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert "sesame" not in parent.stdout.readline()
+    assert parent.stdout.readline() == "busy\n"
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 20
+    while _is_there(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _is_there(pid)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("field", ["when", "for_each", "input"])
+def test_a_step_whose_expression_runs_on_is_held_with_its_cause(settings: Any, field: str) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "EXPRESSION_SECONDS": 0.2}
+    source = {"when": ENDLESS, "for_each": f"[{ENDLESS}]", "input": {"x": ENDLESS}}[field]
+    step = StepSpec("a", agent="loops.nobody", **{field: source})  # type: ignore[arg-type]
+    spec = WorkflowSpec(name="loops", steps=(step,))
+    done = run_workflow(spec, {"n": list(range(100))}, agents={"loops.nobody": lambda _task: 1})
+    assert done.held == ["a"]
+    assert "takes more than 0.2 seconds of work" in done.steps["a"].reason
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [("input.v * 1000000", 10_000_000_000), ("timestamp(input.v)", "2026-01-01T00:00:00Z"), ("{1: 2}", 1)],
+)
+def test_a_person_s_input_that_is_no_json_holds_the_step_with_its_cause(source: str, value: Any) -> None:
+    spec = WorkflowSpec(name="asks", steps=(StepSpec("a", agent="human", input={"v": source}),))
+    done = run_workflow(spec, {"v": value})
+    assert done.held == ["a"]
+    assert "gives no plain JSON" in done.steps["a"].reason
