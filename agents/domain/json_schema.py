@@ -17,8 +17,9 @@ import jsonschema_rs
 from referencing import Specification
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
-from agents.domain.canonical import json_pointer
+from agents.domain.canonical import check_json, json_pointer
 from agents.domain.schema_price import MAX_PATTERN_BYTES, Price, SchemaTooDear, price_schema
+from agents.errors import UnreadableOutput
 
 MAX_SCHEMA_BYTES: Final = 262_144
 MAX_SCHEMA_NESTING: Final = 64
@@ -120,8 +121,10 @@ def _compile_text(text: str) -> CompiledSchema:
     if len(text) > MAX_SCHEMA_BYTES:
         raise SchemaInvalid("", f"it has {len(text)} bytes, at most {MAX_SCHEMA_BYTES} are allowed")
     schema: dict[str, Any] = json.loads(text)
-    if len(_measure(schema)) > MAX_SCHEMA_NESTING:
-        raise SchemaInvalid("", f"it is nested deeper than {MAX_SCHEMA_NESTING} levels")
+    try:
+        check_json(schema, max_depth=MAX_SCHEMA_NESTING)
+    except UnreadableOutput as error:
+        raise SchemaInvalid(_shorten(error.path), error.reason) from error
     specification = _find_dialect(schema)
     _guard(jsonschema_rs.meta.validate, schema)
     try:

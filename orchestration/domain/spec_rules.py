@@ -64,7 +64,7 @@ def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:
     try:
         compile_schema(schema)
     except SchemaInvalid as error:
-        yield Problem(None, "input_schema", str(error))
+        yield Problem(None, "input_schema" + error.path.replace("/", "."), error.reason)
 
 
 def find_step_problems(steps: Sequence[StepSpec]) -> list[Problem]:
@@ -110,7 +110,8 @@ def _doer_problems(step: StepSpec) -> Iterator[Problem]:
         yield Problem(step.key, "workflow", f"'{step.workflow}' is not a workflow's name")
     if step.form is not None and step.agent != HUMAN:
         yield Problem(step.key, "form", "only a step with agent='human' has a form")
-    yield from (Problem(step.key, "form", fault.message) for fault in _schema_problems(step.form))
+    for fault in _schema_problems(step.form):
+        yield Problem(step.key, "form" + fault.field.removeprefix("input_schema"), fault.message)
     needless = [name for name in ("verify", "fallback", "min_confidence") if getattr(step, name)]
     if step.agent == HUMAN:
         yield from (Problem(step.key, name, "a person's answer is final; remove it") for name in needless)

@@ -72,7 +72,7 @@ def test_a_hostile_schema_is_a_fault_of_its_field(admin: Caller, kind: str) -> N
     ):
         checked = admin.post(f"{V1}/workflows/validate", {"spec": spec, "project": "desk"})
         assert checked.status_code == 200
-        assert [fault["field"] for fault in checked.json()["errors"]] == [field]
+        assert [fault["field"].startswith(field) for fault in checked.json()["errors"]] == [True]
         assert admin.post(f"{V1}/workflows", {"spec": spec, "project": "desk"}).status_code == 400
 
 

@@ -120,7 +120,7 @@ def test_no_file_is_read(tmp_path: Path) -> None:
         ({"pattern": "(?=a)b"}, "/pattern", "looks around or back"),
         ({"patternProperties": {"(a)\\1": {}}}, "", "pattern"),
         ({"default": float("nan")}, "", "not JSON"),
-        ({"properties": {"\ud800": {}}}, "", "surrogates"),
+        ({"properties": {"\ud800": {}}}, "", "surrogate"),
     ],
 )
 def test_a_bad_schema_says_where_and_why(schema: dict[str, Any], path: str, words: str) -> None:
