@@ -125,7 +125,8 @@ class StepSpec:
         agent: the agent that performs it; `name@2` pins its version; `human` is a person.
         workflow: instead of an agent, the workflow of a child run.
         input: name -> CEL expression over {input, steps, item}; empty: the agent gets {}.
-        for_each: CEL list over {input, steps}; the step is done once per item, its output is the list in order.
+        for_each: CEL list over {input, steps}; the step is done once per item, its output is the list in order. It may
+            also read a step in `after`, which then hands nothing to the items.
         form: JSON Schema of what a person fills in; only with `human`.
         needs: steps whose output it receives.  after: steps it only waits for.
         optional: those of `needs` that may have been skipped by their condition.

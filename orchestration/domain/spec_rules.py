@@ -139,8 +139,10 @@ def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Pr
     except ExpressionInvalid as error:
         yield Problem(step.key, place, f"bad CEL expression: {error}")
         return
-    for other in sorted(referenced_steps(source) - set(step.needs)):
-        yield Problem(step.key, place, f"reads steps.{other}, which is not in needs")
+    # The engine alone reads the list, so its step need not hand it to anybody.
+    readable, words = (step.predecessors, "needs or after") if place == "for_each" else (step.needs, "needs")
+    for other in sorted(referenced_steps(source) - set(readable)):
+        yield Problem(step.key, place, f"reads steps.{other}, which is not in {words}")
 
 
 def _cycle_problems(steps: Sequence[StepSpec], keys: set[str]) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """What a step grows before it goes on, and what it makes of its children when they are done."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from agents.domain.classification import describe_refusal
@@ -140,10 +141,10 @@ def _refuse_spawn(answer: Answered, kind: FailureKind, message: str) -> Failed:
     return describe_refusal(kind, message, answer.agent, agent_version=answer.agent_version)
 
 
-def originals(claim: Claim) -> dict[str, Any]:
-    """Return what a step's predecessors put out, whole: for the engine's own eyes, no agent is handed it."""
+def originals(claim: Claim, read: Collection[str]) -> dict[str, Any]:
+    """Return what an expression reads of the steps before, whole: for the engine's own eyes, no agent is handed it."""
     return {
         local_name(p.key): json.loads(p.output_json)
         for p in claim.predecessors
-        if p.carries_data and not p.is_child
+        if local_name(p.key) in read and not p.is_child
     }

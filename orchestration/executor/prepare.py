@@ -1,5 +1,6 @@
 """From a claim to the agent's task: the hand-off under its budget, the condition, the resolved input."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,8 @@ from django.db import DatabaseError
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
-from orchestration.domain.expressions import ExpressionFailed
-from orchestration.domain.plan import AskPerson, LimitExceeded
+from orchestration.domain.expressions import ExpressionFailed, referenced_steps
+from orchestration.domain.plan import AskPerson, LimitExceeded, local_name
 from orchestration.domain.policy import Ending, PassedOver
 from orchestration.domain.receipts import HandoffLine, canonical
 from orchestration.domain.spec import HUMAN, StepSpec
@@ -56,7 +57,8 @@ def prepare(claim: Claim, spec: StepSpec) -> Prepared:
 
 
 def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
-    missing = _find_missing(claim)
+    listed = referenced_steps(spec.for_each or "")
+    missing = _find_missing(claim, listed)
     if missing is not None:
         return PassedOver("need_passed_over", f"it needs the output of '{missing}', which was passed over")
     run_input = orjson.loads(claim.run.input_json)
@@ -66,7 +68,7 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
         if spec.when is not None and not _is_true(spec.when, values):
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         if spec.for_each is not None:
-            return unfold(claim, spec, {"input": run_input, "steps": originals(claim)})
+            return unfold(claim, spec, {"input": run_input, "steps": originals(claim, listed)})
         resolved = _resolve_input(claim, spec, values)
     except (ExpressionFailed, LimitExceeded) as error:
         is_limit = isinstance(error, LimitExceeded)
@@ -118,11 +120,15 @@ def _is_true(condition: str, values: dict[str, Any]) -> bool:
     return answer
 
 
-def _find_missing(claim: Claim) -> str | None:
-    """Return a needed step that was passed over by its own condition, unless the need is optional."""
+def _find_missing(claim: Claim, listed: Collection[str]) -> str | None:
+    """Return a needed step that was passed over by its own condition, unless the need is optional.
+
+    Args: listed: steps that its list is read from; it needs those too.
+    """
     for before in claim.predecessors:
         passed_over = before.status is StepStatus.SKIPPED and before.skip_reason in PASSED_OVER_RULES
-        if passed_over and before.carries_data and not before.is_optional:
+        is_needed = before.carries_data or local_name(before.key) in listed
+        if passed_over and is_needed and not before.is_optional:
             return before.key
     return None
 

@@ -12,6 +12,8 @@ from orchestration.domain.plan import local_name
 from orchestration.domain.receipts import HandoffLine, canonical, digest_text
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.handoff.tokens import count_tokens
+from orchestration.models import Handoff
+from orchestration.selectors.proof import list_summarised
 from orchestration.transitions.handoff import Summary, record_summaries
 
 
@@ -33,13 +35,8 @@ def assemble_handoff(claim: Claim) -> Handed:
     """
     senders = [p for p in claim.predecessors if p.carries_data and not p.is_child]
     allowances = share_budget([p.output_tokens for p in senders], claim.run.token_budget)
-    summaries = {
-        p.key: _summarise(p, allowance)
-        for p, allowance in zip(senders, allowances, strict=True)
-        if allowance < p.output_tokens
-    }
-    if summaries:
-        record_summaries(claim, list(summaries.values()))
+    shortened = [(p, most) for p, most in zip(senders, allowances, strict=True) if most < p.output_tokens]
+    summaries = _shorten(claim, shortened) if shortened else {}
     texts = {p.key: summaries[p.key].text if p.key in summaries else p.output_json for p in senders}
     return Handed(
         values={local_name(key): orjson.loads(text) for key, text in texts.items()},
@@ -47,12 +44,33 @@ def assemble_handoff(claim: Claim) -> Handed:
     )
 
 
+def _shorten(claim: Claim, shortened: list[tuple[Predecessor, int]]) -> dict[str, Summary]:
+    """Return by sender what is handed instead of its output; the rows say so before the agent sees it.
+
+    A summary is made once. What was handed to the step that grew this one, or to an earlier attempt, is handed again:
+    else each of thousands of items would have the same list summarised anew, and maybe in other words.
+    """
+    known = {(row.from_step_id, row.original_digest): _read(row) for row in list_summarised(claim.step_id)}
+    summaries = {}
+    for sender, allowance in shortened:
+        found = known.get((sender.step_id, sender.output_digest))
+        is_fit = found is not None and found.tokens <= allowance
+        summaries[sender.key] = found if found and is_fit else _summarise(sender, allowance)
+    record_summaries(claim, list(summaries.values()))
+    return summaries
+
+
+def _read(row: Handoff) -> Summary:
+    return Summary(row.from_step_id, row.summary_json or "", row.digest, row.tokens_after, row.summarised_by)
+
+
 def _summarise(sender: Predecessor, allowance_tokens: int) -> Summary:
     empty = canonical({"summary": "", "of": sender.output_digest})
     summarise = import_string(get_conf().SUMMARISER)
     room = allowance_tokens - count_tokens(empty)
+    value = orjson.loads(sender.output_json)
     while True:
-        text, name = summarise(orjson.loads(sender.output_json), max(room, 0))
+        text, name = summarise(value, max(room, 0))
         handed = canonical({"summary": text, "of": sender.output_digest})
         tokens = count_tokens(handed)
         # Quoting can cost a few tokens more than the bare text: tighten until the whole fits.

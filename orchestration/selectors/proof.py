@@ -30,6 +30,13 @@ def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
     return tuple(_handoff_line(row, row.from_step.key) for row in lines if row.attempt.number == latest)
 
 
+def list_summarised(step_id: int) -> list[Handoff]:
+    """Return what a step, or the one that grew it, was handed shortened so far, the latest last."""
+    parent_id = Step.objects.values_list("parent_id", flat=True).get(pk=step_id)
+    rows = Handoff.objects.filter(to_step__in=[step_id, parent_id], summary_json__isnull=False)
+    return list(rows.order_by("pk"))
+
+
 @dataclass(frozen=True)
 class ProofRows:
     """All rows that a run's proof is about: one query for each table, however many steps there are."""

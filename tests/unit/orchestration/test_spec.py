@@ -63,6 +63,8 @@ def _problems(data: object) -> list[tuple[str | None, str]]:
         (_spec(_step(), _step("b", when="steps.a.x == 1")), "b", "when"),
         (_spec(_step(input={"x": "1 +"})), "a", "input.x"),
         (_spec(_step(), _step("b", after=["a"], input={"x": "steps['a'].y"})), "b", "input.x"),
+        (_spec(_step(), _step("b", after=["a"], when="steps.a == 1")), "b", "when"),
+        (_spec(_step(), _step("b", for_each="steps.a")), "b", "for_each"),
         (_spec(_step(on_failure="explode")), "a", "on_failure"),
         (_spec(_step(retry={"max_attempts": 0})), "a", "retry"),
         (_spec(_step(retry={"max_attempts": 51})), "a", "retry"),

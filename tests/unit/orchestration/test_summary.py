@@ -1,5 +1,6 @@
 """A summary never costs more than its allowance, says nothing of its own, and keeps the original's order."""
 
+import time
 from typing import Any
 
 import pytest
@@ -46,3 +47,39 @@ def test_a_single_long_sentence_is_cut_rather_than_dropped() -> None:
     text, _ = summarise_extractively({"text": "word " * 500}, 20)
     assert text.startswith("text: word word")
     assert 15 <= count_tokens(text) <= 20
+
+
+def _nest(levels: int, inner: Any) -> Any:
+    for level in range(levels):
+        inner = {f"level {level}": inner} if level % 2 else [inner]
+    return inner
+
+
+_LARGE = {
+    "one word": "x" * 1_048_000,
+    "words": "".join(f"word{n} " for n in range(100_000)),
+    "sentences": "".join(f"Sentence {n} is about {n % 97}. " for n in range(30_000)),
+    "spaces": " " * 1_000_000,
+    "ends": "." * 1_000_000,
+    "numbers": list(range(350_000)),
+    "keys": {f"k{n}": n for n in range(80_000)},
+    "a long key": {"k" * 500_000: list(range(70_000))},
+    "a deep nest": _nest(31, list(range(100_000))),
+    "lists of lists": [[[n, n + 1] for n in range(50)] for _ in range(2_000)],
+    "controls": "\x01\n" * 170_000,
+}
+
+
+@pytest.mark.parametrize("name", _LARGE)
+def test_its_work_is_bounded_whatever_the_value_is(name: str) -> None:
+    began = time.process_time()
+    text, _ = summarise_extractively(_LARGE[name], 3_900)
+    assert time.process_time() - began < 1.5
+    assert count_tokens(text) <= 3_900
+    assert bool(text) == (name != "spaces")
+
+
+def test_a_long_list_does_not_hide_what_stands_behind_it() -> None:
+    value = {"log": list(range(9_000)), "refund": "The refund was refused twice."}
+    text, _ = summarise_extractively(value, 10_000)
+    assert "refused" in text
