@@ -18,6 +18,7 @@ from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.rights import Right
 from orchestration.domain.states import ResolutionKind, Stage
 from orchestration.models import Attempt, Handoff
+from orchestration.runs import foresee_skip
 from orchestration.selectors.scope import Caller, require, scope_rows
 
 _PROJECT = "queue__project"
@@ -184,6 +185,7 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
     return {
         **summarise_without_content(ticket),
         "send_back": foresee_send_back(ticket),
+        "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
         "seen": ticket.seen,
         "output": ticket.resolution_output,
         "feedback": ticket.feedback,

@@ -23,6 +23,7 @@ from orchestration.conf import get_conf
 from orchestration.domain.anew import Anew
 from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Run
+from orchestration.runs import foresee_skip
 
 # Background beyond this is for the run's own page.
 _MOST_RECEIVED = 50
@@ -106,6 +107,7 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
         "draft": shown,
         "fields": fields,
         "send_back": _SEND_BACK_WORDS.get(foresee_send_back(ticket) or ""),
+        "skips_along": foresee_skip(ticket.step_id),
         "shows_fields": is_editing or not is_large,
         "is_editing": is_editing,
         "is_edited": fields != untouched,

@@ -72,6 +72,11 @@ class TicketDetail(TicketRow):
         allow_null=True,
         help_text="What the step does if it is sent back, and under which idempotency key.",
     )
+    skips_along = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Steps that are skipped along if the step is: they need its output, or that of one which does.",
+    )
     seen = AnyJson(read_only=True, help_text="What is judged.")
     output = AnyJson(read_only=True, help_text="What was approved.")
     feedback = serializers.CharField(read_only=True)

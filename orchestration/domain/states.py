@@ -5,6 +5,7 @@ refuses (by triggers and CHECKs) is tested against them. Read next: `orchestrati
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class StepStatus(StrEnum):
@@ -20,6 +21,11 @@ class StepStatus(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+SKIPPED_BY_PERSON: Final = "skipped_by_person"
+PASSED_OVER: Final = frozenset({"condition_false", "need_passed_over", SKIPPED_BY_PERSON})
+"""Skips that take along whoever needs the output; a failed step that is not critical hands on null instead."""
 
 
 class StepKind(StrEnum):

@@ -14,7 +14,7 @@ from orchestration.domain.plan import AskPerson, LimitExceeded, local_name
 from orchestration.domain.policy import Ending, PassedOver
 from orchestration.domain.receipts import HandoffLine, canonical
 from orchestration.domain.spec import HUMAN, StepSpec
-from orchestration.domain.states import Stage, StepKind, StepStatus
+from orchestration.domain.states import PASSED_OVER, Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.errors import BudgetExceeded, ClaimLost
 from orchestration.evaluation import evaluate
@@ -121,20 +121,16 @@ def _is_true(condition: str, values: dict[str, Any]) -> bool:
 
 
 def _find_missing(claim: Claim, listed: Collection[str]) -> str | None:
-    """Return a needed step that was passed over by its own condition, unless the need is optional.
+    """Return a needed step that was passed over, unless the need is optional.
 
     Args: listed: steps that its list is read from; it needs those too.
     """
     for before in claim.predecessors:
-        passed_over = before.status is StepStatus.SKIPPED and before.skip_reason in PASSED_OVER_RULES
+        passed_over = before.status is StepStatus.SKIPPED and before.skip_reason in PASSED_OVER
         is_needed = before.carries_data or local_name(before.key) in listed
         if passed_over and is_needed and not before.is_optional:
             return before.key
     return None
-
-
-PASSED_OVER_RULES = frozenset({"condition_false", "need_passed_over"})
-"""Skips that take their data successors along; a failed uncritical step hands on null instead."""
 
 
 def fail_unread(claim: Claim, error: Exception) -> Prepared:

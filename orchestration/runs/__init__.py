@@ -10,6 +10,7 @@ from orchestration.runs.fork import fork
 from orchestration.runs.outlook import AbortOutlook, foresee_abort
 from orchestration.runs.publish import Published, find_code_specs, publish, publish_code_specs
 from orchestration.runs.resolve import lock_for_resolution, resolve_step
+from orchestration.runs.skipping import foresee_skip
 from orchestration.runs.start import check_start, get_run, start, wait
 from orchestration.runs.verify import Verdict, verify
 
@@ -25,6 +26,7 @@ __all__ = [
     "compare_code_specs",
     "find_code_specs",
     "foresee_abort",
+    "foresee_skip",
     "fork",
     "get_run",
     "lock_for_resolution",

@@ -9,7 +9,7 @@ from agents.errors import UnreadableOutput
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
-from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
+from orchestration.domain.states import SKIPPED_BY_PERSON, ReceiptKind, ResolutionKind, StepStatus
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.models import Edge
@@ -140,7 +140,7 @@ def _prove(
         receipt_json=receipt,
         receipt_digest=digest_text(receipt),
         finished_at=held.now,
-        skip_reason="skipped_by_person" if is_skip else "",
+        skip_reason=SKIPPED_BY_PERSON if is_skip else "",
     )
 
 
