@@ -42,6 +42,8 @@ class Conf:
     SUMMARISER: str = "orchestration.handoff.summary.summarise_extractively"
     DEFAULT_MIN_CONFIDENCE: float = between(0.7, 0.0, 1.0)
     MAX_INPUT_BYTES: int = 1_048_576
+    # PostgreSQL gives no row of more than a gigabyte, and text doubles where it is quoted.
+    MAX_COLLECTED_BYTES: int = between(4_194_304, 1, 268_435_456)
 
     EXPRESSION_SECONDS: float = between(5.0, 0.1, 60.0)
     EXPRESSION_HELPERS: int = 2

@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 def between(default: float, least: float, most: float) -> Any:
-    """Return the field of a fraction that has bounds of its own, both allowed."""
+    """Return the field of a number that has bounds of its own, both allowed."""
     return field(default=default, metadata={"bounds": (least, most)})
 
 
@@ -58,9 +58,10 @@ def _read_fraction(value: object, about: Mapping[str, Any]) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _read_count(value: object, _about: Mapping[str, Any]) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_COUNT:
-        raise ValueError(f"a whole number above 0 and at most {MOST_COUNT:,}")
+def _read_count(value: object, about: Mapping[str, Any]) -> int:
+    least, most = about.get("bounds", (1, MOST_COUNT))
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"a whole number above {least - 1:,} and at most {most:,}")
     return value
 
 

@@ -117,7 +117,7 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
 _SEND_BACK_WORDS: Mapping[str, str] = {
     Anew.SAME_KEY: "It goes on under the same idempotency key: what it had done outside before is not done twice.",
     Anew.NEW_KEY: "It does its work anew, under a new idempotency key: effects of the proposed work are made again.",
-    Anew.COLLECTS: "What it grew is done and stays so: it only puts that together again, and no agent is called.",
+    Anew.COLLECTS: "What is done of what it grew stays so: the rest is done, then it is put together again.",
     Anew.NEW_RUN: "Another child run starts from its beginning: effects of the former one are made again.",
 }
 

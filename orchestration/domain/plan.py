@@ -133,9 +133,14 @@ def check_keys(children: Sequence[Child]) -> None:
         )
 
 
+def name_generation(parent: str, revision: int) -> str:
+    """Return what the keys begin with of all that a step grows; each of its revisions grows anew."""
+    return f"{parent}~{revision}" if revision else parent
+
+
 def name_child(parent: str, revision: int, kind: StepKind, index: int, local: str = "") -> str:
     """Return a child's key; one that is grown anew, after its parent was sent back, gets another."""
-    generation = f"{parent}~{revision}" if revision else parent
+    generation = name_generation(parent, revision)
     match kind:
         case StepKind.ITEM:
             return f"{generation}[{index}]"

@@ -24,6 +24,9 @@ class StepStatus(StrEnum):
 
 
 SKIPPED_BY_PERSON: Final = "skipped_by_person"
+STOPPED: Final = "stopped"
+"""Why a grown step rests that was not begun: its siblings are together over the limit."""
+
 PASSED_OVER: Final = frozenset({"condition_false", "need_passed_over", SKIPPED_BY_PERSON})
 """Skips that take along whoever needs the output; a failed step that is not critical hands on null instead."""
 

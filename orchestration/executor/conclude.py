@@ -25,6 +25,7 @@ from orchestration.domain.states import DecisionKind
 from orchestration.domain.work import Claim, Finished, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_wait, tell_breaker
+from orchestration.executor.bounds import stop_beyond_limit
 from orchestration.executor.children import start_child
 from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.ending import describe_end, describe_hold
@@ -153,7 +154,9 @@ def conclude(
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
             final = prove(claim, judged.outcome, end, received)
-            return Conclusion(decision, _finish(claim, end, final, run_on))
+            finished = _finish(claim, end, final, run_on)
+            stop_beyond_limit(claim, final.output_json)
+            return Conclusion(decision, finished)
         case DecisionKind.WAIT:
             return Conclusion(decision, None, _wait(claim, end, judged.outcome))
         case DecisionKind.REVISE:

@@ -7,6 +7,7 @@ from typing import Any
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Answered, Failed, FailureKind, canonical_json
 from agents.errors import UnreadableOutput
+from orchestration.conf import get_conf
 from orchestration.domain.expressions import ExpressionFailed
 from orchestration.domain.plan import (
     Collected,
@@ -24,6 +25,7 @@ from orchestration.domain.verdicts import read_verdict, tally
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.errors import SpecInvalid
 from orchestration.evaluation import evaluate
+from orchestration.executor.bounds import describe_excess
 from orchestration.handoff import count_tokens
 from orchestration.planning import get_limits, plan_items, plan_spawned
 from orchestration.selectors.trees import count_steps, find_child_run, read_run_output
@@ -92,9 +94,13 @@ def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | Failed:
     """Return what the children of a step gave, now that all of them are done."""
     children = sorted((p for p in claim.predecessors if p.is_child), key=lambda p: p.index)
     try:
+        if claim.stage in (Stage.ITEMS, Stage.SPAWNED):
+            excess = describe_excess(claim, children)
+            if excess is not None:
+                return describe_refusal(FailureKind.LIMIT, excess, claim.agent)
         match claim.stage:
             case Stage.ITEMS:
-                return Collected(canonical_json([json.loads(c.output_json) for c in children]), "items_done")
+                return Collected(_put_together([json.loads(c.output_json) for c in children]), "items_done")
             case Stage.SPAWNED:
                 return Collected(_gather_spawned(claim, children), "spawned_done")
             case Stage.CHILD_RUN:
@@ -102,14 +108,24 @@ def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | Failed:
             case _:
                 return _collect_verdicts(claim, spec, children)
     except UnreadableOutput as error:
-        return describe_refusal(FailureKind.UNREADABLE, str(error), claim.agent)
+        limit = get_conf().MAX_COLLECTED_BYTES
+        words = f"what is done can't be put together (MAX_COLLECTED_BYTES is {limit:,}): {error}"
+        return describe_refusal(FailureKind.UNREADABLE, words, claim.agent)
 
 
 def _gather_spawned(claim: Claim, children: list[Predecessor]) -> str:
     said = json.loads(claim.proposed_json or "null")
-    return canonical_json(
+    return _put_together(
         {"output": said, "spawned": {local_name(c.key): json.loads(c.output_json) for c in children}}
     )
+
+
+def _put_together(value: Any) -> str:
+    """Return what several put out as one output: that may be larger than what one agent may say.
+
+    Raises: UnreadableOutput: it is too large all the same, as commas and keys count too, or nested too deeply.
+    """
+    return canonical_json(value, max_bytes=get_conf().MAX_COLLECTED_BYTES)
 
 
 def _collect_run(claim: Claim) -> Collected | Failed:
@@ -117,7 +133,7 @@ def _collect_run(claim: Claim) -> Collected | Failed:
     if child is None:
         return describe_refusal(FailureKind.UNKNOWN, "its child run is not there any more", claim.agent)
     if child.status == RunStatus.SUCCEEDED:
-        return Collected(canonical_json(read_run_output(child.pk)), "child_run_done")
+        return Collected(_put_together(read_run_output(child.pk)), "child_run_done")
     message = f"its child run {child.pk} is {child.status}: {child.reason}"
     return describe_refusal(FailureKind.CHILD_FAILED, message, claim.agent)
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from agents.domain.canonical import canonical_json
 from orchestration.domain.plan import resolve_spec
-from orchestration.domain.receipts import digest_text
+from orchestration.domain.receipts import canonical, digest_text
 from orchestration.domain.spec import load_spec
 from orchestration.domain.states import Acceptance, ReceiptKind, RunStatus, Stage, StepKind, StepStatus
 from orchestration.models import Receipt, Run, Step
@@ -58,7 +57,7 @@ def _child_faults(rows: ProofRows) -> Iterator[str]:
         child = children.get(step.pk)
         if child is None or child.status != RunStatus.SUCCEEDED:
             yield f"step '{step.key}': the run it waited for is not there, or did not succeed"
-        elif digest_text(canonical_json(outputs[child.pk])) != step.output_digest:
+        elif digest_text(canonical(outputs[child.pk])) != step.output_digest:
             yield f"step '{step.key}': its output is not that of run {child.pk}"
 
 

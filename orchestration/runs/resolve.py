@@ -59,8 +59,7 @@ def resolve_step(
         case ResolutionKind.SEND_BACK:
             if not feedback.strip():
                 raise ResolutionRefused("feedback: say what should change; the agent gets it with the step")
-            send_back_held_step(held, feedback, event_json=event)
-            dispatch_after_commit([step_id])
+            dispatch_after_commit(send_back_held_step(held, feedback, event_json=event))
         case ResolutionKind.ABORT:
             why = reason or f"aborted by {actor}"
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))

@@ -4,8 +4,12 @@ import json
 from typing import Any
 from uuid import UUID
 
-from orchestration.domain.states import StepStatus
+from django.db.models import F, Func, IntegerField, Sum
+
+from orchestration.domain.states import STOPPED, StepStatus
 from orchestration.models import Run, Step
+
+_OCTETS = Func(F("output_json"), function="octet_length", output_field=IntegerField())
 
 
 def count_steps(run_id: UUID) -> int:
@@ -17,6 +21,23 @@ def find_grown(step_id: int) -> list[int]:
     """Return what can be performed of what a step has grown: its children, or the steps of its child run."""
     children = Step.objects.filter(parent_id=step_id) | Step.objects.filter(run__parent_step_id=step_id)
     return list(children.filter(status=StepStatus.AVAILABLE).order_by("id").values_list("id", flat=True))
+
+
+def sum_outputs(step_id: int) -> int:
+    """Return how many bytes the finished siblings of a grown step put out together, its own included."""
+    parent = Step.objects.filter(pk=step_id).values("parent_id")
+    finished = Step.objects.filter(
+        parent_id__in=parent, status=StepStatus.SUCCEEDED, edges_out__is_child=True
+    )
+    return int(finished.aggregate(total=Sum(_OCTETS))["total"] or 0)
+
+
+def count_stopped(step_id: int, generation: str) -> int:
+    """Return how many of the steps that a step grew rest unbegun; of this generation of them only."""
+    stopped = Step.objects.filter(parent_id=step_id, status=StepStatus.CANCELLED, skip_reason=STOPPED)
+    return sum(
+        key.startswith((f"{generation}[", f"{generation}/")) for key in stopped.values_list("key", flat=True)
+    )
 
 
 def find_child_run(step_id: int) -> Run | None:

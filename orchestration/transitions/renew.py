@@ -25,6 +25,7 @@ from orchestration.transitions.reset import (
 )
 from orchestration.transitions.rework import Affected, lock_affected
 from orchestration.transitions.statements import fetch_all
+from orchestration.transitions.stopping import go_on
 from orchestration.transitions.tree import TreeRun, lock_tree
 
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
@@ -130,10 +131,11 @@ def _renew_run(run: TreeRun, timeout_seconds: float | None, event_json: str) -> 
     reason, event = f"round {run.round + 1} begins", canonical({"round": run.round + 1})
     fallen = reset_steps(Reset(steps, keep, reason, event, every=False))
     fetch_all(_FRESH_BOUNDS, {"steps": steps})
+    stopped = go_on(keep)
     await_children(keep)
     started = sorted(fetch_all(_START, {"run": run.run_id}), key=lambda row: row.position)
     fetch_all(_MARK_END, {"run": run.run_id})
-    return Renewed([row.id for row in started], fallen), below
+    return Renewed([row.id for row in started] + stopped.available, fallen), below
 
 
 def _choose(broken: list[Any], affected: Affected | None) -> tuple[list[int], list[int]]:

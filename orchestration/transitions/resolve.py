@@ -19,6 +19,7 @@ from orchestration.transitions.end import abort_run
 from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND, FinalOutput
 from orchestration.transitions.revise import DETACH_CHILDREN, FORGET_CHILDREN
 from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.transitions.stopping import go_on
 from orchestration.transitions.tree import lock_run
 
 
@@ -131,21 +132,27 @@ _COLLECT_AGAIN = _moving(
     "status = 'available', failures = 0, crashes = 0, dispatches = s.dispatches + 1, "
     "dispatched_at = clock_timestamp()"
 )
+_WAIT_AGAIN = _moving("status = 'waiting', failures = 0, crashes = 0")
 _FAIL_HELD = _moving(f"status = '{StepStatus.FAILED}', finished_at = %(now)s")
 
 
-def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> None:
+def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> list[int]:
     """Move a held step to `available`; it runs again with the feedback, as a new revision.
 
-    What a step grew and could not put together stays done: that step only collects it again.
+    What a step grew and could not put together stays done: that step only collects it again, after what was stopped
+    because of that limit.
+
+    Returns: what is to be dispatched after the commit.
     """
     parameters = _base(held, "", event_json)
     anew = foresee_anew(held.stage, has_proposal=held.proposed_json is not None)
     if anew is Anew.COLLECTS:
-        _move(_COLLECT_AGAIN, held, parameters)
-    else:
-        renewals = int(anew is Anew.NEW_KEY)
-        _move(_SEND_BACK, held, parameters | {"feedback": feedback, "renewals": renewals})
+        gone_on = go_on([held.step_id])
+        _move(_WAIT_AGAIN if gone_on.steps else _COLLECT_AGAIN, held, parameters)
+        return gone_on.available if gone_on.steps else [held.step_id]
+    renewals = int(anew is Anew.NEW_KEY)
+    _move(_SEND_BACK, held, parameters | {"feedback": feedback, "renewals": renewals})
+    return [held.step_id]
 
 
 def abort_by_person(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 
 from agents import PermanentError, Result, Task
@@ -17,6 +18,12 @@ from orchestration.models import Step
 from orchestration.testing import FinishedRun, drive, run_workflow
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _small(settings: LazySettings) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "MAX_COLLECTED_BYTES": 1_000_000}
+
 
 _Agent = Callable[[Task], Any]
 _PAY = "test.pay"
