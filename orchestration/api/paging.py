@@ -36,9 +36,9 @@ class KeysetPages(BasePagination):
         size = _read_size(request.query_params.get("page_size"))
         cursor = request.query_params.get("cursor")
         if cursor is not None:
-            queryset = queryset.filter(_behind(order, _read_cursor(cursor, order, queryset)))
+            queryset = queryset.filter(read_place(cursor, order, queryset))
         rows = list(queryset.order_by(*order)[: size + 1])
-        self.next_cursor = _write_cursor(order, rows[size - 1]) if len(rows) > size else None
+        self.next_cursor = write_place(order, rows[size - 1]) if len(rows) > size else None
         return rows[:size]
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -75,7 +75,8 @@ def _read_size(text: str | None) -> int:
     return int(text)
 
 
-def _write_cursor(order: tuple[str, ...], row: Any) -> str:
+def write_place(order: tuple[str, ...], row: Any) -> str:
+    """Return the cursor that says the place of a row."""
     values = [getattr(row, name.lstrip("-")) for name in order]
     text = json.dumps(values, cls=_Exact)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -86,6 +87,14 @@ class _Exact(DjangoJSONEncoder):
 
     def default(self, o: Any) -> Any:
         return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
+
+
+def read_place(cursor: str, order: tuple[str, ...], rows: QuerySet[Any]) -> Q:
+    """Return the condition of standing behind the place that a cursor says.
+
+    Raises: ParameterInvalid.
+    """
+    return _behind(order, _read_cursor(cursor, order, rows))
 
 
 def _read_cursor(cursor: str, order: tuple[str, ...], rows: QuerySet[Any]) -> list[Any]:

@@ -206,11 +206,14 @@ class EdgeRow(Row):
 
 
 class PlanRow(Row):
-    """A run's plan: steps and edges, or too many for one answer."""
+    """A run's plan, or a part of it: steps, and the edges that lead to them."""
 
     run = serializers.UUIDField(read_only=True)
     is_complete = serializers.BooleanField(
-        read_only=True, help_text="False: too large for one answer; page through the steps."
+        read_only=True, help_text="False: a part of a plan that is too large for one answer."
+    )
+    next_cursor = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Of the next part; null with the last one."
     )
     steps = StepRow(many=True, read_only=True)
     edges = EdgeRow(many=True, read_only=True)

@@ -5,6 +5,7 @@ from threading import BoundedSemaphore
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,12 +15,13 @@ from orchestration import runs
 from orchestration.api.base import ApiView
 from orchestration.api.bodies import MOST_SECONDS, MOST_WAIT, BatchBody, StartBody
 from orchestration.api.filters import RunFilter
+from orchestration.api.paging import read_place, write_place
 from orchestration.api.problems import ParameterInvalid, TooManyWait, describe, find_code
 from orchestration.api.rows import BatchRow, PlanRow, RunDetail, RunRow
 from orchestration.domain.rights import Right
 from orchestration.errors import InputInvalid, OrchestrationError, WaitTimedOut
-from orchestration.models import Run
-from orchestration.selectors.resources import find_standing, load_plan_rows
+from orchestration.models import Run, Step
+from orchestration.selectors.resources import find_standing, load_plan_part
 from orchestration.selectors.scope import find_project, find_run, scope_runs
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -36,6 +38,10 @@ _SECONDS = OpenApiParameter(
     {"type": "integer", "minimum": 0, "maximum": MOST_SECONDS, "default": 30},
     description="Longest wait.",
 )
+
+
+_PLAN_ORDER = ("position", "pk")
+_PLAN_CURSOR = OpenApiParameter("cursor", str, description="`next_cursor` of the part before.")
 
 
 class RunList(ApiView):
@@ -96,11 +102,16 @@ class RunView(ApiView):
 class RunPlan(ApiView):
     """A run's plan."""
 
-    @extend_schema(operation_id="get_plan", responses=PlanRow)
+    @extend_schema(operation_id="get_plan", parameters=[_PLAN_CURSOR], responses=PlanRow)
     def get(self, _request: Request, run_id: UUID) -> Response:
-        """Show a run's steps in plan order, and which waits for which."""
+        """Show a run's steps in plan order, and which waits for which; a large plan in several parts."""
         run = find_run(self.caller, run_id)
-        return Response(PlanRow({"run": run.pk, **load_plan_rows(run.pk)}).data)
+        cursor = self.read_parameter("cursor", "")
+        part = load_plan_part(run.pk, read_place(cursor, _PLAN_ORDER, Step.objects.none()) if cursor else Q())
+        following = None if part.is_last else write_place(_PLAN_ORDER, part.steps[-1])
+        is_complete = part.is_last and not cursor
+        shown = {"run": run.pk, "is_complete": is_complete, "next_cursor": following}
+        return Response(PlanRow({**shown, "steps": part.steps, "edges": part.edges}).data)
 
 
 class RunWait(ApiView):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from orchestration.domain.spec import load_spec
 from orchestration.domain.states import StepKind
-from orchestration.models import Attempt, Handoff, Run, Step
-from orchestration.selectors.proof import ProofRows
+from orchestration.models import Attempt, Run, Step
+from orchestration.selectors.proof import ProofHandoff, ProofRows
 
 
 def find_link_faults(run: Run, rows: ProofRows) -> Iterator[str]:
@@ -108,7 +108,7 @@ def _attempt_faults(
         yield f"{place}: decided_at is not when the attempt ended"
 
 
-def _handoff_faults(run: Run, handoff: Handoff, attempt: Attempt, rows: ProofRows) -> Iterator[str]:
+def _handoff_faults(run: Run, handoff: ProofHandoff, attempt: Attempt, rows: ProofRows) -> Iterator[str]:
     place = f"hand-off to {rows.key_of(attempt.step_id)}, attempt {attempt.number}"
     if (handoff.run_id, handoff.to_step_id) != (run.pk, attempt.step_id):
         yield f"{place}: its run or to_step is another"

@@ -11,8 +11,8 @@ from typing import Any
 
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_text, stamp
 from orchestration.domain.states import DONE, ReceiptKind, Stage
-from orchestration.models import Handoff, PastOutput, Receipt, Step
-from orchestration.selectors.proof import ProofRows
+from orchestration.models import PastOutput, Receipt, Step
+from orchestration.selectors.proof import ProofHandoff, ProofRows
 
 _CHANGED_SINCE = frozenset({"parents", "feedback", "proposed", "decision", "actor"})
 
@@ -23,7 +23,7 @@ def find_handoff_faults(rows: ProofRows) -> Iterator[str]:
         yield from _handoff_faults(rows, handoff)
 
 
-def _handoff_faults(rows: ProofRows, handoff: Handoff) -> Iterator[str]:
+def _handoff_faults(rows: ProofRows, handoff: ProofHandoff) -> Iterator[str]:
     place = f"hand-off {rows.key_of(handoff.from_step_id)} -> {rows.key_of(handoff.to_step_id)}"
     sender = rows.steps.get(handoff.from_step_id)
     if sender is None:

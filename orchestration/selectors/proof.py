@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+from uuid import UUID
 
 from orchestration.domain.receipts import AttemptLine, HandoffLine, stamp
 from orchestration.domain.states import StepKind
@@ -37,22 +39,49 @@ def list_summarised(step_id: int) -> list[Handoff]:
     return list(rows.order_by("pk"))
 
 
+class ProofEdge(NamedTuple):
+    """An edge as a proof looks at it: there may be a hundred thousand, and a model's object each costs most of it."""
+
+    run_id: UUID
+    predecessor_id: int
+    successor_id: int
+    carries_data: bool
+    is_optional: bool
+    is_child: bool
+
+
+class ProofHandoff(NamedTuple):
+    """A hand-off as a proof looks at it; as many as there are edges."""
+
+    attempt_id: int
+    run_id: UUID
+    from_step_id: int
+    to_step_id: int
+    original_digest: str
+    digest: str
+    tokens_before: int
+    tokens_after: int
+    summary_json: str | None
+    summarised_by: str
+    handed_at: datetime
+
+
 @dataclass(frozen=True)
 class ProofRows:
     """All rows that a run's proof is about: one query for each table, however many steps there are."""
 
     run: Run
     steps: dict[int, Step]
-    edges: list[Edge]
+    edges: list[ProofEdge]
     attempts: list[Attempt]
-    handoffs: list[Handoff]
+    handoffs: list[ProofHandoff]
     receipts: list[Receipt]
     past_outputs: list[PastOutput]
     events: list[Event]
     seals: list[Seal]
 
     @cached_property
-    def edges_in(self) -> dict[int, list[Edge]]:
+    def edges_in(self) -> dict[int, list[ProofEdge]]:
         """Return the edges that lead to each step."""
         return _group(self.edges, "successor_id")
 
@@ -62,7 +91,7 @@ class ProofRows:
         return _group(self.attempts, "step_id")
 
     @cached_property
-    def handoffs_to(self) -> dict[int, list[Handoff]]:
+    def handoffs_to(self) -> dict[int, list[ProofHandoff]]:
         """Return what each attempt received, by its id."""
         return _group(self.handoffs, "attempt_id")
 
@@ -102,14 +131,15 @@ class ProofRows:
 
 def load_proof(run: Run) -> ProofRows:
     """Read all rows of a run's proof. Found by their step's run: what names another run itself must be seen."""
+    handoffs = Handoff.objects.filter(attempt__step__run=run).order_by("id")
     return ProofRows(
         run=run,
         steps={step.pk: step for step in Step.objects.filter(run=run).order_by("position", "id")},
-        edges=list(Edge.objects.filter(run=run)),
+        edges=[ProofEdge(*row) for row in Edge.objects.filter(run=run).values_list(*ProofEdge._fields)],
         attempts=list(
             Attempt.objects.filter(step__run=run).select_related("decision").order_by("step_id", "number")
         ),
-        handoffs=list(Handoff.objects.filter(attempt__step__run=run).order_by("id")),
+        handoffs=[ProofHandoff(*row) for row in handoffs.values_list(*ProofHandoff._fields)],
         receipts=list(Receipt.objects.filter(step__run=run).order_by("id")),
         past_outputs=list(PastOutput.objects.filter(step__run=run).order_by("id")),
         events=list(Event.objects.filter(run=run).order_by("id")),
@@ -124,7 +154,7 @@ def _group(rows: Iterable[_T], name: str) -> dict[int, list[_T]]:
     return groups
 
 
-def _handoff_line(row: Handoff, from_step: str) -> HandoffLine:
+def _handoff_line(row: Handoff | ProofHandoff, from_step: str) -> HandoffLine:
     return HandoffLine(
         from_step=from_step,
         digest=row.digest,

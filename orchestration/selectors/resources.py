@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate, takewhile
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.admission.board import BreakerLine, find_breaker
 from agents.selectors import find_contract
 from orchestration.domain.states import AttemptOutcome
 from orchestration.errors import WorkflowNotFound
-from orchestration.models import ApiToken, Attempt, Edge, Project, Run, WorkerProcess, Workflow
+from orchestration.models import ApiToken, Attempt, Edge, Project, Run, Step, WorkerProcess, Workflow
 from orchestration.selectors.run_details import (
     MOST_DRAWN_EDGES,
     MOST_DRAWN_STEPS,
@@ -66,13 +67,26 @@ def find_standing(run_id: UUID) -> Standing:
     )
 
 
-def load_plan_rows(run_id: UUID) -> dict[str, Any]:
-    """Return a run's steps and edges, or none of them where they are too many for one answer."""
-    steps = list(list_steps(run_id)[: MOST_DRAWN_STEPS + 1])
-    edges = list(Edge.objects.filter(run=run_id).order_by("id")[: MOST_DRAWN_EDGES + 1])
-    is_complete = len(steps) <= MOST_DRAWN_STEPS and len(edges) <= MOST_DRAWN_EDGES
-    shown = (steps, edges) if is_complete else ([], [])
-    return {"is_complete": is_complete, "steps": shown[0], "edges": shown[1]}
+@dataclass(frozen=True, slots=True)
+class PlanPart:
+    """Steps of a plan that follow each other, and the edges that lead to them. `is_last`: no step stands behind."""
+
+    steps: list[Step]
+    edges: list[Edge]
+    is_last: bool
+
+
+def load_plan_part(run_id: UUID, behind: Q) -> PlanPart:
+    """Return as much of a plan as one answer holds: at least one step, whatever number of edges leads to it.
+
+    Args: behind: where to begin.
+    """
+    found = list(list_steps(run_id).filter(behind).order_by("position", "pk")[: MOST_DRAWN_STEPS + 1])
+    counts = accumulate(step.predecessor_count for step in found[:MOST_DRAWN_STEPS])
+    fitting = sum(1 for _ in takewhile(lambda count: count <= MOST_DRAWN_EDGES, counts))
+    steps = found[: max(1, fitting)]
+    edges = Edge.objects.filter(successor__in=[step.pk for step in steps]).order_by("id")
+    return PlanPart(steps, list(edges), is_last=len(steps) == len(found))
 
 
 def list_child_runs(step_id: int) -> list[UUID]:

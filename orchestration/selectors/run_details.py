@@ -23,6 +23,7 @@ _STEP_COLUMNS = (
     "run_id",
     "key",
     "position",
+    "predecessor_count",
     "kind",
     "parent_id",
     "depth",

@@ -18,6 +18,7 @@ from orchestration.api.schema import build_document
 from orchestration.domain.events import EventKind
 from orchestration.domain.states import RunStatus
 from orchestration.models import ApiToken, Run
+from orchestration.selectors import resources
 from orchestration.selectors.progress import STATES
 from orchestration.selectors.scope import find_projects
 from tests.integration.api.people import Caller, make_key
@@ -136,6 +137,31 @@ def test_a_plan_shows_which_step_waits_for_which(scene: Scene, viewer: Caller) -
     edges = [(keys[edge["predecessor"]], keys[edge["successor"]]) for edge in plan["edges"]]
     assert plan["is_complete"] is True
     assert edges == [("facts", "draft"), ("draft", "send")]
+
+
+@pytest.mark.parametrize(("steps", "edges", "parts"), [(1, 100, 3), (2, 100, 2), (2_000, 1, 2), (3, 2, 1)])
+def test_a_plan_that_is_too_large_for_one_answer_comes_in_parts(
+    scene: Scene, viewer: Caller, monkeypatch: pytest.MonkeyPatch, steps: int, edges: int, parts: int
+) -> None:
+    whole = viewer.get(f"{V1}/runs/{scene.done.pk}/plan").json()
+    assert (whole["is_complete"], whole["next_cursor"], len(whole["steps"])) == (True, None, 3)
+    monkeypatch.setattr(resources, "MOST_DRAWN_STEPS", steps)
+    monkeypatch.setattr(resources, "MOST_DRAWN_EDGES", edges)
+    seen = [viewer.get(f"{V1}/runs/{scene.done.pk}/plan").json()]
+    while seen[-1]["next_cursor"]:
+        seen.append(viewer.get(f"{V1}/runs/{scene.done.pk}/plan?cursor={seen[-1]['next_cursor']}").json())
+    assert len(seen) == parts
+    assert [step for part in seen for step in part["steps"]] == whole["steps"]
+    assert sorted(edge["successor"] for part in seen for edge in part["edges"]) == sorted(
+        edge["successor"] for edge in whole["edges"]
+    )
+    assert all(part["is_complete"] is (parts == 1) for part in seen)
+
+
+def test_a_plan_s_cursor_that_is_none_is_refused(scene: Scene, viewer: Caller) -> None:
+    for cursor in ("x", "WzEsMl0x", "W10", "%ff"):
+        answer = viewer.get(f"{V1}/runs/{scene.done.pk}/plan?cursor={cursor}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "parameter_invalid")
 
 
 def test_the_history_is_narrowed_by_every_kind(scene: Scene, viewer: Caller) -> None:
