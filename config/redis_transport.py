@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from orchestration.domain.messages import MAX_BYTES
-from orchestration.worker.ledger import refused
+from orchestration.refusals import refused
 
 # What reading and unpacking raise over what is none of kombu's messages. No broker's error is among them.
 _UNREADABLE: Final = (AttributeError, ArithmeticError, RecursionError, TypeError, ValueError)

@@ -67,6 +67,8 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_error": 500,
     "agent_transient": 500,
     "agent_permanent": 500,
+    "agent_left_transaction_open": 500,
+    "agent_loop_held": 500,
     "agent_refused": 500,
     "agent_duplicate": 500,
     "agent_output_unreadable": 500,

@@ -14,8 +14,8 @@ from celery.worker.consumer import Consumer
 from kombu import compression
 
 from orchestration.domain.messages import HEADER_NAMES, MAX_BYTES, find_message_fault
+from orchestration.refusals import refused
 from orchestration.worker import remote  # noqa: F401 - where messages come in, orders do not
-from orchestration.worker.ledger import refused
 
 log = get_logger(__name__)
 

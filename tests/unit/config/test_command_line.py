@@ -1,5 +1,6 @@
 """What a command says when the database answers, but can't now: one line, whatever class Django gives it."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -14,6 +15,8 @@ def _end_with(monkeypatch: pytest.MonkeyPatch, error: Exception, cause: Exceptio
         raise error from cause
 
     monkeypatch.setattr(manage, "execute_from_command_line", execute)
+    # It closes what pytest reads.
+    monkeypatch.setattr(manage, "guarded_streams", nullcontext)
     monkeypatch.setattr("config.services.explain_unreachable_database", lambda *_: None)
 
 

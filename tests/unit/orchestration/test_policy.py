@@ -125,8 +125,14 @@ def test_work_that_is_sent_back(
     assert "'draft': rude" in made.reason
 
 
-TRANSIENT = (FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT, FailureKind.HELD_UP)
-APART = (FailureKind.CRASH, FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT)
+TRANSIENT = (
+    FailureKind.TRANSIENT,
+    FailureKind.RATE_LIMIT,
+    FailureKind.TIMEOUT,
+    FailureKind.HELD_UP,
+    FailureKind.OUTAGE,
+)
+APART = (FailureKind.CRASH, FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT, FailureKind.ENGINE_FAULT)
 NEVER_AGAIN = tuple(kind for kind in FailureKind if kind not in (*TRANSIENT, *APART))
 WAYS_OUT = pytest.mark.parametrize(
     ("fields", "decision", "suffix"),
@@ -160,6 +166,14 @@ def test_the_last_attempt_gives_up(
     assert made.reason.startswith("acme.Boom: it broke")
     before = decide(_failure(kind), _spec(**fields), replace(CALM, failures=1))
     assert before.kind == RETRY
+
+
+@WAYS_OUT
+def test_the_engines_own_fault_is_a_persons_whatever_the_spec_says(
+    fields: dict[str, Any], decision: DecisionKind, suffix: str
+) -> None:
+    made = decide(_failure(FailureKind.ENGINE_FAULT), _spec(**fields), CALM)
+    assert (made.kind, made.rule) == (ESCALATE, "engine_fault")
 
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN)

@@ -14,8 +14,8 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from orchestration.domain.messages import HEADER_NAMES
+from orchestration.refusals import Ledger
 from orchestration.worker import reception
-from orchestration.worker.ledger import Ledger
 from orchestration.worker.reception import Reception
 from tests.chaos.hostile import Forged, list_forged, whole_body, whole_headers
 
