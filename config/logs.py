@@ -11,20 +11,26 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict
 
+from agents.domain.redaction import redact
+
 
 class UtcFormatter(logging.Formatter):
-    """Writes times as UTC, as everything else here does."""
+    """Writes times as UTC, as everything else here does, and no secrets."""
 
     converter = time.gmtime  # type: ignore[assignment]  # as Python's own documentation does
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a line, its traceback included, with secrets masked."""
+        return redact(super().format(record))
 
 
 _RENDER: Final = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
 
 
 def _hand_over(logger: Any, name: str, event: EventDict) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Render a line, and leave the traceback to Python's logging: it shows no values of variables."""
+    """Render a line, its secrets masked, and leave the traceback to Python's logging: it shows no variables' values."""
     more = {"exc_info": event.pop("exc_info")} if "exc_info" in event else {}
-    return (_RENDER(logger, name, event),), more
+    return (redact(str(_RENDER(logger, name, event))),), more
 
 
 def route_logs() -> None:

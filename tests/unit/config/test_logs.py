@@ -47,3 +47,11 @@ def test_a_line_is_written_in_utc() -> None:
     assert UtcFormatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%SZ").format(record) == (
         "1970-01-01T00:00:00Z said"
     )
+
+
+def test_secrets_are_masked_in_lines_of_ours_and_of_others(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="orchestration"):
+        log.warning("broker_away", error="redis://:s3cret-word@db:6379 refused")
+    assert caplog.messages == ["broker_away error='redis://:[redacted]@db:6379 refused'"]
+    record = logging.LogRecord("other", logging.INFO, "", 1, "sent password=s3cret-word", (), None)
+    assert UtcFormatter("%(message)s").format(record) == "sent password=[redacted]"
