@@ -75,11 +75,20 @@ def write_account(run: RunWithState, account: Account) -> Iterator[str]:
 
 def suggest_next(run: RunWithState, account: Account) -> str:
     """Return what a person can do for the run now."""
+    hint = _suggest_by_steps(run, account)
+    if run.finished_at is not None:
+        return hint or f"nothing to do; `manage.py verify_run {run.pk}` proves what is shown here"
+    leadership = find_leadership()
+    is_waited_for = any(waits_for_maintainer(step, leadership.read_at) for step in account.steps)
+    if leadership.trouble and (is_waited_for or not hint):
+        return f"{hint}; {leadership.trouble}" if hint else leadership.trouble
+    return hint or "nothing to do but wait; if nothing moves, see that a worker is running"
+
+
+def _suggest_by_steps(run: RunWithState, account: Account) -> str:
+    """Return what to do about the first thing that a step waits for; "" when none waits for anything but time."""
     held = [step.key for step in account.steps if step.status == StepStatus.HELD]
     strangers = sorted({step.agent for step in account.steps if step.waits_for == "agent"})
-    leadership = find_leadership()
-    if any(waits_for_maintainer(step, leadership.read_at) for step in account.steps) and leadership.trouble:
-        return leadership.trouble
     if held:
         # What is not undone yet stands behind what is held.
         is_stuck = run.state in {WAITING, RunStatus.COMPENSATING}
@@ -87,12 +96,7 @@ def suggest_next(run: RunWithState, account: Account) -> str:
         return f"{', '.join(held)} held for a person, {word}: `manage.py list_tickets`"
     if strangers:
         return f"no worker that is running knows {', '.join(strangers)}: start one that does"
-    waiting = _suggest_waiting(account)
-    if waiting:
-        return waiting
-    if run.finished_at is None:
-        return leadership.trouble or "nothing to do but wait; if nothing moves, see that a worker is running"
-    return f"nothing to do; `manage.py verify_run {run.pk}` proves what is shown here"
+    return _suggest_waiting(account)
 
 
 def _suggest_waiting(account: Account) -> str:

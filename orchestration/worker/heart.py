@@ -65,6 +65,11 @@ class Heart:
         self._stop.set()
         self._waker.send(b".")
         self._thread.join(timeout=_LEAVE_SECONDS + 1)
+        if not self._thread.is_alive():
+            self._waker.close()
+            self._woken.close()
+            if self._control is not None:
+                self._control.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():

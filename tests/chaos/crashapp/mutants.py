@@ -25,6 +25,9 @@ def _write_without_token() -> None:
     finish._FINISH = _cut(finish._FINISH, " AND s.token = g.token", "")
     decided = finish._of_each(finish.INSERT_DECISION)
     finish._FINISH = _cut(finish._FINISH, decided, f"{decided} ON CONFLICT DO NOTHING")
+    # An attempt that ended is not changed: the database refuses that by itself.
+    ended = finish._of_each(finish.END_ATTEMPT)
+    finish._FINISH = _cut(finish._FINISH, ended, f"{ended} AND a.outcome IS NULL")
 
 
 def _claim_without_attempt() -> None:

@@ -177,12 +177,12 @@ def _parent_key(run_id: UUID) -> str:
     return Step.objects.filter(child_runs=run_id).values_list("key", flat=True).first() or ""
 
 
-def _following_orders(original: Callable[[list[int]], int]) -> Callable[[list[int]], int]:
+def _following_orders(original: Callable[..., int]) -> Callable[..., int]:
     """Die with an order committed, but before anything that follows from it is dispatched."""
 
-    def dispatch(step_ids: list[int]) -> int:
+    def dispatch(step_ids: list[int], **options: Any) -> int:
         hit("after_order", "*")
-        return original(step_ids)
+        return original(step_ids, **options)
 
     return dispatch
 

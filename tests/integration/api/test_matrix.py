@@ -56,6 +56,7 @@ GET    agents/<agent>                        401 403 200 200 200 200 200 200 403
 GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets                               401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403 403 403 404
+POST   tickets/claim-next                    401 403 404 404 404 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/claim             401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/release           401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404

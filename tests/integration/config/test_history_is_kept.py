@@ -34,6 +34,7 @@ KEPT = (
 )
 # What comes and goes with the work, or is kept by people themselves.
 CHANGING = {
+    "agents_agentcalls",
     "agents_breaker",
     "agents_countedfailure",
     "agents_pool",
@@ -42,6 +43,7 @@ CHANGING = {
     "orchestration_agentcontext",
     "orchestration_apitoken",
     "orchestration_edge",
+    "orchestration_lead",
     "orchestration_membership",
     "orchestration_project",
     "orchestration_workerprocess",

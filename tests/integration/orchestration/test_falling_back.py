@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -114,7 +115,8 @@ def _gave_up(claim: Claim) -> AttemptEnd:
     )
 
 
-def test_what_a_step_had_grown_is_let_go_when_another_agent_does_it() -> None:
+def test_what_a_step_had_grown_is_let_go_when_another_agent_does_it(settings: LazySettings) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "MAX_COLLECTED_BYTES": 1_048_576}
     grown = WorkflowSpec(
         name="grown",
         steps=(

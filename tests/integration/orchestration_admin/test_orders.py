@@ -1,5 +1,6 @@
 """Orders from the run's page: who sees which buttons, that they are asked for, obeyed, and refused in words."""
 
+import json
 from typing import Any
 
 import pytest
@@ -134,7 +135,10 @@ def test_a_fork_that_can_not_be_is_refused_and_keeps_what_was_filled_in(
     assert page.status_code == status
     assert "Nothing was done:" in text_of(page)
     assert words in text_of(page)
-    assert page.context["given"] == given.get("input", held.input_json)
+    if "input" in given:
+        assert page.context["given"] == given["input"]
+    else:
+        assert json.loads(page.context["given"]) == held.input
     assert not Run.objects.filter(forked_from=held).exists()
 
 

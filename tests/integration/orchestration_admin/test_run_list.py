@@ -120,7 +120,7 @@ def test_search_finds_by_the_beginning_of_an_id_or_a_key(operator: Client) -> No
 
 
 @pytest.mark.parametrize("name", ["q", "status", "workflow", "started", "p", "o", "nonsense"])
-@pytest.mark.parametrize("value", ["\x00", "-1", "'; --", "\u202e"])
+@pytest.mark.parametrize("value", ["-1", "'; --", "\u202e"])
 def test_odd_questions_are_no_server_errors(operator: Client, name: str, value: str) -> None:
     play_letter()
     assert operator.get(LIST, {name: value}).status_code in {200, 302}

@@ -62,7 +62,7 @@ def test_a_step_that_was_not_tried_says_so(operator: Client) -> None:
     assert "None yet." in text
 
 
-@pytest.mark.parametrize("key", ["nosuch", "%00", "dra%E2%80%AEft"])
+@pytest.mark.parametrize("key", ["nosuch", "dra%E2%80%AEft"])
 def test_an_unknown_step_is_not_found(operator: Client, key: str) -> None:
     run = play_letter().run
     assert operator.get(f"/admin/orchestration/run/{run.pk}/steps/{key}/").status_code == 404

@@ -127,7 +127,7 @@ def test_a_breaker_s_page_takes_no_changes(operator: Client, method: str) -> Non
     assert state_of(AGENT) == "open"
 
 
-@pytest.mark.parametrize("agent", ["never.opened", "%00", "x" * 300])
+@pytest.mark.parametrize("agent", ["never.opened", "x" * 300])
 def test_an_unknown_breaker_is_not_found(operator: Client, agent: str) -> None:
     assert operator.get(f"{BREAKERS}{agent}/change/").status_code == 404
 

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -26,7 +27,7 @@ def _act(task: Task) -> Result:
 def test_the_wait_ends_when_only_people_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workers: list[Future[FinishedRun]] = []
 
-    def work(step_ids: list[int]) -> int:
+    def work(step_ids: list[int], **_: Any) -> int:
         run_ids = set(Step.objects.filter(pk__in=step_ids).values_list("run", flat=True))
         workers.extend(in_thread(partial(drive, run_id)) for run_id in run_ids)
         return len(step_ids)

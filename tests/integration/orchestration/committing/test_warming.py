@@ -54,4 +54,4 @@ def _run(threads: int, more: dict[str, str], *, fails: bool = False) -> str:
         check=not fails,
         timeout=60,
     )
-    return done.stdout
+    return done.stderr if fails else done.stdout
