@@ -53,6 +53,7 @@ async def _ask_asgi(path: str, kind: str) -> tuple[int, str]:
     server: Any = ApplicationCommunicator(asgi, scope)  # type: ignore[no-untyped-call]
     await server.send_input({"type": "http.request", "body": b"{}"})
     start, body = await server.receive_output(10), await server.receive_output(10)
+    await server.wait(10)  # it closes the request's body last
     return start["status"], body["body"].decode()
 
 
