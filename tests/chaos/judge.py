@@ -48,7 +48,9 @@ class Journal:
 
     def _read(self) -> Iterator[Line]:
         if self._path.exists():
-            for place, text in enumerate(self._path.read_text(encoding="utf-8").splitlines()):
+            # A line that is being written has no end yet; it is read at the next call.
+            *whole, _ = self._path.read_text(encoding="utf-8").split("\n")
+            for place, text in enumerate(whole):
                 facts = json.loads(text)
                 yield Line(place, facts.pop("what"), facts)
 
