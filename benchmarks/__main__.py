@@ -33,7 +33,9 @@ class Pool:
 
 def _call(bench: Bench, side: str, *arguments: str) -> Result:
     command = (PYTHON, "-m", f"benchmarks.{side}", *arguments)
-    done = subprocess.run(command, cwd=PROJECT, env=bench.env, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        command, cwd=PROJECT, env={**bench.env, **bench.broker_of(side)}, stdout=subprocess.PIPE, check=True
+    )
     result: Result = json.loads(done.stdout.splitlines()[-1])
     return result
 
