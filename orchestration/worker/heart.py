@@ -51,6 +51,7 @@ class Heart:
         self._process_id: int | None = None
         self._channel: socket.socket | None = None
         self._unread = b""
+        self._was_heard = False
         self._has_left = False
         self._stop = threading.Event()
         self._waker, self._woken = socket.socketpair()
@@ -83,20 +84,22 @@ class Heart:
                 log.warning(
                     "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
                 )
+                was_heard = self._was_heard
                 self._hang_up()
-                self._stop.wait(get_conf().HEARTBEAT_SECONDS)
+                if (
+                    not was_heard
+                ):  # a pacemaker that has just been lost is replaced at once: two beats without it are death
+                    self._stop.wait(get_conf().HEARTBEAT_SECONDS)
         self._leave()
 
     def _connect(self) -> socket.socket:
-        """Go to the pacemaker, with what it may see of this process; where there is none any more, start one."""
+        """Go to the pacemaker, with what it may see of this process."""
         channel, theirs = socket.socketpair()
         memory = self._host.flights.share(self._presence.concurrency)
         try:
-            self._control = self._control or implant_pacemaker()
-            socket.send_fds(self._control, [b"."], [theirs.fileno(), memory])
+            self._hand_over(theirs.fileno(), memory)
         except OSError:
             channel.close()
-            self._control = None
             raise
         finally:
             theirs.close()
@@ -104,6 +107,19 @@ class Heart:
         self._channel = channel
         self._say(channel, {"presence": asdict(self._presence), "process_id": self._process_id})
         return channel
+
+    def _hand_over(self, *handles: int) -> None:
+        """Give these to the pacemaker; where there is none any more, to a new one."""
+        if self._control is not None:
+            try:
+                socket.send_fds(self._control, [b"."], handles)
+            except OSError:
+                self._control.close()
+                self._control = None
+            else:
+                return
+        self._control = implant_pacemaker()
+        socket.send_fds(self._control, [b"."], handles)
 
     def _say(self, channel: socket.socket, what: dict[str, Any]) -> None:
         channel.sendall(json.dumps(what).encode() + b"\n")
@@ -122,6 +138,7 @@ class Heart:
         heard = channel.recv(_CHUNK)
         if not heard:
             raise ConnectionError("the process that beats for this one is gone; another is started")
+        self._was_heard = True
         *lines, self._unread = (self._unread + heard).split(b"\n")
         for line in lines:
             self._heed(json.loads(line))
@@ -151,7 +168,7 @@ class Heart:
         self._hang_up()
 
     def _hang_up(self) -> None:
-        self._unread = b""
+        self._unread, self._was_heard = b"", False
         if self._channel is not None:
             self._channel.close()
             self._channel = None

@@ -31,7 +31,17 @@ HANGING = WorkflowSpec(name="hanging", steps=(replace(step("hang", agent="crash.
 @pytest.fixture
 def quick(arena: Arena) -> Iterator[Arena]:
     """An arena in which each test has workers of its own."""
-    arena.env["RINGMASTER_OVERRIDES"] = json.dumps(_TIMES)
+    yield from _begin_afresh(arena, _TIMES)
+
+
+@pytest.fixture
+def patient(arena: Arena) -> Iterator[Arena]:
+    """The same with long times: two beats without a heart are death, and the machine may be slow to start another."""
+    yield from _begin_afresh(arena, _TIMES | {"HEARTBEAT_SECONDS": 5.0, "LEASE_SECONDS": 30.0})
+
+
+def _begin_afresh(arena: Arena, times: dict[str, float]) -> Iterator[Arena]:
+    arena.env["RINGMASTER_OVERRIDES"] = json.dumps(times)
     arena.maintainer()
     yield arena
     arena.supervised.clear()
@@ -128,19 +138,19 @@ def test_when_too_many_hang_the_worker_leaves_in_order(quick: Arena) -> None:
     assert not WorkerProcess.objects.latest("pk").died
 
 
-def test_the_heart_ends_with_its_worker_and_a_lost_one_is_replaced(quick: Arena, known: int) -> None:
-    worker = quick.worker(supervise=False)
-    process = _wait_entered(quick, known)
+def test_the_heart_ends_with_its_worker_and_a_lost_one_is_replaced(patient: Arena, known: int) -> None:
+    worker = patient.worker(supervise=False)
+    process = _wait_entered(patient, known)
     (heart,) = _hearts_of(worker.pid)
     heart.kill()
-    quick.wait_until(lambda: [one for one in _hearts_of(worker.pid) if one != heart], "another heart")
-    run = quick.start(FINE)
-    quick.wait_done(run)
+    patient.wait_until(lambda: [one for one in _hearts_of(worker.pid) if one != heart], "another heart")
+    run = patient.start(FINE)
+    patient.wait_done(run)
     (other,) = _hearts_of(worker.pid)
 
     worker.kill()
 
-    quick.wait_until(lambda: not other.is_running(), "the heart's end", seconds=10)
+    patient.wait_until(lambda: not other.is_running(), "the heart's end", seconds=10)
     assert not WorkerProcess.objects.filter(pk__gt=process.pk).exists()
 
 

@@ -24,20 +24,25 @@ class StreamClient:
         return [line["id"] for line in self.lines]
 
     async def follow(self, *, cut_after: int = 0) -> None:
-        """Read until the end; once, cut the connection after so many lines and come back."""
-        while not self.ended and self.status in {0, 200}:
+        """Read until the end; once, cut the connection after so many lines and come back.
+
+        Whoever waits too long for a database connection is told 503, and comes back as the console's page does.
+        """
+        while not self.ended and self.status in {0, 200, 503}:
+            if self.status == 503:
+                await asyncio.sleep(0.5)
             cut, cut_after = cut_after, 0
             await self._connect(cut)
 
     async def _connect(self, cut_after: int) -> None:
         place = urlsplit(self.address)
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
-        self.connections += 1
         try:
             writer.write(self._request().encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.status = int(head.split()[1])
             if self.status == 200:
+                self.connections += 1
                 await self._read(reader, cut_after)
         except asyncio.IncompleteReadError:
             return
