@@ -7,6 +7,7 @@ whoever was at work may have made it, and may still need it: it is put back when
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import locale
 import os
@@ -36,14 +37,25 @@ class _Thing:
     put_back: Callable[[Any], object]
 
 
-def _read_folder() -> str | None:
-    try:
-        return os.getcwd()  # noqa: PTH109 - a Path would take ten times as long
-    except OSError:
-        return None  # it was removed
+def _find_getcwd() -> Callable[[Any, int], bytes | None]:
+    # Through PyDLL, which keeps the interpreter's lock: `os.getcwd` lets go of it, and whoever asked at the end of a
+    # step would wait for all other threads to get it back, with the lock of the watch in hand.
+    getcwd = ctypes.PyDLL(None).getcwd
+    getcwd.argtypes, getcwd.restype = (ctypes.c_char_p, ctypes.c_size_t), ctypes.c_char_p
+    found: Callable[[Any, int], bytes | None] = getcwd
+    return found
 
 
-def _put_back_folder(folder: str | None) -> None:
+_getcwd: Final = _find_getcwd()
+_LONGEST_FOLDER: Final = 4096
+
+
+def _read_folder() -> bytes | None:
+    """Return the working folder; None if it was removed, or is too long to be told."""
+    return _getcwd(ctypes.create_string_buffer(_LONGEST_FOLDER), _LONGEST_FOLDER)
+
+
+def _put_back_folder(folder: bytes | None) -> None:
     if folder is not None:
         os.chdir(folder)
 
