@@ -1,6 +1,7 @@
 """The page that asks before an order is given to a run, and what it says afterwards."""
 
 from typing import Any
+from uuid import uuid4
 
 from django.http import HttpRequest
 
@@ -42,6 +43,7 @@ def build_order_page(
         "sentence": describe_run(run.state, counts, took),
         "order": order,
         "is_fork": is_fork,
+        "form": given.get("form") or uuid4().hex,
         "fault": mark_unseen(str(fault)) if fault else "",
         "keys": keys,
         "from_step": given.get("from_step") or (find_first_trouble(run.pk) if is_fork else ""),

@@ -11,6 +11,7 @@ from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
 from orchestration import runs
 from orchestration.admin.access import caller_of
+from orchestration.domain.receipts import digest_text
 from orchestration.domain.rights import Right
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.errors import InputInvalid
@@ -116,9 +117,19 @@ def give_order(request: HttpRequest, run: Run, order: Order) -> Run:
     by: Any = request.user
     if order.give is not None:
         return order.give(run.pk, request.POST.get("reason", ""), by)
+    form, from_step, text = (request.POST.get(name, "") for name in ("form", "from_step", "input"))
     return runs.fork(
-        run.pk, request.POST.get("from_step", ""), _read_input(request.POST.get("input", "")), by=by
+        run.pk,
+        from_step,
+        _read_input(text),
+        by=by,
+        idempotency_key=_key_of(form, str(run.pk), from_step, text),
     )
+
+
+def _key_of(form: str, *filled_in: str) -> str | None:
+    """Return the key under which a form that is sent twice, filled in alike, counts once."""
+    return f"form:{digest_text('|'.join((form, *filled_in)))}" if form else None
 
 
 def _read_input(text: str) -> Any:

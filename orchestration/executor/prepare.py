@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
+from agents.errors import UnreadableOutput
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
 from orchestration.domain.plan import AskPerson, LimitExceeded, local_name
 from orchestration.domain.policy import Ending, PassedOver
@@ -69,11 +70,12 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         if spec.for_each is not None:
             return unfold(claim, spec, {"input": run_input, "steps": originals(claim, listed)})
-        resolved = _resolve_input(claim, spec, values)
-    except (ExpressionFailed, LimitExceeded) as error:
-        is_limit = isinstance(error, LimitExceeded)
-        return _fail(claim, FailureKind.LIMIT if is_limit else FailureKind.BAD_INPUT, error)
-    return _address(claim, spec, handed, resolved, values)
+        return _address(claim, spec, handed, _resolve_input(claim, spec, values), values)
+    except LimitExceeded as error:
+        return _fail(claim, FailureKind.LIMIT, error)
+    except (ExpressionFailed, UnreadableOutput) as error:
+        # Unreadable is what was computed and can't be kept, such as 2^53.
+        return _fail(claim, FailureKind.BAD_INPUT, error)
 
 
 def _address(

@@ -229,8 +229,9 @@ def test_a_computed_value_that_can_not_be_stored_is_a_ticket(
     monkeypatch.setattr(prepare, "evaluate", lambda *_: value)
     monkeypatch.setattr(grow, "evaluate", lambda *_: [value])
     done = _run(**places[place])
-    assert done.held == ["a"]
-    assert Attempt.objects.get(step=done.steps["a"]).decision.kind == "escalate"
+    attempt = Attempt.objects.get(step=done.steps["a"])
+    assert (done.held, attempt.decision.kind) == (["a"], "escalate")
+    assert attempt.failure_kind == "bad_input", attempt.error_message
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,24 @@ def test_a_fork_opens_the_new_run(operator: Client, held: Run) -> None:
     assert runs.get_run(held.pk).status == "running"
 
 
+def test_a_fork_form_that_is_sent_twice_makes_one_run(operator: Client, held: Run) -> None:
+    form, other = (operator.get(_url(held, "fork")).context["form"] for _ in range(2))
+
+    first, again = (_order(operator, held, "fork", form=form, from_step="draft") for _ in range(2))
+    assert first.redirect_chain == again.redirect_chain
+    assert Run.objects.filter(forked_from=held).count() == 1
+
+    # Another form, and the same one filled in otherwise, are other wishes.
+    _order(operator, held, "fork", form=other, from_step="draft")
+    _order(operator, held, "fork", form=form, from_step="facts")
+    assert Run.objects.filter(forked_from=held).count() == 3
+
+
+def test_a_fork_form_that_was_refused_is_the_same_form(operator: Client, held: Run) -> None:
+    page = _order(operator, held, "fork", form="f17", from_step="draft", input="{")
+    assert 'name="form" value="f17"' in text_of(page)
+
+
 @pytest.mark.parametrize(
     ("given", "words", "status"),
     [
