@@ -51,6 +51,9 @@ def _read(stream: BinaryIO, length: int) -> bytes:
 
 def serve(asked: BinaryIO, answered: BinaryIO) -> None:
     """Answer until nobody asks any more."""
+    for order in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        # Orders to end go to all processes of a service: its worker needs this one until it has ended its steps.
+        signal.signal(order, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     answered.write(READY)

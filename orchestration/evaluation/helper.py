@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Condition, Timer
-from typing import Any, Final
+from typing import Any, Final, Self
 from weakref import WeakSet
 
 from orchestration.domain.expressions import ExpressionFailed, shorten
@@ -18,7 +18,11 @@ from orchestration.evaluation.child import READY, WALL_FACTOR, read_message, wri
 
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS: Final = 60.0
-_TOO_LONG: Final = frozenset({-signal.SIGPROF, -signal.SIGALRM, -signal.SIGKILL})
+_TOO_LONG: Final = frozenset({-signal.SIGPROF, -signal.SIGALRM})
+# What ends a process that gets no more memory: the library itself, its stack, or Python.
+_TOO_LARGE: Final = frozenset({-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, 1})
+# Of an expression whose helper somebody else ended, as the system does when its memory is short.
+_MOST_TRIES: Final = 2
 
 
 class _Helper:
@@ -39,6 +43,7 @@ class _Helper:
         assert self._process.stdin is not None  # noqa: S101 - both are pipes
         assert self._process.stdout is not None  # noqa: S101
         self._asks, self._hears = self._process.stdin, self._process.stdout
+        self._is_overdue = False
         with _Deadline(self._process, _START_SECONDS):
             self.is_ready = self._hears.read(len(READY)) == READY
         if not self.is_ready:
@@ -47,19 +52,31 @@ class _Helper:
     def ask(self, source: str, values: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         """Return the answer; None if the process ended over it."""
         # Its own timers end it first; this is for a process that was stopped.
-        with _Deadline(self._process, seconds * WALL_FACTOR + _START_SECONDS):
+        with _Deadline(self._process, seconds * WALL_FACTOR + _START_SECONDS) as deadline:
             try:
                 write_message(self._asks, (source, values, seconds))  # type: ignore[arg-type]
                 answer: dict[str, Any] = read_message(self._hears)  # type: ignore[arg-type]
             except (EOFError, OSError):
+                self._is_overdue = deadline.has_passed
                 return None
         return answer
 
-    def end(self) -> int:
-        """End the process; return what it ended by."""
+    def end(self) -> None:
+        """End the process."""
         self._close()
         self._process.kill()
-        return self._process.wait()
+        self._process.wait()
+
+    def is_there(self) -> bool:
+        """Return whether it has not ended meanwhile."""
+        return self._process.poll() is None
+
+    def tell_end(self, seconds: float) -> str:
+        """Return in words why it ended over an expression; nothing if somebody else ended it."""
+        ended_by = self._process.returncode
+        if self._is_overdue or ended_by in _TOO_LONG:
+            return f"takes more than {seconds:g} seconds of work"
+        return "takes too much memory" if ended_by in _TOO_LARGE else ""
 
     def forget(self) -> None:
         """Let go of a process that is the parent's: an open pipe would keep it from seeing the parent's end."""
@@ -75,11 +92,18 @@ class _Deadline:
     """Ends a process when a block of code takes longer."""
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self._timer = Timer(seconds, process.kill)
+        self._process = process
+        self._timer = Timer(seconds, self._pass)
         self._timer.daemon = True
+        self.has_passed = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._timer.start()
+        return self
+
+    def _pass(self) -> None:
+        self.has_passed = True
+        self._process.kill()
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
@@ -100,22 +124,34 @@ class Helpers:
         Args: seconds: of work.  most: helpers at a time; who comes later waits.
         Raises: ExpressionFailed: also when it took more work, or more memory, than is allowed.
         """
-        helper = self._take(most)
-        answer = ended_by = None
-        try:
-            answer = helper.ask(source, values, seconds)
-        finally:
-            ended_by = self._give_back(helper, is_whole=answer is not None)
-        if answer is None:
-            what = (
-                f"takes more than {seconds:g} seconds of work"
-                if ended_by in _TOO_LONG
-                else "takes too much memory"
+        for _ in range(_MOST_TRIES):
+            answer, fault = self._try(source, values, seconds, most)
+            if answer is not None:
+                break
+            if fault:
+                raise ExpressionFailed(
+                    f"'{shorten(source)}': {fault}; use fewer loops, or let an agent do it"
+                )
+        else:
+            raise ExpressionFailed(
+                f"'{shorten(source)}': the process that evaluates it was killed {_MOST_TRIES} times; the machine may "
+                "be short of memory"
             )
-            raise ExpressionFailed(f"'{shorten(source)}': {what}; use fewer loops, or let an agent do it")
         if "failed" in answer:
             raise ExpressionFailed(answer["failed"])
         return answer["value"]
+
+    def _try(
+        self, source: str, values: dict[str, Any], seconds: float, most: int
+    ) -> tuple[dict[str, Any] | None, str]:
+        """Return a helper's answer; or None, and in words what is wrong with the expression, if anything is."""
+        helper = self._take(most)
+        answer = None
+        try:
+            answer = helper.ask(source, values, seconds)
+        finally:
+            self._give_back(helper, is_whole=answer is not None)
+        return answer, "" if answer is not None else helper.tell_end(seconds)
 
     def end(self) -> None:
         """End all of them."""
@@ -127,8 +163,11 @@ class Helpers:
         with self._changed:
             self._changed.wait_for(lambda: self._idle or self._busy < most)
             self._busy += 1
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                helper = self._idle.pop()
+                if helper.is_there():
+                    return helper
+                helper.end()
         try:
             helper = _Helper()
         except BaseException:
@@ -142,13 +181,13 @@ class Helpers:
             )
         return helper
 
-    def _give_back(self, helper: _Helper, *, is_whole: bool) -> int | None:
-        ended_by = None if is_whole else helper.end()
+    def _give_back(self, helper: _Helper, *, is_whole: bool) -> None:
+        if not is_whole:
+            helper.end()
         with self._changed:
             if is_whole:
                 self._idle.append(helper)
         self._free()
-        return ended_by
 
     def _free(self) -> None:
         with self._changed:

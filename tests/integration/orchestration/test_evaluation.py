@@ -113,6 +113,49 @@ def test_a_fork_leaves_the_helpers_to_its_parent(helpers: Helpers) -> None:
     assert _is_there(mine._process.pid)
 
 
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_helper_outlives_the_orders_to_end_that_go_to_a_whole_service(
+    helpers: Helpers, order: signal.Signals
+) -> None:
+    helpers.evaluate(LOOPS, VALUES, 20, 1)
+    pid = helpers._idle[-1]._process.pid
+    os.kill(pid, order)
+    assert helpers.evaluate(LOOPS, VALUES, 20, 1) is True
+    assert _is_there(pid)
+
+
+def test_a_helper_that_somebody_killed_is_no_fault_of_the_next_expression(helpers: Helpers) -> None:
+    helpers.evaluate(LOOPS, VALUES, 20, 1)
+    for helper in helpers._idle:
+        helper._process.kill()
+        os.waitid(os.P_PID, helper._process.pid, os.WEXITED | os.WNOWAIT)
+    assert helpers.evaluate(LOOPS, VALUES, 20, 1) is True
+
+
+@pytest.mark.parametrize(("kills", "fault"), [(1, "takes more than 1 seconds"), (2, "was killed 2 times")])
+def test_an_expression_whose_helper_is_killed_at_work_is_tried_once_more(kills: int, fault: str) -> None:
+    own = Helpers()
+    is_over = threading.Event()
+
+    def kill() -> None:
+        known: set[Any] = set()
+        while len(known) < kills and not is_over.is_set():
+            for helper in set(own._all) - known:
+                if helper.is_ready and own._busy:
+                    time.sleep(0.3)
+                    os.kill(helper._process.pid, signal.SIGKILL)
+                    known.add(helper)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(ExpressionFailed, match=fault):
+        own.evaluate(ENDLESS, VALUES, 1.0, 1)
+    is_over.set()
+    killer.join()
+    own.end()
+
+
 _PARENT = """
 import os, sys, threading, time
 from orchestration.evaluation.helper import Helpers
