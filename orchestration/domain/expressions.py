@@ -15,17 +15,18 @@ import cel
 from agents.domain.canonical import check_json
 from agents.errors import UnreadableOutput
 from orchestration.domain.arithmetic import make_functions, rewrite_arithmetic
-from orchestration.domain.expression_text import find_excess, read_tokens
+from orchestration.domain.expression_text import Token, find_excess, read_tokens
+from orchestration.domain.searches import price_searches
 
 NAMES = frozenset({"input", "steps", "item"})
 MAX_SHOWN_CHARACTERS = 200
 _STEP_REFERENCE = re.compile(r"""\bsteps\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"']+)["']\s*\])""")
 
-# The library counts `i` of `list.map(i, i * 2)` among an expression's variables.
-_MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
-_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(")
+_MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
 _CHEAP_UNITS = 50_000
 _SHORT = 60
+_CHARACTERS = 100
+"""That count as much as a value."""
 # It writes a line for each function that refuses; the refusal says the same.
 logging.getLogger("cel").setLevel(logging.CRITICAL + 1)
 
@@ -43,12 +44,13 @@ class Compiled:
     """An expression ready to be evaluated, and what its text says about its cost.
 
     Attributes: tokens: how long it is.  macros: how many loops it has, each over any of its values.
-        calculates: whether it has arithmetic.
+        searches: what its patterns cost for a character of text.  calculates: whether it has arithmetic.
     """
 
     program: cel.Program
     tokens: int
     macros: int
+    searches: float
     calculates: bool
 
 
@@ -67,11 +69,22 @@ def compile_expression(source: str) -> Compiled:
     except ExpressionInvalid:
         _compile(source)  # for the message about the text as it was written
         raise ExpressionInvalid("it is nested too deeply; split it into steps") from None
-    unknown = sorted(set(program.references()["variables"]) - NAMES - set(_MACRO_VARIABLE.findall(source)))
+    tokens = [token for token in read_tokens(source) if token.kind != "gap"]
+    loops = _find_loops(tokens)
+    # The library counts `i` of `list.map(i, i * 2)` among an expression's variables.
+    unknown = sorted(set(program.references()["variables"]) - NAMES - set(loops))
     if unknown:
         raise ExpressionInvalid(f"unknown name '{unknown[0]}'; known are input, steps and item")
-    tokens = sum(1 for _ in read_tokens(source))
-    return Compiled(program, tokens, len(_MACRO.findall(source)), written != source)
+    return Compiled(program, len(tokens), len(loops), price_searches(tokens), written != source)
+
+
+def _find_loops(tokens: list[Token]) -> list[str]:
+    """Return the variable of each loop; read by tokens, since a comment may stand between any two of them."""
+    return [
+        variable.text
+        for name, bracket, variable in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if name.kind == "name" and name.text in _MACROS and bracket.text == "("
+    ]
 
 
 def _compile(text: str) -> cel.Program:
@@ -97,9 +110,11 @@ def is_dear(source: str, values: dict[str, Any]) -> bool:
     """Return whether evaluating an expression over these values may take longer than a few hundredths of a second.
 
     A loop costs as often as it goes round, loops together their product; and the library copies a list for each
-    item that a `map` or `filter` adds to it.
+    item that a `map` or `filter` adds to it. A pattern costs for each character, a large one by itself.
     """
     compiled = compile_expression(source)
+    if compiled.searches and compiled.searches * _CHARACTERS * _count(values, _CHEAP_UNITS) > _CHEAP_UNITS:
+        return True
     if not compiled.macros:
         limit = _CHEAP_UNITS * 40
         return compiled.tokens > _SHORT and compiled.tokens * _count(values, limit // compiled.tokens) > limit
@@ -151,7 +166,7 @@ def _count(value: Any, limit: int) -> int:
         one = rest.pop()
         count += 1
         if isinstance(one, str):
-            count += len(one) // 100
+            count += len(one) // _CHARACTERS
         elif isinstance(one, dict):
             rest += one.values()
         elif isinstance(one, list):

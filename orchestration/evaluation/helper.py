@@ -129,9 +129,8 @@ class Helpers:
             if answer is not None:
                 break
             if fault:
-                raise ExpressionFailed(
-                    f"'{shorten(source)}': {fault}; use fewer loops, or let an agent do it"
-                )
+                advice = "use fewer loops or smaller patterns, or let an agent do it"
+                raise ExpressionFailed(f"'{shorten(source)}': {fault}; {advice}")
         else:
             raise ExpressionFailed(
                 f"'{shorten(source)}': the process that evaluates it was killed {_MOST_TRIES} times; the machine may "

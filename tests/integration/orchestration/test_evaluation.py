@@ -48,6 +48,19 @@ def _is_there(pid: int) -> bool:
         ("input.n.map(i, i)", {"input": {"n": list(range(3_000))}}, True),
         ("input.n.map(i, i)", {"input": {"n": "x" * 1_000_000}}, True),
         ("input.n" + "+input.n" * 400, {"input": {"n": ["x"] * 100_000}}, True),
+        # A comment may stand wherever a blank may, and a loop's variable may have a name that is known anyway.
+        ("input.n.// \nall(item, input.n.// \nall(steps, item + steps >= 0))", VALUES, True),
+        ("input.n.all // \n(item, input.n.all // \n(steps, item + steps >= 0))", VALUES, True),
+        ("input.n.existsOne(item, input.n.existsOne(steps, item + steps < 0))", VALUES, True),
+        ("input.s.matches('^[a-z]+-[0-9]{4}$')", {"input": {"s": "order-1234"}}, False),
+        ("input.s.matches('^[a-z]+$')", {"input": {"s": "x" * 1_000_000}}, True),
+        ("input.s.matches('(.{0,900}x){1,4}y')", {"input": {"s": "x"}}, True),
+        ("input.s.matches('(.\\x7b0,900\\x7dx)\\x7b1,4\\x7dy')", {"input": {"s": "x"}}, True),
+        (r"input.s.matches('\\d{4}')", {"input": {"s": "1234"}}, False),
+        (r"input.s.matches(r'\d{4}')", {"input": {"s": "1234"}}, False),
+        ("input.s.matches(input.p)", {"input": {"s": "x", "p": "(.{0,900}x){1,4}y"}}, True),
+        ("input.s.matches // \n('x' + input.p)", {"input": {"s": "x", "p": "y"}}, True),
+        ("input.matches.size() == 1", {"input": {"matches": ["x" * 1_000_000]}}, False),
     ],
 )
 def test_what_can_cost_much_is_known_beforehand(source: str, values: dict[str, Any], dear: bool) -> None:
@@ -73,6 +86,12 @@ def test_work_beyond_the_limit_is_a_failure_and_the_heart_beats_on(helpers: Help
     assert len(gaps) > 10
     assert max(gaps) < 1.0
     assert helpers.evaluate(LOOPS, VALUES, 20, 1) is True
+
+
+def test_a_search_beyond_the_limit_is_a_failure(helpers: Helpers) -> None:
+    values = {"input": {"s": "aaab" * 200_000}, "steps": {}}
+    with pytest.raises(ExpressionFailed, match=r"takes more than 0.3 seconds of work; .*smaller patterns"):
+        helpers.evaluate("input.s.matches('(.{0,900}x){1,4}y')", values, 0.3, 1)
 
 
 def test_too_much_memory_is_a_failure(helpers: Helpers) -> None:
