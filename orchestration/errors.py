@@ -1,6 +1,10 @@
 """What can go wrong in orchestration, named by the fact. Every error carries a stable `code`."""
 
 from dataclasses import dataclass
+from typing import Final
+
+MOST_FAULTS: Final = 100
+"""That one refusal names; a body of a mebibyte can have a hundred thousand."""
 
 
 class OrchestrationError(Exception):
@@ -120,14 +124,17 @@ class Problem:
 
 
 class SpecInvalid(OrchestrationError):
-    """A workflow spec has faults; `problems` lists all of them."""
+    """A workflow spec has faults; `problems` lists them, of very many the first."""
 
     code = "spec_invalid"
 
     def __init__(self, problems: list[Problem]) -> None:
         """Keep the problems and say them one a line."""
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
+        shown = problems[:MOST_FAULTS]
+        if more := len(problems) - len(shown):
+            shown.append(Problem(None, "workflow", f"{more} more faults; mend these first"))
+        super().__init__("\n".join(map(str, shown)))
+        self.problems = shown
 
 
 class ProjectNotFound(OrchestrationError):

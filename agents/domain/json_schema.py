@@ -131,6 +131,8 @@ def _compile_text(text: str) -> CompiledSchema:
         price = price_schema(schema, specification)
     except SchemaTooDear as error:
         raise SchemaInvalid(_shorten(error.path), error.reason) from error
+    except ValueError as error:
+        raise SchemaInvalid("", f'an "$id" or "id" is no address: {_shorten(str(error))}') from error
     # Last, because patterns are compiled here.
     return CompiledSchema(_guard(_build, schema), price)
 

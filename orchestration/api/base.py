@@ -1,6 +1,7 @@
 """What the views share: who calls, what may be sent, and lists in pages."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar, Final, cast
 
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from orchestration.api.access import caller_of
 from orchestration.api.problems import ParameterInvalid
 from orchestration.domain.rights import Right
+from orchestration.errors import MOST_FAULTS
 from orchestration.selectors.scope import Caller
 
 # Not every filter has an index; what would read a whole history is stopped.
@@ -24,10 +26,11 @@ class Body(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Return the checked values.
 
-        Raises: ValidationError: names every unknown field.
+        Raises: ValidationError: names every unknown field, of very many the first.
         """
         if isinstance(data, Mapping):
-            unknown = {str(name): ["there is no such field"] for name in data if name not in self.fields}
+            names = (name for name in data if name not in self.fields)
+            unknown = {str(name): ["there is no such field"] for name in islice(names, MOST_FAULTS)}
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)

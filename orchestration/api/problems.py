@@ -6,6 +6,7 @@ Nothing that goes wrong below /api/ is answered in another form: DRF's errors, D
 import logging
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -20,7 +21,7 @@ from rest_framework.response import Response
 from agents.errors import AgentError
 from orchestration.domain.problems import INTERNAL, STATUS_OF
 from orchestration.domain.visible import spell_out
-from orchestration.errors import SpecInvalid
+from orchestration.errors import MOST_FAULTS, SpecInvalid
 from orchestration.outages import is_away
 
 MEDIA_TYPE = "application/problem+json"
@@ -181,7 +182,7 @@ def answer_csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _say(error: Exception) -> str:
     if isinstance(error, exceptions.ValidationError):
-        return "; ".join(f"{field}: {text}" if field else text for field, text in _faults(error.detail))
+        return "; ".join(f"{field}: {text}" if field else text for field, text in _first_faults(error))
     if isinstance(error, exceptions.APIException):
         return str(error.detail)
     if isinstance(error.__cause__, QueryCanceled):
@@ -189,6 +190,11 @@ def _say(error: Exception) -> str:
     if is_away(error):
         return _AWAY
     return next((words for kind, words in _WORDS_FOR if isinstance(error, kind)), str(error))
+
+
+def _first_faults(error: exceptions.ValidationError) -> Iterator[tuple[str, str]]:
+    # Of very many, nobody reads more, and to write them all out would take longer than all else.
+    return islice(_faults(error.detail), MOST_FAULTS)
 
 
 def _faults(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -207,7 +213,7 @@ def _extras(error: Exception) -> Iterator[tuple[str, Any]]:
     if isinstance(error, exceptions.ValidationError):
         yield (
             "errors",
-            [{"field": field, "message": spell_out(text)} for field, text in _faults(error.detail)],
+            [{"field": field, "message": spell_out(text)} for field, text in _first_faults(error)],
         )
     if isinstance(error, SpecInvalid):
         yield "errors", list_spec_faults(error)

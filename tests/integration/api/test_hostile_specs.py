@@ -107,3 +107,38 @@ def test_a_version_published_before_the_checks_is_a_problem_of_its_starts_only(a
     assert answer.status_code == 200
     codes = [result["problem"] and result["problem"]["code"] for result in answer.json()["results"]]
     assert codes == ["spec_invalid", None]
+
+
+MANY: dict[str, tuple[str, dict[str, Any]]] = {
+    "fields": ("runs", {f"field-{at}": 1 for at in range(5_000)}),
+    "fields of a batch": ("runs/batch", {"runs": [{f"field-{at}": 1 for at in range(50)}] * 100}),
+    "fields of a spec": ("workflows", {"spec": {f"field-{at}": 1 for at in range(5_000)}}),
+    "steps": ("workflows", {"spec": {"name": "x", "steps": [{}] * 5_000}}),
+    "needs": ("workflows", {"spec": _spec(needs=[f"other-{at}" for at in range(5_000)])}),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_of_very_many_faults_the_first_are_named(admin: Caller, kind: str) -> None:
+    address, body = MANY[kind]
+    answer = admin.post(f"{V1}/{address}", body | ({"project": "desk"} if "spec" in body else {}))
+    assert answer.status_code == 400
+    assert 100 <= len(answer.json()["errors"]) <= 101
+    assert len(answer.content) < 40_000
+
+
+def test_how_many_more_faults_a_spec_has_is_said(admin: Caller) -> None:
+    _, body = MANY["needs"]
+    checked = admin.post(f"{V1}/workflows/validate", {**body, "project": "desk"}).json()
+    assert checked["errors"][0]["message"] == "no step 'other-0' in this workflow"
+    assert checked["errors"][-1] == {"field": "workflow", "message": "4900 more faults; mend these first"}
+
+
+@pytest.mark.parametrize("schema", [{"$id": "http://["}, {"$id": "http://h/", "items": {"$id": "//["}}])
+def test_an_address_in_a_schema_that_is_none_is_a_fault_of_the_schema(
+    admin: Caller, schema: dict[str, Any]
+) -> None:
+    body = {"spec": {**_spec(), "input_schema": schema}, "project": "desk"}
+    (fault,) = admin.post(f"{V1}/workflows/validate", body).json()["errors"]
+    assert fault["field"] == "input_schema"
+    assert fault["message"].startswith('an "$id" or "id" is no address: ')
