@@ -12,7 +12,7 @@ from contextvars import Context, ContextVar
 from typing import Final, ParamSpec, TypeVar
 
 from agents.runtimes.confinement import ending_forked_copies, refuse_lost, tell_lost
-from agents.sessions import put_away
+from agents.sessions import put_away, share_pool
 
 CALLER: Final[ContextVar[str]] = ContextVar("agents_caller", default="")
 """The agent for which a coroutine, and all that it begins, works."""
@@ -50,6 +50,7 @@ class CallThread(ThreadPoolExecutor):
 
 
 def _work_aside(agent: str, act: Callable[[], T]) -> T:
+    share_pool()
     try:
         with ending_forked_copies():
             # A thread keeps its context: what is set in it would be there for the next piece, whosever that is.
@@ -62,5 +63,6 @@ def _work_aside(agent: str, act: Callable[[], T]) -> T:
 
 
 def _work_on_one(act: Callable[[], T]) -> T:
+    share_pool()
     with ending_forked_copies():
         return act()

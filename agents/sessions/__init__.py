@@ -6,5 +6,6 @@ docs/adr/0021-habits-end-with-the-agent.md.
 """
 
 from agents.sessions.apart import keep_for_engine, put_away, take_aside
+from agents.sessions.base import share_pool
 
-__all__ = ["keep_for_engine", "put_away", "take_aside"]
+__all__ = ["keep_for_engine", "put_away", "share_pool", "take_aside"]

@@ -6,6 +6,7 @@ The engine's own connections go back as they are: it leaves nothing on them, and
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from typing import Any, Final, cast
 
@@ -26,12 +27,25 @@ _RESTORE: Final = (
 _OWN_PLANS: Final = "SELECT name FROM pg_prepared_statements WHERE from_sql"
 # Of threads that ended without closing: their pool must hear of them, but not from the garbage collector.
 _orphans: Final[deque[psycopg.Connection[Any]]] = deque()
+
+
+class _Threads(threading.local):
+    """Of each thread: whether it gives back what it takes from a pool."""
+
+    def __init__(self) -> None:
+        self.gives_back = threading.current_thread() is threading.main_thread()
+
+
+_threads: Final = _Threads()
 # Kept, not closed: whatever a forked child closed, it would close for its parent.
 _inherited: Final[list[object]] = []
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """One thread's connection to one database.
+
+    A thread that an agent started for itself has a connection beside the pool: nobody sees to it that such a thread
+    gives back what it took, and a few that don't would keep the pool from the engine for as long as they live.
 
     Attributes: is_engines: set for those that no agent can reach; what is not known to be the engine's is put right.
     """
@@ -42,10 +56,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
         self.is_engines = False
+        self._is_beside_pool = False
+        self._opened_by = 0
         self._taken_as: tuple[object, ...] = ()
+
+    @property
+    def pool(self) -> Any:
+        """Return the pool that the connection comes from; None if it comes from none."""
+        return None if self._is_beside_pool else super().pool
+
+    def ensure_connection(self) -> None:
+        """Connect, also when a connection beside the pool was lost: it has no request after which it is looked at."""
+        session = self.connection if self._is_beside_pool and not self.in_atomic_block else None
+        if session is not None and session.closed:
+            self.close()
+        super().ensure_connection()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a connection, from the pool if there is one."""
+        self._is_beside_pool = self.hosts_agents and not _threads.gives_back
+        self._opened_by = os.getpid()
         while _orphans:
             _return_orphan(_orphans.popleft())
         session = super().get_new_connection(conn_params)
@@ -87,10 +117,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._configure_role(session)  # type: ignore[attr-defined]  # the stubs leave it out
 
     def __del__(self) -> None:
-        """Leave to others what a thread took from the pool and never gave back."""
+        """Leave to others what a thread took from the pool and never gave back; end what it has beside it."""
         session = getattr(self, "connection", None)
-        if session is not None and getattr(session, "_pool", None) is not None:
+        if session is None:
+            return
+        if getattr(session, "_pool", None) is not None:
             _orphans.append(session)
+        elif self._is_beside_pool and self._opened_by == os.getpid():
+            session.close()
+
+
+def share_pool() -> None:
+    """Let this thread take connections from a pool: it gives back what it took when its work is done."""
+    _threads.gives_back = True
 
 
 def _read_attributes(session: Any) -> tuple[object, ...]:

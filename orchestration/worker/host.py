@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agents.admission import take_calls
+from agents.sessions import share_pool
 from orchestration.domain.work import Claim
 from orchestration.worker.flights import Flights
 
@@ -89,6 +90,7 @@ class WorkerHost:
     @contextmanager
     def at_work(self) -> Iterator["WorkerHost"]:
         """Count one message in flight."""
+        share_pool()
         self.flights.begin()
         try:
             yield self

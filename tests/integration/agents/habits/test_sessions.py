@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,9 @@ from agents.domain.invocation import FailureKind, Task
 from agents.invoke import invoke, override
 from agents.sessions.base import DatabaseWrapper
 from orchestration.transitions.statements import fetch_one
+from orchestration.worker import current_host
 from tests.integration.agents.habits.conftest import TASK, Call, failure_of, output_of
+from tests.integration.orchestration.rig import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -223,3 +226,52 @@ def test_inside_another_s_transaction_only_the_agent_s_blocks_are_undone(call: C
             "outer"
         }
         transaction.set_rollback(True)
+
+
+def test_threads_of_an_agent_s_own_keep_nothing_of_the_pool(pool: Any, call: Call) -> None:
+    with ThreadPoolExecutor(3) as kept:
+        together = threading.Barrier(3, timeout=10)
+
+        def ask(_: int) -> int:
+            together.wait()
+            count = Group.objects.count()
+            together.wait()
+            return count
+
+        def body(task: Task) -> list[int]:
+            return list(kept.map(ask, range(3)))
+
+        for _ in range(2):
+            assert output_of(call(body)) == [Group.objects.count()] * 3
+        # its threads and their connections are still there, and the pool has its only one for the engine
+        assert _look()
+
+
+def test_a_thread_of_an_agent_s_own_finds_the_database_after_a_restart(pool: Any, call: Call) -> None:
+    with ThreadPoolExecutor(1) as kept:
+
+        def body(task: Task) -> int:
+            return kept.submit(Group.objects.count).result(10)
+
+        output_of(call(body))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert failure_of(call(body)).kind is FailureKind.TRANSIENT
+        assert output_of(call(body)) == Group.objects.count()
+
+
+def test_a_thread_that_works_for_the_engine_shares_the_pool(pool: Any, call: Call) -> None:
+    call(lambda _: Group.objects.count())
+    connection.close()
+
+    def ask() -> bool:
+        with current_host():
+            connection.ensure_connection()
+            is_shared: bool = connection.pool is pool  # type: ignore[attr-defined]  # only PostgreSQL has pools
+            connection.close()
+            return is_shared
+
+    assert in_thread(ask).result(timeout=10)
