@@ -25,7 +25,7 @@ class Flight:
 
     Attributes: place: where its numbers stand.  task_id: of its message; what is run on has none of its own.
         ends_at: when its step's time is over, by the monotonic clock.  is_lost: that is long ago, and it has not come
-        back.
+        back.  numbers: what it shows outside.
     """
 
     thread: int
@@ -34,6 +34,7 @@ class Flight:
     task_id: str = ""
     ends_at: float = inf
     is_lost: bool = False
+    numbers: bytes = _EMPTY
 
 
 class Flights:
@@ -48,13 +49,19 @@ class Flights:
         self._memory: mmap | None = None
 
     def share(self, threads: int) -> int:
-        """Return a file of memory that shows the flights of so many threads and of as many more."""
+        """Return a file of memory that shows the flights of so many threads and of as many more.
+
+        Those that are under way are shown there too: whoever reads it may have come in place of one that died.
+        """
         places = 2 * threads + 1
         file = _open_memory()
         os.ftruncate(file, places * PLACE.size)
         with self._lock:
             self._free = list(range(places))
             self._memory = mmap(file, places * PLACE.size)
+            for flight in self._by_thread.values():
+                flight.place = self._free.pop() if self._free else -1
+                self._write(flight, flight.numbers)
         return file
 
     def begin(self) -> None:
@@ -72,13 +79,15 @@ class Flights:
         left = (claim.deadline_at - claim.now()).total_seconds()
         flight.task_id = flight.task_id or claim.task_id
         flight.claim, flight.ends_at = claim, self._clock() + left
-        self._write(flight.place, PLACE.pack(threading.get_native_id(), claim.step_id, flight.ends_at))
+        numbers = PLACE.pack(threading.get_native_id(), claim.step_id, flight.ends_at)
+        with self._lock:
+            self._write(flight, numbers)
 
     def end(self) -> None:
         """Note that this thread is done with its message."""
         with self._lock:
             flight = self._by_thread.pop(threading.get_ident())
-            self._write(flight.place, _EMPTY)
+            self._write(flight, _EMPTY)
             if flight.place >= 0 and self._memory is not None:
                 self._free.append(flight.place)
 
@@ -97,7 +106,8 @@ class Flights:
                 flight.is_lost = True
             return lost
 
-    def _write(self, place: int, numbers: bytes) -> None:
+    def _write(self, flight: Flight, numbers: bytes) -> None:
+        flight.numbers, place = numbers, flight.place
         if self._memory is not None and place >= 0:
             self._memory[place * PLACE.size : (place + 1) * PLACE.size] = numbers
 

@@ -310,9 +310,14 @@ class Pacemaker:
 
 
 def shout(sentence: str) -> None:
-    """Say something in the worker's own log: it may be unable to."""
-    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} [warning] heart: {sentence}\n")
-    sys.stderr.flush()
+    """Say something in the worker's own log: it may be unable to. Whoever read it may be gone, or never was there."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError):
+        sys.stderr.write(
+            f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} [warning] heart: {sentence}\n"
+        )
+        sys.stderr.flush()
 
 
 def _read_time(said: str | None) -> datetime | None:

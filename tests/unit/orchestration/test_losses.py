@@ -1,10 +1,12 @@
 """Which threads of a worker count as lost, and what is done about them."""
 
+import os
 import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from mmap import mmap
 from typing import Any, cast
 
 import pytest
@@ -100,6 +102,62 @@ def test_a_thread_is_lost_once_its_step_is_long_past_its_deadline(clock: Clock, 
     assert flights.count() == (0, 1)
     flights.end()
     assert flights.count() == (0, 0)
+
+
+def _shown(file: int) -> list[tuple[int, float]]:
+    with mmap(file, 0) as memory:
+        os.close(file)
+        return [(step, ends_at) for _, step, ends_at in PLACE.iter_unpack(memory[:]) if step]
+
+
+def test_a_heart_that_came_in_place_of_another_sees_what_is_under_way(clock: Clock, flights: Flights) -> None:
+    # given: a step under way, and another thread's
+    os.close(flights.share(1))
+    flights.begin()
+    flights.note(claim())
+
+    # when: the heart is replaced, and then another step begins and ends
+    file = flights.share(1)
+
+    def fly() -> None:
+        flights.begin()
+        flights.note(claim(8))
+        flights.end()
+
+    other = threading.Thread(target=fly)
+    other.start()
+    other.join()
+
+    # then: it sees the first one
+    assert _shown(os.dup(file)) == [(7, clock.seconds + 2.0)]
+    flights.end()
+    assert _shown(file) == []
+
+
+def test_no_two_threads_share_a_place_after_it(flights: Flights) -> None:
+    os.close(flights.share(1))
+    flights.begin()
+    flights.note(claim())
+    file = flights.share(1)
+    flights.end()
+    gate = threading.Barrier(4, timeout=10)
+
+    def fly(step: int) -> None:
+        flights.begin()
+        flights.note(claim(step))
+        gate.wait()
+        gate.wait()
+        flights.end()
+
+    threads = [threading.Thread(target=fly, args=(step,)) for step in (1, 2, 3)]
+    for one in threads:
+        one.start()
+    gate.wait()
+    shown = {step for step, _ in _shown(file)}
+    gate.wait()
+    for one in threads:
+        one.join()
+    assert shown == {1, 2, 3}
 
 
 def test_what_is_run_on_has_its_own_deadline_and_the_first_one_s_message(

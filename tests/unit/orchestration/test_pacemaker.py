@@ -1,5 +1,6 @@
 """What the heart's own process concludes from what the system says of a process that fell silent."""
 
+import io
 import json
 import os
 import socket
@@ -94,6 +95,19 @@ def test_a_process_is_seen_working_stopped_and_gone() -> None:
     child.wait(20)
     with pytest.raises(Gone):
         look_at(process)
+
+
+class _Gone(io.StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("stream", [None, _Gone()])
+def test_it_needs_nobody_who_reads_what_it_says(monkeypatch: pytest.MonkeyPatch, stream: object) -> None:
+    monkeypatch.setattr("sys.stderr", stream)
+    pacemaker.shout("a step holds the interpreter")
 
 
 def test_it_loads_nothing_of_the_project_and_ends_with_its_owner() -> None:
