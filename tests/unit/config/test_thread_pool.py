@@ -5,7 +5,7 @@ from concurrent.futures import Future, wait
 
 import pytest
 
-from config.thread_pool import Executor
+from config.thread_pool import Executor, TaskPool
 
 _SECONDS = 10.0
 
@@ -119,3 +119,9 @@ def test_the_end_waits_for_what_is_under_way_and_not_for_what_is_lost() -> None:
     ending.join(_SECONDS)
     assert not ending.is_alive()
     lost.gate.set()
+
+
+def test_a_hurried_end_is_not_kept_up_by_threads_that_can_not_be_stopped() -> None:
+    pool = TaskPool(limit=1)
+    pool.terminate_job(None, "TERM")
+    pool.on_stop()
