@@ -9,11 +9,11 @@ PY = "$(VENV)/bin/python"
 .PHONY: demo test tools check lock
 
 demo: $(VENV)/installed
-	@$(PY) manage.py demo $(ARGS)
+	@exec $(PY) manage.py demo $(ARGS)
 
 test: $(VENV)/installed-dev
 	@$(have-browser)
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@exec $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 # What tests need, for tests of your own: `make tools`, then `python -m pytest`.
 tools: $(VENV)/installed-dev

@@ -26,11 +26,15 @@ def state_dir() -> Iterator[Path]:
 @pytest.fixture
 def starter(state_dir: Path, tmp_path: Path) -> Iterator[ProcessStarter]:
     """Start the demo as from a fresh checkout: no servers, no settings in the environment."""
-    own = {"DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "RINGMASTER_OVERRIDES"}
+    own = {
+        "DATABASE_URL",
+        "CELERY_BROKER_URL",
+        "DJANGO_SETTINGS_MODULE",
+        "RINGMASTER_OVERRIDES",
+        "PYTHONUNBUFFERED",
+    }
     environment = {name: value for name, value in os.environ.items() if name not in own}
-    starter = ProcessStarter(
-        {**environment, "RINGMASTER_STATE_DIR": str(state_dir), "PYTHONUNBUFFERED": "1"}, tmp_path
-    )
+    starter = ProcessStarter({**environment, "RINGMASTER_STATE_DIR": str(state_dir)}, tmp_path)
     yield starter
     for child in starter.children:
         child.stop(seconds=60)

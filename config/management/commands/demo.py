@@ -1,5 +1,6 @@
 """`manage.py demo`: everything started, the support desk fed, what happened printed; serves until Ctrl-C."""
 
+import io
 import signal
 import sys
 import time
@@ -40,6 +41,9 @@ class Command(BaseCommand):
         # SIGINT too: what a script starts in the background inherits that it is ignored, and could not be interrupted.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
+        # Whoever reads from a file or a pipe (`| tee demo.log`) is told the password and the links while it serves.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
         state_dir = env.state_dir()
         to_stop: tuple[str, ...] = ()
         try:
