@@ -18,10 +18,10 @@ sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 
 def main() -> None:
     """Run one management command; when the database is away, say in one line what to do."""
-    env.choose_settings("config.settings.local")
     # A command uses one connection; a pool would retry for 10 s before it says that the database is away.
     env.set_default("DATABASE_POOL_SIZE", "0")
     try:
+        env.choose_settings("config.settings.local")
         with guarded_streams():
             execute_from_command_line(read_words(sys.argv))
     except (ConfigError, ImproperlyConfigured) as error:

@@ -5,6 +5,7 @@ A variable that is set to the empty string counts as not set. Every error names 
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -54,6 +55,34 @@ def comma_list(name: str, default: str = "") -> list[str]:
     return [] if value == "none" else [part.strip() for part in value.split(",") if part.strip()]
 
 
+def app_list(name: str, default: str = "") -> list[str]:
+    """Return the Django apps that a variable lists, packages or classes of `AppConfig`.
+
+    Raises: BadEnvironment: one of them can't be found; Django would end in a traceback.
+    """
+    apps = comma_list(name, default)
+    for app in apps:
+        package, _, last = app.rpartition(".")
+        if not _is_found(package if last[:1].isupper() and package else app):
+            raise BadEnvironment(
+                f"{name}: there is no package '{app}': correct the name, or put its folder beside manage.py "
+                "or on PYTHONPATH."
+            )
+    return apps
+
+
+def _is_found(module: str) -> bool:
+    try:
+        return not module.startswith(".") and find_spec(module) is not None
+    except ModuleNotFoundError as error:
+        # Of its own parents; what a parent itself imports and misses is another fault, which its traceback shows.
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        return False
+    except ValueError:  # no name at all
+        return False
+
+
 def json_object(name: str) -> dict[str, Any]:
     """Return the variable as a JSON object, `{}` when it is not set."""
     try:
@@ -94,8 +123,17 @@ def set_again(names: frozenset[str]) -> None:
 
 
 def choose_settings(module: str) -> None:
-    """Use these Django settings unless DJANGO_SETTINGS_MODULE names others."""
-    set_default("DJANGO_SETTINGS_MODULE", module)
+    """Use these Django settings unless DJANGO_SETTINGS_MODULE names others.
+
+    Raises: BadEnvironment: it names settings that are not there.
+    """
+    chosen = text("DJANGO_SETTINGS_MODULE", module)
+    if not _is_found(chosen):
+        raise BadEnvironment(
+            f"DJANGO_SETTINGS_MODULE: there is no module '{chosen}': name config.settings.local "
+            "or config.settings.production."
+        )
+    export(DJANGO_SETTINGS_MODULE=chosen)
 
 
 def set_default(name: str, value: str) -> None:

@@ -13,6 +13,7 @@ from orchestration.errors import TokenNotFound, TokenRefused
 from orchestration.models import ApiToken, Project
 
 LONGEST_DAYS: Final = 365
+_LONGEST_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ def make_token(
     """Make a token and return it with its key, which is kept as a hash only.
 
     Args: by: the token that asks for it; the new one is good for no more and no longer.
-    Raises: TokenRefused: it would be, or it has no scope.
+    Raises: TokenRefused: it would be, or it has no scope, or no name that can be kept.
     """
+    if not 1 <= len(wish.name) <= _LONGEST_NAME:
+        raise TokenRefused(f"name: 1 to {_LONGEST_NAME} characters, these are {len(wish.name)}")
     if not wish.scopes or not wish.scopes <= set(Scope):
         raise TokenRefused(f"scopes: choose from {', '.join(Scope)}")
     if not 1 <= wish.days <= LONGEST_DAYS:

@@ -9,7 +9,7 @@ from config.state import read_or_create_key
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = base.SECRET_KEY or read_or_create_key(env.state_dir())
 ALLOWED_HOSTS = base.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
-INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", EXAMPLE_APPS)]
+INSTALLED_APPS = [*base.INSTALLED_APPS, *env.app_list("RINGMASTER_APPS", EXAMPLE_APPS)]
 RINGMASTER = base.RINGMASTER | {
     "POOLS": size_example_pools(INSTALLED_APPS) | base.RINGMASTER.get("POOLS", {})
 }

@@ -30,7 +30,7 @@ DATABASES = {
         pool_size=env.whole_number("DATABASE_POOL_SIZE", 16),
     )
 }
-INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS")]
+INSTALLED_APPS = [*base.INSTALLED_APPS, *env.app_list("RINGMASTER_APPS")]
 RINGMASTER = base.RINGMASTER | {
     "POOLS": size_example_pools(INSTALLED_APPS) | base.RINGMASTER.get("POOLS", {})
 }

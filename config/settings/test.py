@@ -8,7 +8,7 @@ from config.settings.examples import EXAMPLE_APPS, size_example_pools
 
 SECRET_KEY = "only-for-tests-" + "x" * 50
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
-INSTALLED_APPS = [*base.INSTALLED_APPS, *env.comma_list("RINGMASTER_APPS", EXAMPLE_APPS)]
+INSTALLED_APPS = [*base.INSTALLED_APPS, *env.app_list("RINGMASTER_APPS", EXAMPLE_APPS)]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # A pool would keep connections to the test database open when it is dropped.

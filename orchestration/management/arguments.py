@@ -1,6 +1,8 @@
 """Arguments that the engine's commands share, read with errors that name them and say what to do next."""
 
+import math
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any, overload
 
@@ -10,9 +12,11 @@ from django.core.management import CommandError, CommandParser
 
 from agents.domain import reading
 from agents.errors import UnreadableJson
-from orchestration.errors import RunNotFound
+from orchestration.errors import OrchestrationError, RunNotFound
 from orchestration.models import Project
 from orchestration.selectors.progress import RunWithState, find_run
+
+_ARGUMENT_OF_FIELD = {"idempotency_key": "--key", "from_step": "--from"}
 
 
 def add_json_switch(parser: CommandParser) -> None:
@@ -71,6 +75,26 @@ def read_person(username: str | None, argument: str = "--as") -> AbstractBaseUse
         raise CommandError(
             f"{argument}: there is no user '{username}'; `manage.py createsuperuser` or the admin makes one."
         ) from None
+
+
+def read_seconds(text: str) -> float:
+    """Return the value of an argument that is a time to wait.
+
+    Raises: ArgumentTypeError: it is none, or has no end; argparse names the argument, before anything is done.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ArgumentTypeError(f"give a number of seconds from 0, not {text[:20]!r}")
+    return seconds
+
+
+def say_argument(error: OrchestrationError) -> str:
+    """Return the words of a refusal, which begin with a field, under the name that this field has here."""
+    field, colon, rest = str(error).partition(": ")
+    return f"{_ARGUMENT_OF_FIELD.get(field, field)}{colon}{rest}"
 
 
 def read_json(name: str, source: str) -> Any:

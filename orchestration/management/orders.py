@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
 from orchestration.errors import OrchestrationError
-from orchestration.management.arguments import add_json_switch, add_run, read_person, read_run
+from orchestration.management.arguments import add_json_switch, add_run, read_person, read_run, say_argument
 from orchestration.models import Run
 
 Order = Callable[..., Run]
@@ -53,7 +53,7 @@ def obey(order: Callable[[], Run]) -> Run:
     try:
         return order()
     except OrchestrationError as error:
-        raise CommandError(f"{error}.") from None
+        raise CommandError(f"{say_argument(error)}.") from None
 
 
 def write_answer(command: EngineCommand, run: Run, *, as_json: bool) -> None:

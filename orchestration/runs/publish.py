@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from agents.selectors import find_contract
@@ -28,13 +29,13 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     Going back to what an older version said is a new version too: runs start on the latest, and numbers tell the
     order in which things were published.
 
-    Raises: SpecInvalid: it names an unknown agent.
+    Raises: SpecInvalid: it names an unknown agent, or the project is new and its slug is none.
     """
     check_agents(spec, find_contract)
     canonical = canonical_spec(spec)
     digest = digest_spec(canonical)
     with transaction.atomic():
-        owner, _ = Project.objects.get_or_create(slug=project, defaults={"name": project.title()})
+        owner = _find_or_make_project(project)
         _lock_name(owner.pk, spec.name)
         latest = Workflow.objects.filter(project=owner, name=spec.name).order_by("-version").first()
         if latest is not None and latest.digest == digest:
@@ -48,6 +49,21 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
             sla=spec.sla,
         )
     return Published(workflow, is_new=True)
+
+
+def _find_or_make_project(slug: str) -> Project:
+    """Return the project, made if it is new.
+
+    Raises: SpecInvalid: it is new, and addresses and forms could not name it.
+    """
+    new = Project(slug=slug, name=slug.title())
+    try:
+        new.clean_fields()
+    except ValidationError as error:
+        message = "a slug has 1 to 100 letters (a to z, A to Z), digits, hyphens and underscores"
+        raise SpecInvalid([Problem(None, "project", message)]) from error
+    found, _ = Project.objects.get_or_create(slug=slug, defaults={"name": new.name})
+    return found
 
 
 def find_code_specs() -> list[WorkflowSpec]:

@@ -41,7 +41,8 @@ class Command(EngineCommand):
         try:
             token, key = make_token(owner, NewToken(options["name"], scopes, project, options["days"]))
         except TokenRefused as error:
-            raise CommandError(f"{error}.") from error
+            # Each refusal begins with the field, which is also the name of the argument.
+            raise CommandError(f"--{error}.") from error
         if not options["as_json"]:
             self.stderr.write(f"ends {token.expiry:%Y-%m-%d}; the key is not shown again:")
             self.stdout.write(key)

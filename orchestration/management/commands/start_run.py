@@ -20,6 +20,8 @@ from orchestration.management.arguments import (
     check_project,
     read_json,
     read_person,
+    read_seconds,
+    say_argument,
 )
 from orchestration.management.feed import Wish, read_feed
 from orchestration.selectors.progress import STATES, WAITING, Progress, measure_progress, read_clock
@@ -72,7 +74,11 @@ class Command(EngineCommand):
             "--wait", action="store_true", help="Wait until each run is final or waits for people."
         )
         parser.add_argument(
-            "--timeout", type=float, default=600.0, metavar="SECONDS", help="Of --wait; 600 by default."
+            "--timeout",
+            type=read_seconds,
+            default=600.0,
+            metavar="SECONDS",
+            help="Of --wait; 600 by default.",
         )
         add_project(parser, "The workflow's project; `default` by default.", "default")
         add_json_switch(parser)
@@ -86,7 +92,7 @@ class Command(EngineCommand):
             clock, began = read_clock(), time.monotonic()
             started = [self._start(options, wish, person) for wish in wishes]
         except OrchestrationError as error:
-            raise CommandError(f"{_ARGUMENT_OF.get(error.code, 'NAME')}: {error}") from error
+            raise CommandError(_name_argument(error)) from error
         self._say_started(started)
         outcome = self._wait(started, clock, began, options["timeout"]) if options["wait"] else None
         self._report(options["workflow"], started, outcome, as_json=options["as_json"])
@@ -147,6 +153,11 @@ def _read_wishes(options: dict[str, Any]) -> list[Wish]:
 
 
 _ARGUMENT_OF = {"input_invalid": "--input", "idempotency_conflict": "--key"}
+
+
+def _name_argument(error: OrchestrationError) -> str:
+    words = say_argument(error)
+    return words if words.startswith("--") else f"{_ARGUMENT_OF.get(error.code, 'NAME')}: {words}"
 
 
 def _say_states(progress: Progress) -> str:

@@ -17,7 +17,7 @@ from agents import Result, Task, TransientError
 from agents.invoke import override
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
-from orchestration.models import Run, Workflow
+from orchestration.models import ApiToken, Project, Run, Workflow
 from orchestration.testing import drive, run_workflow
 from tests.integration.orchestration.rig import AGENT
 
@@ -89,6 +89,10 @@ def test_start_run_reads_a_file_and_knows_who_asked(tmp_path: Path) -> None:
         (("demo", "--input", "[]"), "--input: input: must be a JSON object"),
         (("demo", "--as", "nobody"), "--as: there is no user 'nobody'"),
         (("demo", "--key", "used"), "--key: idempotency_key 'used' was used for run"),
+        (("demo", "--key", "x" * 201), "--key: must be 1 to 200 printable characters"),
+        (("demo", "--wait", "--timeout", "-1"), "--timeout: give a number of seconds from 0, not '-1'"),
+        (("demo", "--wait", "--timeout", "nan"), "--timeout: give a number of seconds from 0, not 'nan'"),
+        (("demo", "--wait", "--timeout", "inf"), "--timeout: give a number of seconds from 0, not 'inf'"),
         (("demo", "--each", "/no/such/file"), "--each: can't read /no/such/file: No such file"),
         (("demo", "--each", "x", "--input", "{}"), "not allowed with argument"),
     ],
@@ -420,6 +424,32 @@ def test_verify_run_fails_with_the_fault_and_still_prints_json() -> None:
     with pytest.raises(CommandError, match="step 'a': output_json does not match its digest"):
         call_command("verify_run", str(run.pk), "--json", stdout=out)
     assert json.loads(out.getvalue())["holds"] is False
+
+
+@pytest.mark.parametrize("slug", ["No Such!", "x" * 101, ""])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_project_that_no_address_could_name_is_not_made(slug: str, more: tuple[str, ...]) -> None:
+    before = set(Project.objects.values_list("slug", flat=True))
+    with pytest.raises(CommandError, match="project: a slug has 1 to 100 letters"):
+        _call("publish_workflows", "--project", slug, *more)
+    assert set(Project.objects.values_list("slug", flat=True)) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--name", "x" * 101), "--name: 1 to 100 characters, these are 101"),
+        (("--name", ""), "--name: 1 to 100 characters, these are 0"),
+        (("--days", "366"), "--days: 1 to 365, this is 366"),
+    ],
+)
+def test_a_token_that_can_not_be_made_is_refused_by_the_arguments_name(
+    words: tuple[str, ...], message: str
+) -> None:
+    User.objects.create_user("tim")
+    with pytest.raises(CommandError, match=message):
+        _call("create_token", "tim", *words)
+    assert not ApiToken.objects.exists()
 
 
 def test_publishing_can_be_tried_first() -> None:

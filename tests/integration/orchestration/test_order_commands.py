@@ -69,7 +69,7 @@ def test_a_fork_is_named(rig: Rig) -> None:
     ("words", "message"),
     [
         (("retry_run",), "only a failed or cancelled one is retried"),
-        (("fork_run", "--from", "x"), "from_step: workflow"),
+        (("fork_run", "--from", "x"), "--from: workflow"),
         (("fork_run", "--from", "a", "--input", "{"), "--input: no valid JSON"),
         (("cancel_run", "--as", "nobody"), "--as: there is no user 'nobody'"),
     ],

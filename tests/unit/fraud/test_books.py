@@ -101,3 +101,8 @@ def test_the_payments_to_check_are_listed_for_start_run() -> None:
         {"payment_id": first.id},
         {"payment_id": second.id},
     ]
+
+
+def test_no_negative_number_of_payments_is_listed() -> None:
+    with pytest.raises(CommandError, match="--limit: give a number from 0, not -1"):
+        call_command("list_payments", limit=-1)

@@ -21,9 +21,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command."""
+        limit = options["limit"]
+        if limit is not None and limit < 0:
+            raise CommandError(f"--limit: give a number from 0, not {limit}.")
         try:
             payments = open_books().to_check()
         except FraudError as error:
             raise CommandError(str(error)) from error
-        for payment in payments[: options["limit"]]:
+        for payment in payments[:limit]:
             self.stdout.write(json.dumps({"payment_id": payment.id}))

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from orchestration import runs
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.errors import OrchestrationError
+from orchestration.management.arguments import read_seconds
 from orchestration.models import Run
 from orchestration.selectors.progress import WAITING, measure_progress, read_clock
 
@@ -25,7 +26,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the question and how long to wait."""
         parser.add_argument("question", help="one sentence")
-        parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="60 by default")
+        parser.add_argument(
+            "--timeout", type=read_seconds, default=60.0, metavar="SECONDS", help="60 by default"
+        )
         parser.add_argument("--json", action="store_true", help="print run, state and report as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
