@@ -6,7 +6,16 @@ import re
 from tests.architecture.sources import PROJECT_DIR, sources
 
 _PAGE = PROJECT_DIR / "docs" / "reference" / "environment.md"
-_READERS = {"text", "required", "whole_number", "flag", "comma_list", "json_object", "set_default"}
+_READERS = {
+    "text",
+    "required",
+    "whole_number",
+    "flag",
+    "comma_list",
+    "app_list",
+    "json_object",
+    "set_default",
+}
 # The demo tells itself by this one which servers it started.
 _INTERNAL = {"RINGMASTER_DEMO_STARTED"}
 
