@@ -1,5 +1,6 @@
 """What a request must be before any page or endpoint looks at it: text, with a length and a type that can be read."""
 
+import codecs
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -21,12 +22,27 @@ class _ReadableType(HttpRequest):
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             super()._set_content_type_params(meta)  # type: ignore[misc] # private, and the only way in
+            self._settle_charset()
         except (ValueError, LookupError):
             meta["CONTENT_TYPE"] = ""
             meta[_UNREADABLE_TYPE] = True
+            self._encoding = None
             self.content_type, self.content_params = "", {}
 
+    def _settle_charset(self) -> None:
+        """Let nobody choose how text is decoded: JSON and addresses are UTF-8, and so are the forms of our pages.
 
+        Raises: LookupError: a form names another charset. Django would take any codec of Python's, down to `zlib`.
+        """
+        charset = (self.content_params or {}).get("charset")
+        if charset is None:
+            return
+        self.encoding = None  # type: ignore[assignment]  # the settings' own, which Django's types don't know
+        if self.content_type in _FORMS and codecs.lookup(charset).name not in {"utf-8", "ascii"}:
+            raise LookupError(charset)
+
+
+_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _UNREADABLE_TYPE: Final = "ringmaster.unreadable_type"
 
 
@@ -83,7 +99,7 @@ def _say_what_is_taken(answer: HttpResponse) -> HttpResponse:
 
 def _find_fault(request: HttpRequest) -> str | None:
     if _UNREADABLE_TYPE in request.META:
-        return "the header Content-Type names a charset or parameter that is none"
+        return "the header Content-Type names a charset or parameter that can't be used; text is UTF-8"
     if len(request.path) > _LONGEST_PATH:
         return f"its address is longer than {_LONGEST_PATH} characters"
     length = request.META.get("CONTENT_LENGTH") or "0"

@@ -7,11 +7,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from config.asgi import application as asgi
-from config.requests import ReadableRequests
+from config.requests import ReadableRequests, WsgiHandler
 from config.wsgi import application as wsgi
 
 ADDRESSES = ("/admin/login/", "/admin/", "/api/v1/runs", "/nowhere")
@@ -19,6 +20,16 @@ TYPES = {
     "a charset in RFC 2231's way that is none": "application/json; charset*=utf-99''x",
     "a boundary in that way": "multipart/form-data; boundary*=utf-99''x",
     "a NUL in the charset": "application/x-www-form-urlencoded; charset=\0",
+    "a codec that is none of text": "application/json; charset=zlib",
+    # Django would decode with whatever codec of Python's is named.
+    **{
+        f"a form in {charset}": f"application/x-www-form-urlencoded; charset={charset}"
+        for charset in ("utf-7", "utf-16", "utf-8-sig", "zlib", "unicode_escape", "latin-1", "nonsense")
+    },
+    **{
+        f"parts in {charset}": f"multipart/form-data; boundary=b; charset={charset}"
+        for charset in ("utf-7", "utf-16", "rot13", "hex", "idna", "undefined")
+    },
 }
 
 
@@ -62,10 +73,27 @@ async def _ask_asgi(path: str, kind: str) -> tuple[int, str]:
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_a_content_type_that_can_t_be_read_is_refused(path: str, kind: str) -> None:
     status, words = _ask_wsgi(path, CONTENT_TYPE=kind)
-    assert (status, "the header Content-Type names a charset or parameter that is none" in words) == (
+    assert (status, "the header Content-Type names a charset or parameter that can't be used" in words) == (
         400,
         True,
     )
+
+
+def _read(kind: str, **environment: Any) -> WSGIRequest:
+    form = b"name=%C3%A4"
+    asked = {"CONTENT_LENGTH": str(len(form)), "wsgi.input": io.BytesIO(form), **environment}
+    return WsgiHandler.request_class(RequestFactory().post("/").environ | {"CONTENT_TYPE": kind} | asked)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"', "us-ascii"])
+def test_a_form_that_says_that_it_is_utf_8_is_read(charset: str) -> None:
+    assert _read(f"application/x-www-form-urlencoded; charset={charset}").POST["name"] == "ä"
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "latin-1"])
+def test_nobody_chooses_how_an_address_is_decoded(charset: str) -> None:
+    asked = _read(f"application/json; charset={charset}", QUERY_STRING="next=/%C3%A4%2B2AA-")
+    assert asked.GET["next"] == "/ä+2AA-"
 
 
 @pytest.mark.django_db
