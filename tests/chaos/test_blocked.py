@@ -155,12 +155,14 @@ def test_the_heart_ends_with_its_worker_and_a_lost_one_is_replaced(patient: Aren
 
 
 def _hearts_of(pid: int) -> list[psutil.Process]:
-    children = psutil.Process(pid).children()
-    return [
-        child
-        for child in children
-        if child.status() != psutil.STATUS_ZOMBIE and "pacemaker.py" in " ".join(child.cmdline())
-    ]
+    return [child for child in psutil.Process(pid).children() if _is_heart(child)]
+
+
+def _is_heart(process: psutil.Process) -> bool:
+    try:
+        return "pacemaker.py" in " ".join(process.cmdline())
+    except psutil.Error:  # it is over, or ends just now
+        return False
 
 
 def _load(process: WorkerProcess) -> tuple[int, int]:
