@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import locale
+import logging
 import os
 import signal
 import socket
@@ -106,6 +107,9 @@ _OF_MANY: Final = (
     _Thing("standard streams", lambda: (sys.stdout, sys.stderr), _put_back_streams),
     _Thing("socket time limit", socket.getdefaulttimeout, socket.setdefaulttimeout),
     _Thing("garbage collector", gc.isenabled, _put_back_collector),
+    _Thing("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    _Thing("switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    _Thing("silenced logging", lambda: logging.root.manager.disable, logging.disable),
 )
 _OF_ONE: Final = (
     *_OF_MANY,
@@ -119,7 +123,6 @@ _OF_ONE: Final = (
     _Thing(
         "locale", lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)
     ),
-    _Thing("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
 )
 
 
@@ -186,7 +189,17 @@ class Watch:
         self.__init__()  # type: ignore[misc]
 
 
-def _is_changed(folder: Any, variables: Any, path: Any, streams: Any, seconds: Any, collects: Any) -> bool:
+def _is_changed(
+    folder: Any,
+    variables: Any,
+    path: Any,
+    streams: Any,
+    seconds: Any,
+    collects: Any,
+    depth: Any,
+    interval: Any,
+    silence: Any,
+) -> bool:
     """Compare in the order of `_OF_MANY`, without a copy and without a call more than needed: after every step."""
     return bool(
         os.environ._data != variables  # type: ignore[attr-defined]  # noqa: SLF001
@@ -195,6 +208,9 @@ def _is_changed(folder: Any, variables: Any, path: Any, streams: Any, seconds: A
         or sys.stderr is not streams[1]
         or socket.getdefaulttimeout() != seconds
         or gc.isenabled() is not collects
+        or sys.getrecursionlimit() != depth
+        or sys.getswitchinterval() != interval
+        or logging.root.manager.disable != silence
         or _read_folder() != folder
     )
 

@@ -1,6 +1,7 @@
 """What belongs to the whole process is put back: at once where a call has it alone, else when none can need it."""
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -58,6 +59,14 @@ def _change_depth() -> None:
     sys.setrecursionlimit(sys.getrecursionlimit() + 1)
 
 
+def _change_interval() -> None:
+    sys.setswitchinterval(2)
+
+
+def _silence() -> None:
+    logging.disable(logging.DEBUG)
+
+
 def _look() -> list[Any]:
     mask = os.umask(0o77)
     os.umask(mask)
@@ -72,11 +81,23 @@ def _look() -> list[Any]:
         signal.getsignal(signal.SIGUSR2),
         signal.getitimer(signal.ITIMER_REAL)[0],
         sys.getrecursionlimit(),
+        sys.getswitchinterval(),
+        logging.root.manager.disable,
     ]
 
 
-_OF_MANY = [_change_folder, _change_environment, _change_path, _change_stream, _change_time_limit, gc.disable]
-_OF_ONE = [_change_mask, _change_handler, _change_alarm, _change_depth]
+_OF_MANY = [
+    _change_folder,
+    _change_environment,
+    _change_path,
+    _change_stream,
+    _change_time_limit,
+    gc.disable,
+    _change_depth,
+    _change_interval,
+    _silence,
+]
+_OF_ONE = [_change_mask, _change_handler, _change_alarm]
 
 
 @pytest.fixture(autouse=True)
