@@ -8,6 +8,7 @@ from django.core.exceptions import TooManyFieldsSent
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import parse_header_parameters
 
 from orchestration.api.problems import answer, is_api
 
@@ -17,29 +18,26 @@ _WORDS: Final = "the request can't be read: {}; correct it and send it again"
 
 
 class _ReadableType(HttpRequest):
-    """Takes a Content-Type that can't be read for none, and notes that: Django would fail before any middleware."""
+    """Takes a Content-Type that can't be read for none, and notes that: Django would fail before any middleware.
+
+    Nobody chooses how text is decoded: JSON and addresses are UTF-8, and so are the forms of our pages. Django would
+    take any codec of Python's, down to `zlib`.
+    """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
-            super()._set_content_type_params(meta)  # type: ignore[misc] # private, and the only way in
-            self._settle_charset()
+            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+            is_readable = self.content_type not in _FORMS or _is_utf_8(self.content_params.get("charset"))
         except (ValueError, LookupError):
+            is_readable = False
+        if not is_readable:
             meta["CONTENT_TYPE"] = ""
             meta[_UNREADABLE_TYPE] = True
-            self._encoding = None
             self.content_type, self.content_params = "", {}
 
-    def _settle_charset(self) -> None:
-        """Let nobody choose how text is decoded: JSON and addresses are UTF-8, and so are the forms of our pages.
 
-        Raises: LookupError: a form names another charset. Django would take any codec of Python's, down to `zlib`.
-        """
-        charset = (self.content_params or {}).get("charset")
-        if charset is None:
-            return
-        self.encoding = None  # type: ignore[assignment]  # the settings' own, which Django's types don't know
-        if self.content_type in _FORMS and codecs.lookup(charset).name not in {"utf-8", "ascii"}:
-            raise LookupError(charset)
+def _is_utf_8(charset: str | None) -> bool:
+    return charset is None or codecs.lookup(charset).name in {"utf-8", "ascii"}
 
 
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
