@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--name",
             default="",
-            help="of the worker, as `-n` says, such as steps@desk; else any on this host",
+            help="of the worker, as `-n` says, such as steps@desk; else one on this host that beats is enough",
         )
 
     def handle(self, *, what: str, name: str, **options: Any) -> None:
