@@ -26,7 +26,7 @@ class Executor:
         self._lock = threading.Lock()
         self._idle = threading.Semaphore(0)
         self._lost: set[int] = set()
-        self._is_closed = False
+        self._is_closed = self._is_abandoned = False
         # Celery counts these.
         self._threads: set[threading.Thread] = set()
 
@@ -59,8 +59,12 @@ class Executor:
         for _ in threads:
             self._work.put(None)
         for one in threads:
-            while one.is_alive() and one.ident not in self._lost:
+            while one.is_alive() and one.ident not in self._lost and not self._is_abandoned:
                 one.join(_LOOK_SECONDS)
+
+    def abandon(self) -> None:
+        """Let the end wait for no thread: they end with their process."""
+        self._is_abandoned = True
 
     def _start_one(self) -> None:
         with self._lock:
@@ -113,5 +117,6 @@ class TaskPool(thread.TaskPool):  # type: ignore[misc]  # Celery has no types
         """Wait for what is under way and not lost."""
         self.executor.shutdown()
 
-    def terminate_job(self, pid: object, signal: object = None) -> None:
-        """Leave a thread as it is: whoever asks ends the process next, and an error would keep it from that."""
+    def terminate_job(self, *_: object) -> None:
+        """Wait for nobody: Celery asks this for what is at work when it is told to end at once, and then ends."""
+        self.executor.abandon()

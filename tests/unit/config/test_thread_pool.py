@@ -121,7 +121,14 @@ def test_the_end_waits_for_what_is_under_way_and_not_for_what_is_lost() -> None:
     lost.gate.set()
 
 
-def test_a_hurried_end_is_not_kept_up_by_threads_that_can_not_be_stopped() -> None:
+def test_an_end_at_once_waits_for_nobody() -> None:
     pool = TaskPool(limit=1)
+    busy = fill(pool.executor, 1)
+    ending = threading.Thread(target=pool.on_stop)
+    ending.start()
+    ending.join(0.3)
+    assert ending.is_alive()
     pool.terminate_job(None, "TERM")
-    pool.on_stop()
+    ending.join(_SECONDS)
+    assert not ending.is_alive()
+    busy.gate.set()
