@@ -84,12 +84,10 @@ class Heart:
                 log.warning(
                     "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
                 )
-                was_heard = self._was_heard
+                # A pacemaker that has just been lost is replaced at once: two beats without one are death.
+                pause = 0 if self._was_heard else get_conf().HEARTBEAT_SECONDS
                 self._hang_up()
-                if (
-                    not was_heard
-                ):  # a pacemaker that has just been lost is replaced at once: two beats without it are death
-                    self._stop.wait(get_conf().HEARTBEAT_SECONDS)
+                self._stop.wait(pause)
         self._leave()
 
     def _connect(self) -> socket.socket:

@@ -54,8 +54,15 @@ def _belongs_to(one: psutil.Process, state_dir: Path) -> bool:
 
 
 def _worker(state_dir: Path, queue: str) -> psutil.Process:
-    found = [one for one in _ours(state_dir) if f"-Q {queue}" in " ".join(one.cmdline())]
+    found = [one for one in _ours(state_dir) if f"-Q {queue}" in _command_line(one)]
     return min(found, key=lambda one: one.create_time())
+
+
+def _command_line(one: psutil.Process) -> str:
+    try:
+        return " ".join(one.cmdline())
+    except psutil.Error:  # it ended since
+        return ""
 
 
 def _count(output: str, what: str) -> int:
