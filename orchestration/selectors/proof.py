@@ -130,18 +130,25 @@ class ProofRows:
 
 
 def load_proof(run: Run) -> ProofRows:
-    """Read all rows of a run's proof. Found by their step's run: what names another run itself must be seen."""
-    handoffs = Handoff.objects.filter(attempt__step__run=run).order_by("id")
+    """Read all rows of a run's proof.
+
+    Found by their step's run: what names another run itself must be seen. By keys, not by joins: while a run is young,
+    the statistics say that it has few rows, and a join that is planned for few may take minutes for thousands.
+    """
+    steps = {step.pk: step for step in Step.objects.filter(run=run).order_by("position", "id")}
+    of_steps = {"step__in": list(steps)}
+    attempts = list(
+        Attempt.objects.filter(**of_steps).prefetch_related("decision").order_by("step_id", "number")
+    )
+    handoffs = Handoff.objects.filter(attempt__in=[one.pk for one in attempts]).order_by("id")
     return ProofRows(
         run=run,
-        steps={step.pk: step for step in Step.objects.filter(run=run).order_by("position", "id")},
+        steps=steps,
         edges=[ProofEdge(*row) for row in Edge.objects.filter(run=run).values_list(*ProofEdge._fields)],
-        attempts=list(
-            Attempt.objects.filter(step__run=run).select_related("decision").order_by("step_id", "number")
-        ),
+        attempts=attempts,
         handoffs=[ProofHandoff(*row) for row in handoffs.values_list(*ProofHandoff._fields)],
-        receipts=list(Receipt.objects.filter(step__run=run).order_by("id")),
-        past_outputs=list(PastOutput.objects.filter(step__run=run).order_by("id")),
+        receipts=list(Receipt.objects.filter(**of_steps).order_by("id")),
+        past_outputs=list(PastOutput.objects.filter(**of_steps).order_by("id")),
         events=list(Event.objects.filter(run=run).order_by("id")),
         seals=list(Seal.objects.filter(run=run).order_by("round")),
     )
