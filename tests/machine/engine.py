@@ -7,6 +7,8 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
+
 from orchestration.domain.work import Claim
 from tests.machine.bodies import AGENTS
 
@@ -57,7 +59,7 @@ def install_kill_points() -> Iterator[None]:
         (_control, "cancel_run", _before(_control.cancel_run, "before_cancel")),
         (_control, "end_orphan", _before(_control.end_orphan, "before_cancel")),
         # A body leaves its connection to others; here each thread has its own, and a new one costs more than a step.
-        (_lending, "connection", SimpleNamespace(in_atomic_block=True)),
+        (_lending, "connections", {DEFAULT_DB_ALIAS: SimpleNamespace(in_atomic_block=True)}),
         # What was forgotten is looked for at once: time does not pass by itself here.
         (_scheduler, "_RELEASE_PATIENCE_SECONDS", 0.0),
     ]
