@@ -76,8 +76,8 @@ def _obey(line: str, known: dict[str, str], capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_guide_s_commands_do_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    ann = make_member("ann", "operator")
-    ann.groups.add(*make_member("ann's colleague", "reviewer").groups.all())
+    admin = make_member("admin", "operator")
+    admin.groups.add(*make_member("a colleague", "reviewer").groups.all())
     runs.publish_code_specs()
     held = run_workflow(LETTER, {}, agents=AGENTS)
     ticket = Ticket.objects.get(run=held.run)
@@ -90,5 +90,5 @@ def test_the_guide_s_commands_do_what_it_says(capsys: pytest.CaptureFixture[str]
 
     assert json.loads(Run.objects.get(pk=known["RUN"]).input_json)["customer"] == "mira_okafor"
     ticket.refresh_from_db()
-    assert (ticket.status, ticket.resolution, ticket.resolved_by) == ("resolved", "approve", ann)
+    assert (ticket.status, ticket.resolution, ticket.resolved_by) == ("resolved", "approve", admin)
     assert len(_LINES) >= 8

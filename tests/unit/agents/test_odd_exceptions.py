@@ -1,5 +1,6 @@
 """Exceptions that misbehave while they are described: the failure is recorded all the same, with what can be known."""
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +124,8 @@ def test_a_pools_time_limit_is_told_in_words() -> None:
 
 
 def test_an_interrupt_that_nobody_can_have_sent_is_the_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler: list[Any] = [signal.default_int_handler]
+    monkeypatch.setattr("agents.domain.interruption.signal.getsignal", lambda _number: handler[0])
     assert is_order_to_end(KeyboardInterrupt())
-    monkeypatch.setattr("agents.domain.interruption.signal.getsignal", lambda _number: None)
+    handler[0] = None
     assert not is_order_to_end(KeyboardInterrupt())
