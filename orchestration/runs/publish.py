@@ -29,7 +29,7 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     Going back to what an older version said is a new version too: runs start on the latest, and numbers tell the
     order in which things were published.
 
-    Raises: SpecInvalid: it names an unknown agent, or the project is new and its slug is none.
+    Raises: SpecInvalid: it names an unknown agent, or the project has no slug that addresses can name.
     """
     check_agents(spec, find_contract)
     canonical = canonical_spec(spec)
@@ -54,7 +54,7 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
 def _find_or_make_project(slug: str) -> Project:
     """Return the project, made if it is new.
 
-    Raises: SpecInvalid: it is new, and addresses and forms could not name it.
+    Raises: SpecInvalid: addresses and forms could not name it.
     """
     new = Project(slug=slug, name=slug.title())
     try:

@@ -8,6 +8,7 @@ from django.db import connection
 
 from agents import Result, Task
 from orchestration import StepSpec, WorkflowSpec
+from orchestration.api.bodies import ReasonBody
 from orchestration.models import Workflow
 from orchestration.testing import run_workflow
 from tests.integration.api.people import Caller
@@ -40,6 +41,12 @@ def test_a_hostile_expression_is_a_fault_of_its_field(admin: Caller, kind: str, 
     assert checked.json()["errors"][0]["field"] == f"steps.a.{field}"
     assert len(checked.content) < 2_000
     assert admin.post(f"{V1}/workflows", {"spec": spec, "project": "desk"}).status_code == 400
+
+
+def test_of_very_many_unknown_fields_the_first_are_looked_at() -> None:
+    body = ReasonBody(data={f"k{number}": 1 for number in range(1_000)})
+    assert not body.is_valid()
+    assert list(body.errors) == [f"k{number}" for number in range(100)]
 
 
 @pytest.mark.parametrize("kind", EXPRESSIONS)
