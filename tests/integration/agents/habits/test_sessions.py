@@ -1,12 +1,16 @@
 """What an agent does to a database connection is gone when the next one gets it; what it lost is said."""
 
+import asyncio
 import gc
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from django.db import OperationalError, ProgrammingError, connection, transaction
 
@@ -275,3 +279,21 @@ def test_a_thread_that_works_for_the_engine_shares_the_pool(pool: Any, call: Cal
             return is_shared
 
     assert in_thread(ask).result(timeout=10)
+
+
+def _to_thread(act: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    return partial(asyncio.to_thread, act)
+
+
+@pytest.mark.parametrize("go", [sync_to_async, _to_thread], ids=["sync_to_async", "to_thread"])
+def test_a_coroutine_s_threads_share_the_pool(pool: Any, call: Call, go: Any) -> None:
+    def ask() -> bool:
+        connection.ensure_connection()
+        is_shared: bool = connection.pool is pool  # type: ignore[attr-defined]  # only PostgreSQL has pools
+        return is_shared
+
+    async def body(task: Task) -> bool:
+        answer: bool = await go(ask)()
+        return answer
+
+    assert output_of(call(body)) is True
