@@ -14,6 +14,7 @@ import pytest
 
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.domain.expressions import ExpressionFailed, is_dear
+from orchestration.evaluation.child import write_message
 from orchestration.evaluation.helper import Helpers
 from orchestration.testing import run_workflow
 
@@ -98,6 +99,41 @@ def test_too_much_memory_is_a_failure(helpers: Helpers) -> None:
     source = "input.n.map(a, input.n.map(b, input.n.map(c, [a, b, c, a, b, c, a, b, c, a, b, c, a])))"
     with pytest.raises(ExpressionFailed, match=r"takes too much memory|seconds of work"):
         helpers.evaluate(source, VALUES, 20, 1)
+
+
+_CHILD = """
+import time
+from orchestration.evaluation import child
+
+def work(*_):
+    {work}
+
+child._answer = work
+child.serve(open(0, "rb", buffering=0), open(1, "wb", buffering=0))
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "ended_by"),
+    [
+        ("while True: pass", -signal.SIGPROF),
+        ("time.sleep(60)", -signal.SIGALRM),  # as on a machine that lets it wait
+        ("bytearray(1 << 30)", 1),  # a MemoryError
+    ],
+    ids=["work", "time", "memory"],
+)
+def test_a_helper_is_ended_by_each_of_its_limits(work: str, ended_by: int) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD.format(work=work)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with child:
+        assert child.stdin is not None
+        write_message(child.stdin, ("1", {}, 0.3))  # type: ignore[arg-type]
+        child.stdin.flush()
+        assert child.wait(30) == ended_by
 
 
 def test_results_and_faults_come_back_as_they_are(helpers: Helpers) -> None:
