@@ -6,7 +6,7 @@ The map, in reading order:
 2. `domain/spec.py`       what a workflow is: steps, needs, conditions, limits
 3. `models/`              the rows: workflow, run, step, edge, attempt, decision, hand-off, receipt, event, process
 4. `transitions/`         the only writer of status; one guarded statement per edge
-5. `executor/`            one attempt as a pipeline, `perform.py` first: claim, assemble, invoke, decide, write, release
+5. `executor/`            one attempt: claim, assemble, invoke, decide, write, release; `pipeline.py` first
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
 7. `runs/`                the use cases: start, wait, resolve, control, fork, verify
 8. `worker/`              the process row, its heartbeat and lock, and what happens when it dies

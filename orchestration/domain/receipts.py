@@ -3,7 +3,7 @@
 SHA-256 over canonical JSON (RFC 8785). A receipt names the receipts of what its step received, so parallel steps
 never contend for a chain's head; the seal's root covers all of them, the run's input and its history, and is
 signed. Whoever changes a stored byte must break a digest or forge a signature. Read next:
-`orchestration/runs/verify.py`.
+`orchestration/runs/verifying.py`.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The values that travel with a step through the executor: its claim, what stands before it, what it released.
+"""The values that travel with a step through the executor: its claim, what stands before it, how its attempt ended.
 
 Plain frozen values, made by `transitions/` from rows; nobody else builds a `Claim`.
 """
@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from orchestration.domain.states import Stage, StepKind, StepStatus
+from orchestration.domain.states import (
+    Acceptance,
+    AttemptOutcome,
+    DecisionKind,
+    ReceiptKind,
+    Stage,
+    StepKind,
+    StepStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +160,82 @@ class Finished:
     released: tuple[Released, ...]
     next_claim: Claim | None
     look_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How an attempt ended and what the policy made of it; written with the step's own change.
+
+    Attributes:
+        finished_at: the database's clock, once for all tries to write it, so that it tells this end from another's.
+        inputs_json: what the policy saw.  reason: in words, for a person.
+    """
+
+    finished_at: datetime
+    outcome: AttemptOutcome
+    kind: DecisionKind
+    rule: str
+    inputs_json: str
+    reason: str = ""
+    agent_version: int | None = None
+    confidence: float | None = None
+    usage_json: str = "{}"
+    failure_kind: str = ""
+    error_class: str = ""
+    error_message: str = ""
+    traceback_tail: str = ""
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalOutput:
+    """A step's final output with its proof. `status` is succeeded or skipped; `skip_reason` only with skipped."""
+
+    status: StepStatus
+    output_json: str
+    digest: str
+    tokens: int
+    receipt_kind: ReceiptKind
+    receipt_json: str
+    receipt_digest: str
+    finished_at: datetime
+    skip_reason: str = ""
+    accepted_by: Acceptance = Acceptance.NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class NextAgent:
+    """Who does the step from now on, and on which terms."""
+
+    agent: str
+    queue: str
+    timeout_seconds: float
+    pools: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One shortened hand-off. `text`: canonical JSON of what is handed instead of the original."""
+
+    from_step_id: int
+    text: str
+    digest: str
+    tokens: int
+    summarised_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStep:
+    """A held step under lock. `now` is the database's clock after the lock was had."""
+
+    step_id: int
+    run_id: uuid.UUID
+    key: str
+    round: int
+    revision: int
+    attempt: int
+    feedback: str
+    stage: Stage
+    proposed_json: str | None
+    spec_digest: str
+    now: datetime

@@ -1,14 +1,14 @@
 """One attempt as a pipeline: claim -> assemble -> invoke -> decide -> write -> release -> dispatch.
 
-`perform.py` is the main path and the file to read first; `prepare.py` makes the agent's task, `conclude.py` writes
+`pipeline.py` is the main path and the file to read first; `prepare.py` makes the agent's task, `conclusion.py` writes
 what came of it as `ending.py` describes it, `proof.py` builds the receipt; `deadlines.py` says how much time is left.
 Each stage is a value handed to the next; no transaction is held while the agent works, and no connection unless it
 is quick (`lending.py`). Threads that claim or finish at the same time share a statement (`together.py`).
 """
 
 from orchestration.executor.admission import mute_breakers
-from orchestration.executor.conclude import Crash, conclude, conclude_surely
-from orchestration.executor.perform import Host, perform
+from orchestration.executor.conclusion import Crash, conclude, conclude_surely
+from orchestration.executor.pipeline import Host, perform
 from orchestration.executor.slots import ring_next
 from orchestration.executor.specs import get_spec_or_plain
 

@@ -5,13 +5,12 @@ from typing import Any
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind
 from orchestration.domain.plan import ChildRun, name_child_run
-from orchestration.domain.work import Claim
+from orchestration.domain.rows import NewRun, ParentStep
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import InputInvalid, WorkflowNotFound
 from orchestration.planning import describe_new_run, find_latest, get_limits
 from orchestration.selectors.trees import find_by_key
 from orchestration.transitions.expand import start_child_run
-from orchestration.transitions.finish import AttemptEnd
-from orchestration.transitions.start import NewRun, ParentStep
 
 
 def plan_child(claim: Claim, workflow: str, value: Any) -> ChildRun | Failed:

@@ -10,10 +10,9 @@ from orchestration.domain.policy.failures import KEPT_AWAY
 from orchestration.domain.policy.inputs import dump_inputs
 from orchestration.domain.receipts import canonical
 from orchestration.domain.states import AttemptOutcome, DecisionKind
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.executor.grow import dump_alone
 from orchestration.ports import Hold
-from orchestration.transitions.finish import AttemptEnd
 
 _ENDED_AS = {
     Answered: AttemptOutcome.ANSWERED,

@@ -14,10 +14,9 @@ from orchestration.domain.receipts import (
     stamp,
 )
 from orchestration.domain.states import Acceptance, DecisionKind, ReceiptKind, StepKind, StepStatus
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim, FinalOutput
 from orchestration.handoff import count_tokens
 from orchestration.selectors.proof import load_attempt_lines
-from orchestration.transitions.finish import AttemptEnd, FinalOutput
 
 
 def prove(claim: Claim, outcome: Ending, end: AttemptEnd, received: tuple[HandoffLine, ...]) -> FinalOutput:

@@ -3,16 +3,15 @@
 from django.db import transaction
 
 from agents.domain.invocation import SentBack
+from orchestration.database.insistence import insist
 from orchestration.domain.plan import resolve_spec
 from orchestration.domain.states import Stage, StepKind
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost
 from orchestration.planning import find_first_doers, load_plan
 from orchestration.selectors.rework import Earlier, find_earlier
-from orchestration.transitions.finish import AttemptEnd
 from orchestration.transitions.reset import restore_doers
 from orchestration.transitions.rework import ReworkOrder, rework_run
-from orchestration.transitions.statements import insist
 
 
 def find_rework_fault(claim: Claim, answer: SentBack) -> str:

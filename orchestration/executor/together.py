@@ -12,13 +12,13 @@ from uuid import UUID
 
 from django.db import OperationalError, connection
 
+from orchestration.database.insistence import write_or_read
+from orchestration.database.lines import is_locked
 from orchestration.domain.signing import Signer
-from orchestration.domain.work import Claim, Finished, Released, RunOn
+from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.executor.gathering import Gathering, NotDoneTogether
 from orchestration.transitions.claim import Claimed, claim_steps, dump_claim, find_claim, read_claim
 from orchestration.transitions.finish import (
-    AttemptEnd,
-    FinalOutput,
     Written,
     dump_finish,
     finish_step,
@@ -26,9 +26,7 @@ from orchestration.transitions.finish import (
     reread_end,
     write_finishes,
 )
-from orchestration.transitions.lines import is_locked
 from orchestration.transitions.release import look_behind, release_behind, release_step
-from orchestration.transitions.statements import write_or_read
 
 _MOST_STEPS: Final = 32
 # A long output goes alone: it would hold up those that have little to say.

@@ -10,11 +10,11 @@ from orchestration.conf import get_conf
 from orchestration.domain.budget import share_budget
 from orchestration.domain.plan import local_name
 from orchestration.domain.receipts import HandoffLine, canonical, digest_text
-from orchestration.domain.work import Claim, Predecessor
+from orchestration.domain.work import Claim, Predecessor, Summary
 from orchestration.handoff.tokens import count_tokens
 from orchestration.models import Handoff
 from orchestration.selectors.proof import list_summarised
-from orchestration.transitions.handoff import Summary, record_summaries
+from orchestration.transitions.handoff import record_summaries
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from orchestration.conf import get_conf
+from orchestration.database.insistence import reconnect
 from orchestration.maintenance.queues import free_admissions, wake_breaker_waiters, wake_pool_waiters
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
 from orchestration.maintenance.scheduler import (
@@ -35,7 +36,6 @@ from orchestration.maintenance.scheduler import (
 from orchestration.outages import is_away, is_of_statement
 from orchestration.ports import load_duties
 from orchestration.transitions.presence import leave_lead, note_lead, retire_dead, try_to_lead
-from orchestration.transitions.statements import reconnect
 from orchestration.worker.sessions import open_session
 
 log = structlog.get_logger(__name__)

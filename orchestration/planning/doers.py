@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 
 from orchestration.domain.plan import resolve_spec
+from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import StepKind
 from orchestration.models import Step
 from orchestration.planning.run import load_plan
 from orchestration.planning.terms import find_terms
-from orchestration.transitions.reset import Doer, Fallen
 
 
 def find_first_doers(fallen: Sequence[Fallen]) -> list[Doer]:

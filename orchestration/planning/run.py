@@ -10,11 +10,11 @@ from agents.domain.json_schema import find_fault
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_conf
 from orchestration.domain.receipts import digest_text
+from orchestration.domain.rows import EdgeRow, NewRun, Origin, ParentStep, StepRow
 from orchestration.domain.spec import StepSpec, WorkflowSpec, load_spec, order_steps
 from orchestration.errors import InputInvalid, WorkflowNotFound
 from orchestration.models import Workflow
 from orchestration.planning.terms import find_terms, is_gated
-from orchestration.transitions.start import EdgeRow, NewRun, Origin, ParentStep, StepRow
 
 
 @dataclass(frozen=True, slots=True)

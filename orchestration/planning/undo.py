@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from orchestration.domain.plan import name_compensation, resolve_spec
+from orchestration.domain.rows import DoneStep, Undo
 from orchestration.domain.spec import HUMAN, StepSpec
 from orchestration.domain.states import Stage, StepKind
 from orchestration.errors import SpecInvalid
 from orchestration.planning.run import load_plan
 from orchestration.planning.terms import find_terms
-from orchestration.transitions.compensate import DoneStep, Undo
 
 log = structlog.get_logger(__name__)
 

@@ -6,13 +6,13 @@ run = runs.wait(run.id, timeout_seconds=60)
 
 from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
 from orchestration.runs.control import cancel, cancel_orphans, pause, resume, retry
-from orchestration.runs.fork import fork
+from orchestration.runs.forking import fork
 from orchestration.runs.outlook import AbortOutlook, foresee_abort
-from orchestration.runs.publish import Published, find_code_specs, publish, publish_code_specs
+from orchestration.runs.publishing import Published, find_code_specs, publish, publish_code_specs
 from orchestration.runs.resolve import lock_for_resolution, resolve_step
 from orchestration.runs.skipping import foresee_skip
-from orchestration.runs.start import check_start, get_run, start, wait
-from orchestration.runs.verify import Verdict, verify
+from orchestration.runs.starting import check_start, get_run, start, wait
+from orchestration.runs.verifying import Verdict, verify
 
 __all__ = [
     "AbortOutlook",

@@ -18,7 +18,7 @@ from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.errors import RunCompensating, RunFinal, RunHasParent, RunNotFailed
 from orchestration.models import Run, Workflow
 from orchestration.planning import find_first_doers, load_plan, plan_undo
-from orchestration.runs.start import get_run
+from orchestration.runs.starting import get_run
 from orchestration.transitions.control import Resumed, cancel_run, end_orphan, pause_tree, resume_tree
 from orchestration.transitions.heal import find_unreleased
 from orchestration.transitions.release import release_step, tell_parent

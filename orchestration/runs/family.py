@@ -11,7 +11,7 @@ from orchestration.domain.receipts import canonical, digest_text
 from orchestration.domain.spec import load_spec
 from orchestration.domain.states import Acceptance, ReceiptKind, RunStatus, Stage, StepKind, StepStatus
 from orchestration.models import Receipt, Run, Step
-from orchestration.runs.fork import name_reused
+from orchestration.runs.forking import name_reused
 from orchestration.selectors.proof import ProofRows
 
 

@@ -10,15 +10,14 @@ from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, ReceiptKind, ResolutionKind, StepStatus
+from orchestration.domain.work import FinalOutput, HeldStep
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.models import Edge
 from orchestration.planning import plan_undo
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
-from orchestration.transitions.finish import FinalOutput
 from orchestration.transitions.release import release_step
 from orchestration.transitions.resolve import (
-    HeldStep,
     abort_by_person,
     lock_held_step,
     send_back_held_step,

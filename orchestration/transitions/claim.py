@@ -5,12 +5,12 @@ import uuid
 from typing import Any
 
 from agents.admission import is_kept_away
+from orchestration.database.lines import dump_line, pass_lines, select_lines
+from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
 from orchestration.domain.states import Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim, Predecessor, RunFacts
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.lines import dump_line, pass_lines, select_lines
-from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,

@@ -5,13 +5,12 @@ last to be done closes the run as failed (`release.py`); one that fails is held,
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
+from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
+from orchestration.domain.rows import DoneStep, UndoPlanner
 from orchestration.history import EventKind
-from orchestration.transitions.statements import fetch_all
 
 # Current ones only: what was superseded by a later revision is not undone again. `stage`: what it grew is undone
 # itself, so the step that only collected it is not. What a fork took over came before all that it did itself.
@@ -56,39 +55,6 @@ WITH moved AS (
 )
 SELECT id FROM grown WHERE status = 'available'
 """
-
-
-@dataclass(frozen=True, slots=True)
-class DoneStep:
-    """A succeeded step of a run that is aborted."""
-
-    step_id: int
-    key: str
-    kind: str
-    revision: int
-    spec_key: str
-    spec_json: str | None
-    agent: str
-    stage: str
-    round: int
-    workflow_id: int
-    workflow_digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """How one done step is undone."""
-
-    step_id: int
-    key: str
-    agent: str
-    queue: str
-    timeout_seconds: float
-    pools: Mapping[str, int]
-
-
-UndoPlanner = Callable[[Sequence[DoneStep]], Sequence[Undo]]
-"""Chooses those of the done steps, given latest first, that can be undone."""
 
 
 def find_done_steps(run_id: UUID) -> list[DoneStep]:

@@ -9,15 +9,15 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.receipts import canonical
+from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.history import EventKind
-from orchestration.transitions.compensate import UndoPlanner
 from orchestration.transitions.end import abort_run
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
-from orchestration.transitions.statements import fetch_all, fetch_one
 from orchestration.transitions.tree import Fate, TreeRun, find_fate, is_stray, lock_run, lock_tree
 
 _LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"

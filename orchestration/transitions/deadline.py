@@ -3,11 +3,10 @@
 The step is not rung for until then: `waits_for` is `deadline`.
 """
 
-from orchestration.domain.work import Claim
+from orchestration.database.statements import fetch_all
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind
 from orchestration.transitions.end import end_claim, ending_statement
-from orchestration.transitions.finish import AttemptEnd
-from orchestration.transitions.statements import fetch_all
 
 _PUT_ASIDE = ending_statement(EventKind.STEP_WAITS, "status = 'available', waits_for = 'deadline'")
 _WAKE_ANSWERED = """

@@ -10,18 +10,19 @@ from uuid import UUID
 from django.db import transaction
 
 from orchestration.conf import get_conf
+from orchestration.database.statements import BY_KEY, fetch_one
+from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus, Stage
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import Hold, load_escalator
-from orchestration.transitions.compensate import UndoPlanner, begin_compensation
-from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
+from orchestration.transitions.compensate import begin_compensation
+from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, end_parameters
 from orchestration.transitions.release import CLEAR_RUN
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
-from orchestration.transitions.statements import BY_KEY, fetch_one
 from orchestration.transitions.tree import lock_run
 
 

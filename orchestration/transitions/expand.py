@@ -11,14 +11,15 @@ from typing import Any
 
 from django.db import transaction
 
+from orchestration.database.statements import BY_KEY, fetch_one
 from orchestration.domain.plan import Growth
+from orchestration.domain.rows import NewRun
 from orchestration.domain.states import RunStatus, Stage
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost, IdempotencyConflict
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
-from orchestration.transitions.start import NewRun, insert_run
-from orchestration.transitions.statements import BY_KEY, fetch_one
+from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, end_parameters
+from orchestration.transitions.start import insert_run
 
 _LIVE = """
 SELECT status FROM orchestration_run

@@ -1,14 +1,11 @@
 """running -> available under another agent: what the one before gave up, the next in the spec's chain is asked for."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from orchestration.domain.receipts import canonical
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim, NextAgent
 from orchestration.history import EventKind
 from orchestration.transitions.end import end_claim, ending_statement
-from orchestration.transitions.finish import AttemptEnd
 from orchestration.transitions.revise import DETACH_CHILDREN, FORGET_CHILDREN
 
 _FALL_BACK = ending_statement(
@@ -18,16 +15,6 @@ _FALL_BACK = ending_statement(
     f"dispatches = s.dispatches + 1, dispatched_at = clock_timestamp(), {FORGET_CHILDREN}",
     more=DETACH_CHILDREN,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NextAgent:
-    """Who does the step from now on, and on which terms."""
-
-    agent: str
-    queue: str
-    timeout_seconds: float
-    pools: Mapping[str, int]
 
 
 def fall_back(claim: Claim, end: AttemptEnd, to: NextAgent) -> None:

@@ -6,60 +6,16 @@ A join, and the run's end, are looked at after the commit (`release.py`); until 
 
 import re
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from agents.admission import is_kept_away
-from orchestration.domain.states import Acceptance, AttemptOutcome, DecisionKind, ReceiptKind, StepStatus
-from orchestration.domain.work import Claim, Finished, Released, RunOn
+from orchestration.database.lines import dump_line, pass_lines, select_lines
+from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
+from orchestration.domain.states import StepStatus
+from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
 from orchestration.transitions.claim import build_claim, find_claim, list_claimed, needs_no_slots
-from orchestration.transitions.lines import dump_line, pass_lines, select_lines
-from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
-    """How an attempt ended and what the policy made of it; written with the step's own change.
-
-    Attributes:
-        finished_at: the database's clock, once for all tries to write it, so that it tells this end from another's.
-        inputs_json: what the policy saw.  reason: in words, for a person.
-    """
-
-    finished_at: datetime
-    outcome: AttemptOutcome
-    kind: DecisionKind
-    rule: str
-    inputs_json: str
-    reason: str = ""
-    agent_version: int | None = None
-    confidence: float | None = None
-    usage_json: str = "{}"
-    failure_kind: str = ""
-    error_class: str = ""
-    error_message: str = ""
-    traceback_tail: str = ""
-    due_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FinalOutput:
-    """A step's final output with its proof. `status` is succeeded or skipped; `skip_reason` only with skipped."""
-
-    status: StepStatus
-    output_json: str
-    digest: str
-    tokens: int
-    receipt_kind: ReceiptKind
-    receipt_json: str
-    receipt_digest: str
-    finished_at: datetime
-    skip_reason: str = ""
-    accepted_by: Acceptance = Acceptance.NOBODY
-
 
 # What every ending of an attempt writes, as CTEs behind `done` (id, run_id, attempt of the changed step).
 END_ATTEMPT = """

@@ -1,22 +1,8 @@
 """What was shortened on its way to a running step; written before the agent sees it."""
 
-from dataclasses import dataclass
-
-from orchestration.domain.work import Claim
+from orchestration.database.statements import fetch_all
+from orchestration.domain.work import Claim, Summary
 from orchestration.errors import ClaimLost
-from orchestration.transitions.statements import fetch_all
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One shortened hand-off. `text`: canonical JSON of what is handed instead of the original."""
-
-    from_step_id: int
-    text: str
-    digest: str
-    tokens: int
-    summarised_by: str
-
 
 # The lock makes whoever would end the attempt meanwhile wait, and then read what was handed.
 _SUMMARISED = """

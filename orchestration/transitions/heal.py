@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
+from orchestration.database.statements import fetch_all
 from orchestration.domain.states import UNRUNG
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import NOTHING_OPEN_BEFORE, SOMETHING_WAITS, WAITS_FOR_STEPS
-from orchestration.transitions.statements import fetch_all
 
 _WAKE = f"""
 WITH due AS (

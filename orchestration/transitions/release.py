@@ -11,12 +11,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
 from orchestration.domain.work import Claim, Released
 from orchestration.history import EventKind
 from orchestration.transitions.seal import close_run
-from orchestration.transitions.statements import fetch_all, fetch_one
 
 # From the end: steps finish roughly in plan order, so the first look mostly finds an open one. The status is asked
 # edge by edge: a join of the two tables would be made whole before its first row is looked at.

@@ -11,20 +11,14 @@ from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
+from orchestration.domain.rows import Fallen
 from orchestration.domain.states import RunStatus
 from orchestration.errors import RunCompensating, RunNotFailed
 from orchestration.history import EventKind
-from orchestration.transitions.reset import (
-    Fallen,
-    Reset,
-    await_children,
-    find_grown_below,
-    lock_steps,
-    reset_steps,
-)
+from orchestration.transitions.reset import Reset, await_children, find_grown_below, lock_steps, reset_steps
 from orchestration.transitions.rework import Affected, lock_affected
-from orchestration.transitions.statements import fetch_all
 from orchestration.transitions.stopping import go_on
 from orchestration.transitions.tree import TreeRun, lock_tree
 

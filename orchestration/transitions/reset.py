@@ -8,32 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestration.conf import get_conf
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.policy.rules import WITHDRAWN
+from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import AttemptOutcome
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
-from orchestration.transitions.statements import fetch_all, fetch_one
-
-
-@dataclass(frozen=True, slots=True)
-class Fallen:
-    """A step that was reset while a fallback agent did it: its first agent's terms are to be put back."""
-
-    step_id: int
-    kind: str
-    spec_key: str
-    spec_json: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Doer:
-    """Who does a step, and on which terms. `pools`: JSON."""
-
-    step_id: int
-    agent: str
-    queue: str
-    timeout_seconds: float
-    pools: str
 
 
 def _cancelling(which: str) -> str:

@@ -4,41 +4,21 @@ The caller (the ticket's own writer) holds run and step, has closed the ticket i
 dispatches after commit.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.anew import Anew, foresee_anew
+from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import Stage, StepStatus
+from orchestration.domain.work import FinalOutput, HeldStep
 from orchestration.errors import StepNotHeld
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.compensate import UndoPlanner
 from orchestration.transitions.end import abort_run
-from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND, FinalOutput
+from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND
 from orchestration.transitions.revise import DETACH_CHILDREN, FORGET_CHILDREN
-from orchestration.transitions.statements import fetch_all, fetch_one
 from orchestration.transitions.stopping import go_on
 from orchestration.transitions.tree import lock_run
-
-
-@dataclass(frozen=True, slots=True)
-class HeldStep:
-    """A held step under lock. `now` is the database's clock after the lock was had."""
-
-    step_id: int
-    run_id: UUID
-    key: str
-    round: int
-    revision: int
-    attempt: int
-    feedback: str
-    stage: Stage
-    proposed_json: str | None
-    spec_digest: str
-    now: datetime
-
 
 _LOCK_HELD = """
 SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.stage,

@@ -1,30 +1,13 @@
 """pending -> succeeded or skipped without being done: a fork takes over what another run has finished already."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from orchestration.database.statements import fetch_all
+from orchestration.domain.rows import ReusedStep
 from orchestration.history import EventKind
 from orchestration.transitions.control import tell_run
-from orchestration.transitions.statements import fetch_all
-
-
-@dataclass(frozen=True, slots=True)
-class ReusedStep:
-    """A finished step of another run, as the fork's step of the same key takes it over."""
-
-    key: str
-    status: str
-    output_json: str
-    output_digest: str
-    output_tokens: int
-    skip_reason: str
-    accepted_by: str
-    receipt_json: str
-    receipt_digest: str
-    event_json: str
-
 
 _REUSE = f"""
 WITH plan AS (

@@ -1,9 +1,8 @@
 """running -> available again, to be done better: what the verifiers of a step sent back."""
 
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind
 from orchestration.transitions.end import end_claim, ending_statement
-from orchestration.transitions.finish import AttemptEnd
 
 FORGET_CHILDREN = """
     stage = '', proposed_json = NULL, chord_intact = false, predecessor_count = s.predecessor_count - (

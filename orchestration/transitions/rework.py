@@ -11,21 +11,15 @@ from typing import Any
 
 from django.db import transaction
 
+from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
 from orchestration.domain.receipts import canonical
-from orchestration.domain.work import Claim
+from orchestration.domain.rows import Fallen
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.claim import lock_claim
-from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, AttemptEnd, end_parameters
-from orchestration.transitions.reset import (
-    Fallen,
-    Reset,
-    await_children,
-    find_grown_below,
-    lock_steps,
-    reset_steps,
-)
-from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
+from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, end_parameters
+from orchestration.transitions.reset import Reset, await_children, find_grown_below, lock_steps, reset_steps
 from orchestration.transitions.tree import lock_run
 
 _END = f"""

@@ -1,7 +1,7 @@
 """The end of a run's round: its last status, and the seal over everything that was written in it.
 
 A seal covers the run's and its steps' columns, the edges that grew, what no receipt tells of, and the history up to
-the closing. Read next: `domain/receipts.py`, then `runs/verify.py`.
+the closing. Read next: `domain/receipts.py`, then `runs/verifying.py`.
 """
 
 import json
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.receipts import (
     SEAL_FORMAT,
     SealFacts,
@@ -22,7 +23,6 @@ from orchestration.domain.receipts import (
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RUN_EDGES, RunStatus
 from orchestration.history import AFTER_THE_FACT, EventKind
-from orchestration.transitions.statements import fetch_all, fetch_one
 
 _FACTS = """
 SELECT r.status, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_digest, r.idempotency_key,

@@ -1,84 +1,15 @@
 """Nothing -> running: a run, its context, its plan and the first line of its history, in one transaction."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.domain.rows import NewRun
 from orchestration.domain.states import RunStatus
 from orchestration.history import EventKind
-from orchestration.transitions.statements import fetch_all, fetch_one
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """A step of a plan before it has an id. `predecessor_count` counts the edges that lead to it.
-
-    Attributes: gated: it has verifiers.  pools: slots it takes with its claim, by pool.
-    """
-
-    key: str
-    agent: str
-    queue: str
-    timeout_seconds: float
-    predecessor_count: int
-    gated: bool = False
-    pools: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeRow:
-    """An edge of a plan, by the positions of its ends."""
-
-    predecessor: int
-    successor: int
-    carries_data: bool
-    is_optional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ParentStep:
-    """The step that a child run is done for, and its place in the tree. `depth`: the child's own."""
-
-    step_id: int
-    root_id: UUID
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The run that a fork was taken from, and the key of the first step it does anew."""
-
-    run_id: UUID
-    from_step: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """A run to be: `input_json` is canonical.
-
-    Attributes: timeout_seconds: of the whole run; None: no deadline.  is_paused: as the run above it is.
-    """
-
-    project_id: int
-    workflow_id: int
-    workflow_name: str
-    input_json: str
-    input_digest: str
-    idempotency_key: str | None
-    requested_by_id: int | None
-    token_budget: int
-    steps: tuple[StepRow, ...]
-    edges: tuple[EdgeRow, ...]
-    priority: int = 0
-    timeout_seconds: float | None = None
-    parent: ParentStep | None = None
-    origin: Origin | None = None
-    is_paused: bool = False
-
 
 # Who asked for the run at the top asked for those below it, and may not approve what is done there either.
 _RUN = """

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.states import STOPPED
 from orchestration.domain.work import Claim
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.statements import fetch_all, fetch_one
 from orchestration.transitions.tree import lock_run
 
 _STOP = f"""

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from orchestration.transitions.statements import fetch_all, fetch_one
+from orchestration.database.statements import fetch_all, fetch_one
 
 LIVE = "('running', 'paused', 'compensating')"
 

@@ -6,11 +6,10 @@ line is kept until it is claimed. `breaker`: its agent is kept away from work. A
 
 from typing import Any
 
-from orchestration.domain.work import Claim
+from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
+from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.end import end_claim, ending_statement
-from orchestration.transitions.finish import AttemptEnd
-from orchestration.transitions.statements import BY_KEY, fetch_all, fetch_one
 
 _WAIT = ending_statement(EventKind.STEP_WAITS, "status = 'available', waits_for = 'breaker'")
 

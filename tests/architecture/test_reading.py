@@ -31,7 +31,7 @@ _OWN_TEXT = {
     "orchestration/selectors/follow.py": "columns",
     "orchestration/selectors/trees.py": "columns",
     "orchestration/selectors/verifiers.py": "columns",
-    "orchestration/transitions/statements.py": "what psycopg reads columns with",
+    "orchestration/database/statements.py": "what psycopg reads columns with",
 }
 
 

@@ -16,7 +16,7 @@ from orchestration.models import Run
 from tests.chaos.arena import Arena
 from tests.chaos.specs import ring_spec, step
 
-_start = import_module("orchestration.runs.start")
+_start = import_module("orchestration.runs.starting")
 RING = ring_spec("ring", seconds=0.15)
 
 

@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS
 from orchestration.domain.work import Claim
 from tests.machine.bodies import AGENTS
 
-_perform: Any = import_module("orchestration.executor.perform")
-_conclude: Any = import_module("orchestration.executor.conclude")
+_perform: Any = import_module("orchestration.executor.pipeline")
+_conclude: Any = import_module("orchestration.executor.conclusion")
 _control: Any = import_module("orchestration.runs.control")
 _lending: Any = import_module("orchestration.executor.lending")
 _release: Any = import_module("orchestration.transitions.release")

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from uuid import UUID
 
-from orchestration.transitions.statements import fetch_all
+from orchestration.database.statements import fetch_all
 
 _TREE = "SELECT id FROM orchestration_run WHERE root_id = ANY(%(roots)s)"
 _FINAL = "('succeeded', 'skipped', 'failed', 'cancelled')"

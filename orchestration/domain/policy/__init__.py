@@ -1,12 +1,12 @@
 """What follows from an attempt: one typed decision, made by the first rule that fits.
 
 Pure: time and randomness come in as numbers. What no rule names becomes an escalation. `values.py` says what the policy
-sees and what it may decide, `rules.py` names every rule, `decide.py` is the way through them, `answers.py` and
-`failures.py` are the two halves. Read next: `orchestration/executor/conclude.py`, which stores and performs the
+sees and what it may decide, `rules.py` names every rule, `choosing.py` is the way through them, `answers.py` and
+`failures.py` are the two halves. Read next: `orchestration/executor/conclusion.py`, which stores and performs the
 decision.
 """
 
-from orchestration.domain.policy.decide import decide
+from orchestration.domain.policy.choosing import decide
 from orchestration.domain.policy.failures import MAX_RETRY_WAIT_SECONDS, TRANSIENT
 from orchestration.domain.policy.rules import Rule, find_rule, list_rules
 from orchestration.domain.policy.values import (

@@ -12,7 +12,7 @@ from orchestration.transitions import finish, release
 
 VARIABLE = "CRASHAPP_MUTANT"
 
-_perform: Any = import_module("orchestration.executor.perform")
+_perform: Any = import_module("orchestration.executor.pipeline")
 
 
 def install(name: str) -> None:

@@ -18,14 +18,12 @@ from django.db import transaction
 
 from orchestration import executor
 from orchestration.domain.signing import Signer
-from orchestration.domain.work import Claim, Finished, Released, RunOn
+from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.models import Step
-from orchestration.transitions.finish import AttemptEnd, FinalOutput
 from tests.chaos.crashapp.journal import folder, note
 
-# By name: the package exports functions of the same names as its modules.
-_perform: Any = import_module("orchestration.executor.perform")
-_conclude: Any = import_module("orchestration.executor.conclude")
+_perform: Any = import_module("orchestration.executor.pipeline")
+_conclude: Any = import_module("orchestration.executor.conclusion")
 _prepare: Any = import_module("orchestration.executor.prepare")
 _together: Any = import_module("orchestration.executor.together")
 _release: Any = import_module("orchestration.transitions.release")

@@ -16,7 +16,7 @@ from orchestration.dispatch import mute_dispatch
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.executor import Crash, conclude
-from orchestration.executor.conclude import Conclusion
+from orchestration.executor.conclusion import Conclusion
 from orchestration.executor.specs import get_step_spec
 from orchestration.handoff import assemble_handoff
 from orchestration.models import Run, Step, WorkerProcess

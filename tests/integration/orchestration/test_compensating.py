@@ -10,13 +10,14 @@ import pytest
 from agents import PermanentError, Result, Task, TransientError
 from agents.invoke import override
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
+from orchestration.domain.rows import ReusedStep, Undo
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.errors import ClaimLost
 from orchestration.models import Event, Receipt, Run, Step
 from orchestration.selectors.routes import load_routes
 from orchestration.testing import FinishedRun, drive, run_workflow
 from orchestration.transitions import compensate
-from orchestration.transitions.reuse import ReusedStep, reuse_steps
+from orchestration.transitions.reuse import reuse_steps
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
 pytestmark = pytest.mark.django_db
@@ -253,7 +254,7 @@ def test_each_of_two_guards_keeps_a_compensation_from_beginning_twice(
         statement = getattr(compensate, name)
         assert statement.count(_GUARDS[name]) == 1
         monkeypatch.setattr(compensate, name, statement.replace(_GUARDS[name], ""))
-    again = compensate.Undo(done.steps["car"].pk, "undo:again", AGENT, "steps", 5.0, {})
+    again = Undo(done.steps["car"].pk, "undo:again", AGENT, "steps", 5.0, {})
 
     compensate.begin_compensation(done.run.pk, "again", lambda steps: [again] if steps else [])
 
@@ -322,7 +323,7 @@ def test_what_a_fork_took_over_is_undone_last_and_in_the_plan_s_order(
     def reuse_backwards(run_id: UUID, reused: Sequence[ReusedStep], now: Any) -> list[int]:
         return reuse_steps(run_id, reused[::-1], now)
 
-    monkeypatch.setattr(import_module("orchestration.runs.fork"), "reuse_steps", reuse_backwards)
+    monkeypatch.setattr(import_module("orchestration.runs.forking"), "reuse_steps", reuse_backwards)
     desk = Desk(pay=lambda _: Result({}, confidence=0.1))
     held = desk.run(_trip())
     desk.agents["test.pay"] = _refuse

@@ -15,14 +15,13 @@ from agents import PermanentError, Result, Task, TransientError
 from orchestration import Retry, StepSpec, Verify, WorkflowSpec, runs
 from orchestration.conf import get_conf
 from orchestration.domain.states import AttemptOutcome, DecisionKind, ResolutionKind
-from orchestration.domain.work import Claim
+from orchestration.domain.work import AttemptEnd, Claim, NextAgent
 from orchestration.errors import ClaimLost
 from orchestration.maintenance.scheduler import wake_answered
 from orchestration.models import Attempt, Decision, Edge, Event, Run, Step
 from orchestration.ports import load_escalator
 from orchestration.testing import FinishedRun, drive, run_workflow
 from orchestration.transitions import fallback
-from orchestration.transitions.finish import AttemptEnd
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 from tests.tampering import history_rewritten
 
@@ -93,7 +92,7 @@ def test_the_next_agent_comes_with_its_own_terms() -> None:
     rig = Rig.begin(graph({"a": ()}))
     claim, before = rig.take("a"), rig.step("a")
 
-    fallback.fall_back(claim, _gave_up(claim), fallback.NextAgent("test.next", "isolated", 5.0, {"gpu": 1}))
+    fallback.fall_back(claim, _gave_up(claim), NextAgent("test.next", "isolated", 5.0, {"gpu": 1}))
 
     after = rig.step("a")
     assert (before.agent, before.queue, before.timeout_seconds, before.pools) == (AGENT, "steps", 300.0, {})
@@ -449,7 +448,7 @@ def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_cl
     rig.free(old)
     new = rig.take("a")
     refused = (ClaimLost,) if guard else (IntegrityError,)  # the second net: one decision per attempt
-    to = fallback.NextAgent(AGENT, "steps", 5.0, {})
+    to = NextAgent(AGENT, "steps", 5.0, {})
     with pytest.raises(refused), transaction.atomic():
         fallback.fall_back(old, _gave_up(old), to)
     assert rig.step("a").token == new.token

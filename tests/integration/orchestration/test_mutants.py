@@ -3,7 +3,6 @@
 A check that passes either way would guard nothing.
 """
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ from django.db.models.functions import Now
 from agents.invoke import override
 from orchestration import dispatch, runs
 from orchestration.conf import get_signer
+from orchestration.database.statements import BY_KEY
 from orchestration.domain.states import ResolutionKind, RunStatus
+from orchestration.domain.work import Summary
 from orchestration.errors import ClaimLost, StepNotHeld
 from orchestration.models import Attempt, Event, WorkerProcess
+from orchestration.runs import starting
 from orchestration.runs.resolve import _prove
 from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve, seal
-from orchestration.transitions.statements import BY_KEY
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def a_late_summary_is_refused() -> None:
     old = rig.take("behind")
     rig.free(old)
     rig.take("behind")
-    summary = handoff.Summary(rig.step("a").pk, '"s"', "d", 1, "x")
+    summary = Summary(rig.step("a").pk, '"s"', "d", 1, "x")
     with suppress(ClaimLost):
         handoff.record_summaries(old, [summary])
         raise AssertionError("a hand-off of a lost claim was changed")
@@ -264,8 +265,7 @@ def test_without_the_edges_a_run_would_close_twice(monkeypatch: pytest.MonkeyPat
 
 def test_without_the_commit_a_message_would_be_sent_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     a_message_is_sent_after_the_commit_only()
-    start = sys.modules["orchestration.runs.start"]  # the package has a function of this name
-    monkeypatch.setattr(start, "dispatch_after_commit", lambda released: dispatch.dispatch(list(released)))
+    monkeypatch.setattr(starting, "dispatch_after_commit", lambda released: dispatch.dispatch(list(released)))
     _must_fail(a_message_is_sent_after_the_commit_only)
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from importlib import import_module
 from io import StringIO
 
 import pytest
@@ -14,7 +13,7 @@ from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Attempt, Event, Run, Workflow
-from orchestration.runs import compare
+from orchestration.runs import compare, publishing
 from orchestration.testing import run_workflow
 from orchestration.transitions.claim import mark_unknown_agent
 from tests.integration.orchestration.rig import AGENT, Rig, graph
@@ -90,8 +89,7 @@ _NEW = replace(_OLD, steps=(StepSpec("a", agent=AGENT, timeout_seconds=7.0),))
 def code(monkeypatch: pytest.MonkeyPatch) -> list[WorkflowSpec]:
     """What the code defines."""
     specs: list[WorkflowSpec] = []
-    # `runs.publish` is the function; its module has to be asked for by name.
-    for module in (compare, import_module("orchestration.runs.publish")):
+    for module in (compare, publishing):
         monkeypatch.setattr(module, "find_code_specs", lambda: specs)
     return specs
 

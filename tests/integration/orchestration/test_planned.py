@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from orchestration.database.statements import fetch_all
 from orchestration.transitions import finish, seal
 from orchestration.transitions.finish import new_run_on, plan_finish
 from orchestration.transitions.seal import plan_closing
-from orchestration.transitions.statements import fetch_all
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 # Not imported by name: the package has functions of these names.
 perform, prepare, conclude, grow = (
-    import_module(f"orchestration.executor.{name}") for name in ("perform", "prepare", "conclude", "grow")
+    import_module(f"orchestration.executor.{name}") for name in ("pipeline", "prepare", "conclusion", "grow")
 )
 
 AGENT = "test.agent"

@@ -17,7 +17,7 @@ from django.db import OperationalError, ProgrammingError, connection, transactio
 from agents.domain.invocation import FailureKind, Task
 from agents.invoke import invoke, override
 from agents.sessions.base import DatabaseWrapper
-from orchestration.transitions.statements import fetch_one
+from orchestration.database.statements import fetch_one
 from orchestration.worker import current_host
 from tests.integration.agents.habits.conftest import TASK, Call, failure_of, output_of
 from tests.integration.orchestration.rig import in_thread

@@ -9,14 +9,14 @@ from django.db import DatabaseError
 from agents.domain.invocation import SentBack
 from orchestration import runs
 from orchestration.conf import get_signer
+from orchestration.database.statements import BY_KEY
 from orchestration.domain.receipts import canonical
 from orchestration.domain.states import DecisionKind, RunStatus, StepStatus
 from orchestration.errors import ClaimLost, RunNotFailed
-from orchestration.executor.conclude import _judge
+from orchestration.executor.conclusion import _judge
 from orchestration.executor.specs import get_step_spec
 from orchestration.models import Run
 from orchestration.transitions import control, expand, release, renew, rework, seal
-from orchestration.transitions.statements import BY_KEY
 from orchestration.transitions.tree import Fate, find_orphans
 from tests.integration.orchestration.committing.test_order_races import (
     REFUSED,

@@ -16,7 +16,7 @@ from orchestration.conf import get_signer
 from orchestration.domain.work import Claim, Released
 from orchestration.errors import ClaimLost
 from orchestration.executor import together
-from orchestration.executor.conclude import Conclusion
+from orchestration.executor.conclusion import Conclusion
 from orchestration.executor.gathering import Gathering
 from orchestration.models import Attempt, Event, Handoff, Receipt, Step
 from orchestration.transitions import finish
@@ -26,8 +26,7 @@ from orchestration.transitions.release import look_behind, release_behind
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
 from tests.processes import wait_for
 
-# By name: the package has a function that is called like this module.
-_PERFORM: Any = import_module("orchestration.executor.perform")
+_PERFORM: Any = import_module("orchestration.executor.pipeline")
 CHAIN = graph({"a": (), "b": ["a"]})
 _PATIENCE_SECONDS = 20.0
 

@@ -1,6 +1,5 @@
 """The last write of an attempt: what happened is read, never guessed, and who comes late writes nothing."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from agents.invoke import override
 from orchestration import executor
 from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.errors import ClaimLost
+from orchestration.executor import conclusion
 from orchestration.models import Attempt, Event, Receipt, WorkerProcess
 from orchestration.transitions.claim import load_claims
 from orchestration.transitions.finish import finish_step, new_run_on
@@ -26,8 +26,6 @@ FAULTS_OF_LINKS = {
     "a surrogate": {"task_id": "\ud800"},
     "too long": {"task_id": "x" * 200},
 }
-# By name: the package has a function that is called like this module.
-_CONCLUDE = sys.modules["orchestration.executor.conclude"]
 
 
 @pytest.fixture
@@ -63,18 +61,18 @@ def _check_once(rig: Rig) -> None:
 def test_an_answer_that_was_lost_is_read_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, lands: bool
 ) -> None:
-    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lands=lands))
-    conclusion = rig.finish(rig.take("a"), {"n": 1})
+    monkeypatch.setattr(conclusion, "finish_together", _once(lands=lands))
+    concluded = rig.finish(rig.take("a"), {"n": 1})
     _check_once(rig)
-    assert conclusion.finished is not None
-    assert [item.step_id for item in conclusion.finished.released] == [rig.step("behind").pk]
-    assert conclusion.finished.look_behind
+    assert concluded.finished is not None
+    assert [item.step_id for item in concluded.finished.released] == [rig.step("behind").pk]
+    assert concluded.finished.look_behind
 
 
 def test_a_successor_that_was_claimed_in_a_lost_commit_is_still_ours(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lands=True))
+    monkeypatch.setattr(conclusion, "finish_together", _once(lands=True))
     wish = new_run_on(rig.step("behind").pk, "task", [AGENT])
     finished = rig.finish(rig.take("a"), {"n": 1}, run_on=wish).finished
     _check_once(rig)
@@ -86,7 +84,7 @@ def test_a_successor_that_was_claimed_in_a_lost_commit_is_still_ours(
 
 def test_who_lost_the_claim_meanwhile_writes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = rig.take("a")
-    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lambda: rig.free(claim), lands=False))
+    monkeypatch.setattr(conclusion, "finish_together", _once(lambda: rig.free(claim), lands=False))
     with pytest.raises(ClaimLost):
         rig.finish(claim, {"n": 1})
     assert rig.statuses()["a"] == "available"
@@ -98,7 +96,9 @@ def test_an_end_of_the_same_kind_by_somebody_else_is_not_taken_for_ours(
 ) -> None:
     claim = rig.take("a")
     wish = new_run_on(rig.step("behind").pk, "task", [AGENT])
-    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lambda: rig.finish(claim, {"n": 1}), lands=False))
+    monkeypatch.setattr(
+        conclusion, "finish_together", _once(lambda: rig.finish(claim, {"n": 1}), lands=False)
+    )
     with pytest.raises(ClaimLost):
         rig.finish(claim, {"n": 2}, run_on=wish)
     _check_once(rig)
@@ -108,7 +108,7 @@ def test_an_end_of_the_same_kind_by_somebody_else_is_not_taken_for_ours(
 def test_in_a_callers_transaction_the_write_is_not_tried_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_CONCLUDE, "finish_together", _once(lands=False))
+    monkeypatch.setattr(conclusion, "finish_together", _once(lands=False))
     claim = rig.take("a")
     with pytest.raises(OperationalError), transaction.atomic():
         rig.finish(claim, {"n": 1})
@@ -174,13 +174,13 @@ def test_no_link_costs_a_finished_body_its_record(rig: Rig, fault: str, is_toget
     forged = replace(run_on, **FAULTS_OF_LINKS[fault])  # type: ignore[arg-type]
 
     if is_together:
-        conclusion = in_thread(lambda: rig.finish(claim, {"n": 1}, forged)).result(timeout=20)
+        concluded = in_thread(lambda: rig.finish(claim, {"n": 1}, forged)).result(timeout=20)
     else:
-        conclusion = rig.finish(claim, {"n": 1}, forged)
+        concluded = rig.finish(claim, {"n": 1}, forged)
 
     _check_once(rig)
-    assert conclusion.finished is not None
-    assert conclusion.finished.next_claim is None
+    assert concluded.finished is not None
+    assert concluded.finished.next_claim is None
     assert rig.statuses()["behind"] == "available"
 
 

@@ -16,7 +16,7 @@ from orchestration.runs.family import find_family_faults
 from orchestration.runs.links import find_link_faults
 from orchestration.runs.receipts_fit import find_handoff_faults, find_receipt_faults
 from orchestration.runs.seals import find_seal_faults
-from orchestration.runs.start import get_run
+from orchestration.runs.starting import get_run
 from orchestration.selectors.proof import ProofRows, load_proof
 
 

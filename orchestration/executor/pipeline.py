@@ -14,6 +14,7 @@ from agents.domain.invocation import Failed, FailureKind, Task
 from agents.invoke import invoke
 from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
+from orchestration.database.insistence import insist
 from orchestration.dispatch import ISOLATED, Continuation, dispatch
 from orchestration.domain.policy import Ending
 from orchestration.domain.receipts import canonical
@@ -22,7 +23,7 @@ from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
-from orchestration.executor.conclude import Conclusion, conclude_surely, is_beyond_the_attempt
+from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.patience import is_lasting
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
@@ -35,7 +36,6 @@ from orchestration.selectors.claims import Stale, find_stale, was_turned_away
 from orchestration.transitions.claim import find_claim, mark_unknown_agent
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.release import record_late_write, release_step
-from orchestration.transitions.statements import insist
 
 log = structlog.get_logger(__name__)
 

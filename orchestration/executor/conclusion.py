@@ -17,12 +17,13 @@ from agents.domain.classification import describe_error, describe_fault
 from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
+from orchestration.database.insistence import insist, write_or_read
 from orchestration.domain.plan import ChildRun, Collected, Growth
 from orchestration.domain.policy import Decision, Ending, OutOfTime, Situation, decide
 from orchestration.domain.receipts import HandoffLine
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
-from orchestration.domain.work import Claim, Finished, RunOn
+from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, NextAgent, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_wait, tell_breaker
 from orchestration.executor.bounds import stop_beyond_limit
@@ -40,10 +41,9 @@ from orchestration.selectors.trees import find_grown
 from orchestration.transitions.deadline import put_aside
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
 from orchestration.transitions.expand import expand_step
-from orchestration.transitions.fallback import NextAgent, fall_back
-from orchestration.transitions.finish import AttemptEnd, FinalOutput, reread_end
+from orchestration.transitions.fallback import fall_back
+from orchestration.transitions.finish import reread_end
 from orchestration.transitions.revise import revise_step
-from orchestration.transitions.statements import insist, write_or_read
 from orchestration.transitions.waiting import wait_step
 
 log = structlog.get_logger(__name__)

@@ -11,16 +11,17 @@ from django.db.models import F, OuterRef, Q, Subquery
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.plan import planned_name
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
+from orchestration.domain.rows import Origin, ReusedStep
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import DONE, ReceiptKind, StepKind, StepStatus
 from orchestration.errors import ForkRefused, StepNotFound
 from orchestration.models import Receipt, Run, Step
 from orchestration.planning import describe_new_run, load_plan, write_input
-from orchestration.runs.start import check_key, get_run
+from orchestration.runs.starting import check_key, get_run
 from orchestration.selectors.progress import read_clock
 from orchestration.selectors.trees import find_by_key
-from orchestration.transitions.reuse import ReusedStep, reuse_steps, tell_forked
-from orchestration.transitions.start import Origin, insert_run
+from orchestration.transitions.reuse import reuse_steps, tell_forked
+from orchestration.transitions.start import insert_run
 
 
 def fork(
