@@ -4,6 +4,7 @@ A thread can't be stopped. Celery's own pool would take no more work once all it
 nor exit for them. Here they are daemon threads; who waits for the end waits only for those that are not lost.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,6 +12,8 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from celery.concurrency import thread
+
+log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.2
 _Work: TypeAlias = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
@@ -31,20 +34,30 @@ class Executor:
         self._threads: set[threading.Thread] = set()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run a call on a thread; starts one if none is idle and there may be more."""
+        """Run a call on a thread; starts one if none is idle and there may be more.
+
+        Raises: RuntimeError: no thread can be started and there is none; the call is taken back.
+        """
         future: Future[Any] = Future()
         self._work.put((future, function, arguments))
         if not self._idle.acquire(blocking=False):
-            self._start_one()
+            try:
+                self._start_one()
+            except RuntimeError:
+                future.cancel()
+                raise
         return future
 
     def give_up(self, ident: int) -> bool:
-        """Put another thread in the place of a lost one; False when too many are lost already."""
+        """Put another thread in the place of a lost one; False when too many are lost already, or none is left."""
         with self._lock:
             self._lost.add(ident)
             is_replaced = len(self._lost) <= self._limit
-        if is_replaced:
-            self._start_one()
+        try:
+            if is_replaced:
+                self._start_one()
+        except RuntimeError:
+            return False
         return is_replaced
 
     def shutdown(self) -> None:
@@ -73,7 +86,17 @@ class Executor:
             name = f"steps-{len(self._threads)}"
             one = threading.Thread(target=self._serve, name=name, daemon=True)
             self._threads.add(one)
-        one.start()
+        try:
+            one.start()
+        except RuntimeError as error:
+            with self._lock:
+                self._threads.discard(one)
+                if len(self._threads) <= len(self._lost):
+                    raise
+            # The threads that there are take the work in turn; the next call that finds none idle tries again.
+            log.warning(
+                "no thread was started: %s; limits of the system or the container are at their end", error
+            )
 
     def _serve(self) -> None:
         while (work := self._work.get()) is not None:

@@ -1,7 +1,9 @@
 """A pool of threads that can do without those that hang."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 
 import pytest
 
@@ -132,3 +134,51 @@ def test_an_end_at_once_waits_for_nobody() -> None:
     ending.join(_SECONDS)
     assert not ending.is_alive()
     busy.gate.set()
+
+
+@contextmanager
+def no_more_threads() -> Iterator[None]:
+    """Have the system give no more of them."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        yield
+
+
+def test_a_thread_that_was_not_started_takes_no_place() -> None:
+    # given: a call that was refused, since there is no thread at all
+    executor = Executor(1)
+    done: list[str] = []
+    with no_more_threads(), pytest.raises(RuntimeError, match="can't start"):
+        executor.submit(done.append, "refused")
+
+    # then: once there may be threads another call has the place, and the refused one is not made after all
+    executor.submit(done.append, "next").result(_SECONDS)
+    assert done == ["next"]
+    executor.shutdown()
+
+
+def test_where_no_thread_can_be_added_the_others_take_the_work(caplog: pytest.LogCaptureFixture) -> None:
+    executor = Executor(2)
+    busy = fill(executor, 1)
+    with no_more_threads():
+        waiting = executor.submit(lambda: "done")
+    assert "no thread was started: can't start new thread" in caplog.text
+    busy.gate.set()
+    assert waiting.result(_SECONDS) == "done"
+    fill(executor, 2).gate.set()
+    executor.shutdown()
+
+
+def test_a_lost_thread_without_a_substitute_is_borne_while_another_lives() -> None:
+    executor = Executor(2)
+    hanging = fill(executor, 2)
+    with no_more_threads():
+        assert executor.give_up(hanging.idents[0])
+        assert not executor.give_up(hanging.idents[1])
+    assert executor.submit(lambda: "done").result(_SECONDS) == "done"
+    hanging.gate.set()
+    executor.shutdown()
