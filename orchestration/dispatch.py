@@ -23,7 +23,8 @@ from django.db import transaction
 from orchestration.broker import Broker, Outage, explain
 from orchestration.conf import get_conf
 from orchestration.domain.messages import TASK, Link, read_link
-from orchestration.domain.states import UNRUNG, StepStatus
+from orchestration.domain.states import StepStatus
+from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import Released
 from orchestration.models import Step
 from orchestration.selectors.routes import Join, Route, Stop, load_joins, load_routes
@@ -94,7 +95,8 @@ def _leave(canvases: "list[Signature | _Chord]", step_ids: list[int]) -> None:
             _give_up_chord(canvas.join_id)
         left += [head.args[0] for head in (canvas.headers if isinstance(canvas, _Chord) else [canvas])]
     if left:
-        Step.objects.filter(pk__in=left, status=StepStatus.AVAILABLE, waits_for="").update(waits_for=UNRUNG)
+        rung = Step.objects.filter(pk__in=left, status=StepStatus.AVAILABLE, waits_for=WaitsFor.NOTHING)
+        rung.update(waits_for=WaitsFor.RING)
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from orchestration.admin.addresses import flower_task_url, run_url, step_url, ti
 from orchestration.admin.attempt_view import describe_error
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen
-from orchestration.admin.words import describe_duration
+from orchestration.admin.words import describe_duration, describe_wait
 from orchestration.domain.policy.rules import describe_rule
 from orchestration.domain.rights import Right
 from orchestration.domain.states import RunStatus, StepStatus
+from orchestration.domain.waits import WAITS, WaitsFor
 from orchestration.models import Attempt, Run, Step
 from orchestration.selectors.kin import RunName, find_below
 from orchestration.selectors.leads import Leadership, find_leadership, waits_for_maintainer
@@ -34,13 +35,6 @@ _MOST_SHOWN = 5
 _MOST_LOOKED_AT = 40
 _MOST_OTHERS = 12
 _CONSEQUENCE = "child_failed"
-_WAITS = {
-    "agent": "waits for its agent",
-    "pool": "waits for a pool",
-    "slot": "waits for a worker",
-    "breaker": "breaker open",
-    "deadline": "waits for an answer",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +186,7 @@ def _describe(
         run_name=str(run) if run else "",
         run_url=run_url(run.pk) if run else "",
         tone="people" if step.waits_for else step.status,
-        status=chip("people", _WAITS.get(step.waits_for, "waits")) if step.waits_for else chip(step.status),
+        status=chip("people", describe_wait(step.waits_for)) if step.waits_for else chip(step.status),
         since=_say_since(step, since, now) if since else "",
         why=_say_why(step, decision.reason if decision else "", now, leadership),
         rule=decision.rule if decision else "",
@@ -226,29 +220,8 @@ def _say_next_try(due_at: datetime, now: datetime, leadership: Leadership) -> st
 
 
 def _say_wait(step: Step) -> SafeString:
-    match step.waits_for:
-        case "pool":
-            return format_html("All slots of {} are taken; it goes on when some are free.", _name_pools(step))
-        case "breaker":
-            return format_html(
-                "The agent “{}” failed too often and is kept from work for a while; its breaker lets one try "
-                "through now and then.",
-                step.agent,
-            )
-        case "slot":
-            return format_html(
-                "It has its turn for {} and goes on with the next free worker.", _name_pools(step)
-            )
-        case "deadline":
-            return SafeString(
-                "The run is past its deadline; it goes on, or not, when the held step is decided."
-            )
-        case _:
-            return format_html(
-                "No worker that reads the queue “{}” has the agent “{}”. Start a worker that has it.",
-                step.queue,
-                step.agent,
-            )
+    sentence = WAITS[WaitsFor(step.waits_for)].sentence
+    return format_html(sentence, agent=step.agent, queue=step.queue, pools=_name_pools(step))
 
 
 def _name_pools(step: Step) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from orchestration.domain.states import DONE, RunStatus, Stage, StepStatus
+from orchestration.domain.waits import STAGES, WAITS, WaitsFor
 from orchestration.selectors.progress import WAITING
 
 STATE_WORDS = {
@@ -14,20 +15,6 @@ STATE_WORDS = {
     RunStatus.SUCCEEDED.value: "succeeded",
     RunStatus.FAILED.value: "failed",
     RunStatus.CANCELLED.value: "cancelled",
-}
-_STAGE_WORDS = {
-    Stage.ITEMS: "waiting for its items",
-    Stage.SPAWNED: "waiting for the steps it asked for",
-    Stage.CHILD_RUN: "waiting for its child run",
-    Stage.VERDICTS: "waiting for its verifiers",
-}
-_WAIT_WORDS = {
-    "agent": "no worker knows its agent",
-    "pool": "waiting for a slot of a pool",
-    "slot": "its turn for a slot has come",
-    "breaker": "its agent is kept from work",
-    "deadline": "the run is past its deadline; a person is being asked",
-    "ring": "about to be sent to a worker",
 }
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -54,13 +41,13 @@ def describe_span(start: datetime | None, end: datetime | None) -> str:
 
 
 def describe_stage(stage: str) -> str:
-    """Return what a step that grew children waits for."""
-    return _STAGE_WORDS.get(Stage(stage), "waiting")
+    """Return what a waiting step waits for."""
+    return STAGES[Stage(stage)].words
 
 
 def describe_wait(waits_for: str) -> str:
-    """Return why an available step is not rung for."""
-    return _WAIT_WORDS.get(waits_for, "available")
+    """Return why an available step is not rung for; of one that is, its status."""
+    return WAITS[WaitsFor(waits_for)].words if waits_for else "available"
 
 
 def describe_event(kind: str) -> str:

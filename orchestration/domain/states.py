@@ -130,9 +130,6 @@ OPEN = frozenset(StepStatus) - FINAL
 LIVE_RUN = frozenset({RunStatus.RUNNING, RunStatus.PAUSED, RunStatus.COMPENSATING})
 """A run in one of these has not ended."""
 
-UNRUNG = "ring"
-"""What an available step waits for if very many became so at once: its first message, by the maintainer."""
-
 STEP_EDGES: dict[tuple[StepStatus, StepStatus], str] = {
     (StepStatus.PENDING, StepStatus.AVAILABLE): "release",
     (StepStatus.PENDING, StepStatus.RUNNING): "run on",

@@ -325,7 +325,7 @@ def _answer_stale(step_id: int, agents: list[str], continuation: Continuation) -
     continuation.clear()
     if stale is None:
         return "unknown"
-    if stale.waits_for == "pool":
+    if stale.waits_for_slots:
         return "waits"
     if stale.status == "available" and stale.agent not in agents and mark_unknown_agent(step_id, agents):
         log.warning(

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import RunStatus, StepStatus
+from orchestration.domain.waits import WaitsFor
 from orchestration.management.family import (
     child_rows,
     describe_family,
@@ -88,7 +89,7 @@ def suggest_next(run: RunWithState, account: Account) -> str:
 def _suggest_by_steps(run: RunWithState, account: Account) -> str:
     """Return what to do about the first thing that a step waits for; "" when none waits for anything but time."""
     held = [step.key for step in account.steps if step.status == StepStatus.HELD]
-    strangers = sorted({step.agent for step in account.steps if step.waits_for == "agent"})
+    strangers = sorted({step.agent for step in account.steps if step.waits_for == WaitsFor.AGENT})
     if held:
         # What is not undone yet stands behind what is held.
         is_stuck = run.state in {WAITING, RunStatus.COMPENSATING}
@@ -101,8 +102,13 @@ def _suggest_by_steps(run: RunWithState, account: Account) -> str:
 
 def _suggest_waiting(account: Account) -> str:
     """Return what to do about steps that wait for slots or for a breaker; "" when none does."""
-    kept_away = sorted({step.agent for step in account.steps if step.waits_for == "breaker"})
-    pools = {pool for step in account.steps if step.waits_for in {"pool", "slot"} for pool in step.pools}
+    kept_away = sorted({step.agent for step in account.steps if step.waits_for == WaitsFor.BREAKER})
+    pools = {
+        pool
+        for step in account.steps
+        if step.waits_for in {WaitsFor.POOL, WaitsFor.SLOT}
+        for pool in step.pools
+    }
     if kept_away:
         return (
             f"{', '.join(kept_away)} failed too often, and steps wait until they may call again: "

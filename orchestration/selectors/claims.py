@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from orchestration.domain.waits import WaitsFor
+
 
 def is_claim_live(step_id: int, token: UUID) -> bool:
     """Return whether the step still runs under this token."""
@@ -25,6 +27,11 @@ class Stale:
     unreleased: bool
     waits_for: str
     waiting: list[int]
+
+    @property
+    def waits_for_slots(self) -> bool:
+        """Return whether its turn to take slots has not come yet."""
+        return self.waits_for == WaitsFor.POOL
 
 
 _STALE = """

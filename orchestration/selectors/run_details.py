@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
 
-from orchestration.domain.states import UNRUNG, StepKind, StepStatus
+from orchestration.domain.states import StepKind, StepStatus
+from orchestration.domain.waits import UNTROUBLED, WaitsFor
 from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
 from orchestration.selectors.progress import with_state
 
@@ -133,7 +134,7 @@ def list_troubled_steps(run_ids: Collection[UUID]) -> QuerySet[Step]:
     worst = Case(
         *(When(status=status, then=place) for place, status in enumerate(_TROUBLED)), default=len(_TROUBLED)
     )
-    return steps.filter(Q(status__in=_TROUBLED) | ~Q(waits_for__in=("", UNRUNG))).order_by(
+    return steps.filter(Q(status__in=_TROUBLED) | ~Q(waits_for__in=UNTROUBLED)).order_by(
         worst, "run__depth", "position"
     )
 
@@ -208,8 +209,8 @@ def list_ends(run_id: UUID) -> QuerySet[Step]:
 
 def find_unserved_queues(run_id: UUID) -> list[str]:
     """Return the queues on which a step of the run is available and that no present worker serves."""
-    asked = Step.objects.filter(run=run_id, status=StepStatus.AVAILABLE, waits_for="").order_by()
-    queues = set(asked.values_list("queue", flat=True).distinct())
+    asked = Step.objects.filter(run=run_id, status=StepStatus.AVAILABLE, waits_for=WaitsFor.NOTHING)
+    queues = set(asked.order_by().values_list("queue", flat=True).distinct())
     if not queues:
         return []
     present = WorkerProcess.objects.filter(stopped_at__isnull=True).values_list("queues", flat=True)

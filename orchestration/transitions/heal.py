@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from orchestration.database.statements import fetch_all
-from orchestration.domain.states import UNRUNG
+from orchestration.domain.waits import WaitsFor
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import NOTHING_OPEN_BEFORE, SOMETHING_WAITS, WAITS_FOR_STEPS
 
@@ -83,7 +83,7 @@ FROM unrung u WHERE s.id = u.id RETURNING s.id
 
 def ring_left_steps(limit: int) -> list[int]:
     """Return steps that were left unrung when very many became available at once; they must be sent now."""
-    return sorted(row.id for row in fetch_all(_RING_LEFT, {"unrung": UNRUNG, "limit": limit}))
+    return sorted(row.id for row in fetch_all(_RING_LEFT, {"unrung": WaitsFor.RING, "limit": limit}))
 
 
 _RING_SUSPECTS = f"""

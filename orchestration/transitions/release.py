@@ -14,6 +14,7 @@ from django.db import transaction
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
+from orchestration.domain.waits import Waker, find_stages
 from orchestration.domain.work import Claim, Released
 from orchestration.history import EventKind
 from orchestration.transitions.seal import close_run
@@ -30,7 +31,8 @@ NOTHING_OPEN_BEFORE = """
 # a join that was reset by a rework meanwhile must not start on predecessors that were reset with it.
 NOT_RESET_MEANWHILE = "j.revision = (SELECT o.revision FROM orchestration_step o WHERE o.id = j.id)"
 # A step that waits for a child run is not released by steps.
-WAITS_FOR_STEPS = "(j.status = 'pending' OR (j.status = 'waiting' AND j.stage <> 'child_run'))"
+_GREW_STEPS = ", ".join(f"'{stage}'" for stage in find_stages(Waker.CHILDREN))
+WAITS_FOR_STEPS = f"(j.status = 'pending' OR (j.status = 'waiting' AND j.stage IN ({_GREW_STEPS})))"
 SOMETHING_WAITS = f"""
     EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id
         AND (SELECT {WAITS_FOR_STEPS} FROM orchestration_step j WHERE j.id = e.successor_id))

@@ -1,0 +1,128 @@
+"""What a step waits for that no worker can claim: two tables, which say who wakes it and in which words people read it.
+
+`WAITS`: the step is available, and nobody is to ring for it yet. `STAGES`: the step started something, gave its claim
+back, and is `waiting`. Statements, pages, the API and the database's own check are made from these tables; whatever
+else a step may wait for one day is a line here. Read next: `orchestration/transitions/waiting.py`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from orchestration.domain.states import Stage
+
+
+class WaitsFor(StrEnum):
+    """Why an available step is not rung for. Nothing: its message is on its way."""
+
+    NOTHING = ""
+    AGENT = "agent"
+    POOL = "pool"
+    SLOT = "slot"
+    BREAKER = "breaker"
+    DEADLINE = "deadline"
+    RING = "ring"
+
+
+class Waker(StrEnum):
+    """Who makes a step go on that waits."""
+
+    MAINTAINER = "the maintainer"
+    HOLDER = "whoever gives slots back"
+    WORKER = "a worker that takes its message"
+    PERSON = "whoever decides the held step"
+    CHILDREN = "the last of the steps it grew"
+    CHILD_RUN = "its child run"
+
+
+class GoesOn(StrEnum):
+    """What the next claim of a step does that had started something."""
+
+    COLLECTS = "collects what they gave"
+    WORKS = "does its own work again"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How an available step waits.
+
+    Attributes:
+        wakes: who may wake it.
+        words: for a chip, or a place in the plan.  sentence: why, and what to do; {agent}, {queue} and {pools} are
+            those of the step.
+        is_trouble: somebody may have to act, so that the run's page shows the step at its top.
+    """
+
+    wakes: tuple[Waker, ...]
+    words: str
+    sentence: str
+    is_trouble: bool = True
+
+    @property
+    def needs_maintainer(self) -> bool:
+        """Return whether the step may wait for ever while nobody maintains."""
+        return Waker.MAINTAINER in self.wakes
+
+
+@dataclass(frozen=True, slots=True)
+class StageWait:
+    """How a step waits for what it started. `wakes`: who makes it available.  `words`: for a place in the plan."""
+
+    wakes: Waker
+    goes_on: GoesOn
+    words: str
+
+
+WAITS: Final[dict[WaitsFor, Wait]] = {
+    WaitsFor.AGENT: Wait(
+        wakes=(Waker.MAINTAINER,),
+        words="no worker has its agent",
+        sentence="No worker that reads the queue “{queue}” has the agent “{agent}”. Start a worker that has it.",
+    ),
+    WaitsFor.POOL: Wait(
+        wakes=(Waker.HOLDER, Waker.MAINTAINER),
+        words="waits for slots",
+        sentence="All slots of {pools} are taken; it goes on when some are free.",
+    ),
+    # Its turn has come and its message is under way; its place in line is kept until it is claimed.
+    WaitsFor.SLOT: Wait(
+        wakes=(Waker.WORKER, Waker.MAINTAINER),
+        words="has its turn for slots",
+        sentence="It has its turn for {pools} and goes on with the next free worker.",
+    ),
+    WaitsFor.BREAKER: Wait(
+        wakes=(Waker.MAINTAINER,),
+        words="its agent is kept from work",
+        sentence="The agent “{agent}” failed too often and is kept from work for a while; its breaker lets one try "
+        "through now and then.",
+    ),
+    WaitsFor.DEADLINE: Wait(
+        wakes=(Waker.PERSON,),
+        words="waits for an answer",
+        sentence="The run is past its deadline; it goes on, or not, when the held step is decided.",
+    ),
+    # Very many became available at once: this one's first message is left to the next sweeps.
+    WaitsFor.RING: Wait(
+        wakes=(Waker.MAINTAINER,),
+        words="about to be sent",
+        sentence="Many steps became available at once; its message is sent with the maintainer's next sweeps.",
+        is_trouble=False,
+    ),
+}
+"""By what an available step waits for; nothing is no wait."""
+
+STAGES: Final[dict[Stage, StageWait]] = {
+    Stage.ITEMS: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for its items"),
+    Stage.SPAWNED: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for the steps it asked for"),
+    Stage.CHILD_RUN: StageWait(Waker.CHILD_RUN, GoesOn.COLLECTS, "waiting for its child run"),
+    Stage.VERDICTS: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for its verifiers"),
+}
+"""By what a waiting step started; a step that started nothing does not wait."""
+
+UNTROUBLED: Final = (WaitsFor.NOTHING, *(word for word, wait in WAITS.items() if not wait.is_trouble))
+"""What an available step may wait for without anybody having to look at it."""
+
+
+def find_stages(waker: Waker) -> tuple[Stage, ...]:
+    """Return what a step waits for that this one wakes."""
+    return tuple(stage for stage, wait in STAGES.items() if wait.wakes is waker)

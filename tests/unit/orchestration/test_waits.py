@@ -1,0 +1,37 @@
+"""Each wait has a line in its table, and what is asked of the tables comes out of their lines."""
+
+import string
+
+import pytest
+
+from orchestration.domain.states import Stage
+from orchestration.domain.waits import STAGES, UNTROUBLED, WAITS, WaitsFor, Waker, find_stages
+
+
+def test_every_word_has_its_line() -> None:
+    assert set(WAITS) == set(WaitsFor) - {WaitsFor.NOTHING}
+    assert set(STAGES) == set(Stage) - {Stage.FRESH}
+
+
+@pytest.mark.parametrize("word", WAITS)
+def test_a_wait_is_told_by_what_its_step_has(word: WaitsFor) -> None:
+    wait = WAITS[word]
+    named = {name for _, name, _, _ in string.Formatter().parse(wait.sentence) if name is not None}
+    assert wait.wakes
+    assert wait.words
+    assert wait.sentence.endswith(".")
+    assert named <= {"agent", "queue", "pools"}
+
+
+def test_only_what_people_decide_goes_on_without_a_maintainer() -> None:
+    assert {word for word, wait in WAITS.items() if not wait.needs_maintainer} == {WaitsFor.DEADLINE}
+
+
+def test_what_is_merely_not_sent_yet_is_no_trouble() -> None:
+    assert UNTROUBLED == (WaitsFor.NOTHING, WaitsFor.RING)
+
+
+def test_a_step_that_grew_steps_is_woken_by_them_and_one_with_a_child_run_by_that() -> None:
+    assert find_stages(Waker.CHILDREN) == (Stage.ITEMS, Stage.SPAWNED, Stage.VERDICTS)
+    assert find_stages(Waker.CHILD_RUN) == (Stage.CHILD_RUN,)
+    assert find_stages(Waker.MAINTAINER) == ()
