@@ -1,6 +1,6 @@
 """What a person decided, checked before anything is locked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from agents.domain.canonical import canonical_json
@@ -20,12 +20,14 @@ class Choice:
     Attributes:
         output_json: canonical JSON of the edited output; None unless the kind is `edit`.
         feedback: for the agent, with `send_back`.  note: for colleagues, with any kind.
+        output: the value that `output_json` is the text of; true and 1 are equal as values, so the text is compared.
     """
 
     kind: ResolutionKind
     output_json: str | None
     feedback: str
     note: str
+    output: Any = field(default=None, compare=False)
 
     @classmethod
     def build(cls, kind: ResolutionKind, output: Any, feedback: str, note: str) -> Self:
@@ -45,8 +47,9 @@ class Choice:
             raise ResolutionInvalid("feedback: say what the agent should do better.")
         check_text("feedback", feedback)
         check_text("note", note)
-        output_json = _write_output(output) if kind is ResolutionKind.EDIT else None
-        return cls(kind, output_json, feedback.strip(), note.strip())
+        if kind is not ResolutionKind.EDIT:
+            return cls(kind, None, feedback.strip(), note.strip())
+        return cls(kind, _write_output(output), feedback.strip(), note.strip(), output)
 
 
 def check_text(field: str, text: str) -> None:

@@ -1,7 +1,5 @@
 """Deciding a ticket: its close and the step's release are one transaction, and it happens once."""
 
-import hashlib
-import json
 from datetime import datetime
 from typing import Any
 
@@ -23,9 +21,10 @@ from escalation.escrow.breaches import record_missed
 from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
 from escalation.models import Ticket
 from orchestration import runs
+from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
+from orchestration.domain.work import Chosen, HeldStep
 from orchestration.errors import StepNotHeld
-from orchestration.models import Step
 
 _PUTS_OUT = frozenset({ResolutionKind.APPROVE, ResolutionKind.EDIT})
 
@@ -81,24 +80,24 @@ def _resolve(
     seen_before = _peek(ticket_id)
     if not seen_before.is_open:
         return _answer_closed(seen_before, user, choice)
-    runs.lock_for_resolution(seen_before.step_id)
+    held = runs.lock_for_resolution(seen_before.step_id)
     ticket, now = lock_ticket(ticket_id)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
     _require_claim(ticket, user, claim_number, now)
-    _require_unchanged(ticket, choice, seen_digest)
+    _require_unchanged(ticket, held, choice, seen_digest)
     if choice.kind is ResolutionKind.APPROVE and not ticket.has_proposal:
         raise ResolutionInvalid(
             f"Nothing was proposed on ticket {ticket_id}, so nothing can be approved; "
             "edit, send back, skip or abort."
         )
     if choice.kind is ResolutionKind.EDIT:
-        check_form(ticket.form, json.loads(choice.output_json or "null"))
-    if choice.kind in _PUTS_OUT and ticket.run.requested_by_id == user.pk:
+        check_form(ticket.form, choice.output)
+    if choice.kind in _PUTS_OUT and held.requested_by_id == user.pk:
         raise OwnRequest(ticket_id)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
     _close(ticket, user, choice, now)
-    _release_step(ticket, user, choice)
+    runs.resolve_held_step(held, _describe(ticket, user, choice))
     return ticket
 
 
@@ -135,13 +134,12 @@ def _require_claim(ticket: Ticket, user: AbstractBaseUser, claim_number: int | N
         )
 
 
-def _require_unchanged(ticket: Ticket, choice: Choice, seen_digest: str | None) -> None:
+def _require_unchanged(ticket: Ticket, held: HeldStep, choice: Choice, seen_digest: str | None) -> None:
     """Bind the decision to the exact bytes the person saw: on the page, on the ticket and on the step."""
     saw = ticket.seen_digest if seen_digest is None else seen_digest
     stands = [ticket.seen_digest]
     if choice.kind is ResolutionKind.APPROVE and ticket.has_proposal:
-        proposed = Step.objects.values_list("proposed_json", flat=True).get(pk=ticket.step_id)
-        stands.append(hashlib.sha256((proposed or "").encode()).hexdigest())
+        stands.append(digest_text(held.proposed_json or ""))
     if any(digest != saw for digest in stands):
         raise ResolutionStale(
             f"Ticket {ticket.pk} no longer shows what you saw; open it again, your draft is kept."
@@ -167,13 +165,13 @@ def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, now: datetime
     ticket.refresh_from_db()
 
 
-def _release_step(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> None:
-    runs.resolve_step(
-        ticket.step_id,
+def _describe(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Chosen:
+    """Return a decision as the engine carries it out."""
+    return Chosen(
         kind=choice.kind,
         actor=user.get_username(),
         resolution_id=f"ticket-{ticket.pk}",
-        output=None if choice.output_json is None else json.loads(choice.output_json),
+        output_json=choice.output_json,
         feedback=choice.feedback,
         reason=choice.note or f"{choice.kind} by {user.get_username()}",
     )

@@ -14,6 +14,7 @@ from orchestration.domain.states import (
     AttemptOutcome,
     DecisionKind,
     ReceiptKind,
+    ResolutionKind,
     Stage,
     StepKind,
     StepStatus,
@@ -226,7 +227,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class HeldStep:
-    """A held step under lock. `now` is the database's clock after the lock was had."""
+    """A held step under lock, from its lock to the write of what a person chose.
+
+    Attributes: proposed_json: what can be approved; None: nothing.  requested_by_id: who asked for the run.
+        now: the database's clock after the lock was had.
+    """
 
     step_id: int
     run_id: uuid.UUID
@@ -238,4 +243,22 @@ class HeldStep:
     stage: Stage
     proposed_json: str | None
     spec_digest: str
+    requested_by_id: int | None
     now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person chose for a held step, as it is carried out.
+
+    Attributes: actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
+        output_json: with `edit`, canonical JSON of the output instead of the proposed one.
+        feedback: with `send_back`, for the agent.  reason: in words, for the step's row.
+    """
+
+    kind: ResolutionKind
+    actor: str
+    resolution_id: str
+    output_json: str | None = None
+    feedback: str = ""
+    reason: str = ""

@@ -9,7 +9,7 @@ from orchestration.runs.control import cancel, cancel_orphans, pause, resume, re
 from orchestration.runs.forking import fork
 from orchestration.runs.outlook import AbortOutlook, foresee_abort
 from orchestration.runs.publishing import Published, find_code_specs, publish, publish_code_specs
-from orchestration.runs.resolve import lock_for_resolution, resolve_step
+from orchestration.runs.resolve import lock_for_resolution, resolve_held_step, resolve_step
 from orchestration.runs.skipping import foresee_skip
 from orchestration.runs.starting import check_start, get_run, start, wait
 from orchestration.runs.verifying import Verdict, verify
@@ -33,6 +33,7 @@ __all__ = [
     "pause",
     "publish",
     "publish_code_specs",
+    "resolve_held_step",
     "resolve_step",
     "resume",
     "retry",

@@ -4,13 +4,13 @@ from typing import Any
 
 from django.db import transaction
 
-from agents.domain.invocation import canonical_json
+from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, ReceiptKind, ResolutionKind, StepStatus
-from orchestration.domain.work import FinalOutput, HeldStep
+from orchestration.domain.work import Chosen, FinalOutput, HeldStep
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.models import Edge
@@ -25,12 +25,13 @@ from orchestration.transitions.resolve import (
 )
 
 
-def lock_for_resolution(step_id: int) -> None:
+def lock_for_resolution(step_id: int) -> HeldStep:
     """Lock a held step's run and the step, before its ticket is locked: the order everybody takes.
 
+    Returns: the step as it stands until the transaction ends; `resolve_held_step` writes by it.
     Raises: StepNotHeld.
     """
-    lock_held_step(step_id)
+    return lock_held_step(step_id)
 
 
 def resolve_step(
@@ -43,53 +44,60 @@ def resolve_step(
     feedback: str = "",
     reason: str = "",
 ) -> None:
-    """Carry out a resolution inside the caller's transaction; what it releases is dispatched after the commit.
+    """Lock a held step and carry out a resolution, in the caller's transaction.
 
     Args:
         actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
         output: with `edit`, the output instead of the proposed one.  feedback: with `send_back`, required.
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, an output that is not JSON.
     """
-    held = lock_held_step(step_id)
-    event = canonical({"resolution": kind, "by": actor, "ticket": resolution_id})
-    match kind:
+    output_json = _write_output(output) if kind is ResolutionKind.EDIT else None
+    chosen = Chosen(kind, actor, resolution_id, output_json, feedback, reason)
+    resolve_held_step(lock_held_step(step_id), chosen)
+
+
+def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
+    """Carry out a resolution under the step's lock; what it releases is dispatched after the commit.
+
+    Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, no output.
+    """
+    event = canonical({"resolution": chosen.kind, "by": chosen.actor, "ticket": chosen.resolution_id})
+    match chosen.kind:
         case ResolutionKind.APPROVE | ResolutionKind.EDIT | ResolutionKind.SKIP:
-            _settle(held, kind, actor, resolution_id, _choose_output(held, kind, output), reason, event)
+            _settle(held, chosen, _choose_output(held, chosen), event)
         case ResolutionKind.SEND_BACK:
-            if not feedback.strip():
+            if not chosen.feedback.strip():
                 raise ResolutionRefused("feedback: say what should change; the agent gets it with the step")
-            dispatch_after_commit(send_back_held_step(held, feedback, event_json=event))
+            dispatch_after_commit(send_back_held_step(held, chosen.feedback, event_json=event))
         case ResolutionKind.ABORT:
-            why = reason or f"aborted by {actor}"
+            why = chosen.reason or f"aborted by {chosen.actor}"
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
 
 
-def _choose_output(held: HeldStep, kind: ResolutionKind, output: Any) -> str:
-    if kind is ResolutionKind.SKIP:
-        return "null"
-    if kind is ResolutionKind.APPROVE:
-        if held.proposed_json is None:
-            raise ResolutionRefused(
-                "resolution: the agent proposed nothing to approve; edit, send back or skip"
-            )
-        return held.proposed_json
+def _write_output(output: Any) -> str:
     try:
         return canonical_json(output)
     except UnreadableOutput as error:
         raise ResolutionRefused(f"output{error.path}: {error.reason}") from error
 
 
-def _settle(
-    held: HeldStep,
-    kind: ResolutionKind,
-    actor: str,
-    resolution_id: str,
-    output_json: str,
-    reason: str,
-    event: str,
-) -> None:
-    final = _prove(held, kind, actor, resolution_id, output_json)
-    released, look_behind = settle_held_step(held, final, reason=reason, event_json=event)
+def _choose_output(held: HeldStep, chosen: Chosen) -> str:
+    if chosen.kind is ResolutionKind.SKIP:
+        return "null"
+    if chosen.kind is ResolutionKind.APPROVE:
+        if held.proposed_json is None:
+            raise ResolutionRefused(
+                "resolution: the agent proposed nothing to approve; edit, send back or skip"
+            )
+        return held.proposed_json
+    if chosen.output_json is None:
+        raise ResolutionRefused("output: give what shall be the step's output instead of the proposed one")
+    return chosen.output_json
+
+
+def _settle(held: HeldStep, chosen: Chosen, output_json: str, event: str) -> None:
+    final = _prove(held, chosen, output_json)
+    released, look_behind = settle_held_step(held, final, reason=chosen.reason, event_json=event)
     dispatch_after_commit(released)
     if look_behind:
         transaction.on_commit(lambda: _look_behind(held))
@@ -100,11 +108,9 @@ def _look_behind(held: HeldStep) -> None:
     dispatch([item.step_id for item in released if not item.rung])
 
 
-def _prove(
-    held: HeldStep, kind: ResolutionKind, actor: str, resolution_id: str, output_json: str
-) -> FinalOutput:
+def _prove(held: HeldStep, chosen: Chosen, output_json: str) -> FinalOutput:
     digest = digest_text(output_json)
-    receipt_kind = _RECEIPT_OF[kind]
+    receipt_kind = _RECEIPT_OF[chosen.kind]
     parents = Edge.objects.filter(successor_id=held.step_id).values_list(
         "predecessor__receipt_digest", flat=True
     )
@@ -117,8 +123,8 @@ def _prove(
             revision=held.revision,
             kind=receipt_kind,
             attempt=held.attempt,
-            actor=f"person:{actor}",
-            decision=f"resolution:{resolution_id}",
+            actor=f"person:{chosen.actor}",
+            decision=f"resolution:{chosen.resolution_id}",
             parents=tuple(str(parent) for parent in parents),
             received=load_handoff_lines(held.step_id, held.attempt),
             attempts=load_attempt_lines(held.step_id),
@@ -128,7 +134,7 @@ def _prove(
             finished_at=stamp(held.now),
         )
     )
-    is_skip = kind is ResolutionKind.SKIP
+    is_skip = chosen.kind is ResolutionKind.SKIP
     return FinalOutput(
         status=StepStatus.SKIPPED if is_skip else StepStatus.SUCCEEDED,
         output_json=output_json,

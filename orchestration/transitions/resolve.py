@@ -18,12 +18,16 @@ from orchestration.transitions.end import abort_run
 from orchestration.transitions.finish import INSERT_RECEIPT, LOOK_BEHIND
 from orchestration.transitions.revise import DETACH_CHILDREN, FORGET_CHILDREN
 from orchestration.transitions.stopping import go_on
-from orchestration.transitions.tree import lock_run
 
+# A step never changes its run, so the run is found and locked in one statement.
+_LOCK_ITS_RUN = """
+SELECT id FROM orchestration_run WHERE id = (SELECT run_id FROM orchestration_step WHERE id = %(step)s)
+FOR NO KEY UPDATE
+"""
 _LOCK_HELD = """
 SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.stage,
        CASE WHEN s.stage <> 'spawned' THEN s.proposed_json END AS proposed_json, w.digest AS spec_digest,
-       clock_timestamp() AS now
+       r.requested_by_id, clock_timestamp() AS now
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
 WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN ('running', 'paused', 'compensating') FOR UPDATE OF s
@@ -31,17 +35,15 @@ WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN ('running', 'paused'
 
 
 def lock_held_step(step_id: int) -> HeldStep:
-    """Lock the run, then the step, until the transaction ends.
+    """Lock the run, then the step, until the transaction ends. What it returns is what is written by: read once.
 
     Raises: StepNotHeld: the step does not wait for a person, or its run has ended.
     """
-    found = fetch_one("SELECT run_id FROM orchestration_step WHERE id = %(step)s", {"step": step_id})
-    if found is not None:
-        lock_run(found.run_id)
-        row = fetch_one(_LOCK_HELD, {"step": step_id})
-        if row is not None:
-            return HeldStep(*row._replace(stage=Stage(row.stage)))
-    raise StepNotHeld(f"step {step_id} is not held; reload its ticket to see what was decided")
+    fetch_one(_LOCK_ITS_RUN, {"step": step_id})
+    row = fetch_one(_LOCK_HELD, {"step": step_id})
+    if row is None:
+        raise StepNotHeld(f"step {step_id} is not held; reload its ticket to see what was decided")
+    return HeldStep(*row._replace(stage=Stage(row.stage)))
 
 
 _SETTLE = f"""

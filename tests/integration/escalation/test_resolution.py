@@ -24,6 +24,7 @@ from escalation.escrow import resolution as resolution_module
 from escalation.models import Ticket, read_clock
 from orchestration import runs
 from orchestration.domain.states import ResolutionKind
+from orchestration.domain.work import Chosen, HeldStep
 from orchestration.errors import StepNotHeld
 from orchestration.models import Event, Receipt, Step
 from tests.integration.escalation.desk import (
@@ -65,11 +66,11 @@ def _decide_in_thread(ticket: Ticket, person: User) -> tuple[threading.Thread, l
     return thread, answers
 
 
-def _replace_engine(monkeypatch: pytest.MonkeyPatch, resolve_step: Callable[..., None]) -> None:
+def _replace_engine(monkeypatch: pytest.MonkeyPatch, resolve: Callable[[HeldStep, Chosen], None]) -> None:
     class Engine:
         lock_for_resolution = staticmethod(runs.lock_for_resolution)
+        resolve_held_step = staticmethod(resolve)
 
-    Engine.resolve_step = staticmethod(resolve_step)  # type: ignore[attr-defined]
     monkeypatch.setattr(resolution_module, "runs", Engine)
 
 
@@ -340,8 +341,8 @@ def test_true_and_one_are_different_outputs(claimed: Ticket, anna: User) -> None
 def test_close_and_release_are_one_transaction(
     claimed: Ticket, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lose_the_connection(*args: Any, **given: Any) -> None:
-        runs.resolve_step(*args, **given)
+    def lose_the_connection(held: HeldStep, chosen: Chosen) -> None:
+        runs.resolve_held_step(held, chosen)
         raise ConnectionError
 
     _replace_engine(monkeypatch, lose_the_connection)
@@ -354,9 +355,9 @@ def test_close_and_release_are_one_transaction(
 def test_the_decided_ticket_stays_decided_whatever_the_engine_withdraws(
     claimed: Ticket, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def withdraw_too(step_id: int, **given: Any) -> None:
-        DatabaseEscalator().withdraw_tickets([step_id], "the run was aborted")
-        runs.resolve_step(step_id, **given)
+    def withdraw_too(held: HeldStep, chosen: Chosen) -> None:
+        DatabaseEscalator().withdraw_tickets([held.step_id], "the run was aborted")
+        runs.resolve_held_step(held, chosen)
 
     _replace_engine(monkeypatch, withdraw_too)
     decided = _decide(claimed, anna, ABORT)
