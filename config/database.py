@@ -21,6 +21,10 @@ _FAIL_FAST: dict[str, Any] = {
     "keepalives_count": 3,
 }
 
+# A pool waits twice as long before each new try to connect; when it gives up, whoever comes next makes it try at once.
+# With its default of 5 minutes, a web process would go on refusing after an outage for as long as that had lasted.
+_RECONNECT_SECONDS: Final = 5
+
 # Statements are planned once per connection. Planned while a table was small, they would read all of it until the
 # next ANALYZE; priced as on any SSD, an index wins from the third page on. Planned for any value at once: else the
 # first five uses of each statement, on each connection, would be planned for their own, which takes longer than they.
@@ -100,5 +104,12 @@ def _pool_options(pool_size: int) -> dict[str, Any]:
     if pool_size == 0:
         return {}
     return {
-        "pool": {"min_size": 1, "max_size": pool_size, "timeout": 5, "max_lifetime": 1800, "max_idle": 300}
+        "pool": {
+            "min_size": 1,
+            "max_size": pool_size,
+            "timeout": 5,
+            "max_lifetime": 1800,
+            "max_idle": 300,
+            "reconnect_timeout": _RECONNECT_SECONDS,
+        }
     }

@@ -1,4 +1,4 @@
-"""Celery's Redis transport, but for two things: what a channel keeps, and what it lets in.
+"""Celery's Redis transport, but for three things: what a channel keeps, what it lets in, and how it ends.
 
 A channel keeps the client it acknowledges and publishes with. kombu makes a new one for every message received,
 acknowledged or sent; that alone was a tenth of what a worker of short steps did. Sharing is safe: a client only lends
@@ -6,6 +6,9 @@ connections of the channel's pool, to one thread each (docs/adr/0015-what-a-shor
 
 What lies in a list of Redis is whatever somebody put there, and kombu takes it for its own: text that is no JSON, or
 JSON that is no message, ends a worker. Here it is dropped (docs/adr/0018-the-broker-may-forge.md).
+
+A connection that broke is closed twice, the second time without its transport. A channel that still has messages in
+hand then tries to give them back, and ended the worker with an error that nobody takes for a lost connection.
 """
 
 import logging
@@ -62,6 +65,15 @@ class Channel(redis.Channel):
         if self._kept is None or self._kept.connection_pool is not self.pool:
             self._kept = super()._create_client()  # type: ignore[no-untyped-call]
         return self._kept
+
+    def _connparams(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's own signature
+        """Return where to connect to.
+
+        Raises: ConnectionError: the transport was given up with its connection; kombu knows this error, and goes on.
+        """
+        if self.connection.client is None:
+            raise ConnectionError("this connection to the broker was given up")
+        return super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read a queue's next message, or drop what is none."""

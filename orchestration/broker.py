@@ -6,7 +6,7 @@ rings later. To people it is not: a full memory, a read-only replica and a wrong
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ _LONGEST_TEXT: Final = 200
 # A place that no list has. Redis takes a place for a number of 32 bits: of a larger one it would take the rest.
 _NO_PLACE: Final = 2**31 - 1
 _BLOCKED_SECONDS: Final = 0.05
+_BLOCKED: Final = "takes no messages: its memory or disk is full, see its own log"
 
 # By the name of the error's class, or of one that it inherits from; the first that fits, the narrow ones first.
 _BY_CLASS: Final = {
@@ -42,6 +43,7 @@ _BY_CLASS: Final = {
     "ResourceError": "it lacks the room or the right for what it was asked",
     "LimitExceeded": "all connections that this process may have to it are in use",
     "ConnectionForced": "an operator closed the connection, or it shuts down",
+    "TimeoutError": "it does not answer in time: it is overloaded, stopped, or the way to it is cut",
 }
 # Redis sends these as plain errors.
 _BY_TEXT: Final = {
@@ -51,6 +53,7 @@ _BY_TEXT: Final = {
     "WRONGTYPE": "a key with the name of a queue holds something else: delete that key",
     "NOAUTH": "it wants a password: put it into CELERY_BROKER_URL",
     "max number of clients": "it has as many clients as it allows",
+    _BLOCKED: f"it {_BLOCKED}",
 }
 
 
@@ -102,6 +105,16 @@ def open_impatient_connection(**options: Any) -> Any:
 
 def explain(error: BaseException) -> str:
     """Return what a broker's error means, in words; its own text where there are no better ones."""
+    told = ascii(str(error) or type(error).__name__)[1:-1][:_LONGEST_TEXT]
+    return _find_words(error) or f"it can't be used: {told}"
+
+
+def explain_openly(error: BaseException) -> str:
+    """Return the same for anybody who asks: an error's own text may name addresses and worse."""
+    return _find_words(error) or "it can't be used; the log of whoever sends says why"
+
+
+def _find_words(error: BaseException) -> str | None:
     for cause in _list_causes(error):
         names = [kind.__name__ for kind in type(cause).__mro__]
         for name, words in _BY_CLASS.items():
@@ -110,11 +123,10 @@ def explain(error: BaseException) -> str:
         for text, words in _BY_TEXT.items():
             if text in str(cause):
                 return words
-    told = ascii(str(error) or type(error).__name__)[1:-1][:_LONGEST_TEXT]
-    return f"it can't be used: {told}"
+    return None
 
 
-def find_broker_fault() -> str | None:
+def find_broker_fault(tell: Callable[[BaseException], str] = explain) -> str | None:
     """Return what keeps messages from being sent, in words for a person; None if they can be.
 
     Asks the broker, and the server that counts chords, within the publishing budget each, and leaves nothing there but
@@ -123,11 +135,11 @@ def find_broker_fault() -> str | None:
     try:
         _try_broker()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-        return f"the broker: {explain(error)}"
+        return f"the broker: {tell(error)}"
     try:
         _try_counter()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
-        return f"the result backend, which counts chords: {explain(error)}; steps are sent without chords"
+        return f"the result backend, which counts chords: {tell(error)}; steps are sent without chords"
     return None
 
 
@@ -151,7 +163,7 @@ def _try_broker() -> None:
         with suppress(OSError):
             connection.drain_events(timeout=_BLOCKED_SECONDS)
     if blocked:
-        raise ConnectionRefusedError("it takes no messages: its memory or disk is full, see its own log")
+        raise ConnectionRefusedError(f"it {_BLOCKED}")
 
 
 def _try_list(client: Any, queue: str) -> None:

@@ -58,6 +58,12 @@ def is_of_statement(error: BaseException) -> bool:
     return is_away(error) and read_sqlstate(error) in _OF_STATEMENT
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether the server has no connection left. Who is refused a connection is told no SQLSTATE, only words."""
+    words = ("too many clients", "too many connections", "connection slots are reserved")
+    return read_sqlstate(error) == "53300" or any(text in str(error) for text in words)
+
+
 def read_sqlstate(error: BaseException) -> str | None:
     """Return what PostgreSQL answered, also below Django's error; None when it did not answer."""
     state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None)

@@ -13,11 +13,14 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from orchestration.broker import find_broker_fault
+from orchestration.broker import explain_openly, find_broker_fault
+from orchestration.outages import is_full
 from orchestration.selectors.leads import find_leadership
 
 _KEPT_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 2
+_AWAY: Final = "it can't be reached, or does not answer"
+_FULL: Final = "it has no connection left: end who holds them, or raise its max_connections"
 _STATEMENT = "SET statement_timeout = '2s'"
 
 
@@ -47,10 +50,8 @@ def _look_at_database() -> list[Part]:
             cursor.execute("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
             [is_read_only] = cursor.fetchone()
         missing = len(set(_known_migrations()) - set(MigrationRecorder(aside).applied_migrations()))
-    except DatabaseError:
-        return [
-            Part("database", is_well=False, is_vital=True, said="it can't be reached, or does not answer")
-        ]
+    except DatabaseError as error:
+        return [Part("database", is_well=False, is_vital=True, said=_FULL if is_full(error) else _AWAY)]
     finally:
         aside.close()
     database = "it answers, but takes no writes" if is_read_only else "it answers"
@@ -70,10 +71,10 @@ def _look_at_maintainer() -> Part:
 
 
 def _look_at_broker() -> Part:
-    """Say whether messages can be sent; why not is in the log of whoever sends, since it may name addresses."""
-    is_well = find_broker_fault() is None
-    said = "it takes messages" if is_well else "messages can't be sent; work is accepted, and rung for later"
-    return Part("broker", is_well=is_well, is_vital=False, said=said)
+    """Say whether messages can be sent, and why not in words of our own: an error's may name addresses."""
+    fault = find_broker_fault(explain_openly)
+    told = f"messages can't be sent; work is accepted, and rung for later; {fault}"
+    return Part("broker", fault is None, is_vital=False, said="it takes messages" if fault is None else told)
 
 
 def _known_migrations() -> list[tuple[str, str]]:

@@ -53,6 +53,8 @@ _REDIS_TRANSPORT: dict[str, Any] = {
 CELERY_BROKER_TRANSPORT_OPTIONS = _REDIS_TRANSPORT if services.is_redis(CELERY_BROKER_URL) else {}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A broker that answers with a refusal (busy, can't write its data) would end the worker: it is away, no more.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 3,
     "interval_start": 0,

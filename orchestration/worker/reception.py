@@ -6,18 +6,21 @@ nothing is lost by it, since the maintainer rings for every step that is due. Ce
 `worker_consumer`. docs/adr/0018-the-broker-may-forge.md.
 """
 
+import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 from kombu import compression
 
+from orchestration.broker import explain
 from orchestration.domain.messages import HEADER_NAMES, MAX_BYTES, find_message_fault
 from orchestration.refusals import refused
 from orchestration.worker import remote  # noqa: F401 - where messages come in, orders do not
 
 log = get_logger(__name__)
+_REFUSED_SECONDS: Final = 1.0
 
 
 class Reception(Consumer):  # type: ignore[misc]  # Celery has no types
@@ -40,6 +43,13 @@ class Reception(Consumer):  # type: ignore[misc]  # Celery has no types
                 self._refuse(message, f"Celery can't take it: {type(error).__name__}")
 
         return receive
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Give up the connection; where the broker answers but refuses, say why, and let it breathe before the next."""
+        super().on_connection_error_after_connected(exc)
+        if isinstance(exc, self.channel_errors):
+            log.warning("the broker refuses to serve: %s; it is asked again", explain(exc))
+            time.sleep(_REFUSED_SECONDS)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """Refuse what kombu could not read; Celery would log all of it."""

@@ -117,6 +117,14 @@ class Arena:
 
         wait_for(look, seconds=seconds, what=what)
 
+    @contextmanager
+    def nobody_ends(self) -> Iterator[None]:
+        """Let no supervised worker end meanwhile: started again at once, it would hide that."""
+        before = [one.child.pid for one in self.supervised]
+        yield
+        assert [one.child.pid for one in self.supervised] == before
+        assert all(one.child.is_running for one in self.supervised)
+
     def wait_done(self, *started: Run, seconds: float = 60) -> None:
         """Wait until these runs are final; show where they stand when they never are."""
         keys = [run.pk for run in started]

@@ -6,13 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 import redis
 from django.core.management import call_command
 from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.database import database_settings
 from config.services import launcher, process, throwaway
+from config.services.postgres import Postgres
 from config.services.record import ServiceRecord, read_records
+from config.services.valkey import Valkey
 
 _ADDRESS = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
@@ -32,8 +37,15 @@ class OwnServers:
             "CELERY_RESULT_BACKEND": "",
         }
 
-    def start(self, *names: str) -> None:
-        launcher.start(self._state_dir, names)
+    def start(self, *names: str, **settings: str) -> None:
+        """Start servers; `settings` are PostgreSQL's or Valkey's own, beside those of the project."""
+        with pytest.MonkeyPatch.context() as patch:
+            command, configuration = Postgres._command, Valkey._configuration
+            options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+            lines = "".join(f"{name} {value}\n" for name, value in settings.items())
+            patch.setattr(Postgres, "_command", lambda *args: [*command(*args), *options])
+            patch.setattr(Valkey, "_configuration", lambda *args: configuration(*args) + lines)
+            launcher.start(self._state_dir, names)
 
     def stop_broker(self) -> None:
         launcher.stop(self._state_dir, ("valkey",))
@@ -45,12 +57,17 @@ class OwnServers:
         process.end(postmaster, signal.SIGQUIT, 20)
 
     def empty_broker(self) -> None:
-        with redis.Redis.from_url(self._record("valkey").broker_url) as client:
+        with self.broker() as client:
             client.flushall()
 
     def count_messages(self, queue: str) -> int:
-        with redis.Redis.from_url(self._record("valkey").broker_url) as client:
+        with self.broker() as client:
             return int(client.llen(queue))
+
+    def broker(self, *, seconds: float | None = None) -> redis.Redis:
+        """Return a client of the broker that waits so long for an answer, and asks once."""
+        url = self._record("valkey").broker_url
+        return redis.Redis.from_url(url, socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -72,10 +89,11 @@ class OwnServers:
 
 
 @contextmanager
-def run_own_servers() -> Iterator[OwnServers]:
+def run_own_servers(**of_postgres: str) -> Iterator[OwnServers]:
     """Start servers and take them away at the end."""
     # Not below pytest's private folder, which the user that runs PostgreSQL for root can't enter.
     with throwaway.throw_away("chaos") as state_dir:
         servers = OwnServers(state_dir)
-        servers.start("postgres", "valkey")
+        servers.start("postgres", **of_postgres)
+        servers.start("valkey")
         yield servers

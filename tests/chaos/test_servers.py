@@ -27,6 +27,12 @@ def arena(servers: OwnServers, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield arena
 
 
+@pytest.fixture(autouse=True)
+def _nobody_ends(arena: Arena) -> Iterator[None]:
+    with arena.nobody_ends():
+        yield
+
+
 def test_flushall_in_the_middle_loses_nothing(arena: Arena, servers: OwnServers) -> None:
     runs = arena.start_by_client(RING, 4)
     for share in (0.2, 0.5, 0.8):

@@ -6,6 +6,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -54,6 +56,19 @@ class RabbitNode:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(children, timeout=10)
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Let it find its memory full for a while, as it does when more messages come than go."""
+        self._control("set_vm_memory_high_watermark", "0.00001")
+        try:
+            yield
+        finally:
+            self._control("set_vm_memory_high_watermark", "0.4")
+
+    def _control(self, *order: str) -> None:
+        program = str(Path(_find_server()).with_name("rabbitmqctl"))
+        subprocess.run([program, *order], env=self._env(), check=True, capture_output=True, timeout=60)
 
     def empty(self) -> None:
         """Forget every queue and message; the node must not run."""

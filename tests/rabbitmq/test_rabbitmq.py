@@ -3,14 +3,20 @@
 Not part of `pytest` without arguments, since RabbitMQ is no wheel: `pytest tests/rabbitmq`, which CI does.
 """
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from orchestration.broker import find_broker_fault
+from orchestration.models import Run
+from orchestration.runs import publish
 from tests.chaos.arena import Arena, run_arena
 from tests.chaos.judge import count_all_starts
 from tests.chaos.scenarios import endure_strangers
 from tests.chaos.specs import ring_spec
+from tests.chaos.visitor import Visitor
+from tests.conftest import start_web
 from tests.rabbitmq.node import RabbitNode
 
 RING = ring_spec("ring", seconds=0.15, effect=True)
@@ -80,6 +86,36 @@ def test_runs_are_accepted_without_a_broker_and_done_when_it_is_back(arena: Aren
 
     assert len(runs) == 3
     arena.wait_done(*runs)
+    assert arena.find_faults(runs) == []
+
+
+def test_a_node_whose_memory_is_full_costs_no_run_and_no_worker(
+    arena: Arena, node: RabbitNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_WRITE_URL", node.broker_url)
+    publish(RING)
+    visitor = Visitor(start_web(arena.starter, **arena.env))
+    visitor.ask("GET", "/api/v1/runs")  # a first answer takes its time
+    runs = arena.start_by_client(SLOW_RING, 2)
+    arena.wait_until(lambda: count_all_starts(arena.journal, runs) >= 2, "progress")
+
+    accepted, seconds = [], []
+    with arena.nobody_ends():
+        with node.full():
+            for _ in range(3):
+                began = time.monotonic()
+                accepted.append(visitor.start("ring"))
+                seconds.append(time.monotonic() - began)
+            fault, ready = find_broker_fault(), visitor.ask("GET", "/readyz")
+            time.sleep(4)  # so that the workers, too, publish and acknowledge
+        runs += [Run.objects.get(pk=answer.said["id"]) for answer in accepted]
+        arena.wait_done(*runs)
+
+    assert [answer.status for answer in accepted] == [201] * 3
+    assert max(seconds) < 3  # the publishing budget is 0.5 s; the rest is for a busy machine
+    assert "memory or disk is full" in (fault or "")
+    assert (ready.status, ready.said["broker"]["ok"]) == (200, False)
+    assert "memory or disk is full" in ready.said["broker"]["says"]
     assert arena.find_faults(runs) == []
 
 

@@ -1,16 +1,18 @@
 """What probes are told: by whoever asks, however they ask, and what of it ends in 503."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from django.conf import LazySettings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from orchestration import readiness
+from orchestration import broker, readiness
 from orchestration.api import probes
 from orchestration.readiness import Part, Readiness, look_at_parts
 
@@ -94,13 +96,44 @@ def test_a_migration_of_a_newer_release_is_no_fault() -> None:
 
 
 def test_without_a_broker_work_is_still_accepted(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        readiness, "find_broker_fault", lambda: "the broker: redis://:secret-word@broker is away"
-    )
+    monkeypatch.setattr(broker, "_try_broker", _raise(OSError("redis://:secret-word@broker is away")))
     status, told = _ask(stranger)
     assert "secret-word" not in str(told)
     assert (status, told["status"], told["broker"]["ok"]) == (200, "ready", False)
     assert "rung for later" in told["broker"]["says"]
+
+
+def test_what_keeps_the_broker_from_taking_messages_is_said(
+    stranger: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "_try_broker", _raise(redis.ResponseError("MISCONF secret-word")))
+    _, told = _ask(stranger)
+    assert "secret-word" not in str(told)
+    assert "can't write its data to disk" in told["broker"]["says"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "FATAL:  sorry, too many clients already",
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        'FATAL:  too many connections for role "app"',
+    ],
+)
+def test_a_database_without_a_connection_left_is_told_as_such(
+    stranger: Client, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(readiness, "_known_migrations", _raise(OperationalError(words)))
+    status, told = _ask(stranger)
+    assert (status, told["database"]["ok"]) == (503, False)
+    assert "no connection left" in told["database"]["says"]
+
+
+def _raise(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
 
 
 def test_many_who_ask_are_answered_by_one_look() -> None:
