@@ -17,8 +17,8 @@ from escalation.models import ClockTimestamp, ReviewQueue, Ticket
 from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.rights import Right
 from orchestration.domain.states import ResolutionKind, Stage
+from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Handoff
-from orchestration.runs import foresee_skip
 from orchestration.selectors.scope import Caller, require, scope_rows
 
 _PROJECT = "queue__project"

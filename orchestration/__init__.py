@@ -8,9 +8,10 @@ The map, in reading order:
 4. `transitions/`         the only writer of status; one guarded statement per edge
 5. `executor/`            one attempt: claim, assemble, invoke, decide, write, release; `pipeline.py` first
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
-7. `runs/`                the use cases: start, wait, resolve, control, fork, verify
-8. `worker/`              the process row, its heartbeat and lock, and what happens when it dies
-9. `maintenance/`         the process that rescues, wakes and rings again
+7. `holds/`               what waits for a person: the outlook of each choice, and the choice carried out
+8. `runs/`                the use cases: start, wait, control, fork, verify
+9. `worker/`              the process row, its heartbeat and lock, and what happens when it dies
+10. `maintenance/`        the process that rescues, wakes and rings again
 """
 
 from orchestration.domain.spec import Retry, StepSpec, Verify, WorkflowSpec

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from escalation.escrow.rows import require_open
 from escalation.models import Ticket
 from escalation.selectors import list_open_tickets
-from orchestration import runs
+from orchestration.holds import foresee_abort
 
 _MOST_SHOWN = 20
 
@@ -18,7 +18,7 @@ def build_abort_page(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
     Raises: TicketResolved, TicketWithdrawn: nothing is left to abort here.
     """
     require_open(ticket)
-    outlook = runs.foresee_abort(ticket.run_id)
+    outlook = foresee_abort(ticket.run_id)
     return {
         "title": f"Abort the run of ticket {ticket.pk}?",
         "ticket": ticket,

@@ -22,8 +22,8 @@ from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
 from orchestration.domain.anew import Anew
 from orchestration.domain.states import StepKind
+from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Run
-from orchestration.runs import foresee_skip
 
 # Background beyond this is for the run's own page.
 _MOST_RECEIVED = 50

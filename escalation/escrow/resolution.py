@@ -20,7 +20,7 @@ from escalation.errors import (
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
 from escalation.models import Ticket
-from orchestration import runs
+from orchestration import holds
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import Chosen, HeldStep
@@ -80,7 +80,7 @@ def _resolve(
     seen_before = _peek(ticket_id)
     if not seen_before.is_open:
         return _answer_closed(seen_before, user, choice)
-    held = runs.lock_for_resolution(seen_before.step_id)
+    held = holds.lock_for_resolution(seen_before.step_id)
     ticket, now = lock_ticket(ticket_id)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
@@ -97,7 +97,7 @@ def _resolve(
         raise OwnRequest(ticket_id)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
     _close(ticket, user, choice, now)
-    runs.resolve_held_step(held, _describe(ticket, user, choice))
+    holds.resolve_held_step(held, _describe(ticket, user, choice))
     return ticket
 
 

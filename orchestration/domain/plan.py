@@ -158,17 +158,6 @@ def name_compensation(key: str, revision: int, run_round: int) -> str:
     return name if run_round == 1 else f"{name}#{run_round}"
 
 
-CHILD_RUN: Final = "child:"  # what the keys of child runs begin with
-CHILD_RUN_KEY: Final = (
-    rf"^{CHILD_RUN}\d+\.\d+\.\d+\.(\d{{1,9}})$"  # what they all match; in brackets the attempt
-)
-
-
-def name_child_run(step_id: int, run_round: int, revision: int, attempt: int) -> str:
-    """Return the idempotency key of the run that one try of a step starts."""
-    return f"{CHILD_RUN}{step_id}.{run_round}.{revision}.{attempt}"
-
-
 def is_verifier(key: str) -> bool:
     """Return whether a step of this key is a verifier: `draft?0`."""
     return key.rpartition("?")[2].isdigit()

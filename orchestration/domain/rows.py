@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 
@@ -73,6 +74,17 @@ class NewRun:
     parent: ParentStep | None = None
     origin: Origin | None = None
     is_paused: bool = False
+
+
+CHILD_RUN: Final = "child:"  # what the keys of child runs begin with
+CHILD_RUN_KEY: Final = (
+    rf"^{CHILD_RUN}\d+\.\d+\.\d+\.(\d{{1,9}})$"  # what they all match; in brackets the attempt
+)
+
+
+def name_child_run(step_id: int, run_round: int, revision: int, attempt: int) -> str:
+    """Return the idempotency key of the run that one try of a step starts."""
+    return f"{CHILD_RUN}{step_id}.{run_round}.{revision}.{attempt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from typing import Any
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind
-from orchestration.domain.plan import ChildRun, name_child_run
-from orchestration.domain.rows import NewRun, ParentStep
+from orchestration.domain.plan import ChildRun
+from orchestration.domain.rows import NewRun, ParentStep, name_child_run
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import InputInvalid, WorkflowNotFound
 from orchestration.planning import describe_new_run, find_latest, get_limits

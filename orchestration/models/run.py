@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Cast, Now
 
-from orchestration.domain.plan import CHILD_RUN_KEY
+from orchestration.domain.rows import CHILD_RUN_KEY
 from orchestration.domain.states import LIVE_RUN, Acceptance, RunStatus, Stage, StepKind, StepStatus
 from orchestration.models.process import WorkerProcess
 from orchestration.models.workflow import Project, Workflow

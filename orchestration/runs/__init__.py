@@ -4,13 +4,11 @@ run = runs.start("support-reply", {...}, idempotency_key="mail-17")
 run = runs.wait(run.id, timeout_seconds=60)
 """
 
+from orchestration.holds import AbortOutlook, foresee_abort, foresee_skip, lock_for_resolution, resolve_step
 from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
 from orchestration.runs.control import cancel, cancel_orphans, pause, resume, retry
 from orchestration.runs.forking import fork
-from orchestration.runs.outlook import AbortOutlook, foresee_abort
 from orchestration.runs.publishing import Published, find_code_specs, publish, publish_code_specs
-from orchestration.runs.resolve import lock_for_resolution, resolve_held_step, resolve_step
-from orchestration.runs.skipping import foresee_skip
 from orchestration.runs.starting import check_start, get_run, start, wait
 from orchestration.runs.verifying import Verdict, verify
 
@@ -33,7 +31,6 @@ __all__ = [
     "pause",
     "publish",
     "publish_code_specs",
-    "resolve_held_step",
     "resolve_step",
     "resume",
     "retry",

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from orchestration.dispatch import dispatch_after_commit
-from orchestration.domain.plan import CHILD_RUN
 from orchestration.domain.receipts import digest_text
+from orchestration.domain.rows import CHILD_RUN
 from orchestration.domain.states import LIVE_RUN
 from orchestration.errors import (
     IdempotencyConflict,

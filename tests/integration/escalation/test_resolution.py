@@ -22,7 +22,7 @@ from escalation.errors import (
 from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket, save_draft
 from escalation.escrow import resolution as resolution_module
 from escalation.models import Ticket, read_clock
-from orchestration import runs
+from orchestration import holds, runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import Chosen, HeldStep
 from orchestration.errors import StepNotHeld
@@ -68,10 +68,10 @@ def _decide_in_thread(ticket: Ticket, person: User) -> tuple[threading.Thread, l
 
 def _replace_engine(monkeypatch: pytest.MonkeyPatch, resolve: Callable[[HeldStep, Chosen], None]) -> None:
     class Engine:
-        lock_for_resolution = staticmethod(runs.lock_for_resolution)
+        lock_for_resolution = staticmethod(holds.lock_for_resolution)
         resolve_held_step = staticmethod(resolve)
 
-    monkeypatch.setattr(resolution_module, "runs", Engine)
+    monkeypatch.setattr(resolution_module, "holds", Engine)
 
 
 @pytest.fixture
@@ -342,7 +342,7 @@ def test_close_and_release_are_one_transaction(
     claimed: Ticket, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose_the_connection(held: HeldStep, chosen: Chosen) -> None:
-        runs.resolve_held_step(held, chosen)
+        holds.resolve_held_step(held, chosen)
         raise ConnectionError
 
     _replace_engine(monkeypatch, lose_the_connection)
@@ -357,7 +357,7 @@ def test_the_decided_ticket_stays_decided_whatever_the_engine_withdraws(
 ) -> None:
     def withdraw_too(held: HeldStep, chosen: Chosen) -> None:
         DatabaseEscalator().withdraw_tickets([held.step_id], "the run was aborted")
-        runs.resolve_held_step(held, chosen)
+        holds.resolve_held_step(held, chosen)
 
     _replace_engine(monkeypatch, withdraw_too)
     decided = _decide(claimed, anna, ABORT)
@@ -370,7 +370,7 @@ def test_the_ticket_is_locked_last(anna: User) -> None:
     (ticket,) = hold()
     claim_ticket(ticket.pk, anna)
     with transaction.atomic():
-        runs.lock_for_resolution(ticket.step_id)
+        holds.lock_for_resolution(ticket.step_id)
         thread, answers = _decide_in_thread(ticket, anna)
         wait_for(lambda: count_waiting() == 1, what="the decision waiting for the run")
         # Were it taken already, whoever holds the run and needs the ticket would wait for ever.

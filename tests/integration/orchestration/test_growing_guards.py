@@ -13,7 +13,7 @@ from agents.domain.catalogue import catalogue
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.conf import get_signer
 from orchestration.dispatch import mute_dispatch
-from orchestration.domain.plan import name_child_run
+from orchestration.domain.rows import name_child_run
 from orchestration.executor import children
 from orchestration.models import Decision, Handoff, Run, Step
 from orchestration.testing import run_workflow

@@ -19,9 +19,9 @@ from orchestration.database.statements import BY_KEY
 from orchestration.domain.states import ResolutionKind, RunStatus
 from orchestration.domain.work import Chosen, Summary
 from orchestration.errors import ClaimLost, StepNotHeld
+from orchestration.holds.resolve import _prove
 from orchestration.models import Attempt, Event, WorkerProcess
 from orchestration.runs import starting
-from orchestration.runs.resolve import _prove
 from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve, seal
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 

@@ -8,8 +8,8 @@ from agents import PermanentError, Result, Task, TransientError
 from escalation.models import Ticket
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
 from orchestration.domain.states import ResolutionKind
+from orchestration.holds import resolve_step
 from orchestration.models import Attempt
-from orchestration.runs.resolve import resolve_step
 from orchestration.testing import FinishedRun, drive, run_workflow
 
 pytestmark = pytest.mark.django_db

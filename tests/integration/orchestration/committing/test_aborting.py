@@ -9,8 +9,8 @@ from django.db import transaction
 from orchestration import runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ClaimLost, StepNotHeld
+from orchestration.holds import resolve_step
 from orchestration.models import Step
-from orchestration.runs.resolve import resolve_step
 from orchestration.transitions.tree import lock_run
 from tests.integration.orchestration.rig import AGENT, Rig, _somebody_waits, graph, in_thread, race
 from tests.processes import wait_for

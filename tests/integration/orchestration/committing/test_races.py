@@ -14,8 +14,8 @@ from orchestration.conf import get_signer
 from orchestration.domain.states import FINAL, ResolutionKind, RunStatus, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost, StepNotHeld
+from orchestration.holds import resolve_step
 from orchestration.models import Attempt, Event, Receipt
-from orchestration.runs.resolve import resolve_step
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.heal import wake_now
 from orchestration.transitions.seal import close_run
