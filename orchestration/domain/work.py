@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
     Acceptance,
     AttemptOutcome,
@@ -125,6 +126,17 @@ class Claim:
         run's round, and stays so that no step gets another key by an upgrade.
         """
         return f"{self.run.run_id}:{self.key}:1.{self.renewals}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the policy and the receipt need of an attempt beyond its claim; read before its agent is called.
+
+    Attributes: received: the hand-offs that were made to it.  earlier: the step's attempts before it, in order.
+    """
+
+    received: tuple[HandoffLine, ...] = ()
+    earlier: tuple[AttemptLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

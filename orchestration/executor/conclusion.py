@@ -6,9 +6,7 @@ Used by the executor for its own attempts and by the maintainer for those whose 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from random import random
-from typing import TypeVar, cast
+from typing import cast
 
 import structlog
 from django.db import connection, transaction
@@ -16,28 +14,24 @@ from django.db import connection, transaction
 from agents.domain.classification import describe_error, describe_fault
 from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
-from orchestration.conf import get_conf, get_signer
-from orchestration.database.insistence import insist, write_or_read
-from orchestration.domain.plan import ChildRun, Collected, Growth
-from orchestration.domain.policy import Decision, Ending, OutOfTime, Situation, decide
-from orchestration.domain.receipts import HandoffLine
+from orchestration.conf import get_signer
+from orchestration.domain.plan import ChildRun, Growth
+from orchestration.domain.policy import Decision, Ending, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
-from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, NextAgent, RunOn
+from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput, Finished, NextAgent, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_wait, tell_breaker
 from orchestration.executor.bounds import stop_beyond_limit
 from orchestration.executor.children import start_child
-from orchestration.executor.deadlines import count_seconds_left
-from orchestration.executor.ending import describe_end, describe_hold
-from orchestration.executor.grow import check_spawner, spawn
-from orchestration.executor.patience import is_lasting
+from orchestration.executor.judging import Judgement, Seen, describe_hold, judge, judge_fault
+from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.together import finish_together
 from orchestration.outages import is_away
-from orchestration.planning import find_terms, plan_undo, plan_verifiers
-from orchestration.selectors.trees import find_grown
+from orchestration.planning import find_terms, plan_undo
+from orchestration.selectors.trees import count_steps, find_grown
 from orchestration.transitions.deadline import put_aside
 from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
 from orchestration.transitions.expand import expand_step
@@ -47,8 +41,6 @@ from orchestration.transitions.revise import revise_step
 from orchestration.transitions.waiting import wait_step
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +67,8 @@ class Crash:
 def conclude_surely(
     claim: Claim,
     spec: StepSpec,
+    facts: Facts,
     outcome: Ending,
-    received: tuple[HandoffLine, ...] = (),
     *,
     run_on: RunOn | None = None,
     crash: Crash | None = None,
@@ -90,7 +82,7 @@ def conclude_surely(
     """
     try:
         with _savepoint():
-            return conclude(claim, spec, outcome, received, run_on=run_on, crash=crash)
+            return conclude(claim, spec, facts, outcome, run_on=run_on, crash=crash)
     except BaseException as error:
         if is_beyond_the_attempt(error):
             raise
@@ -119,13 +111,8 @@ def conclude_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Conclusion:
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     tell_breaker(claim, fault)
-    conf = get_conf()
-    situation = Situation(
-        claim.failures, claim.crashes, conf.CRASH_LIMIT, conf.DEFAULT_MIN_CONFIDENCE, jitter=0
-    )
-    decision = decide(fault, spec, situation)
-    judged = _Judgement(fault, decision, describe_end(claim, fault, fault, decision, situation))
-    return Conclusion(decision, None, _leave_undone(claim, judged, None))
+    judged = judge_fault(claim, spec, fault)
+    return Conclusion(judged.decision, None, _leave_undone(claim, judged, None))
 
 
 def _savepoint() -> AbstractContextManager[None]:
@@ -136,24 +123,28 @@ def _savepoint() -> AbstractContextManager[None]:
 def conclude(
     claim: Claim,
     spec: StepSpec,
+    facts: Facts,
     outcome: Ending,
-    received: tuple[HandoffLine, ...] = (),
     *,
     run_on: RunOn | None = None,
     crash: Crash | None = None,
 ) -> Conclusion:
     """Decide on an attempt's outcome and write the decision with all that follows from it.
 
-    The write is tried again while the database is away and the claim is ours: a finished body is not stranded.
+    What the outcome asks for is read, and the decision written, again and again while the database is away and the
+    claim is ours: a finished body is not stranded.
 
+    Args: facts: what was read before the agent was called.  run_on: the successor to claim in place.
+        crash: how the step of a dead worker goes on.
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     tell_breaker(claim, outcome, is_suspect=crash is not None and not crash.is_own)
-    judged = _judge(claim, spec, outcome, crash)
+    seen = ask_patiently(claim, lambda: _look(claim, spec, outcome), doing="look")
+    judged = judge(claim, spec, facts, outcome, seen, own_crash=crash is not None and crash.is_own)
     decision, end = judged.decision, judged.end
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
-            final = prove(claim, judged.outcome, end, received)
+            final = prove(claim, facts, judged.outcome, end)
             finished = _finish(claim, end, final, run_on)
             stop_beyond_limit(claim, final.output_json)
             return Conclusion(decision, finished)
@@ -172,6 +163,20 @@ def conclude(
             return Conclusion(decision, None, _leave_undone(claim, judged, crash))
 
 
+def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
+    """Read what only this outcome asks for: of a plain answer nothing."""
+    match outcome:
+        case Answered() if outcome.spawn is not None:
+            return Seen(run_steps=count_steps(claim.run.run_id))
+        case SentBack():
+            return Seen(rework_fault=find_rework_fault(claim, outcome))
+        case Failed() if outcome.kind is FailureKind.BREAKER_OPEN:
+            wait = look_at_wait(claim, spec)
+            return Seen(waited_out=wait.is_over, may_ask=wait.may_ask)
+        case _:
+            return Seen()
+
+
 def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> Finished | None:
     """Write the finish, without running on if that is what fails: no message may cost a finished body its record."""
     try:
@@ -188,7 +193,7 @@ def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | N
         return _persist(claim, end, lambda: finish_together(claim, end, final))
 
 
-def _leave_undone(claim: Claim, judged: "_Judgement", crash: Crash | None) -> tuple[int, ...]:
+def _leave_undone(claim: Claim, judged: Judgement, crash: Crash | None) -> tuple[int, ...]:
     """Write an ending after which the step waits: for its next try, for a person, or for nothing any more.
 
     Returns: what an aborted run does first to undo what it did.
@@ -214,31 +219,6 @@ def _abort(claim: Claim, end: AttemptEnd) -> tuple[int, ...]:
     begun: list[int] = []
     _persist(claim, end, lambda: begun.extend(abort_by_step(claim, end, get_signer(), plan_undo)))
     return tuple(begun)  # nothing when a lost answer was read again: the maintainer rings then
-
-
-@dataclass(frozen=True, slots=True)
-class _Judgement:
-    """What is decided, and on what: an accepted answer may turn out to grow first, or to be wrong."""
-
-    outcome: Ending
-    decision: Decision
-    end: AttemptEnd
-
-
-def _judge(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -> _Judgement:
-    if isinstance(outcome, Answered) and outcome.spawn is not None:
-        outcome = check_spawner(outcome)
-    situation = _situate(claim, spec, outcome, crash)
-    ended_as = outcome
-    decision = decide(outcome, spec, situation)
-    if decision.kind is DecisionKind.ACCEPT and isinstance(outcome, Answered) and outcome.spawn is not None:
-        ended_as = spawn(claim, outcome)
-        decision = decide(ended_as, spec, situation)
-    if decision.kind is DecisionKind.ACCEPT and claim.gated and isinstance(ended_as, Answered | Collected):
-        ended_as = plan_verifiers(claim, spec, ended_as.output_json)
-        decision = decide(ended_as, spec, situation)
-    said = ended_as if isinstance(ended_as, Failed) else outcome
-    return _Judgement(ended_as, decision, describe_end(claim, ended_as, said, decision, situation))
 
 
 def _choose_next(agent: str, spec: StepSpec) -> NextAgent:
@@ -270,7 +250,7 @@ def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
     def read() -> list[int] | None:
         return find_grown(claim.step_id) if reread_end(claim, end, None) is not None else None
 
-    return tuple(_write_or_read(claim, write, read, doing="grow"))
+    return tuple(write_patiently(claim, write, read, doing="grow"))
 
 
 def _send_back(claim: Claim, end: AttemptEnd, answer: SentBack) -> tuple[int, ...]:
@@ -284,39 +264,7 @@ def _send_back(claim: Claim, end: AttemptEnd, answer: SentBack) -> tuple[int, ..
     return tuple(sent)  # nothing when a lost answer was read again: the maintainer rings then
 
 
-def _situate(claim: Claim, spec: StepSpec, outcome: Ending, crash: Crash | None) -> Situation:
-    conf = get_conf()
-    is_kept_away = isinstance(outcome, Failed) and outcome.kind is FailureKind.BREAKER_OPEN
-    wait = look_at_wait(claim, spec) if is_kept_away else None
-    return Situation(
-        failures=claim.failures,
-        crashes=claim.crashes + (1 if crash and crash.is_own else 0),
-        crash_limit=conf.CRASH_LIMIT,
-        default_min_confidence=conf.DEFAULT_MIN_CONFIDENCE,
-        jitter=random(),  # noqa: S311 - spreads retries, guards nothing
-        verdict_revisions=claim.verdict_revisions,
-        rework_fault=find_rework_fault(claim, outcome) if isinstance(outcome, SentBack) else "",
-        fallbacks=claim.fallbacks,
-        waited_out=wait is not None and wait.is_over,
-        may_ask=wait is not None and wait.may_ask,
-        seconds_left=count_seconds_left(claim, spec),
-    )
-
-
 def _persist(
     claim: Claim, end: AttemptEnd, write: Callable[[], Finished | None], run_on: RunOn | None = None
 ) -> Finished | None:
-    return _write_or_read(claim, write, lambda: reread_end(claim, end, run_on), doing="conclude")
-
-
-def _write_or_read(claim: Claim, write: Callable[[], T], read: Callable[[], T | None], *, doing: str) -> T:
-    """Make the write, again and again while the database is away, until the claim's time is over and it still is.
-
-    The answer of a COMMIT may have been lost: what happened is read, never guessed. `read` finds None if nothing did.
-    """
-
-    def act(again: bool) -> T:  # noqa: FBT001 - insist's own word
-        return write_or_read(write, read) if again else write()
-
-    grace = timedelta(seconds=get_conf().DEADLINE_GRACE_SECONDS)
-    return insist(act, is_lasting(claim, grace), doing=doing, step_id=claim.step_id)
+    return write_patiently(claim, write, lambda: reread_end(claim, end, run_on), doing="conclude")

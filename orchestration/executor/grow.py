@@ -43,7 +43,7 @@ def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Col
         raise ExpressionFailed(f"'{spec.for_each}': for_each needs a list, this is {items!r:.80}")
     if not items:
         return Collected("[]", "no_items")
-    _check(claim, len(items))
+    _check(claim, len(items), count_steps(claim.run.run_id))
     growth = plan_items(claim, spec, items)
     check_keys(growth.children)
     for child in growth.children:
@@ -56,14 +56,16 @@ def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Col
     return growth
 
 
-def spawn(claim: Claim, answer: Answered) -> Growth | Collected | Failed:
+def spawn(claim: Claim, answer: Answered, run_steps: int) -> Growth | Collected | Failed:
     """Return the steps that an accepted answer wants done under it; without any, its output at once.
 
     A spawn that is wrong, or beyond the limits, makes the attempt a failure.
+
+    Args: run_steps: so many its run has already.
     """
     wanted = answer.spawn or ()
     try:
-        _check(claim, len(wanted))
+        _check(claim, len(wanted), run_steps)
         growth = plan_spawned(claim, wanted, answer.output_json)
         check_keys(growth.children)
     except SpecInvalid as error:
@@ -149,8 +151,8 @@ def _collect_verdicts(claim: Claim, spec: StepSpec, children: list[Predecessor])
     )
 
 
-def _check(claim: Claim, children: int) -> None:
-    check_growth(children, count_steps(claim.run.run_id), claim.depth + 1, get_limits())
+def _check(claim: Claim, children: int, run_steps: int) -> None:
+    check_growth(children, run_steps, claim.depth + 1, get_limits())
 
 
 def _refuse_spawn(answer: Answered, kind: FailureKind, message: str) -> Failed:

@@ -20,12 +20,12 @@ from orchestration.domain.policy import Ending
 from orchestration.domain.receipts import canonical
 from orchestration.domain.spec import ENGINE_AGENTS, StepSpec
 from orchestration.domain.states import DONE
-from orchestration.domain.work import Claim, Released, RunOn
+from orchestration.domain.work import Claim, Facts, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
-from orchestration.executor.patience import is_lasting
+from orchestration.executor.patience import ask_patiently
 from orchestration.executor.prepare import Prepared, fail_unread, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.specs import get_spec_or_plain, get_step_spec
@@ -156,7 +156,7 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
         spec, prepared = _prepare(claim)
         outcome = _or_fault(lambda: _invoke(prepared, claim, stride), claim, "calling its agent")
         run_on = _plan_run_on(claim, continuation, stride)
-        conclusion = conclude_surely(claim, spec, outcome, prepared.received, run_on=run_on)
+        conclusion = conclude_surely(claim, spec, prepared.facts, outcome, run_on=run_on)
     except ClaimLost as error:
         continuation.clear()
         with suppress(Exception):
@@ -195,16 +195,11 @@ def _or_fault(act: Callable[[], T], claim: Claim, during: str) -> T | Failed:
 def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
     """Read the spec and prepare the task."""
     begun = _or_fault(
-        lambda: insist(
-            lambda _: _read_and_prepare(claim),
-            is_lasting(claim),
-            doing="prepare",
-            step_id=claim.step_id,
-        ),
+        lambda: ask_patiently(claim, lambda: _read_and_prepare(claim), doing="prepare"),
         claim,
         "preparing it",
     )
-    return (get_spec_or_plain(claim), Prepared(begun, ())) if isinstance(begun, Failed) else begun
+    return (get_spec_or_plain(claim), Prepared(begun, Facts())) if isinstance(begun, Failed) else begun
 
 
 def _read_and_prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
@@ -221,12 +216,7 @@ def _read_and_prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
 def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
     if not isinstance(prepared.task, Task):
         return prepared.task
-    kept_away = insist(
-        lambda _: keep_away(claim),
-        is_lasting(claim),
-        doing="ask for admission",
-        step_id=claim.step_id,
-    )
+    kept_away = ask_patiently(claim, lambda: keep_away(claim), doing="ask for admission")
     if kept_away is not None:
         return kept_away
     if claim.now() > claim.deadline_at:

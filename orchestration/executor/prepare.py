@@ -13,10 +13,10 @@ from agents.errors import UnreadableOutput
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
 from orchestration.domain.plan import AskPerson, LimitExceeded, local_name
 from orchestration.domain.policy import Ending, PassedOver
-from orchestration.domain.receipts import HandoffLine, canonical
+from orchestration.domain.receipts import AttemptLine, canonical
 from orchestration.domain.spec import HUMAN, StepSpec
 from orchestration.domain.states import PASSED_OVER, Stage, StepKind, StepStatus
-from orchestration.domain.work import Claim
+from orchestration.domain.work import Claim, Facts
 from orchestration.errors import BudgetExceeded, ClaimLost
 from orchestration.evaluation import evaluate
 from orchestration.executor.cancellation import ask_whether_cancelled
@@ -25,15 +25,15 @@ from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.grow import collect, originals, unfold
 from orchestration.executor.specs import instructions
 from orchestration.handoff import Handed, assemble_handoff
-from orchestration.selectors.proof import load_handoff_lines
+from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What an attempt starts from: a task for the agent, or the reason why there is none."""
+    """What an attempt starts from: a task for the agent, or the reason why there is none; and what its end needs."""
 
     task: Task | Ending
-    received: tuple[HandoffLine, ...]
+    facts: Facts
 
 
 def prepare(claim: Claim, spec: StepSpec) -> Prepared:
@@ -41,20 +41,26 @@ def prepare(claim: Claim, spec: StepSpec) -> Prepared:
 
     Raises: ClaimLost: the claim passed on while a summary was written.
     """
+    earlier = _read_earlier(claim)
     if claim.stage is not Stage.FRESH:
-        return Prepared(collect(claim, spec), _read_lines(claim))
-    late = find_out_of_time(claim, spec)
+        return _end(claim, collect(claim, spec), earlier)
+    late = find_out_of_time(claim, spec, earlier)
     if late is not None:
-        return Prepared(late, _read_lines(claim))
+        return _end(claim, late, earlier)
     try:
         handed = assemble_handoff(claim)
     except BudgetExceeded as error:
-        return Prepared(_fail(claim, FailureKind.BAD_INPUT, error), _read_lines(claim))
+        return _end(claim, _fail(claim, FailureKind.BAD_INPUT, error), earlier)
     except (ClaimLost, DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
-        return Prepared(_fail(claim, FailureKind.UNKNOWN, error), _read_lines(claim))
-    return Prepared(_build_task(claim, spec, handed), handed.lines)
+        return _end(claim, _fail(claim, FailureKind.UNKNOWN, error), earlier)
+    return Prepared(_build_task(claim, spec, handed), Facts(handed.lines, earlier))
+
+
+def load_facts(claim: Claim) -> Facts:
+    """Return the facts of an attempt that others prepared, from its rows."""
+    return _read_facts(claim, _read_earlier(claim))
 
 
 def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
@@ -137,12 +143,21 @@ def _find_missing(claim: Claim, listed: Collection[str]) -> str | None:
 
 def fail_unread(claim: Claim, error: Exception) -> Prepared:
     """Return the failed start of a step whose spec can't be read."""
-    return Prepared(_fail(claim, FailureKind.UNKNOWN, error), _read_lines(claim))
+    return _end(claim, _fail(claim, FailureKind.UNKNOWN, error), _read_earlier(claim))
 
 
-def _read_lines(claim: Claim) -> tuple[HandoffLine, ...]:
+def _end(claim: Claim, ending: Ending, earlier: tuple[AttemptLine, ...]) -> Prepared:
+    return Prepared(ending, _read_facts(claim, earlier))
+
+
+def _read_facts(claim: Claim, earlier: tuple[AttemptLine, ...]) -> Facts:
     """Return what the rows say was handed: a summary may have been recorded before the fault."""
-    return load_handoff_lines(claim.step_id, claim.attempt)
+    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier)
+
+
+def _read_earlier(claim: Claim) -> tuple[AttemptLine, ...]:
+    """Return the attempts before this one; nothing is read for the first."""
+    return load_attempt_lines(claim.step_id, before=claim.attempt) if claim.attempt > 1 else ()
 
 
 def _fail(claim: Claim, kind: FailureKind, error: Exception) -> Failed:

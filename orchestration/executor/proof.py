@@ -1,4 +1,4 @@
-"""The receipt of a step's final output, from what its attempt received, tried and decided."""
+"""The receipt of a step's final output, from what its attempt received, tried and decided. Nothing is read here."""
 
 from typing import cast
 
@@ -7,19 +7,17 @@ from orchestration.domain.plan import Collected, Verdicts
 from orchestration.domain.policy import Ending
 from orchestration.domain.receipts import (
     AttemptLine,
-    HandoffLine,
     ReceiptFacts,
     build_receipt,
     digest_text,
     stamp,
 )
 from orchestration.domain.states import Acceptance, DecisionKind, ReceiptKind, StepKind, StepStatus
-from orchestration.domain.work import AttemptEnd, Claim, FinalOutput
+from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput
 from orchestration.handoff import count_tokens
-from orchestration.selectors.proof import load_attempt_lines
 
 
-def prove(claim: Claim, outcome: Ending, end: AttemptEnd, received: tuple[HandoffLine, ...]) -> FinalOutput:
+def prove(claim: Claim, facts: Facts, outcome: Ending, end: AttemptEnd) -> FinalOutput:
     """Return a step's final output with its receipt: what was accepted, or null for a skip."""
     is_output = isinstance(outcome, Answered | Collected | Verdicts) and end.kind is DecisionKind.ACCEPT
     accepted = cast("Answered | Collected | Verdicts", outcome) if is_output else None
@@ -27,7 +25,7 @@ def prove(claim: Claim, outcome: Ending, end: AttemptEnd, received: tuple[Handof
     digest = digest_text(output_json)
     kind = _choose_kind(claim) if accepted else ReceiptKind.SKIP
     actor = _name_actor(claim, accepted) if accepted else "policy"
-    receipt = _build(claim, end, received, kind, actor, digest)
+    receipt = _build(claim, facts, end, kind, actor, digest)
     return FinalOutput(
         status=StepStatus.SUCCEEDED if accepted else StepStatus.SKIPPED,
         output_json=output_json,
@@ -53,15 +51,7 @@ def _name_actor(claim: Claim, accepted: Answered | Collected | Verdicts) -> str:
     return f"engine:{claim.stage or 'items'}"
 
 
-def _build(
-    claim: Claim,
-    end: AttemptEnd,
-    received: tuple[HandoffLine, ...],
-    kind: ReceiptKind,
-    actor: str,
-    digest: str,
-) -> str:
-    earlier = load_attempt_lines(claim.step_id, before=claim.attempt) if claim.attempt > 1 else ()
+def _build(claim: Claim, facts: Facts, end: AttemptEnd, kind: ReceiptKind, actor: str, digest: str) -> str:
     return build_receipt(
         ReceiptFacts(
             run_id=str(claim.run.run_id),
@@ -74,8 +64,8 @@ def _build(
             actor=actor,
             decision=f"attempt:{claim.attempt}",
             parents=tuple(before.receipt_digest for before in claim.predecessors),
-            received=received,
-            attempts=(*earlier, _this_attempt(claim, end)),
+            received=facts.received,
+            attempts=(*facts.earlier, _this_attempt(claim, end)),
             proposed_digest=digest,
             final_digest=digest,
             feedback_digest=digest_text(claim.feedback) if claim.feedback else None,

@@ -3,7 +3,6 @@
 from django.db import transaction
 
 from agents.domain.invocation import SentBack
-from orchestration.database.insistence import insist
 from orchestration.domain.plan import resolve_spec
 from orchestration.domain.states import Stage, StepKind
 from orchestration.domain.work import AttemptEnd, Claim
@@ -15,19 +14,7 @@ from orchestration.transitions.rework import ReworkOrder, rework_run
 
 
 def find_rework_fault(claim: Claim, answer: SentBack) -> str:
-    """Return why work can't go back to where the agent wants it; empty: it can.
-
-    Asked again while the database is away, until the claim's time is over: an answer is not lost for a look.
-    """
-    return insist(
-        lambda _: _find_fault(claim, answer),
-        lambda: claim.now() > claim.deadline_at,
-        doing="rework",
-        step_id=claim.step_id,
-    )
-
-
-def _find_fault(claim: Claim, answer: SentBack) -> str:
+    """Return why work can't go back to where the agent wants it; empty: it can."""
     target = find_earlier(claim.step_id, answer.step)
     if target is None:
         return f"'{answer.step}' is no step that '{claim.key}' waited for; name one of those"

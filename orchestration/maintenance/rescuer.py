@@ -13,11 +13,10 @@ from orchestration.conf import get_conf
 from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
-from orchestration.executor import Crash, conclude_surely, get_spec_or_plain
+from orchestration.executor import Crash, conclude_surely, get_spec_or_plain, load_facts
 from orchestration.maintenance.each import do_each
 from orchestration.outages import is_away, is_of_statement
 from orchestration.selectors.processes import Block, count_in_flight, find_blocks, is_queue_served
-from orchestration.selectors.proof import load_handoff_lines
 from orchestration.transitions.claim import load_claims, lock_claim
 from orchestration.transitions.heal import find_died_since, find_overdue, find_stranded, ring_suspects_of
 from orchestration.transitions.tree import lock_run
@@ -141,8 +140,8 @@ def _conclude(claim: Claim, kind: FailureKind, message: str, crash: Crash | None
         with transaction.atomic():
             lock_run(claim.run.run_id)
             lock_claim(claim)
-            received = load_handoff_lines(claim.step_id, claim.attempt)
-            conclusion = conclude_surely(claim, get_spec_or_plain(claim), failure, received, crash=crash)
+            spec, facts = get_spec_or_plain(claim), load_facts(claim)
+            conclusion = conclude_surely(claim, spec, facts, failure, crash=crash)
     except ClaimLost:
         return False  # its worker was quicker
     log.warning("step_freed", step=claim.step_id, why=message, decision=conclusion.decision.kind)

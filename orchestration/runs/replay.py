@@ -19,10 +19,11 @@ from orchestration.domain.policy.changes import EVERY_STEP, Changes
 from orchestration.domain.policy.inputs import Tried, load_outcome, load_situation
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind, StepKind
+from orchestration.domain.tries import find_first_try
 from orchestration.errors import SpecInvalid
 from orchestration.models import Decision
 from orchestration.planning import load_plan
-from orchestration.selectors.deadlines import find_first_try
+from orchestration.selectors.proof import load_attempt_lines
 
 _OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION)
 
@@ -142,7 +143,8 @@ def _count_seconds_left(
     elif row.run.deadline_at is not None:
         left.append((row.run.deadline_at - row.decided_at).total_seconds())
     if changed.deadline_seconds is not None:
-        first = find_first_try(row.step_id, row.attempt.number)
+        earlier = load_attempt_lines(row.step_id, before=row.attempt.number)
+        first = find_first_try(earlier, row.attempt.started_at)
         left.append(changed.deadline_seconds - (row.decided_at - first).total_seconds())
     return min(left, default=None)
 

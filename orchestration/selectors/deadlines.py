@@ -1,34 +1,13 @@
-"""When a step was first tried, and whether people were asked about a run's deadline."""
+"""Whether people were asked about a run's deadline, or sent a step back after it."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
 from orchestration.domain.events import EventKind
-from orchestration.domain.states import DecisionKind, ResolutionKind, StepStatus
-from orchestration.models import Attempt, Decision, Event
+from orchestration.domain.states import ResolutionKind, StepStatus
+from orchestration.models import Decision, Event
 from orchestration.selectors.resolutions import RESOLVED, read_resolutions
-
-_GOES_ON = (DecisionKind.RETRY, DecisionKind.FALLBACK, DecisionKind.WAIT, DecisionKind.REVISE)
-
-
-def find_first_try(step_id: int, attempt: int) -> datetime:
-    """Return when the first of the tries began that led to this attempt without a fresh start between.
-
-    A person, a rework or a new round starts a step afresh.
-    """
-    tries = Attempt.objects.filter(step_id=step_id, number__lt=attempt)
-    ended = tries.exclude(decision__kind__in=_GOES_ON).order_by("-number").values_list("number", flat=True)
-    last = ended.first() or 0
-    begun = Attempt.objects.filter(step_id=step_id, number__gt=last, number__lte=attempt).order_by("number")
-    return begun.values_list("started_at", flat=True)[0]
-
-
-def is_further_try(step_id: int, attempt: int) -> bool:
-    """Return whether the policy itself let this attempt follow the one before."""
-    kinds = (DecisionKind.RETRY, DecisionKind.FALLBACK, DecisionKind.REVISE)
-    return Decision.objects.filter(step_id=step_id, attempt__number=attempt - 1, kind__in=kinds).exists()
 
 
 def was_sent_by_person(step_id: int, attempt: int) -> bool:

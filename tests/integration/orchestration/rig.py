@@ -15,7 +15,7 @@ from orchestration.conf import get_signer
 from orchestration.dispatch import mute_dispatch
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim, Released, RunOn
-from orchestration.executor import Crash, conclude
+from orchestration.executor import Crash, conclude, load_facts
 from orchestration.executor.conclusion import Conclusion
 from orchestration.executor.specs import get_step_spec
 from orchestration.handoff import assemble_handoff
@@ -107,7 +107,9 @@ class Rig:
         self, claim: Claim, outcome: Outcome, spec: dict[str, Any] | None = None, **more: Any
     ) -> Conclusion:
         chosen = replace(get_step_spec(claim), **(spec or {}))
-        return conclude(claim, chosen, outcome, assemble_handoff(claim).lines, **more)
+        return conclude(
+            claim, chosen, replace(load_facts(claim), received=assemble_handoff(claim).lines), outcome, **more
+        )
 
 
 def answer(value: Any) -> Answered:

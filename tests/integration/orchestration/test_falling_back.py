@@ -1,7 +1,9 @@
 """What a step does when its agent gave up: the next agent, and the deadlines that no further try outlives."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -299,20 +301,19 @@ def test_a_try_that_was_due_in_time_and_is_claimed_too_late_does_not_begin(
     assert runs.verify(done.run.pk).fault is None
 
 
-def test_a_person_s_word_starts_the_step_s_time_anew() -> None:
+def test_a_person_s_word_starts_the_step_s_time_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def flicker(task: Task) -> object:
         calls.append(task.attempt)
         if task.attempt == 2:
-            with history_rewritten():
-                Attempt.objects.filter(step__run=UUID(task.run_id)).update(
-                    started_at=Now() - timedelta(seconds=60)
-                )
+            a_minute_later = SimpleNamespace(monotonic=lambda: time.monotonic() + 60)
+            monkeypatch.setattr("orchestration.domain.work.time", a_minute_later)
         raise TransientError("come again")
 
     spec = WorkflowSpec(name="anew", steps=(StepSpec("a", agent="test.a", deadline_seconds=30),))
     done = run_workflow(spec, {}, agents={"test.a": flicker})
+    monkeypatch.undo()
     assert (done.held, calls) == (["a"], [1, 2])
 
     load_escalator(get_conf().ESCALATOR).withdraw_tickets([done.steps["a"].pk], "as a resolution closes it")

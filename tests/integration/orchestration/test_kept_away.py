@@ -18,7 +18,7 @@ from agents.models import Breaker, CountedFailure
 from escalation.models import Ticket
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
-from orchestration.executor import Crash, admission, conclude
+from orchestration.executor import Crash, admission, conclude, load_facts
 from orchestration.maintenance import queues
 from orchestration.models import Attempt, Decision, Event, Run, Step
 from tests.integration.agents.admission.scenes import age_failures, fail, let_pause_pass, state_of
@@ -459,12 +459,9 @@ def test_a_crash_counts_only_if_it_was_the_step_s_own() -> None:
     rig = Rig.begin(graph({"a": ()}))
     rig.free(rig.take("a"))
     assert list(CountedFailure.objects.values_list("kind", flat=True)) == ["crash"]
-    conclude(
-        rig.take("a"),
-        StepSpec("a", agent=AGENT),
-        failure(FailureKind.CRASH),
-        crash=Crash("steps", is_own=False),
-    )
+    claim = rig.take("a")
+    crash = Crash("steps", is_own=False)
+    conclude(claim, StepSpec("a", agent=AGENT), load_facts(claim), failure(FailureKind.CRASH), crash=crash)
     assert CountedFailure.objects.count() == 1
 
 

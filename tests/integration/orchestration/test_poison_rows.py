@@ -51,7 +51,7 @@ def overdue(rig: Rig) -> Rig:
 def test_a_claim_that_can_not_be_concluded_is_held_and_the_others_are_freed(
     overdue: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module: Any = import_module("orchestration.executor.conclusion")
+    module: Any = import_module("orchestration.executor.judging")
     poison = overdue.step("b").pk
     monkeypatch.setattr(
         module, "count_seconds_left", _fail_at(poison, module.count_seconds_left, KeyError("x"))

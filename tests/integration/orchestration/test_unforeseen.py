@@ -21,8 +21,9 @@ from tests.integration.orchestration.bench import Bench, step_of
 pytestmark = pytest.mark.django_db
 
 # Not imported by name: the package has functions of these names.
-perform, prepare, conclude, grow = (
-    import_module(f"orchestration.executor.{name}") for name in ("pipeline", "prepare", "conclusion", "grow")
+perform, prepare, judging, conclude, grow = (
+    import_module(f"orchestration.executor.{name}")
+    for name in ("pipeline", "prepare", "judging", "conclusion", "grow")
 )
 
 AGENT = "test.agent"
@@ -104,7 +105,7 @@ def _assert_told(run: Run, word: str) -> None:
         (perform, "lent_connection", 0),
         (perform, "invoke", 0),
         (perform, "note_call", 1),
-        (conclude, "count_seconds_left", 1),
+        (judging, "count_seconds_left", 1),
         (conclude, "prove", 1),
         (conclude, "finish_together", 1),
     ],

@@ -12,8 +12,9 @@ from orchestration.conf import get_signer
 from orchestration.database.statements import BY_KEY
 from orchestration.domain.receipts import canonical
 from orchestration.domain.states import DecisionKind, RunStatus, StepStatus
+from orchestration.domain.work import Facts
 from orchestration.errors import ClaimLost, RunNotFailed
-from orchestration.executor.conclusion import _judge
+from orchestration.executor.judging import Seen, judge
 from orchestration.executor.specs import get_step_spec
 from orchestration.models import Run
 from orchestration.transitions import control, expand, release, renew, rework, seal
@@ -104,7 +105,7 @@ def a_step_is_sent_back_only_so_often() -> None:
 
 def _send_back(scene: Scene, limit: int) -> None:
     claim = scene.claims["b"]
-    end = _judge(claim, get_step_spec(claim), SentBack("top", ("again",), AGENT, 1), None).end
+    end = judge(claim, get_step_spec(claim), Facts(), SentBack("top", ("again",), AGENT, 1), Seen()).end
     assert end.kind is DecisionKind.REWORK
     top = scene.rig.step("top")
     rework.rework_run(claim, end, rework.ReworkOrder(top.pk, "top", limit, ("again",)))

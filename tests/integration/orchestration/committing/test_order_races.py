@@ -144,13 +144,13 @@ class Scene:
         claim = self.claims[key]
         spec = get_step_spec(claim)
         prepared = prepare(claim, spec)
-        return conclude(claim, spec, prepared.task, prepared.received)  # type: ignore[arg-type]
+        return conclude(claim, spec, prepared.facts, prepared.task)  # type: ignore[arg-type]
 
     def conclude(self, key: str, outcome: Any) -> Any:
         """End a claimed step with an answer of its agent's."""
         claim = self.claims[key]
         spec = replace(get_step_spec(claim), for_each=None)
-        return conclude(claim, spec, outcome, prepare(claim, spec).received)
+        return conclude(claim, spec, prepare(claim, spec).facts, outcome)
 
 
 def running() -> Scene:

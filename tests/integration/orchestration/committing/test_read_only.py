@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from django.db import Error, InternalError, connection
 
+from orchestration.domain.work import Facts
 from orchestration.executor import conclude_surely, patience
 from orchestration.executor.specs import get_step_spec
 from orchestration.maintenance import leader
@@ -56,7 +57,7 @@ def test_a_finished_body_is_written_once_it_is_over_also_past_its_deadline(rig: 
     claim = rig.take("a")
     spec, late = get_step_spec(claim), replace(claim, deadline_at=claim.claimed_at - timedelta(hours=1))
     with _switchover() as end:
-        written = in_thread(lambda: conclude_surely(late, spec, answer({"of": "a"})))
+        written = in_thread(lambda: conclude_surely(late, spec, Facts(), answer({"of": "a"})))
         time.sleep(1)
         assert not written.done()
         end()
@@ -69,7 +70,7 @@ def test_a_lasting_outage_leaves_it_to_the_maintainer(rig: Rig, monkeypatch: pyt
     claim = rig.take("a")
     spec, late = get_step_spec(claim), replace(claim, deadline_at=claim.claimed_at - timedelta(hours=1))
     with _switchover():
-        error = in_thread(lambda: conclude_surely(late, spec, answer({"of": "a"}))).exception(10)
+        error = in_thread(lambda: conclude_surely(late, spec, Facts(), answer({"of": "a"}))).exception(10)
     assert isinstance(error, InternalError)
     assert is_away(error)
     assert rig.statuses() == {"a": "running"}

@@ -1,0 +1,186 @@
+"""What is decided about an attempt, and how its row, its decision and its ticket tell it. Nothing is read here.
+
+What the database knows was read before: the `Facts` before the agent was called, and what only its answer asks for
+(`Seen`) by `conclusion.py`. Read next: `orchestration/domain/policy/`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from random import random
+
+from agents.domain.canonical import canonical_record
+from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
+from orchestration.conf import get_conf
+from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
+from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation, decide
+from orchestration.domain.policy.failures import KEPT_AWAY
+from orchestration.domain.policy.inputs import dump_inputs
+from orchestration.domain.receipts import canonical
+from orchestration.domain.spec import StepSpec
+from orchestration.domain.states import AttemptOutcome, DecisionKind
+from orchestration.domain.work import AttemptEnd, Claim, Facts
+from orchestration.executor.deadlines import count_seconds_left
+from orchestration.executor.grow import check_spawner, dump_alone, spawn
+from orchestration.planning import plan_verifiers
+from orchestration.ports import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked up because of how an attempt ended; of a plain answer nothing.
+
+    Attributes: run_steps: so many steps its run has, for one that spawns.  rework_fault: as of `Situation`.
+        waited_out, may_ask: as of `Situation`, for a step that its agent's breaker keeps away.
+    """
+
+    run_steps: int = 0
+    rework_fault: str = ""
+    waited_out: bool = False
+    may_ask: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is decided, and on what: an accepted answer may turn out to grow first, or to be wrong."""
+
+    outcome: Ending
+    decision: Decision
+    end: AttemptEnd
+
+
+def judge(
+    claim: Claim,
+    spec: StepSpec,
+    facts: Facts,
+    outcome: Ending,
+    seen: Seen,
+    *,
+    own_crash: bool = False,
+) -> Judgement:
+    """Decide on an attempt's outcome: first on what its agent said, then on what an accepted answer lets grow.
+
+    Args: own_crash: its worker process died of it.
+    """
+    if isinstance(outcome, Answered) and outcome.spawn is not None:
+        outcome = check_spawner(outcome)
+    situation = _situate(claim, spec, facts, seen, own_crash=own_crash)
+    ended_as = outcome
+    decision = decide(outcome, spec, situation)
+    if decision.kind is DecisionKind.ACCEPT and isinstance(outcome, Answered) and outcome.spawn is not None:
+        ended_as = spawn(claim, outcome, seen.run_steps)
+        decision = decide(ended_as, spec, situation)
+    if decision.kind is DecisionKind.ACCEPT and claim.gated and isinstance(ended_as, Answered | Collected):
+        ended_as = plan_verifiers(claim, spec, ended_as.output_json)
+        decision = decide(ended_as, spec, situation)
+    said = ended_as if isinstance(ended_as, Failed) else outcome
+    return Judgement(ended_as, decision, _describe_end(claim, ended_as, said, decision, situation))
+
+
+def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:
+    """Decide on the engine's own fault, by so little that this can hardly fail in its turn."""
+    conf = get_conf()
+    situation = Situation(
+        claim.failures, claim.crashes, conf.CRASH_LIMIT, conf.DEFAULT_MIN_CONFIDENCE, jitter=0
+    )
+    decision = decide(fault, spec, situation)
+    return Judgement(fault, decision, _describe_end(claim, fault, fault, decision, situation))
+
+
+def _situate(claim: Claim, spec: StepSpec, facts: Facts, seen: Seen, *, own_crash: bool) -> Situation:
+    conf = get_conf()
+    return Situation(
+        failures=claim.failures,
+        crashes=claim.crashes + own_crash,
+        crash_limit=conf.CRASH_LIMIT,
+        default_min_confidence=conf.DEFAULT_MIN_CONFIDENCE,
+        jitter=random(),  # noqa: S311 - spreads retries, guards nothing
+        verdict_revisions=claim.verdict_revisions,
+        rework_fault=seen.rework_fault,
+        fallbacks=claim.fallbacks,
+        waited_out=seen.waited_out,
+        may_ask=seen.may_ask,
+        seconds_left=count_seconds_left(claim, spec, facts.earlier),
+    )
+
+
+def _describe_end(
+    claim: Claim, outcome: Ending, said: Ending, decision: Decision, situation: Situation
+) -> AttemptEnd:
+    """Return how an attempt ended and what was decided.
+
+    Args: outcome: what the policy decided on.  said: what the agent itself said, which the attempt's row tells.
+    """
+    inputs = dump_inputs(outcome, situation) | {"revision": claim.revision, "attempt": claim.attempt}
+    now = claim.now()
+    is_retry = decision.kind is DecisionKind.RETRY
+    failure = said if isinstance(said, Failed) else None
+    return AttemptEnd(
+        finished_at=now,
+        outcome=_name_outcome(said),
+        kind=decision.kind,
+        rule=decision.rule,
+        inputs_json=canonical_record(inputs),
+        reason=decision.reason,
+        agent_version=said.agent_version if isinstance(said, Answered | SentBack | Failed) else None,
+        confidence=said.confidence if isinstance(said, Answered) else None,
+        usage_json=canonical(said.usage) if isinstance(said, Answered) and said.usage else "{}",
+        failure_kind=failure.kind if failure else "",
+        error_class=failure.error_class[:200] if failure else "",
+        error_message=failure.message if failure else "",
+        traceback_tail=failure.traceback_tail if failure else "",
+        due_at=now + timedelta(seconds=decision.delay_seconds) if is_retry and failure else None,
+    )
+
+
+_ENDED_AS = {
+    Answered: AttemptOutcome.ANSWERED,
+    SentBack: AttemptOutcome.ANSWERED,
+    PassedOver: AttemptOutcome.PASSED_OVER,
+    Growth: AttemptOutcome.EXPANDED,
+    ChildRun: AttemptOutcome.EXPANDED,
+    AskPerson: AttemptOutcome.ASKED,
+    Collected: AttemptOutcome.COLLECTED,
+    Verdicts: AttemptOutcome.COLLECTED,
+    OutOfTime: AttemptOutcome.KEPT_AWAY,
+}
+_FAILED_AS = dict.fromkeys(KEPT_AWAY, AttemptOutcome.KEPT_AWAY) | {FailureKind.CRASH: AttemptOutcome.CRASHED}
+
+
+def _name_outcome(said: Ending) -> AttemptOutcome:
+    if isinstance(said, Failed):
+        return _FAILED_AS.get(said.kind, AttemptOutcome.FAILED)
+    return _ENDED_AS[type(said)]
+
+
+def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
+    """Return a step that waits for a person, as its ticket needs to know it."""
+    proposed = _find_proposal(outcome)
+    shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
+    return Hold(
+        project_id=claim.run.project_id,
+        run_id=claim.run.run_id,
+        step_id=claim.step_id,
+        step_key=claim.key,
+        workflow_name=claim.run.workflow_name,
+        sla=claim.run.sla,
+        agent=claim.agent,
+        attempt=claim.attempt,
+        rule=decision.rule,
+        reason=decision.reason + _tell_unspawned(outcome),
+        seen_json=shown if shown is not None else "null",
+        has_proposal=proposed is not None,
+        confidence=outcome.confidence if isinstance(outcome, Answered) else None,
+    )
+
+
+def _find_proposal(outcome: Ending) -> str | None:
+    """Return what a person may approve: of a step that wanted to spawn, in the form in which others read it."""
+    if isinstance(outcome, Answered) and outcome.spawn is not None:
+        return dump_alone(outcome)
+    return outcome.output_json if isinstance(outcome, Answered | Collected | Verdicts) else None
+
+
+def _tell_unspawned(outcome: Ending) -> str:
+    if isinstance(outcome, Answered) and outcome.spawn:
+        return f"; it wanted to spawn {len(outcome.spawn)} steps, which an approval leaves undone"
+    return ""
