@@ -20,7 +20,7 @@ from agents.admission.clock import read_clock
 from agents.admission.volume import forget_calls, sum_calls
 from agents.conf import get_conf
 from agents.domain import circuit as rules
-from agents.domain.circuit import COUNTED, BreakerState, Circuit, Limits, Verdict
+from agents.domain.circuit import COUNTED, BreakerState, Circuit, Limits, ProbeEnd
 from agents.domain.contract import strip_pin
 from agents.domain.invocation import FailureKind
 from agents.models import Breaker, BreakerEvent, CountedFailure
@@ -157,7 +157,7 @@ def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID,
         row = Breaker.objects.filter(agent=agent).first()
         limits = get_conf().limits_of(agent)
         before = _read(row)
-        ended = rules.end_probe(before, token, Verdict.FAILED, limits, now)
+        ended = rules.end_probe(before, token, ProbeEnd.FAILED, limits, now)
         if ended is not before:
             _write(agent, row, ended, now, f"the probe failed ({kind}); the pause is doubled")
             return
@@ -181,14 +181,14 @@ def note_success(agent: str, token: UUID) -> None:
     """Close the breaker if this claim was its probe; costs nothing for a claim of a healthy agent."""
     _take_back(token)
     if _probes.take(token) is not None:
-        _end_probe(strip_pin(agent), token, Verdict.ANSWERED, "the probe was answered")
+        _end_probe(strip_pin(agent), token, ProbeEnd.ANSWERED, "the probe was answered")
 
 
 def note_unclear(agent: str, token: UUID) -> None:
     """Make way for another probe if this claim was one that showed nothing about the agent's health."""
     _take_back(token)
     if _probes.take(token) is not None:
-        _end_probe(strip_pin(agent), token, Verdict.UNCLEAR, "the probe showed nothing")
+        _end_probe(strip_pin(agent), token, ProbeEnd.UNCLEAR, "the probe showed nothing")
 
 
 def may_ask(agent: str, step_id: int) -> bool:
@@ -226,7 +226,7 @@ def free_dead_probes(find_live: Callable[[Collection[UUID]], Collection[UUID]]) 
     held = {token: agent for agent, token in probing if token is not None}
     # Asked after the tokens were read: a claim that commits in between is alive by then.
     dead = set(held).difference(find_live(set(held))) if held else set()
-    return sum(_end_probe(held[token], token, Verdict.UNCLEAR, "the probe's claim ended") for token in dead)
+    return sum(_end_probe(held[token], token, ProbeEnd.UNCLEAR, "the probe's claim ended") for token in dead)
 
 
 def forget_failures(kept_seconds: float = 86_400.0) -> int:
@@ -243,12 +243,12 @@ def forget_failures(kept_seconds: float = 86_400.0) -> int:
     return deleted
 
 
-def _end_probe(agent: str, token: UUID, verdict: Verdict, why: str) -> bool:
+def _end_probe(agent: str, token: UUID, end: ProbeEnd, why: str) -> bool:
     with transaction.atomic():
         _lock_agent(agent)
         row = Breaker.objects.filter(agent=agent).first()
         before, now = _read(row), read_clock()
-        after = rules.end_probe(before, token, verdict, get_conf().limits_of(agent), now)
+        after = rules.end_probe(before, token, end, get_conf().limits_of(agent), now)
         if after is before:
             return False
         _write(agent, row, after, now, why)

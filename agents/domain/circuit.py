@@ -33,7 +33,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Verdict(StrEnum):
+class ProbeEnd(StrEnum):
     """What a probe showed: the agent answered, it failed in a way that counts, or neither."""
 
     ANSWERED = "answered"
@@ -126,16 +126,16 @@ def begin_probe(circuit: Circuit, token: UUID, now: datetime) -> Circuit:
             return replace(circuit, state=BreakerState.HALF_OPEN, until=None, probe=token)
 
 
-def end_probe(circuit: Circuit, token: UUID, verdict: Verdict, limits: Limits, now: datetime) -> Circuit:
+def end_probe(circuit: Circuit, token: UUID, end: ProbeEnd, limits: Limits, now: datetime) -> Circuit:
     """Close, open again or wait for another probe, by what this one showed; another claim's end shows nothing."""
     if circuit.state is not BreakerState.HALF_OPEN or circuit.probe != token:
         return circuit
-    match verdict:
-        case Verdict.ANSWERED:
+    match end:
+        case ProbeEnd.ANSWERED:
             return CLOSED
-        case Verdict.FAILED:
+        case ProbeEnd.FAILED:
             return _open(min(2 * circuit.pause_seconds, limits.max_pause_seconds), now)
-        case Verdict.UNCLEAR:
+        case ProbeEnd.UNCLEAR:
             return replace(circuit, probe=None)
 
 

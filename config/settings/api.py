@@ -62,6 +62,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "StepStatus": "orchestration.domain.states.StepStatus",
         "StepKind": "orchestration.domain.states.StepKind",
         "DecisionKind": "orchestration.domain.states.DecisionKind",
+        "WaitsFor": "orchestration.domain.waits.WaitsFor",
         "TicketStatus": "escalation.domain.states.TicketStatus",
         "Scope": "orchestration.domain.rights.Scope",
     },

@@ -30,7 +30,7 @@ from escalation.models import ClockTimestamp, Ticket, read_clock
 from escalation.selectors import LARGE_COLUMNS, find_ticket, get_ticket, with_beginnings
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.admin.visible import mark_unseen
-from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 

@@ -28,7 +28,7 @@ from orchestration.admin.run_filters import StartedFilter, StateFilter, Workflow
 from orchestration.admin.run_page import build_run_page
 from orchestration.admin.step_page import build_step_page
 from orchestration.admin.words import STATE_WORDS, count_done, describe_duration
-from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 from orchestration.models import Run, Step

@@ -19,7 +19,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from agents.errors import AgentError
-from orchestration.domain.problems import INTERNAL, STATUS_OF
+from orchestration.domain.http_status import INTERNAL, STATUS_OF
 from orchestration.domain.visible import spell_out
 from orchestration.errors import MOST_FAULTS, SpecInvalid
 from orchestration.outages import is_away

@@ -20,6 +20,7 @@ from orchestration.domain.states import (
     StepKind,
     StepStatus,
 )
+from orchestration.domain.waits import WaitsFor
 from orchestration.selectors.progress import STATES
 
 Row = serializers.Serializer[Any]
@@ -166,7 +167,7 @@ class StepRow(Row):
     queue = serializers.CharField(read_only=True)
     status = word(StepStatus)
     attempt = serializers.IntegerField(read_only=True)
-    waits_for = serializers.CharField(read_only=True)
+    waits_for = word(WaitsFor, help_text="Why an available step is not rung for; empty when it is.")
     due_at = serializers.DateTimeField(read_only=True, allow_null=True)
     claimed_at = serializers.DateTimeField(read_only=True, allow_null=True)
     deadline_at = serializers.DateTimeField(read_only=True, allow_null=True)

@@ -130,25 +130,25 @@ def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class KeptAway:
     """How a step stands that its agent's breaker keeps away. `may_ask`: no other step asks people about it."""
 
     is_over: bool
     may_ask: bool
 
 
-def look_at_wait(claim: Claim, spec: StepSpec) -> Wait:
+def look_at_wait(claim: Claim, spec: StepSpec) -> KeptAway:
     """Return whether a step has waited for its agent's breaker as long as it may, and may then ask people.
 
     People are asked once per opening, by one step; it is that one from here on.
     """
     opening = find_opening(claim.agent)
     if opening is None:
-        return Wait(is_over=False, may_ask=False)
+        return KeptAway(is_over=False, may_ask=False)
     since = kept_away_since(claim.step_id, opening.opened_at)
     is_over = since is not None and claim.now() >= since + timedelta(seconds=claim.timeout_seconds)
     asks = is_over and spec.critical and spec.on_failure == "escalate"
-    return Wait(is_over, may_ask=asks and may_ask(claim.agent, claim.step_id))
+    return KeptAway(is_over, may_ask=asks and may_ask(claim.agent, claim.step_id))
 
 
 def _describe(answer: BreakerOpen) -> str:

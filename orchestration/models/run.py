@@ -15,6 +15,7 @@ from django.db.models.functions import Cast, Now
 
 from orchestration.domain.rows import CHILD_RUN_KEY
 from orchestration.domain.states import LIVE_RUN, Acceptance, RunStatus, Stage, StepKind, StepStatus
+from orchestration.domain.waits import WaitsFor
 from orchestration.models.process import WorkerProcess
 from orchestration.models.workflow import Project, Workflow
 
@@ -142,7 +143,7 @@ class AgentContext(models.Model):
 class Step(models.Model):
     """One node of a run's plan.
 
-    What a row may say is stated a second time by the trigger `step_is_whole` (migration 0014): PostgreSQL takes CHECKs
+    What a row may say is stated a second time by the trigger `step_is_whole` (migration 0021): PostgreSQL takes CHECKs
     apart anew in every statement that changes a row, and twenty of them were a seventh of what a step cost it.
     """
 
@@ -210,7 +211,10 @@ class Step(models.Model):
     dispatches = models.IntegerField(default=0, help_text="Messages asked for; never reused.")
     dispatched_at = models.DateTimeField(null=True)
     waits_for = models.CharField(
-        max_length=10, default="", help_text="Why an available step is not rung for: agent, pool, breaker."
+        max_length=10,
+        choices=[(w.value, w.value) for w in WaitsFor],
+        default=WaitsFor.NOTHING.value,
+        help_text="Why an available step is not rung for; empty when it is.",
     )
 
     token = models.UUIDField(null=True, help_text="The claim's fence; every write of the step names it.")

@@ -60,9 +60,9 @@ ALWAYS = {
         SELECT r.id, r.status, r.round, count(z.id) FROM orchestration_run r
         LEFT JOIN orchestration_seal z ON z.run_id = r.id WHERE r.id IN ({_TREE})
         GROUP BY r.id HAVING count(z.id) <> r.round - (r.status IN {_LIVE_RUN})::int""",
-    "only a step that waits for slots or a breaker says so": f"""
+    "only an available step is not to be rung for": f"""
         SELECT s.key, s.status, s.waits_for FROM orchestration_step s
-        WHERE s.run_id IN ({_TREE}) AND s.waits_for <> '' AND s.status NOT IN ('available', 'cancelled')""",
+        WHERE s.run_id IN ({_TREE}) AND s.waits_for <> '' AND s.status <> 'available'""",
 }
 
 # Asked after everything that the maintainer does was done until nothing more happened.

@@ -41,7 +41,7 @@ def write_endpoints() -> str:
 
 def write_codes() -> str:
     """Return the table of error codes by status."""
-    from orchestration.domain.problems import STATUS_OF
+    from orchestration.domain.http_status import STATUS_OF
 
     lines = ["| status | codes |", "|---|---|"]
     for status in sorted(set(STATUS_OF.values()) - {500}):

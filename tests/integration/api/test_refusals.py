@@ -16,7 +16,7 @@ from config.urls import handler400, handler403, handler404, handler500  # noqa: 
 from config.urls import urlpatterns as real_urls
 from orchestration.api.limits import ApiLimits
 from orchestration.domain.events import EventKind
-from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.states import RunStatus
 from orchestration.models import Run
 from orchestration.selectors.progress import STATES

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
-from orchestration.domain.states import FINAL, StepStatus
+from orchestration.domain.states import FINAL, Stage, StepStatus
+from orchestration.domain.waits import WaitsFor
 from orchestration.models import Event, Receipt, Seal, Step
 from tests.integration.orchestration.rig import Rig, graph
 
@@ -50,6 +52,11 @@ def _execute(statement: str, *values: Any) -> None:
         ("waiting", "position = -1", "step_counts_from_zero"),
         ("done", "output_tokens = -1", "step_counts_from_zero"),
         ("waiting", "status = 'waiting', stage = ''", "step_waiting_has_stage"),
+        ("waiting", "stage = 'naps'", "step_stage_known"),
+        ("waiting", "status = 'available', waits_for = 'godot'", "step_wait_known"),
+        ("waiting", "waits_for = 'ring'", "step_wait_is_available"),
+        ("running", "waits_for = 'pool'", "step_wait_is_available"),
+        ("done", "waits_for = 'agent'", "step_wait_is_available"),
         ("waiting", "key = 'done'", "step_key_once"),
     ],
 )
@@ -69,6 +76,44 @@ def test_every_status_is_known(rig: Rig, status: StepStatus) -> None:
     except IntegrityError as error:
         refusal = str(error)
     assert "step_status_known" not in refusal
+
+
+@pytest.mark.parametrize("word", list(WaitsFor))
+def test_an_available_step_may_wait_for_all_that_is_listed(rig: Rig, word: WaitsFor) -> None:
+    _execute(
+        "UPDATE orchestration_step SET status = 'available', waits_for = %s WHERE id = %s",
+        word,
+        rig.step("waiting").pk,
+    )
+    assert rig.step("waiting").waits_for == word
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_a_step_may_have_started_all_that_is_listed(rig: Rig, stage: Stage) -> None:
+    _execute("UPDATE orchestration_step SET stage = %s WHERE id = %s", stage, rig.step("waiting").pk)
+    assert rig.step("waiting").stage == stage
+
+
+@pytest.mark.parametrize(
+    ("change", "waits_for"),
+    [
+        ("status = 'available', waits_for = 'breaker'", "breaker"),
+        ("status = 'available', waits_for = 'godot'", ""),
+        ("status = 'cancelled', finished_at = now(), waits_for = 'pool'", ""),
+    ],
+)
+def test_rows_from_before_the_check_pass_it_and_the_way_back(rig: Rig, change: str, waits_for: str) -> None:
+    _migrate("0020_who_maintains")
+    _execute(f"UPDATE orchestration_step SET {change} WHERE id = %s", rig.step("waiting").pk)
+    _migrate("0021_known_waits")
+    assert rig.step("waiting").waits_for == waits_for
+    _execute("UPDATE orchestration_step SET dispatches = 1 WHERE id = %s", rig.step("waiting").pk)
+    _migrate("0020_who_maintains")
+    assert (rig.step("waiting").waits_for, rig.step("waiting").dispatches) == (waits_for, 1)
+
+
+def _migrate(name: str) -> None:
+    MigrationExecutor(connection).migrate([("orchestration", name)])
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))

@@ -14,7 +14,7 @@ from agents.domain.circuit import (
     BreakerState,
     Circuit,
     Limits,
-    Verdict,
+    ProbeEnd,
     begin_probe,
     end_probe,
     reset,
@@ -111,7 +111,7 @@ def test_a_closed_one_needs_no_probe() -> None:
 
 
 def test_an_answered_probe_closes() -> None:
-    assert end_probe(probing(), MINE, Verdict.ANSWERED, LIMITS, NOW) == CLOSED
+    assert end_probe(probing(), MINE, ProbeEnd.ANSWERED, LIMITS, NOW) == CLOSED
 
 
 def test_a_failed_probe_doubles_the_pause_up_to_the_longest() -> None:
@@ -120,19 +120,19 @@ def test_a_failed_probe_doubles_the_pause_up_to_the_longest() -> None:
     for _ in range(4):
         assert circuit.until is not None
         circuit = begin_probe(circuit, MINE, circuit.until)
-        circuit = end_probe(circuit, MINE, Verdict.FAILED, LIMITS, NOW)
+        circuit = end_probe(circuit, MINE, ProbeEnd.FAILED, LIMITS, NOW)
         pauses.append((circuit.pause_seconds, circuit.until))
     assert pauses == [(60, at(60)), (100, at(100)), (100, at(100)), (100, at(100))]
 
 
 def test_an_unclear_probe_makes_way() -> None:
-    assert end_probe(probing(), MINE, Verdict.UNCLEAR, LIMITS, NOW) == probing(None)
+    assert end_probe(probing(), MINE, ProbeEnd.UNCLEAR, LIMITS, NOW) == probing(None)
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("end", list(ProbeEnd))
 @pytest.mark.parametrize("circuit", [CLOSED, opened(), probing(OTHER), probing(None)])
-def test_only_the_probe_itself_shows_anything(circuit: Circuit, verdict: Verdict) -> None:
-    assert end_probe(circuit, MINE, verdict, LIMITS, NOW) is circuit
+def test_only_the_probe_itself_shows_anything(circuit: Circuit, end: ProbeEnd) -> None:
+    assert end_probe(circuit, MINE, end, LIMITS, NOW) is circuit
 
 
 @pytest.mark.parametrize("circuit", [opened(), probing(), probing(None)])
@@ -160,7 +160,7 @@ class Signal:
     after_seconds: float
     token: UUID
     failures: int
-    verdict: Verdict
+    end: ProbeEnd
 
 
 signals = st.lists(
@@ -170,7 +170,7 @@ signals = st.lists(
         after_seconds=st.floats(0, 200),
         token=st.sampled_from([MINE, OTHER, UUID(int=3)]),
         failures=st.integers(0, 20),
-        verdict=st.sampled_from(list(Verdict)),
+        end=st.sampled_from(list(ProbeEnd)),
     ),
     max_size=40,
 )
@@ -183,7 +183,7 @@ def follow(circuit: Circuit, signal: Signal, now: datetime) -> Circuit:
         case "probe":
             return begin_probe(circuit, signal.token, now)
         case "end":
-            return end_probe(circuit, signal.token, signal.verdict, LIMITS, now)
+            return end_probe(circuit, signal.token, signal.end, LIMITS, now)
         case _:
             return reset(circuit)
 

@@ -4,7 +4,7 @@ import pytest
 
 from escalation.domain.resolution import MAX_TEXT, Choice
 from escalation.errors import EscalationError, ResolutionInvalid
-from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.states import ResolutionKind
 
 APPROVE, EDIT, SEND_BACK = ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK

@@ -1,4 +1,4 @@
-"""Draws the state diagrams of docs/reference/states.md from the list of edges.
+"""Draws what docs/reference/states.md shows: the diagrams from the lists of edges, the waits from their tables.
 
 Run `python -m tests.unit.orchestration.diagram` and put what it prints into the page.
 """
@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from orchestration.domain.states import RUN_EDGES, STEP_EDGES, RunStatus, StepStatus
+from orchestration.domain.waits import STAGES, WAITS
 
 _Status = TypeVar("_Status", bound=StrEnum)
 _FENCE = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
@@ -24,6 +25,25 @@ def draw_edges(edges: Mapping[tuple[_Status, _Status], str], first: _Status) -> 
     ).rstrip(" ")
 
 
+def draw_waits() -> str:
+    """Return the table of what an available step may wait for."""
+    rows = (
+        f"| `{word}` | {wait.words} | {', or '.join(wait.wakes)} | {'yes' if wait.is_trouble else 'no'} |"
+        for word, wait in WAITS.items()
+    )
+    return "\n".join(
+        ("| `waits_for` | as people read it | who wakes it | shown as trouble |", "|---|---|---|---|", *rows)
+    )
+
+
+def draw_stages() -> str:
+    """Return the table of what a waiting step may have started."""
+    rows = (f"| `{stage}` | {wait.words} | {wait.wakes} | {wait.goes_on} |" for stage, wait in STAGES.items())
+    return "\n".join(
+        ("| `stage` | as people read it | who wakes it | its next claim |", "|---|---|---|---|", *rows)
+    )
+
+
 def read_diagrams(page: str) -> list[str]:
     """Return the text of every Mermaid diagram of a page."""
     return _FENCE.findall(page)
@@ -32,3 +52,4 @@ def read_diagrams(page: str) -> list[str]:
 if __name__ == "__main__":
     for diagram in (draw_edges(STEP_EDGES, StepStatus.PENDING), draw_edges(RUN_EDGES, RunStatus.RUNNING)):
         print(f"```mermaid\n{diagram}```\n")  # noqa: T201 - this is its output
+    print(draw_waits(), draw_stages(), sep="\n\n")  # noqa: T201 - this is its output

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.api.limits import MAX_BODY_BYTES
-from orchestration.domain.problems import STATUS_OF
+from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.rights import RIGHTS_OF, SCOPE_OF, Right, Role, Scope, rights_of, roles_with
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -61,7 +61,7 @@ def _codes(app: str) -> set[str]:
 def test_every_error_s_code_has_a_status(app: str) -> None:
     codes = _codes(app)
     assert len(codes) > 5
-    assert codes - set(STATUS_OF) == set(), "add the codes to orchestration/domain/problems.py"
+    assert codes - set(STATUS_OF) == set(), "add the codes to orchestration/domain/http_status.py"
 
 
 def test_statuses_are_refusals() -> None:

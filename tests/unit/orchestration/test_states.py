@@ -14,7 +14,7 @@ from orchestration.domain.states import (
     RunStatus,
     StepStatus,
 )
-from tests.unit.orchestration.diagram import draw_edges, read_diagrams
+from tests.unit.orchestration.diagram import draw_edges, draw_stages, draw_waits, read_diagrams
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "states.md"
 
@@ -24,6 +24,14 @@ def test_the_page_shows_the_edges_of_today() -> None:
     assert read_diagrams(_PAGE.read_text(encoding="utf-8")) == expected, (
         "states.md is out of date: put in what `python -m tests.unit.orchestration.diagram` prints"
     )
+
+
+def test_the_page_shows_the_waits_of_today() -> None:
+    page = _PAGE.read_text(encoding="utf-8")
+    for table in (draw_waits(), draw_stages()):
+        assert f"\n\n{table}\n\n" in page, (
+            "states.md is out of date: put in what `python -m tests.unit.orchestration.diagram` prints"
+        )
 
 
 def test_a_stale_page_is_noticed() -> None:
