@@ -1,5 +1,6 @@
 """Pressing the console's buttons as a browser does, with what a ticket's page holds."""
 
+from html.parser import HTMLParser
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -37,3 +38,42 @@ def press(browser: Client, ticket: Ticket, button: str, query: str = "", **form:
 def text_of(answer: Any) -> str:
     """Return the page of an answer."""
     return str(answer.content.decode())
+
+
+class _Form(HTMLParser):
+    """What a browser would send of the form to decide with: all its fields, as they were filled in for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self._is_within = False
+        self._text: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self._is_within = "rm-decide" in (given.get("class") or "").split()
+        elif self._is_within and (name := given.get("name")) and tag in {"input", "textarea"}:
+            self.fields[name] = given.get("value") or ""
+            self._text = name if tag == "textarea" else None
+
+    def handle_data(self, data: str) -> None:
+        if self._text is not None:
+            self.fields[self._text] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self._text is not None:
+            # The line end that follows the tag is none of the text's.
+            self.fields[self._text] = self.fields[self._text].removeprefix("\n").replace("\n", "\r\n")
+            self._text = None
+        elif tag == "form":
+            self._is_within = False
+
+
+def form_of(page: Any) -> dict[str, str]:
+    """Return the fields of a ticket's page, with what stands in them."""
+    form = _Form()
+    form.feed(text_of(page))
+    form.close()
+    assert "claim_number" in form.fields
+    return form.fields

@@ -51,6 +51,29 @@ def test_an_admin_of_a_project_chooses_its_members(desk: Project) -> None:
     ]
 
 
+def test_one_knows_the_members_of_what_one_is_admin_of_and_no_others(desk: Project) -> None:
+    # given: an admin of two projects, who may look into a third; each has another group, and one has two people
+    Project.objects.create(slug="shop", name="Shop")
+    ada = make_member("ada", "admin", "desk")
+    for role, project in (("admin", "shop"), ("viewer", "default")):
+        ada.groups.add(make_member(f"{role}-too", role, project).groups.get())
+    for name, project in (("rita", "shop"), ("rob", "shop"), ("olga", "default")):
+        make_member(name, "reviewer", project)
+    known, strange = (Group.objects.get(name=f"reviewer of {project}") for project in ("shop", "default"))
+
+    # when: she chooses members for one of hers
+    page = f"{ROOT}/project/{desk.pk}/change/"
+    shown = text_of(sign_in(ada).get(page))
+    answers = [sign_in(ada).post(page, _form(group, "operator")).status_code for group in (known, strange)]
+
+    # then: the colleagues of the other are offered once in each line, and taken; those of the third are not
+    assert (shown.count(f'value="{known.pk}"') > 0, f">{strange.name}<" in shown) == (True, False)
+    assert shown.count(f">{known.name}<") == shown.count(f">{ada.groups.get(name='admin of desk').name}<")
+    assert answers == [302, 200]
+    assert Membership.objects.filter(project=desk, role="operator", group=known).exists()
+    assert not Membership.objects.filter(project=desk, group=strange).exists()
+
+
 def test_a_superuser_sees_every_group(desk: Project) -> None:
     Group.objects.create(name="another firm's")
     root = User.objects.create_superuser("root")
