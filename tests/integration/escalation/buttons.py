@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.test import Client
@@ -46,13 +47,14 @@ class _Form(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.fields: dict[str, str] = {}
-        self._is_within = False
+        self.is_multipart = self._is_within = False
         self._text: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "form":
             self._is_within = "rm-decide" in (given.get("class") or "").split()
+            self.is_multipart |= self._is_within and given.get("enctype") == "multipart/form-data"
         elif self._is_within and (name := given.get("name")) and tag in {"input", "textarea"}:
             self.fields[name] = given.get("value") or ""
             self._text = name if tag == "textarea" else None
@@ -70,10 +72,13 @@ class _Form(HTMLParser):
             self._is_within = False
 
 
-def form_of(page: Any) -> dict[str, str]:
-    """Return the fields of a ticket's page, with what stands in them."""
+def submit(browser: Client, page: Any, address: str, **words: str) -> Any:
+    """Send the form of a ticket's page to one of its buttons' addresses, encoded as the page asks for it."""
     form = _Form()
     form.feed(text_of(page))
     form.close()
     assert "claim_number" in form.fields
-    return form.fields
+    fields = form.fields | words
+    if form.is_multipart:
+        return browser.post(address, fields)
+    return browser.post(address, urlencode(fields), content_type="application/x-www-form-urlencoded")
