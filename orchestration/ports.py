@@ -1,11 +1,12 @@
 """What orchestration asks of the rooms above it, bound by dotted path in settings.
 
-`Escalator` opens a ticket in the transaction that holds the step; `MaintenanceDuty` is what the maintainer also
-runs each sweep. Nothing here may import a room above; read next: `escalation/escrow.py`.
+`Escalator` opens a ticket in the transaction that holds the step, and says which tickets steps have; `MaintenanceDuty`
+is what the maintainer also runs each sweep. Nothing here may import a room above, nor ask its tables or follow its keys
+backwards. Read next: `escalation/escrow/escalator.py`.
 """
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -37,14 +38,29 @@ class Hold:
     confidence: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TicketRef:
+    """A step's ticket, as pages of the engine link to it; the room above knows the rest.
+
+    Attributes: is_open: it waits for a decision.  url: of its page; "" when there is none.
+    """
+
+    number: int
+    is_open: bool
+    url: str
+
+
 class Escalator(Protocol):
-    """Opens and withdraws tickets. Called inside the transaction that writes the step; must not commit."""
+    """Opens, withdraws and finds tickets. What writes is called in the step's own transaction, and must not commit."""
 
     def open_ticket(self, hold: Hold) -> int:
         """Open the step's ticket and return its id."""
 
     def withdraw_tickets(self, step_ids: list[int], reason: str) -> None:
         """Close the open tickets of steps that no longer wait, e.g. because their run was aborted."""
+
+    def find_tickets(self, step_ids: Collection[int]) -> dict[int, TicketRef]:
+        """Return the newest ticket of each of these steps that has had one, by the step's id."""
 
 
 MaintenanceDuty = Callable[[], None]

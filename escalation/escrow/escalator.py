@@ -1,16 +1,18 @@
-"""What the engine calls: tickets open with the hold and close when their step no longer waits."""
+"""What the engine calls: tickets open with the hold, close when their step no longer waits, and are asked for."""
 
 import hashlib
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import Case, Value, When
+from django.urls import NoReverseMatch, reverse
 
 from escalation.conf import get_conf
 from escalation.domain.sla import find_class, set_deadlines
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
 from escalation.models import DEFAULT_QUEUE, ReviewQueue, Ticket, read_clock
-from orchestration.ports import Hold
+from orchestration.ports import Hold, TicketRef
 
 
 class DatabaseEscalator:
@@ -54,6 +56,22 @@ class DatabaseEscalator:
                 claim_expires_at=None,
                 released_by=None,
             )
+
+    def find_tickets(self, step_ids: Collection[int]) -> dict[int, TicketRef]:
+        """Return the newest ticket of each of these steps that has had one, by the step's id."""
+        newest = Ticket.objects.filter(step__in=step_ids).order_by("step", "-pk").distinct("step")
+        return {
+            step_id: TicketRef(number, status == TicketStatus.OPEN, _find_url(number))
+            for step_id, number, status in newest.values_list("step", "pk", "status")
+        }
+
+
+def _find_url(number: int) -> str:
+    """Return the address of a ticket's page; "" when this console has none."""
+    try:
+        return reverse("admin:escalation_ticket_change", args=(number,))
+    except NoReverseMatch:
+        return ""
 
 
 def _find_queue(project_id: int, sla: str) -> ReviewQueue:

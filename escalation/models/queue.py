@@ -10,7 +10,7 @@ DEFAULT_QUEUE = "default"
 class ReviewQueue(models.Model):
     """One team's tickets. A queue named like an SLA class gets that class's tickets, `default` the others."""
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="review_queues")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     slug = models.SlugField(max_length=100)
     name = models.CharField(max_length=200)
 

@@ -36,9 +36,10 @@ class Ticket(models.Model):
     """
 
     queue = models.ForeignKey(ReviewQueue, on_delete=models.PROTECT, related_name="tickets")
+    # No way back from runs and steps: their room asks for tickets through its port, and knows no table of this one.
     # No constraint: a foreign key would lock the run's row, the hot spot of all its steps, with every ticket.
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tickets", db_constraint=False)
-    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="tickets")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="+")
     attempt = models.PositiveIntegerField(help_text="The attempt after which the step was held.")
     rule = models.CharField(max_length=60, help_text="The policy rule that escalated.")
     reason = models.TextField(help_text="Why, in words.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from uuid import UUID
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from orchestration.conf import get_conf
 
@@ -61,14 +61,6 @@ def worker_url(process_id: int) -> str:
 def workflow_url(workflow_id: int) -> str:
     """Return the address of a workflow version's page."""
     return reverse("admin:orchestration_workflow_change", args=(workflow_id,))
-
-
-def ticket_url(ticket_id: int) -> str:
-    """Return the address of a ticket's page; "" when this console has none."""
-    try:
-        return reverse("admin:escalation_ticket_change", args=(ticket_id,))
-    except NoReverseMatch:
-        return ""
 
 
 def flower_task_url(task_id: str) -> str:

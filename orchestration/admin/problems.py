@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from orchestration.admin.access import has_right
-from orchestration.admin.addresses import flower_task_url, run_url, step_url, ticket_url
+from orchestration.admin.addresses import flower_task_url, run_url, step_url
 from orchestration.admin.attempt_view import describe_error
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen
@@ -19,10 +19,10 @@ from orchestration.domain.rights import Right
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.domain.waits import WAITS, WaitsFor
 from orchestration.models import Attempt, Run, Step
+from orchestration.ports import TicketRef
 from orchestration.selectors.kin import RunName, find_below
 from orchestration.selectors.leads import Leadership, find_leadership, waits_for_maintainer
 from orchestration.selectors.run_details import (
-    TicketRef,
     count_troubled,
     find_latest_attempts,
     find_tickets,
@@ -146,7 +146,7 @@ def _is_consequence(attempt: Attempt | None) -> bool:
 
 
 def _is_to_decide(ticket: TicketRef | None) -> bool:
-    return ticket is not None and ticket.status == "open"
+    return ticket is not None and ticket.is_open
 
 
 def _list_more(run: Run) -> list[More]:
@@ -167,7 +167,7 @@ def link_ticket(request: HttpRequest, run: Run, ticket: TicketRef | None) -> Tic
         return None
     # Who sees a run sees its tickets: both belong to its project.
     may_decide = _is_to_decide(ticket) and has_right(request, Right.REVIEW, run.project_id)
-    return TicketLink(ticket.pk, ticket_url(ticket.pk), may_decide=may_decide)
+    return TicketLink(ticket.number, ticket.url, may_decide=may_decide)
 
 
 def _describe(

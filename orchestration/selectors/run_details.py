@@ -11,9 +11,11 @@ from uuid import UUID
 
 from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
 
+from orchestration.conf import get_conf
 from orchestration.domain.states import StepKind, StepStatus
 from orchestration.domain.waits import UNTROUBLED, WaitsFor
 from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
+from orchestration.ports import TicketRef, load_escalator
 from orchestration.selectors.progress import with_state
 
 Row = TypeVar("Row", bound=Model)
@@ -44,14 +46,6 @@ _STEP_COLUMNS = (
     "reason",
 )
 _TROUBLED = (StepStatus.FAILED, StepStatus.HELD, StepStatus.RETRYABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class TicketRef:
-    """A ticket of a step; its own app knows the rest."""
-
-    pk: int
-    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +146,8 @@ def find_latest_attempts(steps: Sequence[Step]) -> dict[int, Attempt]:
 
 
 def find_tickets(steps: Sequence[Step]) -> dict[int, TicketRef]:
-    """Return each step's newest ticket, by the step's id."""
-    rows = Step.objects.filter(pk__in=[step.pk for step in steps], tickets__isnull=False)
-    tickets = rows.order_by("tickets__pk").values_list("pk", "tickets__pk", "tickets__status")
-    return {step_id: TicketRef(ticket_id, status) for step_id, ticket_id, status in tickets}
+    """Return each step's newest ticket, by the step's id; whoever keeps the tickets says which."""
+    return load_escalator(get_conf().ESCALATOR).find_tickets([step.pk for step in steps])
 
 
 def list_attempts(run_id: UUID) -> QuerySet[Attempt]:

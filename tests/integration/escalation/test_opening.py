@@ -2,15 +2,20 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.test import override_settings
 
-from escalation.escrow import DatabaseEscalator
+from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket
 from escalation.models import Breach, ReviewQueue, Ticket, read_clock
+from orchestration.domain.states import ResolutionKind
 from orchestration.models import Project, Step
-from orchestration.ports import Hold
-from tests.integration.escalation.desk import LETTER, PROPOSAL, fail, hold
+from orchestration.ports import Hold, TicketRef
+from tests.integration.escalation.desk import LETTER, PROPOSAL, fail, go_on, hold
+from tests.statements import record_statements
 
 pytestmark = pytest.mark.django_db
+urlpatterns: list[object] = []
 
 
 def _hold_like(ticket: Ticket, **changes: object) -> Hold:
@@ -122,3 +127,41 @@ def test_withdrawing_twice_changes_nothing_more(ticket: Ticket) -> None:
 
     ticket.refresh_from_db()
     assert ticket.withdrawn_reason == "first"
+
+
+def test_steps_are_told_their_newest_tickets(ticket: Ticket, anna: User) -> None:
+    claim_ticket(ticket.pk, anna)
+    resolve_ticket(
+        ticket.pk, anna, ResolutionKind.SEND_BACK, claim_number=1, seen_digest=None, feedback="be brief"
+    )
+    go_on(ticket)
+    newest = Ticket.objects.get(run=ticket.run_id, status="open")
+    other = Step.objects.get(run=ticket.run_id, key="facts")
+
+    found = DatabaseEscalator().find_tickets([ticket.step_id, other.pk])
+
+    url = f"/admin/escalation/ticket/{newest.pk}/change/"
+    assert found == {ticket.step_id: TicketRef(newest.pk, is_open=True, url=url)}
+
+
+def test_a_decided_ticket_is_told_as_closed(ticket: Ticket, anna: User) -> None:
+    claim_ticket(ticket.pk, anna)
+    resolve_ticket(ticket.pk, anna, ResolutionKind.SKIP, claim_number=1, seen_digest=None)
+
+    (found,) = DatabaseEscalator().find_tickets([ticket.step_id]).values()
+
+    assert (found.number, found.is_open) == (ticket.pk, False)
+
+
+def test_without_pages_a_ticket_has_no_address(ticket: Ticket) -> None:
+    with override_settings(ROOT_URLCONF=__name__):
+        (found,) = DatabaseEscalator().find_tickets([ticket.step_id]).values()
+
+    assert found.url == ""
+
+
+def test_many_steps_are_asked_for_at_once(ticket: Ticket) -> None:
+    with record_statements() as sent:
+        DatabaseEscalator().find_tickets([ticket.step_id, ticket.step_id + 1])
+
+    assert len(sent) == 1
