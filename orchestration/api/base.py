@@ -70,7 +70,9 @@ class ApiView(GenericAPIView[Any]):
 
         Raises: ParameterInvalid: it is empty, stands twice, or stands beside another that is unknown here.
         """
-        self.check_parameters(name, *self._list_parameters())
+        # What shows no list takes none of a list's parameters either.
+        others = self._list_parameters() if getattr(self, "queryset", None) is not None else set()
+        self.check_parameters(name, *others)
         return self.request.query_params.get(name, default)
 
     def show_page(

@@ -36,7 +36,8 @@ class _Helper:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd=_ROOT,
-            env={"LANG": "C.UTF-8"},
+            # Where this process finds its libraries, be it by PYTHONPATH; of its environment nothing else.
+            env={"LANG": "C.UTF-8", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             # A Ctrl-C is for its parent, whose end it sees.
             start_new_session=True,
         )

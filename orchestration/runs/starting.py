@@ -128,6 +128,9 @@ def check_key(key: str | None) -> None:
         return
     if not 1 <= len(key) <= 200 or not key.isprintable():
         raise InputInvalid("idempotency_key: must be 1 to 200 printable characters")
+    if key != key.strip():
+        # A header loses them on its way: the same key would be another one there than in a body or a command.
+        raise InputInvalid("idempotency_key: must not begin or end with a blank, which a header can't carry")
     if key.startswith(CHILD_RUN):
         # Taken beforehand, it would keep a step waiting for a run that can't be started.
         raise InputInvalid(f"idempotency_key: must not begin with '{CHILD_RUN}', as those of child runs do")

@@ -1,6 +1,7 @@
 """`pools`: how many slots each pool has, who holds them, and a way to set the number."""
 
 import json
+from difflib import get_close_matches
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
@@ -33,12 +34,25 @@ class Command(EngineCommand):
         """Set a size, if asked to, and write the list."""
         if new_size is not None:
             name, size = new_size
+            _check_known(name)
             try:
                 set_pool_size(name, _read_size(size))
             except AgentError as error:
                 raise CommandError(f"--set: {error}") from None
         lines = list_pools()
         self.stdout.write(_as_json(lines) if as_json else _as_table(lines))
+
+
+def _check_known(name: str) -> None:
+    """Refuse a pool that nobody asks for: sized by a slip of the pen, it would change nothing, and say nothing."""
+    known = [line.name for line in list_pools()]
+    if name in known:
+        return
+    near = get_close_matches(name.lower(), known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`manage.py pools` lists those there are."
+    raise CommandError(
+        f"--set: there is no pool {name!r:.120}; {hint} A new one is named by an agent or in RINGMASTER['POOLS'] first."
+    )
 
 
 def _read_size(text: str) -> int | None:

@@ -229,6 +229,27 @@ def test_a_key_that_each_client_writes_in_another_way_is_refused_in_a_header(
     assert batch["results"][0]["run"]["idempotency_key"] == "ä"
 
 
+def test_a_key_with_blanks_around_it_is_one_nowhere(admin: Caller) -> None:
+    body, before = {"workflow": "letter", "project": "desk"}, Run.objects.count()
+    batch = admin.post(f"{V1}/runs/batch", {"runs": [{**body, "idempotency_key": " a "}]}).json()
+    problem = batch["results"][0]["problem"]
+    assert (problem["status"], problem["code"]) == (400, "input_invalid")
+    assert problem["detail"].startswith("idempotency_key: must not begin or end with a blank")
+    # Where the server in front hands it over as it came.
+    answer = admin.post(f"{V1}/runs", body, **{"Idempotency-Key": " a"})
+    assert _code(answer) == (400, "input_invalid")
+    assert Run.objects.count() == before
+
+
+@pytest.mark.parametrize("parameter", ["cursor=x", "page_size=5", "tail=1"])
+def test_what_shows_no_list_takes_none_of_a_list_s_parameters(
+    admin: Caller, scene: Scene, parameter: str
+) -> None:
+    answer = admin.get(f"{V1}/runs/{scene.held.pk}/wait?timeout_seconds=0&{parameter}")
+    assert _code(answer) == (400, "parameter_invalid")
+    assert answer.json()["detail"].endswith("; known: timeout_seconds")
+
+
 def test_a_key_s_second_input_is_a_conflict(admin: Caller) -> None:
     body, key = {"workflow": "letter", "project": "desk"}, {"Idempotency-Key": "k"}
     first = admin.post(f"{V1}/runs", body, **key).json()["id"]

@@ -90,6 +90,7 @@ def test_start_run_reads_a_file_and_knows_who_asked(tmp_path: Path) -> None:
         (("demo", "--as", "nobody"), "--as: there is no user 'nobody'"),
         (("demo", "--key", "used"), "--key: idempotency_key 'used' was used for run"),
         (("demo", "--key", "x" * 201), "--key: must be 1 to 200 printable characters"),
+        (("demo", "--key", " a "), "--key: must not begin or end with a blank"),
         (("demo", "--wait", "--timeout", "-1"), "--timeout: give a number of seconds from 0, not '-1'"),
         (("demo", "--wait", "--timeout", "nan"), "--timeout: give a number of seconds from 0, not 'nan'"),
         (("demo", "--wait", "--timeout", "inf"), "--timeout: give a number of seconds from 0, not 'inf'"),

@@ -142,6 +142,16 @@ def test_results_and_faults_come_back_as_they_are(helpers: Helpers) -> None:
         helpers.evaluate("input.none.map(i, i)", VALUES, 20, 1)
 
 
+def test_a_helper_finds_its_libraries_where_its_parent_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An interpreter with no libraries of its own, as one has whose libraries stand in PYTHONPATH.
+    monkeypatch.setattr(sys, "executable", getattr(sys, "_base_executable", sys.executable))
+    bare = Helpers()
+    try:
+        assert bare.evaluate("input.few.map(i, i + 1)", {"input": {"few": [1]}}, 1.0, 1) == [2]
+    finally:
+        bare.end()
+
+
 def test_threads_share_few_helpers(helpers: Helpers) -> None:
     found: list[Any] = []
     threads = [

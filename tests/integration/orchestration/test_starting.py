@@ -127,6 +127,14 @@ def test_a_bad_key_is_refused(key: str) -> None:
     assert not Run.objects.exists()
 
 
+@pytest.mark.parametrize("key", [" a ", "a ", " a", " "])
+def test_a_key_with_blanks_around_it_is_refused_wherever_it_comes_in(key: str) -> None:
+    for act in (runs.start, runs.check_start):
+        with pytest.raises(InputInvalid, match="idempotency_key: must not begin or end with a blank"):
+            act("demo", {"customer": "ada"}, idempotency_key=key)
+    assert not Run.objects.exists()
+
+
 def test_a_key_that_belongs_to_a_child_run_is_refused() -> None:
     """Taken beforehand, it would keep a step waiting for ever for a run that can't be started."""
     told = "idempotency_key: must not begin with 'child:'"

@@ -122,6 +122,17 @@ def test_a_senseless_size_or_name_is_refused(words: tuple[str, str]) -> None:
     assert not Pool.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("brsh", "did you mean brush?"), ("quarry", "`manage.py pools` lists those there are.")],
+)
+def test_a_pool_that_nobody_asks_for_is_not_sized(name: str, hint: str) -> None:
+    with pytest.raises(CommandError, match=f"--set: there is no pool '{name}'") as refused:
+        call_command("pools", new_size=[name, "3"])
+    assert hint in str(refused.value)
+    assert not Pool.objects.exists()
+
+
 def test_the_maintainer_gives_known_pools_their_row(settings: LazySettings) -> None:
     settings.RINGMASTER = {**settings.RINGMASTER, "POOLS": {"gpu": 4}}
     reap(lambda tokens: tokens)
