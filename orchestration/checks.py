@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string, module_has_submodule
 from orchestration.conf import Conf, get_conf, get_signer
 from orchestration.worker.sessions import open_session
 
-_CHECK_LOCK_CLASS = 0x52_4D_FF  # beside those of transitions/presence.py
+_CHECK_LOCK_CLASS = 0x52_4D_FF  # beside those of presence.py
 
 
 def check_names(**_: Any) -> list[CheckMessage]:

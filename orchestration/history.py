@@ -6,22 +6,25 @@ exist without the other. A trigger refuses every later change. Read next: `trans
 
 from orchestration.domain.events import EventKind
 
-__all__ = ["AFTER_THE_FACT", "COLUMNS", "EventKind", "insert_event"]
+__all__ = ["AFTER_THE_FACT", "EventKind", "insert_event"]
 
 AFTER_THE_FACT = (EventKind.LATE_WRITE_REFUSED,)
 """Kinds that may be written after a run closed; a seal does not cover them."""
 
-COLUMNS = "run_id, step_id, attempt, kind, data_json, at"
 
-
-def insert_event(kind: EventKind, *, source: str, data: str, at: str = "clock_timestamp()") -> str:
+def insert_event(
+    kind: EventKind | str, *, source: str, data: str, at: str = "clock_timestamp()", of_run: bool = False
+) -> str:
     """Return an INSERT that adds one line per row of `source`.
 
     Args:
-        source: a CTE or table with columns run_id, id (the step) and attempt.
+        kind: of all lines, or a SQL expression.
+        source: FROM items with columns run_id, id (the step) and attempt; of_run: with the run's id as `id`.
         data: SQL expression of the line's JSON text.  at: SQL expression of its time.
     """
+    about = "id, NULL, NULL" if of_run else "run_id, id, attempt"
+    word = f"'{kind}'" if isinstance(kind, EventKind) else kind
     return (
-        f"INSERT INTO orchestration_event ({COLUMNS}) "
-        f"SELECT run_id, id, attempt, '{kind}', {data}, {at} FROM {source}"
+        "INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at) "
+        f"SELECT {about}, {word}, {data}, {at} FROM {source}"
     )

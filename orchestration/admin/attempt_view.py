@@ -51,7 +51,7 @@ class AttemptView:
 def view_attempt(attempt: Attempt, step_key: str) -> AttemptView:
     """Return an attempt as pages show it. Its process and decision must be loaded."""
     process = attempt.process
-    usage = json.loads(attempt.usage_json)
+    usage = attempt.used.line
     version = f" v{attempt.agent_version}" if attempt.agent_version is not None else ""
     return AttemptView(
         row=attempt,

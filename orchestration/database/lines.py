@@ -5,7 +5,7 @@ and tells what it did by token. What one line may not do is not done for it alon
 docs/adr/0016-finishing-together.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -30,8 +30,20 @@ def select_lines(columns: Mapping[str, str]) -> str:
 """
 
 
-def dump_line(values: Mapping[str, Any]) -> str:
-    """Return one step's values as a line; what is left out is NULL."""
+def read_lines(parameter: str, columns: Mapping[str, str], alias: str) -> str:
+    """Return the FROM item that turns a parameter, made by `dump_line` of a list, into rows."""
+    names = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    return f"json_to_recordset(%({parameter})s::json) AS {alias}({names})"
+
+
+def of_line(column: str, columns: Mapping[str, str], alias: str) -> str:
+    """Return the FROM item that turns a JSON column of a line `d` into rows."""
+    names = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    return f"json_to_recordset(d.{column}) AS {alias}({names})"
+
+
+def dump_line(values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """Return one step's values, or several rows', as JSON; what is left out is NULL."""
     return orjson.dumps(values).decode()
 
 

@@ -129,7 +129,7 @@ def digest_lines(lines: Iterable[tuple[Any, ...]]) -> str:
 
 
 SEAL_FORMAT = 3
-"""Which columns a seal covers. A seal says its format, but for those of the first, which are verified as they were."""
+"""Which columns a seal covers; a seal says its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +138,28 @@ class SealFacts:
 
     Attributes: run: the run's own columns by name.  steps: one line of columns per step, by key.
         events_digest: over the whole history up to the closing.  former_root: of the round before, if any.
-        format: which columns it covers; 1 is not said.
-        beside: digests of what stands in no step's line and in no receipt, by name; None: a seal of the first format.
+        beside: digests of what stands in no step's line and in no receipt, by name.
     """
 
     run: Mapping[str, Any]
     steps: Sequence[Sequence[Any]]
     events_digest: str
     former_root: str | None
-    beside: Mapping[str, str | None] | None = None
-    format: int = SEAL_FORMAT
+    beside: Mapping[str, str | None]
 
 
 def build_seal(facts: SealFacts) -> str:
     """Return a seal's body as canonical JSON; the root is `digest_text` of it."""
-    body: dict[str, Any] = {
-        "run": dict(facts.run),
-        "steps": digest_value([list(line) for line in facts.steps]),
-        "events": facts.events_digest,
-        "former": facts.former_root,
-    }
-    if facts.beside is not None:
-        body |= {"format": facts.format, "beside": facts.beside}
-    return canonical(body)
+    return canonical(
+        {
+            "format": SEAL_FORMAT,
+            "run": dict(facts.run),
+            "steps": digest_value([list(line) for line in facts.steps]),
+            "beside": facts.beside,
+            "events": facts.events_digest,
+            "former": facts.former_root,
+        }
+    )
 
 
 def digest_events(lines: Sequence[Sequence[Any]]) -> str:

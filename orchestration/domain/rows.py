@@ -148,10 +148,10 @@ class Fallen:
 
 @dataclass(frozen=True, slots=True)
 class Doer:
-    """Who does a step, and on which terms. `pools`: JSON."""
+    """Who does a step, and on which terms."""
 
     step_id: int
     agent: str
     queue: str
     timeout_seconds: float
-    pools: str
+    pools: Mapping[str, int]

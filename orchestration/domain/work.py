@@ -5,9 +5,10 @@ Plain frozen values, made by `transitions/` from rows; nobody else builds a `Cla
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
@@ -182,6 +183,8 @@ class AttemptEnd:
     Attributes:
         finished_at: the database's clock, once for all tries to write it, so that it tells this end from another's.
         inputs_json: what the policy saw.  reason: in words, for a person.
+        usage_json: what the agent said that it used, as the receipt has it.
+        effects: what other rooms write with it: lines by the name of their effect (`domain/effects.py`).
     """
 
     finished_at: datetime
@@ -193,6 +196,7 @@ class AttemptEnd:
     agent_version: int | None = None
     confidence: float | None = None
     usage_json: str = "{}"
+    effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     failure_kind: str = ""
     error_class: str = ""
     error_message: str = ""

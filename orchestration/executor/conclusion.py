@@ -19,6 +19,7 @@ from orchestration.domain.plan import ChildRun, Growth
 from orchestration.domain.policy import Decision, Ending, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
+from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput, Finished, NextAgent, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_wait, tell_breaker
@@ -32,13 +33,17 @@ from orchestration.executor.together import finish_together
 from orchestration.outages import is_away
 from orchestration.planning import find_terms, plan_undo
 from orchestration.selectors.trees import count_steps, find_grown
-from orchestration.transitions.deadline import put_aside
-from orchestration.transitions.end import abort_by_step, free_step, hold_step, retry_step
+from orchestration.transitions.end import (
+    abort_by_step,
+    fall_back,
+    free_step,
+    hold_step,
+    put_aside,
+    retry_step,
+    revise_step,
+)
 from orchestration.transitions.expand import expand_step
-from orchestration.transitions.fallback import fall_back
 from orchestration.transitions.finish import reread_end
-from orchestration.transitions.revise import revise_step
-from orchestration.transitions.waiting import wait_step
 
 log = structlog.get_logger(__name__)
 
@@ -230,10 +235,10 @@ def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
     """Write what a step waits for; return what of it can be performed at once."""
     match outcome:
         case Failed():
-            _persist(claim, end, lambda: wait_step(claim, end))
+            _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.BREAKER))
             return ()
         case OutOfTime():
-            _persist(claim, end, lambda: put_aside(claim, end))
+            _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.DEADLINE))
             return ()
         case _:
             return _grow(claim, end, outcome)

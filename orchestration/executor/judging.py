@@ -15,7 +15,6 @@ from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Ve
 from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation, decide
 from orchestration.domain.policy.failures import KEPT_AWAY
 from orchestration.domain.policy.inputs import dump_inputs
-from orchestration.domain.receipts import canonical
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import AttemptOutcome, DecisionKind
 from orchestration.domain.work import AttemptEnd, Claim, Facts
@@ -23,6 +22,7 @@ from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.grow import check_spawner, dump_alone, spawn
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
+from orchestration.usage import SPENT, read_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ def _describe_end(
     now = claim.now()
     is_retry = decision.kind is DecisionKind.RETRY
     failure = said if isinstance(said, Failed) else None
+    used = read_used(said.usage if isinstance(said, Answered) else {})
     return AttemptEnd(
         finished_at=now,
         outcome=_name_outcome(said),
@@ -123,7 +124,8 @@ def _describe_end(
         reason=decision.reason,
         agent_version=said.agent_version if isinstance(said, Answered | SentBack | Failed) else None,
         confidence=said.confidence if isinstance(said, Answered) else None,
-        usage_json=canonical(said.usage) if isinstance(said, Answered) and said.usage else "{}",
+        usage_json=used.json,
+        effects={SPENT.name: [used.line]} if used else {},
         failure_kind=failure.kind if failure else "",
         error_class=failure.error_class[:200] if failure else "",
         error_message=failure.message if failure else "",

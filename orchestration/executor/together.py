@@ -58,7 +58,8 @@ def finish_together(
     if _goes_alone() or len(final.output_json) > _LONG_CHARACTERS:
         return finish_step(claim, end, final, run_on)
     try:
-        written = _FINISHES.take_part(dump_finish(claim, end, final, run_on))
+        together = _FINISHES_WITH_EFFECTS if end.effects else _FINISHES
+        written = together.take_part(dump_finish(claim, end, final, run_on))
     except NotDoneTogether:
         return write_or_read(
             lambda: finish_step(claim, end, final, run_on), lambda: reread_end(claim, end, run_on)
@@ -100,6 +101,11 @@ def _finish_all(lines: list[str]) -> Written:
         return write_finishes(lines, waits=False)
 
 
+def _finish_all_with_effects(lines: list[str]) -> Written:
+    with _none_waits():
+        return write_finishes(lines, waits=False, has_effects=True)
+
+
 @contextmanager
 def _none_waits() -> Iterator[None]:
     """Let who meets a lock go on alone, also if nobody is with him: others come while he waits."""
@@ -113,4 +119,7 @@ def _none_waits() -> Iterator[None]:
 
 _CLAIMS: Final = Gathering(_claim_all, most=_MOST_STEPS, step_aside=_give_back_connection)
 _FINISHES: Final = Gathering(_finish_all, most=_MOST_STEPS, step_aside=_give_back_connection)
+_FINISHES_WITH_EFFECTS: Final = Gathering(
+    _finish_all_with_effects, most=_MOST_STEPS, step_aside=_give_back_connection
+)
 _LOOKS: Final = Gathering(look_behind, most=_MOST_STEPS, step_aside=_give_back_connection)

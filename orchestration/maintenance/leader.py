@@ -35,7 +35,7 @@ from orchestration.maintenance.scheduler import (
 )
 from orchestration.outages import is_away, is_of_statement
 from orchestration.ports import load_duties
-from orchestration.transitions.presence import leave_lead, note_lead, retire_dead, try_to_lead
+from orchestration.presence import leave_lead, note_lead, retire_dead, try_to_lead
 from orchestration.worker.sessions import open_session
 
 log = structlog.get_logger(__name__)

@@ -8,12 +8,12 @@ from orchestration.dispatch import dispatch
 from orchestration.maintenance.each import do_each
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.transitions.control import pause_stray
-from orchestration.transitions.deadline import wake_answered_deadlines
 from orchestration.transitions.heal import (
     find_unreleased,
     find_untold,
     ring_left_steps,
     ring_lost_steps,
+    wake_answered_deadlines,
     wake_due_steps,
     wake_known_agents,
     wake_now,

@@ -254,7 +254,7 @@ def _describe_attempt(attempt: Attempt, resolution: Resolution | None) -> dict[s
         "agent": attempt.agent,
         "agent_version": attempt.agent_version,
         "confidence": attempt.confidence,
-        "usage": json.loads(attempt.usage_json),
+        "usage": attempt.used.line,
         "failure_kind": attempt.failure_kind,
         "error_class": attempt.error_class,
         "error_message": attempt.error_message,

@@ -6,6 +6,7 @@ from orchestration.models.run import AgentContext, Edge, Run, Step
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.trial import VerifierTrial
 from orchestration.models.workflow import Project, Workflow
+from orchestration.usage.rows import Usage
 
 __all__ = [
     "AgentContext",
@@ -23,6 +24,7 @@ __all__ = [
     "Run",
     "Seal",
     "Step",
+    "Usage",
     "VerifierTrial",
     "WorkerProcess",
     "Workflow",

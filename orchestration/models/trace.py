@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from orchestration.domain.states import AttemptOutcome, DecisionKind, ReceiptKind
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import Run, Step
+from orchestration.usage import Used
 
 
 class CurrentTransaction(models.Func):
@@ -40,7 +41,6 @@ class Attempt(models.Model):
     agent = models.CharField(max_length=200)
     agent_version = models.PositiveIntegerField(null=True)
     confidence = models.FloatField(null=True)
-    usage_json = models.TextField(default="{}")
     failure_kind = models.CharField(max_length=20, default="")
     error_class = models.CharField(max_length=200, default="")
     error_message = models.TextField(default="")
@@ -60,6 +60,12 @@ class Attempt(models.Model):
     def __str__(self) -> str:
         """Return the number."""
         return f"attempt {self.number}"
+
+    @property
+    def used(self) -> Used:
+        """Return what its agent said that it used."""
+        usage = getattr(self, "usage", None)
+        return usage.used if usage else Used()
 
 
 class Decision(models.Model):

@@ -1,6 +1,5 @@
 """Who does a step that starts afresh: the agent of its spec again, not the fallback that had it."""
 
-import json
 from collections.abc import Sequence
 
 from orchestration.domain.plan import resolve_spec
@@ -24,4 +23,4 @@ def _find_first(step: Step, fallen: Fallen) -> Doer:
     planned = load_plan(workflow.pk, workflow.digest)[0].step_map
     spec = resolve_spec(planned, StepKind(fallen.kind), fallen.spec_key, fallen.spec_json, step.agent)
     terms = find_terms(spec.agent, spec.timeout_seconds)
-    return Doer(step.pk, spec.agent, terms.queue, terms.timeout_seconds, json.dumps(dict(terms.pools)))
+    return Doer(step.pk, spec.agent, terms.queue, terms.timeout_seconds, dict(terms.pools))

@@ -99,6 +99,10 @@ def _attempt_faults(
         yield f"{place}: its run is another"
     if attempt.process_id != claimed_by.get((attempt.step_id, attempt.number)):
         yield f"{place}: process is not the one that the history names"
+    usage = getattr(attempt, "usage", None)
+    where = (run.pk, attempt.step_id, attempt.finished_at)
+    if usage is not None and (usage.run_id, usage.step_id, usage.at) != where:
+        yield f"{place}: its usage is of another run or step, or of another time"
     decision = getattr(attempt, "decision", None)
     if decision is None:
         return

@@ -10,7 +10,7 @@ from orchestration.domain.signing import verify_signature
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.models import Event, Run, Seal
 from orchestration.selectors.proof import ProofRows
-from orchestration.transitions.seal import Ending, describe_closing, read_history_digest, read_seal_body
+from orchestration.transitions.seal import RunEnd, describe_closing, read_history_digest, read_seal_body
 
 _LATE = "late_write_refused"
 
@@ -79,16 +79,16 @@ def _order_faults(rows: ProofRows, closings: list[Event], *, is_live: bool) -> I
 def _last_faults(run: Run, seal: Seal, closing: Event) -> Iterator[str]:
     if seal.sealed_at != run.finished_at:
         yield "seal: sealed_at is not when the run ended"
-    ending = Ending(RunStatus(run.status), run.reason, run.finished_at or seal.sealed_at)
+    ending = RunEnd(RunStatus(run.status), run.reason, run.finished_at or seal.sealed_at)
     said = json.loads(seal.body_json)
-    now = json.loads(read_seal_body(run.pk, ending, closing.pk, said.get("format", 1)))
+    now = json.loads(read_seal_body(run.pk, ending, closing.pk))
     for field, value in now.items():
         if said.get(field) != value:
             yield f"seal: '{field}' does not fit the rows; {_HINTS[field]}"
 
 
 _HINTS = {
-    "format": "its format was changed",
+    "format": "it was changed, or sealed by another release",
     "run": "the run's own columns were changed",
     "steps": "a column of a step was changed",
     "beside": "an edge of a grown step, a past output or a try that came to nothing was changed",

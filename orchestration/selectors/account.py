@@ -34,7 +34,9 @@ def load_account(run: Run) -> Account:
     edges, attempts, past_outputs = defaultdict(list), defaultdict(list), defaultdict(list)
     for edge in Edge.objects.filter(run=run).order_by("predecessor__position"):
         edges[edge.successor_id].append(edge)
-    for attempt in Attempt.objects.filter(run=run).select_related("decision", "process").order_by("number"):
+    for attempt in (
+        Attempt.objects.filter(run=run).select_related("decision", "process", "usage").order_by("number")
+    ):
         attempts[attempt.step_id].append(attempt)
     for past in PastOutput.objects.filter(run=run).order_by("id"):
         past_outputs[past.step_id].append(past)

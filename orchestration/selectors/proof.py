@@ -18,7 +18,9 @@ _NEVER_LET_GO = (StepKind.PLANNED, StepKind.COMPENSATION)
 
 def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[AttemptLine, ...]:
     """Return a step's ended attempts with their decisions, in order; those before a number, if given."""
-    attempts = Attempt.objects.filter(step_id=step_id, outcome__isnull=False).select_related("decision")
+    attempts = Attempt.objects.filter(step_id=step_id, outcome__isnull=False).select_related(
+        "decision", "usage"
+    )
     if before is not None:
         attempts = attempts.filter(number__lt=before)
     return tuple(_line(attempt) for attempt in attempts.order_by("number"))
@@ -138,7 +140,7 @@ def load_proof(run: Run) -> ProofRows:
     steps = {step.pk: step for step in Step.objects.filter(run=run).order_by("position", "id")}
     of_steps = {"step__in": list(steps)}
     attempts = list(
-        Attempt.objects.filter(**of_steps).prefetch_related("decision").order_by("step_id", "number")
+        Attempt.objects.filter(**of_steps).prefetch_related("decision", "usage").order_by("step_id", "number")
     )
     handoffs = Handoff.objects.filter(attempt__in=[one.pk for one in attempts]).order_by("id")
     return ProofRows(
@@ -184,7 +186,7 @@ def _line(attempt: Attempt) -> AttemptLine:
         agent=attempt.agent,
         agent_version=attempt.agent_version,
         confidence=attempt.confidence,
-        usage_json=attempt.usage_json,
+        usage_json=attempt.used.json,
         failure_kind=attempt.failure_kind,
         error_class=attempt.error_class,
         error_message=attempt.error_message,

@@ -142,7 +142,7 @@ def count_troubled(run_ids: Collection[UUID]) -> dict[str, int]:
 def find_latest_attempts(steps: Sequence[Step]) -> dict[int, Attempt]:
     """Return each step's latest attempt with its process and decision, by the step's id."""
     attempts = Attempt.objects.filter(step__in=[step.pk for step in steps], number=F("step__attempt"))
-    return {attempt.step_id: attempt for attempt in attempts.select_related("process", "decision")}
+    return {attempt.step_id: attempt for attempt in attempts.select_related("process", "decision", "usage")}
 
 
 def find_tickets(steps: Sequence[Step]) -> dict[int, TicketRef]:
@@ -152,13 +152,17 @@ def find_tickets(steps: Sequence[Step]) -> dict[int, TicketRef]:
 
 def list_attempts(run_id: UUID) -> QuerySet[Attempt]:
     """Return a run's attempts with their decisions in the order in which they started."""
-    attempts = Attempt.objects.filter(run=run_id).select_related("process", "decision")
+    attempts = Attempt.objects.filter(run=run_id).select_related("process", "decision", "usage")
     return _with_step_keys(attempts, "step").order_by("started_at", "id")
 
 
 def list_step_attempts(step_id: int) -> QuerySet[Attempt]:
     """Return a step's attempts with their decisions, the latest first."""
-    return Attempt.objects.filter(step=step_id).select_related("process", "decision").order_by("-number")
+    return (
+        Attempt.objects.filter(step=step_id)
+        .select_related("process", "decision", "usage")
+        .order_by("-number")
+    )
 
 
 def list_handoffs(run_id: UUID) -> QuerySet[Handoff]:

@@ -8,9 +8,10 @@ from agents.admission import is_kept_away
 from orchestration.database.lines import dump_line, pass_lines, select_lines
 from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
 from orchestration.domain.states import Stage, StepKind, StepStatus
+from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import Claim, Predecessor, RunFacts
-from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
+from orchestration.transitions.vocabulary import begin_attempts, break_chords, hand_over, is_held_by, lost
 
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
@@ -39,6 +40,8 @@ _CLAIMED = (
 RECEIVED = """json_build_array(v.id, v.key, v.status, v.skip_reason, v.output_json, v.output_digest,
     v.output_tokens, v.receipt_digest, v.carries_data, v.is_optional, v.is_child, coalesce(v.index, 0))"""
 
+_BEFORE = """p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
+    p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child"""
 # One line of what is given to the statement: a wish to claim.
 _LINE = {
     "step": "bigint",
@@ -49,6 +52,10 @@ _LINE = {
     "event": "text",
 }
 
+_HAND_OVER = hand_over("""
+        SELECT b.id AS attempt, v.run_id AS run, v.id AS giver, v.to_id AS taker, v.output_digest AS digest,
+            v.output_tokens AS tokens, v.claimed_at AS at
+        FROM received v JOIN begun b ON b.step_id = v.to_id WHERE v.carries_data AND v.stage = ''""")
 _CLAIM = f"""
 WITH given AS MATERIALIZED ({select_lines(_LINE)}), claimed AS (
     UPDATE orchestration_step s
@@ -64,23 +71,13 @@ WITH given AS MATERIALIZED ({select_lines(_LINE)}), claimed AS (
                   WHERE w.id = g.process AND w.stopped_at IS NULL)
     RETURNING {list_claimed("s")}, g.task_id, g.event
 ), begun AS (
-    INSERT INTO orchestration_attempt
-        (step_id, run_id, number, token, process_id, task_id, started_at, agent, usage_json,
-         failure_kind, error_class, error_message, traceback_tail)
-    SELECT id, run_id, attempt, token, process_id, task_id, claimed_at, agent, '{{}}', '', '', '', ''
-    FROM claimed RETURNING id, step_id
+    {begin_attempts("claimed")}
 ), received AS (
-    SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
-           p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child, c.run_id, c.id AS to_id,
-           c.claimed_at, c.stage
+    SELECT {_BEFORE}, c.run_id, c.id AS to_id, c.claimed_at, c.stage
     FROM claimed c JOIN orchestration_edge e ON e.successor_id = c.id
     JOIN orchestration_step p ON p.id = e.predecessor_id
 ), handed AS (
-    INSERT INTO orchestration_handoff (attempt_id, run_id, from_step_id, to_step_id, original_digest, digest,
-        tokens_before, tokens_after, summarised_by, handed_at)
-    SELECT b.id, v.run_id, v.id, v.to_id, v.output_digest, v.output_digest, v.output_tokens, v.output_tokens,
-           '', v.claimed_at
-    FROM received v JOIN begun b ON b.step_id = v.to_id WHERE v.carries_data AND v.stage = ''
+    {_HAND_OVER}
 ), told AS (
     {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="event", at="claimed_at")}
 )
@@ -213,8 +210,7 @@ _LOAD_RUNNING = f"""
 SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id,
     {is_kept_away("s")} AS is_kept_away, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
-     FROM (SELECT p.id, p.key, p.status, p.skip_reason, p.output_json, p.output_digest, p.output_tokens,
-                  p.receipt_digest, p.index, e.carries_data, e.is_optional, e.is_child FROM orchestration_edge e
+     FROM (SELECT {_BEFORE} FROM orchestration_edge e
            JOIN orchestration_step p ON p.id = e.predecessor_id WHERE e.successor_id = s.id) v) AS received
 FROM orchestration_step s
 JOIN orchestration_attempt a ON a.step_id = s.id AND a.number = s.attempt
@@ -243,7 +239,7 @@ def find_claim(step_id: int, token: uuid.UUID) -> Claim | None:
 
 
 _LOCK_CLAIM = f"""
-SELECT id FROM orchestration_step WHERE id = %(step)s AND status = 'running' {BY_KEY} AND token = %(token)s FOR UPDATE
+SELECT s.id FROM orchestration_step s WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s")} FOR UPDATE
 """
 
 
@@ -253,18 +249,15 @@ def lock_claim(claim: Claim) -> None:
     Raises: ClaimLost: the claim passed on.
     """
     if fetch_one(_LOCK_CLAIM, {"step": claim.step_id, "token": claim.token}) is None:
-        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
+        raise lost(claim)
 
 
 _UNKNOWN_AGENT = f"""
 WITH waiting AS (
-    UPDATE orchestration_step SET waits_for = 'agent'
+    UPDATE orchestration_step SET waits_for = '{WaitsFor.AGENT}'
     WHERE id = %(step)s AND status = 'available' {BY_KEY} AND waits_for = '' AND NOT agent = ANY(%(agents)s)
     RETURNING id, run_id, attempt, agent
-), broken AS (
-    UPDATE orchestration_step j SET chord_intact = false
-    FROM waiting w JOIN orchestration_edge e ON e.predecessor_id = w.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
+), broken AS ({break_chords("waiting")}
 ), told AS (
     {insert_event(EventKind.STEP_WAITS, source="waiting", data="json_build_object('agent', agent)::text")}
 )

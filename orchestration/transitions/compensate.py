@@ -4,54 +4,59 @@ The compensations are steps of the run, each the child of the step it undoes and
 last to be done closes the run as failed (`release.py`); one that fails is held, and the run waits for its person.
 """
 
-import json
+from typing import Any
 from uuid import UUID
 
+from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
-from orchestration.domain.rows import DoneStep, UndoPlanner
-from orchestration.history import EventKind
+from orchestration.domain.rows import DoneStep, Undo, UndoPlanner
+from orchestration.domain.states import StepKind
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.vocabulary import (
+    NEW_STEP,
+    insert_edges,
+    insert_steps,
+    is_in_plan,
+    next_position,
+)
 
 # Current ones only: what was superseded by a later revision is not undone again. `stage`: what it grew is undone
 # itself, so the step that only collected it is not. What a fork took over came before all that it did itself.
-_DONE = """
+_DONE = f"""
 SELECT s.id, s.key, s.kind, s.revision, s.spec_key, s.spec_json, s.agent, s.stage, r.round, r.workflow_id,
     w.digest AS workflow_digest
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
 JOIN orchestration_receipt c ON c.step_id = s.id AND c.digest = s.receipt_digest
 WHERE s.run_id = %(run)s AND r.status IN ('running', 'paused') AND s.status = 'succeeded'
-  AND (s.kind = 'planned' OR (s.kind IN ('item', 'spawned') AND EXISTS (
-      SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child)))
+  AND s.kind IN ('planned', 'item', 'spawned') AND {is_in_plan("s")}
 ORDER BY c.kind = 'reuse', CASE WHEN c.kind <> 'reuse' THEN c.id END DESC, s.position DESC
 """
+_UNDO = insert_steps(
+    f"""moved m, {read_lines("undo", NEW_STEP | {"step": "bigint"}, "p")}
+        JOIN orchestration_step t ON t.id = p.step,
+        {next_position("%(run)s")} top""",
+    run="m.id",
+    before="least(p.n, 1)",
+    first="top.position",
+    parent_id="t.id",
+    depth="t.depth + 1",
+    item_json="t.output_json",
+    spec_key="t.spec_key",
+    spec_json="t.spec_json",
+)
+_IN_A_ROW = insert_edges("""
+    SELECT run_id, id, next, false, false, false
+    FROM (SELECT run_id, id, lead(id) OVER (ORDER BY index) AS next FROM grown) row WHERE next IS NOT NULL""")
 _BEGIN = f"""
 WITH moved AS (
     UPDATE orchestration_run SET status = 'compensating', reason = %(reason)s
     WHERE id = %(run)s AND status IN ('running', 'paused') RETURNING id
-), undo AS (
-    SELECT * FROM unnest(%(steps)s::bigint[], %(keys)s::text[], %(agents)s::text[], %(queues)s::text[],
-        %(seconds)s::float8[], %(pools)s::text[]) WITH ORDINALITY AS u(step, key, agent, queue, seconds, pools, n)
-), grown AS (
-    INSERT INTO orchestration_step (run_id, parent_id, position, key, kind, depth, index, item_json, spec_key,
-        spec_json, agent, queue, timeout_seconds, gated, pools, predecessor_count, status, attempt, failures, crashes,
-        revision, feedback, dispatches, dispatched_at, waits_for, unreleased, chord_intact, skip_reason, reason)
-    SELECT m.id, p.id, top.position + u.n, u.key, 'compensation', p.depth + 1, u.n - 1, p.output_json,
-        p.spec_key, p.spec_json, u.agent, u.queue, u.seconds, false, u.pools::jsonb,
-        CASE WHEN u.n = 1 THEN 0 ELSE 1 END, CASE WHEN u.n = 1 THEN 'available' ELSE 'pending' END, 0, 0, 0, 0, '',
-        CASE WHEN u.n = 1 THEN 1 ELSE 0 END, CASE WHEN u.n = 1 THEN clock_timestamp() END,
-        '', false, false, '', ''
-    FROM moved m, undo u JOIN orchestration_step p ON p.id = u.step,
-        (SELECT max(position) AS position FROM orchestration_step WHERE run_id = %(run)s) top
-    ORDER BY u.n
-    RETURNING id, run_id, index, status
-), joined AS (
-    INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional, is_child)
-    SELECT run_id, id, next, false, false, false
-    FROM (SELECT run_id, id, lead(id) OVER (ORDER BY index) AS next FROM grown) chain WHERE next IS NOT NULL
+), grown AS ({_UNDO} RETURNING id, run_id, index, status
+), joined AS ({_IN_A_ROW}
 ), told AS (
-    INSERT INTO orchestration_event (run_id, kind, data_json, at)
-    SELECT id, '{EventKind.RUN_COMPENSATING}', %(event)s, clock_timestamp() FROM moved
+    {insert_event(EventKind.RUN_COMPENSATING, source="moved", data="%(event)s::text", of_run=True)}
 )
 SELECT id FROM grown WHERE status = 'available'
 """
@@ -77,11 +82,21 @@ def begin_compensation(run_id: UUID, reason: str, plan: UndoPlanner) -> list[int
         "run": run_id,
         "reason": reason,
         "event": canonical({"reason": reason, "steps": len(undo)}),
-        "steps": [one.step_id for one in undo],
-        "keys": [one.key for one in undo],
-        "agents": [one.agent for one in undo],
-        "queues": [one.queue for one in undo],
-        "seconds": [one.timeout_seconds for one in undo],
-        "pools": [json.dumps(dict(one.pools)) for one in undo],
+        "undo": dump_line([_describe(place, one) for place, one in enumerate(undo)]),
     }
     return [row.id for row in fetch_all(_BEGIN, parameters)]
+
+
+def _describe(place: int, undo: Undo) -> dict[str, Any]:
+    return {
+        "n": place,
+        "step": undo.step_id,
+        "key": undo.key,
+        "kind": StepKind.COMPENSATION,
+        "index": place,
+        "agent": undo.agent,
+        "queue": undo.queue,
+        "timeout_seconds": undo.timeout_seconds,
+        "gated": False,
+        "pools": dict(undo.pools),
+    }

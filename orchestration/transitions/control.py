@@ -14,23 +14,20 @@ from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import LIVE_RUN, RunStatus
-from orchestration.history import EventKind
+from orchestration.history import EventKind, insert_event
 from orchestration.transitions.end import abort_run
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
 from orchestration.transitions.tree import Fate, TreeRun, find_fate, is_stray, lock_run, lock_tree
+from orchestration.transitions.vocabulary import ring
 
 _LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
-_TELL = """
-INSERT INTO orchestration_event (run_id, kind, data_json, at)
-VALUES (%(run)s, %(kind)s, %(event)s, clock_timestamp()) RETURNING id
-"""
-_MOVE = """
+_SAID = "(SELECT %(run)s::uuid AS id) said"
+_TELL = insert_event("%(kind)s", source=_SAID, data="%(event)s::text", of_run=True) + " RETURNING id"
+_MOVE = f"""
 WITH moved AS (
     UPDATE orchestration_run SET status = %(target)s WHERE id = ANY(%(runs)s) AND status = %(source)s RETURNING id
-), told AS (
-    INSERT INTO orchestration_event (run_id, kind, data_json, at)
-    SELECT id, %(kind)s, %(event)s, clock_timestamp() FROM moved
+), told AS ({insert_event("%(kind)s", source="moved", data="%(event)s::text", of_run=True)}
 )
 SELECT id FROM moved
 """
@@ -38,11 +35,11 @@ SELECT id FROM moved
 _BREAK_CHORDS = """
 UPDATE orchestration_step SET chord_intact = false WHERE run_id = ANY(%(runs)s) AND chord_intact RETURNING id
 """
-_RING = """
-UPDATE orchestration_step SET dispatches = dispatches + 1, dispatched_at = clock_timestamp()
-WHERE id IN (SELECT id FROM orchestration_step WHERE run_id = ANY(%(runs)s) AND status = 'available'
+_RING = f"""
+UPDATE orchestration_step s SET {ring("s")}
+WHERE s.id IN (SELECT id FROM orchestration_step WHERE run_id = ANY(%(runs)s) AND status = 'available'
              AND waits_for = '' ORDER BY depth DESC, position, id FOR UPDATE)
-  AND status = 'available' RETURNING id
+  AND s.status = 'available' RETURNING s.id
 """
 
 

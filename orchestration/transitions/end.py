@@ -1,70 +1,77 @@
-"""The endings of an attempt that leave the step undone: retry, hold, free, and the abort of the whole run.
+"""The endings of an attempt that leave the step undone: tried again, done by another, held, put aside, given up.
 
 Each also breaks the chord the step may have been a header of: that chord can't fire any more, so the database
 rings for the join.
 """
 
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from orchestration.conf import get_conf
-from orchestration.database.statements import BY_KEY, fetch_one
+from orchestration.database.statements import fetch_one
+from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
-from orchestration.domain.states import RunStatus, Stage
-from orchestration.domain.work import AttemptEnd, Claim
-from orchestration.errors import ClaimLost
-from orchestration.history import EventKind, insert_event
+from orchestration.domain.states import RunStatus, Stage, StepStatus
+from orchestration.domain.waits import WaitsFor
+from orchestration.domain.work import AttemptEnd, Claim, NextAgent
+from orchestration.history import EventKind
 from orchestration.ports import Hold, load_escalator
 from orchestration.transitions.compensate import begin_compensation
-from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, end_parameters
+from orchestration.transitions.ending import (
+    ATTEMPT,
+    BREAK_CHORD,
+    DECISION,
+    DETACH,
+    FORGET_CHILDREN,
+    Ending,
+    end_claim,
+)
 from orchestration.transitions.release import CLEAR_RUN
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
 from orchestration.transitions.tree import lock_run
+from orchestration.transitions.vocabulary import ring
 
-
-def ending_statement(kind: EventKind, change: str, more: str = "") -> str:
-    """Return the statement that ends a running step's attempt and makes `change` to the step.
-
-    Args: change: SET items; the step is `s`.  more: further CTEs, each with a comma before it; the step is `done`.
-    """
-    return f"""
-WITH RECURSIVE done AS (
-    UPDATE orchestration_step s
-    SET token = NULL, process_id = NULL, reason = %(reason)s, {change}
-    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
-    RETURNING s.id, s.run_id, s.attempt
-), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
-), broken AS (
-    UPDATE orchestration_step j SET chord_intact = false
-    FROM done d JOIN orchestration_edge e ON e.predecessor_id = d.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
-), told AS (
-    {insert_event(kind, source="done", data="%(event)s::text", at="%(now)s")}
-){more}
-SELECT id FROM done
-"""
-
-
-_RETRY = ending_statement(
-    EventKind.STEP_RETRYABLE,
-    "status = 'retryable', due_at = %(due_at)s::timestamptz, failures = s.failures + 1",
-)
+_UNDONE = (ATTEMPT, DECISION, BREAK_CHORD)
+_RETRY = Ending(
+    StepStatus.RUNNING, (StepStatus.RETRYABLE,), EventKind.STEP_RETRYABLE, parts=_UNDONE,
+    sets="reason = g.why, due_at = g.due_at, failures = s.failures + 1",
+)  # fmt: skip
+_FREE = Ending(
+    StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_FREED, parts=_UNDONE,
+    sets=f"reason = g.why, crashes = s.crashes + g.own_crash, queue = g.queue, {ring('s')}",
+    columns={"own_crash": "integer", "queue": "text"},
+)  # fmt: skip
 # What its agent had said before it spawned stays: it is half of what is still to be put together.
-_HOLD = ending_statement(
-    EventKind.STEP_HELD,
-    "status = 'held', crashes = s.crashes + %(own_crash)s, "
-    f"proposed_json = CASE WHEN s.stage = '{Stage.SPAWNED}' THEN s.proposed_json ELSE %(proposed)s END",
-)
-_FAIL = ending_statement(EventKind.STEP_FAILED, "status = 'failed', finished_at = %(now)s")
-_FREE = ending_statement(
-    EventKind.STEP_FREED,
-    "status = 'available', crashes = s.crashes + %(own_crash)s, queue = %(queue)s, "
-    "dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()",
-)
+_HOLD = Ending(
+    StepStatus.RUNNING, (StepStatus.HELD,), EventKind.STEP_HELD, parts=_UNDONE,
+    sets="reason = g.why, crashes = s.crashes + g.own_crash, "
+    f"proposed_json = CASE WHEN s.stage = '{Stage.SPAWNED}' THEN s.proposed_json ELSE g.proposed END",
+    columns={"own_crash": "integer", "proposed": "text"},
+)  # fmt: skip
+_FAIL = Ending(
+    StepStatus.RUNNING, (StepStatus.FAILED,), EventKind.STEP_FAILED, parts=_UNDONE,
+    sets="reason = g.why, finished_at = g.now",
+)  # fmt: skip
+_PUT_ASIDE = Ending(
+    StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_WAITS, parts=_UNDONE,
+    sets="reason = g.why, waits_for = g.waits_for", columns={"waits_for": "text"},
+)  # fmt: skip
+_REVISE = Ending(
+    StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_REVISED, parts=(*_UNDONE, *DETACH),
+    sets="reason = g.why, feedback = g.feedback, revision = s.revision + 1, renewals = s.renewals + 1, failures = 0, "
+    f"verdict_revisions = s.verdict_revisions + 1, {ring('s')}, {FORGET_CHILDREN}",
+    columns={"feedback": "text"},
+)  # fmt: skip
+# Tries are counted afresh, crashes are not: they tell of the work as much as of the agent.
+_FALL_BACK = Ending(
+    StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_FELL_BACK, parts=(*_UNDONE, *DETACH),
+    sets="reason = g.why, agent = g.agent, queue = g.queue, timeout_seconds = g.seconds, pools = g.pools, "
+    f"fallbacks = s.fallbacks + 1, failures = 0, waits_for = '', {ring('s')}, {FORGET_CHILDREN}",
+    columns={"agent": "text", "queue": "text", "seconds": "double precision", "pools": "jsonb"},
+)  # fmt: skip
 
 
 def retry_step(claim: Claim, end: AttemptEnd) -> None:
@@ -97,6 +104,35 @@ def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = Fa
         load_escalator(get_conf().ESCALATOR).open_ticket(hold)
 
 
+def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor) -> None:
+    """Move a running step whose agent was not called to `available`, not to be rung for; no try is counted.
+
+    Args: waits_for: what for; whoever brings it about wakes the step.
+    Raises: ClaimLost: nothing was written.
+    """
+    end_claim(_PUT_ASIDE, claim, end, waits_for=waits_for)
+
+
+def revise_step(claim: Claim, end: AttemptEnd, feedback: str) -> None:
+    """Move a running step whose verifiers failed its output to `available`, with their reasons as feedback.
+
+    Its children stay as history; the next ones get keys of their own.
+
+    Raises: ClaimLost: nothing was written.
+    """
+    end_claim(_REVISE, claim, end, feedback=feedback)
+
+
+def fall_back(claim: Claim, end: AttemptEnd, to: NextAgent) -> None:
+    """Move a running step whose agent gave up to `available`, to be done by the next agent of its spec.
+
+    Raises: ClaimLost: nothing was written.
+    """
+    event = canonical({"rule": end.rule, "from": claim.agent, "to": to.agent})
+    terms = {"agent": to.agent, "queue": to.queue, "seconds": to.timeout_seconds, "pools": dict(to.pools)}
+    end_claim(_FALL_BACK, claim, end, event=event, **terms)
+
+
 def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer, plan: UndoPlanner) -> list[int]:
     """Move a running step to `failed` and its run with it.
 
@@ -107,18 +143,6 @@ def abort_by_step(claim: Claim, end: AttemptEnd, signer: Signer, plan: UndoPlann
         lock_run(claim.run.run_id)
         end_claim(_FAIL, claim, end)
         return abort_run(claim.run.run_id, end.reason, signer, plan)
-
-
-def end_claim(statement: str, claim: Claim, end: AttemptEnd, **more: object) -> None:
-    """Run an ending statement under the claim's token.
-
-    Args: more: further parameters; `event` replaces the line's own.
-    Raises: ClaimLost: nothing was written.
-    """
-    parameters: dict[str, Any] = end_parameters(end) | {"event": f'{{"rule":"{end.rule}"}}'} | more
-    parameters |= {"step": claim.step_id, "token": claim.token, "attempt_id": claim.attempt_id}
-    if fetch_one(statement, parameters) is None:
-        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
 
 
 def abort_run(run_id: UUID, reason: str, signer: Signer, plan: UndoPlanner) -> list[int]:

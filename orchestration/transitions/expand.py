@@ -11,70 +11,63 @@ from typing import Any
 
 from django.db import transaction
 
-from orchestration.database.statements import BY_KEY, fetch_one
-from orchestration.domain.plan import Growth
+from orchestration.database.lines import of_line
+from orchestration.database.statements import fetch_one
+from orchestration.domain.plan import Child, Growth
 from orchestration.domain.rows import NewRun
-from orchestration.domain.states import RunStatus, Stage
+from orchestration.domain.states import RunStatus, Stage, StepStatus
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost, IdempotencyConflict
-from orchestration.history import EventKind, insert_event
-from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, end_parameters
+from orchestration.history import EventKind
+from orchestration.transitions.ending import ATTEMPT, BREAK_CHORD, DECISION, Ending, Part, end_claim
 from orchestration.transitions.start import insert_run
+from orchestration.transitions.vocabulary import LIVE, NEW_STEP, insert_edges, insert_steps, next_position
 
-_LIVE = """
-SELECT status FROM orchestration_run
-WHERE id = %(run)s AND status IN ('running', 'paused', 'compensating') FOR SHARE
-"""
-# Who inherits is told by kind: a join of what was grown with the plan, by index, would compare each with each.
-_EXPAND = f"""
-WITH done AS (
-    UPDATE orchestration_step s
-    SET status = 'waiting', token = NULL, process_id = NULL, stage = %(stage)s, reason = '',
-        proposed_json = coalesce(%(proposed)s, s.proposed_json),
-        predecessor_count = s.predecessor_count + cardinality(%(keys)s::text[])
-    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
-    RETURNING s.id, s.run_id, s.attempt, s.depth
-), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
-), inherited AS (
-    SELECT e.predecessor_id, e.is_optional FROM orchestration_edge e
-    WHERE e.successor_id = %(step)s AND e.carries_data AND NOT e.is_child
-), plan AS (
-    SELECT * FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(indexes)s::int[], %(agents)s::text[],
-        %(queues)s::text[], %(seconds)s::float8[], %(items)s::text[], %(spec_keys)s::text[], %(specs)s::text[],
-        %(gated)s::bool[], %(pools)s::text[], %(inherits)s::bool[], %(before)s::int[]) WITH ORDINALITY
-    AS p(key, kind, index, agent, queue, seconds, item, spec_key, spec, gated, pools, inherits, before, n)
-), grown AS (
-    INSERT INTO orchestration_step (run_id, parent_id, position, key, kind, depth, index, item_json, spec_key,
-        spec_json, agent, queue, timeout_seconds, gated, pools, predecessor_count, status, attempt, failures, crashes,
-        revision, feedback, dispatches, dispatched_at, waits_for, unreleased, chord_intact, skip_reason, reason)
-    SELECT d.run_id, d.id, top.position + p.n, p.key, p.kind, d.depth + 1, p.index, p.item, p.spec_key, p.spec,
-        p.agent, p.queue, p.seconds, p.gated, p.pools::jsonb,
-        p.before + CASE WHEN p.inherits THEN (SELECT count(*) FROM inherited) ELSE 0 END,
-        CASE WHEN p.before = 0 THEN 'available' ELSE 'pending' END, 0, 0, 0, 0, '',
-        CASE WHEN p.before = 0 THEN 1 ELSE 0 END, CASE WHEN p.before = 0 THEN clock_timestamp() END,
-        '', false, false, '', ''
-    FROM done d, plan p, (SELECT max(position) AS position FROM orchestration_step WHERE run_id = %(run)s) top
-    ORDER BY p.n
-    RETURNING id, run_id, index, status, kind
-), joined AS (
-    INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional, is_child)
-    SELECT run_id, id, %(step)s, false, false, true FROM grown
+_LIVE = f"SELECT status FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR SHARE"
+_CHILD = NEW_STEP | {"inherits": "boolean", "before": "integer"}
+_LINK = {"from": "integer", "to": "integer", "carries": "boolean"}
+_GROWN = insert_steps(
+    f"""done d, {of_line("plan", _CHILD, "p")}, {next_position("(SELECT run_id FROM done)")} top,
+        (SELECT count(*) AS number FROM inherited) i""",
+    run="d.run_id",
+    before="p.before + CASE WHEN p.inherits THEN i.number ELSE 0 END",
+    starts="p.before = 0",
+    first="top.position",
+    parent_id="d.id",
+    depth="d.depth + 1",
+)
+# An heir is told by its kind: a join of what was grown with the plan, by index, would compare each with each.
+_JOINED = insert_edges(f"""
+    SELECT g.run_id, g.id, d.id, false, false, true FROM done d, grown g
     UNION ALL
     SELECT g.run_id, i.predecessor_id, g.id, true, i.is_optional, false
-    FROM grown g CROSS JOIN inherited i WHERE g.kind = ANY(%(heirs)s)
+    FROM done d, grown g, inherited i WHERE g.kind = ANY(d.heirs)
     UNION ALL
     SELECT a.run_id, a.id, b.id, e.carries, false, false
-    FROM unnest(%(from)s::int[], %(to)s::int[], %(carries)s::bool[]) AS e("from", "to", carries)
-    JOIN grown a ON a.index = e.from JOIN grown b ON b.index = e.to
-), broken AS (
-    UPDATE orchestration_step j SET chord_intact = false
-    FROM done d JOIN orchestration_edge e ON e.predecessor_id = d.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
-), told AS (
-    {insert_event(EventKind.STEP_EXPANDED, source="done", data="%(event)s::text", at="%(now)s")}
+    FROM done d, {of_line("links", _LINK, "e")} JOIN grown a ON a.index = e.from JOIN grown b ON b.index = e.to""")
+_EXPAND = Ending(
+    StepStatus.RUNNING,
+    (StepStatus.WAITING,),
+    EventKind.STEP_EXPANDED,
+    sets="""stage = g.stage, reason = '', proposed_json = coalesce(g.proposed, s.proposed_json),
+        predecessor_count = s.predecessor_count + json_array_length(g.plan)""",
+    parts=(
+        ATTEMPT,
+        DECISION,
+        Part(
+            "inherited",
+            """SELECT e.predecessor_id, e.is_optional FROM done d JOIN orchestration_edge e ON e.successor_id = d.id
+    WHERE e.carries_data AND NOT e.is_child""",
+        ),
+        Part("grown", f"{_GROWN} RETURNING id, run_id, index, status, kind"),
+        Part("joined", _JOINED),
+        BREAK_CHORD,
+    ),
+    columns={"stage": "text", "proposed": "text", "plan": "json", "links": "json", "heirs": "text[]"},
+    returned="s.id, s.run_id, s.attempt, s.depth",
+    answer="""
+SELECT d.id AS step, array(SELECT id FROM grown WHERE status = 'available' ORDER BY index) AS available FROM done d""",
 )
-SELECT d.id AS step, array(SELECT id FROM grown WHERE status = 'available' ORDER BY index) AS available FROM done d
-"""
 
 
 def expand_step(claim: Claim, end: AttemptEnd, growth: Growth) -> list[int]:
@@ -111,39 +104,37 @@ def _share_run(claim: Claim) -> RunStatus:
 
 
 def _expand(claim: Claim, end: AttemptEnd, growth: Growth) -> list[int]:
-    row = fetch_one(_EXPAND, _parameters(claim, end, growth))
-    if row is None:
-        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
-    return list(row.available)
-
-
-def _parameters(claim: Claim, end: AttemptEnd, growth: Growth) -> dict[str, Any]:
     children = growth.children
     links = [(before, child.index, True) for child in children for before in child.needs]
     links += [(before, child.index, False) for child in children for before in child.after]
-    return end_parameters(end) | {
-        "run": claim.run.run_id,
-        "step": claim.step_id,
-        "token": claim.token,
-        "attempt_id": claim.attempt_id,
-        "event": json.dumps({"rule": end.rule, "stage": growth.stage, "children": len(children)}),
-        "stage": growth.stage,
-        "proposed": growth.proposed_json,
-        "keys": [child.key for child in children],
-        "kinds": [child.kind for child in children],
-        "indexes": [child.index for child in children],
-        "agents": [child.agent for child in children],
-        "queues": [child.queue for child in children],
-        "seconds": [child.timeout_seconds for child in children],
-        "items": [child.item_json for child in children],
-        "spec_keys": [child.spec_key for child in children],
-        "specs": [child.spec_json for child in children],
-        "gated": [child.gated for child in children],
-        "pools": [json.dumps(dict(child.pools)) for child in children],
-        "heirs": sorted({str(child.kind) for child in children if child.inherits}),
-        "inherits": [child.inherits for child in children],
-        "before": [len(child.needs) + len(child.after) for child in children],
-        "from": [before for before, _, _ in links],
-        "to": [after for _, after, _ in links],
-        "carries": [carries for _, _, carries in links],
+    row = end_claim(
+        _EXPAND,
+        claim,
+        end,
+        event=json.dumps({"rule": end.rule, "stage": growth.stage, "children": len(children)}),
+        stage=growth.stage,
+        proposed=growth.proposed_json,
+        plan=[_describe(place, child) for place, child in enumerate(children)],
+        links=[{"from": before, "to": after, "carries": carries} for before, after, carries in links],
+        heirs=sorted({str(child.kind) for child in children if child.inherits}),
+    )
+    return list(row.available)
+
+
+def _describe(place: int, child: Child) -> dict[str, Any]:
+    return {
+        "n": place,
+        "key": child.key,
+        "spec_key": child.spec_key,
+        "spec_json": child.spec_json,
+        "kind": child.kind,
+        "index": child.index,
+        "item_json": child.item_json,
+        "agent": child.agent,
+        "queue": child.queue,
+        "timeout_seconds": child.timeout_seconds,
+        "gated": child.gated,
+        "pools": dict(child.pools),
+        "inherits": child.inherits,
+        "before": len(child.needs) + len(child.after),
     }

@@ -6,6 +6,7 @@ and clears the marks before it, in one transaction. A crash in between leaves ma
 These transactions commit asynchronously: losing one with the database's last moments leaves the marks too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,17 +17,11 @@ from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
 from orchestration.domain.waits import Waker, find_stages
 from orchestration.domain.work import Claim, Released
-from orchestration.history import EventKind
+from orchestration.history import EventKind, insert_event
 from orchestration.transitions.seal import close_run
+from orchestration.transitions.vocabulary import FINAL_STEP, LIVE, nothing_open_before, ring
 
-# From the end: steps finish roughly in plan order, so the first look mostly finds an open one. The status is asked
-# edge by edge: a join of the two tables would be made whole before its first row is looked at.
-NOTHING_OPEN_BEFORE = """
-    (SELECT f.predecessor_id FROM orchestration_edge f
-     WHERE f.successor_id = j.id
-       AND (SELECT p.status FROM orchestration_step p WHERE p.id = f.predecessor_id) NOT IN ('succeeded', 'skipped')
-     ORDER BY f.predecessor_id DESC LIMIT 1) IS NULL
-"""
+NOTHING_OPEN_BEFORE = nothing_open_before("j")
 # After a wait for the join's lock its new row is looked at, but what stands before it as this statement first saw it:
 # a join that was reset by a rework meanwhile must not start on predecessors that were reset with it.
 NOT_RESET_MEANWHILE = "j.revision = (SELECT o.revision FROM orchestration_step o WHERE o.id = j.id)"
@@ -47,7 +42,7 @@ SELECT s.id AS step_id, s.run_id, array(
     (SELECT r.parent_step_id IS NOT NULL FROM orchestration_run r WHERE r.id = s.run_id) AS is_child,
     NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
     AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
-        AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')) AS run_ended
+        AND o.status NOT IN {FINAL_STEP}) AS run_ended
 FROM orchestration_step s WHERE s.id = ANY(%(steps)s::bigint[]) AND s.unreleased
 """
 
@@ -122,13 +117,11 @@ def _end_run(behind: Behind, signer: Signer) -> None:
         close_run(behind.run_id, ending, signer, behind.run_reason, commit_later=True)
 
 
-_TELL = """
-UPDATE orchestration_step s
-SET status = 'available', dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()
-FROM orchestration_run c
+_TELL = f"""
+UPDATE orchestration_step s SET status = 'available', {ring("s")} FROM orchestration_run c
 WHERE c.id = %(run)s AND c.untold AND s.id = c.parent_step_id AND s.status = 'waiting' AND s.stage = 'child_run'
   AND NOT EXISTS (SELECT 1 FROM orchestration_run o WHERE o.parent_step_id = s.id
-                  AND o.status IN ('running', 'paused', 'compensating'))
+                  AND o.status IN {LIVE})
 RETURNING s.id
 """
 _TOLD = "UPDATE orchestration_run SET untold = false WHERE id = %(run)s AND untold RETURNING id"
@@ -146,8 +139,7 @@ def tell_parent(run_id: UUID) -> list[Released]:
 
 _RELEASE = f"""
 WITH freed AS (
-    UPDATE orchestration_step j
-    SET status = 'available', dispatches = j.dispatches + 1, dispatched_at = clock_timestamp()
+    UPDATE orchestration_step j SET status = 'available', {ring("j")}
     WHERE j.id = ANY(%(joins)s) AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE} AND {NOT_RESET_MEANWHILE}
     RETURNING j.id, j.chord_intact
 ), cleared AS (
@@ -174,16 +166,27 @@ def _release_joins(join_ids: tuple[int, ...]) -> list[Released]:
     return [Released(row.id, rung=row.chord_intact) for row in rows]
 
 
-_REFUSED = f"""
-INSERT INTO orchestration_event (run_id, step_id, attempt, kind, data_json, at)
-VALUES (%(run)s, %(step)s, %(attempt)s, '{EventKind.LATE_WRITE_REFUSED}', %(event)s, clock_timestamp())
-RETURNING id
+_START = f"""
+UPDATE orchestration_step j SET status = 'available', {ring("j")}
+WHERE (j.run_id = %(run)s OR j.id = ANY(%(steps)s::bigint[])) AND j.status = 'pending' AND {NOTHING_OPEN_BEFORE}
+RETURNING j.id, j.position
 """
+
+
+def start_ready(*, run_id: UUID | None = None, step_ids: Sequence[int] = ()) -> list[int]:
+    """Make pending steps available before which all is done, of a run or of some steps; return them in plan order.
+
+    The caller holds the run's row.
+    """
+    rows = fetch_all(_START, {"run": run_id, "steps": list(step_ids)})
+    return [row.id for row in sorted(rows, key=lambda row: row.position)]
+
+
+_SAID = "(SELECT %(run)s::uuid AS run_id, %(step)s::bigint AS id, %(attempt)s::integer AS attempt) said"
+_REFUSED = insert_event(EventKind.LATE_WRITE_REFUSED, source=_SAID, data="%(event)s::text") + " RETURNING id"
 
 
 def record_late_write(claim: Claim, event_json: str) -> None:
     """Record that a write under a lost claim was refused."""
-    fetch_one(
-        _REFUSED,
-        {"run": claim.run.run_id, "step": claim.step_id, "attempt": claim.attempt, "event": event_json},
-    )
+    about = {"run": claim.run.run_id, "step": claim.step_id, "attempt": claim.attempt}
+    fetch_one(_REFUSED, about | {"event": event_json})

@@ -16,21 +16,23 @@ from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import Fallen
 from orchestration.domain.states import RunStatus
 from orchestration.errors import RunCompensating, RunNotFailed
-from orchestration.history import EventKind
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.release import start_ready
 from orchestration.transitions.reset import Reset, await_children, find_grown_below, lock_steps, reset_steps
 from orchestration.transitions.rework import Affected, lock_affected
 from orchestration.transitions.stopping import go_on
 from orchestration.transitions.tree import TreeRun, lock_tree
+from orchestration.transitions.vocabulary import DONE_STEP, FINAL_STEP, is_in_plan
 
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
 
 # A step that failed after it grew could not put together what its children gave; those that are done stay done.
 # Current ones only: planned, or still joined to the step that grew them.
-_BROKEN = """
+_BROKEN = f"""
 SELECT s.id, s.stage <> '' AND (s.status = 'cancelled' OR s.stage <> 'verdicts') AS keeps
 FROM orchestration_step s
 WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled') AND s.kind <> 'compensation'
-  AND (s.kind = 'planned' OR EXISTS (SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child))
+  AND {is_in_plan("s")}
 """
 _UNDONE = """
 SELECT DISTINCT s.id FROM orchestration_step c JOIN orchestration_step s ON s.id = c.parent_id
@@ -55,24 +57,14 @@ WITH renewed AS (
         deadline_at = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
     WHERE id = %(run)s AND status IN ('failed', 'cancelled') RETURNING id, round
 )
-INSERT INTO orchestration_event (run_id, kind, data_json, at)
-SELECT id, '{EventKind.RUN_RETRIED}', %(event)s, clock_timestamp() FROM renewed RETURNING id
-"""
-_START = """
-UPDATE orchestration_step s
-SET status = 'available', dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()
-WHERE s.run_id = %(run)s AND s.status = 'pending' AND NOT EXISTS (
-    SELECT 1 FROM orchestration_edge e JOIN orchestration_step p ON p.id = e.predecessor_id
-    WHERE e.successor_id = s.id AND p.status NOT IN ('succeeded', 'skipped'))
-RETURNING s.id, s.position
+{insert_event(EventKind.RUN_RETRIED, source="renewed", data="%(event)s::text", of_run=True)} RETURNING id
 """
 # A run that was cancelled when all was done has nothing to do but to end; who looks behind its last steps does that.
-_MARK_END = """
+_MARK_END = f"""
 UPDATE orchestration_step s SET unreleased = true
-WHERE s.run_id = %(run)s AND s.status IN ('succeeded', 'skipped')
+WHERE s.run_id = %(run)s AND s.status IN {DONE_STEP}
   AND NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
-  AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
-                  AND o.status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled'))
+  AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id AND o.status NOT IN {FINAL_STEP})
 RETURNING s.id
 """
 
@@ -127,9 +119,9 @@ def _renew_run(run: TreeRun, timeout_seconds: float | None, event_json: str) -> 
     fetch_all(_FRESH_BOUNDS, {"steps": steps})
     stopped = go_on(keep)
     await_children(keep)
-    started = sorted(fetch_all(_START, {"run": run.run_id}), key=lambda row: row.position)
+    started = start_ready(run_id=run.run_id)
     fetch_all(_MARK_END, {"run": run.run_id})
-    return Renewed([row.id for row in started] + stopped.available, fallen), below
+    return Renewed(started + stopped.available, fallen), below
 
 
 def _choose(broken: list[Any], affected: Affected | None) -> tuple[list[int], list[int]]:

@@ -5,15 +5,17 @@ children before parents, predecessors before successors; done steps last, as a r
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from orchestration.conf import get_conf
+from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.policy.rules import WITHDRAWN
 from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import AttemptOutcome
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
+from orchestration.transitions.vocabulary import DONE_STEP, FINAL_STEP
 
 
 def _cancelling(which: str) -> str:
@@ -22,7 +24,7 @@ WITH cancelled AS (
     UPDATE orchestration_step SET status = 'cancelled', token = NULL, process_id = NULL, due_at = NULL,
         waits_for = '', finished_at = clock_timestamp(), reason = %(reason)s
     WHERE id IN (SELECT id FROM orchestration_step WHERE {which}
-                 AND status NOT IN ('succeeded', 'skipped', 'failed', 'cancelled')
+                 AND status NOT IN {FINAL_STEP}
                  ORDER BY depth DESC, position, id FOR UPDATE)
     RETURNING id, run_id, attempt
 ), told AS (
@@ -111,24 +113,24 @@ def detach_children(step_ids: list[int], reason: str) -> list[int]:
 
 
 # Open ones first, in the order of finishers; a release takes its join before the marks of those before it.
-_LOCK = """
+_LOCK = f"""
 SELECT id FROM orchestration_step WHERE id = ANY(%(steps)s)
-ORDER BY status IN ('succeeded', 'skipped'), depth DESC, position, id FOR UPDATE
+ORDER BY status IN {DONE_STEP}, depth DESC, position, id FOR UPDATE
 """
-_KEEP_OUTPUTS = """
+_KEEP_OUTPUTS = f"""
 INSERT INTO orchestration_pastoutput (step_id, run_id, round, revision, status, output_json, output_digest,
     receipt_digest, finished_at, superseded_at)
 SELECT s.id, s.run_id, c.round, s.revision, s.status, s.output_json, s.output_digest, s.receipt_digest,
     s.finished_at, clock_timestamp()
 FROM orchestration_step s
 JOIN orchestration_receipt c ON c.step_id = s.id AND c.digest = s.receipt_digest
-WHERE s.id = ANY(%(steps)s) AND s.status IN ('succeeded', 'skipped') RETURNING id
+WHERE s.id = ANY(%(steps)s) AND s.status IN {DONE_STEP} RETURNING id
 """
 _RESET = f"""
 WITH reset AS (
     UPDATE orchestration_step s
     SET status = 'pending', token = NULL, process_id = NULL, due_at = NULL, finished_at = NULL,
-        revision = s.revision + CASE WHEN %(every)s OR s.status IN ('succeeded', 'skipped')
+        revision = s.revision + CASE WHEN %(every)s OR s.status IN {DONE_STEP}
             OR s.stage <> '' AND NOT s.id = ANY(%(keep)s) THEN 1 ELSE 0 END,
         renewals = s.renewals + CASE WHEN NOT s.id = ANY(%(keep)s) AND (
             s.status = 'succeeded' OR s.proposed_json IS NOT NULL OR s.stage = 'verdicts' OR s.id = ANY(%(answered)s)
@@ -145,11 +147,11 @@ WITH reset AS (
 SELECT id, kind, spec_key, spec_json FROM reset WHERE fallbacks > 0
 """
 # What was kept for its children waits for those that are open again.
-_WAIT = """
+_WAIT = f"""
 UPDATE orchestration_step s SET status = 'waiting'
 WHERE s.id = ANY(%(keep)s) AND s.status = 'pending' AND s.stage <> '' AND (
     EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step c ON c.id = e.predecessor_id
-            WHERE e.successor_id = s.id AND e.is_child AND c.status NOT IN ('succeeded', 'skipped'))
+            WHERE e.successor_id = s.id AND e.is_child AND c.status NOT IN {DONE_STEP})
     OR s.stage = 'child_run' AND (SELECT c.status FROM orchestration_run c WHERE c.parent_step_id = s.id
                                   ORDER BY c.parent_attempt DESC LIMIT 1) <> 'succeeded')
 RETURNING s.id
@@ -205,23 +207,21 @@ def await_children(step_ids: list[int]) -> None:
         fetch_all(_WAIT, {"keep": step_ids})
 
 
-_RESTORE = """
+_DOER = {
+    "step_id": "bigint",
+    "agent": "text",
+    "queue": "text",
+    "timeout_seconds": "float8",
+    "pools": "jsonb",
+}
+_RESTORE = f"""
 UPDATE orchestration_step s
-SET agent = d.agent, queue = d.queue, timeout_seconds = d.seconds, pools = d.pools::jsonb, fallbacks = 0
-FROM unnest(%(ids)s::bigint[], %(agents)s::text[], %(queues)s::text[], %(seconds)s::float8[], %(pools)s::text[])
-    AS d(id, agent, queue, seconds, pools)
-WHERE s.id = d.id RETURNING s.id
+SET agent = d.agent, queue = d.queue, timeout_seconds = d.timeout_seconds, pools = d.pools, fallbacks = 0
+FROM {read_lines("doers", _DOER, "d")} WHERE s.id = d.step_id RETURNING s.id
 """
 
 
 def restore_doers(doers: list[Doer]) -> None:
     """Give steps back to the agents of their specs; in the transaction that reset them."""
-    parameters = {
-        "ids": [doer.step_id for doer in doers],
-        "agents": [doer.agent for doer in doers],
-        "queues": [doer.queue for doer in doers],
-        "seconds": [doer.timeout_seconds for doer in doers],
-        "pools": [doer.pools for doer in doers],
-    }
     if doers:
-        fetch_all(_RESTORE, parameters)
+        fetch_all(_RESTORE, {"doers": dump_line([asdict(doer) for doer in doers])})

@@ -7,49 +7,40 @@ stays readable as a past output.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 
-from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import Fallen
+from orchestration.domain.states import StepStatus
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.claim import lock_claim
-from orchestration.transitions.finish import END_ATTEMPT, INSERT_DECISION, end_parameters
+from orchestration.transitions.ending import ATTEMPT, DECISION, Ending, end_claim
 from orchestration.transitions.reset import Reset, await_children, find_grown_below, lock_steps, reset_steps
 from orchestration.transitions.tree import lock_run
+from orchestration.transitions.vocabulary import is_in_plan, ring
 
-_END = f"""
-WITH done AS (
-    SELECT s.id, s.run_id, s.attempt FROM orchestration_step s
-    WHERE s.id = %(step)s AND s.status = 'running' {BY_KEY} AND s.token = %(token)s
-), ended AS ({END_ATTEMPT}), decided AS ({INSERT_DECISION}
-), told AS (
-    {insert_event(EventKind.STEP_SENT_BACK, source="done", data="%(event)s::text", at="%(now)s")}
-)
-SELECT id FROM done
-"""
+# The step itself is reset with all the others.
+_END = Ending(StepStatus.RUNNING, (), EventKind.STEP_SENT_BACK, parts=(ATTEMPT, DECISION))
 # Whoever depends on a step starts afresh. Whoever grew it only collects again, unless it waits for it anyway.
-_BEHIND = """
+_BEHIND = f"""
 WITH RECURSIVE hit AS (
     SELECT s.id, false AS collects FROM orchestration_step s WHERE s.id = ANY(%(seeds)s)
     UNION
     SELECT n.id, e.is_child FROM hit h JOIN orchestration_edge e ON e.predecessor_id = h.id
     JOIN orchestration_step n ON n.id = e.successor_id
     WHERE (NOT e.is_child OR n.status NOT IN ('waiting', 'pending'))
-      AND (n.kind = 'planned'
-           OR EXISTS (SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = n.id AND o.is_child))
+      AND {is_in_plan("n")}
 )
 SELECT id, bool_and(collects) AS collects FROM hit GROUP BY id
 """
 _SEND_TO = f"""
 WITH sent AS (
     UPDATE orchestration_step s
-    SET status = 'available', feedback = %(feedback)s, reworks = s.reworks + 1, dispatches = s.dispatches + 1,
-        dispatched_at = clock_timestamp()
+    SET status = 'available', feedback = %(feedback)s, reworks = s.reworks + 1, {ring("s")}
     WHERE s.id = %(step)s AND s.status = 'pending' AND s.reworks < %(limit)s RETURNING s.id, s.run_id, s.attempt
 ), told AS (
     {insert_event(EventKind.STEP_REWORKED, source="sent", data="%(event)s::text")}
@@ -118,7 +109,7 @@ def rework_run(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> Reworked:
         lock_run(claim.run.run_id)
         lock_claim(claim)
         affected = lock_affected([order.step_id])
-        _end_attempt(claim, end, order)
+        end_claim(_END, claim, end, event=canonical({"rule": end.rule, "to": order.key}))
         reason = f"'{order.key}' is done anew"
         event = canonical({"because": order.key})
         fallen = reset_steps(
@@ -127,17 +118,6 @@ def rework_run(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> Reworked:
         _send_to(claim, order)
         await_children(affected.collecting)
     return Reworked(order.step_id, fallen)
-
-
-def _end_attempt(claim: Claim, end: AttemptEnd, order: ReworkOrder) -> None:
-    parameters: dict[str, Any] = end_parameters(end) | {
-        "step": claim.step_id,
-        "token": claim.token,
-        "attempt_id": claim.attempt_id,
-        "event": canonical({"rule": end.rule, "to": order.key}),
-    }
-    if fetch_one(_END, parameters) is None:
-        raise ClaimLost(f"step {claim.step_id} is no longer held by token {claim.token}")
 
 
 def _send_to(claim: Claim, order: ReworkOrder) -> None:

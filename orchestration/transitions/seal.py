@@ -7,12 +7,11 @@ the closing. Read next: `domain/receipts.py`, then `runs/verifying.py`.
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.receipts import (
-    SEAL_FORMAT,
     SealFacts,
     build_seal,
     digest_events,
@@ -22,7 +21,8 @@ from orchestration.domain.receipts import (
 )
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RUN_EDGES, RunStatus
-from orchestration.history import AFTER_THE_FACT, EventKind
+from orchestration.history import AFTER_THE_FACT, EventKind, insert_event
+from orchestration.usage import read_used
 
 _FACTS = """
 SELECT r.status, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_digest, r.idempotency_key,
@@ -35,22 +35,25 @@ JOIN orchestration_agentcontext x ON x.run_id = r.id WHERE r.id = %(run)s
 """
 # Whoever pauses, cancels or resumes the run waits until its round is sealed, or is in the seal's history.
 _LOCK_FACTS = _FACTS + " FOR NO KEY UPDATE OF r"
-# All of a step but its marks for release and chord, which may still change when nothing is open any more.
-_STEPS = """
-SELECT s.key, s.status, s.position, s.receipt_digest, s.agent, s.queue, s.predecessor_count, s.timeout_seconds,
-    s.attempt, s.failures, s.crashes, s.revision, s.feedback, s.dispatches, s.waits_for, s.skip_reason, s.reason,
-    s.proposed_json, s.output_digest, s.output_tokens, s.dispatched_at, s.claimed_at, s.deadline_at, s.due_at,
-    s.finished_at,
-    s.kind, p.key AS parent, s.depth, s.index, s.item_json, s.spec_key, s.spec_json, s.stage, s.gated,
-    s.accepted_by, s.pools::text, s.verdict_revisions, s.reworks, s.fallbacks, s.renewals
+# All of a step but its marks for release and chord, which may still change when nothing is open any more; in the order
+# of a seal's lines.
+_STEP_COLUMNS: Final = (
+    "key", "status", "position", "receipt_digest", "agent", "queue", "predecessor_count", "timeout_seconds", "attempt",
+    "failures", "crashes", "revision", "feedback", "dispatches", "waits_for", "skip_reason", "reason", "proposed_json",
+    "output_digest", "output_tokens", "dispatched_at", "claimed_at", "deadline_at", "due_at", "finished_at", "kind",
+    "parent", "depth", "index", "item_json", "spec_key", "spec_json", "stage", "gated", "accepted_by", "pools",
+    "verdict_revisions", "reworks", "fallbacks", "renewals",
+)  # fmt: skip
+_COMPUTED: Final = {"parent": "p.key", "pools": "s.pools::text"}
+_TIMES: Final = tuple(place for place, name in enumerate(_STEP_COLUMNS) if name.endswith("_at"))
+# As long as anybody likes.
+_TEXTS: Final = tuple(place for place, name in enumerate(_STEP_COLUMNS) if name.endswith("_json"))
+_TIMEOUT: Final = _STEP_COLUMNS.index("timeout_seconds")
+_STEPS = f"""
+SELECT {", ".join(_COMPUTED.get(name, f"s.{name}") for name in _STEP_COLUMNS)}
 FROM orchestration_step s LEFT JOIN orchestration_step p ON p.id = s.parent_id
 WHERE s.run_id = %(run)s ORDER BY s.key
 """
-_STEP_COLUMNS = {1: 25, 2: 39}  # of the formats before plans could grow, and before keys told of renewals
-_BESIDE_SINCE = 2
-_TIMEOUT_COLUMN = 7
-_TIME_COLUMNS = range(20, 25)
-_DIGESTED_COLUMNS = (17, 29, 31)  # proposed, item, spec: as long as anybody likes
 
 # What stands in no receipt and in no step's line: edges of grown steps, superseded outputs, attempts of steps that
 # did not get done, and what was handed to tries that came to nothing. A run without such things pays one look.
@@ -65,7 +68,10 @@ SELECT
      FROM orchestration_pastoutput o JOIN orchestration_step s ON s.id = o.step_id WHERE o.run_id = %(run)s) AS past,
     (SELECT json_agg(json_build_array(s.key, a.number, a.token, a.task_id,
         (extract(epoch FROM a.started_at) * 1000000)::bigint, (extract(epoch FROM a.finished_at) * 1000000)::bigint,
-        a.outcome, a.agent, a.agent_version, a.confidence, a.usage_json, a.failure_kind, a.error_class,
+        a.outcome, a.agent, a.agent_version, a.confidence,
+        (SELECT json_build_array(u.input_tokens, u.output_tokens, u.cost_usd::text)
+         FROM orchestration_usage u WHERE u.attempt_id = a.id),
+        a.failure_kind, a.error_class,
         a.error_message, a.traceback_tail, d.rule, d.kind, d.reason, d.inputs_json,
         (extract(epoch FROM d.due_at) * 1000000)::bigint))
      FROM orchestration_step s JOIN orchestration_attempt a ON a.step_id = s.id
@@ -90,8 +96,7 @@ WITH closed AS (
     INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key, sealed_at)
     SELECT id, round, %(body)s, %(root)s, %(signature)s, %(public_key)s, %(now)s FROM closed
 ), told AS (
-    INSERT INTO orchestration_event (run_id, kind, data_json, at)
-    SELECT id, '{EventKind.RUN_CLOSED}', %(event)s, %(now)s FROM closed
+    {insert_event(EventKind.RUN_CLOSED, source="closed", data="%(event)s::text", at="%(now)s", of_run=True)}
 ), cleared AS (
     UPDATE orchestration_step s SET unreleased = false FROM closed c WHERE s.run_id = c.id AND s.unreleased
 )
@@ -114,7 +119,7 @@ def close_run(
     facts = fetch_one(_LOCK_FACTS, {"run": run_id})
     if facts.status not in sources:
         return False
-    ending = Ending(status, reason, facts.now)
+    ending = RunEnd(status, reason, facts.now)
     history = _read_history(run_id, None)
     beside = _NOTHING_BESIDE if _is_straight(history) else _digest_beside(run_id)
     body = _build_body(run_id, facts, ending, history, beside)
@@ -135,7 +140,7 @@ def close_run(
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RunEnd:
     """How a run ended, as its seal says."""
 
     status: RunStatus
@@ -148,17 +153,15 @@ def describe_closing(status: str) -> str:
     return f'{{"status":"{status}"}}'
 
 
-def read_seal_body(run_id: UUID, ending: Ending, before_event: int | None, seal_format: int) -> str:
+def read_seal_body(run_id: UUID, ending: RunEnd, before_event: int | None) -> str:
     """Build the body of a closed run's seal from its rows, as they stand.
 
     Args:
         ending: its own columns of its end.
         before_event: leave out history from this id on: the line that tells of the closing.
-        seal_format: which columns the seal covers.
     """
     facts = fetch_one(_FACTS, {"run": run_id})
-    beside = None if seal_format < _BESIDE_SINCE else _digest_beside(run_id)
-    return _build_body(run_id, facts, ending, _read_history(run_id, before_event), beside, seal_format)
+    return _build_body(run_id, facts, ending, _read_history(run_id, before_event), _digest_beside(run_id))
 
 
 def read_history_digest(run_id: UUID, before_event: int) -> str:
@@ -179,22 +182,15 @@ def plan_closing() -> None:
 
 
 def _build_body(
-    run_id: UUID,
-    facts: Any,
-    ending: Ending,
-    history: list[Any],
-    beside: dict[str, str | None] | None,
-    seal_format: int = SEAL_FORMAT,
-) -> str:  # facts: a row of _FACTS, history: rows of _EVENTS, beside: None in the first format
-    columns = _STEP_COLUMNS.get(seal_format)
+    run_id: UUID, facts: Any, ending: RunEnd, history: list[Any], beside: dict[str, str | None]
+) -> str:  # facts: a row of _FACTS, history: rows of _EVENTS
     return build_seal(
         SealFacts(
-            run=_run_facts(run_id, facts, ending, is_first=beside is None),
-            steps=[_step_line(step[:columns]) for step in fetch_all(_STEPS, {"run": run_id})],
+            run=_run_facts(run_id, facts, ending),
+            steps=[_step_line(step) for step in fetch_all(_STEPS, {"run": run_id})],
             events_digest=digest_events([_event_line(event) for event in history]),
             former_root=facts.former_root,
             beside=beside,
-            format=seal_format,
         )
     )
 
@@ -218,7 +214,19 @@ _NOTHING_BESIDE: dict[str, str | None] = dict.fromkeys(("edges", "past", "attemp
 
 def _digest_beside(run_id: UUID) -> dict[str, str | None]:
     row = fetch_one(_BESIDE, {"run": run_id})
-    return {name: _digest_unordered(getattr(row, name)) for name in _NOTHING_BESIDE}
+    attempts = row.attempts and [_say_used(line) for line in row.attempts]
+    lines = {"edges": row.edges, "past": row.past, "attempts": attempts, "handoffs": row.handoffs}
+    return {name: _digest_unordered(lines[name]) for name in _NOTHING_BESIDE}
+
+
+_USED: Final = 10
+"""Where an attempt's line has what it used: three numbers in its row, canonical JSON in the seal."""
+
+
+def _say_used(attempt: list[Any]) -> list[Any]:
+    names = ("input_tokens", "output_tokens", "cost_usd")
+    used = read_used(dict(zip(names, attempt[_USED] or (), strict=False)))
+    return [*attempt[:_USED], used.json, *attempt[_USED + 1 :]]
 
 
 def _digest_unordered(lines: list[list[Any]] | None) -> str | None:
@@ -226,8 +234,8 @@ def _digest_unordered(lines: list[list[Any]] | None) -> str | None:
     return None if lines is None else digest_value(sorted(lines, key=json.dumps))
 
 
-def _run_facts(run_id: UUID, facts: Any, ending: Ending, *, is_first: bool) -> dict[str, Any]:
-    known: dict[str, Any] = {
+def _run_facts(run_id: UUID, facts: Any, ending: RunEnd) -> dict[str, Any]:
+    return {
         "id": str(run_id),
         "project": facts.project_id,
         "workflow": facts.workflow_name,
@@ -244,10 +252,6 @@ def _run_facts(run_id: UUID, facts: Any, ending: Ending, *, is_first: bool) -> d
         "token_budget": facts.token_budget,
         "created_at": stamp(facts.created_at),
         "finished_at": stamp(ending.finished_at),
-    }
-    if is_first:
-        return known
-    return known | {
         "priority": facts.priority,
         "deadline_at": None if facts.deadline_at is None else stamp(facts.deadline_at),
         "parent_step": facts.parent_step_id,
@@ -258,17 +262,16 @@ def _run_facts(run_id: UUID, facts: Any, ending: Ending, *, is_first: bool) -> d
     }
 
 
-def _step_line(step: tuple[Any, ...]) -> tuple[Any, ...]:  # what a format covers of a row of _STEPS
+def _step_line(step: tuple[Any, ...]) -> list[Any]:  # step: a row of _STEPS
     values = list(step)
-    for place in _TIME_COLUMNS:
+    for place in _TIMES:
         values[place] = None if values[place] is None else stamp(values[place])
     # The same canonical text; a whole number that is a float takes the encoder's slow way, for all steps together.
-    if values[_TIMEOUT_COLUMN].is_integer():
-        values[_TIMEOUT_COLUMN] = int(values[_TIMEOUT_COLUMN])
-    for place in _DIGESTED_COLUMNS:
-        if place < len(values) and values[place] is not None:
-            values[place] = digest_text(values[place])
-    return tuple(values)
+    if values[_TIMEOUT].is_integer():
+        values[_TIMEOUT] = int(values[_TIMEOUT])
+    for place in _TEXTS:
+        values[place] = None if values[place] is None else digest_text(values[place])
+    return values
 
 
 def _event_line(event: Any) -> tuple[Any, ...]:

@@ -1,15 +1,17 @@
 """Nothing -> running: a run, its context, its plan and the first line of its history, in one transaction."""
 
-import json
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all, fetch_one
-from orchestration.domain.rows import NewRun
-from orchestration.domain.states import RunStatus
-from orchestration.history import EventKind
+from orchestration.domain.rows import NewRun, StepRow
+from orchestration.domain.states import RunStatus, StepKind
+from orchestration.history import EventKind, insert_event
+from orchestration.transitions.vocabulary import NEW_STEP, insert_edges, insert_steps
 
 # Who asked for the run at the top asked for those below it, and may not approve what is done there either.
 _RUN = """
@@ -22,30 +24,25 @@ VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, %(status)s, 1, %(input)s, 
     %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
 ON CONFLICT (project_id, workflow_name, idempotency_key) DO NOTHING RETURNING id
 """
+_EDGE = {
+    "predecessor": "integer",
+    "successor": "integer",
+    "carries_data": "boolean",
+    "is_optional": "boolean",
+}
+_STEPS = insert_steps(
+    read_lines("steps", NEW_STEP | {"before": "integer"}, "p"), run="%(run)s", before="p.before"
+)
+_EDGES = insert_edges(f"""
+    SELECT %(run)s, p.id, s.id, e.carries_data, e.is_optional, false FROM {read_lines("edges", _EDGE, "e")}
+    JOIN steps p ON p.position = e.predecessor JOIN steps s ON s.position = e.successor""")
 _PLAN = f"""
 WITH context AS (
     INSERT INTO orchestration_agentcontext (run_id, token_budget) VALUES (%(run)s, %(budget)s)
-), steps AS (
-    INSERT INTO orchestration_step (run_id, position, key, spec_key, agent, queue, timeout_seconds, predecessor_count,
-        status, gated, pools, attempt, failures, crashes, revision, feedback, dispatches, dispatched_at, waits_for,
-        unreleased, chord_intact, skip_reason, reason)
-    SELECT %(run)s, n - 1, key, key, agent, queue, seconds, before,
-        CASE WHEN before = 0 THEN 'available' ELSE 'pending' END, gated, pools::jsonb,
-        0, 0, 0, 0, '', CASE WHEN before = 0 THEN 1 ELSE 0 END,
-        CASE WHEN before = 0 THEN clock_timestamp() END, '', false, false, '', ''
-    FROM unnest(%(keys)s::text[], %(agents)s::text[], %(queues)s::text[], %(seconds)s::float8[], %(before)s::int[],
-                %(gated)s::bool[], %(pools)s::text[])
-        WITH ORDINALITY AS plan(key, agent, queue, seconds, before, gated, pools, n)
-    RETURNING id, position, status
-), edges AS (
-    INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional)
-    SELECT %(run)s, p.id, s.id, e.carries, e.optional
-    FROM unnest(%(from)s::int[], %(to)s::int[], %(carries)s::bool[], %(optional)s::bool[])
-        AS e("from", "to", carries, optional)
-    JOIN steps p ON p.position = e.from JOIN steps s ON s.position = e.to
+), steps AS ({_STEPS} RETURNING id, position, status
+), edges AS ({_EDGES}
 ), told AS (
-    INSERT INTO orchestration_event (run_id, kind, data_json, at)
-    VALUES (%(run)s, '{EventKind.RUN_STARTED}', '{{}}', clock_timestamp())
+    {insert_event(EventKind.RUN_STARTED, source="(SELECT %(run)s::uuid AS id) r", data="'{}'", of_run=True)}
 )
 SELECT id FROM steps WHERE status = 'available' ORDER BY position
 """
@@ -89,15 +86,21 @@ def _plan_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
     return {
         "run": run_id,
         "budget": new.token_budget,
-        "keys": [step.key for step in new.steps],
-        "agents": [step.agent for step in new.steps],
-        "queues": [step.queue for step in new.steps],
-        "seconds": [step.timeout_seconds for step in new.steps],
-        "before": [step.predecessor_count for step in new.steps],
-        "gated": [step.gated for step in new.steps],
-        "pools": [json.dumps(dict(step.pools)) for step in new.steps],
-        "from": [edge.predecessor for edge in new.edges],
-        "to": [edge.successor for edge in new.edges],
-        "carries": [edge.carries_data for edge in new.edges],
-        "optional": [edge.is_optional for edge in new.edges],
+        "steps": dump_line([_describe_step(place, step) for place, step in enumerate(new.steps)]),
+        "edges": dump_line([asdict(edge) for edge in new.edges]),
+    }
+
+
+def _describe_step(place: int, step: StepRow) -> dict[str, Any]:
+    return {
+        "n": place,
+        "key": step.key,
+        "spec_key": step.key,
+        "kind": StepKind.PLANNED,
+        "agent": step.agent,
+        "queue": step.queue,
+        "timeout_seconds": step.timeout_seconds,
+        "gated": step.gated,
+        "pools": dict(step.pools),
+        "before": step.predecessor_count,
     }

@@ -12,7 +12,9 @@ from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.states import STOPPED
 from orchestration.domain.work import Claim
 from orchestration.history import EventKind, insert_event
+from orchestration.transitions.release import start_ready
 from orchestration.transitions.tree import lock_run
+from orchestration.transitions.vocabulary import insert_edges
 
 _STOP = f"""
 WITH rest AS (
@@ -46,9 +48,7 @@ WITH back AS (
       AND starts_with(c.key, p.key || CASE WHEN p.revision > 0 THEN '~' || p.revision ELSE '' END
           || CASE p.stage WHEN 'items' THEN '[' ELSE '/' END)
     RETURNING c.id, c.run_id, c.attempt, c.parent_id
-), joined AS (
-    INSERT INTO orchestration_edge (run_id, predecessor_id, successor_id, carries_data, is_optional, is_child)
-    SELECT run_id, id, parent_id, false, false, true FROM back
+), joined AS ({insert_edges("SELECT run_id, id, parent_id, false, false, true FROM back")}
 ), counted AS (
     UPDATE orchestration_step p SET predecessor_count = p.predecessor_count + b.number
     FROM (SELECT parent_id, count(*) AS number FROM back GROUP BY parent_id) b WHERE p.id = b.parent_id
@@ -56,14 +56,6 @@ WITH back AS (
     {insert_event(EventKind.STEP_RESET, source="back", data="%(event)s::text")}
 )
 SELECT id FROM back
-"""
-_START = """
-UPDATE orchestration_step s
-SET status = 'available', dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()
-WHERE s.id = ANY(%(steps)s) AND s.status = 'pending' AND NOT EXISTS (
-    SELECT 1 FROM orchestration_edge e JOIN orchestration_step p ON p.id = e.predecessor_id
-    WHERE e.successor_id = s.id AND p.status NOT IN ('succeeded', 'skipped'))
-RETURNING s.id
 """
 
 
@@ -88,5 +80,4 @@ def stop_siblings(claim: Claim, reason: str) -> int:
 def go_on(parents: list[int]) -> GoneOn:
     """Let what was stopped below some steps go on; the caller holds the run's row, and moves the steps themselves."""
     steps = [row.id for row in fetch_all(_GO_ON, {"parents": parents, "event": "{}"})] if parents else []
-    available = [row.id for row in fetch_all(_START, {"steps": steps})] if steps else []
-    return GoneOn(steps, sorted(available))
+    return GoneOn(steps, start_ready(step_ids=steps) if steps else [])

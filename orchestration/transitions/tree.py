@@ -10,8 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from orchestration.database.statements import fetch_all, fetch_one
-
-LIVE = "('running', 'paused', 'compensating')"
+from orchestration.transitions.vocabulary import FINAL_STEP, LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,8 @@ def lock_tree(run_id: UUID) -> list[TreeRun]:
 
 
 # Nobody waits for it any more: what waited is over, or was sent back, or has started another since.
-_IS_ORPHAN = """
-    (r.status IN ('succeeded', 'failed', 'cancelled')
-     OR p.status IN ('succeeded', 'skipped', 'failed', 'cancelled') OR p.stage <> 'child_run'
+_IS_ORPHAN = f"""
+    (r.status NOT IN {LIVE} OR p.status IN {FINAL_STEP} OR p.stage <> 'child_run'
      OR EXISTS (SELECT 1 FROM orchestration_run n
                 WHERE n.parent_step_id = p.id AND n.parent_attempt > c.parent_attempt))
 """

@@ -1,32 +1,22 @@
-"""Steps that are available and must not be rung for: they wait for slots of pools, or for their agent's breaker.
+"""Steps that are available and must not be rung for, since they wait for slots of pools or for their agent's breaker.
 
-`waits_for` says so. `pool`: it waits for slots. `slot`: its turn has come and its message is under way; its place in
-line is kept until it is claimed. `breaker`: its agent is kept away from work. A claim clears the word.
+`waits_for` says so, in the words of `domain/waits.py`. A claim clears the word.
 """
 
 from typing import Any
 
 from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
-from orchestration.domain.work import AttemptEnd, Claim
+from orchestration.domain.waits import WaitsFor
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.end import end_claim, ending_statement
+from orchestration.transitions.vocabulary import GOES_ON, break_chords, one_of, ring_chosen
 
-_WAIT = ending_statement(EventKind.STEP_WAITS, "status = 'available', waits_for = 'breaker'")
-
-
-def wait_step(claim: Claim, end: AttemptEnd) -> None:
-    """Move a running step whose agent is kept away to `available`, not to be rung for; no try is counted.
-
-    Raises: ClaimLost: nothing was written.
-    """
-    end_claim(_WAIT, claim, end)
-
+_OF_POOLS = one_of({WaitsFor.POOL, WaitsFor.SLOT})
 
 _LOCK_WAITER = f"""
 SELECT s.id, s.pools, s.key, r.workflow_name, r.id AS run_id, r.priority, r.created_at
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 WHERE s.id = %(step)s AND s.status = 'available' {BY_KEY} AND s.stage = '' AND s.pools <> '{{}}'::jsonb
-  AND s.agent = ANY(%(agents)s) AND r.status IN ('running', 'compensating')
+  AND s.agent = ANY(%(agents)s) AND r.status IN {GOES_ON}
 FOR UPDATE OF s
 """
 
@@ -38,16 +28,13 @@ def lock_pool_step(step_id: int, agents: list[str]) -> Any:
 
 _WAIT_FOR_POOL = f"""
 WITH waiting AS (
-    UPDATE orchestration_step s SET waits_for = 'pool'
+    UPDATE orchestration_step s SET waits_for = '{WaitsFor.POOL}'
     FROM (SELECT id, waits_for FROM orchestration_step WHERE id = %(step)s FOR UPDATE) before
     WHERE s.id = before.id AND s.status = 'available' {BY_KEY}
     RETURNING s.id, s.run_id, s.attempt, before.waits_for
-), broken AS (
-    UPDATE orchestration_step j SET chord_intact = false
-    FROM waiting w JOIN orchestration_edge e ON e.predecessor_id = w.id
-    WHERE j.id = e.successor_id AND j.chord_intact AND j.status IN ('pending', 'waiting')
+), broken AS ({break_chords("waiting")}
 ), begun AS (
-    SELECT * FROM waiting WHERE waits_for NOT IN ('pool', 'slot')
+    SELECT * FROM waiting WHERE waits_for NOT IN {_OF_POOLS}
 ), told AS (
     {insert_event(EventKind.STEP_WAITS, source="begun", data="%(event)s::text")}
 )
@@ -60,14 +47,13 @@ def wait_for_pools(step_id: int, event_json: str) -> None:
     fetch_one(_WAIT_FOR_POOL, {"step": step_id, "event": event_json})
 
 
-_RING_SLOTS = """
-UPDATE orchestration_step s
-SET waits_for = 'slot', dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()
-WHERE s.id = ANY(%(steps)s) AND s.status = 'available'
-  AND (s.waits_for = 'pool' OR (s.waits_for = 'slot' AND s.dispatched_at < clock_timestamp()
-       - make_interval(secs => %(patience)s * greatest(s.dispatches - s.attempt, 1))))
-RETURNING s.id
-"""
+_RING_SLOTS = ring_chosen(
+    "chosen AS (SELECT unnest(%(steps)s::bigint[]) AS id)",
+    sets=f"waits_for = '{WaitsFor.SLOT}'",
+    guard=f"""s.status = 'available' AND (s.waits_for = '{WaitsFor.POOL}'
+        OR (s.waits_for = '{WaitsFor.SLOT}' AND s.dispatched_at < clock_timestamp()
+            - make_interval(secs => %(patience)s * greatest(s.dispatches - s.attempt, 1))))""",
+)
 
 
 def ring_for_slots(step_ids: list[int], patience_seconds: float) -> list[int]:
@@ -79,14 +65,14 @@ def ring_for_slots(step_ids: list[int], patience_seconds: float) -> list[int]:
 
 
 # Of several that could be the probe, the one that stands first in line; and none while another's message is under way.
-_WAKE_KEPT_AWAY = f"""
-WITH opening AS (
+_WAKE_KEPT_AWAY = ring_chosen(
+    f"""opening AS (
     SELECT * FROM unnest(%(agents)s::text[], %(opened)s::timestamptz[], %(probes)s::bool[])
         AS o(agent, opened_at, may_probe)
 ), waiting AS (
     SELECT s.id, split_part(s.agent, '@', 1) AS agent, s.timeout_seconds, r.priority, r.created_at
     FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
-    WHERE s.status = 'available' AND s.waits_for = 'breaker' AND r.status IN ('running', 'compensating')
+    WHERE s.status = 'available' AND s.waits_for = '{WaitsFor.BREAKER}' AND r.status IN {GOES_ON}
 ), judged AS (
     SELECT w.id, w.created_at, CASE WHEN last.rule = 'agent_suspect'
             THEN last.decided_at <= clock_timestamp() - make_interval(secs => least(doubts.number, 10))
@@ -104,14 +90,11 @@ WITH opening AS (
                        AND d.rule = 'breaker_wait' AND d.decided_at >= o.opened_at ORDER BY d.id LIMIT 1) first ON true
 ), chosen AS (
     SELECT id FROM judged WHERE may_go OR (may_probe AND place = 1) ORDER BY created_at, id LIMIT %(limit)s
-), woken AS (
-    UPDATE orchestration_step s
-    SET waits_for = '', dispatches = s.dispatches + 1, dispatched_at = clock_timestamp()
-    FROM chosen c WHERE s.id = c.id AND s.status = 'available' AND s.waits_for = 'breaker'
-    RETURNING s.id, s.run_id, s.attempt
-), told AS ({insert_event(EventKind.STEP_WOKEN, source="woken", data="'[]'").replace("[]", "{}")})
-SELECT id FROM woken
-"""
+)""",
+    sets="waits_for = ''",
+    guard=f"s.status = 'available' AND s.waits_for = '{WaitsFor.BREAKER}'",
+    event=EventKind.STEP_WOKEN,
+)
 
 
 def wake_kept_away(openings: list[tuple[str, Any, bool]], limit: int) -> list[int]:

@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from orchestration.conf import get_conf
-from orchestration.transitions.presence import Presence
+from orchestration.presence import Presence
 from orchestration.worker.host import WorkerHost
 from orchestration.worker.implant import implant_pacemaker
 

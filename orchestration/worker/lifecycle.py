@@ -19,7 +19,7 @@ from celery.signals import (
 from agents.selectors import answered_names
 from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.handoff import count_tokens
-from orchestration.transitions.presence import Presence
+from orchestration.presence import Presence
 from orchestration.worker.checklist import refuse_faults
 from orchestration.worker.heart import Heart
 from orchestration.worker.host import this_host

@@ -35,7 +35,7 @@ import psutil
 import psycopg
 
 if TYPE_CHECKING or __package__:
-    from orchestration.transitions import presence
+    from orchestration import presence
     from orchestration.worker import looking
 else:  # as a program: the packages around these two files would load Django and all
 
@@ -45,7 +45,7 @@ else:  # as a program: the packages around these two files would load Django and
         spec.loader.exec_module(module)
         return module
 
-    presence = _load("transitions/presence.py")
+    presence = _load("presence.py")
     looking = _load("worker/looking.py")
 
 _SILENT_BEATS: Final = 2

@@ -9,6 +9,8 @@ from django.db import connection, transaction
 from orchestration.domain.work import Claim
 from orchestration.models import Attempt, Handoff
 from orchestration.transitions import finish, release
+from orchestration.transitions.ending import ATTEMPT, DECISION
+from tests.guards import cut
 
 VARIABLE = "CRASHAPP_MUTANT"
 
@@ -22,12 +24,10 @@ def install(name: str) -> None:
 
 def _write_without_token() -> None:
     """Let any claim write, and take away what stands behind the token: one decision per attempt."""
-    finish._FINISH = _cut(finish._FINISH, " AND s.token = g.token", "")
-    decided = finish._of_each(finish.INSERT_DECISION)
-    finish._FINISH = _cut(finish._FINISH, decided, f"{decided} ON CONFLICT DO NOTHING")
+    finish._FINISH = cut(finish._FINISH, " AND s.token = g.token")
+    finish._FINISH = cut(finish._FINISH, DECISION.sql, f"{DECISION.sql} ON CONFLICT DO NOTHING")
     # An attempt that ended is not changed: the database refuses that by itself.
-    ended = finish._of_each(finish.END_ATTEMPT)
-    finish._FINISH = _cut(finish._FINISH, ended, f"{ended} AND a.outcome IS NULL")
+    finish._FINISH = cut(finish._FINISH, ATTEMPT.sql, f"{ATTEMPT.sql} AND a.outcome IS NULL")
 
 
 def _claim_without_attempt() -> None:
@@ -51,17 +51,10 @@ def _forgetting(original: Callable[..., Claim | None]) -> Callable[..., Claim | 
 def _finish_without_mark() -> None:
     """Look behind after the commit all the same, but leave no mark that somebody has to."""
     marked = f"unreleased = {finish.LOOK_BEHIND}\n    FROM given"
-    finish._FINISH = _cut(finish._FINISH, marked, "unreleased = false\n    FROM given")
+    finish._FINISH = cut(finish._FINISH, marked, "unreleased = false\n    FROM given")
     returned = "s.attempt, s.unreleased"
-    finish._FINISH = _cut(finish._FINISH, returned, f"s.attempt, {finish.LOOK_BEHIND} AS unreleased")
-    release._LOOK = _cut(release._LOOK, " AND s.unreleased", "")
-
-
-def _cut(statement: str, guard: str, instead: str) -> str:
-    """Replace a guard that stands there exactly once: a mutant that changes nothing proves nothing."""
-    if statement.count(guard) != 1:
-        raise AssertionError(f"the guard {guard!r} stands there {statement.count(guard)} times")
-    return statement.replace(guard, instead)
+    finish._FINISH = cut(finish._FINISH, returned, f"s.attempt, {finish.LOOK_BEHIND} AS unreleased")
+    release._LOOK = cut(release._LOOK, " AND s.unreleased")
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -23,7 +23,8 @@ from orchestration.maintenance.scheduler import wake_answered
 from orchestration.models import Attempt, Decision, Edge, Event, Run, Step
 from orchestration.ports import load_escalator
 from orchestration.testing import FinishedRun, drive, run_workflow
-from orchestration.transitions import fallback
+from orchestration.transitions import end
+from tests.guards import cut
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 from tests.tampering import history_rewritten
 
@@ -94,7 +95,7 @@ def test_the_next_agent_comes_with_its_own_terms() -> None:
     rig = Rig.begin(graph({"a": ()}))
     claim, before = rig.take("a"), rig.step("a")
 
-    fallback.fall_back(claim, _gave_up(claim), NextAgent("test.next", "isolated", 5.0, {"gpu": 1}))
+    end.fall_back(claim, _gave_up(claim), NextAgent("test.next", "isolated", 5.0, {"gpu": 1}))
 
     after = rig.step("a")
     assert (before.agent, before.queue, before.timeout_seconds, before.pools) == (AGENT, "steps", 300.0, {})
@@ -441,9 +442,7 @@ def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_cl
     guard: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not guard:
-        statement = fallback._FALL_BACK
-        assert " AND s.token = %(token)s" in statement
-        monkeypatch.setattr(fallback, "_FALL_BACK", statement.replace(" AND s.token = %(token)s", ""))
+        monkeypatch.setattr(end, "_FALL_BACK", cut(end._FALL_BACK, " AND s.token = g.token"))
     rig = Rig.begin(graph({"a": ()}))
     old = rig.take("a")
     rig.free(old)
@@ -451,6 +450,6 @@ def test_without_its_token_a_late_fall_back_would_take_the_step_from_its_next_cl
     refused = (ClaimLost,) if guard else (IntegrityError,)  # the second net: one decision per attempt
     to = NextAgent(AGENT, "steps", 5.0, {})
     with pytest.raises(refused), transaction.atomic():
-        fallback.fall_back(old, _gave_up(old), to)
+        end.fall_back(old, _gave_up(old), to)
     assert rig.step("a").token == new.token
     assert rig.step("a").fallbacks == 0

@@ -25,6 +25,7 @@ from orchestration.transitions import claim as claims
 from orchestration.transitions import finish
 from orchestration.transitions.claim import claim_step
 from orchestration.transitions.finish import new_run_on
+from tests.guards import cut
 from tests.integration.orchestration.bench import Bench, step_of, waits
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
@@ -276,8 +277,7 @@ _NO_SLOTS = "AND (%(has_slots)s OR (s.stage <> '' OR s.pools = '{}'::jsonb))"
 def test_without_its_guard_the_quick_claim_would_take_no_slots(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _NO_SLOTS in claims._CLAIM
-    monkeypatch.setattr(claims, "_CLAIM", claims._CLAIM.replace(_NO_SLOTS, "AND (%(has_slots)s OR true)"))
+    monkeypatch.setattr(claims, "_CLAIM", cut(claims._CLAIM, _NO_SLOTS, "AND (%(has_slots)s OR true)"))
     with pytest.raises(AssertionError):
         test_the_quick_claim_leaves_steps_with_slots_alone(bench)
 
@@ -286,8 +286,7 @@ def test_without_its_guard_a_step_would_be_run_on_without_slots(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard = "AND (t.stage <> '' OR t.pools = '{}'::jsonb)"
-    assert guard in finish._FINISH
-    monkeypatch.setattr(finish, "_FINISH", finish._FINISH.replace(guard, ""))
+    monkeypatch.setattr(finish, "_FINISH", cut(finish._FINISH, guard))
     with pytest.raises(AssertionError):
         test_a_step_with_slots_is_not_run_on(bench)
 

@@ -144,9 +144,9 @@ _MADE = {
     """,
     "attempts": """
         INSERT INTO orchestration_attempt (step_id, run_id, number, token, task_id, started_at, finished_at, outcome,
-            agent, usage_json, failure_kind, error_class, error_message, traceback_tail)
+            agent, failure_kind, error_class, error_message, traceback_tail)
         SELECT s.id, run_id, 1, gen_random_uuid(), run_id || '.' || s.id, r.created_at + index * interval '7 ms',
-            r.created_at + index * interval '7 ms' + interval '300 ms', 'answered', agent, '{}', '', '', '', ''
+            r.created_at + index * interval '7 ms' + interval '300 ms', 'answered', agent, '', '', '', ''
         FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id WHERE s.run_id = %(run)s AND parent_id > 0
     """,
     "decisions": """

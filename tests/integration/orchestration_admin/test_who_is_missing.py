@@ -15,8 +15,8 @@ from agents import Task, TransientError
 from agents.models import Breaker, Pool
 from orchestration import Retry, StepSpec, WorkflowSpec
 from orchestration.models import Lead, Run, Step, WorkerProcess
+from orchestration.presence import leave_lead, note_lead
 from orchestration.selectors.leads import find_leadership
-from orchestration.transitions.presence import leave_lead, note_lead
 from tests.integration.agents.admission.scenes import fail, state_of
 from tests.integration.orchestration.bench import Bench
 from tests.integration.orchestration_admin.conftest import text_of

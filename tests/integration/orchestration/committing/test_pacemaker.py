@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from orchestration.models import WorkerProcess
-from orchestration.transitions.presence import Presence, lock_process, unlock_process
+from orchestration.presence import Presence, lock_process, unlock_process
 from orchestration.worker import looking
 from orchestration.worker.looking import PLACE, Look
 from orchestration.worker.pacemaker import Pacemaker, Terms, Ward

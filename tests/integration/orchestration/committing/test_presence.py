@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from orchestration.models import WorkerProcess
-from orchestration.transitions.presence import (
+from orchestration.presence import (
     Presence,
     beat,
     enter_process,

@@ -17,7 +17,7 @@ from orchestration.executor.specs import get_step_spec
 from orchestration.maintenance import leader
 from orchestration.models import Step, WorkerProcess
 from orchestration.outages import is_away
-from orchestration.transitions.presence import Presence
+from orchestration.presence import Presence
 from orchestration.worker.heart import Heart
 from orchestration.worker.host import WorkerHost
 from orchestration.worker.sessions import open_session

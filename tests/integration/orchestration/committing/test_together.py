@@ -23,6 +23,7 @@ from orchestration.transitions import finish
 from orchestration.transitions.claim import claim_steps
 from orchestration.transitions.finish import Written, new_run_on, write_finishes
 from orchestration.transitions.release import look_behind, release_behind
+from tests.guards import cut
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
 from tests.processes import wait_for
 
@@ -197,8 +198,7 @@ def test_a_row_that_somebody_holds_does_not_hold_up_the_others(monkeypatch: pyte
 
 def test_without_the_limit_of_their_patience_they_would_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = "set_config('lock_timeout', '250ms', true) <> ''"
-    assert limit in finish._FINISH
-    monkeypatch.setattr(finish, "_FINISH", finish._FINISH.replace(limit, "true"))
+    monkeypatch.setattr(finish, "_FINISH", cut(finish._FINISH, limit, "true"))
     group = Group(2, monkeypatch)
     _, _, waiting, was_done = _finish_beside_a_lock(group)
     assert not was_done
