@@ -183,6 +183,30 @@ def test_a_step_whose_agent_is_kept_away_waits_for_it(
     assert (word, waits(run), outage.noticed) == ("wait", {"a": "breaker"}, 1)
 
 
+@pytest.mark.parametrize("stage", ["prepare", "keep_away"])
+def test_what_is_to_be_known_before_the_call_is_asked_again(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    act: Any = getattr(pipeline, stage)
+
+    def begin_and_act(claim: Any, *rest: Any) -> Any:
+        if claim.attempt == 2 and not outage.noticed:
+            outage.begin()
+        return act(claim, *rest)
+
+    def fail_once(task: Task) -> str:
+        outage.bodies.append((task.step_key, task.attempt))
+        if task.attempt == 1:
+            raise TransientError("not yet")
+        return "said"
+
+    monkeypatch.setattr(pipeline, stage, begin_and_act)
+    run, word = _perform(outage, StepSpec("a", agent=AGENT, retry=SOON), fail_once, attempts=2)
+
+    assert _outcomes(run) == [("failed", "transient"), ("answered", "")]
+    assert (word, outage.bodies, outage.noticed) == ("accept", [("a", 1), ("a", 2)], 1)
+
+
 def test_work_that_is_sent_back_late_goes_back(outage: Outage) -> None:
     rig = Rig.begin(graph({"top": (), "a": ["top"]}, max_reworks=1))
     rig.work_through("top")
