@@ -9,9 +9,8 @@ is quick (`lending.py`). Threads that claim or finish at the same time share a s
 from orchestration.executor.admission import mute_breakers
 from orchestration.executor.conclusion import Crash, conclude, conclude_surely
 from orchestration.executor.pipeline import Host, perform
-from orchestration.executor.prepare import load_facts
+from orchestration.executor.prepare import get_spec_or_plain, load_facts
 from orchestration.executor.slots import ring_next
-from orchestration.executor.specs import get_spec_or_plain
 
 __all__ = [
     "Crash",

@@ -23,8 +23,8 @@ from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput, Finished, NextAgent, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_wait, tell_breaker
-from orchestration.executor.bounds import stop_beyond_limit
-from orchestration.executor.children import start_child
+from orchestration.executor.collecting import GROWN, stop_beyond_limit
+from orchestration.executor.growing import start_child
 from orchestration.executor.judging import Judgement, Seen, describe_hold, judge, judge_fault
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.executor.proof import prove
@@ -144,14 +144,15 @@ def conclude(
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     tell_breaker(claim, outcome, is_suspect=crash is not None and not crash.is_own)
-    seen = ask_patiently(claim, lambda: _look(claim, spec, outcome), doing="look")
+    seen = _look(claim, spec, outcome)
     judged = judge(claim, spec, facts, outcome, seen, own_crash=crash is not None and crash.is_own)
     decision, end = judged.decision, judged.end
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
             final = prove(claim, facts, judged.outcome, end)
             finished = _finish(claim, end, final, run_on)
-            stop_beyond_limit(claim, final.output_json)
+            if claim.kind in GROWN:
+                stop_beyond_limit(claim, final.output_json)
             return Conclusion(decision, finished)
         case DecisionKind.WAIT:
             return Conclusion(decision, None, _wait(claim, end, judged.outcome))
@@ -169,14 +170,16 @@ def conclude(
 
 
 def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
-    """Read what only this outcome asks for: of a plain answer nothing."""
+    """Look up what only this outcome asks for: of a plain answer nothing."""
     match outcome:
         case Answered() if outcome.spawn is not None:
-            return Seen(run_steps=count_steps(claim.run.run_id))
+            steps = ask_patiently(claim, lambda: count_steps(claim.run.run_id), doing="count steps")
+            return Seen(run_steps=steps)
         case SentBack():
-            return Seen(rework_fault=find_rework_fault(claim, outcome))
+            fault = ask_patiently(claim, lambda: find_rework_fault(claim, outcome), doing="rework")
+            return Seen(rework_fault=fault)
         case Failed() if outcome.kind is FailureKind.BREAKER_OPEN:
-            wait = look_at_wait(claim, spec)
+            wait = ask_patiently(claim, lambda: look_at_wait(claim, spec), doing="look at its wait")
             return Seen(waited_out=wait.is_over, may_ask=wait.may_ask)
         case _:
             return Seen()

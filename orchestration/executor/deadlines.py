@@ -44,7 +44,7 @@ def _is_try_too_late(claim: Claim, spec: StepSpec, earlier: Sequence[AttemptLine
 
     A step that a breaker keeps waiting is not meant: people are asked about that once for all of them.
     """
-    return is_further_try(earlier) and _is_past(_of_step(claim, spec, earlier), claim)
+    return _is_past(_of_step(claim, spec, earlier), claim) and is_further_try(earlier)
 
 
 def _of_run(claim: Claim) -> datetime | None:

@@ -19,7 +19,7 @@ from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import AttemptOutcome, DecisionKind
 from orchestration.domain.work import AttemptEnd, Claim, Facts
 from orchestration.executor.deadlines import count_seconds_left
-from orchestration.executor.grow import check_spawner, dump_alone, spawn
+from orchestration.executor.growing import check_spawner, dump_alone, spawn
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
 from orchestration.usage import SPENT, read_used

@@ -18,7 +18,7 @@ from orchestration.database.insistence import insist
 from orchestration.dispatch import ISOLATED, Continuation, dispatch
 from orchestration.domain.policy import Ending
 from orchestration.domain.receipts import canonical
-from orchestration.domain.spec import ENGINE_AGENTS, StepSpec
+from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Facts, Released, RunOn
 from orchestration.errors import ClaimLost
@@ -26,9 +26,8 @@ from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.patience import ask_patiently
-from orchestration.executor.prepare import Prepared, fail_unread, prepare
+from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare
 from orchestration.executor.slots import claim_with_slots, ring_next
-from orchestration.executor.specs import get_spec_or_plain, get_step_spec
 from orchestration.executor.together import claim_together, release_together
 from orchestration.outages import is_away
 from orchestration.selectors.admission import asks_for_slots
@@ -153,10 +152,10 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
     leave it to others.
     """
     try:
-        spec, prepared = _prepare(claim)
+        prepared = _prepare(claim)
         outcome = _or_fault(lambda: _invoke(prepared, claim, stride), claim, "calling its agent")
         run_on = _plan_run_on(claim, continuation, stride)
-        conclusion = conclude_surely(claim, spec, prepared.facts, outcome, run_on=run_on)
+        conclusion = conclude_surely(claim, prepared.spec, prepared.facts, outcome, run_on=run_on)
     except ClaimLost as error:
         continuation.clear()
         with suppress(Exception):
@@ -192,25 +191,14 @@ def _or_fault(act: Callable[[], T], claim: Claim, during: str) -> T | Failed:
         return fault
 
 
-def _prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
-    """Read the spec and prepare the task."""
+def _prepare(claim: Claim) -> Prepared:
     begun = _or_fault(
-        lambda: ask_patiently(claim, lambda: _read_and_prepare(claim), doing="prepare"),
-        claim,
-        "preparing it",
+        lambda: ask_patiently(claim, lambda: prepare(claim), doing="prepare"), claim, "preparing it"
     )
-    return (get_spec_or_plain(claim), Prepared(begun, Facts())) if isinstance(begun, Failed) else begun
-
-
-def _read_and_prepare(claim: Claim) -> tuple[StepSpec, Prepared]:
-    """Read the spec and prepare the task; a spec that can't be read is this attempt's fault, not its worker's."""
-    try:
-        spec = get_step_spec(claim)
-    except Exception as error:  # e.g. a stricter check of a newer release
-        if is_away(error):
-            raise
-        return get_spec_or_plain(claim), fail_unread(claim, error)
-    return spec, prepare(claim, spec)
+    if isinstance(begun, Prepared):
+        return begun
+    spec = ask_patiently(claim, lambda: get_spec_or_plain(claim), doing="read its spec")
+    return Prepared(spec, begun, Facts())
 
 
 def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:

@@ -1,61 +1,79 @@
-"""From a claim to the agent's task: the hand-off under its budget, the condition, the resolved input."""
+"""From a claim to the agent's task: the spec, the hand-off under its budget, the condition, the resolved input."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
+import structlog
 from django.db import DatabaseError
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
 from agents.errors import UnreadableOutput
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
-from orchestration.domain.plan import AskPerson, LimitExceeded, local_name
+from orchestration.domain.plan import AskPerson, LimitExceeded, local_name, resolve_spec
 from orchestration.domain.policy import Ending, PassedOver
 from orchestration.domain.receipts import AttemptLine, canonical
-from orchestration.domain.spec import HUMAN, StepSpec
+from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
 from orchestration.domain.states import PASSED_OVER, Stage, StepKind, StepStatus
 from orchestration.domain.work import Claim, Facts
 from orchestration.errors import BudgetExceeded, ClaimLost
 from orchestration.evaluation import evaluate
 from orchestration.executor.cancellation import ask_whether_cancelled
-from orchestration.executor.children import plan_child
+from orchestration.executor.collecting import collect
 from orchestration.executor.deadlines import find_out_of_time
-from orchestration.executor.grow import collect, originals, unfold
-from orchestration.executor.specs import instructions
+from orchestration.executor.growing import plan_child, unfold
 from orchestration.handoff import Handed, assemble_handoff
+from orchestration.models import Workflow
+from orchestration.outages import is_away
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What an attempt starts from: a task for the agent, or the reason why there is none; and what its end needs."""
 
+    spec: StepSpec
     task: Task | Ending
     facts: Facts
 
 
-def prepare(claim: Claim, spec: StepSpec) -> Prepared:
-    """Assemble what a claimed step receives and build its agent's task, or collect what its children gave.
+def prepare(claim: Claim) -> Prepared:
+    """Read a claimed step's spec and build its agent's task from what it receives, or collect what its children gave.
 
     Raises: ClaimLost: the claim passed on while a summary was written.
     """
     earlier = _read_earlier(claim)
+    try:
+        spec = get_step_spec(claim)
+    except Exception as error:
+        # It may be a stricter check of a newer release: this attempt's fault, not its worker's.
+        if is_away(error):
+            raise
+        return _end(claim, get_spec_or_plain(claim), _fail(claim, FailureKind.UNKNOWN, error), earlier)
+    return _begin(claim, spec, earlier)
+
+
+def _begin(claim: Claim, spec: StepSpec, earlier: tuple[AttemptLine, ...]) -> Prepared:
     if claim.stage is not Stage.FRESH:
-        return _end(claim, collect(claim, spec), earlier)
+        return _end(claim, spec, collect(claim, spec), earlier)
     late = find_out_of_time(claim, spec, earlier)
     if late is not None:
-        return _end(claim, late, earlier)
+        return _end(claim, spec, late, earlier)
     try:
         handed = assemble_handoff(claim)
     except BudgetExceeded as error:
-        return _end(claim, _fail(claim, FailureKind.BAD_INPUT, error), earlier)
+        return _end(claim, spec, _fail(claim, FailureKind.BAD_INPUT, error), earlier)
     except (ClaimLost, DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
-        return _end(claim, _fail(claim, FailureKind.UNKNOWN, error), earlier)
-    return Prepared(_build_task(claim, spec, handed), Facts(handed.lines, earlier))
+        return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
+    return Prepared(spec, _build_task(claim, spec, handed), Facts(handed.lines, earlier))
 
 
 def load_facts(claim: Claim) -> Facts:
@@ -75,7 +93,7 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
         if spec.when is not None and not _is_true(spec.when, values):
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         if spec.for_each is not None:
-            return unfold(claim, spec, {"input": run_input, "steps": originals(claim, listed)})
+            return unfold(claim, spec, {"input": run_input, "steps": _read_originals(claim, listed)})
         return _address(claim, spec, handed, _resolve_input(claim, spec, values), values)
     except LimitExceeded as error:
         return _fail(claim, FailureKind.LIMIT, error)
@@ -115,10 +133,19 @@ def _address(
 def _resolve_input(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Any:
     """Return what the agent is given as its input: a verifier sees the output it judges and what was asked for."""
     if claim.kind is StepKind.VERIFIER:
-        return {"output": values["item"], "instructions": instructions(claim)}
+        return {"output": values["item"], "instructions": _describe_judged(claim)}
     if claim.kind is StepKind.COMPENSATION:
         return {"output": values["item"]}
     return {name: evaluate(source, values) for name, source in spec.input.items()}
+
+
+def _read_originals(claim: Claim, read: Collection[str]) -> dict[str, Any]:
+    """Return what an expression reads of the steps before, whole: for the engine's own eyes, no agent is handed it."""
+    return {
+        local_name(p.key): json.loads(p.output_json)
+        for p in claim.predecessors
+        if local_name(p.key) in read and not p.is_child
+    }
 
 
 def _is_true(condition: str, values: dict[str, Any]) -> bool:
@@ -141,13 +168,8 @@ def _find_missing(claim: Claim, listed: Collection[str]) -> str | None:
     return None
 
 
-def fail_unread(claim: Claim, error: Exception) -> Prepared:
-    """Return the failed start of a step whose spec can't be read."""
-    return _end(claim, _fail(claim, FailureKind.UNKNOWN, error), _read_earlier(claim))
-
-
-def _end(claim: Claim, ending: Ending, earlier: tuple[AttemptLine, ...]) -> Prepared:
-    return Prepared(ending, _read_facts(claim, earlier))
+def _end(claim: Claim, spec: StepSpec, ending: Ending, earlier: tuple[AttemptLine, ...]) -> Prepared:
+    return Prepared(spec, ending, _read_facts(claim, earlier))
 
 
 def _read_facts(claim: Claim, earlier: tuple[AttemptLine, ...]) -> Facts:
@@ -162,3 +184,39 @@ def _read_earlier(claim: Claim) -> tuple[AttemptLine, ...]:
 
 def _fail(claim: Claim, kind: FailureKind, error: Exception) -> Failed:
     return describe_refusal(kind, str(error), claim.agent, error_class=type(error).__name__)
+
+
+@lru_cache(maxsize=256)
+def _load_steps(workflow_id: int, digest: str) -> dict[str, StepSpec]:
+    # The digest is part of the key so that a cache can never outlive a database that was made anew.
+    return load_spec(json.loads(Workflow.objects.get(pk=workflow_id, digest=digest).spec_json)).step_map
+
+
+def get_step_spec(claim: Claim) -> StepSpec:
+    """Return the spec of a claimed step. Versions are immutable, so each is read once per process."""
+    steps = _load_steps(claim.run.workflow_id, claim.run.workflow_digest)
+    if claim.kind is StepKind.PLANNED:
+        return steps[claim.spec_key]
+    return resolve_spec(steps, claim.kind, claim.spec_key, claim.spec_json, claim.agent)
+
+
+def get_spec_or_plain(claim: Claim) -> StepSpec:
+    """Return the step's spec, or one of defaults when it can't be read any more: a person decides by those.
+
+    Raises: django.db.Error: the database is away; that says nothing of the spec.
+    """
+    try:
+        return get_step_spec(claim)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("spec_unreadable", step=claim.step_id, next="the step goes to a person")
+        return StepSpec(claim.spec_key, agent=claim.agent or HUMAN)
+
+
+def _describe_judged(claim: Claim) -> dict[str, Any]:
+    """Return what the step was asked that a verifier judges: its spec as JSON."""
+    steps = _load_steps(claim.run.workflow_id, claim.run.workflow_digest)
+    asked = resolve_spec(steps, StepKind.SPAWNED, claim.spec_key, claim.spec_json, claim.agent)
+    said: dict[str, Any] = json.loads(dump_step(asked))
+    return said

@@ -17,7 +17,7 @@ from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim, Released, RunOn
 from orchestration.executor import Crash, conclude, load_facts
 from orchestration.executor.conclusion import Conclusion
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.prepare import get_step_spec
 from orchestration.handoff import assemble_handoff
 from orchestration.models import Run, Step, WorkerProcess
 from orchestration.transitions.claim import claim_step

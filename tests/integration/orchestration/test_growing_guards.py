@@ -14,7 +14,7 @@ from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.conf import get_signer
 from orchestration.dispatch import mute_dispatch
 from orchestration.domain.rows import name_child_run
-from orchestration.executor import children
+from orchestration.executor import growing
 from orchestration.models import Decision, Handoff, Run, Step
 from orchestration.testing import run_workflow
 from orchestration.transitions.release import release_step, tell_parent
@@ -132,7 +132,7 @@ def test_a_child_run_whose_key_is_taken_leaves_no_step_waiting(
         assert (held.status, held.child_runs.count()) == ("held", 0)
         assert f"run {taken.pk} has the idempotency key '{key}'" in held.reason
         return
-    monkeypatch.setattr(children, "find_by_key", lambda *_: None)
+    monkeypatch.setattr(growing, "find_by_key", lambda *_: None)
     bench.perform(step_of(run, "kid"))
     held = step_of(run, "kid")
     assert (held.status, held.child_runs.count()) == ("held", 0)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 # Not imported by name: the package has functions of these names.
 perform, prepare, judging, conclude, grow = (
     import_module(f"orchestration.executor.{name}")
-    for name in ("pipeline", "prepare", "judging", "conclusion", "grow")
+    for name in ("pipeline", "prepare", "judging", "conclusion", "growing")
 )
 
 AGENT = "test.agent"

@@ -15,7 +15,7 @@ from orchestration.domain.states import DecisionKind, RunStatus, StepStatus
 from orchestration.domain.work import Facts
 from orchestration.errors import ClaimLost, RunNotFailed
 from orchestration.executor.judging import Seen, judge
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.prepare import get_step_spec
 from orchestration.models import Run
 from orchestration.transitions import control, expand, release, renew, rework, seal
 from orchestration.transitions.tree import Fate, find_orphans

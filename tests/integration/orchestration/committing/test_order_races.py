@@ -22,8 +22,7 @@ from orchestration.domain.states import FINAL, LIVE_RUN, ResolutionKind, RunStat
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost, OrchestrationError
 from orchestration.executor import conclude
-from orchestration.executor.prepare import prepare
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.prepare import get_step_spec, load_facts, prepare
 from orchestration.models import Attempt, Run, Step
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.heal import wake_now
@@ -142,15 +141,14 @@ class Scene:
 
     def _grow(self, key: str) -> Any:
         claim = self.claims[key]
-        spec = get_step_spec(claim)
-        prepared = prepare(claim, spec)
-        return conclude(claim, spec, prepared.facts, prepared.task)  # type: ignore[arg-type]
+        prepared = prepare(claim)
+        return conclude(claim, prepared.spec, prepared.facts, prepared.task)  # type: ignore[arg-type]
 
     def conclude(self, key: str, outcome: Any) -> Any:
         """End a claimed step with an answer of its agent's."""
         claim = self.claims[key]
         spec = replace(get_step_spec(claim), for_each=None)
-        return conclude(claim, spec, prepare(claim, spec).facts, outcome)
+        return conclude(claim, spec, load_facts(claim), outcome)
 
 
 def running() -> Scene:

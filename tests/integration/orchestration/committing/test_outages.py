@@ -19,7 +19,7 @@ from orchestration import Retry, StepSpec, Verify, WorkflowSpec
 from orchestration.database import insistence
 from orchestration.domain.work import Facts
 from orchestration.executor import admission, conclude_surely, pipeline
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.prepare import get_step_spec
 from orchestration.maintenance import rescuer
 from orchestration.models import Attempt, Run, Step
 from orchestration.transitions.heal import wake_now

@@ -13,7 +13,7 @@ from django.db import Error, InternalError, connection
 
 from orchestration.domain.work import Facts
 from orchestration.executor import conclude_surely, patience
-from orchestration.executor.specs import get_step_spec
+from orchestration.executor.prepare import get_step_spec
 from orchestration.maintenance import leader
 from orchestration.models import Step, WorkerProcess
 from orchestration.outages import is_away
