@@ -174,8 +174,9 @@ def list_attempts(ticket: Ticket) -> QuerySet[Attempt]:
 
 
 def foresee_send_back(ticket: Ticket) -> Anew | None:
-    """Return what the step will do if its open ticket is sent back; None when nobody can, or people do the step."""
-    if not ticket.is_open or ticket.is_for_person:
+    """Return what the step will do if its open ticket is sent back; None when that is over, or not offered."""
+    way = ticket.ways.get(ResolutionKind.SEND_BACK)
+    if not ticket.is_open or way is None or not way.is_offered:
         return None
     return foresee_anew(Stage(ticket.step.stage), has_proposal=ticket.has_proposal)
 
@@ -184,6 +185,7 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
     """Return one ticket as a JSON object, in the words of the public interface."""
     return {
         **summarise_without_content(ticket),
+        "resolutions": _summarise_ways(ticket),
         "send_back": foresee_send_back(ticket),
         "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
         "seen": ticket.seen,
@@ -206,6 +208,7 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
         "step": ticket.step.key,
         "agent": ticket.step.agent,
         "attempt": ticket.attempt,
+        "subject": ticket.subject,
         "rule": ticket.rule,
         "reason": ticket.reason,
         "confidence": ticket.confidence,
@@ -215,6 +218,15 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
         **_summarise_claim(ticket),
         **_summarise_end(ticket),
     }
+
+
+def _summarise_ways(ticket: Ticket) -> list[dict[str, Any]]:
+    """Return what an open ticket can be resolved by; nothing once it is closed."""
+    return [
+        {"resolution": kind, "effect": way.effect, "needs": way.field and way.field.name}
+        for kind, way in ticket.ways.items()
+        if ticket.is_open
+    ]
 
 
 def _summarise_clocks(ticket: Ticket) -> dict[str, Any]:

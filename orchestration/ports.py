@@ -13,12 +13,15 @@ from typing import Protocol
 
 from django.utils.module_loading import import_string
 
+from orchestration.domain.holds import HoldSubject
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """A step that waits for a person, as the ticket needs to know it.
 
-    Attributes: seen_json: canonical JSON of what the person is to judge: the proposed output, or null.
+    Attributes: subject: what the person is asked about.
+        seen_json: canonical JSON of what the person is to judge: the proposed output, or null.
         has_proposal: False when the step has nothing that could be approved.
         rule: the policy rule that escalated.  reason: in words, for the reviewer.
     """
@@ -31,6 +34,7 @@ class Hold:
     sla: str
     agent: str
     attempt: int
+    subject: HoldSubject
     rule: str
     reason: str
     seen_json: str

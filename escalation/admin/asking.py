@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from escalation.escrow.rows import require_open
 from escalation.models import Ticket
 from escalation.selectors import list_open_tickets
+from orchestration.domain.states import ResolutionKind
 from orchestration.holds import foresee_abort
 
 _MOST_SHOWN = 20
@@ -22,6 +23,7 @@ def build_abort_page(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
     return {
         "title": f"Abort the run of ticket {ticket.pk}?",
         "ticket": ticket,
+        "way": ticket.ways[ResolutionKind.ABORT],
         "undone": outlook.undone[:_MOST_SHOWN],
         "undone_unseen": max(0, len(outlook.undone) - _MOST_SHOWN),
         # The step that waits here fails; what else is open is cancelled with it.

@@ -18,18 +18,12 @@ from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, 
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
 from escalation.selectors import find_claimed_since, get_ticket
+from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF, kinds_with
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 
 LIST = "admin:escalation_ticket_changelist"
 PAGE = "admin:escalation_ticket_change"
-_DONE = {
-    ResolutionKind.APPROVE: "approved",
-    ResolutionKind.EDIT: "edited and approved",
-    ResolutionKind.SEND_BACK: "sent back with your feedback",
-    ResolutionKind.SKIP: "skipped",
-    ResolutionKind.ABORT: "aborted; its run fails",
-}
 
 
 def claim(request: HttpRequest, ticket_id: int) -> HttpResponse:
@@ -102,10 +96,10 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         claim_number=_claim_number(request.POST),
         seen_digest=request.POST.get("seen_digest", ""),
         output=output,
-        feedback=request.POST.get("feedback", "") if kind is ResolutionKind.SEND_BACK else "",
+        feedback=request.POST.get("feedback", "") if kind in kinds_with(FEEDBACK) else "",
         note=request.POST.get("note", ""),
     )
-    messages.success(request, f"Ticket {ticket_id} is {_DONE[kind]}.")
+    messages.success(request, f"Ticket {ticket_id} is {WAY_OF[kind].done}.")
     return redirect(LIST)
 
 
@@ -158,9 +152,9 @@ def _read_kind(form: QueryDict) -> ResolutionKind:
 def _read_output(request: HttpRequest, ticket: Ticket, kind: ResolutionKind) -> Any:
     """Return the edited output; refuse an approval beside changed fields, which would drop the changes."""
     form = request.POST
-    if kind is ResolutionKind.APPROVE and ticket.has_proposal and "drop" not in request.GET:
+    if WAY_OF[kind].takes_proposal and ticket.has_proposal and "drop" not in request.GET:
         _require_unedited(ticket, form)
-    if kind is not ResolutionKind.EDIT:
+    if kind not in kinds_with(OUTPUT):
         return None
     if not find_typed(request, ticket):
         raise ResolutionInvalid("output: open the fields of the output, edit it there, then approve.")

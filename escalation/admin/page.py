@@ -20,7 +20,8 @@ from escalation.models import Ticket, read_clock
 from escalation.selectors import Received, count_received, foresee_send_back, list_attempts, list_received
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
-from orchestration.domain.anew import Anew
+from orchestration.domain.anew import ANEW_WORDS
+from orchestration.domain.holds import HoldSubject, ask_about, list_kinds
 from orchestration.domain.states import StepKind
 from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Run
@@ -106,7 +107,8 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
     return {
         "draft": shown,
         "fields": fields,
-        "send_back": _SEND_BACK_WORDS.get(foresee_send_back(ticket) or ""),
+        **_place_ways(ticket),
+        "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skip(ticket.step_id),
         "shows_fields": is_editing or not is_large,
         "is_editing": is_editing,
@@ -114,23 +116,27 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
     }
 
 
-_SEND_BACK_WORDS: Mapping[str, str] = {
-    Anew.SAME_KEY: "It goes on under the same idempotency key: what it had done outside before is not done twice.",
-    Anew.NEW_KEY: "It does its work anew, under a new idempotency key: effects of the proposed work are made again.",
-    Anew.COLLECTS: "What is done of what it grew stays so: the rest is done, then it is put together again.",
-    Anew.NEW_RUN: "Another child run starts from its beginning: effects of the former one are made again.",
-}
+def _place_ways(ticket: Ticket) -> dict[str, Any]:
+    """Return the ways that the form offers: what is only pressed, what is filled in first, and what ends the work."""
+    offered = {kind: way for kind, way in ticket.ways.items() if way.is_offered}
+    return {
+        "pressed": [way for way in offered.values() if way.takes_proposal],
+        "filled": [way for way in offered.values() if way.field],
+        "ending": [way for way in offered.values() if not way.field and not way.puts_out],
+        "open_to_requester": list_kinds({kind: way for kind, way in offered.items() if not way.puts_out}),
+    }
+
+
+def _describe_send_back(ticket: Ticket) -> str:
+    anew = foresee_send_back(ticket)
+    return ANEW_WORDS[anew] if anew else ""
 
 
 def ask(ticket: Ticket) -> str:
     """Return the question that the ticket puts, in words."""
-    if ticket.is_for_person:
-        return f"The step “{ticket.step.key}” is yours to do."
     if ticket.step.kind == StepKind.COMPENSATION and ticket.step.parent:
         return f"The run was aborted, and “{ticket.step.parent.key}” is not undone yet. What shall happen?"
-    if ticket.has_proposal:
-        return f"May this be the result of the step “{ticket.step.key}”?"
-    return f"The step “{ticket.step.key}” has no result. What shall happen?"
+    return ask_about(HoldSubject(ticket.subject), ticket.step.key, has_proposal=ticket.has_proposal)
 
 
 def _fill(fields: list[EditField], typed: Mapping[str, str]) -> list[EditField]:

@@ -9,6 +9,7 @@ from escalation.domain.states import TicketStatus
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.anew import Anew
+from orchestration.domain.holds import FIELDS, OUTPUT, WAY_OF, HoldSubject, kinds_with
 from orchestration.domain.states import ResolutionKind
 
 
@@ -25,6 +26,7 @@ class TicketRow(serializers.Serializer[Any]):
     step = serializers.CharField(read_only=True)
     agent = serializers.CharField(read_only=True)
     attempt = serializers.IntegerField(read_only=True)
+    subject = serializers.ChoiceField(choices=[s.value for s in HoldSubject], read_only=True)
     rule = serializers.CharField(read_only=True)
     reason = serializers.CharField(read_only=True)
     confidence = serializers.FloatField(read_only=True, allow_null=True)
@@ -63,9 +65,25 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
         return data
 
 
+class WayRow(serializers.Serializer[Any]):
+    """One way in which a ticket can be resolved."""
+
+    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind], read_only=True)
+    effect = serializers.CharField(read_only=True, help_text="What it does to the step, in words.")
+    needs = serializers.ChoiceField(
+        choices=[field.name for field in FIELDS],
+        read_only=True,
+        allow_null=True,
+        help_text="The field of the decision that it can't do without, beside the note.",
+    )
+
+
 class TicketDetail(TicketRow):
     """A ticket with what is judged and what was decided."""
 
+    resolutions = WayRow(
+        many=True, read_only=True, help_text="What the ticket can be resolved by; empty once it is closed."
+    )
     send_back = serializers.ChoiceField(
         choices=[a.value for a in Anew],
         read_only=True,
@@ -86,9 +104,15 @@ class TicketDetail(TicketRow):
 class ResolveBody(Body):
     """A decision, bound to a claim and to what was seen."""
 
-    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind])
+    resolution = serializers.ChoiceField(
+        choices=[k.value for k in ResolutionKind],
+        help_text="; ".join(f"{kind}: {way.effect}" for kind, way in WAY_OF.items()),
+    )
     claim_number = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="Of your claim.")
     seen_digest = Text(max_length=64, help_text="Of the ticket as you saw it.")
-    output = AnyJson(required=False, help_text="With `edit`: what is approved; null has to be sent.")
+    output = AnyJson(
+        required=False,
+        help_text=f"With {' or '.join(kinds_with(OUTPUT))}: what is approved; null has to be sent.",
+    )
     feedback = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
     note = Text(required=False, allow_blank=True, default="", trim_whitespace=False)

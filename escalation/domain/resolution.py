@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
 from escalation.errors import ResolutionInvalid
+from orchestration.domain.holds import FEEDBACK, OUTPUT, Field, HoldSubject, find_field, kinds_with
 from orchestration.domain.states import ResolutionKind
 
 MAX_TEXT = 20_000
@@ -18,7 +19,7 @@ class Choice:
     """One decision; two that are equal are the same decision sent twice.
 
     Attributes:
-        output_json: canonical JSON of the edited output; None unless the kind is `edit`.
+        output_json: canonical JSON of the output, where the kind takes one; None with all others.
         feedback: for the agent, with `send_back`.  note: for colleagues, with any kind.
         output: the value that `output_json` is the text of; true and 1 are equal as values, so the text is compared.
     """
@@ -30,26 +31,42 @@ class Choice:
     output: Any = field(default=None, compare=False)
 
     @classmethod
-    def build(cls, kind: ResolutionKind, output: Any, feedback: str, note: str) -> Self:
-        """Check what a person sent.
+    def build(
+        cls,
+        kind: ResolutionKind,
+        output: Any,
+        feedback: str,
+        note: str,
+        *,
+        subject: HoldSubject = HoldSubject.OUTPUT,
+    ) -> Self:
+        """Check what a person sent by the form that its kind has; whether the kind goes with the ticket comes later.
 
         Raises: ResolutionInvalid: names the field and says what to do.
         """
-        if kind is ResolutionKind.EDIT and output is NOT_GIVEN:
-            raise ResolutionInvalid(
-                "output: give what shall be approved; null is an output too, if you send it."
-            )
-        if output not in (None, NOT_GIVEN) and kind is not ResolutionKind.EDIT:
-            raise ResolutionInvalid(f"output: goes with edit only, not with {kind}; leave it out.")
-        if feedback and kind is not ResolutionKind.SEND_BACK:
-            raise ResolutionInvalid(f"feedback: goes with send_back only, not with {kind}; use note.")
-        if kind is ResolutionKind.SEND_BACK and not feedback.strip():
-            raise ResolutionInvalid("feedback: say what the agent should do better.")
+        asked = find_field(subject, kind)
+        is_meant = output not in (None, NOT_GIVEN)
+        _check_field(OUTPUT, asked, kind, is_missing=output is NOT_GIVEN, is_meant=is_meant)
+        _check_field(FEEDBACK, asked, kind, is_missing=not feedback.strip(), is_meant=bool(feedback))
         check_text("feedback", feedback)
         check_text("note", note)
-        if kind is not ResolutionKind.EDIT:
+        if asked is not OUTPUT:
             return cls(kind, None, feedback.strip(), note.strip())
         return cls(kind, _write_output(output), feedback.strip(), note.strip(), output)
+
+
+def _check_field(
+    field: Field, asked: Field | None, kind: ResolutionKind, *, is_missing: bool, is_meant: bool
+) -> None:
+    """Refuse a field that is missing, or that does not go with the kind.
+
+    Args: is_meant: something stands there that nobody leaves out by sending null or nothing.
+    """
+    if field is asked and is_missing:
+        raise ResolutionInvalid(f"{field.name}: {field.missing}")
+    if field is not asked and is_meant:
+        only = " or ".join(kinds_with(field))
+        raise ResolutionInvalid(f"{field.name}: goes with {only} only, not with {kind}; {field.misplaced}")
 
 
 def check_text(field: str, text: str) -> None:

@@ -27,6 +27,7 @@ class DatabaseEscalator:
             run_id=hold.run_id,
             step_id=hold.step_id,
             attempt=hold.attempt,
+            subject=hold.subject,
             rule=hold.rule,
             reason=hold.reason,
             sla=hold.sla,

@@ -21,12 +21,11 @@ from escalation.escrow.breaches import record_missed
 from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
 from escalation.models import Ticket
 from orchestration import holds
+from orchestration.domain.holds import OUTPUT, WAY_OF, HoldSubject, Way, list_kinds
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
-from orchestration.domain.work import Chosen, HeldStep
+from orchestration.domain.work import Chosen
 from orchestration.errors import StepNotHeld
-
-_PUTS_OUT = frozenset({ResolutionKind.APPROVE, ResolutionKind.EDIT})
 
 
 def resolve_ticket(
@@ -62,46 +61,48 @@ def resolve_ticket(
         StepNotHeld, ResolutionRefused: the engine's own refusals.
     """
     require_active(user)
-    choice = Choice.build(kind, output, feedback, note)
+    looked_at = _look_at(ticket_id)
+    choice = Choice.build(kind, output, feedback, note, subject=HoldSubject(looked_at.subject))
+    if not looked_at.is_open:
+        return _answer_closed(looked_at, user, choice)
     try:
         with transaction.atomic():
-            return _resolve(ticket_id, user, choice, claim_number, seen_digest)
+            return _resolve(looked_at, user, choice, claim_number, seen_digest)
     except StepNotHeld:
         # Somebody decided between our look and our lock; if in the same way, it is one decision sent twice.
-        ticket = Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
+        ticket = _look_at(ticket_id)
         if ticket.is_open:
             raise
         return _answer_closed(ticket, user, choice)
 
 
 def _resolve(
-    ticket_id: int, user: AbstractBaseUser, choice: Choice, claim_number: int | None, seen_digest: str | None
+    looked_at: Ticket,
+    user: AbstractBaseUser,
+    choice: Choice,
+    claim_number: int | None,
+    seen_digest: str | None,
 ) -> Ticket:
-    seen_before = _peek(ticket_id)
-    if not seen_before.is_open:
-        return _answer_closed(seen_before, user, choice)
-    held = holds.lock_for_resolution(seen_before.step_id)
-    ticket, now = lock_ticket(ticket_id)
+    held = holds.lock_for_resolution(looked_at.step_id)
+    ticket, now = lock_ticket(looked_at.pk)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
     _require_claim(ticket, user, claim_number, now)
-    _require_unchanged(ticket, held, choice, seen_digest)
-    if choice.kind is ResolutionKind.APPROVE and not ticket.has_proposal:
-        raise ResolutionInvalid(
-            f"Nothing was proposed on ticket {ticket_id}, so nothing can be approved; "
-            "edit, send back, skip or abort."
-        )
-    if choice.kind is ResolutionKind.EDIT:
+    _require_seen(ticket, ticket.seen_digest, seen_digest)
+    way = _require_way(ticket, choice.kind)
+    if way.takes_proposal:
+        _require_seen(ticket, digest_text(held.proposed_json or ""), seen_digest)
+    if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
-    if choice.kind in _PUTS_OUT and held.requested_by_id == user.pk:
-        raise OwnRequest(ticket_id)
+    if way.puts_out and held.requested_by_id == user.pk:
+        raise OwnRequest(ticket.pk)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
-    _close(ticket, user, choice, now)
+    _close(ticket, user, choice, way, now)
     holds.resolve_held_step(held, _describe(ticket, user, choice))
     return ticket
 
 
-def _peek(ticket_id: int) -> Ticket:
+def _look_at(ticket_id: int) -> Ticket:
     try:
         return Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
     except Ticket.DoesNotExist:
@@ -111,7 +112,7 @@ def _peek(ticket_id: int) -> Ticket:
 def _answer_closed(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket:
     """Return the ticket if it was closed by this very decision; refuse otherwise."""
     if ticket.status == TicketStatus.RESOLVED and ticket.resolved_by_id == user.pk:
-        edited = ticket.resolution_output_json if ticket.resolution == ResolutionKind.EDIT else None
+        edited = None if choice.output_json is None else ticket.resolution_output_json
         made = (ticket.resolution, edited, ticket.feedback, ticket.note)
         if made == (choice.kind, choice.output_json, choice.feedback, choice.note):
             return ticket
@@ -134,21 +135,29 @@ def _require_claim(ticket: Ticket, user: AbstractBaseUser, claim_number: int | N
         )
 
 
-def _require_unchanged(ticket: Ticket, held: HeldStep, choice: Choice, seen_digest: str | None) -> None:
-    """Bind the decision to the exact bytes the person saw: on the page, on the ticket and on the step."""
-    saw = ticket.seen_digest if seen_digest is None else seen_digest
-    stands = [ticket.seen_digest]
-    if choice.kind is ResolutionKind.APPROVE and ticket.has_proposal:
-        stands.append(digest_text(held.proposed_json or ""))
-    if any(digest != saw for digest in stands):
+def _require_seen(ticket: Ticket, stands: str, seen_digest: str | None) -> None:
+    """Bind the decision to the exact bytes that the person saw; None: they were shown what the ticket says."""
+    if stands != (ticket.seen_digest if seen_digest is None else seen_digest):
         raise ResolutionStale(
             f"Ticket {ticket.pk} no longer shows what you saw; open it again, your draft is kept."
         )
 
 
-def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, now: datetime) -> None:
+def _require_way(ticket: Ticket, kind: ResolutionKind) -> Way:
+    """Return what is chosen, if it is there for what the ticket is about and for what was proposed."""
+    ways = ticket.ways
+    if kind in ways:
+        return ways[kind]
+    if WAY_OF[kind].takes_proposal:
+        raise ResolutionInvalid(
+            f"Nothing was proposed on ticket {ticket.pk}, so nothing can be approved; {list_kinds(ways)}."
+        )
+    raise ResolutionInvalid(f"resolution: {kind} does not go with ticket {ticket.pk}; {list_kinds(ways)}.")
+
+
+def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now: datetime) -> None:
     record_missed([ticket], now)
-    put_out = ticket.seen_json if choice.kind is ResolutionKind.APPROVE else choice.output_json
+    put_out = ticket.seen_json if way.takes_proposal else choice.output_json
     Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
         status=TicketStatus.RESOLVED,
         resolution=choice.kind,
@@ -173,5 +182,6 @@ def _describe(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Chosen:
         resolution_id=f"ticket-{ticket.pk}",
         output_json=choice.output_json,
         feedback=choice.feedback,
+        subject=HoldSubject(ticket.subject),
         reason=choice.note or f"{choice.kind} by {user.get_username()}",
     )

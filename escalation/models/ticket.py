@@ -10,6 +10,7 @@ from django.db.models import F, Func, Q, Value
 
 from escalation.domain.states import TicketStatus
 from escalation.models.queue import ReviewQueue
+from orchestration.domain.holds import SUBJECTS, HoldSubject, Way, find_ways
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Run, Step
 
@@ -21,6 +22,15 @@ _NEVER_SET_WITHOUT_RESOLUTION = Q(
     feedback="",
     note="",
 )
+
+
+def _goes_with_its_subject() -> Q:
+    """Return the condition that a ticket is about something known, and that what was chosen goes with that."""
+    known = Q()
+    for subject, asked in SUBJECTS.items():
+        kinds = list(dict.fromkeys(way.kind.value for way in asked.ways))
+        known |= Q(subject=subject.value) & (Q(resolution__isnull=True) | Q(resolution__in=kinds))
+    return known
 
 
 def _sha256_hex(field: str) -> Func:
@@ -41,6 +51,9 @@ class Ticket(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="+")
     attempt = models.PositiveIntegerField(help_text="The attempt after which the step was held.")
+    subject = models.CharField(
+        max_length=10, choices=[(s, s) for s in HoldSubject], help_text="What the person is asked about."
+    )
     rule = models.CharField(max_length=60, help_text="The policy rule that escalated.")
     reason = models.TextField(help_text="Why, in words.")
     sla = models.CharField(max_length=100, help_text="SLA class, e.g. customer-facing.")
@@ -97,6 +110,7 @@ class Ticket(models.Model):
                 condition=Q(resolution__isnull=True) | Q(resolution__in=list(ResolutionKind)),
                 name="ticket_resolution_known",
             ),
+            models.CheckConstraint(condition=_goes_with_its_subject(), name="ticket_subject_known"),
             models.CheckConstraint(
                 condition=Q(
                     status=TicketStatus.RESOLVED,
@@ -171,7 +185,12 @@ class Ticket(models.Model):
     @property
     def is_for_person(self) -> bool:
         """Tell whether people do the step: there is no agent whose work would be judged."""
-        return self.rule == "human_step"
+        return self.subject == HoldSubject.TASK
+
+    @property
+    def ways(self) -> dict[ResolutionKind, Way]:
+        """Return what can be chosen, by what the ticket is about and by what was proposed."""
+        return find_ways(HoldSubject(self.subject), has_proposal=self.has_proposal)
 
     @property
     def form(self) -> dict[str, Any] | None:

@@ -1,6 +1,8 @@
 """What a held step does anew when it is sent back, told before anybody presses the button."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from orchestration.domain.states import Stage
 
@@ -12,6 +14,14 @@ class Anew(StrEnum):
     NEW_KEY = "new_key"
     COLLECTS = "collects"
     NEW_RUN = "new_run"
+
+
+ANEW_WORDS: Final[Mapping[Anew, str]] = {
+    Anew.SAME_KEY: "It goes on under the same idempotency key: what it had done outside before is not done twice.",
+    Anew.NEW_KEY: "It does its work anew, under a new idempotency key: effects of the proposed work are made again.",
+    Anew.COLLECTS: "What is done of what it grew stays so: the rest is done, then it is put together again.",
+    Anew.NEW_RUN: "Another child run starts from its beginning: effects of the former one are made again.",
+}
 
 
 def foresee_anew(stage: Stage, *, has_proposal: bool) -> Anew:

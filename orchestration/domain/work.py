@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from orchestration.domain.holds import HoldSubject
 from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
     Acceptance,
@@ -270,6 +271,7 @@ class Chosen:
     Attributes: actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
         output_json: with `edit`, canonical JSON of the output instead of the proposed one.
         feedback: with `send_back`, for the agent.  reason: in words, for the step's row.
+        subject: what they were asked about.
     """
 
     kind: ResolutionKind
@@ -278,3 +280,4 @@ class Chosen:
     output_json: str | None = None
     feedback: str = ""
     reason: str = ""
+    subject: HoldSubject = HoldSubject.OUTPUT

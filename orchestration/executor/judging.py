@@ -11,6 +11,7 @@ from random import random
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf
+from orchestration.domain.holds import HoldSubject
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation, decide
 from orchestration.domain.policy.failures import KEPT_AWAY
@@ -167,6 +168,7 @@ def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
         sla=claim.run.sla,
         agent=claim.agent,
         attempt=claim.attempt,
+        subject=HoldSubject.TASK if isinstance(outcome, AskPerson) else HoldSubject.OUTPUT,
         rule=decision.rule,
         reason=decision.reason + _tell_unspawned(outcome),
         seen_json=shown if shown is not None else "null",

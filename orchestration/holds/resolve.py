@@ -8,8 +8,9 @@ from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
+from orchestration.domain.holds import FEEDBACK, OUTPUT, Way, find_ways, kinds_with, list_kinds
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
-from orchestration.domain.states import SKIPPED_BY_PERSON, ReceiptKind, ResolutionKind, StepStatus
+from orchestration.domain.states import SKIPPED_BY_PERSON, ResolutionKind, StepStatus
 from orchestration.domain.work import Chosen, FinalOutput, HeldStep
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
@@ -51,7 +52,7 @@ def resolve_step(
         output: with `edit`, the output instead of the proposed one.  feedback: with `send_back`, required.
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, an output that is not JSON.
     """
-    output_json = _write_output(output) if kind is ResolutionKind.EDIT else None
+    output_json = _write_output(output) if kind in kinds_with(OUTPUT) else None
     chosen = Chosen(kind, actor, resolution_id, output_json, feedback, reason)
     resolve_held_step(lock_held_step(step_id), chosen)
 
@@ -61,17 +62,30 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
 
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, no output.
     """
+    way = _find_way(held, chosen)
     event = canonical({"resolution": chosen.kind, "by": chosen.actor, "ticket": chosen.resolution_id})
-    match chosen.kind:
-        case ResolutionKind.APPROVE | ResolutionKind.EDIT | ResolutionKind.SKIP:
-            _settle(held, chosen, _choose_output(held, chosen), event)
-        case ResolutionKind.SEND_BACK:
-            if not chosen.feedback.strip():
-                raise ResolutionRefused("feedback: say what should change; the agent gets it with the step")
+    match way.to:
+        case StepStatus.SUCCEEDED | StepStatus.SKIPPED:
+            _settle(held, chosen, way, event)
+        case StepStatus.AVAILABLE:
             dispatch_after_commit(send_back_held_step(held, chosen.feedback, event_json=event))
-        case ResolutionKind.ABORT:
+        case StepStatus.FAILED:
             why = chosen.reason or f"aborted by {chosen.actor}"
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
+        case other:
+            raise AssertionError(f"no resolution moves a step to {other}")
+
+
+def _find_way(held: HeldStep, chosen: Chosen) -> Way:
+    ways = find_ways(chosen.subject, has_proposal=held.proposed_json is not None)
+    way = ways.get(chosen.kind)
+    if way is None:
+        raise ResolutionRefused(
+            f"resolution: there is nothing that {chosen.kind} could go with; {list_kinds(ways)}"
+        )
+    if way.field is FEEDBACK and not chosen.feedback.strip():
+        raise ResolutionRefused(f"feedback: {FEEDBACK.missing}")
+    return way
 
 
 def _write_output(output: Any) -> str:
@@ -81,26 +95,21 @@ def _write_output(output: Any) -> str:
         raise ResolutionRefused(f"output{error.path}: {error.reason}") from error
 
 
-def _choose_output(held: HeldStep, chosen: Chosen) -> str:
-    if chosen.kind is ResolutionKind.SKIP:
-        return "null"
-    if chosen.kind is ResolutionKind.APPROVE:
-        if held.proposed_json is None:
-            raise ResolutionRefused(
-                "resolution: the agent proposed nothing to approve; edit, send back or skip"
-            )
-        return held.proposed_json
-    if chosen.output_json is None:
-        raise ResolutionRefused("output: give what shall be the step's output instead of the proposed one")
-    return chosen.output_json
-
-
-def _settle(held: HeldStep, chosen: Chosen, output_json: str, event: str) -> None:
-    final = _prove(held, chosen, output_json)
+def _settle(held: HeldStep, chosen: Chosen, way: Way, event: str) -> None:
+    final = _prove(held, chosen, way)
     released, look_behind = settle_held_step(held, final, reason=chosen.reason, event_json=event)
     dispatch_after_commit(released)
     if look_behind:
         transaction.on_commit(lambda: _look_behind(held))
+
+
+def _choose_output(held: HeldStep, chosen: Chosen, way: Way) -> str:
+    if way.to is StepStatus.SKIPPED:
+        return "null"
+    text = held.proposed_json if way.takes_proposal else chosen.output_json
+    if text is None:
+        raise ResolutionRefused(f"output: {OUTPUT.missing}")
+    return text
 
 
 def _look_behind(held: HeldStep) -> None:
@@ -108,9 +117,9 @@ def _look_behind(held: HeldStep) -> None:
     dispatch([item.step_id for item in released if not item.rung])
 
 
-def _prove(held: HeldStep, chosen: Chosen, output_json: str) -> FinalOutput:
+def _prove(held: HeldStep, chosen: Chosen, way: Way) -> FinalOutput:
+    output_json = _choose_output(held, chosen, way)
     digest = digest_text(output_json)
-    receipt_kind = _RECEIPT_OF[chosen.kind]
     parents = Edge.objects.filter(successor_id=held.step_id).values_list(
         "predecessor__receipt_digest", flat=True
     )
@@ -121,7 +130,7 @@ def _prove(held: HeldStep, chosen: Chosen, output_json: str) -> FinalOutput:
             step=held.key,
             round=held.round,
             revision=held.revision,
-            kind=receipt_kind,
+            kind=way.receipt,
             attempt=held.attempt,
             actor=f"person:{chosen.actor}",
             decision=f"resolution:{chosen.resolution_id}",
@@ -134,22 +143,14 @@ def _prove(held: HeldStep, chosen: Chosen, output_json: str) -> FinalOutput:
             finished_at=stamp(held.now),
         )
     )
-    is_skip = chosen.kind is ResolutionKind.SKIP
     return FinalOutput(
-        status=StepStatus.SKIPPED if is_skip else StepStatus.SUCCEEDED,
+        status=way.to,
         output_json=output_json,
         digest=digest,
         tokens=count_tokens(output_json),
-        receipt_kind=receipt_kind,
+        receipt_kind=way.receipt,
         receipt_json=receipt,
         receipt_digest=digest_text(receipt),
         finished_at=held.now,
-        skip_reason=SKIPPED_BY_PERSON if is_skip else "",
+        skip_reason=SKIPPED_BY_PERSON if way.to is StepStatus.SKIPPED else "",
     )
-
-
-_RECEIPT_OF = {
-    ResolutionKind.APPROVE: ReceiptKind.OUTPUT,
-    ResolutionKind.EDIT: ReceiptKind.EDIT,
-    ResolutionKind.SKIP: ReceiptKind.SKIP,
-}

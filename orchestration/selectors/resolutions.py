@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from orchestration.domain.holds import WAY_OF
 from orchestration.domain.states import DecisionKind, ResolutionKind
 from orchestration.models import Decision, Event
 
 RESOLVED: Final = "step_resolved"
-_WORDS: Final = {
-    ResolutionKind.APPROVE: "approved it",
-    ResolutionKind.EDIT: "changed it and let it pass",
-    ResolutionKind.SEND_BACK: "sent it back",
-    ResolutionKind.SKIP: "skipped it",
-    ResolutionKind.ABORT: "aborted the run",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class Resolution:
     @property
     def words(self) -> str:
         """Return it in words."""
-        return f"{self.by} {_WORDS[self.kind]}" + (", as it was" if self.overturns else "")
+        return f"{self.by} {WAY_OF[self.kind].told}" + (", as it was" if self.overturns else "")
 
 
 def read_resolutions(events: Iterable[Event]) -> dict[tuple[int, int], Resolution]:

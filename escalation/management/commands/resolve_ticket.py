@@ -17,6 +17,7 @@ from escalation.management.arguments import (
 )
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
+from orchestration.domain.holds import OUTPUT, WAY_OF, kinds_with
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, read_json
@@ -30,8 +31,12 @@ class Command(EngineCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the ticket, the person and the decision."""
         add_ticket_and_person(parser)
+        effects = "; ".join(f"{kind}: {way.effect}" for kind, way in WAY_OF.items())
         parser.add_argument(
-            "--resolution", required=True, choices=sorted(RESOLUTIONS), help="What is decided."
+            "--resolution",
+            required=True,
+            choices=sorted(RESOLUTIONS),
+            help=f"What is decided. {effects}.",
         )
         parser.add_argument(
             "--output", metavar="JSON|@FILE|-", help="With edit: the output that is approved."
@@ -52,8 +57,9 @@ class Command(EngineCommand):
     ) -> None:
         """Decide, and say what was decided."""
         person, kind = find_person(username), RESOLUTIONS[resolution]
-        if (output is None) == (kind is ResolutionKind.EDIT):
-            raise CommandError("--output: needed with --resolution edit, and goes with it only.")
+        if (output is None) == (kind in kinds_with(OUTPUT)):
+            needing = " or ".join(kinds_with(OUTPUT))
+            raise CommandError(f"--output: needed with --resolution {needing}, and goes with it only.")
         value = None if output is None else read_json("--output", output)
         try:
             _decide(ticket, person, kind, output=value, feedback=options["feedback"], note=options["note"])

@@ -62,6 +62,7 @@ def test_a_claim_without_a_lease_is_refused(ticket: Ticket, anna: User) -> None:
         {"seen_json": '"something else"'},
         {"seen_digest": "0" * 64},
         {"has_proposal": False},
+        {"subject": "task"},
         {"confidence": 0.99},
         {"confidence": None},
         {"reason": "all is well"},

@@ -8,6 +8,7 @@ from django.test import override_settings
 
 from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket
 from escalation.models import Breach, ReviewQueue, Ticket, read_clock
+from orchestration.domain.holds import HoldSubject
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Project, Step
 from orchestration.ports import Hold, TicketRef
@@ -28,6 +29,7 @@ def _hold_like(ticket: Ticket, **changes: object) -> Hold:
         "sla": "customer-facing",
         "agent": "test.writer",
         "attempt": 1,
+        "subject": HoldSubject.OUTPUT,
         "rule": "low_confidence",
         "reason": "why not",
         "seen_json": "null",

@@ -16,6 +16,7 @@ from agents.invoke import override
 from orchestration import dispatch, runs
 from orchestration.conf import get_signer
 from orchestration.database.statements import BY_KEY
+from orchestration.domain.holds import WAY_OF
 from orchestration.domain.states import ResolutionKind, RunStatus
 from orchestration.domain.work import Chosen, Summary
 from orchestration.errors import ClaimLost, StepNotHeld
@@ -122,7 +123,7 @@ def an_output_is_settled_once() -> None:
     rig = Rig.begin(SPEC)
     rig.hold(rig.take("a"))
     held = resolve.lock_held_step(rig.step("a").pk)
-    final = _prove(held, Chosen(ResolutionKind.APPROVE, "ada", "1"), "1")
+    final = _prove(held, Chosen(ResolutionKind.EDIT, "ada", "1", "1"), WAY_OF[ResolutionKind.EDIT])
     resolve.settle_held_step(held, final, reason="", event_json="{}")
     try:
         with transaction.atomic(), suppress(StepNotHeld):

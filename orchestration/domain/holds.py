@@ -1,0 +1,202 @@
+"""What a person is asked about a held step, and what they may choose: one table, by the subject of the hold.
+
+The engine carries out what a row says (`holds/resolve.py`), the room of tickets checks a decision by it, and console,
+API and commands take their buttons, choices and words from it. A further subject is a further row of `SUBJECTS`. Read
+next: `anew.py`, which says what a step that is sent back does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
+
+
+class HoldSubject(StrEnum):
+    """What a person is asked about: the output that an agent gave or could not give, or a step that people do."""
+
+    OUTPUT = "output"
+    TASK = "task"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a resolution can't do without, beside the note for colleagues, which goes with each.
+
+    Attributes: label, hint: as the console shows it.  missing: what is said to who left it out.
+        misplaced: what is said to who gave it with another resolution.
+    """
+
+    name: str
+    label: str
+    hint: str
+    missing: str
+    misplaced: str
+
+
+OUTPUT: Final = Field(
+    "output",
+    label="Output",
+    hint="",
+    missing="give what shall be approved; null is an output too, if you send it.",
+    misplaced="leave it out.",
+)
+FEEDBACK: Final = Field(
+    "feedback",
+    label="Feedback for the agent",
+    hint="What should it do better? It runs again with this.",
+    missing="say what the agent should do better.",
+    misplaced="use note.",
+)
+FIELDS: Final = (OUTPUT, FEEDBACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which a person may let a held step go on.
+
+    Attributes:
+        to: where it moves the step.  effect: what that means, in words.
+        button, title: what is pressed, and what stands above it where there is more to fill in.
+        done: what the ticket is then.  told: what the person did, as histories tell it.
+        field: what it can't do without.  receipt: of the output, where it settles one.
+        needs_proposal: it is there only if something was proposed, or (False) only if nothing was.
+        is_offered: pages offer it; commands and the API take it in any case.
+    """
+
+    kind: ResolutionKind
+    to: StepStatus
+    effect: str
+    button: str
+    done: str
+    told: str
+    title: str = ""
+    field: Field | None = None
+    receipt: ReceiptKind = ReceiptKind.OUTPUT
+    needs_proposal: bool | None = None
+    is_offered: bool = True
+
+    @property
+    def puts_out(self) -> bool:
+        """Tell whether the person vouches for an output; who asked for the run may not."""
+        return self.to is StepStatus.SUCCEEDED
+
+    @property
+    def takes_proposal(self) -> bool:
+        """Tell whether what was proposed becomes the output as it stands."""
+        return self.puts_out and self.field is not OUTPUT
+
+
+_APPROVE = Way(
+    ResolutionKind.APPROVE,
+    StepStatus.SUCCEEDED,
+    effect="the proposed output becomes final",
+    button="Approve as proposed",
+    done="approved",
+    told="approved it",
+    needs_proposal=True,
+)
+_EDIT = Way(
+    ResolutionKind.EDIT,
+    StepStatus.SUCCEEDED,
+    effect="the reviewer's output becomes final",
+    title="Edit, then approve",
+    button="Edit and approve",
+    done="edited and approved",
+    told="changed it and let it pass",
+    field=OUTPUT,
+    receipt=ReceiptKind.EDIT,
+    needs_proposal=True,
+)
+_GIVE = replace(_EDIT, title="Give the output yourself", button="Use this output", needs_proposal=False)
+_DO = replace(_EDIT, title="Do the step", button="Done", needs_proposal=None)
+_SEND_BACK = Way(
+    ResolutionKind.SEND_BACK,
+    StepStatus.AVAILABLE,
+    effect="the agent tries again and gets the feedback as `task.feedback`",
+    title="Send back with feedback",
+    button="Send back",
+    done="sent back with your feedback",
+    told="sent it back",
+    field=FEEDBACK,
+)
+# There is no agent to be told better; whoever does so all the same asks people again, with the feedback in the history.
+_ASK_AGAIN = replace(_SEND_BACK, is_offered=False)
+_SKIP = Way(
+    ResolutionKind.SKIP,
+    StepStatus.SKIPPED,
+    effect="the step is skipped, and with it whoever needs its output without `optional`",
+    button="Skip this step",
+    done="skipped",
+    told="skipped it",
+    receipt=ReceiptKind.SKIP,
+)
+_ABORT = Way(
+    ResolutionKind.ABORT,
+    StepStatus.FAILED,
+    effect="the run fails",
+    button="Abort the run",
+    done="aborted; its run fails",
+    told="aborted the run",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing that people are asked about.
+
+    Attributes: question: with `{step}`.  question_unproposed: the same when nothing was proposed.
+    """
+
+    question: str
+    question_unproposed: str
+    ways: tuple[Way, ...]
+
+
+SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
+    HoldSubject.OUTPUT: Subject(
+        "May this be the result of the step “{step}”?",
+        "The step “{step}” has no result. What shall happen?",
+        (_APPROVE, _EDIT, _GIVE, _SEND_BACK, _SKIP, _ABORT),
+    ),
+    HoldSubject.TASK: Subject(
+        "The step “{step}” is yours to do.",
+        "The step “{step}” is yours to do.",
+        (_DO, _ASK_AGAIN, _SKIP, _ABORT),
+    ),
+}
+
+_ALL: Final = tuple(way for asked in SUBJECTS.values() for way in asked.ways)
+WAY_OF: Final[Mapping[ResolutionKind, Way]] = {
+    kind: next(way for way in _ALL if way.kind is kind) for kind in ResolutionKind
+}
+"""The first way of each kind, for whoever knows no more: what a kind does and is called is the same in all."""
+
+
+def find_ways(subject: HoldSubject, *, has_proposal: bool) -> dict[ResolutionKind, Way]:
+    """Return the ways that a hold can be resolved in, by their kinds, in the order of the page."""
+    ways = SUBJECTS[subject].ways
+    return {way.kind: way for way in ways if way.needs_proposal in {None, has_proposal}}
+
+
+def find_field(subject: HoldSubject, kind: ResolutionKind) -> Field | None:
+    """Return the field that a kind of resolution takes, whatever was proposed; None: it takes no more than a note."""
+    return next((way.field for way in SUBJECTS[subject].ways if way.kind is kind), None)
+
+
+def ask_about(subject: HoldSubject, step: str, *, has_proposal: bool) -> str:
+    """Return the question that a hold puts to people."""
+    asked = SUBJECTS[subject]
+    return (asked.question if has_proposal else asked.question_unproposed).format(step=step)
+
+
+def kinds_with(field: Field) -> list[ResolutionKind]:
+    """Return the kinds of resolution that take a field."""
+    return [kind for kind in ResolutionKind if WAY_OF[kind].field is field]
+
+
+def list_kinds(ways: Mapping[ResolutionKind, Way]) -> str:
+    """Return kinds of resolution in words: `edit, send back, skip or abort`."""
+    *others, last = (kind.replace("_", " ") for kind in ways)
+    return f"{', '.join(others)} or {last}" if others else last

@@ -1,0 +1,119 @@
+"""The table of what people may choose for a held step: whole, of one voice, and in step with what it is built into."""
+
+import re
+
+import pytest
+
+from orchestration.domain.holds import (
+    FEEDBACK,
+    FIELDS,
+    OUTPUT,
+    SUBJECTS,
+    WAY_OF,
+    HoldSubject,
+    Way,
+    ask_about,
+    find_field,
+    find_ways,
+    kinds_with,
+    list_kinds,
+)
+from orchestration.domain.states import STEP_EDGES, ReceiptKind, ResolutionKind, StepStatus
+from tests.processes import PROJECT_DIR
+
+APPROVE, EDIT, SEND_BACK = ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK
+SKIP, ABORT = ResolutionKind.SKIP, ResolutionKind.ABORT
+_WAYS = [(subject, way) for subject, asked in SUBJECTS.items() for way in asked.ways]
+_CASES = [(subject, has_proposal) for subject in HoldSubject for has_proposal in (True, False)]
+
+
+def test_every_subject_and_every_kind_stands_in_the_table() -> None:
+    assert list(SUBJECTS) == list(HoldSubject)
+    assert set(WAY_OF) == set(ResolutionKind)
+
+
+@pytest.mark.parametrize(
+    ("subject", "has_proposal", "kinds"),
+    [
+        (HoldSubject.OUTPUT, True, [APPROVE, EDIT, SEND_BACK, SKIP, ABORT]),
+        (HoldSubject.OUTPUT, False, [EDIT, SEND_BACK, SKIP, ABORT]),
+        (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, ABORT]),
+    ],
+)
+def test_what_can_be_chosen(subject: HoldSubject, has_proposal: bool, kinds: list[ResolutionKind]) -> None:
+    assert list(find_ways(subject, has_proposal=has_proposal)) == kinds
+
+
+@pytest.mark.parametrize(("subject", "has_proposal"), _CASES)
+def test_of_each_kind_there_is_one_way(subject: HoldSubject, has_proposal: bool) -> None:
+    ways = [way for way in SUBJECTS[subject].ways if way.needs_proposal in {None, has_proposal}]
+    assert len(find_ways(subject, has_proposal=has_proposal)) == len(ways)
+
+
+@pytest.mark.parametrize(("subject", "way"), _WAYS)
+def test_a_kind_does_the_same_and_is_called_the_same_everywhere(subject: HoldSubject, way: Way) -> None:
+    first = WAY_OF[way.kind]
+    assert (way.to, way.effect, way.done, way.told, way.field, way.receipt) == (
+        first.to,
+        first.effect,
+        first.done,
+        first.told,
+        first.field,
+        first.receipt,
+    )
+    assert find_field(subject, way.kind) is way.field
+
+
+@pytest.mark.parametrize(("subject", "way"), _WAYS)
+def test_every_way_leads_along_an_edge_of_a_held_step(subject: HoldSubject, way: Way) -> None:
+    assert (StepStatus.HELD, way.to) in STEP_EDGES
+
+
+@pytest.mark.parametrize(("subject", "way"), _WAYS)
+def test_every_way_has_its_words(subject: HoldSubject, way: Way) -> None:
+    assert all((way.effect, way.button, way.done, way.told))
+    assert bool(way.title) == (way.field is not None), "what is filled in has a heading"
+
+
+def test_who_vouches_for_an_output() -> None:
+    assert [kind for kind in ResolutionKind if WAY_OF[kind].puts_out] == [APPROVE, EDIT]
+    assert [kind for kind in ResolutionKind if WAY_OF[kind].takes_proposal] == [APPROVE]
+    assert {
+        kind: way.receipt
+        for kind, way in WAY_OF.items()
+        if way.to in {StepStatus.SUCCEEDED, StepStatus.SKIPPED}
+    } == {
+        APPROVE: ReceiptKind.OUTPUT,
+        EDIT: ReceiptKind.EDIT,
+        SKIP: ReceiptKind.SKIP,
+    }
+
+
+def test_the_forms() -> None:
+    assert {field.name: kinds_with(field) for field in FIELDS} == {"output": [EDIT], "feedback": [SEND_BACK]}
+    assert find_field(HoldSubject.TASK, APPROVE) is None
+    assert (OUTPUT.name, FEEDBACK.name) == ("output", "feedback")
+
+
+def test_the_questions() -> None:
+    assert (
+        ask_about(HoldSubject.OUTPUT, "draft", has_proposal=True)
+        == "May this be the result of the step “draft”?"
+    )
+    assert ask_about(HoldSubject.OUTPUT, "draft", has_proposal=False) == (
+        "The step “draft” has no result. What shall happen?"
+    )
+    assert ask_about(HoldSubject.TASK, "call{x}", has_proposal=False) == "The step “call{x}” is yours to do."
+
+
+def test_kinds_in_words() -> None:
+    assert list_kinds(find_ways(HoldSubject.OUTPUT, has_proposal=False)) == "edit, send back, skip or abort"
+    assert list_kinds({SKIP: WAY_OF[SKIP]}) == "skip"
+
+
+def test_the_page_of_concepts_says_what_the_table_says() -> None:
+    text = (PROJECT_DIR / "docs" / "concepts.md").read_text(encoding="utf-8")
+    told = dict(
+        re.findall(r"^\| (approve|edit|send back|skip|abort) \| (.*?)(?:; .*)? \|$", text, re.MULTILINE)
+    )
+    assert told == {kind.replace("_", " "): way.effect for kind, way in WAY_OF.items()}
