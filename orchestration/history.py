@@ -6,10 +6,7 @@ exist without the other. A trigger refuses every later change. Read next: `trans
 
 from orchestration.domain.events import EventKind
 
-__all__ = ["AFTER_THE_FACT", "EventKind", "insert_event"]
-
-AFTER_THE_FACT = (EventKind.LATE_WRITE_REFUSED,)
-"""Kinds that may be written after a run closed; a seal does not cover them."""
+__all__ = ["EventKind", "insert_event"]
 
 
 def insert_event(

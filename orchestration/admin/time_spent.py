@@ -17,7 +17,6 @@ from orchestration.selectors.time_spent import load_time_spent
 
 LANES_PER_PAGE = 60
 _MARK_WORDS = {
-    "run_aborted": "aborted",
     "run_cancelled": "cancelled",
     "run_paused": "paused",
     "run_resumed": "resumed",

@@ -8,7 +8,6 @@ class EventKind(StrEnum):
 
     RUN_STARTED = "run_started"
     RUN_CLOSED = "run_closed"
-    RUN_ABORTED = "run_aborted"
     RUN_COMPENSATING = "run_compensating"
     RUN_CANCELLED = "run_cancelled"
     RUN_PAUSED = "run_paused"
@@ -35,3 +34,7 @@ class EventKind(StrEnum):
     STEP_RESET = "step_reset"
     STEP_REUSED = "step_reused"
     LATE_WRITE_REFUSED = "late_write_refused"
+
+
+AFTER_THE_FACT = (EventKind.LATE_WRITE_REFUSED,)
+"""Kinds that may be written after a run closed; a seal does not cover them."""

@@ -32,9 +32,10 @@ from orchestration.executor.together import claim_together, release_together
 from orchestration.outages import is_away
 from orchestration.selectors.admission import asks_for_slots
 from orchestration.selectors.claims import Stale, find_stale, was_turned_away
-from orchestration.transitions.claim import find_claim, mark_unknown_agent
+from orchestration.transitions.claim import find_claim
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.release import record_late_write, release_step
+from orchestration.transitions.waiting import mark_unknown_agent
 
 log = structlog.get_logger(__name__)
 

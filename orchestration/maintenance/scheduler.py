@@ -7,10 +7,10 @@ from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
 from orchestration.maintenance.each import do_each
 from orchestration.maintenance.rescuer import LIMIT
+from orchestration.selectors.left import find_untold
 from orchestration.transitions.control import pause_stray
 from orchestration.transitions.heal import (
     find_unreleased,
-    find_untold,
     ring_left_steps,
     ring_lost_steps,
     wake_answered_deadlines,

@@ -10,7 +10,8 @@ from orchestration.domain.signing import verify_signature
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.models import Event, Run, Seal
 from orchestration.selectors.proof import ProofRows
-from orchestration.transitions.seal import RunEnd, describe_closing, read_history_digest, read_seal_body
+from orchestration.selectors.sealed import RunEnd, read_history_digest, read_seal_body
+from orchestration.transitions.seal import describe_closing
 
 _LATE = "late_write_refused"
 

@@ -8,10 +8,9 @@ from agents.admission import is_kept_away
 from orchestration.database.lines import dump_line, pass_lines, select_lines
 from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
 from orchestration.domain.states import Stage, StepKind, StepStatus
-from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import Claim, Predecessor, RunFacts
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.vocabulary import begin_attempts, break_chords, hand_over, is_held_by, lost
+from orchestration.transitions.vocabulary import begin_attempts, hand_over, is_held_by, lost
 
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
@@ -250,21 +249,3 @@ def lock_claim(claim: Claim) -> None:
     """
     if fetch_one(_LOCK_CLAIM, {"step": claim.step_id, "token": claim.token}) is None:
         raise lost(claim)
-
-
-_UNKNOWN_AGENT = f"""
-WITH waiting AS (
-    UPDATE orchestration_step SET waits_for = '{WaitsFor.AGENT}'
-    WHERE id = %(step)s AND status = 'available' {BY_KEY} AND waits_for = '' AND NOT agent = ANY(%(agents)s)
-    RETURNING id, run_id, attempt, agent
-), broken AS ({break_chords("waiting")}
-), told AS (
-    {insert_event(EventKind.STEP_WAITS, source="waiting", data="json_build_object('agent', agent)::text")}
-)
-SELECT id FROM waiting
-"""
-
-
-def mark_unknown_agent(step_id: int, agents: list[str]) -> bool:
-    """Note that an available step waits until a worker knows its agent; return whether that is the case."""
-    return fetch_one(_UNKNOWN_AGENT, {"step": step_id, "agents": agents}) is not None

@@ -14,7 +14,7 @@ from orchestration.database.statements import fetch_all
 from orchestration.domain.states import STEP_EDGES, StepStatus
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.vocabulary import break_chords, is_held_by, lost
+from orchestration.transitions.vocabulary import break_chords, grown_below, is_held_by, lost, recount
 from orchestration.usage import SPENT
 
 EFFECTS: Final = (SPENT,)
@@ -65,28 +65,14 @@ RECEIPT: Final = Part(
 BREAK_CHORD: Final = Part("broken", break_chords("done"))
 # With all that hangs below them: whoever asks what is in the plan now looks for the edge to who grew it.
 DETACH: Final = (
-    Part(
-        "below",
-        """
-    SELECT e.predecessor_id, e.successor_id FROM orchestration_edge e JOIN done d ON d.id = e.successor_id
-    WHERE e.is_child
-    UNION SELECT e.predecessor_id, e.successor_id
-    FROM below b JOIN orchestration_edge e ON e.successor_id = b.predecessor_id WHERE e.is_child""",
-    ),
+    Part("below", grown_below("IN (SELECT id FROM done)")),
     Part(
         "detached",
         """
     DELETE FROM orchestration_edge e USING below b
     WHERE e.predecessor_id = b.predecessor_id AND e.successor_id = b.successor_id""",
     ),
-    Part(
-        "recounted",
-        """
-    UPDATE orchestration_step p SET predecessor_count = p.predecessor_count - c.number
-    FROM (SELECT successor_id, count(*) AS number FROM below
-          WHERE successor_id NOT IN (SELECT id FROM done) GROUP BY successor_id) c
-    WHERE p.id = c.successor_id""",
-    ),
+    Part("recounted", recount("below WHERE successor_id NOT IN (SELECT id FROM done)")),
 )
 FORGET_CHILDREN: Final = """
     stage = '', proposed_json = NULL, chord_intact = false, predecessor_count = s.predecessor_count - (

@@ -119,24 +119,6 @@ def find_unreleased(patience_seconds: float, limit: int, tree: UUID | None = Non
     return [row.id for row in rows]
 
 
-_UNTOLD = """
-SELECT id FROM orchestration_run
-WHERE untold
-  AND CASE WHEN %(tree)s::uuid IS NULL THEN finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
-           ELSE root_id = %(tree)s::uuid END
-ORDER BY finished_at LIMIT %(limit)s
-"""
-
-
-def find_untold(patience_seconds: float, limit: int, tree: UUID | None = None) -> list[UUID]:
-    """Return child runs that ended and whose parent's step was not told, as a crash or a cancel leaves them.
-
-    Of one tree of runs, without patience.
-    """
-    rows = fetch_all(_UNTOLD, {"patience": patience_seconds, "limit": limit, "tree": tree})
-    return [row.id for row in rows]
-
-
 _WAKE_KNOWN = ring_chosen(
     f"""chosen AS (
     SELECT s.id FROM orchestration_step s
@@ -170,35 +152,3 @@ _WAKE_ANSWERED = ring_chosen(
 def wake_answered_deadlines() -> list[int]:
     """Return steps that waited for a person to say if their run goes on past its deadline; they must be sent."""
     return [row.id for row in fetch_all(_WAKE_ANSWERED, {})]
-
-
-_STRANDED = """
-SELECT s.id FROM orchestration_step s LEFT JOIN orchestration_workerprocess w ON w.id = s.process_id
-WHERE s.status = 'running' AND (w.id IS NULL OR w.stopped_at IS NOT NULL) ORDER BY s.id LIMIT %(limit)s
-"""
-_OVERDUE = """
-SELECT s.id FROM orchestration_step s
-WHERE s.status = 'running' AND s.deadline_at < clock_timestamp() - make_interval(secs => %(grace)s)
-ORDER BY s.id LIMIT %(limit)s
-"""
-
-
-_DIED = """
-SELECT id FROM orchestration_workerprocess
-WHERE died AND stopped_at > clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY id
-"""
-
-
-def find_died_since(seconds: float) -> list[int]:
-    """Return the processes that were found dead in the last so many seconds."""
-    return [row.id for row in fetch_all(_DIED, {"seconds": seconds})]
-
-
-def find_stranded(limit: int) -> list[int]:
-    """Return running steps whose worker process has left or was found dead."""
-    return [row.id for row in fetch_all(_STRANDED, {"limit": limit})]
-
-
-def find_overdue(grace_seconds: float, limit: int) -> list[int]:
-    """Return running steps past their deadline and the grace, whatever their worker says."""
-    return [row.id for row in fetch_all(_OVERDUE, {"grace": grace_seconds, "limit": limit})]

@@ -32,18 +32,19 @@ SOMETHING_WAITS = f"""
     EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id
         AND (SELECT {WAITS_FOR_STEPS} FROM orchestration_step j WHERE j.id = e.successor_id))
 """
+# OFFSET 0: each run is looked up by its key, however small the tables were when this was planned.
 _LOOK = f"""
 SELECT s.id AS step_id, s.run_id, array(
         SELECT j.id FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
         WHERE e.predecessor_id = s.id AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE}) AS ready,
     NOT {SOMETHING_WAITS} AS nothing_waits,
-    (SELECT r.status FROM orchestration_run r WHERE r.id = s.run_id) AS run_status,
-    (SELECT r.reason FROM orchestration_run r WHERE r.id = s.run_id) AS run_reason,
-    (SELECT r.parent_step_id IS NOT NULL FROM orchestration_run r WHERE r.id = s.run_id) AS is_child,
+    r.status AS run_status, r.reason AS run_reason, r.parent_step_id IS NOT NULL AS is_child,
     NOT EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id)
     AND NOT EXISTS (SELECT 1 FROM orchestration_step o WHERE o.run_id = s.run_id
         AND o.status NOT IN {FINAL_STEP}) AS run_ended
-FROM orchestration_step s WHERE s.id = ANY(%(steps)s::bigint[]) AND s.unreleased
+FROM orchestration_step s CROSS JOIN LATERAL (
+    SELECT status, reason, parent_step_id FROM orchestration_run WHERE id = s.run_id OFFSET 0) r
+WHERE s.id = ANY(%(steps)s::bigint[]) AND s.unreleased
 """
 
 

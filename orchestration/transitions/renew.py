@@ -47,9 +47,6 @@ SELECT c.id FROM orchestration_step s CROSS JOIN LATERAL (
     ORDER BY r.parent_attempt DESC LIMIT 1) c
 WHERE s.id = ANY(%(keep)s) AND s.stage = 'child_run' AND c.status IN ('failed', 'cancelled')
 """
-_FRESH_BOUNDS = (
-    "UPDATE orchestration_step SET reworks = 0 WHERE id = ANY(%(steps)s) AND reworks > 0 RETURNING id"
-)
 _RENEW = f"""
 WITH renewed AS (
     UPDATE orchestration_run
@@ -115,8 +112,7 @@ def _renew_run(run: TreeRun, timeout_seconds: float | None, event_json: str) -> 
     lock_steps(steps)
     below = [row.id for row in fetch_all(_CHILD_RUNS, {"keep": keep})]
     reason, event = f"round {run.round + 1} begins", canonical({"round": run.round + 1})
-    fallen = reset_steps(Reset(steps, keep, reason, event, every=False))
-    fetch_all(_FRESH_BOUNDS, {"steps": steps})
+    fallen = reset_steps(Reset(steps, keep, reason, event, is_new_round=True))
     stopped = go_on(keep)
     await_children(keep)
     started = start_ready(run_id=run.run_id)

@@ -15,7 +15,7 @@ from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import AttemptOutcome
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
-from orchestration.transitions.vocabulary import DONE_STEP, FINAL_STEP
+from orchestration.transitions.vocabulary import DONE_STEP, FINAL_STEP, grown_below, recount
 
 
 def _cancelling(which: str) -> str:
@@ -72,21 +72,17 @@ def _withdraw(step_ids: list[int], reason: str) -> list[int]:
     return step_ids
 
 
-_GROWN_BELOW = """
-WITH RECURSIVE below AS (
-    SELECT e.predecessor_id AS id FROM orchestration_edge e WHERE e.successor_id = ANY(%(steps)s) AND e.is_child
-    UNION SELECT e.predecessor_id FROM below b JOIN orchestration_edge e ON e.successor_id = b.id AND e.is_child
+_GROWN_BELOW = f"""
+WITH RECURSIVE below AS ({grown_below("= ANY(%(steps)s)")}
 )
-SELECT id FROM below
+SELECT DISTINCT predecessor_id AS id FROM below
 """
-_DETACH = """
+_DETACH = f"""
 WITH cut AS (
     DELETE FROM orchestration_edge e
     WHERE e.is_child AND (e.successor_id = ANY(%(steps)s) OR e.successor_id = ANY(%(grown)s))
     RETURNING e.successor_id
-), counted AS (
-    UPDATE orchestration_step s SET predecessor_count = s.predecessor_count - c.number, unreleased = false
-    FROM (SELECT successor_id, count(*) AS number FROM cut GROUP BY successor_id) c WHERE s.id = c.successor_id
+), counted AS ({recount("cut", sets="unreleased = false")}
 ), unmarked AS (
     UPDATE orchestration_step s SET unreleased = false WHERE s.id = ANY(%(grown)s) AND s.unreleased
       AND NOT EXISTS (SELECT 1 FROM cut c WHERE c.successor_id = s.id)
@@ -130,7 +126,7 @@ _RESET = f"""
 WITH reset AS (
     UPDATE orchestration_step s
     SET status = 'pending', token = NULL, process_id = NULL, due_at = NULL, finished_at = NULL,
-        revision = s.revision + CASE WHEN %(every)s OR s.status IN {DONE_STEP}
+        revision = s.revision + CASE WHEN NOT %(new_round)s OR s.status IN {DONE_STEP}
             OR s.stage <> '' AND NOT s.id = ANY(%(keep)s) THEN 1 ELSE 0 END,
         renewals = s.renewals + CASE WHEN NOT s.id = ANY(%(keep)s) AND (
             s.status = 'succeeded' OR s.proposed_json IS NOT NULL OR s.stage = 'verdicts' OR s.id = ANY(%(answered)s)
@@ -139,7 +135,7 @@ WITH reset AS (
         reason = '', waits_for = '', unreleased = false, chord_intact = false, accepted_by = '',
         proposed_json = CASE WHEN s.id = ANY(%(keep)s) THEN s.proposed_json END,
         stage = CASE WHEN s.id = ANY(%(keep)s) THEN s.stage ELSE '' END,
-        failures = 0, crashes = 0, verdict_revisions = 0
+        failures = 0, crashes = 0, verdict_revisions = 0, reworks = CASE WHEN %(new_round)s THEN 0 ELSE s.reworks END
     WHERE s.id = ANY(%(steps)s) RETURNING s.id, s.run_id, s.attempt, s.fallbacks, s.kind, s.spec_key, s.spec_json
 ), told AS (
     {insert_event(EventKind.STEP_RESET, source="reset", data="%(event)s::text")}
@@ -164,7 +160,7 @@ class Reset:
 
     Attributes: steps: all of them.  keep: those that keep their children, to collect them again.
         answered: whose answer was acted on: they are asked again, under another idempotency key.
-        every: each becomes a new revision, not only what had put something out or grown something.
+        is_new_round: what had put nothing out and grown nothing stays the revision it is, and bounds are fresh.
         event_json: of the history's line for each.
     """
 
@@ -173,7 +169,7 @@ class Reset:
     reason: str
     event_json: str
     answered: tuple[int, ...] = ()
-    every: bool = True
+    is_new_round: bool = False
 
 
 def lock_steps(step_ids: Iterable[int]) -> None:
@@ -193,7 +189,7 @@ def reset_steps(reset: Reset) -> list[Fallen]:
         "steps": reset.steps,
         "keep": reset.keep,
         "answered": list(reset.answered),
-        "every": reset.every,
+        "new_round": reset.is_new_round,
         "event": reset.event_json,
     }
     fallen = fetch_all(_RESET, parameters)

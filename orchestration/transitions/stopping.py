@@ -14,7 +14,7 @@ from orchestration.domain.work import Claim
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import start_ready
 from orchestration.transitions.tree import lock_run
-from orchestration.transitions.vocabulary import insert_edges
+from orchestration.transitions.vocabulary import insert_edges, recount
 
 _STOP = f"""
 WITH rest AS (
@@ -31,9 +31,7 @@ WITH rest AS (
 ), cut AS (
     DELETE FROM orchestration_edge e USING stopped c
     WHERE e.predecessor_id = c.id AND e.successor_id = c.parent_id RETURNING e.successor_id
-), counted AS (
-    UPDATE orchestration_step p SET predecessor_count = p.predecessor_count - c.number, chord_intact = false
-    FROM (SELECT successor_id, count(*) AS number FROM cut GROUP BY successor_id) c WHERE p.id = c.successor_id
+), counted AS ({recount("cut", sets="chord_intact = false")}
 ), told AS (
     {insert_event(EventKind.STEP_CANCELLED, source="stopped", data="%(event)s::text")}
 )
@@ -49,9 +47,7 @@ WITH back AS (
           || CASE p.stage WHEN 'items' THEN '[' ELSE '/' END)
     RETURNING c.id, c.run_id, c.attempt, c.parent_id
 ), joined AS ({insert_edges("SELECT run_id, id, parent_id, false, false, true FROM back")}
-), counted AS (
-    UPDATE orchestration_step p SET predecessor_count = p.predecessor_count + b.number
-    FROM (SELECT parent_id, count(*) AS number FROM back GROUP BY parent_id) b WHERE p.id = b.parent_id
+), counted AS ({recount("(SELECT parent_id AS successor_id FROM back) b", change="+")}
 ), told AS (
     {insert_event(EventKind.STEP_RESET, source="back", data="%(event)s::text")}
 )

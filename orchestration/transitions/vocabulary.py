@@ -102,6 +102,24 @@ def insert_edges(select: str) -> str:
     {select}"""
 
 
+def grown_below(seeds: str) -> str:
+    """Return what the recursive CTE `below` holds: the edges to all that hangs below steps, children's children too.
+
+    Args: seeds: the condition on those steps' ids, e.g. `= ANY(...)`.
+    """
+    return f"""
+    SELECT e.predecessor_id, e.successor_id FROM orchestration_edge e WHERE e.is_child AND e.successor_id {seeds}
+    UNION SELECT e.predecessor_id, e.successor_id
+    FROM below b JOIN orchestration_edge e ON e.successor_id = b.predecessor_id WHERE e.is_child"""
+
+
+def recount(edges: str, *, change: str = "-", sets: str = "") -> str:
+    """Return the UPDATE that counts edges, given by their `successor_id`, off or to what their successors wait for."""
+    return f"""
+    UPDATE orchestration_step p SET predecessor_count = p.predecessor_count {change} c.number{sets and f", {sets}"}
+    FROM (SELECT successor_id, count(*) AS number FROM {edges} GROUP BY successor_id) c WHERE p.id = c.successor_id"""
+
+
 NEW_STEP: Final = {
     "n": "integer",
     "key": "text",

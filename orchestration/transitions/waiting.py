@@ -26,25 +26,41 @@ def lock_pool_step(step_id: int, agents: list[str]) -> Any:
     return fetch_one(_LOCK_WAITER, {"step": step_id, "agents": agents})
 
 
-_WAIT_FOR_POOL = f"""
+def _put_off(word: WaitsFor, guard: str, data: str) -> str:
+    """Return the statement that lets an available step wait, and tells of it unless it did so already.
+
+    Args: guard: on the step `s`, and `before`, the same row before the change.  data: of the history's line.
+    """
+    return f"""
 WITH waiting AS (
-    UPDATE orchestration_step s SET waits_for = '{WaitsFor.POOL}'
+    UPDATE orchestration_step s SET waits_for = '{word}'
     FROM (SELECT id, waits_for FROM orchestration_step WHERE id = %(step)s FOR UPDATE) before
-    WHERE s.id = before.id AND s.status = 'available' {BY_KEY}
-    RETURNING s.id, s.run_id, s.attempt, before.waits_for
+    WHERE s.id = before.id AND s.status = 'available' {BY_KEY} AND {guard}
+    RETURNING s.id, s.run_id, s.attempt, s.agent, before.waits_for
 ), broken AS ({break_chords("waiting")}
-), begun AS (
-    SELECT * FROM waiting WHERE waits_for NOT IN {_OF_POOLS}
-), told AS (
-    {insert_event(EventKind.STEP_WAITS, source="begun", data="%(event)s::text")}
+), begun AS (SELECT * FROM waiting WHERE waits_for NOT IN {_OF_POOLS}
+), told AS ({insert_event(EventKind.STEP_WAITS, source="begun", data=data)}
 )
 SELECT id FROM waiting
 """
 
 
+_WAIT_FOR_POOL = _put_off(WaitsFor.POOL, "true", "%(event)s::text")
+_UNKNOWN_AGENT = _put_off(
+    WaitsFor.AGENT,
+    "before.waits_for = '' AND NOT s.agent = ANY(%(agents)s)",
+    "json_build_object('agent', agent)::text",
+)
+
+
 def wait_for_pools(step_id: int, event_json: str) -> None:
     """Note that an available step waits for slots. The history tells of the first time only."""
     fetch_one(_WAIT_FOR_POOL, {"step": step_id, "event": event_json})
+
+
+def mark_unknown_agent(step_id: int, agents: list[str]) -> bool:
+    """Note that an available step waits until a worker knows its agent; return whether that is the case."""
+    return fetch_one(_UNKNOWN_AGENT, {"step": step_id, "agents": agents}) is not None
 
 
 _RING_SLOTS = ring_chosen(

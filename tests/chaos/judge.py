@@ -16,7 +16,7 @@ from orchestration.domain.states import FINAL, RunStatus, StepStatus
 from orchestration.models import Attempt, Event, Run, Step
 
 _STEP_ENDS = ("step_succeeded", "step_skipped", "step_failed", "step_cancelled")
-_RUN_ENDS = ("run_closed", "run_aborted")
+_RUN_ENDS = ("run_closed",)
 
 
 @dataclass(frozen=True, slots=True)

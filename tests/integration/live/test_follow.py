@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from orchestration.history import AFTER_THE_FACT
+from orchestration.domain.events import AFTER_THE_FACT
 from orchestration.models import Run
 from orchestration.selectors import follow
 from orchestration.selectors.follow import BEGINNING, Cursor, News, find_horizon, read_news

@@ -14,8 +14,9 @@ from orchestration.dispatch import mute_dispatch
 from orchestration.maintenance.rescuer import free_overdue, free_stranded
 from orchestration.maintenance.scheduler import release_forgotten, wake_due
 from orchestration.models import Attempt, Step, WorkerProcess
-from orchestration.transitions.claim import claim_step, mark_unknown_agent
+from orchestration.transitions.claim import claim_step
 from orchestration.transitions.heal import ring_lost_steps, ring_suspects_of, wake_known_agents
+from orchestration.transitions.waiting import mark_unknown_agent
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
 pytestmark = pytest.mark.django_db

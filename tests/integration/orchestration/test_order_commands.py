@@ -15,7 +15,7 @@ from orchestration.dispatch import mute_dispatch
 from orchestration.models import Attempt, Event, Run, Workflow
 from orchestration.runs import compare, publishing
 from orchestration.testing import run_workflow
-from orchestration.transitions.claim import mark_unknown_agent
+from orchestration.transitions.waiting import mark_unknown_agent
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 from tests.tampering import history_rewritten
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from orchestration.database.statements import fetch_all
+from orchestration.selectors import sealed
 from orchestration.transitions import finish, seal
 from orchestration.transitions.finish import new_run_on, plan_finish
 from orchestration.transitions.seal import plan_closing
@@ -18,16 +19,17 @@ pytestmark = pytest.mark.django_db
 Sent = dict[str, dict[str, type]]
 
 
-def _record(monkeypatch: pytest.MonkeyPatch, module: Any) -> Sent:
+def _record(monkeypatch: pytest.MonkeyPatch, *modules: Any) -> Sent:
     sent: Sent = {}
 
     def note(statement: str, parameters: dict[str, Any]) -> list[Any]:
         sent[statement] = {name: type(value) for name, value in parameters.items()}
         return fetch_all(statement, parameters)
 
-    monkeypatch.setattr(module, "fetch_all", note)
-    if hasattr(module, "fetch_one"):
-        monkeypatch.setattr(module, "fetch_one", lambda *both: next(iter(note(*both)), None))
+    for module in modules:
+        monkeypatch.setattr(module, "fetch_all", note)
+        if hasattr(module, "fetch_one"):
+            monkeypatch.setattr(module, "fetch_one", lambda *both: next(iter(note(*both)), None))
     return sent
 
 
@@ -46,7 +48,7 @@ def test_a_finish_is_the_statement_that_was_planned(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_end_of_a_plain_run_is_what_was_planned(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = _record(monkeypatch, seal)
+    sent = _record(monkeypatch, seal, sealed)
     plan_closing()
     planned = dict(sent)
     rig = Rig.begin(graph({"a": ()}))
@@ -58,14 +60,14 @@ def test_the_end_of_a_plain_run_is_what_was_planned(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_run_with_more_than_its_steps_lines_is_looked_at_closely(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = _record(monkeypatch, seal)
+    sent = _record(monkeypatch, seal, sealed)
     rig = Rig.begin(graph({"a": ()}))
     rig.free(rig.take("a"))
 
     rig.work_through("a")
 
     assert rig.run.status == "succeeded"
-    assert seal._BESIDE in sent
+    assert sealed._BESIDE in sent
 
 
 def test_a_number_s_size_makes_no_second_plan() -> None:
