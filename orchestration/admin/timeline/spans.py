@@ -4,9 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from orchestration.domain.states import DecisionKind, StepStatus
 from orchestration.selectors.time_spent import Try
+
+# After these a step is done, or called off: it goes on only when what it needs was done anew.
+_OVER: Final = frozenset(
+    {
+        DecisionKind.ACCEPT,
+        DecisionKind.SKIP,
+        DecisionKind.REWORK,
+        DecisionKind.ABORT,
+        DecisionKind.WITHDRAW,
+    }
+)
 
 
 class SpanKind(StrEnum):
@@ -78,8 +90,7 @@ def _tell_between(story: Story, former: Try, until: datetime) -> Iterator[Span]:
             yield Span(SpanKind.WAIT, resolved, until)
         case DecisionKind.WAIT:
             yield Span(SpanKind.CHILDREN, since, until)
-        case DecisionKind.ACCEPT | DecisionKind.SKIP | DecisionKind.REWORK:
-            # It was done, or sent work back; then it, or what it needs, was done anew.
+        case decision if decision in _OVER:
             yield from _wait_since_ready(story, until, after=since)
         case _:
             yield Span(SpanKind.WAIT, since, until)
@@ -87,13 +98,7 @@ def _tell_between(story: Story, former: Try, until: datetime) -> Iterator[Span]:
 
 def _tell_rest(story: Story, last: Try) -> Iterator[Span]:
     """Tell what follows the last attempt."""
-    is_over = last.decision in {
-        DecisionKind.ACCEPT,
-        DecisionKind.SKIP,
-        DecisionKind.REWORK,
-        DecisionKind.ABORT,
-        DecisionKind.WITHDRAW,
-    }
+    is_over = last.decision in _OVER
     if story.status == StepStatus.AVAILABLE and is_over:
         yield from _wait_since_ready(story, story.until, after=last.finished_at)
     elif not is_over and last.decision is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,22 @@ def test_what_runs_or_waits_now_grows_until_now() -> None:
 def test_a_later_round_begins_when_what_it_needs_was_done_anew() -> None:
     assert tell(tried(1, 0, 1), tried(2, 22, 23), ready=(0, 20)) == [
         ("run", 0, 1),
+        ("wait", 20, 22),
+        ("run", 22, 23),
+    ]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "pending"])
+def test_a_step_that_was_called_off_waits_for_nothing(status: str) -> None:
+    called_off = tried(1, 0, 2, "withdraw", "withdrawn")
+    assert tell(called_off, status=status, until=50) == [("run", 0, 2)]
+
+
+def test_a_step_that_was_called_off_goes_on_when_what_it_needs_was_done_anew() -> None:
+    called_off = tried(1, 0, 2, "withdraw", "withdrawn")
+    assert tell(called_off, ready=(0, 20), status="available", until=25) == [("run", 0, 2), ("wait", 20, 25)]
+    assert tell(called_off, tried(2, 22, 23), ready=(0, 20)) == [
+        ("run", 0, 2),
         ("wait", 20, 22),
         ("run", 22, 23),
     ]
