@@ -61,11 +61,13 @@ def _acknowledge(flight: Flight) -> None:
 
 
 def _leave(flights: Flights) -> None:
-    if state.should_stop in (None, False):
-        _, lost = flights.count()
-        log.critical(
-            "worker_leaves",
-            why=f"{lost} threads hang in steps that are long past their deadline",
-            next="it ends in order with code 70; its supervisor starts it again",
-        )
-        state.should_stop = EXIT_CODE
+    # Celery's word for no order is None or False; 0 is one to end well, as SIGTERM gives it.
+    if state.should_stop is not None and state.should_stop is not False:
+        return
+    _, lost = flights.count()
+    log.critical(
+        "worker_leaves",
+        why=f"{lost} threads hang in steps that are long past their deadline",
+        next="it ends in order with code 70; its supervisor starts it again",
+    )
+    state.should_stop = EXIT_CODE

@@ -209,3 +209,16 @@ def test_the_worker_leaves_when_one_more_is_lost_than_can_be_replaced(
     replace_lost(flights, Pool(room=0), 10)
     assert cast("Any", state.should_stop) == EXIT_CODE
     assert not request_of_message.acknowledged
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_an_order_to_end_that_was_there_before_stands(
+    clock: Clock, flights: Flights, request_of_message: Request, monkeypatch: pytest.MonkeyPatch, order: int
+) -> None:
+    """A worker that is told to end by its supervisor ends well, whatever hangs in it."""
+    monkeypatch.setattr(state, "should_stop", order)
+    flights.begin()
+    flights.note(claim())
+    clock.seconds += 13
+    replace_lost(flights, Pool(room=0), 10)
+    assert cast("Any", state.should_stop) == order

@@ -97,6 +97,16 @@ def test_a_process_is_seen_working_stopped_and_gone() -> None:
         look_at(process)
 
 
+def test_another_process_with_the_number_of_one_that_ended_is_not_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = psutil.Process()
+    assert look_at(process) is not None
+    monkeypatch.setattr(process, "_ident", (process.pid, 1.0))  # began long before the one that has it now
+    with pytest.raises(Gone):
+        look_at(process)
+
+
 class _Gone(io.StringIO):
     """A stream whose reader is gone."""
 
