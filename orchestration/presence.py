@@ -115,8 +115,7 @@ def beat(
 _BEAT_BLOCKED = """
 UPDATE orchestration_workerprocess
 SET beat_at = clock_timestamp(), blocked_by = %(by)s, blocked_until = NULL,
-    blocked_at = CASE WHEN blocked_at IS NOT NULL AND blocked_until IS NULL THEN blocked_at
-                      ELSE clock_timestamp() - make_interval(secs => %(seconds)s) END
+    blocked_at = clock_timestamp() - make_interval(secs => %(seconds)s)
 WHERE id = %(id)s AND stopped_at IS NULL
 RETURNING set_config('synchronous_commit', 'off', true)
 """

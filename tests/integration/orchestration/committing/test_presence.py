@@ -1,6 +1,7 @@
 """When a process counts as dead, seen from real sessions with real locks."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from orchestration.models import WorkerProcess
 from orchestration.presence import (
     Presence,
     beat,
+    beat_blocked,
     enter_process,
     leave_process,
     lock_process,
@@ -98,6 +100,33 @@ def test_who_was_declared_dead_must_enter_anew(watcher: Any, worker: Any) -> Non
     assert WorkerProcess.objects.get(pk=process_id).busy == 3
     _retire(watcher, lease=0.0)
     assert not beat(worker, process_id, **report)
+
+
+def test_a_block_is_told_since_it_began_and_the_next_one_since_its_own_beginning(worker: Any) -> None:
+    process_id = _enter(worker)
+
+    def since(seconds: float) -> float:
+        assert beat_blocked(worker, process_id, seconds=seconds, by=None)
+        row = WorkerProcess.objects.get(pk=process_id)
+        assert row.blocked_at is not None
+        assert row.blocked_until is None
+        return (row.beat_at - row.blocked_at) / timedelta(seconds=1)
+
+    assert since(60.0) == pytest.approx(60, abs=0.5)
+    assert since(70.0) == pytest.approx(70, abs=0.5)
+    # Also when its end could not be written, as while the database was away.
+    assert since(20.0) == pytest.approx(20, abs=0.5)
+    assert beat(worker, process_id, busy=0, last_claim_at=None, newest_dispatch_at=None)
+    assert since(25.0) == pytest.approx(25, abs=0.5)
+
+
+def test_a_blocked_process_that_was_declared_dead_is_not_beaten_for(watcher: Any, worker: Any) -> None:
+    process_id = _enter(worker)
+    _retire(watcher, lease=0.0)
+    before = WorkerProcess.objects.get(pk=process_id)
+    assert not beat_blocked(worker, process_id, seconds=60.0, by=None)
+    after = WorkerProcess.objects.get(pk=process_id)
+    assert (after.beat_at, after.blocked_at) == (before.beat_at, None)
 
 
 def test_a_lock_that_a_ghost_still_holds_is_not_waited_for(watcher: Any, worker: Any) -> None:
