@@ -101,8 +101,7 @@ def conclude_surely(
             raise
         log.error("fault_not_told", step=claim.step_id, error=describe_fault(error, claim.agent, "").message)
     bare = "what came of it could not be written, nor could why; the worker's log has it"
-    with _savepoint():
-        return conclude_fault(claim, spec, replace(fault, error_class="", message=bare, traceback_tail=""))
+    return conclude_fault(claim, spec, replace(fault, error_class="", message=bare, traceback_tail=""))
 
 
 def is_beyond_the_attempt(error: BaseException) -> bool:
@@ -113,15 +112,16 @@ def is_beyond_the_attempt(error: BaseException) -> bool:
 def conclude_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Conclusion:
     """End an attempt at which the engine itself failed, by as little as a hold needs.
 
+    Its agent's breaker knows already how it ended, and hears nothing of the engine's faults.
+
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
-    tell_breaker(claim, fault)
     judged = judge_fault(claim, spec, fault)
     return Conclusion(judged.decision, None, _leave_undone(claim, judged, None))
 
 
 def _savepoint() -> AbstractContextManager[None]:
-    """Keep a transaction of the caller's usable when a conclusion fails in it."""
+    """Keep a transaction of the caller's usable for the next try when a conclusion fails in it."""
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 

@@ -142,6 +142,14 @@ def test_a_step_whose_agent_nobody_knows_is_shown_to_wait(rig: Rig) -> None:
     assert f"no worker that is running knows {AGENT}" in said
 
 
+def test_show_run_tells_that_an_attempt_was_called_off(rig: Rig) -> None:
+    rig.take("a")
+    runs.cancel(rig.run_id, "wrong customer")
+    [_, line] = json.loads(_call("show_run", str(rig.run_id), "--json"))["story"]
+    assert (line["step"], line["attempt"]) == ("a", "1")
+    assert line["words"].startswith(f"{AGENT} was called off. Withdrawn: ")
+
+
 def test_show_run_tells_of_the_runs_around_it_and_of_past_outputs() -> None:
     back = iter([Result.rework("fetch", "too old")])
     agents = {

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import connection, transaction
+from structlog.testing import capture_logs
 
 from agents import Result, Task
 from agents.models import CountedFailure
@@ -129,13 +130,15 @@ def test_at_every_door_it_is_a_ticket_at_once(
     assert len(bodies) == most_bodies
 
 
-def test_a_write_that_the_database_refuses_is_a_ticket(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(*_: Any, **__: Any) -> Any:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 / 0")
+def _refuse(*_: Any, **__: Any) -> Any:
+    """Write what the database refuses: a transaction around it is then of no more use."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
 
+
+def test_a_write_that_the_database_refuses_is_a_ticket(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     run = bench.start(ONE)
-    monkeypatch.setattr(conclude, "finish_together", write)
+    monkeypatch.setattr(conclude, "finish_together", _refuse)
     assert bench.perform(step_of(run, "a")) == "escalate"
     _assert_told(run, "DataError: what came of it could not be written: division by zero")
 
@@ -145,7 +148,7 @@ def test_words_that_can_not_be_stored_are_left_out(bench: Bench, monkeypatch: py
 
     def hold_if_bare(claim: Any, end: Any, *args: Any, **more: Any) -> None:
         if end.traceback_tail:
-            raise DataError("these words can't be stored")
+            _refuse()
         hold(claim, end, *args, **more)
 
     run = bench.start(ONE)
@@ -153,6 +156,19 @@ def test_words_that_can_not_be_stored_are_left_out(bench: Bench, monkeypatch: py
     monkeypatch.setattr(conclude, "hold_step", hold_if_bare)
     assert bench.perform(step_of(run, "a")) == "escalate"
     _assert_told(run, "what came of it could not be written, nor could why")
+
+
+def test_a_claim_that_passed_on_is_no_fault_and_ends_at_once() -> None:
+    def call_off(task: Task) -> str:
+        runs.cancel(task.run_id)
+        return "too late"
+
+    bench = Bench.make({AGENT: call_off})
+    run = bench.start(WorkflowSpec(name="late", steps=(StepSpec("a", agent=AGENT),)))
+    with capture_logs() as lines:
+        assert bench.perform(step_of(run, "a")) == "refused"
+    assert [line for line in lines if line["log_level"] == "error"] == []
+    assert _attempt_of(run).outcome == "withdrawn"
 
 
 def test_what_follows_an_end_is_no_fault_of_the_attempt(
