@@ -173,13 +173,13 @@ def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
     """Look up what only this outcome asks for: of a plain answer nothing."""
     match outcome:
         case Answered() if outcome.spawn is not None:
-            steps = ask_patiently(claim, lambda: count_steps(claim.run.run_id), doing="count steps")
+            steps = ask_patiently(claim, lambda _: count_steps(claim.run.run_id), doing="count steps")
             return Seen(run_steps=steps)
         case SentBack():
-            fault = ask_patiently(claim, lambda: find_rework_fault(claim, outcome), doing="rework")
+            fault = ask_patiently(claim, lambda _: find_rework_fault(claim, outcome), doing="rework")
             return Seen(rework_fault=fault)
         case Failed() if outcome.kind is FailureKind.BREAKER_OPEN:
-            wait = ask_patiently(claim, lambda: look_at_wait(claim, spec), doing="look at its wait")
+            wait = ask_patiently(claim, lambda _: look_at_wait(claim, spec), doing="look at its wait")
             return Seen(waited_out=wait.is_over, may_ask=wait.may_ask)
         case _:
             return Seen()

@@ -13,12 +13,12 @@ T = TypeVar("T")
 _OUTAGE_SECONDS: Final = 120.0
 
 
-def ask_patiently(claim: Claim, ask: Callable[[], T], *, doing: str) -> T:
+def ask_patiently(claim: Claim, ask: Callable[[Claim], T], *, doing: str) -> T:
     """Ask the database for a claimed step, again and again while it is away.
 
     Raises: django.db.Error: the outage lasts, or it is none.
     """
-    return insist(lambda _: ask(), _is_lasting(claim), doing=doing, step_id=claim.step_id)
+    return insist(lambda _: ask(claim), _is_lasting(claim), doing=doing, step_id=claim.step_id)
 
 
 def write_patiently(claim: Claim, write: Callable[[], T], read: Callable[[], T | None], *, doing: str) -> T:

@@ -193,19 +193,17 @@ def _or_fault(act: Callable[[], T], claim: Claim, during: str) -> T | Failed:
 
 
 def _prepare(claim: Claim) -> Prepared:
-    begun = _or_fault(
-        lambda: ask_patiently(claim, lambda: prepare(claim), doing="prepare"), claim, "preparing it"
-    )
+    begun = _or_fault(lambda: ask_patiently(claim, prepare, doing="prepare"), claim, "preparing it")
     if isinstance(begun, Prepared):
         return begun
-    spec = ask_patiently(claim, lambda: get_spec_or_plain(claim), doing="read its spec")
+    spec = ask_patiently(claim, get_spec_or_plain, doing="read its spec")
     return Prepared(spec, begun, Facts())
 
 
 def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
     if not isinstance(prepared.task, Task):
         return prepared.task
-    kept_away = ask_patiently(claim, lambda: keep_away(claim), doing="ask for admission")
+    kept_away = ask_patiently(claim, keep_away, doing="ask for admission")
     if kept_away is not None:
         return kept_away
     if claim.now() > claim.deadline_at:
