@@ -5,13 +5,14 @@ The map, in reading order:
 1. `domain/states.py`     the states of a step and a run, and the one list of edges between them
 2. `domain/spec.py`       what a workflow is: steps, needs, conditions, limits
 3. `models/`              the rows: workflow, run, step, edge, attempt, decision, hand-off, receipt, event, process
-4. `transitions/`         the only writer of status; one guarded statement per edge
+4. `transitions/`         the only writer of status; one declared ending or guarded statement per edge
 5. `executor/`            one attempt: claim, assemble, invoke, decide, write, release; `pipeline.py` first
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
 7. `holds/`               what waits for a person: the outlook of each choice, and the choice carried out
 8. `runs/`                the use cases: start, wait, control, fork, verify
-9. `worker/`              the process row, its heartbeat and lock, and what happens when it dies
-10. `maintenance/`        the process that rescues, wakes and rings again
+9. `usage/`               what agents used: a room of its own, which takes part in endings by an effect
+10. `worker/`             the process row, its heartbeat and lock, and what happens when it dies
+11. `maintenance/`        the process that rescues, wakes and rings again
 """
 
 from orchestration.domain.spec import Retry, StepSpec, Verify, WorkflowSpec

@@ -23,6 +23,7 @@ from orchestration.selectors.follow import find_horizon
 from orchestration.selectors.plan_rows import load_plan
 from orchestration.selectors.progress import read_clock
 from orchestration.selectors.run_details import count_steps
+from orchestration.usage.sums import sum_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
             run.state, counts, describe_duration((run.finished_at or now) - run.created_at)
         ),
         "reason": _say_reason(run, problems),
+        "used": sum_used([run.pk]).words,
         "problems": problems,
         "picture": draw_run(run, rows, now, unfold=request.GET.get("unfold") == "1"),
         "timeline": draw_time_spent(request, run, rows, now),

@@ -7,7 +7,7 @@ from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
 from orchestration.maintenance.each import do_each
 from orchestration.maintenance.rescuer import LIMIT
-from orchestration.selectors.left import find_untold
+from orchestration.selectors.left import find_unpaused, find_untold
 from orchestration.transitions.control import pause_stray
 from orchestration.transitions.heal import (
     find_unreleased,
@@ -19,7 +19,6 @@ from orchestration.transitions.heal import (
     wake_now,
 )
 from orchestration.transitions.release import release_step, tell_parent
-from orchestration.transitions.tree import find_unpaused
 
 # A release takes milliseconds; a mark older than this was left by a crash.
 _RELEASE_PATIENCE_SECONDS = 1.0

@@ -38,6 +38,7 @@ def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
         "reason": run.reason,
         "created_at": run.created_at.isoformat(),
         "finished_at": _moment(run.finished_at),
+        "usage": account.used.line,
         "input": run.input,
         **describe_family(run, account),
         "steps": [_describe_step(step, account, resolutions) for step in account.steps],
@@ -55,6 +56,8 @@ def write_account(run: RunWithState, account: Account) -> Iterator[str]:
     if run.reason:
         yield f"reason: {show_text(run.reason)}"
     yield from tell_family(run, account)
+    if account.used:
+        yield f"used: {account.used.words}"
     yield f"input: {show_text(run.input_json)}"
     yield from _section(
         "PLAN", ("STEP", "STATUS", "AGENT", "WAITS FOR", "TRIES", "REASON"), _plan_rows(account)

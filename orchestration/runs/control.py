@@ -19,12 +19,12 @@ from orchestration.errors import RunCompensating, RunFinal, RunHasParent, RunNot
 from orchestration.models import Run, Workflow
 from orchestration.planning import find_first_doers, load_plan, plan_undo
 from orchestration.runs.starting import get_run
+from orchestration.selectors.left import find_orphans
 from orchestration.transitions.control import Resumed, cancel_run, end_orphan, pause_tree, resume_tree
 from orchestration.transitions.heal import find_unreleased
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.renew import Renewed, renew_tree
 from orchestration.transitions.reset import restore_doers
-from orchestration.transitions.tree import find_orphans
 
 log = structlog.get_logger(__name__)
 _BATCH = 500

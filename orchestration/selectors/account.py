@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestration.models import Attempt, Edge, Event, Handoff, PastOutput, Run, Step
+from orchestration.usage import Used
+from orchestration.usage.sums import sum_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,7 @@ class Account:
     """One run's rows: steps in plan order, attempts and past outputs by step, what each waits for, the rest.
 
     Attributes: children: the runs that its steps started.  forks: those that were taken from it.
+        used: what its attempts used together.
     """
 
     steps: Sequence[Step]
@@ -22,6 +25,7 @@ class Account:
     past_outputs: Mapping[int, Sequence[PastOutput]] = field(default_factory=dict)
     children: Sequence[Run] = ()
     forks: Sequence[Run] = ()
+    used: Used = field(default_factory=Used)
 
     @property
     def keys(self) -> dict[int, str]:
@@ -49,4 +53,5 @@ def load_account(run: Run) -> Account:
         past_outputs=past_outputs,
         children=list(Run.objects.filter(parent_step__run=run).order_by("created_at", "id")),
         forks=list(run.forks.order_by("created_at", "id")),
+        used=sum_used([run.pk]),
     )

@@ -1,11 +1,14 @@
-"""What was left behind: steps of workers that are gone, steps past their deadline, child runs that told nobody.
+"""What was left behind: steps of workers that are gone or past their deadline, child runs without anybody above.
 
 Found without locks; who acts on it looks again. Read next: `orchestration/maintenance/`.
 """
 
+from enum import StrEnum
 from uuid import UUID
 
-from orchestration.database.statements import fetch_all
+from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.domain.states import RunStatus
+from orchestration.domain.words import FINAL_STEP, LIVE, one_of
 
 _UNTOLD = """
 SELECT id FROM orchestration_run
@@ -53,3 +56,59 @@ def find_stranded(limit: int) -> list[int]:
 def find_overdue(grace_seconds: float, limit: int) -> list[int]:
     """Return running steps past their deadline and the grace, whatever their worker says."""
     return [row.id for row in fetch_all(_OVERDUE, {"grace": grace_seconds, "limit": limit})]
+
+
+_ABORTED = one_of({RunStatus.FAILED, RunStatus.COMPENSATING})
+# Nobody waits for it any more: what waited is over, or was sent back, or has started another since.
+_IS_ORPHAN = f"""
+    (r.status NOT IN {LIVE} OR p.status IN {FINAL_STEP} OR p.stage <> 'child_run'
+     OR EXISTS (SELECT 1 FROM orchestration_run n
+                WHERE n.parent_step_id = p.id AND n.parent_attempt > c.parent_attempt))
+"""
+# One whose run above was aborted is aborted too, so that it may undo what it did; that it does is left alone.
+_WITH_ABOVE = """FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id
+JOIN orchestration_run r ON r.id = p.run_id"""
+_ORPHANS = f"""
+SELECT c.id, r.status IN {_ABORTED} AS aborts
+{_WITH_ABOVE}
+WHERE c.status IN {LIVE} AND {_IS_ORPHAN} AND (%(only)s::uuid IS NULL OR c.id = %(only)s)
+  AND NOT (c.status = 'compensating' AND r.status IN {_ABORTED})
+  AND (%(root)s::uuid IS NULL OR c.root_id = %(root)s)
+ORDER BY c.depth, c.id LIMIT %(limit)s
+"""
+_STRAY = f"""
+SELECT c.id {_WITH_ABOVE}
+WHERE c.status = 'running' AND r.status = 'paused' AND NOT {_IS_ORPHAN}
+  AND (%(only)s::uuid IS NULL OR c.id = %(only)s)
+ORDER BY c.depth, c.id LIMIT %(limit)s
+"""
+
+
+def find_orphans(limit: int, root_id: UUID | None = None) -> list[UUID]:
+    """Return live runs that nobody waits for any more, of one tree or of all, those nearest the top first."""
+    return [row.id for row in fetch_all(_ORPHANS, {"limit": limit, "root": root_id, "only": None})]
+
+
+class Fate(StrEnum):
+    """How an orphan ends."""
+
+    CANCEL = "cancel"
+    ABORT = "abort"
+
+
+def find_fate(run_id: UUID) -> Fate | None:
+    """Return how a live run that nobody waits for is to end; None: somebody does. Asked again once it is locked."""
+    row = fetch_one(_ORPHANS, {"limit": 1, "root": None, "only": run_id})
+    if row is None:
+        return None
+    return Fate.ABORT if row.aborts else Fate.CANCEL
+
+
+def find_unpaused(limit: int) -> list[UUID]:
+    """Return runs that go on although the run above them is paused."""
+    return [row.id for row in fetch_all(_STRAY, {"limit": limit, "only": None})]
+
+
+def is_stray(run_id: UUID) -> bool:
+    """Return whether a run goes on under a paused one; asked again once it is locked."""
+    return bool(fetch_all(_STRAY, {"limit": 1, "only": run_id}))

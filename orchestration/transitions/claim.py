@@ -66,17 +66,14 @@ WITH given AS MATERIALIZED ({select_lines(_LINE)}), claimed AS (
       AND (%(has_slots)s OR {needs_no_slots("s")})
       AND r.id = s.run_id
       AND (r.status = 'running' {BY_KEY} OR (r.status = 'compensating' {BY_KEY} AND s.kind = 'compensation'))
-      AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
-                  WHERE w.id = g.process AND w.stopped_at IS NULL)
+      AND EXISTS (SELECT 1 FROM orchestration_workerprocess w WHERE w.id = g.process AND w.stopped_at IS NULL)
     RETURNING {list_claimed("s")}, g.task_id, g.event
-), begun AS (
-    {begin_attempts("claimed")}
+), begun AS ({begin_attempts("claimed")}
 ), received AS (
     SELECT {_BEFORE}, c.run_id, c.id AS to_id, c.claimed_at, c.stage
     FROM claimed c JOIN orchestration_edge e ON e.successor_id = c.id
     JOIN orchestration_step p ON p.id = e.predecessor_id
-), handed AS (
-    {_HAND_OVER}
+), handed AS ({_HAND_OVER}
 ), told AS (
     {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="event", at="claimed_at")}
 )

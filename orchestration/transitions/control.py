@@ -15,10 +15,11 @@ from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.history import EventKind, insert_event
+from orchestration.selectors.left import Fate, find_fate, is_stray
 from orchestration.transitions.end import abort_run
 from orchestration.transitions.reset import cancel_open_steps
 from orchestration.transitions.seal import close_run
-from orchestration.transitions.tree import Fate, TreeRun, find_fate, is_stray, lock_run, lock_tree
+from orchestration.transitions.tree import TreeRun, lock_run, lock_tree
 from orchestration.transitions.vocabulary import ring
 
 _LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"

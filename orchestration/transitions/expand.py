@@ -16,12 +16,13 @@ from orchestration.database.statements import fetch_one
 from orchestration.domain.plan import Child, Growth
 from orchestration.domain.rows import NewRun
 from orchestration.domain.states import RunStatus, Stage, StepStatus
+from orchestration.domain.words import LIVE
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.errors import ClaimLost, IdempotencyConflict
 from orchestration.history import EventKind
 from orchestration.transitions.ending import ATTEMPT, BREAK_CHORD, DECISION, Ending, Part, end_claim
 from orchestration.transitions.start import insert_run
-from orchestration.transitions.vocabulary import LIVE, NEW_STEP, insert_edges, insert_steps, next_position
+from orchestration.transitions.vocabulary import NEW_STEP, insert_edges, insert_steps, next_position
 
 _LIVE = f"SELECT status FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR SHARE"
 _CHILD = NEW_STEP | {"inherits": "boolean", "before": "integer"}

@@ -12,11 +12,12 @@ from agents.admission import is_kept_away
 from orchestration.database.lines import dump_line, pass_lines
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.states import StepStatus
+from orchestration.domain.words import UNBEGUN
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.claim import build_claim, find_claim, list_claimed, needs_no_slots
 from orchestration.transitions.ending import ATTEMPT, DECISION, RECEIPT, Ending, Part, describe_end
-from orchestration.transitions.vocabulary import UNBEGUN, begin_attempts, hand_over, lost, ring
+from orchestration.transitions.vocabulary import begin_attempts, hand_over, lost, ring
 
 # NULL (no successor: the run may end) and true (a join) both mean: look after the commit.
 LOOK_BEHIND = """
@@ -45,8 +46,7 @@ RELEASE = Part(
     f"""
     UPDATE orchestration_step n
     SET status = CASE WHEN take.it THEN 'running' ELSE 'available' END, {ring("n")},
-        token = CASE WHEN take.it THEN d.next_token END,
-        process_id = CASE WHEN take.it THEN d.process END,
+        token = CASE WHEN take.it THEN d.next_token END, process_id = CASE WHEN take.it THEN d.process END,
         attempt = n.attempt + CASE WHEN take.it THEN 1 ELSE 0 END,
         claimed_at = CASE WHEN take.it THEN clock_timestamp() END,
         deadline_at = CASE WHEN take.it THEN clock_timestamp() + make_interval(secs => n.timeout_seconds) END
@@ -54,8 +54,7 @@ RELEASE = Part(
          JOIN orchestration_run r ON r.id = d.run_id
          JOIN orchestration_step t ON t.id = e.successor_id
          CROSS JOIN LATERAL (
-             SELECT t.id = d.next_step AND t.queue = d.queue AND t.agent = ANY(d.agents)
-                 AND {needs_no_slots("t")}
+             SELECT t.id = d.next_step AND t.queue = d.queue AND t.agent = ANY(d.agents) AND {needs_no_slots("t")}
                  AND r.status = 'running' AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
                      WHERE w.id = d.process AND w.stopped_at IS NULL) AS it
              OFFSET 0

@@ -4,9 +4,10 @@ from uuid import UUID
 
 from orchestration.database.statements import fetch_all
 from orchestration.domain.waits import WaitsFor
+from orchestration.domain.words import GOES_ON
 from orchestration.history import EventKind
 from orchestration.transitions.release import NOTHING_OPEN_BEFORE, SOMETHING_WAITS, WAITS_FOR_STEPS
-from orchestration.transitions.vocabulary import GOES_ON, ring_chosen
+from orchestration.transitions.vocabulary import ring_chosen
 
 _WAKE = ring_chosen(
     f"""chosen AS (

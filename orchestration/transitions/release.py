@@ -16,10 +16,11 @@ from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
 from orchestration.domain.waits import Waker, find_stages
+from orchestration.domain.words import FINAL_STEP, LIVE
 from orchestration.domain.work import Claim, Released
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.seal import close_run
-from orchestration.transitions.vocabulary import FINAL_STEP, LIVE, nothing_open_before, ring
+from orchestration.transitions.vocabulary import nothing_open_before, ring
 
 NOTHING_OPEN_BEFORE = nothing_open_before("j")
 # After a wait for the join's lock its new row is looked at, but what stands before it as this statement first saw it:

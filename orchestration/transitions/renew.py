@@ -15,6 +15,7 @@ from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import Fallen
 from orchestration.domain.states import RunStatus
+from orchestration.domain.words import DONE_STEP, FINAL_STEP
 from orchestration.errors import RunCompensating, RunNotFailed
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import start_ready
@@ -22,7 +23,7 @@ from orchestration.transitions.reset import Reset, await_children, find_grown_be
 from orchestration.transitions.rework import Affected, lock_affected
 from orchestration.transitions.stopping import go_on
 from orchestration.transitions.tree import TreeRun, lock_tree
-from orchestration.transitions.vocabulary import DONE_STEP, FINAL_STEP, is_in_plan
+from orchestration.transitions.vocabulary import is_in_plan
 
 RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
 

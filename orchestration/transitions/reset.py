@@ -13,9 +13,11 @@ from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.policy.rules import WITHDRAWN
 from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import AttemptOutcome
+from orchestration.domain.words import DONE_STEP, FINAL_STEP
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
-from orchestration.transitions.vocabulary import DONE_STEP, FINAL_STEP, grown_below, recount
+from orchestration.transitions.ending import DECISION
+from orchestration.transitions.vocabulary import grown_below, recount
 
 
 def _cancelling(which: str) -> str:
@@ -37,19 +39,16 @@ SELECT id FROM cancelled
 _CANCEL_OF_RUN = _cancelling("run_id = %(run)s")
 _CANCEL_THESE = _cancelling("id = ANY(%(steps)s)")
 # A statement of its own: the one before may have waited for a claim, whose attempt is younger than its snapshot.
+_SAW = f"""'{{"attempt":' || a.number || ',"outcome":{{"type":"{WITHDRAWN.name}"}},"revision":' || s.revision || '}}'"""
 _WITHDRAW = f"""
-WITH ended AS (
+WITH done AS (
     UPDATE orchestration_attempt a SET outcome = '{AttemptOutcome.WITHDRAWN}', finished_at = clock_timestamp()
-    FROM orchestration_step s
-    WHERE a.step_id = ANY(%(steps)s) AND a.outcome IS NULL AND s.id = a.step_id
-    RETURNING a.id, a.step_id, a.run_id, a.number, a.finished_at, s.revision
+    FROM orchestration_step s WHERE a.step_id = ANY(%(steps)s) AND a.outcome IS NULL AND s.id = a.step_id
+    RETURNING a.step_id AS id, a.run_id, a.id AS attempt_id, a.finished_at AS now, '{WITHDRAWN.name}' AS rule,
+        '{WITHDRAWN.kind}' AS kind, %(reason)s::text AS why, {_SAW} AS inputs, NULL::timestamptz AS due_at
+), decided AS ({DECISION.sql}
 )
-INSERT INTO orchestration_decision
-    (attempt_id, step_id, run_id, rule, kind, reason, inputs_json, due_at, decided_at)
-SELECT id, step_id, run_id, '{WITHDRAWN.name}', '{WITHDRAWN.kind}', %(reason)s,
-    '{{"attempt":' || number || ',"outcome":{{"type":"{WITHDRAWN.name}"}},"revision":' || revision || '}}',
-    NULL, finished_at
-FROM ended RETURNING id
+SELECT id FROM done
 """
 
 

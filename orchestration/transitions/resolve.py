@@ -12,6 +12,7 @@ from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import Acceptance, Stage, StepStatus
+from orchestration.domain.words import LIVE
 from orchestration.domain.work import FinalOutput, HeldStep
 from orchestration.errors import StepNotHeld
 from orchestration.history import EventKind
@@ -19,7 +20,7 @@ from orchestration.transitions.end import abort_run
 from orchestration.transitions.ending import DETACH, FORGET_CHILDREN, RECEIPT, Ending, Part
 from orchestration.transitions.finish import OUTPUT, OUTPUT_LINE, RELEASE, describe_output
 from orchestration.transitions.stopping import go_on
-from orchestration.transitions.vocabulary import LIVE, ring
+from orchestration.transitions.vocabulary import ring
 
 # A step never changes its run, so the run is found and locked in one statement.
 _LOCK_ITS_RUN = """

@@ -8,8 +8,10 @@ from uuid import UUID
 from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all
 from orchestration.domain.rows import ReusedStep
+from orchestration.domain.states import ReceiptKind
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.control import tell_run
+from orchestration.transitions.ending import RECEIPT
 from orchestration.transitions.release import start_ready
 
 _REUSED = {
@@ -25,18 +27,17 @@ _REUSED = {
     "event_json": "text",
 }
 _REUSE = f"""
-WITH reused AS (
+WITH done AS (
     UPDATE orchestration_step s
     SET status = p.status, finished_at = %(now)s, output_json = p.output_json, output_digest = p.output_digest,
         output_tokens = p.output_tokens, receipt_digest = p.receipt_digest, skip_reason = p.skip_reason,
         accepted_by = p.accepted_by, dispatches = 0, dispatched_at = NULL
     FROM {read_lines("reused", _REUSED, "p")} WHERE s.run_id = %(run)s AND s.key = p.key AND s.attempt = 0
-    RETURNING s.id, s.run_id, s.attempt, p.receipt_json, p.receipt_digest, p.event_json
-), proved AS (
-    INSERT INTO orchestration_receipt (step_id, run_id, round, revision, kind, digest, body_json)
-    SELECT id, run_id, 1, 0, 'reuse', receipt_digest, receipt_json FROM reused
+    RETURNING s.id, s.run_id, s.attempt, 1 AS round, 0 AS revision, '{ReceiptKind.REUSE}' AS receipt_kind,
+        p.receipt_json AS receipt, p.receipt_digest, p.event_json
+), proved AS ({RECEIPT.sql}
 )
-{insert_event(EventKind.STEP_REUSED, source="reused", data="event_json", at="%(now)s")} RETURNING id
+{insert_event(EventKind.STEP_REUSED, source="done", data="event_json", at="%(now)s")} RETURNING id
 """
 _AVAILABLE = """
 SELECT id FROM orchestration_step WHERE run_id = %(run)s AND status = 'available' ORDER BY position

@@ -1,4 +1,4 @@
-"""A run and the runs below it: found, locked from the top down, and healed where an order broke off half-way.
+"""A run and the runs below it: found, and locked from the top down.
 
 Nobody locks a parent while holding its child. A run is born under its parent's lock (`expand.py` shares it), so
 whoever has locked a run sees all that it will ever have started, but for what it starts after being let go.
@@ -6,11 +6,9 @@ whoever has locked a run sees all that it will ever have started, but for what i
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from orchestration.database.statements import fetch_all, fetch_one
-from orchestration.transitions.vocabulary import FINAL_STEP, LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,58 +65,3 @@ def lock_tree(run_id: UUID) -> list[TreeRun]:
     while new := [found for found in find_tree(run_id) if found not in locked]:
         locked |= {row.id: TreeRun(*row) for row in fetch_all(_LOCK_RUNS, {"runs": new})}
     return sorted(locked.values(), key=lambda run: (run.depth, run.run_id))
-
-
-# Nobody waits for it any more: what waited is over, or was sent back, or has started another since.
-_IS_ORPHAN = f"""
-    (r.status NOT IN {LIVE} OR p.status IN {FINAL_STEP} OR p.stage <> 'child_run'
-     OR EXISTS (SELECT 1 FROM orchestration_run n
-                WHERE n.parent_step_id = p.id AND n.parent_attempt > c.parent_attempt))
-"""
-# One whose run above was aborted is aborted too, so that it may undo what it did; that it does is left alone.
-_ORPHANS = f"""
-SELECT c.id, r.status IN ('failed', 'compensating') AS aborts
-FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id
-JOIN orchestration_run r ON r.id = p.run_id
-WHERE c.status IN {LIVE} AND {_IS_ORPHAN} AND (%(only)s::uuid IS NULL OR c.id = %(only)s)
-  AND NOT (c.status = 'compensating' AND r.status IN ('failed', 'compensating'))
-  AND (%(root)s::uuid IS NULL OR c.root_id = %(root)s)
-ORDER BY c.depth, c.id LIMIT %(limit)s
-"""
-_STRAY = f"""
-SELECT c.id FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id
-JOIN orchestration_run r ON r.id = p.run_id
-WHERE c.status = 'running' AND r.status = 'paused' AND NOT {_IS_ORPHAN}
-  AND (%(only)s::uuid IS NULL OR c.id = %(only)s)
-ORDER BY c.depth, c.id LIMIT %(limit)s
-"""
-
-
-def find_orphans(limit: int, root_id: UUID | None = None) -> list[UUID]:
-    """Return live runs that nobody waits for any more, of one tree or of all, those nearest the top first."""
-    return [row.id for row in fetch_all(_ORPHANS, {"limit": limit, "root": root_id, "only": None})]
-
-
-class Fate(StrEnum):
-    """How an orphan ends."""
-
-    CANCEL = "cancel"
-    ABORT = "abort"
-
-
-def find_fate(run_id: UUID) -> Fate | None:
-    """Return how a live run that nobody waits for is to end; None: somebody does. Asked again once it is locked."""
-    row = fetch_one(_ORPHANS, {"limit": 1, "root": None, "only": run_id})
-    if row is None:
-        return None
-    return Fate.ABORT if row.aborts else Fate.CANCEL
-
-
-def find_unpaused(limit: int) -> list[UUID]:
-    """Return runs that go on although the run above them is paused."""
-    return [row.id for row in fetch_all(_STRAY, {"limit": limit, "only": None})]
-
-
-def is_stray(run_id: UUID) -> bool:
-    """Return whether a run goes on under a paused one; asked again once it is locked."""
-    return bool(fetch_all(_STRAY, {"limit": 1, "only": run_id}))

@@ -3,30 +3,17 @@
 A fragment that names rows takes their alias. Read next: `ending.py`, which puts fragments together.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from orchestration.database.statements import BY_KEY
-from orchestration.domain.states import DONE, FINAL, LIVE_RUN, RunStatus, StepKind, StepStatus
+from orchestration.domain.states import StepKind, StepStatus
+from orchestration.domain.words import DONE_STEP, UNBEGUN
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind, insert_event
 
-
-def one_of(words: Iterable[str]) -> str:
-    """Return words as the list behind SQL's IN."""
-    return f"({', '.join(repr(str(word)) for word in sorted(words))})"
-
-
-DONE_STEP: Final = one_of(DONE)
-FINAL_STEP: Final = one_of(FINAL)
 EMPTY: Final = "'{}'"
 """The data of a line of the history that says nothing more."""
-LIVE: Final = one_of(LIVE_RUN)
-GOES_ON: Final = one_of({RunStatus.RUNNING, RunStatus.COMPENSATING})
-"""Runs whose steps may be claimed and rung for."""
-UNBEGUN: Final = one_of({StepStatus.PENDING, StepStatus.WAITING})
-"""Steps that others release."""
 
 
 def ring(step: str) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from orchestration.database.statements import BY_KEY, fetch_all, fetch_one
 from orchestration.domain.waits import WaitsFor
+from orchestration.domain.words import GOES_ON, one_of
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.vocabulary import GOES_ON, break_chords, one_of, ring_chosen
+from orchestration.transitions.vocabulary import break_chords, ring_chosen
 
 _OF_POOLS = one_of({WaitsFor.POOL, WaitsFor.SLOT})
 

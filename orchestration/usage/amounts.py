@@ -33,6 +33,17 @@ class Used:
         return {name: value for name, value in said.items() if value is not None}
 
     @property
+    def words(self) -> str:
+        """Return what was said, as people read it; "" for nothing."""
+        said = [
+            f"{count:,} tokens {way}"
+            for count, way in ((self.input_tokens, "in"), (self.output_tokens, "out"))
+            if count is not None
+        ]
+        said += [] if self.cost_usd is None else [f"{self.cost_usd:f} US dollars"]
+        return ", ".join(said)
+
+    @property
     def json(self) -> str:
         """Return canonical JSON of it, as receipts and seals digest it."""
         return canonical(self.line)

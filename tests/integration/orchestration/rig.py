@@ -103,6 +103,9 @@ class Rig:
     def events(self, key: str) -> list[str]:
         return list(self.step(key).events.order_by("id").values_list("kind", flat=True))
 
+    def conclude(self, claim: Claim, outcome: Outcome) -> Conclusion:
+        return self._conclude(claim, outcome)
+
     def _conclude(
         self, claim: Claim, outcome: Outcome, spec: dict[str, Any] | None = None, **more: Any
     ) -> Conclusion:

@@ -17,8 +17,8 @@ from orchestration.errors import ClaimLost, RunNotFailed
 from orchestration.executor.judging import Seen, judge
 from orchestration.executor.prepare import get_step_spec
 from orchestration.models import Run
+from orchestration.selectors.left import Fate, find_orphans
 from orchestration.transitions import control, expand, release, renew, rework, seal
-from orchestration.transitions.tree import Fate, find_orphans
 from tests.guards import cut
 from tests.integration.orchestration.committing.test_order_races import (
     REFUSED,

@@ -18,13 +18,13 @@ from orchestration.errors import ClaimLost
 from orchestration.executor import together
 from orchestration.executor.conclusion import Conclusion
 from orchestration.executor.gathering import Gathering
-from orchestration.models import Attempt, Event, Handoff, Receipt, Step
+from orchestration.models import Attempt, Event, Handoff, Receipt, Step, Usage
 from orchestration.transitions import finish
 from orchestration.transitions.claim import claim_steps
 from orchestration.transitions.finish import Written, new_run_on, write_finishes
 from orchestration.transitions.release import look_behind, release_behind
 from tests.guards import cut
-from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread
+from tests.integration.orchestration.rig import AGENT, Rig, answer, graph, in_thread
 from tests.processes import wait_for
 
 _PERFORM: Any = import_module("orchestration.executor.pipeline")
@@ -89,6 +89,15 @@ def _check_finished(rig: Rig, value: Any) -> None:
     assert rig.events("a") == ["step_claimed", "step_succeeded"]
     assert Receipt.objects.get(step=step).digest == step.receipt_digest
     assert Attempt.objects.get(step=step).outcome == "answered"
+
+
+def test_what_other_rooms_write_with_a_finish_is_written_by_threads_too() -> None:
+    rig, claim = _begin(1)[0]
+    said = replace(answer({"n": 1}), usage={"input_tokens": 5})
+
+    in_thread(lambda: rig.conclude(claim, said)).result(_PATIENCE_SECONDS)
+
+    assert [(row.attempt_id, row.input_tokens) for row in Usage.objects.all()] == [(claim.attempt_id, 5)]
 
 
 def test_each_step_of_a_group_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

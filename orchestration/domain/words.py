@@ -1,0 +1,20 @@
+"""Lists of states as SQL has them: no statement writes its own, so that none forgets a new one. Pure."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from orchestration.domain.states import DONE, FINAL, LIVE_RUN, RunStatus, StepStatus
+
+
+def one_of(words: Iterable[str]) -> str:
+    """Return words as the list behind SQL's IN."""
+    return f"({', '.join(repr(str(word)) for word in sorted(words))})"
+
+
+DONE_STEP: Final = one_of(DONE)
+FINAL_STEP: Final = one_of(FINAL)
+LIVE: Final = one_of(LIVE_RUN)
+GOES_ON: Final = one_of({RunStatus.RUNNING, RunStatus.COMPENSATING})
+"""Runs whose steps may be claimed and rung for."""
+UNBEGUN: Final = one_of({StepStatus.PENDING, StepStatus.WAITING})
+"""Steps that others release."""

@@ -1,0 +1,145 @@
+"""What an agent says that it used is a row of numbers, written with the end of its attempt or not at all."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from agents import Result, Task
+from agents.domain.invocation import Answered
+from orchestration import Retry, StepSpec, Verify, WorkflowSpec, runs
+from orchestration.domain.states import STEP_EDGES, StepStatus
+from orchestration.errors import ClaimLost
+from orchestration.history import EventKind
+from orchestration.models import Usage
+from orchestration.testing import run_workflow
+from orchestration.transitions import finish
+from orchestration.transitions.ending import EFFECTS, Ending
+from orchestration.usage.sums import sum_used
+from tests.integration.orchestration.rig import Rig, answer, graph
+
+pytestmark = pytest.mark.django_db
+
+_USED: dict[str, Any] = {"input_tokens": 2**53 - 1, "output_tokens": 0, "cost_usd": "123456789.000000000012"}
+
+
+def _answer_with_usage(**used: Any) -> Answered:
+    return replace(answer({"n": 1}), usage=used)
+
+
+def test_the_row_has_the_very_numbers_and_belongs_to_its_attempt() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    claim = rig.take("a")
+
+    rig.conclude(claim, _answer_with_usage(**_USED))
+
+    usage = Usage.objects.get()
+    assert (usage.attempt_id, usage.step_id, usage.run_id) == (claim.attempt_id, claim.step_id, rig.run_id)
+    assert (usage.input_tokens, usage.output_tokens) == (2**53 - 1, 0)
+    assert usage.cost_usd == Decimal("123456789.000000000012")
+    assert usage.at == usage.attempt.finished_at
+    assert usage.used.line == _USED
+
+
+def test_who_says_nothing_has_no_row_and_ends_by_the_plain_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finish, "_FINISH_WITH_EFFECTS", None)
+    rig = Rig.begin(graph({"a": ()}))
+    rig.work_through("a")
+    assert rig.run.status == "succeeded"
+    assert not Usage.objects.exists()
+
+
+def test_an_effect_takes_part_in_its_ending_only() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    old = rig.take("a")
+    rig.free(old)
+    rig.take("a")
+    with pytest.raises(ClaimLost):
+        rig.conclude(old, _answer_with_usage(**_USED))
+    assert not Usage.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "confidence", "ended_as"),
+    [
+        ({}, None, "answered"),
+        ({"min_confidence": 0.9}, 0.2, "answered"),
+        ({"verify": Verify("test.judge", max_revisions=1)}, None, "answered"),
+    ],
+)
+def test_whatever_becomes_of_an_answer_its_usage_is_kept(
+    spec: dict[str, Any], confidence: float | None, ended_as: str
+) -> None:
+    said: list[str] = []
+
+    def judge(_task: Task) -> Any:
+        said.append("")
+        return Result({"passed": len(said) > 1, "reasons": ["again"]}, usage={"input_tokens": 1})
+
+    def write(_task: Task) -> Result:
+        return Result({"n": 1}, confidence=confidence, usage={"input_tokens": 10, "cost_usd": "0.10"})
+
+    workflow = WorkflowSpec(
+        name="spends", steps=(StepSpec("write", agent="test.writer", retry=Retry(max_attempts=1), **spec),)
+    )
+    done = run_workflow(workflow, {}, agents={"test.writer": write, "test.judge": judge})
+
+    tries = 2 if "verify" in spec else 1
+    rows = Usage.objects.filter(step__key="write", run=done.run)
+    assert rows.count() == tries
+    assert {row.attempt.outcome for row in rows} <= {ended_as, "expanded"}
+    total = sum_used([done.run.pk])
+    assert total.input_tokens == 10 * tries + len(said)
+    assert total.cost_usd == Decimal("0.10") * tries
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_in_a_group_each_step_gets_its_own() -> None:
+    rigs = [Rig.begin(graph({"a": ()})) for _ in range(2)]
+    claims = [rig.take("a") for rig in rigs]
+    lines: list[str] = []
+
+    def keep(line: list[str], **_more: Any) -> finish.Written:
+        lines.extend(line)
+        return {claim.token: [_Row()] for claim in claims}
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(finish, "write_finishes", keep)
+        rigs[0].conclude(claims[0], _answer_with_usage(input_tokens=5))
+        rigs[1].conclude(claims[1], answer({"n": 2}))
+
+    written = finish.write_finishes(lines, has_effects=True)
+
+    assert set(written) == {claim.token for claim in claims}
+    assert [(row.attempt_id, row.input_tokens) for row in Usage.objects.all()] == [(claims[0].attempt_id, 5)]
+
+
+class _Row:
+    """What a finishing statement returns of a step with nothing behind it."""
+
+    id = None
+    look_behind = False
+
+
+def test_what_was_used_stays() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.conclude(rig.take("a"), _answer_with_usage(input_tokens=5))
+    for change in ("UPDATE orchestration_usage SET input_tokens = 1", "DELETE FROM orchestration_usage"):
+        with pytest.raises(DatabaseError, match="usage"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(change)
+    assert Usage.objects.get().input_tokens == 5
+
+
+def test_no_ending_leads_where_no_edge_does() -> None:
+    with pytest.raises(ValueError, match="no edge leads from held"):
+        Ending(StepStatus.HELD, (StepStatus.RUNNING,), EventKind.STEP_RESOLVED, sets="reason = ''")
+    assert (StepStatus.HELD, StepStatus.RUNNING) not in STEP_EDGES
+
+
+def test_every_ending_but_the_plain_finish_has_all_effects() -> None:
+    assert EFFECTS
+    for effect in EFFECTS:
+        assert effect.statement in finish._FINISH_WITH_EFFECTS.statement
+        assert effect.statement not in finish._FINISH.statement
