@@ -147,6 +147,8 @@ def test_the_heart_ends_with_its_worker_and_a_lost_one_is_replaced(patient: Aren
     run = patient.start(FINE)
     patient.wait_done(run)
     (other,) = _hearts_of(worker.pid)
+    beats = WorkerProcess.objects.filter(pk=process.pk, beat_at__gt=process.beat_at)
+    patient.wait_until(beats.exists, "a beat of the other heart, for the same row")
 
     worker.kill()
 

@@ -1,0 +1,32 @@
+"""A heart and the process that beats for it: one that is lost is replaced, and nobody else notices."""
+
+import os
+
+from orchestration.models import WorkerProcess
+from orchestration.presence import Presence
+from orchestration.worker import implant
+from orchestration.worker.heart import Heart
+from orchestration.worker.host import WorkerHost
+from tests.processes import wait_for
+
+
+def test_a_worker_whose_pacemaker_is_lost_again_and_again_goes_on_under_its_row() -> None:
+    WorkerProcess.objects.all().delete()
+    host = WorkerHost()
+    heart = Heart(host, Presence("replaced", "host", os.getpid(), ["steps"], ["x.y"], 4))
+    heart.start()
+    try:
+        process_id = host.process_id
+        rows = WorkerProcess.objects.filter(pk=process_id)
+        for _ in range(2):
+            lost = implant._started[-1]
+            lost.kill()
+            lost.wait(10)
+            before = rows.get().beat_at
+            wait_for(rows.filter(beat_at__gt=before).exists, what="a beat of the next one, for the same row")
+        assert host.process_id == process_id
+        assert WorkerProcess.objects.count() == 1
+    finally:
+        heart.stop()
+    assert rows.get().stopped_at is not None
+    assert implant._started[-1].wait(10) == 0
