@@ -18,7 +18,7 @@ from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, 
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
 from escalation.selectors import find_claimed_since, get_ticket
-from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF, kinds_with
+from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 
@@ -96,7 +96,7 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         claim_number=_claim_number(request.POST),
         seen_digest=request.POST.get("seen_digest", ""),
         output=output,
-        feedback=request.POST.get("feedback", "") if kind in kinds_with(FEEDBACK) else "",
+        feedback=request.POST.get("feedback", "") if WAY_OF[kind].field is FEEDBACK else "",
         note=request.POST.get("note", ""),
     )
     messages.success(request, f"Ticket {ticket_id} is {WAY_OF[kind].done}.")
@@ -154,7 +154,7 @@ def _read_output(request: HttpRequest, ticket: Ticket, kind: ResolutionKind) -> 
     form = request.POST
     if WAY_OF[kind].takes_proposal and ticket.has_proposal and "drop" not in request.GET:
         _require_unedited(ticket, form)
-    if kind not in kinds_with(OUTPUT):
+    if WAY_OF[kind].field is not OUTPUT:
         return None
     if not find_typed(request, ticket):
         raise ResolutionInvalid("output: open the fields of the output, edit it there, then approve.")

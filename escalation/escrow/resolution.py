@@ -98,7 +98,7 @@ def _resolve(
         raise OwnRequest(ticket.pk)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
     _close(ticket, user, choice, way, now)
-    holds.resolve_held_step(held, _describe(ticket, user, choice))
+    holds.resolve_held_step(held, _describe(ticket, user, choice, way))
     return ticket
 
 
@@ -174,14 +174,13 @@ def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now
     ticket.refresh_from_db()
 
 
-def _describe(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Chosen:
+def _describe(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way) -> Chosen:
     """Return a decision as the engine carries it out."""
     return Chosen(
-        kind=choice.kind,
+        way=way,
         actor=user.get_username(),
         resolution_id=f"ticket-{ticket.pk}",
         output_json=choice.output_json,
         feedback=choice.feedback,
-        subject=HoldSubject(ticket.subject),
         reason=choice.note or f"{choice.kind} by {user.get_username()}",
     )

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestration.domain.holds import HoldSubject
+from orchestration.domain.holds import Way
 from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
     Acceptance,
     AttemptOutcome,
     DecisionKind,
     ReceiptKind,
-    ResolutionKind,
     Stage,
     StepKind,
     StepStatus,
@@ -268,16 +267,15 @@ class HeldStep:
 class Chosen:
     """What a person chose for a held step, as it is carried out.
 
-    Attributes: actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
-        output_json: with `edit`, canonical JSON of the output instead of the proposed one.
-        feedback: with `send_back`, for the agent.  reason: in words, for the step's row.
-        subject: what they were asked about.
+    Attributes: way: the row of the table that was chosen; it says what happens to the step.
+        actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
+        output_json: canonical JSON of the output, where the way takes one.
+        feedback: for the agent, likewise.  reason: in words, for the step's row.
     """
 
-    kind: ResolutionKind
+    way: Way
     actor: str
     resolution_id: str
     output_json: str | None = None
     feedback: str = ""
     reason: str = ""
-    subject: HoldSubject = HoldSubject.OUTPUT

@@ -8,7 +8,7 @@ from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
-from orchestration.domain.holds import FEEDBACK, OUTPUT, Way, find_ways, kinds_with, list_kinds
+from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, ResolutionKind, StepStatus
 from orchestration.domain.work import Chosen, FinalOutput, HeldStep
@@ -52,9 +52,11 @@ def resolve_step(
         output: with `edit`, the output instead of the proposed one.  feedback: with `send_back`, required.
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, an output that is not JSON.
     """
-    output_json = _write_output(output) if kind in kinds_with(OUTPUT) else None
-    chosen = Chosen(kind, actor, resolution_id, output_json, feedback, reason)
-    resolve_held_step(lock_held_step(step_id), chosen)
+    way = WAY_OF[kind]
+    output_json = _write_output(output) if way.field is OUTPUT else None
+    resolve_held_step(
+        lock_held_step(step_id), Chosen(way, actor, resolution_id, output_json, feedback, reason)
+    )
 
 
 def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
@@ -62,30 +64,19 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
 
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, no output.
     """
-    way = _find_way(held, chosen)
-    event = canonical({"resolution": chosen.kind, "by": chosen.actor, "ticket": chosen.resolution_id})
-    match way.to:
+    event = canonical({"resolution": chosen.way.kind, "by": chosen.actor, "ticket": chosen.resolution_id})
+    match chosen.way.to:
         case StepStatus.SUCCEEDED | StepStatus.SKIPPED:
-            _settle(held, chosen, way, event)
+            _settle(held, chosen, event)
         case StepStatus.AVAILABLE:
+            if not chosen.feedback.strip():
+                raise ResolutionRefused(f"feedback: {FEEDBACK.missing}")
             dispatch_after_commit(send_back_held_step(held, chosen.feedback, event_json=event))
         case StepStatus.FAILED:
             why = chosen.reason or f"aborted by {chosen.actor}"
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
         case other:
             raise AssertionError(f"no resolution moves a step to {other}")
-
-
-def _find_way(held: HeldStep, chosen: Chosen) -> Way:
-    ways = find_ways(chosen.subject, has_proposal=held.proposed_json is not None)
-    way = ways.get(chosen.kind)
-    if way is None:
-        raise ResolutionRefused(
-            f"resolution: there is nothing that {chosen.kind} could go with; {list_kinds(ways)}"
-        )
-    if way.field is FEEDBACK and not chosen.feedback.strip():
-        raise ResolutionRefused(f"feedback: {FEEDBACK.missing}")
-    return way
 
 
 def _write_output(output: Any) -> str:
@@ -95,21 +86,24 @@ def _write_output(output: Any) -> str:
         raise ResolutionRefused(f"output{error.path}: {error.reason}") from error
 
 
-def _settle(held: HeldStep, chosen: Chosen, way: Way, event: str) -> None:
-    final = _prove(held, chosen, way)
+def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
+    final = _prove(held, chosen)
     released, look_behind = settle_held_step(held, final, reason=chosen.reason, event_json=event)
     dispatch_after_commit(released)
     if look_behind:
         transaction.on_commit(lambda: _look_behind(held))
 
 
-def _choose_output(held: HeldStep, chosen: Chosen, way: Way) -> str:
-    if way.to is StepStatus.SKIPPED:
+def _choose_output(held: HeldStep, chosen: Chosen) -> str:
+    if chosen.way.to is StepStatus.SKIPPED:
         return "null"
-    text = held.proposed_json if way.takes_proposal else chosen.output_json
-    if text is None:
+    if chosen.way.takes_proposal:
+        if held.proposed_json is None:
+            raise ResolutionRefused("resolution: nothing was proposed, so nothing can be approved")
+        return held.proposed_json
+    if chosen.output_json is None:
         raise ResolutionRefused(f"output: {OUTPUT.missing}")
-    return text
+    return chosen.output_json
 
 
 def _look_behind(held: HeldStep) -> None:
@@ -117,8 +111,8 @@ def _look_behind(held: HeldStep) -> None:
     dispatch([item.step_id for item in released if not item.rung])
 
 
-def _prove(held: HeldStep, chosen: Chosen, way: Way) -> FinalOutput:
-    output_json = _choose_output(held, chosen, way)
+def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
+    way, output_json = chosen.way, _choose_output(held, chosen)
     digest = digest_text(output_json)
     parents = Edge.objects.filter(successor_id=held.step_id).values_list(
         "predecessor__receipt_digest", flat=True

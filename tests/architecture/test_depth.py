@@ -10,8 +10,7 @@ import pytest
 from tests.architecture.sources import PRODUCT_ROOMS
 
 _DECISION = "escalation.escrow.resolution"
-_DEEPEST = 18
-_MOST_MODULES = 115
+_DEEPEST = 16
 
 Imports = Mapping[str, AbstractSet[str]]
 
@@ -56,7 +55,6 @@ def test_a_decision_is_few_imports_deep() -> None:
 
 def test_a_decision_reads_no_use_case_of_runs() -> None:
     below = _find_below(_read_imports(), _DECISION)
-    assert len(below) <= _MOST_MODULES
     assert [
         module for module in below if module.startswith(("orchestration.runs", "orchestration.executor"))
     ] == []

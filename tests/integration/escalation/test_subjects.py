@@ -12,7 +12,7 @@ from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration import StepSpec, WorkflowSpec, holds, runs
-from orchestration.domain.holds import HoldSubject
+from orchestration.domain.holds import WAY_OF
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import Chosen
 from orchestration.errors import ResolutionRefused
@@ -139,17 +139,21 @@ def test_the_form_of_an_output_has_the_words_of_the_table(
     assert ">Send back</button>" in page
 
 
-def test_the_engine_refuses_what_does_not_go_with_the_subject(task: Ticket) -> None:
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (APPROVE, "resolution: nothing was proposed"),
+        (EDIT, "output: give what shall be approved"),
+        (SEND_BACK, "feedback: say what the agent should do better"),
+    ],
+)
+def test_the_engine_itself_refuses_what_it_can_not_carry_out(
+    task: Ticket, kind: ResolutionKind, message: str
+) -> None:
     with transaction.atomic():
         held = holds.lock_for_resolution(task.step_id)
-        with pytest.raises(ResolutionRefused, match=r"approve could go with; edit, send back, skip or abort"):
-            holds.resolve_held_step(held, Chosen(APPROVE, "anna", "1", subject=HoldSubject.TASK))
-        with pytest.raises(ResolutionRefused, match="output: give what shall be approved"):
-            holds.resolve_held_step(held, Chosen(EDIT, "anna", "1", subject=HoldSubject.TASK))
-        with pytest.raises(ResolutionRefused, match="feedback: say what the agent should do better"):
-            holds.resolve_held_step(
-                held, Chosen(SEND_BACK, "anna", "1", feedback=" ", subject=HoldSubject.TASK)
-            )
+        with pytest.raises(ResolutionRefused, match=message):
+            holds.resolve_held_step(held, Chosen(WAY_OF[kind], "anna", "1", feedback=" "))
 
     assert Step.objects.get(pk=task.step_id).status == "held"
 

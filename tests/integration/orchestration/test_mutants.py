@@ -123,7 +123,7 @@ def an_output_is_settled_once() -> None:
     rig = Rig.begin(SPEC)
     rig.hold(rig.take("a"))
     held = resolve.lock_held_step(rig.step("a").pk)
-    final = _prove(held, Chosen(ResolutionKind.EDIT, "ada", "1", "1"), WAY_OF[ResolutionKind.EDIT])
+    final = _prove(held, Chosen(WAY_OF[ResolutionKind.EDIT], "ada", "1", "1"))
     resolve.settle_held_step(held, final, reason="", event_json="{}")
     try:
         with transaction.atomic(), suppress(StepNotHeld):
