@@ -1,5 +1,6 @@
 """What the resources say: whole, in pages, and of the caller's projects only."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from orchestration.selectors import resources
 from orchestration.selectors.progress import STATES
 from orchestration.selectors.scope import find_projects
 from tests.integration.api.people import Caller, make_key
-from tests.integration.api.scene import Scene, play
+from tests.integration.api.scene import LETTER, Scene, known_agents, play
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1"
@@ -198,6 +199,13 @@ def test_pages_follow_each_other_whatever_is_added(scene: Scene, viewer: Caller)
     assert len(whole) > 6
     assert rows == whole
     assert len(_pages(viewer, "runs?page_size=1")) == 3
+
+
+def test_versions_are_paged_in_their_project(scene: Scene, viewer: Caller) -> None:
+    with known_agents():
+        runs.publish(replace(LETTER, description="a letter"), project=scene.project.slug)
+    rows = _pages(viewer, "workflows/letter/versions?project=desk&page_size=1")
+    assert [row["version"] for row in rows] == [2, 1]
 
 
 def test_filters_narrow(scene: Scene, viewer: Caller) -> None:
