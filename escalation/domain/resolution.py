@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
 from escalation.errors import ResolutionInvalid
-from orchestration.domain.holds import FEEDBACK, OUTPUT, Field, HoldSubject, find_field, kinds_with
+from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF, Field, kinds_with
 from orchestration.domain.states import ResolutionKind
 
 MAX_TEXT = 20_000
@@ -31,20 +31,12 @@ class Choice:
     output: Any = field(default=None, compare=False)
 
     @classmethod
-    def build(
-        cls,
-        kind: ResolutionKind,
-        output: Any,
-        feedback: str,
-        note: str,
-        *,
-        subject: HoldSubject = HoldSubject.OUTPUT,
-    ) -> Self:
-        """Check what a person sent by the form that its kind has; whether the kind goes with the ticket comes later.
+    def build(cls, kind: ResolutionKind, output: Any, feedback: str, note: str) -> Self:
+        """Check what a person sent by the form of its kind; whether the kind goes with the ticket is seen later.
 
         Raises: ResolutionInvalid: names the field and says what to do.
         """
-        asked = find_field(subject, kind)
+        asked = WAY_OF[kind].field
         is_meant = output not in (None, NOT_GIVEN)
         _check_field(OUTPUT, asked, kind, is_missing=output is NOT_GIVEN, is_meant=is_meant)
         _check_field(FEEDBACK, asked, kind, is_missing=not feedback.strip(), is_meant=bool(feedback))

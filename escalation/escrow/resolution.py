@@ -21,7 +21,7 @@ from escalation.escrow.breaches import record_missed
 from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
 from escalation.models import Ticket
 from orchestration import holds
-from orchestration.domain.holds import OUTPUT, WAY_OF, HoldSubject, Way, list_kinds
+from orchestration.domain.holds import OUTPUT, WAY_OF, Way, list_kinds
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import Chosen
@@ -61,8 +61,8 @@ def resolve_ticket(
         StepNotHeld, ResolutionRefused: the engine's own refusals.
     """
     require_active(user)
+    choice = Choice.build(kind, output, feedback, note)
     looked_at = _look_at(ticket_id)
-    choice = Choice.build(kind, output, feedback, note, subject=HoldSubject(looked_at.subject))
     if not looked_at.is_open:
         return _answer_closed(looked_at, user, choice)
     try:

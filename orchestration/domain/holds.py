@@ -171,18 +171,13 @@ _ALL: Final = tuple(way for asked in SUBJECTS.values() for way in asked.ways)
 WAY_OF: Final[Mapping[ResolutionKind, Way]] = {
     kind: next(way for way in _ALL if way.kind is kind) for kind in ResolutionKind
 }
-"""The first way of each kind, for whoever knows no more: what a kind does and is called is the same in all."""
+"""The first way of each kind. What a kind needs and does is the same for all subjects; only its button may not be."""
 
 
 def find_ways(subject: HoldSubject, *, has_proposal: bool) -> dict[ResolutionKind, Way]:
     """Return the ways that a hold can be resolved in, by their kinds, in the order of the page."""
     ways = SUBJECTS[subject].ways
     return {way.kind: way for way in ways if way.needs_proposal in {None, has_proposal}}
-
-
-def find_field(subject: HoldSubject, kind: ResolutionKind) -> Field | None:
-    """Return the field that a kind of resolution takes, whatever was proposed; None: it takes no more than a note."""
-    return next((way.field for way in SUBJECTS[subject].ways if way.kind is kind), None)
 
 
 def ask_about(subject: HoldSubject, step: str, *, has_proposal: bool) -> str:

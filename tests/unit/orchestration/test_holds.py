@@ -13,7 +13,6 @@ from orchestration.domain.holds import (
     HoldSubject,
     Way,
     ask_about,
-    find_field,
     find_ways,
     kinds_with,
     list_kinds,
@@ -61,7 +60,6 @@ def test_a_kind_does_the_same_and_is_called_the_same_everywhere(subject: HoldSub
         first.field,
         first.receipt,
     )
-    assert find_field(subject, way.kind) is way.field
 
 
 @pytest.mark.parametrize(("subject", "way"), _WAYS)
@@ -91,7 +89,6 @@ def test_who_vouches_for_an_output() -> None:
 
 def test_the_forms() -> None:
     assert {field.name: kinds_with(field) for field in FIELDS} == {"output": [EDIT], "feedback": [SEND_BACK]}
-    assert find_field(HoldSubject.TASK, APPROVE) is None
     assert (OUTPUT.name, FEEDBACK.name) == ("output", "feedback")
 
 
