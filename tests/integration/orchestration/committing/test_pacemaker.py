@@ -20,6 +20,7 @@ from orchestration.worker import looking
 from orchestration.worker.looking import PLACE, Look
 from orchestration.worker.pacemaker import Pacemaker, Terms, Ward
 from orchestration.worker.sessions import open_session, read_parameters
+from tests.processes import wait_for
 
 _THREAD, _STEP = 11, 501
 _LONG = 1_000.0
@@ -226,7 +227,8 @@ def test_a_lock_that_a_ghost_holds_is_asked_for_with_each_beat(
     process = served.enter()
     with open_session("ghost") as ghost:
         pacemaker._drop_session()
-        assert lock_process(ghost, process.pk)
+        # The server lets go of a lock a moment after its session was closed.
+        wait_for(lambda: lock_process(ghost, process.pk), what="the lock of the dropped session")
         served.tell({"busy": 1})
         assert not served.ward.is_locked
     served.tell({"busy": 1})
