@@ -154,7 +154,7 @@ def read_key(request: Request) -> str | None:
 
 def _start(view: ApiView, body: dict[str, Any], key: str | None) -> Run:
     project = find_project(view.caller, body["project"], Right.RUN)
-    run = runs.start(
+    return runs.start(
         body["workflow"],
         body["input"],
         idempotency_key=key,
@@ -162,7 +162,6 @@ def _start(view: ApiView, body: dict[str, Any], key: str | None) -> Run:
         project=project.slug,
         priority=body["priority"],
     )
-    return find_run(view.caller, run.pk, Right.RUN)
 
 
 def _read_seconds(text: str) -> int:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import QuerySet
 
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.receipts import digest_text
@@ -20,8 +21,10 @@ from orchestration.errors import (
 )
 from orchestration.models import Run, Workflow
 from orchestration.planning import check_input, describe_new_run, find_latest, load_plan, write_input
-from orchestration.selectors.trees import find_by_key
 from orchestration.transitions.start import insert_run
+
+_SHOWN = Run.objects.select_related("workflow", "project", "requested_by")
+"""A run as whoever started it wants to show it."""
 
 _POLL_SECONDS = (0.02, 0.05, 0.1, 0.25)
 
@@ -60,10 +63,10 @@ def start(
     )
     inserted = insert_run(new)
     if inserted is None:
-        return _find_same(version, new.input_digest, idempotency_key)
+        return _require_same(_of_key(version, idempotency_key).get(), new.input_digest)
     run_id, available = inserted
     dispatch_after_commit(available)
-    return Run.objects.get(pk=run_id)
+    return _SHOWN.get(pk=run_id)
 
 
 def check_start(
@@ -141,15 +144,22 @@ def _find_known(version: Workflow, value: Any, key: str | None) -> Run | None:
 
     Raises: InputInvalid: the input can't be compared.  IdempotencyConflict.
     """
-    if key is None or find_by_key(version.project_id, version.name, key) is None:
+    if key is None:
         return None
-    return _find_same(version, digest_text(write_input(value)), key)
+    run = _of_key(version, key).first()
+    return run and _require_same(run, digest_text(write_input(value)))
 
 
-def _find_same(version: Workflow, digest: str, key: str | None) -> Run:
-    run = Run.objects.get(project_id=version.project_id, workflow_name=version.name, idempotency_key=key)
+def _of_key(version: Workflow, key: str | None) -> QuerySet[Run]:
+    return _SHOWN.filter(
+        project_id=version.project_id, workflow_name=version.name, idempotency_key=key
+    ).order_by()
+
+
+def _require_same(run: Run, digest: str) -> Run:
     if run.input_digest != digest:
         raise IdempotencyConflict(
-            f"idempotency_key '{key}' was used for run {run.pk} with another input; choose a new key"
+            f"idempotency_key '{run.idempotency_key}' was used for run {run.pk} with another input; "
+            "choose a new key"
         )
     return run
