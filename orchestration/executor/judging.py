@@ -115,7 +115,7 @@ def _describe_end(
     now = claim.now()
     is_retry = decision.kind is DecisionKind.RETRY
     failure = said if isinstance(said, Failed) else None
-    used = read_used(said.usage if isinstance(said, Answered) else {})
+    used = read_used(said.usage) if isinstance(said, Answered) and said.usage else None
     return AttemptEnd(
         finished_at=now,
         outcome=_name_outcome(said),
@@ -125,7 +125,7 @@ def _describe_end(
         reason=decision.reason,
         agent_version=said.agent_version if isinstance(said, Answered | SentBack | Failed) else None,
         confidence=said.confidence if isinstance(said, Answered) else None,
-        usage_json=used.json,
+        usage_json=used.json if used else "{}",
         effects={SPENT.name: [used.line]} if used else {},
         failure_kind=failure.kind if failure else "",
         error_class=failure.error_class[:200] if failure else "",
