@@ -23,6 +23,7 @@ from config import services
 from config.services.process import choose_port
 from orchestration import testing  # noqa: F401 - lets the flush between tests that commit pass
 from orchestration.models import Project
+from tests.plugins.edges import EdgeWatch
 from tests.processes import ProcessStarter, child_env
 
 if TYPE_CHECKING:
@@ -66,6 +67,19 @@ def _restore_if_empty() -> None:
     if not Project.objects.filter(slug="default").exists():
         _restore_first_rows()
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config
+) -> Iterator[None]:
+    """Make the test database as ever, and watch in it which ways statuses go; see tests/plugins/edges.py."""
+    watch = pytestconfig.pluginmanager.get_plugin("edge-watch")
+    assert isinstance(watch, EdgeWatch)
+    with django_db_blocker.unblock():
+        watch.install(connection.get_connection_params())
+    yield
+    watch.close()
 
 
 @pytest.fixture(autouse=True)

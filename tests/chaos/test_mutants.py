@@ -16,6 +16,8 @@ from orchestration.models import Run
 from tests.chaos.arena import Arena
 from tests.chaos.specs import ring_spec, step
 
+pytestmark = pytest.mark.breaks_guards
+
 _start = import_module("orchestration.runs.starting")
 RING = ring_spec("ring", seconds=0.15)
 

@@ -24,6 +24,7 @@ def test_the_late_write_is_refused_and_recorded(maintained: Arena) -> None:
     assert str(first.token) in refusal.data_json
 
 
+@pytest.mark.breaks_guards
 def test_without_the_token_in_the_write_the_judge_sees_it(maintained: Arena) -> None:
     run = suspend_beyond_the_lease(maintained, mutant="write_without_token")
 

@@ -128,6 +128,16 @@ def test_a_held_step_of_a_paused_run_can_be_decided() -> None:
     assert rig.fault() is None
 
 
+def test_a_person_can_end_a_paused_run_at_its_held_step() -> None:
+    rig = Rig.begin(graph({"a": (), "b": ["a"]}))
+    rig.hold(rig.take("a"))
+    runs.pause(rig.run_id)
+    runs.resolve_step(rig.step("a").pk, kind=ResolutionKind.ABORT, actor="anna", resolution_id="t")
+    assert rig.run.status == RunStatus.FAILED
+    assert rig.statuses() == {"a": "failed", "b": "cancelled"}
+    assert rig.fault() is None
+
+
 def test_a_resume_breaks_chords_whose_messages_were_refused() -> None:
     rig = Rig.begin(SPEC)
     Step.objects.filter(run=rig.run_id, key="join").update(chord_intact=True)

@@ -92,6 +92,26 @@ def test_a_fork_with_new_input_says_that_what_it_reuses_is_of_another(
     assert runs.verify(fork.pk).fault is None
 
 
+def test_what_was_passed_over_behind_another_step_is_taken_over(crew: _Crew) -> None:
+    steps = (
+        StepSpec("a", agent="test.work"),
+        StepSpec("no", agent="test.work", after=("a",), when="input.n > 100"),
+        StepSpec("send", agent="test.work", needs=("a",), after=("no",)),
+    )
+    source = run_workflow(WorkflowSpec(name="forked-behind", steps=steps), {"n": 1}, agents=crew.agents)
+    crew.done.clear()
+
+    fork = runs.fork(source.run.pk, from_step="send")
+    assert dict(fork.steps.values_list("key", "status")) == {
+        "a": "succeeded",
+        "no": "skipped",
+        "send": "available",
+    }
+    drive(fork.pk, agents=crew.agents)
+    assert crew.done == ["send"]
+    assert runs.verify(fork.pk).fault is None
+
+
 def test_who_asked_for_a_run_has_asked_for_its_fork_unless_another_did(source: FinishedRun) -> None:
     """Who asks may not approve; a fork that names nobody must not be a way around that."""
     asked, other = User.objects.create(username="asked"), User.objects.create(username="other")

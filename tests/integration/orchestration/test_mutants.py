@@ -27,7 +27,7 @@ from orchestration.transitions import claim, end, finish, handoff, heal, release
 from tests.guards import cut
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.breaks_guards]
 
 SPEC = graph({"a": (), "b": (), "behind": ["a"], "join": ["a", "b"]})
 

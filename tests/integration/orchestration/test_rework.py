@@ -149,6 +149,19 @@ def test_a_held_step_that_depends_on_it_loses_its_ticket_and_a_running_one_its_c
     assert runs.verify(done.run.pk).fault is None
 
 
+def test_what_was_passed_over_is_asked_again() -> None:
+    crew = _Crew("fetch")
+    again = StepSpec("again", agent="test.work", needs=("fetch",), when="steps.fetch.after != null")
+    steps = (*LINE[:3], again, replace(LINE[3], after=("again",)), LINE[4])
+    done = _run(steps, crew, "rework-passed-over")
+
+    assert done.status == "succeeded"
+    assert (done.steps["again"].status, done.steps["again"].revision) == ("succeeded", 1)
+    assert PastOutput.objects.get(step=done.steps["again"]).status == "skipped"
+    assert crew.names().count("again") == 1
+    assert runs.verify(done.run.pk).fault is None
+
+
 def test_items_of_a_step_that_is_done_again_are_history() -> None:
     crew = _Crew("fetch")
     steps = (

@@ -8,20 +8,26 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from orchestration.domain.states import RUN_EDGES, STEP_EDGES, RunStatus, StepStatus
+from orchestration.domain.states import RUN_BEGINS, RUN_EDGES, STEP_BEGINS, STEP_EDGES
 from orchestration.domain.waits import STAGES, WAITS
 
 _Status = TypeVar("_Status", bound=StrEnum)
 _FENCE = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
 
 
-def draw_edges(edges: Mapping[tuple[_Status, _Status], str], first: _Status) -> str:
-    """Return a Mermaid state diagram that begins at `first` and ends where no edge leaves."""
+def draw_edges(edges: Mapping[tuple[_Status, _Status], str], begins: Mapping[_Status, str]) -> str:
+    """Return a Mermaid state diagram that ends where no edge leaves."""
     sources = {source for source, _ in edges}
     ends = sorted({target for _, target in edges} - sources)
     lines = [f"{source} --> {target}: {name}" for (source, target), name in edges.items()]
     return "\n    ".join(
-        ["stateDiagram-v2", f"[*] --> {first}", *lines, *(f"{end} --> [*]" for end in ends), ""]
+        [
+            "stateDiagram-v2",
+            *(f"[*] --> {first}: {name}" for first, name in begins.items()),
+            *lines,
+            *(f"{end} --> [*]" for end in ends),
+            "",
+        ]
     ).rstrip(" ")
 
 
@@ -50,6 +56,6 @@ def read_diagrams(page: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    for diagram in (draw_edges(STEP_EDGES, StepStatus.PENDING), draw_edges(RUN_EDGES, RunStatus.RUNNING)):
+    for diagram in (draw_edges(STEP_EDGES, STEP_BEGINS), draw_edges(RUN_EDGES, RUN_BEGINS)):
         print(f"```mermaid\n{diagram}```\n")  # noqa: T201 - this is its output
     print(draw_waits(), draw_stages(), sep="\n\n")  # noqa: T201 - this is its output
