@@ -26,7 +26,7 @@ from orchestration import holds, runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import Chosen, HeldStep
 from orchestration.errors import StepNotHeld
-from orchestration.models import Event, Receipt, Step
+from orchestration.models import Event, Receipt, Run, Step
 from tests.integration.escalation.desk import (
     EDITED,
     PROPOSAL,
@@ -375,6 +375,21 @@ def test_the_ticket_is_locked_last(anna: User) -> None:
         wait_for(lambda: count_waiting() == 1, what="the decision waiting for the run")
         # Were it taken already, whoever holds the run and needs the ticket would wait for ever.
         Ticket.objects.select_for_update(nowait=True).get(pk=ticket.pk)
+    thread.join(timeout=30)
+
+    assert answers[0].status == "resolved"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_run_is_locked_first(anna: User) -> None:
+    (ticket,) = hold()
+    claim_ticket(ticket.pk, anna)
+    with transaction.atomic():
+        Run.objects.select_for_update(no_key=True).get(pk=ticket.run_id)
+        thread, answers = _decide_in_thread(ticket, anna)
+        wait_for(lambda: count_waiting() == 1, what="the decision waiting for the run")
+        # Whoever cancels the run holds it, and takes its steps next.
+        Step.objects.select_for_update(nowait=True).get(pk=ticket.step_id)
     thread.join(timeout=30)
 
     assert answers[0].status == "resolved"
