@@ -17,6 +17,7 @@ from tests.chaos.scenarios import endure_strangers
 from tests.chaos.specs import ring_spec
 from tests.chaos.visitor import Visitor
 from tests.conftest import start_web
+from tests.integration.orchestration.rig import in_thread
 from tests.rabbitmq.node import RabbitNode
 
 RING = ring_spec("ring", seconds=0.15, effect=True)
@@ -106,7 +107,10 @@ def test_a_node_whose_memory_is_full_costs_no_run_and_no_worker(
                 began = time.monotonic()
                 accepted.append(visitor.start("ring"))
                 seconds.append(time.monotonic() - began)
-            fault, ready = find_broker_fault(), visitor.ask("GET", "/readyz")
+            fault = in_thread(find_broker_fault).result(
+                timeout=15
+            )  # without a limit of its own it would hang
+            ready = visitor.ask("GET", "/readyz")
             time.sleep(4)  # so that the workers, too, publish and acknowledge
         runs += [Run.objects.get(pk=answer.said["id"]) for answer in accepted]
         arena.wait_done(*runs)
