@@ -123,6 +123,11 @@ UNTROUBLED: Final = (WaitsFor.NOTHING, *(word for word, wait in WAITS.items() if
 """What an available step may wait for without anybody having to look at it."""
 
 
+def collects(stage: Stage) -> bool:
+    """Return whether a step's claim only puts together what it had started gave; any other does the step's work."""
+    return stage in STAGES and STAGES[stage].goes_on is GoesOn.COLLECTS
+
+
 def find_stages(waker: Waker) -> tuple[Stage, ...]:
     """Return what a step waits for that this one wakes."""
     return tuple(stage for stage, wait in STAGES.items() if wait.wakes is waker)

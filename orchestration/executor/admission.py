@@ -137,7 +137,7 @@ class KeptAway:
     may_ask: bool
 
 
-def look_at_wait(claim: Claim, spec: StepSpec) -> KeptAway:
+def look_at_kept_away(claim: Claim, spec: StepSpec) -> KeptAway:
     """Return whether a step has waited for its agent's breaker as long as it may, and may then ask people.
 
     People are asked once per opening, by one step; it is that one from here on.

@@ -22,7 +22,7 @@ from orchestration.domain.states import DecisionKind
 from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput, Finished, NextAgent, RunOn
 from orchestration.errors import ClaimLost
-from orchestration.executor.admission import look_at_wait, tell_breaker
+from orchestration.executor.admission import look_at_kept_away, tell_breaker
 from orchestration.executor.collecting import GROWN, stop_beyond_limit
 from orchestration.executor.growing import start_child
 from orchestration.executor.judging import Judgement, Seen, describe_hold, judge, judge_fault
@@ -179,7 +179,7 @@ def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
             fault = ask_patiently(claim, lambda _: find_rework_fault(claim, outcome), doing="rework")
             return Seen(rework_fault=fault)
         case Failed() if outcome.kind is FailureKind.BREAKER_OPEN:
-            wait = ask_patiently(claim, lambda _: look_at_wait(claim, spec), doing="look at its wait")
+            wait = ask_patiently(claim, lambda _: look_at_kept_away(claim, spec), doing="look at its wait")
             return Seen(waited_out=wait.is_over, may_ask=wait.may_ask)
         case _:
             return Seen()

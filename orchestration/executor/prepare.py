@@ -18,7 +18,8 @@ from orchestration.domain.plan import AskPerson, LimitExceeded, local_name, reso
 from orchestration.domain.policy import Ending, PassedOver
 from orchestration.domain.receipts import AttemptLine, canonical
 from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
-from orchestration.domain.states import PASSED_OVER, Stage, StepKind, StepStatus
+from orchestration.domain.states import PASSED_OVER, StepKind, StepStatus
+from orchestration.domain.waits import collects
 from orchestration.domain.work import Claim, Facts
 from orchestration.errors import BudgetExceeded, ClaimLost
 from orchestration.evaluation import evaluate
@@ -60,7 +61,7 @@ def prepare(claim: Claim) -> Prepared:
 
 
 def _begin(claim: Claim, spec: StepSpec, earlier: tuple[AttemptLine, ...]) -> Prepared:
-    if claim.stage is not Stage.FRESH:
+    if collects(claim.stage):
         return _end(claim, spec, collect(claim, spec), earlier)
     late = find_out_of_time(claim, spec, earlier)
     if late is not None:

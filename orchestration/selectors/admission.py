@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from agents.domain.pools import Request
+from orchestration.domain.waits import WaitsFor
 from orchestration.models import Decision, Step
 
 WAIT_RULES: Final = ("breaker_wait", "breaker_asked")
@@ -33,11 +34,12 @@ def find_live_tokens(tokens: Collection[UUID]) -> set[UUID]:
     return {token for token in rows if token is not None}
 
 
+_IN_LINE: Final = f"('{WaitsFor.POOL}', '{WaitsFor.SLOT}')"
 # One whose queue or agent nobody serves would keep its pools closed to all behind it.
-_WAITING = """
+_WAITING = f"""
 SELECT s.id, s.pools, r.created_at, r.priority
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
-WHERE s.status = 'available' AND s.waits_for IN ('pool', 'slot') AND r.status IN ('running', 'compensating')
+WHERE s.status = 'available' AND s.waits_for IN {_IN_LINE} AND r.status IN ('running', 'compensating')
   AND (%(names)s::text[] IS NULL OR s.pools ?| %(names)s::text[])
   AND EXISTS (SELECT 1 FROM orchestration_workerprocess w
               WHERE w.stopped_at IS NULL AND s.queue = ANY(w.queues) AND s.agent = ANY(w.agents))

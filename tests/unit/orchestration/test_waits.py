@@ -1,11 +1,21 @@
 """Each wait has a line in its table, and what is asked of the tables comes out of their lines."""
 
 import string
+from dataclasses import replace
 
 import pytest
 
 from orchestration.domain.states import Stage
-from orchestration.domain.waits import STAGES, UNTROUBLED, WAITS, WaitsFor, Waker, find_stages
+from orchestration.domain.waits import (
+    STAGES,
+    UNTROUBLED,
+    WAITS,
+    GoesOn,
+    WaitsFor,
+    Waker,
+    collects,
+    find_stages,
+)
 
 
 def test_every_word_has_its_line() -> None:
@@ -29,6 +39,16 @@ def test_only_what_people_decide_goes_on_without_a_maintainer() -> None:
 
 def test_what_is_merely_not_sent_yet_is_no_trouble() -> None:
     assert UNTROUBLED == (WaitsFor.NOTHING, WaitsFor.RING)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_step_collects_what_it_started_and_else_does_its_own_work(stage: Stage) -> None:
+    assert collects(stage) is (stage is not Stage.FRESH)
+
+
+def test_a_stage_may_say_that_its_step_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STAGES, Stage.CHILD_RUN, replace(STAGES[Stage.CHILD_RUN], goes_on=GoesOn.WORKS))
+    assert not collects(Stage.CHILD_RUN)
 
 
 def test_a_step_that_grew_steps_is_woken_by_them_and_one_with_a_child_run_by_that() -> None:
