@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from agents import Result
 from agents.models import BreakerEvent
 from escalation.models import Breach, Ticket
 from orchestration import StepSpec, WorkflowSpec
@@ -29,6 +30,7 @@ KEPT = (
     "orchestration_run",
     "orchestration_seal",
     "orchestration_step",
+    "orchestration_usage",
     "orchestration_verifiertrial",
     "orchestration_workflow",
 )
@@ -61,7 +63,7 @@ SPEC = WorkflowSpec(
 @pytest.fixture
 def rows() -> None:
     """At least one row in each table of the history."""
-    agents = {"kept.first": lambda _: 1, "kept.second": lambda _: 2}
+    agents = {"kept.first": lambda _: Result(1, usage={"input_tokens": 1}), "kept.second": lambda _: 2}
     done = run_workflow(SPEC, agents=agents)
     run_workflow(WorkflowSpec(name="short", steps=(StepSpec("one", agent="kept.first"),)), agents=agents)
     ticket = Ticket.objects.get(run=done.run)
