@@ -53,7 +53,9 @@ def list_in_flight(process_id: int) -> QuerySet[Step]:
 def list_process_attempts(process_id: int) -> QuerySet[Attempt]:
     """Return what a process began, the latest first."""
     large = ("step__output_json", "step__proposed_json", "step__feedback", "step__run__input_json")
-    attempts = Attempt.objects.filter(process=process_id).select_related("process", "decision", "step__run")
+    attempts = Attempt.objects.filter(process=process_id).select_related(
+        "process", "decision", "usage", "step__run"
+    )
     return attempts.defer(*large).order_by("-id")
 
 

@@ -50,8 +50,7 @@ def _forgetting(original: Callable[..., Claim | None]) -> Callable[..., Claim | 
 
 def _finish_without_mark() -> None:
     """Look behind after the commit all the same, but leave no mark that somebody has to."""
-    marked = f"unreleased = {finish.LOOK_BEHIND}\n    FROM given"
-    finish._FINISH = cut(finish._FINISH, marked, "unreleased = false\n    FROM given")
+    finish._FINISH = cut(finish._FINISH, f"unreleased = {finish.LOOK_BEHIND}", "unreleased = false")
     returned = "s.attempt, s.unreleased"
     finish._FINISH = cut(finish._FINISH, returned, f"s.attempt, {finish.LOOK_BEHIND} AS unreleased")
     release._LOOK = cut(release._LOOK, " AND s.unreleased")
