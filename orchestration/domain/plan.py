@@ -1,6 +1,6 @@
 """How a plan grows: which spec a grown step follows, what its key says, and how far it may go.
 
-Pure values; `orchestration/planning.py` fills them in from agents' contracts, `transitions/expand.py` writes them.
+Pure values; `orchestration/planning/` fills them in from agents' contracts, `transitions/expand.py` writes them.
 Read next: docs/adr/0009-plans-that-grow.md.
 """
 

@@ -2,7 +2,7 @@
 
 A spec is data: its JSON form and its Python form are equal, and its digest is its version. Building one checks
 everything that can be checked without knowing which agents exist; `check_agents` does the rest at publishing.
-Read next: `expressions.py`, then `orchestration/runs.py`.
+Read next: `expressions.py`, then `orchestration/runs/`.
 """
 
 import hashlib
