@@ -17,7 +17,7 @@ from orchestration.admin.words import describe_duration, describe_wait
 from orchestration.domain.policy.rules import describe_rule
 from orchestration.domain.rights import Right
 from orchestration.domain.states import RunStatus, StepStatus
-from orchestration.domain.waits import WAITS, WaitsFor
+from orchestration.domain.waits import find_wait
 from orchestration.models import Attempt, Run, Step
 from orchestration.ports import TicketRef
 from orchestration.selectors.kin import RunName, find_below
@@ -220,7 +220,7 @@ def _say_next_try(due_at: datetime, now: datetime, leadership: Leadership) -> st
 
 
 def _say_wait(step: Step) -> SafeString:
-    sentence = WAITS[WaitsFor(step.waits_for)].sentence
+    sentence = find_wait(step.waits_for).sentence
     return format_html(sentence, agent=step.agent, queue=step.queue, pools=_name_pools(step))
 
 

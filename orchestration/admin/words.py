@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from orchestration.domain.states import DONE, RunStatus, Stage, StepStatus
-from orchestration.domain.waits import STAGES, WAITS, WaitsFor
+from orchestration.domain.waits import STAGES, find_wait
 from orchestration.selectors.progress import WAITING
 
 STATE_WORDS = {
@@ -47,7 +47,7 @@ def describe_stage(stage: str) -> str:
 
 def describe_wait(waits_for: str) -> str:
     """Return why an available step is not rung for; of one that is, its status."""
-    return WAITS[WaitsFor(waits_for)].words if waits_for else "available"
+    return find_wait(waits_for).words if waits_for else "available"
 
 
 def describe_event(kind: str) -> str:

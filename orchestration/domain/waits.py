@@ -128,6 +128,18 @@ def collects(stage: Stage) -> bool:
     return stage in STAGES and STAGES[stage].goes_on is GoesOn.COLLECTS
 
 
+_OF_NEWER_RELEASE: Final = Wait(
+    wakes=(Waker.MAINTAINER,),
+    words="waits",
+    sentence="A newer release let it wait for something that this process does not know: restart it with that release.",
+)
+
+
+def find_wait(word: str) -> Wait:
+    """Return how a step waits that waits for this; during an upgrade the word may be one of a newer release."""
+    return WAITS[WaitsFor(word)] if word in WAITS else _OF_NEWER_RELEASE
+
+
 def find_stages(waker: Waker) -> tuple[Stage, ...]:
     """Return what a step waits for that this one wakes."""
     return tuple(stage for stage, wait in STAGES.items() if wait.wakes is waker)

@@ -8,7 +8,7 @@ from django.db import connection
 
 from orchestration.conf import get_conf
 from orchestration.domain.states import StepStatus
-from orchestration.domain.waits import WAITS, WaitsFor
+from orchestration.domain.waits import find_wait
 from orchestration.models import Step
 
 
@@ -52,7 +52,7 @@ def waits_for_maintainer(step: Step, now: datetime) -> bool:
     """Return whether a step goes on only when a maintainer looks after it."""
     if step.status == StepStatus.RETRYABLE:
         return step.due_at is not None and step.due_at <= now
-    return bool(step.waits_for) and WAITS[WaitsFor(step.waits_for)].needs_maintainer
+    return bool(step.waits_for) and find_wait(step.waits_for).needs_maintainer
 
 
 def _read() -> list[Any]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestration.admin.words import describe_wait
 from orchestration.domain.states import Stage
 from orchestration.domain.waits import (
     STAGES,
@@ -15,6 +16,7 @@ from orchestration.domain.waits import (
     Waker,
     collects,
     find_stages,
+    find_wait,
 )
 
 
@@ -55,3 +57,9 @@ def test_a_step_that_grew_steps_is_woken_by_them_and_one_with_a_child_run_by_tha
     assert find_stages(Waker.CHILDREN) == (Stage.ITEMS, Stage.SPAWNED, Stage.VERDICTS)
     assert find_stages(Waker.CHILD_RUN) == (Stage.CHILD_RUN,)
     assert find_stages(Waker.MAINTAINER) == ()
+
+
+def test_a_word_of_a_newer_release_breaks_no_page() -> None:
+    assert find_wait("budget").words == "waits"
+    assert describe_wait("budget") == "waits"
+    assert find_wait("pool") is WAITS[WaitsFor.POOL]
