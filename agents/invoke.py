@@ -7,6 +7,7 @@ transaction and writes nothing. Read next: `domain/classification.py`, `runtimes
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,7 +22,16 @@ from agents.domain.classification import (
     make_storable,
 )
 from agents.domain.interruption import is_order_to_end
-from agents.domain.invocation import Answered, Outcome, Result, Rework, SentBack, Task, canonical_json
+from agents.domain.invocation import (
+    Answered,
+    Outcome,
+    Result,
+    Rework,
+    SentBack,
+    Task,
+    Usage,
+    canonical_json,
+)
 from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
@@ -51,13 +61,15 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
     agent = catalogue.find(agent_name)
     if agent is None:
         return describe_unknown(agent_name)
+    answer: object = None
     try:
         _check_input(agent.input_check, task.input)
-        return _read_answer(agent, confine(agent_name, lambda: _RUNTIME.run(agent, task, timeout_seconds)))
+        answer = confine(agent_name, lambda: _RUNTIME.run(agent, task, timeout_seconds))
+        return _read_answer(agent, answer)
     except BaseException as error:
         if is_order_to_end(error):
             raise
-        return describe_failure(
+        failed = describe_failure(
             error,
             agent.contract.name,
             agent.contract.version,
@@ -65,6 +77,7 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
             now=datetime.now(UTC),
             timeout_seconds=timeout_seconds,
         )
+        return replace(failed, usage=_read_usage(answer))
 
 
 def _check_input(check: SchemaCheck | None, value: object) -> None:
@@ -90,11 +103,16 @@ def _read_answer(agent: RegisteredAgent, answer: object) -> Answered | SentBack:
         output=output,
         output_json=text,
         confidence=result.confidence if result is not None else None,
-        usage=dict(result.usage) if result is not None and result.usage else {},  # type: ignore[arg-type]
+        usage=_read_usage(answer),
         agent=agent.contract.name,
         agent_version=agent.contract.version,
         spawn=None if result is None or result.spawn is None else tuple(result.spawn),
     )
+
+
+def _read_usage(answer: object) -> Usage:
+    """Return what an answer says was used: `Result` has read it, so that nothing here can fail."""
+    return dict(answer.usage) if isinstance(answer, Result) and answer.usage else {}  # type: ignore[arg-type]
 
 
 def _dump(model: BaseModel) -> object:

@@ -207,6 +207,7 @@ class Failed:
         retry_after_seconds: how long the far side asked to wait.
         agent: name.
         agent_version: the contract's version; None if the agent is unknown here.
+        usage: of an answer that can't be kept, as stated: it was used all the same.
     """
 
     kind: FailureKind
@@ -216,6 +217,7 @@ class Failed:
     retry_after_seconds: float | None
     agent: str
     agent_version: int | None
+    usage: Usage = field(default_factory=dict)
 
 
 Outcome: TypeAlias = Answered | SentBack | Failed

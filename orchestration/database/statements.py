@@ -42,15 +42,20 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
             values = [parameters[name] for name in names]
             rows = cursor.execute(query, values, prepare=True, binary=True).fetchall()
             return list(map(_shape_of(statement, cursor), rows)) if rows else []
-        except (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName) as error:
-            # A migration changed a table under a prepared plan, or an agent threw the plans away behind the client's
-            # back: neither ever recovers, so the connection is as good as lost.
-            raise psycopg.OperationalError(f"the connection's plans are out of date: {error}") from error
-        except psycopg.Error:
+        except psycopg.Error as error:
             # As Django's own cursor does not have to: without this an atomic block would try to commit.
             if django_connection.in_atomic_block:
                 transaction.set_rollback(True)
+            if isinstance(error, _OUT_OF_DATE):
+                raise psycopg.OperationalError(f"the connection's plans are out of date: {error}") from error
             raise
+
+
+_OUT_OF_DATE = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+"""A migration changed a table under a prepared plan, or an agent threw the plans away behind the client's back.
+
+Neither ever recovers, so the connection is as good as lost.
+"""
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,7 @@ from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.growing import check_spawner, dump_alone, spawn
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
-from orchestration.usage import SPENT, read_used
+from orchestration.usage import SPENT, Used, read_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def judge(
 
     Args: own_crash: its worker process died of it.
     """
+    used = _find_used(outcome)
     if isinstance(outcome, Answered) and outcome.spawn is not None:
         outcome = check_spawner(outcome)
     situation = _situate(claim, spec, facts, seen, own_crash=own_crash)
@@ -74,7 +75,7 @@ def judge(
         ended_as = plan_verifiers(claim, spec, ended_as.output_json)
         decision = decide(ended_as, spec, situation)
     said = ended_as if isinstance(ended_as, Failed) else outcome
-    return Judgement(ended_as, decision, _describe_end(claim, ended_as, said, decision, situation))
+    return Judgement(ended_as, decision, _describe_end(claim, ended_as, said, decision, situation, used))
 
 
 def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:
@@ -84,7 +85,7 @@ def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:
         claim.failures, claim.crashes, conf.CRASH_LIMIT, conf.DEFAULT_MIN_CONFIDENCE, jitter=0
     )
     decision = decide(fault, spec, situation)
-    return Judgement(fault, decision, _describe_end(claim, fault, fault, decision, situation))
+    return Judgement(fault, decision, _describe_end(claim, fault, fault, decision, situation, Used()))
 
 
 def _situate(claim: Claim, spec: StepSpec, facts: Facts, seen: Seen, *, own_crash: bool) -> Situation:
@@ -105,17 +106,17 @@ def _situate(claim: Claim, spec: StepSpec, facts: Facts, seen: Seen, *, own_cras
 
 
 def _describe_end(
-    claim: Claim, outcome: Ending, said: Ending, decision: Decision, situation: Situation
+    claim: Claim, outcome: Ending, said: Ending, decision: Decision, situation: Situation, used: Used
 ) -> AttemptEnd:
     """Return how an attempt ended and what was decided.
 
     Args: outcome: what the policy decided on.  said: what the agent itself said, which the attempt's row tells.
+        used: by the agent, whatever became of its answer.
     """
     inputs = dump_inputs(outcome, situation) | {"revision": claim.revision, "attempt": claim.attempt}
     now = claim.now()
     is_retry = decision.kind is DecisionKind.RETRY
     failure = said if isinstance(said, Failed) else None
-    used = read_used(said.usage) if isinstance(said, Answered) and said.usage else None
     return AttemptEnd(
         finished_at=now,
         outcome=_name_outcome(said),
@@ -133,6 +134,11 @@ def _describe_end(
         traceback_tail=failure.traceback_tail if failure else "",
         due_at=now + timedelta(seconds=decision.delay_seconds) if is_retry and failure else None,
     )
+
+
+def _find_used(outcome: Ending) -> Used:
+    """Return what the agent says that it used: also for an answer that can't be kept, since it is paid for."""
+    return read_used(outcome.usage) if isinstance(outcome, Answered | Failed) else Used()
 
 
 _ENDED_AS = {

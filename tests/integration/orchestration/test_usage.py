@@ -13,10 +13,11 @@ from orchestration import Retry, StepSpec, Verify, WorkflowSpec, runs
 from orchestration.domain.states import STEP_EDGES, StepStatus
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
-from orchestration.models import Usage
+from orchestration.models import Attempt, Usage
 from orchestration.testing import run_workflow
 from orchestration.transitions import finish
 from orchestration.transitions.ending import EFFECTS, Ending
+from orchestration.usage import Used
 from orchestration.usage.sums import sum_used
 from tests.integration.orchestration.rig import Rig, answer, graph
 
@@ -94,6 +95,25 @@ def test_whatever_becomes_of_an_answer_its_usage_is_kept(
     assert total.input_tokens == 10 * tries + len(said)
     assert total.cost_usd == Decimal("0.10") * tries
     assert runs.verify(done.run.pk).fault is None
+
+
+@pytest.mark.parametrize(
+    "answer_with",
+    [
+        {"output": object()},
+        {"output": {"n": 1}, "spawn": [{"key": "no agent"}]},
+    ],
+    ids=["no JSON", "a spawn that is none"],
+)
+def test_an_answer_that_can_not_be_kept_was_paid_for_all_the_same(answer_with: dict[str, Any]) -> None:
+    def write(_task: Task) -> Result:
+        return Result(**answer_with, usage={"input_tokens": 10, "cost_usd": "0.10"})
+
+    workflow = WorkflowSpec(name="unkept", steps=(StepSpec("write", agent="test.writer"),))
+    done = run_workflow(workflow, {}, agents={"test.writer": write})
+
+    assert (done.held, Attempt.objects.get().failure_kind) == (["write"], "unreadable")
+    assert sum_used([done.run.pk]) == Used(10, None, Decimal("0.10"))
 
 
 def test_in_a_group_each_step_gets_its_own() -> None:

@@ -55,6 +55,13 @@ def test_an_answer_with_all_it_knows(task: Task) -> None:
     )
 
 
+def test_what_a_refused_answer_used_is_kept(task: Task) -> None:
+    agent("test.number", output_schema={"type": "integer"})(lambda _: Result("x", usage={"input_tokens": 7}))
+    outcome = invoke("test.number", task, timeout_seconds=5)
+    assert isinstance(outcome, Failed)
+    assert (outcome.kind, outcome.usage) == (FailureKind.UNREADABLE, {"input_tokens": 7})
+
+
 @pytest.mark.parametrize("value", ["x", 7, 0.5, True, None, [1], {"a": []}])
 def test_a_plain_json_value_is_an_answer(task: Task, value: Any) -> None:
     outcome = call(lambda _: value, task)

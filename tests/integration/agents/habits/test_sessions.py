@@ -108,6 +108,17 @@ def test_plans_that_were_thrown_away_unseen_end_their_connection(pool: Any, call
         _look()
 
 
+def test_plans_that_were_thrown_away_unseen_end_their_transaction_too(pool: Any) -> None:
+    """Else whoever goes on after the error would commit, and PostgreSQL would take it for a rollback without a word."""
+    _look()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+        with pytest.raises(OperationalError, match="out of date"):
+            _look()
+        assert connection.needs_rollback
+
+
 def test_a_changed_connection_object_is_dropped(pool: Any, call: Call) -> None:
     backend = _backend()
 
