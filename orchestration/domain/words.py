@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from orchestration.domain.states import DONE, FINAL, LIVE_RUN, RunStatus, StepStatus
+from orchestration.domain.waits import Waker, find_stages
 
 
 def one_of(words: Iterable[str]) -> str:
@@ -18,3 +19,7 @@ GOES_ON: Final = one_of({RunStatus.RUNNING, RunStatus.COMPENSATING})
 """Runs whose steps may be claimed and rung for."""
 UNBEGUN: Final = one_of({StepStatus.PENDING, StepStatus.WAITING})
 """Steps that others release."""
+BY_CHILDREN: Final = one_of(find_stages(Waker.CHILDREN))
+"""Stages in which the steps that a step grew make it go on."""
+BY_CHILD_RUN: Final = one_of(find_stages(Waker.CHILD_RUN))
+"""Stages in which the run that a step started makes it go on."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.states import RunStatus
-from orchestration.domain.words import FINAL_STEP, LIVE, one_of
+from orchestration.domain.words import BY_CHILD_RUN, FINAL_STEP, LIVE, one_of
 
 _UNTOLD = """
 SELECT id FROM orchestration_run
@@ -61,7 +61,7 @@ def find_overdue(grace_seconds: float, limit: int) -> list[int]:
 _ABORTED = one_of({RunStatus.FAILED, RunStatus.COMPENSATING})
 # Nobody waits for it any more: what waited is over, or was sent back, or has started another since.
 _IS_ORPHAN = f"""
-    (r.status NOT IN {LIVE} OR p.status IN {FINAL_STEP} OR p.stage <> 'child_run'
+    (r.status NOT IN {LIVE} OR p.status IN {FINAL_STEP} OR p.stage NOT IN {BY_CHILD_RUN}
      OR EXISTS (SELECT 1 FROM orchestration_run n
                 WHERE n.parent_step_id = p.id AND n.parent_attempt > c.parent_attempt))
 """

@@ -15,8 +15,7 @@ from django.db import transaction
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
-from orchestration.domain.waits import Waker, find_stages
-from orchestration.domain.words import FINAL_STEP, LIVE
+from orchestration.domain.words import BY_CHILD_RUN, BY_CHILDREN, FINAL_STEP, LIVE
 from orchestration.domain.work import Claim, Released
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.seal import close_run
@@ -27,8 +26,7 @@ NOTHING_OPEN_BEFORE = nothing_open_before("j")
 # a join that was reset by a rework meanwhile must not start on predecessors that were reset with it.
 NOT_RESET_MEANWHILE = "j.revision = (SELECT o.revision FROM orchestration_step o WHERE o.id = j.id)"
 # A step that waits for a child run is not released by steps.
-_GREW_STEPS = ", ".join(f"'{stage}'" for stage in find_stages(Waker.CHILDREN))
-WAITS_FOR_STEPS = f"(j.status = 'pending' OR (j.status = 'waiting' AND j.stage IN ({_GREW_STEPS})))"
+WAITS_FOR_STEPS = f"(j.status = 'pending' OR (j.status = 'waiting' AND j.stage IN {BY_CHILDREN}))"
 SOMETHING_WAITS = f"""
     EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id
         AND (SELECT {WAITS_FOR_STEPS} FROM orchestration_step j WHERE j.id = e.successor_id))
@@ -121,7 +119,7 @@ def _end_run(behind: Behind, signer: Signer) -> None:
 
 _TELL = f"""
 UPDATE orchestration_step s SET status = 'available', {ring("s")} FROM orchestration_run c
-WHERE c.id = %(run)s AND c.untold AND s.id = c.parent_step_id AND s.status = 'waiting' AND s.stage = 'child_run'
+WHERE c.id = %(run)s AND c.untold AND s.id = c.parent_step_id AND s.status = 'waiting' AND s.stage IN {BY_CHILD_RUN}
   AND NOT EXISTS (SELECT 1 FROM orchestration_run o WHERE o.parent_step_id = s.id
                   AND o.status IN {LIVE})
 RETURNING s.id

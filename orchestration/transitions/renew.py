@@ -15,7 +15,7 @@ from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import Fallen
 from orchestration.domain.states import RunStatus
-from orchestration.domain.words import DONE_STEP, FINAL_STEP
+from orchestration.domain.words import BY_CHILD_RUN, DONE_STEP, FINAL_STEP
 from orchestration.errors import RunCompensating, RunNotFailed
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import start_ready
@@ -42,11 +42,11 @@ JOIN orchestration_receipt undone ON undone.step_id = c.id AND undone.digest = c
 WHERE c.run_id = %(run)s AND c.kind = 'compensation' AND c.status = 'succeeded' AND s.status = 'succeeded'
   AND undone.id > done.id
 """
-_CHILD_RUNS = """
+_CHILD_RUNS = f"""
 SELECT c.id FROM orchestration_step s CROSS JOIN LATERAL (
     SELECT r.id, r.status FROM orchestration_run r WHERE r.parent_step_id = s.id
     ORDER BY r.parent_attempt DESC LIMIT 1) c
-WHERE s.id = ANY(%(keep)s) AND s.stage = 'child_run' AND c.status IN ('failed', 'cancelled')
+WHERE s.id = ANY(%(keep)s) AND s.stage IN {BY_CHILD_RUN} AND c.status IN ('failed', 'cancelled')
 """
 _RENEW = f"""
 WITH renewed AS (

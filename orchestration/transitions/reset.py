@@ -13,7 +13,7 @@ from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.policy.rules import WITHDRAWN
 from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import AttemptOutcome
-from orchestration.domain.words import DONE_STEP, FINAL_STEP
+from orchestration.domain.words import BY_CHILD_RUN, DONE_STEP, FINAL_STEP
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
 from orchestration.transitions.ending import DECISION
@@ -38,8 +38,8 @@ SELECT id FROM cancelled
 
 _CANCEL_OF_RUN = _cancelling("run_id = %(run)s")
 _CANCEL_THESE = _cancelling("id = ANY(%(steps)s)")
-# A statement of its own: the one before may have waited for a claim, whose attempt is younger than its snapshot.
 _SAW = f"""'{{"attempt":' || a.number || ',"outcome":{{"type":"{WITHDRAWN.name}"}},"revision":' || s.revision || '}}'"""
+# A statement of its own: the one before may have waited for a claim, whose attempt is younger than its snapshot.
 _WITHDRAW = f"""
 WITH done AS (
     UPDATE orchestration_attempt a SET outcome = '{AttemptOutcome.WITHDRAWN}', finished_at = clock_timestamp()
@@ -147,7 +147,7 @@ UPDATE orchestration_step s SET status = 'waiting'
 WHERE s.id = ANY(%(keep)s) AND s.status = 'pending' AND s.stage <> '' AND (
     EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step c ON c.id = e.predecessor_id
             WHERE e.successor_id = s.id AND e.is_child AND c.status NOT IN {DONE_STEP})
-    OR s.stage = 'child_run' AND (SELECT c.status FROM orchestration_run c WHERE c.parent_step_id = s.id
+    OR s.stage IN {BY_CHILD_RUN} AND (SELECT c.status FROM orchestration_run c WHERE c.parent_step_id = s.id
                                   ORDER BY c.parent_attempt DESC LIMIT 1) <> 'succeeded')
 RETURNING s.id
 """
