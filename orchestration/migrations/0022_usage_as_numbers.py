@@ -4,6 +4,22 @@ import django.db.models.deletion
 import orchestration.usage.rows
 from django.db import migrations, models
 
+# The receipt of such an attempt has the very text: with other digits its run's proof would not hold any more.
+REFUSE_UNKEPT = """
+DO $$
+DECLARE
+    unkept record;
+BEGIN
+    SELECT a.id, u.cost_usd INTO unkept FROM orchestration_attempt a,
+        json_to_record(a.usage_json::json) AS u(cost_usd text)
+    WHERE u.cost_usd <> u.cost_usd::numeric::text LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'attempt % says that it cost "%", and a number does not keep the zeros in front: the proof of '
+            'its run would not hold any more; start with a new database, or keep the release before for this one',
+            unkept.id, unkept.cost_usd;
+    END IF;
+END $$;
+"""
 MOVE = """
 INSERT INTO orchestration_usage (attempt_id, step_id, run_id, input_tokens, output_tokens, cost_usd, at)
 SELECT a.id, a.step_id, a.run_id, u.input_tokens, u.output_tokens, u.cost_usd, a.finished_at
@@ -17,6 +33,7 @@ ALTER TABLE orchestration_attempt DISABLE TRIGGER attempt_ends_once;
 UPDATE orchestration_attempt a SET usage_json = '{' || concat_ws(',', '"cost_usd":"' || u.cost_usd || '"',
     '"input_tokens":' || u.input_tokens, '"output_tokens":' || u.output_tokens) || '}'
 FROM orchestration_usage u WHERE u.attempt_id = a.id;
+SET CONSTRAINTS ALL IMMEDIATE;
 ALTER TABLE orchestration_attempt ENABLE TRIGGER attempt_ends_once;
 """
 GUARD = """
@@ -71,6 +88,7 @@ class Migration(migrations.Migration):
                 ("step", _of("step", "usages", db_constraint=False)),
             ],
         ),
+        migrations.RunSQL(REFUSE_UNKEPT, migrations.RunSQL.noop),
         migrations.RunSQL(MOVE, MOVE_BACK),
         migrations.RemoveField(model_name="attempt", name="usage_json"),
         migrations.RunSQL(GUARD, UNGUARD),

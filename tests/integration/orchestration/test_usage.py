@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from agents import Result, Task
 from agents.domain.invocation import Answered
@@ -150,6 +151,38 @@ def test_what_was_used_stays() -> None:
         with pytest.raises(DatabaseError, match="usage"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(change)
     assert Usage.objects.get().input_tokens == 5
+
+
+@pytest.mark.parametrize("cost", ["7.500", "0", "0.000000000001", "999999999.999999999999"])
+def test_what_was_text_before_is_moved_and_its_proof_holds(cost: str) -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.conclude(rig.take("a"), _answer_with_usage(cost_usd=cost, output_tokens=0))
+    rig.release("a")
+
+    _migrate("0021_known_waits")
+    _migrate("0022_usage_as_numbers")
+
+    assert Usage.objects.get().used.line == {"cost_usd": cost, "output_tokens": 0}
+    assert rig.fault() is None
+
+
+def test_what_a_number_does_not_keep_is_not_moved_at_the_cost_of_a_proof() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    rig.conclude(rig.take("a"), _answer_with_usage(cost_usd="7.50"))
+    _migrate("0021_known_waits")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orchestration_attempt DISABLE TRIGGER attempt_ends_once")
+        cursor.execute("""UPDATE orchestration_attempt SET usage_json = '{"cost_usd":"007.50"}'""")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE orchestration_attempt ENABLE TRIGGER attempt_ends_once")
+
+    with pytest.raises(DatabaseError, match=r'cost "007.50".* start with a new database'):
+        _migrate("0022_usage_as_numbers")
+
+
+def _migrate(name: str) -> None:
+    connection.check_constraints()  # a table whose rows are still to be looked at is not altered
+    MigrationExecutor(connection).migrate([("orchestration", name)])
 
 
 def test_no_ending_leads_where_no_edge_does() -> None:
