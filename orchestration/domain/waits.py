@@ -1,8 +1,9 @@
 """What a step waits for that no worker can claim: two tables, which say who wakes it and in which words people read it.
 
 `WAITS`: the step is available, and nobody is to ring for it yet. `STAGES`: the step started something, gave its claim
-back, and is `waiting`. Statements, pages, the API and the database's own check are made from these tables; whatever
-else a step may wait for one day is a line here. Read next: `orchestration/transitions/waiting.py`.
+back, and is `waiting`. Statements, pages and the API read these tables. The database has its own list of the words,
+and tests hold that list, and the maintainer's sweeps, to the tables. Whatever else a step may wait for one day is a
+line here. Read next: `orchestration/transitions/waiting.py`.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,6 @@ class Waker(StrEnum):
     MAINTAINER = "the maintainer"
     HOLDER = "whoever gives slots back"
     WORKER = "a worker that takes its message"
-    PERSON = "whoever decides the held step"
     CHILDREN = "the last of the steps it grew"
     CHILD_RUN = "its child run"
 
@@ -96,8 +96,9 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
         sentence="The agent “{agent}” failed too often and is kept from work for a while; its breaker lets one try "
         "through now and then.",
     ),
+    # A person decides the held step; the maintainer then finds the steps that waited for the answer.
     WaitsFor.DEADLINE: Wait(
-        wakes=(Waker.PERSON,),
+        wakes=(Waker.MAINTAINER,),
         words="waits for an answer",
         sentence="The run is past its deadline; it goes on, or not, when the held step is decided.",
     ),
