@@ -1,9 +1,9 @@
 """States of a step and of a run, and the only list of edges between them.
 
-The diagrams in docs/reference/states.md derive from these tables. An ending that is none of them can't be declared, and
-a run closes along them only; other statements are guarded by the state that they leave. While the tests run a trigger
-collects what really happens, and the suite fails when that is not this list, in either direction
-(tests/plugins/edges.py). Read next: `orchestration/transitions/`.
+The diagrams in docs/reference/states.md are drawn from these tables. An `Ending` whose edge is not listed can't be
+declared, and a run closes only along a listed edge. Every other statement is guarded by the state that it leaves. While
+the tests run, a trigger collects the edges that rows really take; the suite fails when one of them is not listed, and
+when a listed one is never taken (tests/plugins/edges.py). Read next: `orchestration/transitions/`.
 """
 
 from enum import StrEnum
@@ -27,10 +27,10 @@ class StepStatus(StrEnum):
 
 SKIPPED_BY_PERSON: Final = "skipped_by_person"
 STOPPED: Final = "stopped"
-"""Why a grown step rests that was not begun: its siblings are together over the limit."""
+"""The reason of a grown step that is not begun, because its siblings together put out more than the limit."""
 
 PASSED_OVER: Final = frozenset({"condition_false", "need_passed_over", SKIPPED_BY_PERSON})
-"""Skips that take along whoever needs the output; a failed step that is not critical hands on null instead."""
+"""Skip reasons that also skip the steps which need the output; a step skipped for another reason hands on null."""
 
 
 class StepKind(StrEnum):
@@ -44,7 +44,7 @@ class StepKind(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a step that grew children waits for; its next claim collects it. Empty: the step does its own work."""
+    """What a step started and waits for, by which `waits.py` says how it goes on. `FRESH`: it started nothing."""
 
     FRESH = ""
     ITEMS = "items"
@@ -125,7 +125,7 @@ DONE = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED})
 """A successor may start when all its predecessors are in one of these."""
 
 FINAL = DONE | {StepStatus.FAILED, StepStatus.CANCELLED}
-"""A step in one of these never moves again in its round."""
+"""A step in one of these has ended; only rework, a new round or an order to go on moves it again."""
 
 OPEN = frozenset(StepStatus) - FINAL
 

@@ -1,4 +1,4 @@
-"""What a step waits for that no worker can claim: two tables, which say who wakes it and in which words people read it.
+"""What steps wait for, in two tables: who wakes a step, and in which words people read why it waits.
 
 `WAITS`: the step is available, and nobody is to ring for it yet. `STAGES`: the step started something, gave its claim
 back, and is `waiting`. Statements, pages and the API read these tables. The database has its own list of the words,
@@ -26,7 +26,7 @@ class WaitsFor(StrEnum):
 
 
 class Waker(StrEnum):
-    """Who makes a step go on that waits."""
+    """Who wakes a step."""
 
     MAINTAINER = "the maintainer"
     HOLDER = "whoever gives slots back"
@@ -36,7 +36,7 @@ class Waker(StrEnum):
 
 
 class GoesOn(StrEnum):
-    """What the next claim of a step does that had started something."""
+    """What a step that had started something does in its next claim."""
 
     COLLECTS = "collects what they gave"
     WORKS = "does its own work again"
@@ -84,7 +84,7 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
         words="waits for slots",
         sentence="All slots of {pools} are taken; it goes on when some are free.",
     ),
-    # Its turn has come and its message is under way; its place in line is kept until it is claimed.
+    # The step's turn has come and its message is under way; the step keeps its place in line until it is claimed.
     WaitsFor.SLOT: Wait(
         wakes=(Waker.WORKER, Waker.MAINTAINER),
         words="has its turn for slots",
@@ -110,7 +110,7 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
         is_trouble=False,
     ),
 }
-"""By what an available step waits for; nothing is no wait."""
+"""How an available step waits, by its word; `NOTHING` is no wait and has no line."""
 
 STAGES: Final[dict[Stage, StageWait]] = {
     Stage.ITEMS: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for its items"),
@@ -118,14 +118,14 @@ STAGES: Final[dict[Stage, StageWait]] = {
     Stage.CHILD_RUN: StageWait(Waker.CHILD_RUN, GoesOn.COLLECTS, "waiting for its child run"),
     Stage.VERDICTS: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for its verifiers"),
 }
-"""By what a waiting step started; a step that started nothing does not wait."""
+"""How a `waiting` step waits, by its stage; `FRESH` has no line, since such a step started nothing."""
 
 UNTROUBLED: Final = (WaitsFor.NOTHING, *(word for word, wait in WAITS.items() if not wait.is_trouble))
 """What an available step may wait for without anybody having to look at it."""
 
 
 def collects(stage: Stage) -> bool:
-    """Return whether a step's claim only puts together what it had started gave; any other does the step's work."""
+    """Return whether the claim of a step in this stage only collects; any other claim does the step's own work."""
     return stage in STAGES and STAGES[stage].goes_on is GoesOn.COLLECTS
 
 
@@ -137,10 +137,10 @@ _OF_NEWER_RELEASE: Final = Wait(
 
 
 def find_wait(word: str) -> Wait:
-    """Return how a step waits that waits for this; during an upgrade the word may be one of a newer release."""
+    """Return the wait of this word; during an upgrade the word may be one of a newer release."""
     return WAITS[WaitsFor(word)] if word in WAITS else _OF_NEWER_RELEASE
 
 
 def find_stages(waker: Waker) -> tuple[Stage, ...]:
-    """Return what a step waits for that this one wakes."""
+    """Return the stages whose steps this one wakes."""
     return tuple(stage for stage, wait in STAGES.items() if wait.wakes is waker)

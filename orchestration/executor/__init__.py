@@ -2,8 +2,8 @@
 
 `pipeline.py` is the main path and the file to read first; `prepare.py` makes the agent's task, `conclusion.py` writes
 what came of it as `judging.py` decides, `proof.py` builds the receipt; `deadlines.py` says how much time is left.
-Each stage is a value handed to the next; no transaction is held while the agent works, and no connection unless it
-is quick (`lending.py`). Threads that claim or finish at the same time share a statement (`together.py`).
+Each stage is a value handed to the next. While the agent works no transaction is held, and a connection only for an
+agent that is quick (`lending.py`). Threads that claim or finish at the same time share a statement (`together.py`).
 """
 
 from orchestration.executor.admission import mute_breakers

@@ -286,7 +286,7 @@ def _ring(released: list[Released], continuation: Continuation, *, keep: bool) -
     """
     by_canvas = continuation.next_step_id
     if not keep and by_canvas is not None and by_canvas not in {item.step_id for item in released}:
-        # The database does not say that the next link waits for this step: a ghost must not walk the chain.
+        # The next link is no step that was released now: the chain is out of date or forged, and not followed.
         continuation.clear()
         by_canvas = None
     rest = [item.step_id for item in released if not item.rung and (keep or item.step_id != by_canvas)]

@@ -1,4 +1,4 @@
-"""The only writer of run and step status. One function an edge, one guarded statement each.
+"""The only writer of run and step status. One function and one guarded statement for each edge.
 
 Every write of a running step says `WHERE id AND status AND token`; 0 rows raise `ClaimLost` and nothing was
 written. Locks are taken in the order run, step, ticket. Functions return what became available; the caller
@@ -20,6 +20,6 @@ A step may do its work again for five reasons, each with a word of its own:
 | revise | its verifiers: `end.py`   | the step itself, with their reasons            | both                         |
 | rework | a later step: `rework.py` | an earlier step and all that depends on it     | both, where work was done    |
 | renew  | a person: `renew.py`      | what a run has not done, in its next round     | where work was done          |
-| reset  | those two: `reset.py`     | how it is done: marks off, past outputs kept   | as its caller says           |
+| reset  | rework and renew          | `reset.py`: marks go, past outputs are kept    | as its caller says           |
 | reuse  | a fork: `reuse.py`        | nothing: what another run did is taken over    | neither                      |
 """

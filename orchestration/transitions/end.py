@@ -44,7 +44,7 @@ _FREE = Ending(
     sets=f"reason = g.why, crashes = s.crashes + g.own_crash, queue = g.queue, {ring('s')}",
     columns={"own_crash": "integer", "queue": "text"},
 )  # fmt: skip
-# What its agent had said before it spawned stays: it is half of what is still to be put together.
+# A step that spawned keeps what its agent said: its output is put together of that and of what the spawned steps gave.
 _HOLD = Ending(
     StepStatus.RUNNING, (StepStatus.HELD,), EventKind.STEP_HELD, parts=_UNDONE,
     sets="reason = g.why, crashes = s.crashes + g.own_crash, "
@@ -65,7 +65,7 @@ _REVISE = Ending(
     f"verdict_revisions = s.verdict_revisions + 1, {ring('s')}, {FORGET_CHILDREN}",
     columns={"feedback": "text"},
 )  # fmt: skip
-# Tries are counted afresh, crashes are not: they tell of the work as much as of the agent.
+# The next agent starts without failures. Crashes count on, since the work may be their cause as well as the agent.
 _FALL_BACK = Ending(
     StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_FELL_BACK, parts=(*_UNDONE, *DETACH),
     sets="reason = g.why, agent = g.agent, queue = g.queue, timeout_seconds = g.seconds, pools = g.pools, "
@@ -107,7 +107,7 @@ def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = Fa
 def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor) -> None:
     """Move a running step whose agent was not called to `available`, not to be rung for; no try is counted.
 
-    Args: waits_for: what for; whoever brings it about wakes the step.
+    Args: waits_for: why not; `WAITS` of `domain/waits.py` says who wakes the step.
     Raises: ClaimLost: nothing was written.
     """
     end_claim(_PUT_ASIDE, claim, end, waits_for=waits_for)

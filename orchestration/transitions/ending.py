@@ -1,7 +1,8 @@
 """How the end of an attempt is written: declared as an `Ending`, made into one guarded statement for many steps.
 
 The statement changes each step that is still held (`done`), then come the parts, each a CTE that reads `done`. What
-other rooms write with an ending are effects (`domain/effects.py`): the plain finish has none, every other text has all.
+other rooms write with the end of an attempt are effects (`domain/effects.py`). The plain finish, and what a person
+chooses for a held step, are written without effects; every other statement has all of them.
 docs/adr/0026-endings-and-waits-are-data.md
 """
 
@@ -63,7 +64,7 @@ RECEIPT: Final = Part(
     },
 )
 BREAK_CHORD: Final = Part("broken", break_chords("done"))
-# With all that hangs below them: whoever asks what is in the plan now looks for the edge to who grew it.
+# The edges of the children's own children go too: `is_in_plan` looks for the edge from a step to the one that grew it.
 DETACH: Final = (
     Part("below", grown_below("IN (SELECT id FROM done)")),
     Part(
@@ -89,7 +90,7 @@ class Ending:
     """One way in which a step's attempt, or a person's look at it, ends.
 
     Attributes:
-        source: the status it leads away from.  targets: where to; none: the step itself is changed by others.
+        source: the status it leads away from.  targets: where to; none: another statement changes the step.
         event: the kind of its line in the history, or the whole INSERT where it is not one line for each step.
         sets: SET items; `s` is the step, `g` its line.  parts: what is written with it, in order.
         columns: what the lines have beside what the parts need.  has_effects: other rooms' rows are written too.
@@ -149,6 +150,23 @@ class Ending:
     FROM given g WHERE s.id = g.step AND {guard} RETURNING {self.returned}, g.*"""
 
 
+_EFFECT_COLUMNS: Final = {effect.name: effect.columns.keys() for effect in EFFECTS}
+
+
+def _list_effects(end: AttemptEnd) -> Mapping[str, Any] | None:
+    """Return the lines of an end's effects; None when it has none.
+
+    Raises: ValueError: no statement writes such a line, or one of its values: it would be lost without a word.
+    """
+    for name, lines in end.effects.items():
+        if name not in _EFFECT_COLUMNS:
+            raise ValueError(f"no effect is named {name!r}; list it in EFFECTS of transitions/ending.py")
+        unknown = {key for line in lines for key in line} - _EFFECT_COLUMNS[name]
+        if unknown:
+            raise ValueError(f"the effect {name!r} has no column {', '.join(sorted(unknown))}")
+    return end.effects or None
+
+
 def describe_end(claim: Claim, end: AttemptEnd) -> dict[str, Any]:
     """Return the line of an ended attempt, as `ATTEMPT`, `DECISION` and the effects read it."""
     return {
@@ -168,7 +186,7 @@ def describe_end(claim: Claim, end: AttemptEnd) -> dict[str, Any]:
         "why": end.reason,
         "inputs": end.inputs_json,
         "due_at": end.due_at,
-        "effects": end.effects or None,
+        "effects": _list_effects(end),
         "event": f'{{"rule":"{end.rule}"}}',
     }
 

@@ -40,7 +40,7 @@ OUTPUT_LINE = {
     "why": "text",
     "accepted_by": "text",
 }
-# Whoever runs on claims the one successor in place. OFFSET 0: else `take` would be worked out for every column anew.
+# A caller that runs on claims one successor in place. Without OFFSET 0 `take` would be worked out anew for each column.
 RELEASE = Part(
     "freed",
     f"""

@@ -24,7 +24,8 @@ def ring(step: str) -> str:
 def break_chords(source: str) -> str:
     """Return the UPDATE after which the database rings for the joins behind the steps of `source`.
 
-    A header that is not done with its first message never counts for its chord, which therefore can't fire any more.
+    Those steps are headers of chords. A header that does not end with its first message never counts for its chord, so
+    that Celery never sends the chord's body.
     """
     return f"""
     UPDATE orchestration_step j SET chord_intact = false
@@ -101,7 +102,10 @@ def grown_below(seeds: str) -> str:
 
 
 def recount(edges: str, *, change: str = "-", sets: str = "") -> str:
-    """Return the UPDATE that counts edges, given by their `successor_id`, off or to what their successors wait for."""
+    """Return the UPDATE of how many predecessors steps have, when edges to them go (`-`) or come (`+`).
+
+    Args: edges: the table or CTE of these edges; its `successor_id` is read.  sets: further SET items.
+    """
     return f"""
     UPDATE orchestration_step p SET predecessor_count = p.predecessor_count {change} c.number{sets and f", {sets}"}
     FROM (SELECT successor_id, count(*) AS number FROM {edges} GROUP BY successor_id) c WHERE p.id = c.successor_id"""

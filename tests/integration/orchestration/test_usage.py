@@ -11,13 +11,14 @@ from django.db.migrations.executor import MigrationExecutor
 from agents import Result, Task
 from agents.domain.invocation import Answered
 from orchestration import Retry, StepSpec, Verify, WorkflowSpec, runs
-from orchestration.domain.states import STEP_EDGES, StepStatus
+from orchestration.domain.states import STEP_EDGES, AttemptOutcome, DecisionKind, StepStatus
+from orchestration.domain.work import AttemptEnd
 from orchestration.errors import ClaimLost
 from orchestration.history import EventKind
 from orchestration.models import Attempt, Usage
 from orchestration.testing import run_workflow
 from orchestration.transitions import finish
-from orchestration.transitions.ending import EFFECTS, Ending
+from orchestration.transitions.ending import EFFECTS, Ending, describe_end
 from orchestration.usage import Used
 from orchestration.usage.sums import sum_used
 from tests.integration.orchestration.rig import Rig, answer, graph
@@ -142,6 +143,21 @@ class _Row:
 
     id = None
     look_behind = False
+
+
+@pytest.mark.parametrize(
+    ("effects", "why"),
+    [
+        ({"spent": [{"input_tokens": 1}]}, "no effect is named 'spent'"),
+        ({"usage": [{"tokens": 1}]}, "the effect 'usage' has no column tokens"),
+    ],
+)
+def test_a_line_that_no_statement_writes_is_refused_and_not_lost(effects: dict[str, Any], why: str) -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    claim = rig.take("a")
+    end = AttemptEnd(claim.now(), AttemptOutcome.ANSWERED, DecisionKind.ACCEPT, "none", "{}", effects=effects)
+    with pytest.raises(ValueError, match=why):
+        describe_end(claim, end)
 
 
 def test_what_was_used_stays() -> None:

@@ -44,4 +44,6 @@ def test_a_sweep_wakes_what_waits_for_the_maintainer(word: WaitsFor) -> None:
     step = rig.step("a")
     assert step.status == StepStatus.AVAILABLE
     assert step.waits_for in {WaitsFor.NOTHING, WaitsFor.SLOT}
+    assert step.dispatched_at
+    assert rung
     assert step.dispatched_at > rung
