@@ -122,6 +122,7 @@ class EdgeWatch:
         if self._connection is not None:
             with suppress(psycopg.OperationalError):  # a test may have ended every connection
                 return self._connection.execute(statement, values or None)
+            self._connection.close()
         self._connection = psycopg.connect(**self._parameters or {}, autocommit=True)
         return self._connection.execute(statement, values or None)
 

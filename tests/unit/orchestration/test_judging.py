@@ -117,8 +117,10 @@ def test_each_outcome_is_judged_by_what_was_read_before(
     rule: str,
 ) -> None:
     monkeypatch.setattr(judging, "random", lambda: 0.0)
+    # Its clock starts now: the tests before this one may have taken longer than its deadline.
+    claim = replace(CLAIM, monotonic_at=time.monotonic(), **claimed)
     with override({AGENT: lambda _task: None}):
-        judged = judge(replace(CLAIM, **claimed), StepSpec("a", agent=AGENT, **fields), FACTS, outcome, seen)
+        judged = judge(claim, StepSpec("a", agent=AGENT, **fields), FACTS, outcome, seen)
     assert (judged.decision.rule, judged.end.rule, judged.end.kind) == (rule, rule, judged.decision.kind)
 
 
