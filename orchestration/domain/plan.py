@@ -46,12 +46,14 @@ class Growth:
     """What a step grows before it goes on.
 
     Attributes: rule: why, as its decision names it.  proposed_json: its own answer, kept until it collects.
+        limits: that the write keeps; None for verifiers, which no limit counts.
     """
 
     stage: Stage
     rule: str
     children: tuple[Child, ...]
     proposed_json: str | None = None
+    limits: "Limits | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import cast
 import structlog
 from django.db import connection, transaction
 
-from agents.domain.classification import describe_error, describe_fault
+from agents.domain.classification import describe_error, describe_fault, describe_refusal
 from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_signer
-from orchestration.domain.plan import ChildRun, Growth
+from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
 from orchestration.domain.policy import Decision, Ending, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
@@ -144,6 +144,16 @@ def conclude(
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     tell_breaker(claim, outcome, is_suspect=crash is not None and not crash.is_own)
+    try:
+        return _decide(claim, spec, facts, outcome, run_on, crash)
+    except LimitExceeded as error:  # others of its run grew meanwhile
+        refused = _refuse_growth(outcome, str(error), claim.agent)
+        return _decide(claim, spec, facts, refused, run_on, crash)
+
+
+def _decide(
+    claim: Claim, spec: StepSpec, facts: Facts, outcome: Ending, run_on: RunOn | None, crash: Crash | None
+) -> Conclusion:
     seen = _look(claim, spec, outcome)
     judged = judge(claim, spec, facts, outcome, seen, own_crash=crash is not None and crash.is_own)
     decision, end = judged.decision, judged.end
@@ -259,6 +269,14 @@ def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
         return find_grown(claim.step_id) if reread_end(claim, end, None) is not None else None
 
     return tuple(write_patiently(claim, write, read, doing="grow"))
+
+
+def _refuse_growth(outcome: Ending, why: str, agent: str) -> Failed:
+    """Return the failure that a growth beyond the limits is; what the agent used for it stays told."""
+    refused = describe_refusal(FailureKind.LIMIT, why, agent)
+    if not isinstance(outcome, Answered):
+        return refused
+    return replace(refused, usage=outcome.usage, agent_version=outcome.agent_version)
 
 
 def _send_back(claim: Claim, end: AttemptEnd, answer: SentBack) -> tuple[int, ...]:

@@ -1,12 +1,21 @@
 """What a step may grow before it goes on: its items, the steps its agent spawned, the run it waits for."""
 
+from dataclasses import replace
 from typing import Any
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Answered, Failed, FailureKind, canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.domain.expressions import ExpressionFailed
-from orchestration.domain.plan import ChildRun, Collected, Growth, LimitExceeded, check_growth, check_keys
+from orchestration.domain.plan import (
+    ChildRun,
+    Collected,
+    Growth,
+    LimitExceeded,
+    Limits,
+    check_growth,
+    check_keys,
+)
 from orchestration.domain.rows import NewRun, ParentStep, name_child_run
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.work import AttemptEnd, Claim
@@ -30,8 +39,8 @@ def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Col
         raise ExpressionFailed(f"'{spec.for_each}': for_each needs a list, this is {items!r:.80}")
     if not items:
         return Collected("[]", "no_items")
-    _check(claim, len(items), count_steps(claim.run.run_id))
-    growth = plan_items(claim, spec, items)
+    limits = _check(claim, len(items), count_steps(claim.run.run_id))
+    growth = replace(plan_items(claim, spec, items), limits=limits)
     check_keys(growth.children)
     for child in growth.children:
         tokens = count_tokens(child.item_json or "")
@@ -52,8 +61,8 @@ def spawn(claim: Claim, answer: Answered, run_steps: int) -> Growth | Collected 
     """
     wanted = answer.spawn or ()
     try:
-        _check(claim, len(wanted), run_steps)
-        growth = plan_spawned(claim, wanted, answer.output_json)
+        limits = _check(claim, len(wanted), run_steps)
+        growth = replace(plan_spawned(claim, wanted, answer.output_json), limits=limits)
         check_keys(growth.children)
     except SpecInvalid as error:
         return _refuse_spawn(answer, FailureKind.UNREADABLE, f"spawn: {error}")
@@ -79,8 +88,10 @@ def check_spawner(answer: Answered) -> Answered | Failed:
     return answer
 
 
-def _check(claim: Claim, children: int, run_steps: int) -> None:
-    check_growth(children, run_steps, claim.depth + 1, get_limits())
+def _check(claim: Claim, children: int, run_steps: int) -> Limits:
+    limits = get_limits()
+    check_growth(children, run_steps, claim.depth + 1, limits)
+    return limits
 
 
 def _refuse_spawn(answer: Answered, kind: FailureKind, message: str) -> Failed:

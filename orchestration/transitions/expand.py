@@ -1,8 +1,9 @@
 """running -> waiting: a step's claim ends with children, or with a child run, that it waits for.
 
-Whoever cancels the run takes its row FOR UPDATE and then its open steps; growing holds it FOR SHARE, so either the
-cancel sees the children or the growing finds the run ended. The children are joined to their parent by edges like
-any other: the last one to be done makes it available again (`release.py`).
+Whoever cancels the run takes its row FOR UPDATE and then its open steps; growing locks the row as well, so either the
+cancel sees the children or the growing finds the run ended. Of two that grow the second one waits for the first and
+counts its steps: a limit holds however many grow at once. The children are joined to their parent by edges like any
+other: the last one to be done makes it available again (`release.py`).
 """
 
 import json
@@ -13,7 +14,7 @@ from django.db import transaction
 
 from orchestration.database.lines import of_line
 from orchestration.database.statements import fetch_one
-from orchestration.domain.plan import Child, Growth
+from orchestration.domain.plan import Child, Growth, check_growth
 from orchestration.domain.rows import NewRun
 from orchestration.domain.states import RunStatus, Stage, StepStatus
 from orchestration.domain.words import LIVE
@@ -24,7 +25,9 @@ from orchestration.transitions.ending import ATTEMPT, BREAK_CHORD, DECISION, End
 from orchestration.transitions.start import insert_run
 from orchestration.transitions.vocabulary import NEW_STEP, insert_edges, insert_steps, next_position
 
-_LIVE = f"SELECT status FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR SHARE"
+_LIVE = f"SELECT status FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR NO KEY UPDATE"
+# Counted after the lock, in a statement of its own: one that waited for the lock sees what was there before it waited.
+_COUNT = "SELECT count(*) AS number FROM orchestration_step WHERE run_id = %(run)s"
 _CHILD = NEW_STEP | {"inherits": "boolean", "before": "integer"}
 _LINK = {"from": "integer", "to": "integer", "carries": "boolean"}
 _GROWN = insert_steps(
@@ -75,10 +78,14 @@ def expand_step(claim: Claim, end: AttemptEnd, growth: Growth) -> list[int]:
     """Move a running step to `waiting` and write the children it grew.
 
     Returns: the children that are available at once, in order; dispatch them after the commit.
-    Raises: ClaimLost: the claim passed on, or the run ended; nothing was written.
+    Raises: ClaimLost: the claim passed on, or the run ended.  LimitExceeded: with what others grew meanwhile it is
+        too much. In both cases nothing was written.
     """
     with transaction.atomic():
-        _share_run(claim)
+        _lock_run(claim)
+        if growth.limits is not None:
+            run_steps = fetch_one(_COUNT, {"run": claim.run.run_id}).number
+            check_growth(len(growth.children), run_steps, claim.depth + 1, growth.limits)
         return _expand(claim, end, growth)
 
 
@@ -89,7 +96,7 @@ def start_child_run(claim: Claim, end: AttemptEnd, new: NewRun) -> list[int]:
     Raises: ClaimLost. IdempotencyConflict: another run has its key. In both cases nothing was written.
     """
     with transaction.atomic():
-        is_paused = _share_run(claim) is RunStatus.PAUSED
+        is_paused = _lock_run(claim) is RunStatus.PAUSED
         _expand(claim, end, Growth(Stage.CHILD_RUN, end.rule, ()))
         inserted = insert_run(replace(new, is_paused=is_paused))
         if inserted is None:
@@ -97,7 +104,7 @@ def start_child_run(claim: Claim, end: AttemptEnd, new: NewRun) -> list[int]:
     return inserted[1]
 
 
-def _share_run(claim: Claim) -> RunStatus:
+def _lock_run(claim: Claim) -> RunStatus:
     live = fetch_one(_LIVE, {"run": claim.run.run_id})
     if live is None:
         raise ClaimLost(f"run {claim.run.run_id} has ended; step {claim.step_id} can't grow any more")

@@ -1,12 +1,17 @@
 """For each guard of the orders: what it guards holds, and with the guard taken out the very same check fails."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError
+from django.test import override_settings
 
-from agents.domain.invocation import SentBack
+from agents.domain.invocation import FailureKind, SentBack
+from agents.invoke import override
 from orchestration import runs
 from orchestration.conf import get_signer
 from orchestration.database.statements import BY_KEY
@@ -16,7 +21,7 @@ from orchestration.domain.work import Facts
 from orchestration.errors import ClaimLost, RunNotFailed
 from orchestration.executor.judging import Seen, judge
 from orchestration.executor.prepare import get_step_spec
-from orchestration.models import Run
+from orchestration.models import Attempt, Run, Step, Usage
 from orchestration.selectors.left import Fate, find_orphans
 from orchestration.transitions import control, expand, release, renew, rework, seal
 from tests.guards import cut
@@ -28,7 +33,7 @@ from tests.integration.orchestration.committing.test_order_races import (
     join_ready,
     running,
 )
-from tests.integration.orchestration.rig import AGENT, Rig, graph, race
+from tests.integration.orchestration.rig import AGENT, Rig, answer, graph, race
 
 
 def _meet(first: str, second: str) -> Scene:
@@ -112,6 +117,32 @@ def _send_back(scene: Scene, limit: int) -> None:
     rework.rework_run(claim, end, rework.ReworkOrder(top.pk, "top", limit, ("again",)))
 
 
+def two_that_spawn_keep_the_limit_together() -> None:
+    _keeps_the_limit(lambda scene: scene.conclude("b", _SPAWNS), "b", agent_cost="0.5")
+
+
+def one_with_items_counts_what_another_spawned() -> None:
+    _keeps_the_limit(lambda scene: scene.expand(), "many", agent_cost=None)
+
+
+def _keeps_the_limit(second: Callable[[Scene], Any], key: str, *, agent_cost: str | None) -> None:
+    scene = growing()
+    steps = Step.objects.filter(run=scene.rig.run_id)
+    conf = settings.RINGMASTER | {"MAX_RUN_STEPS": steps.count() + 3}
+    with override_settings(RINGMASTER=conf), override({AGENT: lambda _task: None}):
+        race(lambda: scene.conclude("a", _SPAWNS), lambda: second(scene))
+    assert steps.filter(parent__key="a").count() == 2
+    assert steps.filter(parent__key=key).count() == 0
+    assert scene.rig.step(key).status == StepStatus.HELD
+    end = Attempt.objects.get(step=scene.rig.step(key))
+    assert end.failure_kind == FailureKind.LIMIT
+    assert "MAX_RUN_STEPS" in end.error_message
+    assert Usage.objects.filter(attempt=end).values_list("cost_usd", flat=True).first() == (
+        None if agent_cost is None else Decimal(agent_cost)
+    )
+    assert scene.rig.fault() is None
+
+
 def a_live_run_gets_no_new_round() -> None:
     scene = running()
     with pytest.raises(RunNotFailed):
@@ -128,11 +159,16 @@ def a_cancelled_run_is_not_cancelled_again() -> None:
 pytestmark = pytest.mark.breaks_guards
 
 Check = Callable[[], None]
+_SPAWNS = replace(
+    answer("two"),
+    usage={"cost_usd": "0.5"},
+    spawn=tuple({"key": key, "agent": AGENT} for key in ("left", "right")),
+)
 _LOCK = "FOR NO KEY UPDATE"
 _STATEMENTS: list[tuple[Check, Any, str, str, str]] = [
-    (a_cancel_sees_the_children_of_who_grows, expand, "_LIVE", "FOR SHARE", ""),
+    (a_cancel_sees_the_children_of_who_grows, expand, "_LIVE", _LOCK, ""),
     (a_cancel_sees_the_children_of_who_grows, control, "_LOCK", _LOCK, ""),
-    (a_pause_sees_the_child_run_of_who_starts_one, expand, "_LIVE", "FOR SHARE", ""),
+    (a_pause_sees_the_child_run_of_who_starts_one, expand, "_LIVE", _LOCK, ""),
     (
         a_child_is_born_paused_under_a_paused_run,
         expand,
@@ -142,6 +178,9 @@ _STATEMENTS: list[tuple[Check, Any, str, str, str]] = [
     ),
     (a_reset_join_is_not_released, release, "_RELEASE", f"AND {release.NOT_RESET_MEANWHILE}", ""),
     (a_seal_has_the_orders_that_came_between, seal, "_LOCK_FACTS", f"{_LOCK} OF r", ""),
+    (two_that_spawn_keep_the_limit_together, expand, "_LIVE", _LOCK, ""),
+    (two_that_spawn_keep_the_limit_together, expand, "_COUNT", "count(*)", "0"),
+    (one_with_items_counts_what_another_spawned, expand, "_COUNT", "count(*)", "0"),
     (a_step_is_sent_back_only_so_often, rework, "_SEND_TO", "AND s.reworks < %(limit)s", ""),
 ]
 
