@@ -4,9 +4,10 @@ The map, in reading order:
 
 1. `domain/states.py`   the states of a ticket and the one list of edges between them
 2. `domain/sla.py`      SLA classes and their two clocks
-3. `models/`            the rows: review queue, ticket, breach
-4. `escrow/`            the only ticket writer: open, claim, release, draft, resolve, withdraw
-5. `watch.py`           records every missed deadline once
-6. `selectors.py`       what can be asked about tickets
-7. `admin/`             the console where people decide; `management/` does the same from the shell
+3. `models/`            the rows: review queue, ticket, breach, audit
+4. `audit/`             who saw and did what, from where; only appended to
+5. `escrow/`            the only ticket writer: open, claim, release, draft, resolve, withdraw
+6. `watch.py`           records every missed deadline once
+7. `selectors.py`       what can be asked about tickets
+8. `admin/`             the console where people decide; `management/` does the same from the shell
 """

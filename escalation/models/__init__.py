@@ -1,8 +1,9 @@
 """The rows. No behaviour lives here but what a row can say about itself; `escrow/` writes tickets."""
 
+from escalation.models.audit import AuditLine
 from escalation.models.breach import Breach
 from escalation.models.clock import ClockTimestamp, read_clock
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
 from escalation.models.ticket import Ticket
 
-__all__ = ["DEFAULT_QUEUE", "Breach", "ClockTimestamp", "ReviewQueue", "Ticket", "read_clock"]
+__all__ = ["DEFAULT_QUEUE", "AuditLine", "Breach", "ClockTimestamp", "ReviewQueue", "Ticket", "read_clock"]

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from agents import Result
 from agents.models import BreakerEvent
+from escalation.audit import record
+from escalation.domain.acts import Act
 from escalation.models import Breach, Ticket
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, VerifierTrial
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 KEPT = (
     "agents_breakerevent",
+    "escalation_auditline",
     "escalation_breach",
     "escalation_ticket",
     "orchestration_attempt",
@@ -70,6 +73,7 @@ def rows() -> None:
     Breach.objects.create(
         ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
     )
+    record(Act.CLAIMED, None, ticket=ticket)
     BreakerEvent.objects.create(agent="a", from_state="closed", to_state="open", at=timezone.now(), why="x")
     VerifierTrial.objects.create(agent="a", case_digest="0" * 64, expected="PASS", said="PASS")
     step = done.steps["first"]

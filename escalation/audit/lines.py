@@ -1,0 +1,64 @@
+"""Writing a line of the audit."""
+
+import json
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models.functions import TruncHour
+
+from escalation.audit.origin import current_origin
+from escalation.domain.acts import Act
+from escalation.models import AuditLine, ClockTimestamp, ReviewQueue, Ticket
+
+ENGINE = "engine"
+
+
+def record(
+    act: Act,
+    user: AbstractBaseUser | None,
+    *,
+    ticket: Ticket | None = None,
+    queue: ReviewQueue | None = None,
+    digest: str = "",
+    **data: Any,
+) -> None:
+    """Tell what was done, in the transaction that does it.
+
+    Args:
+        user: None for the engine itself, such as a rule.
+        ticket: what it was done at; its queue is told along.  queue: of what was done at no ticket.
+        digest: SHA-256 of what was judged, where that matters.  data: JSON values that say the rest.
+    """
+    _write(act, user, ticket, queue, digest, data)
+
+
+def record_seen(ticket: Ticket, user: AbstractBaseUser) -> None:
+    """Tell that somebody was shown what a ticket asks about, whole: once an hour for the same bytes.
+
+    Call it before the answer is sent: what can't be told must not be shown.
+    """
+    _write(Act.SAW, user, ticket, None, ticket.seen_digest, {})
+
+
+def _write(
+    act: Act,
+    user: AbstractBaseUser | None,
+    ticket: Ticket | None,
+    queue: ReviewQueue | None,
+    digest: str,
+    data: dict[str, Any],
+) -> None:
+    origin = current_origin()
+    line = AuditLine(
+        act=act,
+        actor_id=user.pk if user else None,
+        actor_name=user.get_username() if user else ENGINE,
+        ticket=ticket,
+        queue_id=ticket.queue_id if ticket else queue and queue.pk,
+        digest=digest,
+        hour=TruncHour(ClockTimestamp()) if act is Act.SAW else None,
+        door=origin.door,
+        address=origin.address,
+        data_json=json.dumps(data, sort_keys=True, default=str),
+    )
+    AuditLine.objects.bulk_create([line], ignore_conflicts=act is Act.SAW)

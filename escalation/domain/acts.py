@@ -1,0 +1,36 @@
+"""What people do at tickets and review queues, in the words of the audit; and through which door they came."""
+
+from enum import StrEnum
+
+
+class Act(StrEnum):
+    """Something that is told in the audit, whoever did it."""
+
+    SAW = "saw"
+    CLAIMED = "claimed"
+    RELEASED = "released"
+    ASSIGNED = "assigned"
+    COMMENTED = "commented"
+    EDITED = "edited"  # a draft
+    RESOLVED = "resolved"
+    TOOK_BACK = "took_back"  # a decision that had not taken effect yet
+    VOTED = "voted"
+    SNOOZED = "snoozed"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    REPLANNED = "replanned"
+    REROUTED = "rerouted"
+    BREACHED = "breached"
+    TOLD = "told"  # an escalation level
+    EXPORTED = "exported"
+    CHANGED = "changed"  # a queue and what belongs to it
+    REFUSED = "refused"
+
+
+class Door(StrEnum):
+    """How somebody came."""
+
+    CONSOLE = "console"
+    API = "api"
+    COMMAND = "command"
+    ENGINE = "engine"
