@@ -49,12 +49,13 @@ def _write(
     data: dict[str, Any],
 ) -> None:
     origin = current_origin()
+    queue_id = ticket.queue_id if ticket else (queue.pk if queue else None)
     line = AuditLine(
         act=act,
         actor_id=user.pk if user else None,
         actor_name=user.get_username() if user else ENGINE,
         ticket=ticket,
-        queue_id=ticket.queue_id if ticket else queue and queue.pk,
+        queue_id=queue_id,
         digest=digest,
         hour=TruncHour(ClockTimestamp()) if act is Act.SAW else None,
         door=origin.door,
