@@ -7,7 +7,7 @@ The map, in reading order:
 3. `models/`            the rows: review queue, ticket, breach, audit
 4. `audit/`             who saw and did what, from where; only appended to
 5. `escrow/`            the only ticket writer: open, claim, release, draft, resolve, withdraw
-6. `watch.py`           records every missed deadline once
-7. `selectors.py`       what can be asked about tickets
+6. `watch/`             duties of the maintainer: records every missed deadline once
+7. `selectors/`         what can be asked about tickets
 8. `admin/`             the console where people decide; `management/` does the same from the shell
 """

@@ -1,7 +1,7 @@
 """The only ticket writer. A ticket is opened with the hold, claimed by one, and decided once.
 
 Locks are always taken in the order run, step, ticket, and the clock is read after the last of them. Questions
-are `selectors.py`'s; read next: `claims.py`, then `resolution.py`.
+are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 """
 
 from escalation.escrow.breaches import record_missed

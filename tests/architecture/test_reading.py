@@ -15,7 +15,7 @@ _OWN_TEXT = {
     "config/demo/stage.py": "a file of the state folder",
     "config/services/record.py": "a file of the state folder",
     "escalation/domain/draft.py": "a draft as it was stored",
-    "escalation/selectors.py": "a hand-off as it was stored",
+    "escalation/selectors/received.py": "a hand-off as it was stored",
     "escalation/admin/whole.py": "parts of a ticket as they were stored",
     "escalation/domain/excerpt.py": "the beginning of a column, shown",
     "orchestration/admin/visible.py": "a column, shown",

@@ -1,4 +1,4 @@
-"""The SLA watch, run by the maintainer every sweep: records missed deadlines.
+"""The SLA watch: records missed deadlines.
 
 It frees nothing: a claim that ran out is free by itself. A ticket's late close is recorded with the close, so
 only open tickets are looked at.

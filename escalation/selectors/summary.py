@@ -1,0 +1,87 @@
+"""One ticket in the words of the public interface."""
+
+from typing import Any
+
+from escalation.models import Ticket
+from orchestration.domain.anew import Anew, foresee_anew
+from orchestration.domain.states import ResolutionKind, Stage
+from orchestration.holds import foresee_skip
+
+
+def foresee_send_back(ticket: Ticket) -> Anew | None:
+    """Return what the step will do if its open ticket is sent back; None when that is over, or not offered."""
+    way = ticket.ways.get(ResolutionKind.SEND_BACK)
+    if not ticket.is_open or way is None or not way.is_offered:
+        return None
+    return foresee_anew(Stage(ticket.step.stage), has_proposal=ticket.has_proposal)
+
+
+def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
+    """Return one ticket as a JSON object, in the words of the public interface."""
+    return {
+        **summarise_without_content(ticket),
+        "resolutions": _summarise_ways(ticket),
+        "send_back": foresee_send_back(ticket),
+        "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
+        "seen": ticket.seen,
+        "output": ticket.resolution_output,
+        "feedback": ticket.feedback,
+        "note": ticket.note,
+    }
+
+
+def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
+    """Return one ticket as a JSON object, without what is judged and what was written: lists stay small."""
+    return {
+        "id": ticket.pk,
+        "status": ticket.status,
+        "project": ticket.queue.project.slug,
+        "queue": ticket.queue.slug,
+        "sla": ticket.sla,
+        "workflow": ticket.run.workflow_name,
+        "run": str(ticket.run_id),
+        "step": ticket.step.key,
+        "agent": ticket.step.agent,
+        "attempt": ticket.attempt,
+        "subject": ticket.subject,
+        "rule": ticket.rule,
+        "reason": ticket.reason,
+        "confidence": ticket.confidence,
+        "has_proposal": ticket.has_proposal,
+        "seen_digest": ticket.seen_digest,
+        **_summarise_clocks(ticket),
+        **_summarise_claim(ticket),
+        **_summarise_end(ticket),
+    }
+
+
+def _summarise_ways(ticket: Ticket) -> list[dict[str, Any]]:
+    """Return what an open ticket can be resolved by; nothing once it is closed."""
+    return [
+        {"resolution": kind, "effect": way.effect, "needs": way.field and way.field.name}
+        for kind, way in ticket.ways.items()
+        if ticket.is_open
+    ]
+
+
+def _summarise_clocks(ticket: Ticket) -> dict[str, Any]:
+    names = ("opened_at", "first_touch_due_at", "due_at", "touched_at", "resolved_at", "withdrawn_at")
+    times = {name: getattr(ticket, name) for name in names}
+    return {name: time and time.isoformat() for name, time in times.items()}
+
+
+def _summarise_claim(ticket: Ticket) -> dict[str, Any]:
+    expires_at = ticket.claim_expires_at
+    return {
+        "claim_number": ticket.claim_number,
+        "claimed_by": ticket.claimed_by and ticket.claimed_by.get_username(),
+        "claim_expires_at": expires_at and expires_at.isoformat(),
+    }
+
+
+def _summarise_end(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "resolution": ticket.resolution,
+        "resolved_by": ticket.resolved_by and ticket.resolved_by.get_username(),
+        "withdrawn_reason": ticket.withdrawn_reason,
+    }

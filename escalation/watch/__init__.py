@@ -1,0 +1,8 @@
+"""The duties of this app, which the maintainer carries out every sweep. Each finds its work in rows, and may run twice.
+
+One that fails is logged by the maintainer and tried again with the next sweep; it keeps no other from its work.
+"""
+
+from escalation.watch.breaches import watch_tickets
+
+__all__ = ["watch_tickets"]
