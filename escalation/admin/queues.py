@@ -23,6 +23,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         "Each project gets its default queue with its first ticket. Add one with the name of an SLA class "
         "to give that class a queue of its own."
     )
+    fields = ("project", "slug", "name")
     list_display = ("name", "slug", "project", "waiting")
     list_select_related = ("project",)
 

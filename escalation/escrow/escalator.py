@@ -56,6 +56,8 @@ class DatabaseEscalator:
                 claimed_by=None,
                 claim_expires_at=None,
                 released_by=None,
+                assigned_to=None,
+                assigned_until=None,
             )
 
     def find_tickets(self, step_ids: Collection[int]) -> dict[int, TicketRef]:

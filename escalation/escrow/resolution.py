@@ -169,6 +169,8 @@ def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now
         claimed_by=None,
         claim_expires_at=None,
         released_by=None,
+        assigned_to=None,
+        assigned_until=None,
         draft_json=None,
     )
     ticket.refresh_from_db()

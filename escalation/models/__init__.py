@@ -4,6 +4,22 @@ from escalation.models.audit import AuditLine
 from escalation.models.breach import Breach
 from escalation.models.clock import ClockTimestamp, read_clock
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
+from escalation.models.reason import ReasonCode
+from escalation.models.reviewer import ReviewerProfile
+from escalation.models.routing import RoutingRule
+from escalation.models.target import SlaTarget
 from escalation.models.ticket import Ticket
 
-__all__ = ["DEFAULT_QUEUE", "AuditLine", "Breach", "ClockTimestamp", "ReviewQueue", "Ticket", "read_clock"]
+__all__ = [
+    "DEFAULT_QUEUE",
+    "AuditLine",
+    "Breach",
+    "ClockTimestamp",
+    "ReasonCode",
+    "ReviewQueue",
+    "ReviewerProfile",
+    "RoutingRule",
+    "SlaTarget",
+    "Ticket",
+    "read_clock",
+]

@@ -1,23 +1,112 @@
-"""Review queues."""
+"""Review queues, and how a queue's tickets are handed to people and decided."""
 
+from typing import Final
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import F, Q
 
+from escalation.domain.assignment import POLICY_WORDS, Policy
 from orchestration.models import Project
 
 DEFAULT_QUEUE = "default"
+MOST_SEATS: Final = 20
 
 
 class ReviewQueue(models.Model):
-    """One team's tickets. A queue named like an SLA class gets that class's tickets, `default` the others."""
+    """One team's tickets, and by which rules the team works.
+
+    Which ticket goes where say the project's routing rules; behind the last of them, a queue named like the ticket's
+    SLA class gets it, `default` the others.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     slug = models.SlugField(max_length=100)
     name = models.CharField(max_length=200)
 
+    # Who gets a ticket.
+    assignment = models.CharField(
+        max_length=12,
+        choices=[(p.value, POLICY_WORDS[p]) for p in Policy],
+        default=Policy.PULL.value,
+        help_text="An assigned ticket is the first in that person's “next”; after half the time for a first look it "
+        "is free for all again.",
+    )
+    needs_all_tags = models.BooleanField(
+        "only who has all tags",
+        default=False,
+        help_text="Only people who have all tags of a ticket are offered it and may claim it.",
+    )
+
+    # How it is decided.
+    seats = models.PositiveSmallIntegerField(
+        default=1, help_text="How many people look at a ticket, each on their own. 1: one person decides."
+    )
+    votes_needed = models.PositiveSmallIntegerField(
+        default=1, help_text="How many of them must decide alike; at most as many as there are seats."
+    )
+    grace_seconds = models.PositiveIntegerField(
+        default=0,
+        help_text="For so long a decision can be taken back before it takes effect. 0: it takes effect at once.",
+    )
+    bulk_allowed = models.BooleanField(
+        default=True, help_text="Several alike tickets may be decided together."
+    )
+    hand_on_agents = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="Agents that a step may be handed to, beside those its workflow names.",
+    )
+    reasons_required = ArrayField(
+        models.CharField(max_length=10),  # a `ResolutionKind`; a further kind asks for no migration
+        default=list,
+        blank=True,
+        help_text="Decisions that need a reason code.",
+    )
+    passing_edits = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        blank=True,
+        help_text="Fields of an output whose edit does not count against the agent, such as a greeting.",
+    )
+
+    # Its clock, its mail, and the pace of what feeds it.
+    snooze_stops_clock = models.BooleanField(
+        default=False, help_text="While a ticket is put off until later, its clocks stand still."
+    )
+    mail_shows_content = models.BooleanField(
+        default=False,
+        help_text="Mail and messages about a ticket show what agents and customers wrote, not only its number.",
+    )
+    throttled_agents = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="Agents whose steps wait while this queue can't keep up.",
+    )
+
     class Meta:
         ordering = ("project", "slug")
-        constraints = (models.UniqueConstraint(fields=("project", "slug"), name="review_queue_slug_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("project", "slug"), name="review_queue_slug_once"),
+            models.CheckConstraint(
+                condition=Q(assignment__in=list(Policy)), name="review_queue_assignment_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(votes_needed__gte=1, votes_needed__lte=F("seats"), seats__lte=MOST_SEATS),
+                name="review_queue_votes_can_be_reached",
+            ),
+            models.CheckConstraint(
+                condition=Q(seats=1) | Q(grace_seconds=0), name="review_queue_votes_take_effect_at_once"
+            ),
+        )
 
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    @property
+    def has_quorum(self) -> bool:
+        """Tell whether several people decide each ticket, each on their own."""
+        return self.seats > 1

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, Value
 
@@ -63,6 +64,20 @@ class Ticket(models.Model):
     has_proposal = models.BooleanField(help_text="There is something that can be approved.")
     confidence = models.FloatField(null=True, help_text="What the agent stated, 0 to 1.")
 
+    title = models.CharField(
+        max_length=200, default="", help_text="What it is about, in a line; often empty."
+    )
+    tags = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text="What one should know one's way about in.",
+    )
+    routed_by = models.CharField(max_length=200, default="", help_text="What chose its queue.")
+    desk_note = models.TextField(
+        default="", help_text="What could not be worked out when it opened, such as a rule that failed."
+    )
+
     opened_at = models.DateTimeField()
     first_touch_due_at = models.DateTimeField()
     due_at = models.DateTimeField()
@@ -84,6 +99,11 @@ class Ticket(models.Model):
         help_text="Who gave the open ticket back last: they are offered it after all others.",
     )
     draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
+    # An assignment is no claim and no touch: it only says who is offered the ticket first, and until when.
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="assigned_tickets"
+    )
+    assigned_until = models.DateTimeField(null=True, help_text="Then it is free for all again.")
 
     status = models.CharField(
         max_length=10, choices=[(s, s) for s in TicketStatus], default=TicketStatus.OPEN
@@ -150,6 +170,12 @@ class Ticket(models.Model):
                     claim_number__gte=1,
                 ),
                 name="ticket_claim_is_leased",
+            ),
+            # One-sided, as of a claim.
+            models.CheckConstraint(
+                condition=Q(assigned_to__isnull=True)
+                | Q(status=TicketStatus.OPEN, assigned_until__isnull=False),
+                name="ticket_assignment_ends",
             ),
             models.CheckConstraint(
                 condition=Q(opened_at__lt=F("first_touch_due_at"), first_touch_due_at__lte=F("due_at")),
