@@ -15,6 +15,6 @@ The map, in reading order:
 11. `maintenance/`        the process that rescues, wakes and rings again
 """
 
-from orchestration.domain.spec import Retry, StepSpec, Verify, WorkflowSpec
+from orchestration.domain.spec import Retry, Review, StepSpec, Verify, WorkflowSpec
 
-__all__ = ["Retry", "StepSpec", "Verify", "WorkflowSpec"]
+__all__ = ["Retry", "Review", "StepSpec", "Verify", "WorkflowSpec"]

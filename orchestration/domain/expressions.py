@@ -18,7 +18,9 @@ from orchestration.domain.arithmetic import make_functions, rewrite_arithmetic
 from orchestration.domain.expression_text import Token, find_excess, read_tokens
 from orchestration.domain.searches import price_searches
 
-NAMES = frozenset({"input", "steps", "item"})
+_ORDER = ("input", "steps", "item")
+NAMES = frozenset(_ORDER)
+"""What expressions of a spec read, if nothing else is said."""
 MAX_SHOWN_CHARACTERS = 200
 _STEP_REFERENCE = re.compile(r"""\bsteps\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"']+)["']\s*\])""")
 
@@ -55,9 +57,10 @@ class Compiled:
 
 
 @lru_cache(maxsize=4096)
-def compile_expression(source: str) -> Compiled:
+def compile_expression(source: str, names: frozenset[str] = NAMES) -> Compiled:
     """Compile a CEL expression.
 
+    Args: names: what it may read.
     Raises: ExpressionInvalid: with the parser's own message, on one line.
     """
     excess = find_excess(source)
@@ -72,10 +75,15 @@ def compile_expression(source: str) -> Compiled:
     tokens = [token for token in read_tokens(source) if token.kind != "gap"]
     loops = _find_loops(tokens)
     # The library counts `i` of `list.map(i, i * 2)` among an expression's variables.
-    unknown = sorted(set(program.references()["variables"]) - NAMES - set(loops))
+    unknown = sorted(set(program.references()["variables"]) - names - set(loops))
     if unknown:
-        raise ExpressionInvalid(f"unknown name '{unknown[0]}'; known are input, steps and item")
+        raise ExpressionInvalid(f"unknown name '{unknown[0]}'; known are {_list_names(names)}")
     return Compiled(program, len(tokens), len(loops), price_searches(tokens), written != source)
+
+
+def _list_names(names: frozenset[str]) -> str:
+    *others, last = [name for name in _ORDER if name in names] + sorted(names - set(_ORDER))
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _find_loops(tokens: list[Token]) -> list[str]:
@@ -112,7 +120,7 @@ def is_dear(source: str, values: dict[str, Any]) -> bool:
     A loop costs as often as it goes round, loops together their product; and the library copies a list for each
     item that a `map` or `filter` adds to it. A pattern costs for each character, a large one by itself.
     """
-    compiled = compile_expression(source)
+    compiled = _compile_over(source, values)
     if compiled.searches and compiled.searches * _CHARACTERS * _count(values, _CHEAP_UNITS) > _CHEAP_UNITS:
         return True
     if not compiled.macros:
@@ -128,7 +136,7 @@ def evaluate(source: str, values: dict[str, Any]) -> Any:
 
     Raises: ExpressionFailed: a missing key, a wrong type, no JSON; the message names the expression.
     """
-    compiled = compile_expression(source)
+    compiled = _compile_over(source, values)
     reasons: list[str] = []
     given = cel.Context(values, make_functions(reasons.append)) if compiled.calculates else values
     try:
@@ -152,6 +160,15 @@ def evaluate(source: str, values: dict[str, Any]) -> Any:
     except BaseException as error:
         raise ExpressionFailed(f"'{shorten(source)}': {_describe_panic(error)}") from error
     return result
+
+
+def _compile_over(source: str, values: dict[str, Any]) -> Compiled:
+    """Return an expression that may read what it is handed; one of a spec was compiled so when that was read."""
+    return (
+        compile_expression(source)
+        if values.keys() <= NAMES
+        else compile_expression(source, frozenset(values))
+    )
 
 
 def _tell(error: UnreadableOutput) -> str:

@@ -12,19 +12,14 @@ from graphlib import TopologicalSorter
 from typing import Annotated, Any, Literal, Self, cast
 
 import rfc8785
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
 from agents.domain.canonical import canonical_json
+from agents.domain.contract import AgentContract
 from agents.errors import UnreadableOutput
+from orchestration.domain.spec_parts import CONFIG, Keys, Names, Retry, Review, Verify
 from orchestration.domain.spec_rules import (
     ENGINE_AGENTS,
     HUMAN,
@@ -34,6 +29,7 @@ from orchestration.domain.spec_rules import (
     find_problems,
     find_step_problems,
 )
+from orchestration.domain.spec_words import find_default_problems
 from orchestration.errors import Problem, SpecInvalid
 
 __all__ = [
@@ -42,6 +38,7 @@ __all__ = [
     "KEY",
     "MAX_STEPS",
     "Retry",
+    "Review",
     "StepSpec",
     "Verify",
     "WorkflowSpec",
@@ -58,65 +55,7 @@ __all__ = [
 ]
 
 
-_CONFIG = ConfigDict(extra="forbid")
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion
-    if not holds:
-        raise ValueError(message)
-
-
-@dataclass(frozen=True, kw_only=True, config=_CONFIG)
-class Retry:
-    """How often and how fast a transient failure is tried again.
-
-    Attributes: max_attempts: tries in all, 1 to 50. backoff_base_seconds: the wait before attempt n+1 is
-        base ** (n - 1) seconds. jitter_seconds: a uniform random 0..jitter is added.
-    """
-
-    max_attempts: int = 3
-    backoff_base_seconds: float = 2.0
-    jitter_seconds: float = 0.5
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _require(1 <= self.max_attempts <= 50, "max_attempts must be between 1 and 50")
-        _require(0 <= self.backoff_base_seconds <= 3600, "backoff_base_seconds must be between 0 and 3600")
-        _require(0 <= self.jitter_seconds <= 3600, "jitter_seconds must be between 0 and 3600")
-        return self
-
-
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Keys = Annotated[Sequence[str], AfterValidator(tuple)]
-"""Step keys, kept as a tuple."""
-Names = Annotated[Sequence[str], BeforeValidator(_as_tuple), AfterValidator(tuple)]
-"""Agent names; a single one may be given bare."""
-
-
-@dataclass(frozen=True, config=_CONFIG)
-class Verify:
-    """A gate: nothing of the step gets through before its verifiers, or a person, let it.
-
-    Attributes: agents: one or more; each sees the output, the step's instructions and its hand-off, and answers
-        {"verdict": "PASS" | "FAIL", "reasons": [...]}.  rule: how many must pass.
-        max_revisions: how often the step may try again with the reasons before a person is asked.
-    """
-
-    agents: Names
-    rule: Literal["all", "majority"] = field(default="all", kw_only=True)
-    max_revisions: int = field(default=1, kw_only=True)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _require(1 <= len(self.agents) <= 20, "agents must name 1 to 20 verifiers")
-        _require(0 <= self.max_revisions <= 20, "max_revisions must be between 0 and 20")
-        return self
-
-
-@dataclass(frozen=True, config=_CONFIG)
+@dataclass(frozen=True, config=CONFIG)
 class StepSpec:
     """One node of a workflow.
 
@@ -140,6 +79,10 @@ class StepSpec:
         compensate: agent that undoes the step when the run is aborted after it succeeded.
         max_reworks: how often later steps may send their work back to this one.
         on_failure: what follows when nothing else helps.
+        safe_default: the output that a rule of the review queue may use when nobody decides in time; None: none.
+        ends_run: once it has succeeded the run has, too: what is still open is cancelled, nothing is undone.
+        audit_rate: this part of what is accepted without a person is kept for a later look, 0 to 1.
+        review: how a reviewer meets its work.
     """
 
     key: str
@@ -162,6 +105,10 @@ class StepSpec:
     compensate: str | None = field(default=None, kw_only=True)
     max_reworks: int = field(default=1, kw_only=True)
     on_failure: Literal["escalate", "abort"] = field(default="escalate", kw_only=True)
+    safe_default: Any = field(default=None, kw_only=True)
+    ends_run: bool = field(default=False, kw_only=True)
+    audit_rate: float | None = field(default=None, kw_only=True)
+    review: Review | None = field(default=None, kw_only=True)
 
     @property
     def predecessors(self) -> tuple[str, ...]:
@@ -180,13 +127,14 @@ class StepSpec:
         return {place: names for place, names in named.items() if names}
 
 
-@dataclass(frozen=True, kw_only=True, config=_CONFIG)
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class WorkflowSpec:
     """A workflow: its name, what it accepts, and its steps in any order.
 
     Attributes: sla: the class of its tickets' clocks, e.g. "customer-facing" or "internal".
         input_schema: JSON Schema of a run's input; None accepts any JSON object.
         timeout_seconds: of a whole run; no retry outlives it; None: no deadline.
+        output: CEL over {input, steps}: what a run that succeeded gives back; None: what its last steps put out.
     Raises: pydantic.ValidationError: naming step and field (`load_spec` gives SpecInvalid instead).
     """
 
@@ -196,6 +144,7 @@ class WorkflowSpec:
     description: str = ""
     input_schema: dict[str, Any] | None = None
     timeout_seconds: float | None = None
+    output: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -267,12 +216,12 @@ def digest_spec(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def check_agents(spec: WorkflowSpec, find_agent: Callable[[str], object | None]) -> None:
-    """Refuse a spec that names an agent nobody registered.
+def check_agents(spec: WorkflowSpec, find_agent: Callable[[str], AgentContract | None]) -> None:
+    """Refuse a spec that names an agent nobody registered, or a safe default that its step could not put out.
 
-    Raises: SpecInvalid: one problem per step.
+    Raises: SpecInvalid: naming step and field.
     """
-    problems = find_agent_problems(spec.steps, find_agent)
+    problems = find_agent_problems(spec.steps, find_agent) + find_default_problems(spec.steps, find_agent)
     if problems:
         raise SpecInvalid(problems)
 

@@ -14,6 +14,7 @@ from orchestration.domain.expressions import (
     reads_item,
     referenced_steps,
 )
+from orchestration.domain.spec_words import find_output_problems, find_word_problems
 from orchestration.errors import Problem
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def find_problems(spec: WorkflowSpec) -> Iterator[Problem]:
     yield from _schema_problems(spec.input_schema)
     if spec.timeout_seconds is not None and not 0 < spec.timeout_seconds <= 31_536_000:
         yield Problem(None, "timeout_seconds", "must be above 0 and at most 31536000")
+    if spec.output is not None:
+        yield from find_output_problems(spec.output, {step.key for step in spec.steps})
     yield from find_step_problems(spec.steps)
 
 
@@ -91,6 +94,7 @@ def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
         yield from (Problem(step.key, name, reason.format(other)) for other in others if other not in known)
     yield from find_bound_problems(step)
     yield from _doer_problems(step)
+    yield from find_word_problems(step, is_person=step.agent == HUMAN)
     for name, source in step.input.items():
         yield from _expression_problems(step, f"input.{name}", source)
     if step.when is not None:

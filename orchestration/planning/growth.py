@@ -14,9 +14,10 @@ from orchestration.domain.spec import (
     load_step,
     order_steps,
 )
+from orchestration.domain.spec_words import find_default_problems
 from orchestration.domain.states import Stage, StepKind
 from orchestration.domain.work import Claim
-from orchestration.errors import SpecInvalid
+from orchestration.errors import Problem, SpecInvalid
 from orchestration.planning.terms import find_terms, is_gated
 
 
@@ -82,7 +83,17 @@ def _plan_verifier(claim: Claim, agent: str, index: int, output_json: str) -> Ch
 def _read_spawned(said: Sequence[Any]) -> list[StepSpec]:
     """Return the steps an agent asked for, each and all together fit to be done."""
     steps = [load_step(one) for one in said]
-    problems = find_step_problems(steps) + find_agent_problems(steps, find_contract)
+    problems = (
+        find_step_problems(steps)
+        + find_agent_problems(steps, find_contract)
+        + find_default_problems(steps, find_contract)
+    )
+    # An agent's plan is no reason to end what others do, nor a way past the verifiers of the one that spawned.
+    problems += [
+        Problem(step.key, "ends_run", "only a step of the workflow itself may end the run; remove it")
+        for step in steps
+        if step.ends_run
+    ]
     if problems:
         raise SpecInvalid(problems)
     return steps

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from agents.domain.contract import AgentContract
 from orchestration import Retry, StepSpec, WorkflowSpec
 from orchestration.domain.spec import (
     MAX_STEPS,
@@ -118,9 +119,9 @@ def test_the_python_form_refuses_the_same_and_says_where() -> None:
 def test_an_unknown_agent_is_named_with_its_step() -> None:
     spec = load_spec(_spec(_step("a"), _step("b", agent="no.such")))
     with pytest.raises(SpecInvalid) as refused:
-        check_agents(spec, lambda name: name if name == "test.agent" else None)
+        check_agents(spec, lambda name: AgentContract(name) if name == "test.agent" else None)
     assert [(p.step, p.field) for p in refused.value.problems] == [("b", "agent")]
-    check_agents(spec, lambda name: name)
+    check_agents(spec, AgentContract)
 
 
 _PYTHON = WorkflowSpec(

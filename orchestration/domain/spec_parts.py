@@ -1,0 +1,108 @@
+"""What a step's spec is put together of: how it is tried again, who verifies it, how people meet it.
+
+Read first: `spec.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import field
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, model_validator
+from pydantic.dataclasses import dataclass
+
+from orchestration.domain.expressions import ExpressionInvalid, compile_expression
+
+CONFIG = ConfigDict(extra="forbid")
+
+
+def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not holds:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Retry:
+    """How often and how fast a transient failure is tried again.
+
+    Attributes: max_attempts: tries in all, 1 to 50. backoff_base_seconds: the wait before attempt n+1 is
+        base ** (n - 1) seconds. jitter_seconds: a uniform random 0..jitter is added.
+    """
+
+    max_attempts: int = 3
+    backoff_base_seconds: float = 2.0
+    jitter_seconds: float = 0.5
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require(1 <= self.max_attempts <= 50, "max_attempts must be between 1 and 50")
+        _require(0 <= self.backoff_base_seconds <= 3600, "backoff_base_seconds must be between 0 and 3600")
+        _require(0 <= self.jitter_seconds <= 3600, "jitter_seconds must be between 0 and 3600")
+        return self
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Keys = Annotated[Sequence[str], AfterValidator(tuple)]
+"""Step keys, kept as a tuple."""
+Names = Annotated[Sequence[str], BeforeValidator(_as_tuple), AfterValidator(tuple)]
+"""Agent names; a single one may be given bare."""
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Verify:
+    """A gate: nothing of the step gets through before its verifiers, or a person, let it.
+
+    Attributes: agents: one or more; each sees the output, the step's instructions and its hand-off, and answers
+        {"verdict": "PASS" | "FAIL", "reasons": [...]}.  rule: how many must pass.
+        max_revisions: how often the step may try again with the reasons before a person is asked.
+    """
+
+    agents: Names
+    rule: Literal["all", "majority"] = field(default="all", kw_only=True)
+    max_revisions: int = field(default=1, kw_only=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require(1 <= len(self.agents) <= 20, "agents must name 1 to 20 verifiers")
+        _require(0 <= self.max_revisions <= 20, "max_revisions must be between 0 and 20")
+        return self
+
+
+REVIEW_NAMES: Final = frozenset({"input", "proposal"})
+"""What the title of a review reads: the run's input, and what the agent proposed."""
+_MOST_PLACES: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Review:
+    """How a reviewer meets the step's work. Each place is a field of the proposal, within others `customer.mail`.
+
+    Attributes: question: asked instead of the usual one.  title: CEL over {input, proposal}; in lists of tickets.
+        main: the place that is to be read first.  labels: place -> what people call it.
+        fold: places that are shown when asked for.  links: places that hold an address.
+    """
+
+    question: str = ""
+    title: str | None = None
+    main: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    fold: Keys = ()
+    links: Keys = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require(len(self.question) <= 500, "question must have at most 500 characters")
+        places = [*self.labels, *self.fold, *self.links, *([self.main] if self.main else [])]
+        _require(len(places) <= _MOST_PLACES, f"at most {_MOST_PLACES} places can be named")
+        for place in places:
+            _require(0 < len(place) <= 200, f"'{place[:40]}' is no place: 1 to 200 characters name a field")
+        for label in self.labels.values():
+            _require(0 < len(label) <= 100, "a label must have 1 to 100 characters")
+        if self.title is not None:
+            try:
+                compile_expression(self.title, REVIEW_NAMES)
+            except ExpressionInvalid as error:
+                raise ValueError(f"title is no CEL expression over input and proposal: {error}") from error
+        return self
