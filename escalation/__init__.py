@@ -3,7 +3,7 @@
 The map, in reading order:
 
 1. `domain/states.py`   the states of a ticket and the one list of edges between them
-2. `domain/sla.py`      SLA classes and their two clocks
+2. `domain/sla.py`      SLA classes and their two clocks, in business time
 3. `models/`            the rows: review queue, ticket, breach, audit
 4. `audit/`             who saw and did what, from where; only appended to
 5. `escrow/`            the only ticket writer: open, claim, release, draft, resolve, withdraw

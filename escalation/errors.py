@@ -108,3 +108,22 @@ class ResolutionInvalid(EscalationError):
     """The resolution can't be read: an output that is no JSON, a field that does not go with the kind."""
 
     code = "resolution_invalid"
+
+
+class CalendarInvalid(EscalationError):
+    """A business calendar can't be read: no zone of that name, hours that overlap, no open hours at all."""
+
+    code = "calendar_invalid"
+
+
+class CalendarExhausted(EscalationError):
+    """A business calendar leaves no open time to count by."""
+
+    code = "calendar_exhausted"
+
+    def __init__(self, last_open: datetime) -> None:
+        """Say from when on."""
+        super().__init__(
+            f"The business calendar leaves not enough open time after {last_open:%Y-%m-%d} to count by; "
+            "look through its hours and holidays."
+        )

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from escalation.domain.business_time import add_business
+from escalation.domain.calendar import BusinessCalendar
+from escalation.errors import CalendarExhausted
+
 FALLBACK_CLASS = "internal"
 
 
@@ -29,10 +33,14 @@ class SlaClass:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """When the two clocks of one ticket run out, aware UTC."""
+    """When the two clocks of one ticket run out, aware UTC.
+
+    Attributes: note: "" or why the calendar could not be counted by, so that the clocks run around the clock.
+    """
 
     first_touch_due_at: datetime
     due_at: datetime
+    note: str = ""
 
 
 def find_class(name: str, classes: Mapping[str, SlaClass]) -> SlaClass:
@@ -47,9 +55,19 @@ def find_class(name: str, classes: Mapping[str, SlaClass]) -> SlaClass:
     return SlaClass(name, fallback.first_touch, fallback.resolution)
 
 
-def set_deadlines(sla: SlaClass, opened_at: datetime) -> Deadlines:
-    """Return both due times of a ticket opened at `opened_at`."""
-    return Deadlines(opened_at + sla.first_touch, opened_at + sla.resolution)
+def set_deadlines(sla: SlaClass, opened_at: datetime, calendar: BusinessCalendar | None = None) -> Deadlines:
+    """Return both due times of a ticket opened at `opened_at`.
+
+    A calendar that leaves no time to count by stops no ticket: it counts as none, and a note says so.
+    """
+    try:
+        return Deadlines(
+            add_business(calendar, opened_at, sla.first_touch),
+            add_business(calendar, opened_at, sla.resolution),
+        )
+    except CalendarExhausted as error:
+        note = f"{error} The clocks of this ticket run around the clock."
+        return Deadlines(opened_at + sla.first_touch, opened_at + sla.resolution, note)
 
 
 def is_missed(due_at: datetime, met_at: datetime) -> bool:

@@ -17,6 +17,8 @@ STATUS_OF: Final[dict[str, int]] = {
     "input_invalid": 400,
     "spec_invalid": 400,
     "resolution_invalid": 400,
+    "calendar_invalid": 400,
+    "calendar_exhausted": 400,
     "resolution_refused": 400,
     "agent_input_refused": 400,
     "pool_refused": 400,

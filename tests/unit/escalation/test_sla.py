@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from escalation.checks import check_values
 from escalation.conf import get_conf
+from escalation.domain.calendar import build_calendar
 from escalation.domain.sla import (
     SlaClass,
     describe_duration,
@@ -35,6 +36,27 @@ def test_deadlines_come_in_order_after_the_opening(
 
     assert opened_at < deadlines.first_touch_due_at <= deadlines.due_at
     assert deadlines.due_at - opened_at == first + more
+
+
+def test_deadlines_are_in_business_time() -> None:
+    calendar = build_calendar("UTC", {"mon": ["09:00-17:00"]}, [])  # NOW is a Sunday
+
+    deadlines = set_deadlines(SlaClass("any", timedelta(minutes=6), timedelta(minutes=30)), NOW, calendar)
+
+    assert deadlines.first_touch_due_at == datetime(2026, 3, 30, 9, 6, tzinfo=UTC)
+    assert deadlines.due_at == datetime(2026, 3, 30, 9, 30, tzinfo=UTC)
+    assert deadlines.note == ""
+
+
+def test_a_calendar_without_open_time_counts_as_none_and_says_so() -> None:
+    closed = [{"date": str((NOW + timedelta(days=day)).date())} for day in range(400)]
+    calendar = build_calendar("UTC", {"mon": ["09:00-17:00"]}, closed)
+
+    deadlines = set_deadlines(SlaClass("any", timedelta(minutes=6), timedelta(minutes=30)), NOW, calendar)
+
+    assert deadlines.due_at == NOW + timedelta(minutes=30)
+    assert "not enough open time" in deadlines.note
+    assert "around the clock" in deadlines.note
 
 
 @given(due_at=moments, late=st.timedeltas(timedelta(days=-400), timedelta(days=400)))
