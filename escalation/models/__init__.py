@@ -3,6 +3,7 @@
 from escalation.models.audit import AuditLine
 from escalation.models.breach import Breach
 from escalation.models.clock import ClockTimestamp, read_clock
+from escalation.models.notice import Notice
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
 from escalation.models.reason import ReasonCode
 from escalation.models.reviewer import ReviewerProfile
@@ -15,6 +16,7 @@ __all__ = [
     "AuditLine",
     "Breach",
     "ClockTimestamp",
+    "Notice",
     "ReasonCode",
     "ReviewQueue",
     "ReviewerProfile",

@@ -12,7 +12,9 @@ from agents import Result
 from agents.models import BreakerEvent
 from escalation.audit import record
 from escalation.domain.acts import Act
+from escalation.domain.notices import Happening
 from escalation.models import Breach, Ticket
+from escalation.notify import announce
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, VerifierTrial
 from orchestration.testing import run_workflow
@@ -23,6 +25,7 @@ KEPT = (
     "agents_breakerevent",
     "escalation_auditline",
     "escalation_breach",
+    "escalation_notice",
     "escalation_ticket",
     "orchestration_attempt",
     "orchestration_decision",
@@ -78,6 +81,7 @@ def rows() -> None:
         ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
     )
     record(Act.CLAIMED, None, ticket=ticket)
+    announce(Happening.BREACHED, key="breach", ticket=ticket, to_queue=True)
     BreakerEvent.objects.create(agent="a", from_state="closed", to_state="open", at=timezone.now(), why="x")
     VerifierTrial.objects.create(agent="a", case_digest="0" * 64, expected="PASS", said="PASS")
     step = done.steps["first"]

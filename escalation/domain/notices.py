@@ -1,0 +1,36 @@
+"""What people are told, and the one id of each telling."""
+
+import uuid
+from enum import StrEnum
+from typing import Final
+
+
+class Happening(StrEnum):
+    """What happened that somebody is told."""
+
+    LEVEL = "level"  # an escalation level was reached
+    BREACHED = "breached"
+    WARNED = "warned"  # so much of the time is over
+    ASSIGNED = "assigned"
+    MENTIONED = "mentioned"  # in a comment
+    REMINDED = "reminded"
+    AUDIT = "audit"  # a sample of accepted work was refused
+    TROUBLE = "trouble"  # of the desk itself, such as a queue without members
+    TEST = "test"  # somebody tries their channel
+
+
+_NOTICES: Final = uuid.UUID("5a1e2f60-0b57-4a3c-9c1e-7f0d6f7f3b21")
+MOST_KEY: Final = 200
+
+
+def identify_notice(key: str, recipient: str) -> uuid.UUID:
+    """Return the id of what one recipient is told: the same for the same key, whoever works it out and how often.
+
+    Args: key: what is told, e.g. `breach:17:resolution`.  recipient: as `name_recipient` says.
+    """
+    return uuid.uuid5(_NOTICES, f"{recipient}\n{key}")
+
+
+def name_recipient(person: int | None, channel: str) -> str:
+    """Return in a word who is told: a person, a channel, or, with neither, whoever the queue names."""
+    return f"person:{person}" if person is not None else f"channel:{channel}"
