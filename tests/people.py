@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import Group, User
 
+from escalation.models import QueueRole, ReviewQueue
 from orchestration.models import Membership, Project
 
 
@@ -13,4 +14,12 @@ def make_member(name: str, role: str, project: str = "default") -> User:
     Membership.objects.get_or_create(
         project=Project.objects.get(slug=project), group=group, defaults={"role": role}
     )
+    return person
+
+
+def give_role(person: User, queue: ReviewQueue, role: str) -> User:
+    """Let somebody have a role at a review queue, through a group."""
+    group, _ = Group.objects.get_or_create(name=f"{role} at {queue.slug}")
+    person.groups.add(group)
+    QueueRole.objects.get_or_create(queue=queue, group=group, role=role)
     return person

@@ -9,7 +9,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "orchestration.api.access.TokenAccess",
         "orchestration.api.access.SessionAccess",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["orchestration.api.access.MayEnter"],
+    "DEFAULT_PERMISSION_CLASSES": ["escalation.api.access.MayEnter"],
     "DEFAULT_PARSER_CLASSES": ["orchestration.api.limits.StrictJsonParser"],
     # No browsable API: the page of the OpenAPI document does that.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

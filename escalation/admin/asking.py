@@ -4,9 +4,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from escalation.domain.states import TicketStatus
 from escalation.escrow.rows import require_open
 from escalation.models import Ticket
-from escalation.selectors import list_open_tickets
+from escalation.selectors import scope_tickets
+from orchestration.admin.access import caller_of
 from orchestration.domain.states import ResolutionKind
 from orchestration.holds import foresee_abort
 
@@ -28,7 +30,13 @@ def build_abort_page(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
         "undone_unseen": max(0, len(outlook.undone) - _MOST_SHOWN),
         # The step that waits here fails; what else is open is cancelled with it.
         "stopped": max(0, outlook.stopped - 1),
-        "others": list_open_tickets().filter(run=ticket.run_id).exclude(pk=ticket.pk).count(),
+        "others": _count_others(request, ticket),
         "is_child": ticket.run.parent_step_id is not None,
         "form": {name: request.POST.get(name, "") for name in ("claim_number", "seen_digest", "note")},
     }
+
+
+def _count_others(request: HttpRequest, ticket: Ticket) -> int:
+    """Return how many other tickets of the run the person may see, which would close with it."""
+    seen = scope_tickets(caller_of(request)).filter(run=ticket.run_id, status=TicketStatus.OPEN)
+    return seen.exclude(pk=ticket.pk).count()

@@ -8,19 +8,18 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from escalation.admin.access import find_queues_of
 from escalation.admin.decisions import person_of
 from escalation.domain.states import TicketStatus
-from escalation.models import ClockTimestamp, ReviewQueue, Ticket
-from orchestration.admin.access import caller_of
-from orchestration.selectors.scope import scope_rows
+from escalation.models import ClockTimestamp, Ticket
 
 
 class QueueFilter(RelatedFieldListFilter):
     """By review queue, of those that the person may see."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the queues of the person's projects."""
-        queues = scope_rows(caller_of(request), ReviewQueue.objects.select_related("project"))
+        """Return the queues that are open to the person."""
+        queues = find_queues_of(request).select_related("project")
         return [(str(queue.pk), f"{queue.name} ({queue.project})") for queue in queues]
 
 

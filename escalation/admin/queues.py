@@ -3,13 +3,16 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest
 
+from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
+from escalation.admin.members import QueueRoleInline
+from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
 from escalation.models import Breach, ReviewQueue
-from escalation.selectors import LARGE_COLUMNS
+from escalation.selectors import LARGE_COLUMNS, find_known_queues
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
@@ -23,29 +26,40 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         "Each project gets its default queue with its first ticket. Add one with the name of an SLA class "
         "to give that class a queue of its own."
     )
-    fields = ("project", "slug", "name")
-    list_display = ("name", "slug", "project", "waiting")
+    project: ClassVar[str] = ""
+    fields = ("project", "slug", "name", "is_restricted")
+    list_display = ("name", "slug", "project", "is_restricted", "waiting")
     list_select_related = ("project",)
+    inlines = (QueueRoleInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewQueue]:
-        """Count what waits."""
+        """Count what waits, where the person may look; of the others that their projects have, only the names show."""
         rows: QuerySet[ReviewQueue] = super().get_queryset(request)
-        return rows.annotate(open_tickets=Count("tickets", filter=Q(tickets__status=TicketStatus.OPEN)))
+        known = find_known_queues(caller_of(request)).order_by().values("pk")
+        seen = Q(pk__in=find_queues_of(request).order_by().values("pk"))
+        is_open = Q(tickets__status=TicketStatus.OPEN)
+        return rows.filter(pk__in=known).annotate(
+            open_tickets=Case(When(seen, then=Count("tickets", filter=is_open)))
+        )
+
+    def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let in who may look at any queue; rows are found by it."""
+        return has_desk_right(request, DeskRight.LOOK)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Let admins of a project make queues for it."""
         return has_right(request, Right.MANAGE)
 
     def has_change_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
-        """Let admins of its project change a queue."""
-        return has_right(request, Right.MANAGE, obj.project_id if obj else None)
+        """Let its admins change a queue."""
+        return has_desk_right(request, DeskRight.MANAGE, obj.pk if obj else None)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> tuple[str, ...]:
         """Keep a queue in its project: its tickets would change hands with it."""
         return ("project",) if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
-        """Let admins of its project delete a queue; the database keeps one that has tickets."""
+        """Let its admins delete a queue; the database keeps one that has tickets."""
         return self.has_change_permission(request, obj)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -55,21 +69,21 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description="Open tickets", ordering="open_tickets")
-    def waiting(self, queue: ReviewQueue) -> int:
-        """Return how many tickets wait in it."""
-        count: int = queue.open_tickets  # type: ignore[attr-defined]  # annotated above
+    def waiting(self, queue: ReviewQueue) -> int | None:
+        """Return how many tickets wait in it; nothing where the person may not look."""
+        count: int | None = queue.open_tickets  # type: ignore[attr-defined]  # annotated above
         return count
 
 
 @admin.register(Breach)
-class BreachAdmin(ScopedAdmin[Breach]):
+class BreachAdmin(DeskAdmin[Breach]):
     """Missed deadlines, for reading."""
 
     empty_words: ClassVar[str] = (
         "No deadline was missed. A line appears when a ticket is not looked at, or not decided, in time; "
         "what is due next is at the top of the tickets."
     )
-    project: ClassVar[str] = "ticket__queue__project"
+    queue: ClassVar[str] = "ticket__queue"
     list_display = ("ticket", "deadline", "due_at", "found_at", "found_late_by")
     list_filter = ("deadline",)
     list_select_related = ("ticket",)

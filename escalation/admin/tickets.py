@@ -16,36 +16,36 @@ from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 
 from escalation.admin import decisions
+from escalation.admin.access import DeskAdmin, has_desk_right
 from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
 from escalation.admin.filters import QueueFilter, StateFilter
 from escalation.admin.page import build_page
 from escalation.admin.returning import keep_from_loss, sign_in_again
 from escalation.admin.whole import build_whole_page, download_part
+from escalation.domain.desk_rights import DeskRight
 from escalation.domain.draft import Draft
 from escalation.domain.excerpt import excerpt, excerpt_json
 from escalation.domain.sla import describe_time_left, grade_time_left
 from escalation.errors import EscalationError, TicketNotFound
 from escalation.models import ClockTimestamp, Ticket, read_clock
 from escalation.selectors import LARGE_COLUMNS, find_ticket, get_ticket, with_beginnings
-from orchestration.admin.access import ScopedAdmin, caller_of, has_right
+from orchestration.admin.access import caller_of
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.http_status import STATUS_OF
-from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 
 _EXCERPT_CHARACTERS = 140
 
 
 @admin.register(Ticket)
-class TicketAdmin(ScopedAdmin[Ticket]):
+class TicketAdmin(DeskAdmin[Ticket]):
     """Lists tickets by due time; shows one and what can be decided about it. Nothing else is editable."""
 
     empty_words: ClassVar[str] = (
         "Nothing waits for people. A ticket appears when an agent is unsure, a step fails or a workflow "
         "asks a person; those that are decided are under the filter “State”."
     )
-    project: ClassVar[str] = "queue__project"
     list_display = (
         "number",
         "time_left",
@@ -78,8 +78,8 @@ class TicketAdmin(ScopedAdmin[Ticket]):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
-        """Let reviewers decide: of the ticket's project, or of any."""
-        return has_right(request, Right.REVIEW, obj.queue.project_id if obj else None)
+        """Let reviewers decide: of the ticket's review queue, or of any."""
+        return has_desk_right(request, DeskRight.DECIDE, obj.queue_id if obj else None)
 
     def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         """Tickets are evidence."""

@@ -1,4 +1,4 @@
-"""Tickets of the caller's projects."""
+"""Tickets of the caller's review queues."""
 
 from typing import ClassVar
 
@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.api.rows import ResolveBody, TicketDetail, TicketRow
+from escalation.domain.desk_rights import DeskRight
 from escalation.domain.resolution import NOT_GIVEN
 from escalation.domain.states import TicketStatus
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket
@@ -65,11 +66,11 @@ class _Deciding(ApiView):
 
     def find(self, ticket_id: int) -> Ticket:
         """Return the ticket, for those who may decide it."""
-        return find_ticket(self.caller, ticket_id, Right.REVIEW)
+        return find_ticket(self.caller, ticket_id, DeskRight.DECIDE)
 
     def show(self, ticket_id: int) -> Response:
         """Return the ticket as it stands now."""
-        return Response(summarise_ticket(find_ticket(self.caller, ticket_id, Right.REVIEW)))
+        return Response(summarise_ticket(find_ticket(self.caller, ticket_id, DeskRight.DECIDE)))
 
 
 class TicketClaimNext(_Deciding):

@@ -1,5 +1,6 @@
 """The rows. No behaviour lives here but what a row can say about itself; `escrow/` writes tickets."""
 
+from escalation.models.access import QueueRole
 from escalation.models.audit import AuditLine
 from escalation.models.breach import Breach
 from escalation.models.clock import ClockTimestamp, read_clock
@@ -17,6 +18,7 @@ __all__ = [
     "Breach",
     "ClockTimestamp",
     "Notice",
+    "QueueRole",
     "ReasonCode",
     "ReviewQueue",
     "ReviewerProfile",

@@ -23,6 +23,11 @@ class ReviewQueue(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     slug = models.SlugField(max_length=100)
     name = models.CharField(max_length=200)
+    is_restricted = models.BooleanField(
+        default=False,
+        help_text="Only the roles given below count. Admins of the project see that the queue exists, "
+        "nobody else does; pages of runs hide what its tickets ask about.",
+    )
 
     # Who gets a ticket.
     assignment = models.CharField(

@@ -1,22 +1,17 @@
-"""Which tickets there are, and which of them somebody may see. Reads only."""
+"""Which tickets there are. Reads only; `scope.py` says which of them somebody may see."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, Count, Q, QuerySet, When
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Left
 
-from escalation.conf import get_conf
 from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
-from escalation.models import ClockTimestamp, ReviewQueue, Ticket
-from orchestration.domain.rights import Right
+from escalation.models import ReviewQueue, Ticket
 from orchestration.domain.states import ResolutionKind
-from orchestration.selectors.scope import Caller, require, scope_rows
 
-_PROJECT = "queue__project"
 _RELATED = ("queue__project", "run", "step", "claimed_by", "resolved_by")
 # A mebibyte each: what a step gave is on its own page, and a ticket has its own copy of what is judged.
 OUTPUTS = ("step__output_json", "step__proposed_json")
@@ -54,34 +49,10 @@ def list_open_tickets(queue: str | None = None, project: str | None = None) -> Q
     return list_tickets(queue, project).filter(status=TicketStatus.OPEN)
 
 
-def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
-    """Return the open tickets that nobody holds, in the order in which the caller is to take them.
-
-    Those due first at the top, but last what they gave back themselves. None of a run that they requested: it waits
-    for a colleague.
-    """
-    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
-    is_own = Q(run__requested_by__isnull=False, run__requested_by=caller.user_id)
-    gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
-    free = list_open_tickets().filter(is_free & ~is_own).order_by(gave_back, "due_at", "pk")
-    return scope_rows(caller, free, _PROJECT, Right.REVIEW)
-
-
-def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:
-    """Return the ticket that the caller has claimed, or renewed their claim on, since a moment, and still holds."""
-    lease = get_conf().claim_lease
-    return list_open_tickets().filter(claimed_by=caller.user_id, claim_expires_at__gt=since + lease).first()
-
-
 def count_aborted(run_ids: Sequence[UUID]) -> int:
     """Return how many of these runs people aborted, at a ticket of theirs or of a run below them."""
     aborted = Ticket.objects.filter(run__root_id__in=run_ids, resolution=ResolutionKind.ABORT)
     return aborted.aggregate(count=Count("run__root_id", distinct=True))["count"] or 0
-
-
-def scope_tickets(caller: Caller) -> QuerySet[Ticket]:
-    """Return the tickets that a caller may see, as lists show them."""
-    return scope_rows(caller, list_tickets(), _PROJECT)
 
 
 def with_beginnings(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
@@ -92,18 +63,6 @@ def with_beginnings(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
 def with_content(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     """Add to listed tickets what is judged, typed and decided."""
     return tickets.defer(None).defer(*OUTPUTS)
-
-
-def find_ticket(caller: Caller, ticket_id: int, right: Right = Right.VIEW) -> Ticket:
-    """Return a ticket that the caller may see and do this with.
-
-    Raises: TicketNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
-    """
-    ticket = with_content(scope_tickets(caller)).filter(pk=ticket_id).first()
-    if ticket is None:
-        raise TicketNotFound(ticket_id)
-    require(caller, ticket.queue.project, right)
-    return ticket
 
 
 def get_ticket(ticket_id: int) -> Ticket:

@@ -31,7 +31,7 @@ class MembershipInline(TabularInline[Membership, Project]):
     ) -> ModelChoiceField[Any] | None:
         """Offer admins of a project the groups they know: their own, and the members of what they are admins of."""
         if db_field.name == "group":
-            kwargs["queryset"] = _known_groups(request)
+            kwargs["queryset"] = list_known_groups(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
@@ -51,7 +51,8 @@ class MembershipInline(TabularInline[Membership, Project]):
         return self.has_add_permission(request, obj)
 
 
-def _known_groups(request: HttpRequest) -> QuerySet[Group]:
+def list_known_groups(request: HttpRequest) -> QuerySet[Group]:
+    """Return the groups that somebody may give a role: their own, and the members of what they are admins of."""
     groups, caller = Group.objects.order_by("name"), caller_of(request)
     if caller.is_superuser:
         return groups

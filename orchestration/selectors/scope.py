@@ -4,6 +4,7 @@ A project that a caller is no member of does not exist for them: its rows are no
 and the engine act as the system and do not ask.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -47,12 +48,17 @@ def call_as(user: AbstractUser | AnonymousUser, token: ApiToken | None = None) -
 
 def find_projects(caller: Caller, right: Right = Right.VIEW) -> QuerySet[Project]:
     """Return the projects in which the caller's roles give a right; every role gives the right to look."""
+    return find_projects_by_role(caller, roles_with(right))
+
+
+def find_projects_by_role(caller: Caller, roles: Collection[Role]) -> QuerySet[Project]:
+    """Return the projects in which the caller has one of these roles; superusers have all in each."""
     projects = Project.objects.order_by("slug")
     if caller.project_id is not None:
         projects = projects.filter(pk=caller.project_id)
     if caller.is_superuser:
         return projects
-    member = Membership.objects.filter(group__user=caller.user_id, role__in=roles_with(right))
+    member = Membership.objects.filter(group__user=caller.user_id, role__in=roles)
     return projects.filter(pk__in=member.order_by().values("project"))
 
 

@@ -47,6 +47,7 @@ CHANGING = {
     "agents_countedfailure",
     "agents_pool",
     "agents_poolslot",
+    "escalation_queuerole",
     "escalation_reasoncode",
     "escalation_reviewerprofile",
     "escalation_reviewqueue",

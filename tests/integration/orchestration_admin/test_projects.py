@@ -119,7 +119,8 @@ def test_a_project_keeps_its_slug_and_is_never_deleted(desk: Project, admin_clie
 def test_a_review_queue_stays_in_its_project(desk: Project, admin_client: Client) -> None:
     queue = ReviewQueue.objects.get(project__slug="default")
     page = f"/admin/escalation/reviewqueue/{queue.pk}/change/"
-    admin_client.post(page, {"project": desk.pk, "slug": "default", "name": "Renamed"})
+    roles = {"roles-TOTAL_FORMS": 0, "roles-INITIAL_FORMS": 0}
+    admin_client.post(page, {"project": desk.pk, "slug": "default", "name": "Renamed", **roles})
     queue.refresh_from_db()
     assert (queue.name, queue.project.slug) == ("Renamed", "default")
 

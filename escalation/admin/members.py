@@ -1,0 +1,62 @@
+"""Who has which role at a review queue."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import Group
+from django.db.models import ForeignKey, QuerySet
+from django.forms import ModelChoiceField
+from django.http import HttpRequest
+
+from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.domain.desk_rights import DeskRight
+from escalation.models import QueueRole, ReviewQueue
+from orchestration.admin.projects import list_known_groups
+
+if TYPE_CHECKING:
+    # unfold ships no types; its classes are Django's with other templates.
+    from django.contrib.admin import TabularInline
+else:
+    from unfold.admin import TabularInline
+
+
+class QueueRoleInline(TabularInline[QueueRole, ReviewQueue]):
+    """Which groups have a role at the queue. Its admins decide."""
+
+    model = QueueRole
+    extra = 1
+    verbose_name = "role"
+    verbose_name_plural = "Who works here, beside the members of the project"
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer the groups that the person knows."""
+        if db_field.name == "group":
+            kwargs["queryset"] = _find_groups(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let those who work here see who else does."""
+        return has_desk_right(request, DeskRight.LOOK, obj.pk if obj else None) or self.has_change_permission(
+            request, obj
+        )
+
+    def has_add_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let the queue's admins give roles."""
+        return has_desk_right(request, DeskRight.MANAGE, obj.pk if obj else None)
+
+    def has_change_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let the queue's admins change roles."""
+        return self.has_add_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let the queue's admins take roles away."""
+        return self.has_add_permission(request, obj)
+
+
+def _find_groups(request: HttpRequest) -> QuerySet[Group]:
+    """Return the groups that somebody may give a role here: those they know, and those who have one at their queues."""
+    managed = find_queues_of(request, DeskRight.MANAGE).order_by().values("pk")
+    theirs = Group.objects.filter(queue_roles__queue__in=managed).values("pk")
+    known = list_known_groups(request).order_by().values("pk")
+    return (Group.objects.filter(pk__in=theirs) | Group.objects.filter(pk__in=known)).order_by("name")

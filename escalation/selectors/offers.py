@@ -1,0 +1,32 @@
+"""Which tickets somebody is offered next. Reads only."""
+
+from datetime import datetime
+
+from django.db.models import Case, Q, QuerySet, When
+
+from escalation.conf import get_conf
+from escalation.domain.desk_rights import DeskRight
+from escalation.domain.states import TicketStatus
+from escalation.models import ClockTimestamp, Ticket
+from escalation.selectors.scope import scope_tickets
+from escalation.selectors.tickets import list_open_tickets
+from orchestration.selectors.scope import Caller
+
+
+def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
+    """Return the open tickets that nobody holds, in the order in which the caller is to take them.
+
+    Those due first at the top, but last what they gave back themselves. None of a run that they requested: it waits
+    for a colleague.
+    """
+    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
+    is_own = Q(run__requested_by__isnull=False, run__requested_by=caller.user_id)
+    gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
+    theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
+    return theirs.filter(is_free & ~is_own).order_by(gave_back, "due_at", "pk")
+
+
+def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:
+    """Return the ticket that the caller has claimed, or renewed their claim on, since a moment, and still holds."""
+    lease = get_conf().claim_lease
+    return list_open_tickets().filter(claimed_by=caller.user_id, claim_expires_at__gt=since + lease).first()

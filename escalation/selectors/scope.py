@@ -1,0 +1,128 @@
+"""Which review queues and tickets somebody may see, and what they may do there. The console and the API ask here.
+
+What one may not see is not found, not forbidden. Commands and the engine act as the system and do not ask.
+"""
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from escalation.domain.desk_rights import (
+    DESK_SCOPE_OF,
+    DeskRight,
+    desk_rights_of,
+    desk_roles_with,
+    implied_rights,
+    narrow,
+    project_roles_with,
+)
+from escalation.errors import TicketNotFound
+from escalation.models import QueueRole, ReviewQueue, Ticket
+from escalation.selectors.tickets import list_tickets, with_content
+from orchestration.domain.rights import Right, Role
+from orchestration.errors import RightMissing, ScopeMissing
+from orchestration.models import Membership
+from orchestration.selectors.scope import Caller, find_projects, find_projects_by_role
+
+
+def find_queues(caller: Caller, right: DeskRight = DeskRight.LOOK) -> QuerySet[ReviewQueue]:
+    """Return the review queues at which the caller's roles give a right; their token's scopes are not asked.
+
+    Of a restricted queue only its own roles count, and superusers may change who has them: somebody must be able to
+    when all who could have left. That is told in the audit, and shows them no ticket before they are a member.
+    """
+    queues = ReviewQueue.objects.order_by("project", "slug")
+    if caller.project_id is not None:
+        queues = queues.filter(project=caller.project_id)
+    if caller.is_superuser and right is DeskRight.MANAGE:
+        return queues
+    projects = find_projects_by_role(caller, project_roles_with(right)).order_by().values("pk")
+    implied = Q(is_restricted=False) if caller.sees_all else Q(is_restricted=False, project__in=projects)
+    own = QueueRole.objects.filter(group__user=caller.user_id, role__in=desk_roles_with(right)).order_by()
+    return queues.filter(implied | Q(pk__in=own.values("queue")))
+
+
+def find_known_queues(caller: Caller) -> QuerySet[ReviewQueue]:
+    """Return the review queues that a caller may know of: what they may look into, and what their projects have."""
+    administered = find_projects(caller, Right.MANAGE).order_by().values("pk")
+    seen = find_queues(caller).order_by().values("pk")
+    return ReviewQueue.objects.filter(Q(pk__in=seen) | Q(project__in=administered)).order_by(
+        "project", "slug"
+    )
+
+
+def list_desk_rights(caller: Caller) -> dict[int, frozenset[DeskRight]]:
+    """Return what a caller may do at each review queue at which they may do anything, by the queue's id. One query."""
+    own = QueueRole.objects.filter(group__user=caller.user_id, queue=OuterRef("pk")).order_by()
+    member = Membership.objects.filter(group__user=caller.user_id, project=OuterRef("project")).order_by()
+    queues = ReviewQueue.objects.annotate(
+        own=ArraySubquery(own.values("role")), implied=ArraySubquery(member.values("role"))
+    ).order_by()
+    if caller.project_id is not None:
+        queues = queues.filter(project=caller.project_id)
+    if not caller.is_superuser:
+        queues = queues.filter(Exists(own) | Exists(member))
+    found: dict[int, frozenset[DeskRight]] = {}
+    for pk, is_restricted, held, in_project in queues.values_list("pk", "is_restricted", "own", "implied"):
+        above = [Role.ADMIN.value] if caller.is_superuser else in_project
+        if not is_restricted:
+            implied = implied_rights(above)
+        else:
+            implied = frozenset({DeskRight.MANAGE}) if caller.is_superuser else frozenset()
+        found[pk] = narrow(desk_rights_of(held, None) | implied, caller.scopes)
+    return {pk: rights for pk, rights in found.items() if rights}
+
+
+def is_at_desk(caller: Caller) -> bool:
+    """Return whether a caller has a role at any review queue, whatever they are in its project."""
+    roles = QueueRole.objects.filter(group__user=caller.user_id)
+    if caller.project_id is not None:
+        roles = roles.filter(queue__project=caller.project_id)
+    return roles.exists()
+
+
+def may_desk(caller: Caller, queue: ReviewQueue, right: DeskRight) -> bool:
+    """Return whether a caller may do this at a review queue."""
+    is_in_scope = caller.scopes is None or DESK_SCOPE_OF[right] in caller.scopes
+    return is_in_scope and find_queues(caller, right).filter(pk=queue.pk).exists()
+
+
+def require_desk(caller: Caller, queue: ReviewQueue, right: DeskRight) -> None:
+    """Refuse what a caller may not do at a review queue that they see.
+
+    Raises: ScopeMissing: their token is not for this.  RightMissing: their roles do not allow it.
+    """
+    needed = DESK_SCOPE_OF[right]
+    if caller.scopes is not None and needed not in caller.scopes:
+        raise ScopeMissing(f"this token lacks the scope '{needed}'; make one that has it")
+    if not may_desk(caller, queue, right):
+        raise RightMissing(
+            f"at the review queue '{queue.slug}' you may not {_SAID[right]}; "
+            f"that takes the role {' or '.join(desk_roles_with(right))} there"
+            + ("" if queue.is_restricted else f", or {' or '.join(project_roles_with(right))} in its project")
+        )
+
+
+_SAID: dict[DeskRight, str] = {
+    DeskRight.LOOK: "look at tickets",
+    DeskRight.DECIDE: "decide tickets",
+    DeskRight.LEAD: "steer the work of others",
+    DeskRight.MANAGE: "change the queue",
+    DeskRight.READ_AUDIT: "read the audit",
+}
+
+
+def scope_tickets(caller: Caller, right: DeskRight = DeskRight.LOOK) -> QuerySet[Ticket]:
+    """Return the tickets with which a caller may do this, as lists show them."""
+    return list_tickets().filter(queue__in=find_queues(caller, right).order_by().values("pk"))
+
+
+def find_ticket(caller: Caller, ticket_id: int, right: DeskRight = DeskRight.LOOK) -> Ticket:
+    """Return a ticket that the caller may see and do this with.
+
+    Raises: TicketNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
+    """
+    ticket = with_content(scope_tickets(caller)).filter(pk=ticket_id).first()
+    if ticket is None:
+        raise TicketNotFound(ticket_id)
+    require_desk(caller, ticket.queue, right)
+    return ticket
