@@ -24,6 +24,7 @@ class Hold:
         seen_json: canonical JSON of what the person is to judge: the proposed output, or null.
         has_proposal: False when the step has nothing that could be approved.
         rule: the policy rule that escalated.  reason: in words, for the reviewer.
+        input_json: what the run was given.  title: CEL over input and proposal, from the spec; "" if it has none.
     """
 
     project_id: int
@@ -40,6 +41,8 @@ class Hold:
     seen_json: str
     has_proposal: bool
     confidence: float | None = None
+    input_json: str = "{}"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,11 @@ class TicketRef:
 class Escalator(Protocol):
     """Opens, withdraws and finds tickets. What writes is called in the step's own transaction, and must not commit."""
 
-    def open_ticket(self, hold: Hold) -> int:
-        """Open the step's ticket and return its id."""
+    def plan_ticket(self, hold: Hold) -> object:
+        """Work out, before the step's transaction begins, what can be: `open_ticket` is handed what this returns."""
+
+    def open_ticket(self, hold: Hold, plan: object | None = None) -> int:
+        """Open the step's ticket and return its id. Without a plan, because planning failed, in the plainest way."""
 
     def withdraw_tickets(self, step_ids: list[int], reason: str) -> None:
         """Close the open tickets of steps that no longer wait, e.g. because their run was aborted."""

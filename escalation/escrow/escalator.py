@@ -4,26 +4,31 @@ import hashlib
 from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import Case, Value, When
 from django.urls import NoReverseMatch, reverse
 
 from escalation.conf import get_conf
 from escalation.domain.sla import find_class, set_deadlines
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
-from escalation.models import DEFAULT_QUEUE, ReviewQueue, Ticket, read_clock
+from escalation.escrow.planning import TicketPlan, plan_ticket
+from escalation.models import Ticket, read_clock
+from escalation.queues import find_or_make_default, find_queue_id
 from orchestration.ports import Hold, TicketRef
 
 
 class DatabaseEscalator:
     """Keeps tickets as rows. Works inside the caller's transaction and never commits."""
 
-    def open_ticket(self, hold: Hold) -> int:
+    def plan_ticket(self, hold: Hold) -> TicketPlan:
+        """Work out where the ticket goes, its title and when it is due; reads rows and locks none."""
+        return plan_ticket(hold)
+
+    def open_ticket(self, hold: Hold, plan: object | None = None) -> int:
         """Open the step's ticket and return its id."""
-        opened_at = read_clock()
-        deadlines = set_deadlines(find_class(hold.sla, get_conf().sla_classes), opened_at)
+        known = plan if isinstance(plan, TicketPlan) else _plan_plainly(hold)
+        queue_id = find_queue_id(hold.project_id, hold.sla, known.queue_id)
         ticket = Ticket.objects.create(
-            queue=_find_queue(hold.project_id, hold.sla),
+            queue_id=find_or_make_default(hold.project_id).pk if queue_id is None else queue_id,
             run_id=hold.run_id,
             step_id=hold.step_id,
             attempt=hold.attempt,
@@ -35,9 +40,13 @@ class DatabaseEscalator:
             seen_digest=hashlib.sha256(hold.seen_json.encode()).hexdigest(),
             has_proposal=hold.has_proposal,
             confidence=hold.confidence,
-            opened_at=opened_at,
-            first_touch_due_at=deadlines.first_touch_due_at,
-            due_at=deadlines.due_at,
+            title=known.title,
+            tags=list(known.tags),
+            routed_by=known.routed_by,
+            desk_note=known.note,
+            opened_at=known.opened_at,
+            first_touch_due_at=known.deadlines.first_touch_due_at,
+            due_at=known.deadlines.due_at,
         )
         return ticket.pk
 
@@ -77,13 +86,16 @@ def _find_url(number: int) -> str:
         return ""
 
 
-def _find_queue(project_id: int, sla: str) -> ReviewQueue:
-    """Return the queue named like the SLA class, else the project's default queue, made if it is missing."""
-    named_first = Case(When(slug=DEFAULT_QUEUE, then=Value(1)), default=Value(0))
-    queues = ReviewQueue.objects.filter(project_id=project_id, slug__in=(sla, DEFAULT_QUEUE))
-    queue = queues.order_by(named_first).first()
-    if queue is not None:
-        return queue
-    return ReviewQueue.objects.get_or_create(
-        project_id=project_id, slug=DEFAULT_QUEUE, defaults={"name": "Default"}
-    )[0]
+def _plan_plainly(hold: Hold) -> TicketPlan:
+    """Return the plan of a ticket about which nothing could be worked out: as the settings say, with a note."""
+    opened_at = read_clock()
+    deadlines = set_deadlines(find_class(hold.sla, get_conf().sla_classes), opened_at)
+    return TicketPlan(
+        queue_id=None,
+        routed_by="",
+        title="",
+        tags=(),
+        opened_at=opened_at,
+        deadlines=deadlines,
+        note="Routing rules and targets of the queue were not read; the worker's log says why.",
+    )

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('agent', models.CharField(blank=True, max_length=200)),
                 ('rule', models.CharField(blank=True, help_text='Of the policy, such as low_confidence.', max_length=60)),
                 ('confidence_from', models.FloatField(blank=True, help_text='0 to 1; the bound itself matches.', null=True)),
-                ('confidence_to', models.FloatField(blank=True, help_text='0 to 1; the bound itself does not match.', null=True)),
+                ('confidence_to', models.FloatField(blank=True, help_text='0 to 1; the bound itself does not match, but 1 does.', null=True)),
                 ('expression', models.TextField(blank=True, help_text='CEL over input (of the run) and proposal (what is judged), e.g. input.amount > 1000.')),
                 ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
             ],

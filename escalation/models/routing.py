@@ -21,7 +21,7 @@ class RoutingRule(models.Model):
     rule = models.CharField(max_length=60, blank=True, help_text="Of the policy, such as low_confidence.")
     confidence_from = models.FloatField(null=True, blank=True, help_text="0 to 1; the bound itself matches.")
     confidence_to = models.FloatField(
-        null=True, blank=True, help_text="0 to 1; the bound itself does not match."
+        null=True, blank=True, help_text="0 to 1; the bound itself does not match, but 1 does."
     )
     expression = models.TextField(
         blank=True,

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from agents.domain.classification import describe_error, describe_fault, describe_refusal
 from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
-from orchestration.conf import get_signer
+from orchestration.conf import get_conf, get_signer
 from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
 from orchestration.domain.policy import Decision, Ending, OutOfTime
 from orchestration.domain.spec import StepSpec
@@ -32,6 +32,7 @@ from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.together import finish_together
 from orchestration.outages import is_away
 from orchestration.planning import find_terms, plan_undo
+from orchestration.ports import Hold, load_escalator
 from orchestration.selectors.trees import count_steps, find_grown
 from orchestration.transitions.end import (
     abort_by_step,
@@ -117,7 +118,7 @@ def conclude_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Conclusion:
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     judged = judge_fault(claim, spec, fault)
-    return Conclusion(judged.decision, None, _leave_undone(claim, judged, None))
+    return Conclusion(judged.decision, None, _leave_undone(claim, spec, judged, None))
 
 
 def _savepoint() -> AbstractContextManager[None]:
@@ -176,7 +177,7 @@ def _decide(
         case DecisionKind.REWORK:
             return Conclusion(decision, None, _send_back(claim, end, cast("SentBack", outcome)))
         case _:
-            return Conclusion(decision, None, _leave_undone(claim, judged, crash))
+            return Conclusion(decision, None, _leave_undone(claim, spec, judged, crash))
 
 
 def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
@@ -211,7 +212,7 @@ def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | N
         return _persist(claim, end, lambda: finish_together(claim, end, final))
 
 
-def _leave_undone(claim: Claim, judged: Judgement, crash: Crash | None) -> tuple[int, ...]:
+def _leave_undone(claim: Claim, spec: StepSpec, judged: Judgement, crash: Crash | None) -> tuple[int, ...]:
     """Write an ending after which the step waits: for its next try, for a person, or for nothing any more.
 
     Returns: what an aborted run does first to undo what it did.
@@ -223,14 +224,31 @@ def _leave_undone(claim: Claim, judged: Judgement, crash: Crash | None) -> tuple
         case DecisionKind.RETRY:
             _persist(claim, end, lambda: retry_step(claim, end))
         case DecisionKind.ESCALATE:
-            hold = describe_hold(claim, judged.outcome, judged.decision)
+            hold = describe_hold(claim, spec, judged.outcome, judged.decision)
             own_crash = crash is not None and crash.is_own
-            _persist(claim, end, lambda: hold_step(claim, end, hold, own_crash=own_crash))
+            _persist(claim, end, lambda: hold_step(claim, end, hold, _plan(hold), own_crash=own_crash))
         case DecisionKind.ABORT:
             return _abort(claim, end)
         case other:
             raise AssertionError(f"no ending for the decision {other}")
     return ()
+
+
+def _plan(hold: Hold) -> object | None:
+    """Work out what can be of a step's ticket, before the transaction that opens it; this can fail no hold."""
+    try:
+        with _savepoint():
+            return load_escalator(get_conf().ESCALATOR).plan_ticket(hold)
+    except BaseException as error:
+        if is_beyond_the_attempt(error):
+            raise
+        log.error(
+            "ticket_not_planned",
+            step=hold.step_id,
+            error=describe_error(error),
+            next="it opens as its SLA class says, with a note",
+        )
+        return None
 
 
 def _abort(claim: Claim, end: AttemptEnd) -> tuple[int, ...]:

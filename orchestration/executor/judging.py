@@ -161,7 +161,7 @@ def _name_outcome(said: Ending) -> AttemptOutcome:
     return _ENDED_AS[type(said)]
 
 
-def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
+def describe_hold(claim: Claim, spec: StepSpec, outcome: Ending, decision: Decision) -> Hold:
     """Return a step that waits for a person, as its ticket needs to know it."""
     proposed = _find_proposal(outcome)
     shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
@@ -180,6 +180,8 @@ def describe_hold(claim: Claim, outcome: Ending, decision: Decision) -> Hold:
         seen_json=shown if shown is not None else "null",
         has_proposal=proposed is not None,
         confidence=outcome.confidence if isinstance(outcome, Answered) else None,
+        input_json=claim.run.input_json,
+        title=(spec.review.title or "") if spec.review else "",
     )
 
 

@@ -92,16 +92,18 @@ def free_step(claim: Claim, end: AttemptEnd, *, queue: str, own_crash: bool) -> 
     end_claim(_FREE, claim, end, queue=queue, own_crash=int(own_crash))
 
 
-def hold_step(claim: Claim, end: AttemptEnd, hold: Hold, *, own_crash: bool = False) -> None:
+def hold_step(
+    claim: Claim, end: AttemptEnd, hold: Hold, plan: object | None = None, *, own_crash: bool = False
+) -> None:
     """Move a running step to `held` and open its ticket, in one transaction.
 
-    Args: own_crash: its process died of it, once too often.
+    Args: plan: what the room of tickets worked out before.  own_crash: its process died of it, once too often.
     Raises: ClaimLost: nothing was written.
     """
     with transaction.atomic():
         proposed = hold.seen_json if hold.has_proposal else None
         end_claim(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
-        load_escalator(get_conf().ESCALATOR).open_ticket(hold)
+        load_escalator(get_conf().ESCALATOR).open_ticket(hold, plan)
 
 
 def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor) -> None:
