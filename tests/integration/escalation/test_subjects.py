@@ -185,4 +185,5 @@ def test_tickets_from_before_say_what_they_were_about(ticket: Ticket, task: Tick
     for name in ("0005_no_way_back", "0006_subject"):
         MigrationExecutor(connection).migrate([("escalation", name)])
 
-    assert {row.pk: row.subject for row in Ticket.objects.all()} == {ticket.pk: "output", task.pk: "task"}
+    # The columns of later migrations are not there.
+    assert dict(Ticket.objects.values_list("pk", "subject")) == {ticket.pk: "output", task.pk: "task"}
