@@ -16,6 +16,7 @@ from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind
 from orchestration.executor import conclusion
 from orchestration.models import Project, Step
+from orchestration.transitions.end import hold_step
 from tests.integration.escalation.desk import LETTER, PROPOSAL, go_on, hold
 from tests.people import make_member
 from tests.statements import record_statements
@@ -70,7 +71,7 @@ def test_the_first_rule_that_matches_wins_and_the_class_comes_last(
     ],
 )
 def test_a_rule_that_fails_is_no_match_and_noted(
-    refunds: ReviewQueue, asked: dict[str, str], why: str
+    refunds: ReviewQueue, asked: dict[str, Any], why: str
 ) -> None:
     _rule(refunds, **asked)
 
@@ -104,7 +105,7 @@ def test_a_queue_that_goes_between_plan_and_hold_loses_nothing(
     refunds: ReviewQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _rule(refunds)
-    held = conclusion.hold_step
+    held = hold_step
 
     def meanwhile(*given: Any, **named: Any) -> None:
         refunds.delete()
@@ -159,7 +160,8 @@ def test_the_transaction_of_the_hold_asks_for_nothing_of_the_desks_rows(
     for position in range(5):
         _rule(refunds, position=position, expression="input.text == 'else'")
     _rule(refunds, position=9, expression="input.text != ''", tags=["a"])
-    held, sent = conclusion.hold_step, []
+    held = hold_step
+    sent: list[str] = []
 
     def count(*given: Any, **named: Any) -> None:
         with record_statements() as statements:
