@@ -114,7 +114,10 @@ FLOWER_URL = env.text("FLOWER_URL", "http://127.0.0.1:5555")
 RINGMASTER: dict[str, Any] = {
     "SIGNING_KEY": env.text("RINGMASTER_SIGNING_KEY") or None,
     "ESCALATOR": "escalation.escrow.DatabaseEscalator",
-    "MAINTENANCE_DUTIES": ["escalation.watch.watch_tickets"],
+    "MAINTENANCE_DUTIES": [
+        "escalation.watch.watch_tickets",
+        "escalation.watch.fold_figures",
+    ],
     "FLOWER_URL": FLOWER_URL,
     **env.json_object("RINGMASTER_OVERRIDES"),
 }

@@ -4,6 +4,8 @@ from escalation.models.access import QueueRole
 from escalation.models.audit import AuditLine
 from escalation.models.breach import Breach
 from escalation.models.clock import ClockTimestamp, read_clock
+from escalation.models.figure import AgentHour, DayFigure, FoldedHour, HourFigure
+from escalation.models.forecast import Forecast
 from escalation.models.notice import Notice
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
 from escalation.models.reason import ReasonCode
@@ -14,9 +16,14 @@ from escalation.models.ticket import Ticket
 
 __all__ = [
     "DEFAULT_QUEUE",
+    "AgentHour",
     "AuditLine",
     "Breach",
     "ClockTimestamp",
+    "DayFigure",
+    "FoldedHour",
+    "Forecast",
+    "HourFigure",
     "Notice",
     "QueueRole",
     "ReasonCode",

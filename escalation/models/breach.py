@@ -28,6 +28,11 @@ class Breach(models.Model):
             models.CheckConstraint(condition=Q(found_at__gt=F("due_at")), name="breach_found_after_due"),
         )
 
+        indexes = (
+            models.Index(fields=("due_at",), name="breach_due"),
+            models.Index(fields=("found_at",), name="breach_found"),
+        )
+
     def __str__(self) -> str:
         """Return which deadline was missed."""
         return f"{self.deadline} of ticket {self.ticket_id}"

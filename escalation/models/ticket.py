@@ -197,6 +197,17 @@ class Ticket(models.Model):
                 condition=Q(status="open", touched_at__isnull=True),
                 name="ticket_touch_due",
             ),
+            # By what the figures of an hour are counted.
+            models.Index(fields=("opened_at",), name="ticket_opened"),
+            models.Index(
+                fields=("touched_at",), condition=Q(touched_at__isnull=False), name="ticket_touched"
+            ),
+            models.Index(
+                fields=("resolved_at",), condition=Q(resolved_at__isnull=False), name="ticket_resolved"
+            ),
+            models.Index(
+                fields=("withdrawn_at",), condition=Q(withdrawn_at__isnull=False), name="ticket_withdrawn"
+            ),
         )
 
     def __str__(self) -> str:

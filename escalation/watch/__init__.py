@@ -4,5 +4,6 @@ One that fails is logged by the maintainer and tried again with the next sweep; 
 """
 
 from escalation.watch.breaches import watch_tickets
+from escalation.watch.figures import fold_figures
 
-__all__ = ["watch_tickets"]
+__all__ = ["fold_figures", "watch_tickets"]

@@ -42,6 +42,11 @@ KEPT = (
 )
 # What comes and goes with the work, or is kept by people themselves.
 CHANGING = {
+    "escalation_agenthour",
+    "escalation_dayfigure",
+    "escalation_foldedhour",
+    "escalation_forecast",
+    "escalation_hourfigure",
     "agents_agentcalls",
     "agents_breaker",
     "agents_countedfailure",
