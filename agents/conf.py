@@ -14,6 +14,7 @@ from agents.domain.circuit import Limits
 from agents.domain.contract import MAX_SLOTS
 from agents.domain.failure_table import REGISTRABLE
 from agents.domain.invocation import FailureKind
+from agents.domain.networks import Network, read_networks
 from agents.domain.settings import read_settings
 
 DEFAULT_CAPACITY = 1
@@ -35,6 +36,7 @@ class Conf:
         ERROR_KINDS: dotted path of an exception's class -> what its being raised means: one of `transient`,
             `rate_limit`, `timeout`, `bad_input`, `permanent`, `unreadable`.
         POOLS: pool -> how many slots it has, unless a person set another number.
+        EGRESS_NETWORKS: networks that may be spoken to though they are not of the open internet, such as `10.1.0.0/16`.
     """
 
     BREAKER_FAILURES: int = 5
@@ -45,6 +47,13 @@ class Conf:
     BREAKERS: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     POOLS: Mapping[str, int] = field(default_factory=dict)
     ERROR_KINDS: Mapping[str, FailureKind] = field(default_factory=dict)
+
+    EGRESS_NETWORKS: tuple[str, ...] = ()
+
+    @property
+    def egress_networks(self) -> tuple[Network, ...]:
+        """Return the networks that an operator listed."""
+        return read_networks(self.EGRESS_NETWORKS)
 
     @property
     def limits(self) -> Limits:
@@ -79,6 +88,10 @@ def get_conf() -> Conf:
         raise ImproperlyConfigured(str(error)) from None
     _check_breakers(conf)
     _check_pools(conf.POOLS)
+    try:
+        conf.egress_networks  # noqa: B018 - reading them checks them
+    except ValueError as error:
+        raise ImproperlyConfigured(f"RINGMASTER['EGRESS_NETWORKS']: {error}") from None
     return replace(conf, ERROR_KINDS=_read_kinds(conf.ERROR_KINDS))
 
 

@@ -85,6 +85,26 @@ class DuplicateAgent(AgentRefused):
     code = "agent_duplicate"
 
 
+class EgressRefused(AgentError):
+    """A server is at an address that may not be spoken to."""
+
+    code = "egress_refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why}: correct the address, or list its network in RINGMASTER['EGRESS_NETWORKS'] if it is one of yours."
+        )
+
+
+class SendingTimedOut(AgentError):
+    """The other side had not taken all, or not answered, when the time was over."""
+
+    code = "sending_timed_out"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the other side was not done after {seconds:g} s")
+
+
 class PoolRefused(AgentError):
     """A pool's size or name is wrong; the message says what to give instead."""
 
