@@ -6,7 +6,7 @@ from typing import TextIO
 from django.urls import reverse
 
 from config.demo.feeding import Feeding, Progress
-from config.demo.preparation import ADMIN_NAME
+from config.demo.people import ADMIN_NAME, LEAD_NAME, REVIEWER_NAME, Person
 from config.demo.stage import Stage
 from escalation.selectors import list_open_tickets
 
@@ -59,12 +59,31 @@ def describe_tickets(feeding: Feeding) -> list[str]:
     return [f"  tickets    {count:>4}  in the review queue {name}" for name, count in sorted(queues.items())]
 
 
+def describe_people(people: list[Person]) -> list[str]:
+    """Return who may sign in, and the passwords of those who are new."""
+    lines = [
+        f"  {person.name:<10} {person.password}   {person.does}"
+        for person in people
+        if person.password is not None
+    ]
+    if lines:
+        lines.insert(0, "Sign in with these names and passwords (printed only now):")
+    known = [f"`{person.name}`" for person in people if person.password is None]
+    if known:
+        lines.append(
+            f"The password of {' and '.join(known)} was printed at the first start; "
+            "`manage.py changepassword NAME` sets a new one."
+        )
+    return lines
+
+
 def describe_links(feeding: Feeding, stage: Stage, *, has_flower: bool) -> list[str]:
     """Return the addresses to open."""
     page = reverse("admin:orchestration_run_change", args=[feeding.run_ids[0]])
     tickets = reverse("admin:escalation_ticket_changelist")
+    names = f"{REVIEWER_NAME}, {LEAD_NAME} or {ADMIN_NAME}"
     return [
-        f"  console    {stage.web_url}/admin/   (user {ADMIN_NAME})",
+        f"  console    {stage.web_url}/admin/   (users {names})",
         f"  tickets    {stage.web_url}{tickets}",
         f"  a run      {stage.web_url}{page}",
         f"  Flower     {stage.flower_url}/" if has_flower else "  Flower     is not up yet: see flower.log",

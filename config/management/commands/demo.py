@@ -14,8 +14,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config import env, services
 from config.demo.feeding import Feeding, Progress, feed, read_messages, watch
-from config.demo.preparation import ADMIN_NAME, ensure_admin, prepare_database
-from config.demo.report import ProgressBar, describe_links, describe_result
+from config.demo.people import ensure_people
+from config.demo.preparation import prepare_database
+from config.demo.report import ProgressBar, describe_links, describe_people, describe_result
 from config.demo.stage import Stage, StageRecord, listens, set_stage
 from config.errors import ServiceError
 from config.services import launcher
@@ -76,7 +77,7 @@ class Command(BaseCommand):
     def _run(self, record: StageRecord, *, once: bool) -> None:
         self.stdout.write("Preparing the database ...")
         prepare_database()
-        self._present_admin()
+        self._present_people()
         stage = set_stage()
         supervisor = Supervisor(settings.BASE_DIR, record.state_dir / "logs")
         for line in stage.moved_ports():
@@ -88,17 +89,9 @@ class Command(BaseCommand):
         finally:
             supervisor.stop()
 
-    def _present_admin(self) -> None:
-        password = ensure_admin()
-        if password is None:
-            self.stdout.write(
-                f"The password of `{ADMIN_NAME}` was printed at the first start; "
-                f"`manage.py changepassword {ADMIN_NAME}` sets a new one."
-            )
-        else:
-            self.stdout.write(
-                f"Sign in as `{ADMIN_NAME}` with the password {password} (it is printed only now)."
-            )
+    def _present_people(self) -> None:
+        for line in describe_people(ensure_people()):
+            self.stdout.write(line)
 
     def _show(self, stage: Stage, supervisor: Supervisor, record: StageRecord, *, once: bool) -> None:
         feeding, progress = self._feed()
