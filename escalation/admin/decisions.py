@@ -68,7 +68,7 @@ def keep_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
     )
     claim_ticket(ticket_id, person)
     if "edit" in request.GET:
-        return redirect(f"{reverse(PAGE, args=(ticket_id,))}?edit#edit")
+        return redirect(f"{reverse(PAGE, args=(ticket_id,))}?edit#way-edit")
     messages.success(request, "Draft kept; your claim is renewed.")
     return redirect(PAGE, ticket_id)
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from agents.selectors import find_contract
 from escalation.admin.rendering import Passage, describe_value
+from escalation.admin.ways import place_ways
 from escalation.admin.whole import view_part
 from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
@@ -21,7 +22,7 @@ from escalation.selectors import Received, count_received, foresee_send_back, li
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
 from orchestration.domain.anew import ANEW_WORDS
-from orchestration.domain.holds import HoldSubject, ask_about, list_kinds
+from orchestration.domain.holds import HoldSubject, ask_about
 from orchestration.domain.states import StepKind
 from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Run
@@ -40,6 +41,11 @@ class ReceivedView:
     is_summary: bool
     tokens: int
     passages: list[Passage]
+
+    @property
+    def has_folded(self) -> bool:
+        """Tell whether some of it is folded away."""
+        return any(passage.is_folded for passage in self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +113,12 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
     return {
         "draft": shown,
         "fields": fields,
-        **_place_ways(ticket),
+        **place_ways(ticket),
         "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skip(ticket.step_id),
         "shows_fields": is_editing or not is_large,
         "is_editing": is_editing,
         "is_edited": fields != untouched,
-    }
-
-
-def _place_ways(ticket: Ticket) -> dict[str, Any]:
-    """Return the ways that the form offers: what is only pressed, what is filled in first, and what ends the work."""
-    offered = {kind: way for kind, way in ticket.ways.items() if way.is_offered}
-    return {
-        "pressed": [way for way in offered.values() if way.takes_proposal],
-        "filled": [way for way in offered.values() if way.field],
-        "ending": [way for way in offered.values() if not way.field and not way.puts_out],
-        "open_to_requester": list_kinds({kind: way for kind, way in offered.items() if not way.puts_out}),
     }
 
 

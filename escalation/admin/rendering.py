@@ -1,13 +1,16 @@
 """Cuts what agents wrote into passages that a person reads, as safe HTML with nothing unseen in it.
 
-Pages show the beginning of what is large, and lead to `whole.py`'s pages for the rest.
+Pages show the beginning of what is large, and lead to `whole.py`'s pages for the rest. How one value reads is
+`reading/`'s.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from escalation.admin.reading import can_show, is_technical, say_key, show_text, show_value
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.visible import pretty_json
 
@@ -18,6 +21,8 @@ _MOST_CHARACTERS = 20_000
 # Of one value; shared by its passages, but each shows at least this many.
 _MOST_TOGETHER = 60_000
 _FEWEST = 1_000
+# A text that is longer, or has lines, is what the value says; shorter ones are facts beside it.
+_LONGEST_FACT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +31,27 @@ class Passage:
 
     Attributes:
         key: the property it is of; "" for a whole value.
-        label: its key, or "".
-        html: escaped text.
-        is_code: it is JSON, not prose.
+        label: its key in words, or "".
+        html: safe HTML.
+        is_main: it is what the value says, not a fact beside it.
+        is_folded: it is for machines: pages fold it away.
         is_cut: only its beginning is shown.
     """
 
     key: str
     label: SafeString
     html: SafeString
-    is_code: bool
+    is_main: bool
+    is_folded: bool
     is_cut: bool
 
 
 def describe_value(value: Any) -> list[Passage]:
-    """Return a JSON value as passages: an object one for each key, texts as prose, the rest as JSON."""
+    """Return a JSON value as passages, an object one for each key: what it says, facts, and what is folded."""
     parts = cut_value(value)
     most = max(_FEWEST, min(_MOST_CHARACTERS, _MOST_TOGETHER // len(parts)))
-    return [_passage(key, item, most) for key, item in parts.items()]
+    passages = [_passage(key, item, most) for key, item in parts.items()]
+    return sorted(passages, key=lambda passage: (passage.is_folded, not passage.is_main))
 
 
 def cut_value(value: Any) -> dict[str, Any]:
@@ -68,6 +76,19 @@ def is_prose(value: Any) -> bool:
 
 def _passage(key: str, value: Any, most: int) -> Passage:
     text = write_text(value, most=most + 1)
+    is_cut = len(text) > most
+    is_json = not is_prose(value) and (is_cut or not can_show(value))
     return Passage(
-        key, mark_unseen(key), mark_unseen(text[:most]), is_code=not is_prose(value), is_cut=len(text) > most
+        key,
+        say_key(key) if key else SafeString(""),
+        _show(value, text[:most], is_json=is_json),
+        is_main=is_prose(value) and (len(text) > _LONGEST_FACT or "\n" in text),
+        is_folded=bool(key) and is_technical(key),
+        is_cut=is_cut,
     )
+
+
+def _show(value: Any, text: str, *, is_json: bool) -> SafeString:
+    if is_json:
+        return format_html('<pre class="rm-code">{}</pre>', mark_unseen(text))
+    return show_text(text) if is_prose(value) else show_value(value)

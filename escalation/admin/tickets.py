@@ -70,8 +70,8 @@ class TicketAdmin(DeskAdmin[Ticket]):
     actions = None
 
     class Media:
-        css = {"all": ("escalation/console.css",)}
-        js = ("escalation/clock.js",)
+        css = {"all": ("escalation/console.css", "escalation/desk.css")}
+        js = ("escalation/clock.js", "escalation/desk.js")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Tickets are opened by the engine."""

@@ -31,6 +31,11 @@ class ValueView:
     is_cut: bool
     size: str
 
+    @property
+    def has_folded(self) -> bool:
+        """Tell whether some of it is folded away."""
+        return any(passage.is_folded for passage in self.passages)
+
 
 def view_part(ticket: Ticket, part: str) -> ValueView | None:
     """Return the beginning of a part of a ticket; None when the ticket has no such part."""

@@ -66,14 +66,14 @@ def test_a_failed_undo_shows_what_is_to_be_undone(anna: User) -> None:
     text = _text(_look(anna, _page(ticket)))
 
     assert "The run was aborted, and “car” is not undone yet. What shall happen?" in text
-    assert "K-4711" in text.partition("<h3>What is to be undone</h3>")[2].partition("Claim and decide")[0]
+    assert "K-4711" in text.partition(">What is to be undone</h3>")[2].partition("Claim and decide")[0]
 
 
 def test_a_failed_item_shows_which(anna: User) -> None:
     each = StepSpec("each", agent="test.each", for_each="['lamp 17']")
     done = run_workflow(WorkflowSpec(name="each", steps=(each,)), {}, agents={"test.each": fail})
     text = _text(_look(anna, _page(Ticket.objects.get(run=done.run))))
-    assert "lamp 17" in text.partition("<h3>What the step is about</h3>")[2].partition("Claim and decide")[0]
+    assert "lamp 17" in text.partition(">What the step is about</h3>")[2].partition("Claim and decide")[0]
 
 
 def test_the_list_shows_open_tickets_those_due_first_at_the_top(anna: User) -> None:

@@ -78,7 +78,7 @@ def test_the_fields_open_on_request_and_can_be_edited(large: Ticket, browser: Cl
     form = {"claim_number": "1", "note": "half way"}
     page = browser.post(f"{button_of(large, 'keep_draft')}?edit", form, follow=True)
     fields = {field.name: field.text for field in page.context["fields"]}
-    assert page.redirect_chain == [(f"{page_of(large)}?edit#edit", 302)]
+    assert page.redirect_chain == [(f"{page_of(large)}?edit#way-edit", 302)]
     assert all(f'name="{html.escape(name)}"' in text_of(page) for name in fields)
     assert "half way" in text_of(page)
 

@@ -102,7 +102,7 @@ def test_the_form_of_a_task_is_to_do_it(task: Ticket, anna: User) -> None:
 
     page = text_of(sign_in(anna).get(page_of(task)))
 
-    assert "<summary>Do the step</summary>" in page
+    assert '<h3 id="editing">Do the step</h3>' in page
     assert ">Done</button>" in page
     assert 'value="approve"' not in page
     assert 'value="send_back"' not in page
@@ -133,7 +133,7 @@ def test_the_form_of_an_output_has_the_words_of_the_table(
 
     page = text_of(sign_in(anna).get(page_of(ticket)))
 
-    assert f"<summary>{title}</summary>" in page
+    assert f'<h3 id="editing">{title}</h3>' in page
     assert f">{button}</button>" in page
     assert ("Approve as proposed" in page) is (writer is None)
     assert ">Send back</button>" in page

@@ -5,25 +5,45 @@ import pytest
 from escalation.admin.rendering import describe_value
 from escalation.domain.excerpt import excerpt, excerpt_json
 
+_WRAPPED = len('<div class="rm-prose"></div>')
+
 
 def test_an_object_is_shown_key_by_key() -> None:
-    shown = describe_value({"body": "a\nb", "n": 7, "<k>": ["x"], "empty": ""})
+    shown = describe_value({"body_text": "a\nb", "n": 7, "<k>": ["x"], "empty": ""})
 
-    assert [(str(p.label), str(p.html), p.is_code) for p in shown] == [
-        ("body", "a\nb", False),
-        ("n", "7", True),
-        ("&lt;k&gt;", "[\n  &quot;x&quot;\n]", True),
-        ("empty", "&quot;&quot;", True),
+    assert [(str(p.label), str(p.html), p.is_main) for p in shown] == [
+        ("body text", '<div class="rm-prose">a\nb</div>', True),
+        ("n", '<span class="rm-plain">7</span>', False),
+        ("&lt;k&gt;", '<ul class="rm-list"><li><div class="rm-prose">x</div></li></ul>', False),
+        ("empty", '<i class="rm-none">empty text</i>', False),
     ]
 
 
 @pytest.mark.parametrize(
-    ("value", "html"), [("text", "text"), ({}, "{}"), ([1], "[\n  1\n]"), (None, "null")]
+    ("value", "html"),
+    [
+        ("text", '<div class="rm-prose">text</div>'),
+        ({}, '<i class="rm-none">nothing</i>'),
+        ([1], '<ul class="rm-list"><li><span class="rm-plain">1</span></li></ul>'),
+        (None, '<i class="rm-none">nothing</i>'),
+        (0.7241, '<span class="rm-plain">0.7241</span>'),
+        (False, '<span class="rm-plain">no</span>'),
+    ],
 )
 def test_other_values_are_one_passage(value: Any, html: str) -> None:
     (passage,) = describe_value(value)
 
     assert (passage.label, passage.html) == ("", html)
+
+
+def test_what_a_value_says_stands_first_and_what_machines_need_is_folded() -> None:
+    shown = describe_value({"message_id": "m-1", "subject": "Your lamp", "body": "Dear Ada,\nit comes."})
+
+    assert [(passage.key, passage.is_folded) for passage in shown] == [
+        ("body", False),
+        ("subject", False),
+        ("message_id", True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +54,7 @@ def test_what_is_long_is_cut_and_says_so(value: Any) -> None:
     shown = describe_value(value)
 
     assert all(passage.is_cut for passage in shown)
-    assert sum(len(passage.html) for passage in shown) <= 60_000
+    assert sum(len(passage.html) - _WRAPPED for passage in shown) <= 60_000
 
 
 @pytest.mark.parametrize("value", ["x" * 20_000, {str(n): n for n in range(61)}, {"k" * 201: 1}, [7] * 900])
@@ -48,7 +68,7 @@ def test_what_is_not_long_is_whole_in_one_passage(value: Any) -> None:
 def test_a_passage_that_ends_at_the_limit_is_whole() -> None:
     (passage,) = describe_value({"k": "x" * 20_000})
 
-    assert (len(passage.html), passage.is_cut) == (20_000, False)
+    assert (len(passage.html) - _WRAPPED, passage.is_cut) == (20_000, False)
 
 
 @pytest.mark.parametrize(

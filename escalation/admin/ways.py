@@ -1,0 +1,62 @@
+"""The decision bar of a ticket's page: what can be chosen, where it is placed, and the key that chooses it.
+
+Everything comes from the table of subjects and ways (`orchestration/domain/holds.py`); only keys are given here.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from escalation.models import Ticket
+from orchestration.domain.holds import OUTPUT, Field, Way, list_kinds
+from orchestration.domain.states import ResolutionKind
+
+_KEYS: Final = {"approve": "a", "edit": "e", "send_back": "b", "hand_on": "h"}
+"""By the kind of resolution; those that end work have none, lest somebody ends it by a slip."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayView:
+    """One way, ready to show.
+
+    Attributes: key: that presses or opens it, "" for none.  panel: id of what is filled in first.
+    """
+
+    way: Way
+    key: str
+    panel: str
+
+    @property
+    def opener(self) -> str:
+        """Return what is pressed to fill it in; short, since a phone shows all of them side by side."""
+        return (
+            f"{self.kind.replace('_', ' ').capitalize()} …"
+            if self.way.needs_proposal or not self.is_output
+            else self.way.title
+        )
+
+    @property
+    def kind(self) -> ResolutionKind:
+        """Return what is sent."""
+        return self.way.kind
+
+    @property
+    def field(self) -> Field | None:
+        """Return what the way can't do without."""
+        return self.way.field
+
+    @property
+    def is_output(self) -> bool:
+        """Tell whether the output is what is filled in: that stands beside what was asked, not in the bar."""
+        return self.way.field is OUTPUT
+
+
+def place_ways(ticket: Ticket) -> dict[str, Any]:
+    """Return the ways that the page offers: what is only pressed, what is filled in first, and what ends the work."""
+    offered = {kind: way for kind, way in ticket.ways.items() if way.is_offered}
+    views = [WayView(way, _KEYS.get(kind.value, ""), f"way-{kind}") for kind, way in offered.items()]
+    return {
+        "pressed": [view for view in views if view.way.takes_proposal],
+        "filled": [view for view in views if view.way.field],
+        "ending": [view for view in views if not view.way.field and not view.way.puts_out],
+        "open_to_requester": list_kinds({kind: way for kind, way in offered.items() if not way.puts_out}),
+    }

@@ -1,0 +1,79 @@
+"""The ticket's page on a desk and on a phone: what decides is in reach, and nothing is covered."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from escalation.models import Ticket
+from tests.browser.conftest import Console
+from tests.integration.escalation.desk import hold
+
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+_TICKETS = "/admin/escalation/ticket/"
+
+
+@pytest.fixture
+def ticket(transactional_db: None) -> Ticket:
+    return hold()[0]
+
+
+def _open_mine(console: Console, ticket: Ticket, size: dict[str, int]) -> Page:
+    console.page.set_viewport_size(size)  # type: ignore[arg-type]  # its own TypedDict
+    console.open(f"{_TICKETS}{ticket.pk}/change/")
+    console.page.get_by_role("button", name="Claim and decide").click()
+    console.page.wait_for_load_state("networkidle")
+    return console.page
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_buttons_that_decide_are_on_the_first_screen(
+    ticket: Ticket, console: Console, size: dict[str, int]
+) -> None:
+    page = _open_mine(console, ticket, size)
+
+    for name in ("Approve as proposed", "Edit …", "Send back …", "More …"):
+        box = page.locator(".rm-dock .rm-button", has_text=name).bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= size["height"]
+        assert box["x"] + box["width"] <= size["width"]
+        assert box["height"] >= (44 if size is PHONE else 30)
+    assert console.complaints == []
+
+
+def test_all_that_is_needed_to_decide_is_on_one_screen(ticket: Ticket, console: Console) -> None:
+    page = _open_mine(console, ticket, DESK)
+
+    top = page.locator(".rm-dock").bounding_box()
+    assert top is not None
+    for words in ("May this be the result", "Where is my lamp?", "your lamp is on its way.", "Your order"):
+        box = page.get_by_text(words).locator("visible=true").first.bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] < box["y"] + box["height"] <= top["y"]
+
+
+def test_the_bar_covers_nothing_at_the_end_of_the_page(ticket: Ticket, console: Console) -> None:
+    page = _open_mine(console, ticket, PHONE)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+
+    last = page.locator(".rm-desk > .rm-card").last.bounding_box()
+    dock = page.locator(".rm-dock").bounding_box()
+    assert last is not None
+    assert dock is not None
+    assert last["y"] + last["height"] <= dock["y"]
+
+
+def test_what_is_filled_in_first_opens_above_the_bar_and_takes_the_focus(
+    ticket: Ticket, console: Console
+) -> None:
+    page = _open_mine(console, ticket, PHONE)
+    page.get_by_role("button", name="Send back …").click()
+
+    expect(page.locator("textarea[name=feedback]")).to_be_focused()
+    expect(page.locator("textarea[name=feedback]")).to_be_in_viewport()
+    page.keyboard.type("be brief")
+    page.get_by_role("button", name="Send back", exact=True).click()
+    page.wait_for_url(f"{console.address}{_TICKETS}")
+
+    console.open(f"{_TICKETS}{ticket.pk}/change/")
+    expect(page.get_by_role("heading", name="Decided: send_back")).to_be_visible()
+    expect(page.get_by_text("be brief")).to_be_visible()
