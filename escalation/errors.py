@@ -127,3 +127,15 @@ class CalendarExhausted(EscalationError):
             f"The business calendar leaves not enough open time after {last_open:%Y-%m-%d} to count by; "
             "look through its hours and holidays."
         )
+
+
+class ClockInvalid(EscalationError):
+    """What was said about a ticket's clocks can't be: no reason, a time that is over, an unknown code."""
+
+    code = "clock_invalid"
+
+
+class ClockRefused(EscalationError):
+    """The clocks of the ticket stand otherwise than the caller thinks."""
+
+    code = "clock_refused"

@@ -115,6 +115,7 @@ RINGMASTER: dict[str, Any] = {
     "SIGNING_KEY": env.text("RINGMASTER_SIGNING_KEY") or None,
     "ESCALATOR": "escalation.escrow.DatabaseEscalator",
     "MAINTENANCE_DUTIES": [
+        "escalation.watch.wake_tickets",
         "escalation.watch.watch_tickets",
         "escalation.watch.fold_figures",
     ],

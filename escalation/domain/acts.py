@@ -16,6 +16,7 @@ class Act(StrEnum):
     TOOK_BACK = "took_back"  # a decision that had not taken effect yet
     VOTED = "voted"
     SNOOZED = "snoozed"
+    WOKE = "woke"  # a ticket that was put off came back
     PAUSED = "paused"
     RESUMED = "resumed"
     REPLANNED = "replanned"

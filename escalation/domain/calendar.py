@@ -4,6 +4,7 @@ A calendar is read from JSON once and checked whole, so that whoever counts by i
 `business_time.py`.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,19 @@ def build_calendar(time_zone: str, hours: Any, holidays: Any) -> BusinessCalenda
             "or take the calendar off the review queue, which then counts around the clock."
         )
     return BusinessCalendar(zone, days, special)
+
+
+@lru_cache(maxsize=256)
+def read_calendar(time_zone: str, hours_json: str, holidays_json: str) -> BusinessCalendar:
+    """Return a calendar from its rows, read once for the same text.
+
+    Raises: CalendarInvalid: as `build_calendar`; also for what is no JSON.
+    """
+    try:
+        hours, holidays = json.loads(hours_json), json.loads(holidays_json)
+    except ValueError as error:
+        raise CalendarInvalid(f"hours: this is no JSON ({error}); save the calendar again.") from None
+    return build_calendar(time_zone, hours, holidays)
 
 
 @lru_cache(maxsize=700)

@@ -5,16 +5,25 @@ are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 """
 
 from escalation.escrow.breaches import record_missed
+from escalation.escrow.calendars import save_calendar
 from escalation.escrow.claims import claim_next_ticket, claim_ticket, release_ticket, save_draft
+from escalation.escrow.clock import pause_ticket, replan_ticket, resume_ticket
 from escalation.escrow.escalator import DatabaseEscalator
 from escalation.escrow.resolution import resolve_ticket
+from escalation.escrow.snoozing import snooze_ticket, wake_ticket
 
 __all__ = [
     "DatabaseEscalator",
     "claim_next_ticket",
     "claim_ticket",
+    "pause_ticket",
     "record_missed",
     "release_ticket",
+    "replan_ticket",
     "resolve_ticket",
+    "resume_ticket",
+    "save_calendar",
     "save_draft",
+    "snooze_ticket",
+    "wake_ticket",
 ]

@@ -28,6 +28,8 @@ def _find_missed(ticket: Ticket, now: datetime) -> Iterator[Breach]:
         (DeadlineKind.RESOLUTION, ticket.due_at, now),
     )
     for deadline, due_at, met_at in clocks:
-        if is_missed(due_at, met_at):
+        # A clock that stands still shows the time at which it was stopped.
+        shown = met_at if ticket.paused_at is None else min(met_at, ticket.paused_at)
+        if is_missed(due_at, shown):
             # The clock may have stepped back since the touch that came too late.
             yield Breach(ticket=ticket, deadline=deadline, due_at=due_at, found_at=max(now, met_at))

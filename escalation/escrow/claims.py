@@ -21,7 +21,9 @@ from escalation.errors import (
     TicketWithdrawn,
 )
 from escalation.escrow.breaches import record_missed
+from escalation.escrow.clock import catch_up
 from escalation.escrow.rows import lock_ticket, require_active, require_open
+from escalation.escrow.snoozing import bring_back
 from escalation.models import Ticket
 from escalation.selectors import list_offered_tickets
 from orchestration.selectors.scope import Caller
@@ -47,10 +49,13 @@ def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
         require_open(ticket)
+        catch_up(ticket, now)
         if not _take(ticket, user, now):
             holder, until = ticket.claimed_by, ticket.claim_expires_at
             raise TicketTaken(ticket_id, holder.get_username() if holder else "nobody", until or now)
         ticket.refresh_from_db()
+        if ticket.snoozed_until is not None:
+            bring_back(ticket, now, user)
         record_missed([ticket], now)
     return ticket
 
@@ -63,6 +68,7 @@ def _take(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> int:
         claimed_by=user.pk,
         claim_expires_at=now + get_conf().claim_lease,
         touched_at=Coalesce("touched_at", now),
+        next_look_at=now,
     )
 
 

@@ -7,10 +7,12 @@ from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 
 from escalation.conf import get_conf
-from escalation.domain.sla import find_class, set_deadlines
+from escalation.domain.sla import find_class
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
+from escalation.escrow.clock import settle_clocks
 from escalation.escrow.planning import TicketPlan, plan_ticket
+from escalation.escrow.starting import start_clocks
 from escalation.models import Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
 from orchestration.ports import Hold, TicketRef
@@ -45,8 +47,7 @@ class DatabaseEscalator:
             routed_by=known.routed_by,
             desk_note=known.note,
             opened_at=known.opened_at,
-            first_touch_due_at=known.deadlines.first_touch_due_at,
-            due_at=known.deadlines.due_at,
+            **known.clocks.columns(),
         )
         return ticket.pk
 
@@ -57,6 +58,8 @@ class DatabaseEscalator:
             rows = Ticket.objects.filter(step_id__in=step_ids, status=TicketStatus.OPEN).order_by("pk")
             tickets = list(rows.defer("seen_json", "draft_json").select_for_update(no_key=True))
             now = read_clock()
+            for ticket in tickets:
+                settle_clocks(ticket, now)
             record_missed(tickets, now)
             Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(
                 status=TicketStatus.WITHDRAWN,
@@ -65,6 +68,9 @@ class DatabaseEscalator:
                 claimed_by=None,
                 claim_expires_at=None,
                 released_by=None,
+                snoozed_until=None,
+                snooze_reason="",
+                next_look_at=None,
                 assigned_to=None,
                 assigned_until=None,
             )
@@ -89,13 +95,12 @@ def _find_url(number: int) -> str:
 def _plan_plainly(hold: Hold) -> TicketPlan:
     """Return the plan of a ticket about which nothing could be worked out: as the settings say, with a note."""
     opened_at = read_clock()
-    deadlines = set_deadlines(find_class(hold.sla, get_conf().sla_classes), opened_at)
     return TicketPlan(
         queue_id=None,
         routed_by="",
         title="",
         tags=(),
         opened_at=opened_at,
-        deadlines=deadlines,
+        clocks=start_clocks(find_class(hold.sla, get_conf().sla_classes), None, opened_at),
         note="Routing rules and targets of the queue were not read; the worker's log says why.",
     )

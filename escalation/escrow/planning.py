@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from escalation.domain.routing import Contents, ExpressionUnusable, Facts, Rule, find_route, join_notes
-from escalation.domain.sla import Deadlines, set_deadlines
+from escalation.escrow.starting import StartedClocks, start_clocks
 from escalation.models import read_clock
 from escalation.queues import find_or_make_default, find_queue_id, read_rules, read_target
 from orchestration.ports import Hold
@@ -29,7 +29,7 @@ class TicketPlan:
     title: str
     tags: tuple[str, ...]
     opened_at: datetime
-    deadlines: Deadlines
+    clocks: StartedClocks
     note: str
 
 
@@ -40,15 +40,15 @@ def plan_ticket(hold: Hold) -> TicketPlan:
     queue_id = _find_queue(hold, route.rule)
     title, faults = _make_title(hold.title, contents)
     opened_at = read_clock()
-    deadlines = set_deadlines(read_target(queue_id, hold.sla), opened_at)
+    clocks = start_clocks(read_target(queue_id, hold.sla), queue_id, opened_at)
     return TicketPlan(
         queue_id=queue_id,
         routed_by=f"rule {route.rule.label}" if route.rule else "",
         title=title,
         tags=route.rule.tags if route.rule else (),
         opened_at=opened_at,
-        deadlines=deadlines,
-        note=join_notes([note for note in (*route.notes, *faults, deadlines.note) if note]),
+        clocks=clocks,
+        note=join_notes([note for note in (*route.notes, *faults, clocks.note) if note]),
     )
 
 

@@ -18,6 +18,7 @@ from escalation.errors import (
     TicketResolved,
 )
 from escalation.escrow.breaches import record_missed
+from escalation.escrow.clock import settle_clocks
 from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
 from escalation.models import Ticket
 from orchestration import holds
@@ -156,6 +157,7 @@ def _require_way(ticket: Ticket, kind: ResolutionKind) -> Way:
 
 
 def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now: datetime) -> None:
+    settle_clocks(ticket, now)
     record_missed([ticket], now)
     put_out = ticket.seen_json if way.takes_proposal else choice.output_json
     Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
@@ -169,6 +171,9 @@ def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now
         claimed_by=None,
         claim_expires_at=None,
         released_by=None,
+        snoozed_until=None,
+        snooze_reason="",
+        next_look_at=None,
         assigned_to=None,
         assigned_until=None,
         draft_json=None,

@@ -3,9 +3,13 @@
 from escalation.models.access import QueueRole
 from escalation.models.audit import AuditLine
 from escalation.models.breach import Breach
+from escalation.models.breach_action import BreachAction, BreachDeed
+from escalation.models.calendar import Calendar, CalendarVersion
 from escalation.models.clock import ClockTimestamp, read_clock
+from escalation.models.clockwork import ClockWarning, Pause, Replan, SnoozeReason
 from escalation.models.figure import AgentHour, DayFigure, FoldedHour, HourFigure
 from escalation.models.forecast import Forecast
+from escalation.models.level import MOST_LEVELS, Alarm, EscalationLevel
 from escalation.models.notice import Notice
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
 from escalation.models.reason import ReasonCode
@@ -16,21 +20,32 @@ from escalation.models.ticket import Ticket
 
 __all__ = [
     "DEFAULT_QUEUE",
+    "MOST_LEVELS",
     "AgentHour",
+    "Alarm",
     "AuditLine",
     "Breach",
+    "BreachAction",
+    "BreachDeed",
+    "Calendar",
+    "CalendarVersion",
     "ClockTimestamp",
+    "ClockWarning",
     "DayFigure",
+    "EscalationLevel",
     "FoldedHour",
     "Forecast",
     "HourFigure",
     "Notice",
+    "Pause",
     "QueueRole",
     "ReasonCode",
+    "Replan",
     "ReviewQueue",
     "ReviewerProfile",
     "RoutingRule",
     "SlaTarget",
+    "SnoozeReason",
     "Ticket",
     "read_clock",
 ]

@@ -7,10 +7,16 @@ from django.db import models
 from django.db.models import F, Q
 
 from escalation.domain.assignment import POLICY_WORDS, Policy
+from escalation.models.calendar import Calendar
 from orchestration.models import Project
 
 DEFAULT_QUEUE = "default"
 MOST_SEATS: Final = 20
+
+
+def default_warnings() -> list[int]:
+    """Return when a new queue warns."""
+    return [50, 75, 100]
 
 
 class ReviewQueue(models.Model):
@@ -77,6 +83,20 @@ class ReviewQueue(models.Model):
     )
 
     # Its clock, its mail, and the pace of what feeds it.
+    calendar = models.ForeignKey(
+        Calendar,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="queues",
+        help_text="When its clocks run. Empty: around the clock.",
+    )
+    warn_at = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=default_warnings,
+        blank=True,
+        help_text="Warn when so many percent of a clock are used, e.g. 50, 75, 100.",
+    )
     snooze_stops_clock = models.BooleanField(
         default=False, help_text="While a ticket is put off until later, its clocks stand still."
     )

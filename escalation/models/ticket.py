@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from escalation.domain.states import TicketStatus
+from escalation.models.calendar import CalendarVersion
+from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
 from orchestration.domain.holds import SUBJECTS, HoldSubject, Way, find_ways
 from orchestration.domain.states import ResolutionKind
@@ -18,6 +20,7 @@ from orchestration.models import Run, Step
 _NEVER_SET_WITHOUT_RESOLUTION = Q(
     resolution__isnull=True,
     resolved_by__isnull=True,
+    resolved_rule="",
     resolved_at__isnull=True,
     resolution_output_json__isnull=True,
     feedback="",
@@ -83,6 +86,23 @@ class Ticket(models.Model):
     due_at = models.DateTimeField()
     touched_at = models.DateTimeField(null=True, help_text="First claim.")
 
+    # The clocks. Written by `escrow/clock.py`; due times change only with a row of `Replan`.
+    # No constraint: versions stay, and need not be locked. Null: around the clock.
+    calendar_version = models.ForeignKey(
+        CalendarVersion, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    first_touch_within = models.DurationField(null=True, help_text="Business time for the first claim.")
+    resolution_within = models.DurationField(null=True, help_text="Business time for the decision.")
+    replan_number = models.PositiveIntegerField(default=0, help_text="Of the last change of its due times.")
+    paused_at = models.DateTimeField(null=True, help_text="Since when its clocks stand still.")
+    snoozed_until = models.DateTimeField(null=True, help_text="Until then it is offered to nobody.")
+    snooze_reason = models.TextField(default="")
+    next_look_at = models.DateTimeField(
+        null=True,
+        db_default=ClockTimestamp(),
+        help_text="When its clocks next have something to tell.",
+    )
+
     claim_number = models.PositiveIntegerField(
         default=0, help_text="Counts claims; a resolution names its own."
     )
@@ -114,6 +134,9 @@ class Ticket(models.Model):
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="resolved_tickets"
     )
+    resolved_rule = models.CharField(
+        max_length=40, default="", help_text="What decided instead of a person, such as breach."
+    )
     resolved_at = models.DateTimeField(null=True)
     resolution_output_json = models.TextField(null=True)  # noqa: DJ001 - NULL unless approved or edited
     feedback = models.TextField(default="", help_text="What the agent is told when work is sent back.")
@@ -133,9 +156,10 @@ class Ticket(models.Model):
             models.CheckConstraint(condition=_goes_with_its_subject(), name="ticket_subject_known"),
             models.CheckConstraint(
                 condition=Q(
+                    Q(resolved_by__isnull=False, resolved_rule="")
+                    | (Q(resolved_by__isnull=True) & ~Q(resolved_rule="")),
                     status=TicketStatus.RESOLVED,
                     resolution__isnull=False,
-                    resolved_by__isnull=False,
                     resolved_at__isnull=False,
                 )
                 | (~Q(status=TicketStatus.RESOLVED) & _NEVER_SET_WITHOUT_RESOLUTION),
@@ -207,6 +231,12 @@ class Ticket(models.Model):
             ),
             models.Index(
                 fields=("withdrawn_at",), condition=Q(withdrawn_at__isnull=False), name="ticket_withdrawn"
+            ),
+            models.Index(fields=("next_look_at",), condition=Q(status="open"), name="ticket_next_look"),
+            models.Index(
+                fields=("snoozed_until",),
+                condition=Q(status="open", snoozed_until__isnull=False),
+                name="ticket_snoozed",
             ),
         )
 

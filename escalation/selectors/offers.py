@@ -20,10 +20,11 @@ def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
     for a colleague.
     """
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
+    is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
     is_own = Q(run__requested_by__isnull=False, run__requested_by=caller.user_id)
     gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
     theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
-    return theirs.filter(is_free & ~is_own).order_by(gave_back, "due_at", "pk")
+    return theirs.filter(is_free & is_due_back & ~is_own).order_by(gave_back, "due_at", "pk")
 
 
 def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:

@@ -6,6 +6,7 @@ only open tickets are looked at.
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from escalation.domain.states import DeadlineKind, TicketStatus
 from escalation.escrow import record_missed
@@ -29,8 +30,10 @@ def watch_tickets() -> None:
 
 
 def _find_overdue() -> QuerySet[Ticket]:
-    untouched = Q(touched_at__isnull=True, first_touch_due_at__lt=ClockTimestamp())
-    undecided = Q(due_at__lt=ClockTimestamp())
+    # A clock that stands still shows the time at which it was stopped.
+    shown = Coalesce("paused_at", ClockTimestamp())
+    untouched = Q(touched_at__isnull=True, first_touch_due_at__lt=shown)
+    undecided = Q(due_at__lt=shown)
     overdue = (untouched & ~_is_known(DeadlineKind.FIRST_TOUCH)) | (
         undecided & ~_is_known(DeadlineKind.RESOLUTION)
     )

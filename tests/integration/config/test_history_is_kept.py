@@ -13,19 +13,27 @@ from agents.models import BreakerEvent
 from escalation.audit import record
 from escalation.domain.acts import Act
 from escalation.domain.notices import Happening
-from escalation.models import Breach, Ticket
+from escalation.escrow import pause_ticket, resume_ticket, save_calendar
+from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Ticket
 from escalation.notify import announce
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, VerifierTrial
 from orchestration.testing import run_workflow
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 
 KEPT = (
     "agents_breakerevent",
+    "escalation_alarm",
     "escalation_auditline",
     "escalation_breach",
+    "escalation_breachdeed",
+    "escalation_calendarversion",
+    "escalation_clockwarning",
     "escalation_notice",
+    "escalation_pause",
+    "escalation_replan",
     "escalation_ticket",
     "orchestration_attempt",
     "orchestration_decision",
@@ -52,12 +60,17 @@ CHANGING = {
     "agents_countedfailure",
     "agents_pool",
     "agents_poolslot",
+    "escalation_breachaction",
+    "escalation_calendar",
+    "escalation_escalationlevel",
+    "escalation_escalationlevel_groups",
     "escalation_queuerole",
     "escalation_reasoncode",
     "escalation_reviewerprofile",
     "escalation_reviewqueue",
     "escalation_routingrule",
     "escalation_slatarget",
+    "escalation_snoozereason",
     "orchestration_agentcontext",
     "orchestration_apitoken",
     "orchestration_edge",
@@ -87,6 +100,7 @@ def rows() -> None:
         ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
     )
     record(Act.CLAIMED, None, ticket=ticket)
+    _use_clocks(ticket)
     announce(Happening.BREACHED, key="breach", ticket=ticket, to_queue=True)
     BreakerEvent.objects.create(agent="a", from_state="closed", to_state="open", at=timezone.now(), why="x")
     VerifierTrial.objects.create(agent="a", case_digest="0" * 64, expected="PASS", said="PASS")
@@ -107,6 +121,18 @@ def rows() -> None:
         cursor.execute(
             "SET CONSTRAINTS ALL IMMEDIATE"
         )  # else TRUNCATE fails for what waits in the transaction
+
+
+def _use_clocks(ticket: Ticket) -> None:
+    person, now = make_member("clock", "admin"), timezone.now()
+    save_calendar(ticket.queue.project, "Office", "UTC", {"mon": ["09:00-17:00"]}, [], user=person)
+    pause_ticket(ticket.pk, person, "waits")
+    resume_ticket(ticket.pk, person)
+    ClockWarning.objects.create(
+        ticket=ticket, deadline="resolution", percent=50, reached_at=now, found_at=now
+    )
+    Alarm.objects.create(ticket=ticket, level=1, kind="due", reached_at=now, found_at=now)
+    BreachDeed.objects.create(ticket=ticket, deadline="resolution", step="tell", outcome="told")
 
 
 def test_every_table_is_of_one_kind_or_the_other() -> None:
