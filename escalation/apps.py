@@ -1,7 +1,7 @@
 """The escalation app."""
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 from agents.domain.settings import SETTINGS
 
@@ -17,3 +17,4 @@ class EscalationConfig(AppConfig):
         from escalation import checks  # noqa: PLC0415 - the settings are complete only now
 
         register(checks.check_values, SETTINGS)
+        register(checks.check_own_decisions, Tags.security, deploy=True)

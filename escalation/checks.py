@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's word
 from django.core.exceptions import ImproperlyConfigured
 
 from escalation.conf import get_conf
@@ -15,3 +15,20 @@ def check_values(**_: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="See escalation/conf.py for what is expected.", id="escalation.E001")]
     return []
+
+
+def check_own_decisions(**_: Any) -> list[CheckMessage]:
+    """Warn where people may decide what they asked for: `check --deploy` says so each time."""
+    try:
+        is_on = get_conf().OWN_DECISIONS
+    except ImproperlyConfigured:
+        return []  # check_values says what is wrong
+    if not is_on:
+        return []
+    return [
+        Warning(
+            "RINGMASTER['OWN_DECISIONS'] is on: whoever asks for a run may approve what its agents do for them",
+            hint="Switch it off as soon as two people work with this installation.",
+            id="escalation.W001",
+        )
+    ]

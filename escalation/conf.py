@@ -22,10 +22,12 @@ class Conf:
 
     Attributes:
         TICKET_CLAIM_SECONDS: how long a claim lasts unless it is renewed.
+        OWN_DECISIONS: whoever asked for a run may decide its tickets; for installations with one person.
         SLA_SECONDS: class -> (first touch, resolution); classes given in settings are added to the defaults.
     """
 
     TICKET_CLAIM_SECONDS: float = 300.0
+    OWN_DECISIONS: bool = False
     SLA_SECONDS: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(_SLA_SECONDS))
 
     @property

@@ -82,15 +82,15 @@ class TicketWithdrawn(EscalationError):
 
 
 class OwnRequest(EscalationError):
-    """Who asked for a run may not approve what its agents propose."""
+    """Who asked for a run does not decide its tickets."""
 
     code = "own_request"
 
     def __init__(self, ticket_id: int) -> None:
         """Say who may."""
         super().__init__(
-            f"You requested the run of ticket {ticket_id}, so you may not approve or edit it; "
-            "release the ticket and let a colleague decide."
+            f"You asked for the run of ticket {ticket_id}, or for one that it was made from; "
+            "let a colleague decide it. You may comment on the ticket, and cancel the run."
         )
 
 

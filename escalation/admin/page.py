@@ -17,8 +17,15 @@ from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
 from escalation.domain.form import form_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
+from escalation.escrow.rows import is_own_request
 from escalation.models import Ticket, read_clock
-from escalation.selectors import Received, count_received, foresee_send_back, list_attempts, list_received
+from escalation.selectors import (
+    Received,
+    count_received,
+    foresee_send_back,
+    list_attempts,
+    list_received,
+)
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
 from orchestration.domain.anew import ANEW_WORDS
@@ -98,7 +105,7 @@ def build_page(
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
         "may_decide": may_decide,
-        "is_own_request": ticket.run.requested_by_id == user.pk,
+        "is_own_request": is_own_request(ticket, user.pk),
         "is_refused": draft is not None,
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }

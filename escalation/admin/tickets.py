@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -29,7 +29,7 @@ from escalation.domain.excerpt import excerpt, excerpt_json
 from escalation.domain.sla import describe_time_left, grade_time_left
 from escalation.errors import EscalationError, TicketNotFound
 from escalation.models import ClockTimestamp, Ticket, read_clock
-from escalation.selectors import LARGE_COLUMNS, find_ticket, get_ticket, with_beginnings
+from escalation.selectors import LARGE_COLUMNS, find_ticket, for_others, get_ticket, with_beginnings
 from orchestration.admin.access import caller_of
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.http_status import STATUS_OF
@@ -92,7 +92,11 @@ class TicketAdmin(DeskAdmin[Ticket]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         """Leave out what no list shows; add what it does show of it, and the time at which the rows were read."""
         rows: QuerySet[Ticket] = super().get_queryset(request)
-        return with_beginnings(rows).annotate(read_at=ClockTimestamp()).defer(*LARGE_COLUMNS)
+        seen = with_beginnings(rows).annotate(
+            read_at=ClockTimestamp(),
+            for_others=ExpressionWrapper(for_others(request.user.pk), BooleanField()),
+        )
+        return seen.defer(*LARGE_COLUMNS)
 
     @admin.display(description="#")
     def number(self, ticket: Ticket) -> str:
@@ -143,7 +147,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
     @admin.display(description="")
     def opener(self, ticket: Any) -> SafeString:
         """Return the button that claims and opens, or a plain link where there is nothing to claim."""
-        if not ticket.is_open or ticket.is_claimed(ticket.read_at):
+        if not ticket.is_open or ticket.for_others or ticket.is_claimed(ticket.read_at):
             return format_html(
                 '<a class="rm-button" href="{}">Look</a>', reverse(decisions.PAGE, args=(ticket.pk,))
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from escalation.models import Ticket
-from orchestration.domain.holds import OUTPUT, Field, Way, list_kinds
+from orchestration.domain.holds import OUTPUT, Field, Way
 from orchestration.domain.states import ResolutionKind
 
 _KEYS: Final = {"approve": "a", "edit": "e", "send_back": "b", "hand_on": "h"}
@@ -58,5 +58,4 @@ def place_ways(ticket: Ticket) -> dict[str, Any]:
         "pressed": [view for view in views if view.way.takes_proposal],
         "filled": [view for view in views if view.way.field],
         "ending": [view for view in views if not view.way.field and not view.way.puts_out],
-        "open_to_requester": list_kinds({kind: way for kind, way in offered.items() if not way.puts_out}),
     }

@@ -22,7 +22,7 @@ from escalation.errors import (
 )
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import catch_up
-from escalation.escrow.rows import lock_ticket, require_active, require_open
+from escalation.escrow.rows import lock_ticket, require_active, require_no_requester, require_open
 from escalation.escrow.snoozing import bring_back
 from escalation.models import Ticket
 from escalation.selectors import list_offered_tickets
@@ -43,12 +43,14 @@ def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     Raises:
         TicketTaken: somebody else holds a live claim.
         TicketResolved, TicketWithdrawn: nothing is left to decide.
+        OwnRequest: they asked for the run.
         TicketNotFound, ReviewerInactive: named in the message.
     """
     require_active(user)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
         require_open(ticket)
+        require_no_requester(ticket, user)
         catch_up(ticket, now)
         if not _take(ticket, user, now):
             holder, until = ticket.claimed_by, ticket.claim_expires_at

@@ -12,6 +12,7 @@ from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import settle_clocks
 from escalation.escrow.planning import TicketPlan, plan_ticket
+from escalation.escrow.requesters import RequestersOf
 from escalation.escrow.starting import start_clocks
 from escalation.models import Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
@@ -32,6 +33,7 @@ class DatabaseEscalator:
         ticket = Ticket.objects.create(
             queue_id=find_or_make_default(hold.project_id).pk if queue_id is None else queue_id,
             run_id=hold.run_id,
+            requesters=RequestersOf(hold.run_id),
             step_id=hold.step_id,
             attempt=hold.attempt,
             subject=hold.subject,

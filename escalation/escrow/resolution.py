@@ -10,7 +10,6 @@ from escalation.domain.form import check_form
 from escalation.domain.resolution import NOT_GIVEN, Choice
 from escalation.domain.states import TicketStatus
 from escalation.errors import (
-    OwnRequest,
     ResolutionInvalid,
     ResolutionStale,
     TicketNotClaimed,
@@ -19,7 +18,13 @@ from escalation.errors import (
 )
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import settle_clocks
-from escalation.escrow.rows import describe_resolution, lock_ticket, require_active, require_open
+from escalation.escrow.rows import (
+    describe_resolution,
+    lock_ticket,
+    require_active,
+    require_no_requester,
+    require_open,
+)
 from escalation.models import Ticket
 from orchestration import holds
 from orchestration.domain.holds import OUTPUT, WAY_OF, Way, list_kinds
@@ -57,7 +62,7 @@ def resolve_ticket(
         TicketNotClaimed: no claim of this person's.
         ResolutionStale: the claim ran out or was replaced, or something else stands there; nothing changed.
         TicketResolved, TicketWithdrawn: decided otherwise, or closed.
-        OwnRequest: who asked for the run may not approve or edit.
+        OwnRequest: they asked for the run.
         ResolutionInvalid, TicketNotFound, ReviewerInactive: named in the message.
         StepNotHeld, ResolutionRefused: the engine's own refusals.
     """
@@ -88,6 +93,7 @@ def _resolve(
     ticket, now = lock_ticket(looked_at.pk)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
+    require_no_requester(ticket, user)
     _require_claim(ticket, user, claim_number, now)
     _require_seen(ticket, ticket.seen_digest, seen_digest)
     way = _require_way(ticket, choice.kind)
@@ -95,8 +101,6 @@ def _resolve(
         _require_seen(ticket, digest_text(held.proposed_json or ""), seen_digest)
     if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
-    if way.puts_out and held.requested_by_id == user.pk:
-        raise OwnRequest(ticket.pk)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
     _close(ticket, user, choice, way, now)
     holds.resolve_held_step(held, _describe(ticket, user, choice, way))

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from escalation.conf import get_conf
 from escalation.domain.states import TicketStatus
-from escalation.errors import ReviewerInactive, TicketNotFound, TicketResolved, TicketWithdrawn
+from escalation.errors import OwnRequest, ReviewerInactive, TicketNotFound, TicketResolved, TicketWithdrawn
 from escalation.models import Ticket, read_clock
 
 
@@ -31,6 +32,20 @@ def require_active(user: AbstractBaseUser) -> None:
     """
     if not user.is_active:
         raise ReviewerInactive(user.get_username())
+
+
+def is_own_request(ticket: Ticket, user_id: int) -> bool:
+    """Tell whether somebody asked for the work themselves, so that colleagues decide it."""
+    return user_id in ticket.requesters and not get_conf().OWN_DECISIONS
+
+
+def require_no_requester(ticket: Ticket, user: AbstractBaseUser) -> None:
+    """Refuse whoever asked for the work: they neither claim nor vote nor decide, superusers neither.
+
+    Raises: OwnRequest.
+    """
+    if is_own_request(ticket, user.pk):
+        raise OwnRequest(ticket.pk)
 
 
 def require_open(ticket: Ticket) -> None:

@@ -62,6 +62,12 @@ class Ticket(models.Model):
     reason = models.TextField(help_text="Why, in words.")
     sla = models.CharField(max_length=100, help_text="SLA class, e.g. customer-facing.")
 
+    requesters = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        help_text="Ids of whoever asked for the root run, and for what that was forked from: they don't decide.",
+    )
+
     seen_json = models.TextField(help_text="What is judged: canonical JSON of the proposal, or null.")
     seen_digest = models.CharField(max_length=64, help_text="SHA-256 of seen_json, hexadecimal.")
     has_proposal = models.BooleanField(help_text="There is something that can be approved.")

@@ -4,7 +4,7 @@
 given, `summary.py` tells one in the words of the public interface.
 """
 
-from escalation.selectors.offers import find_claimed_since, list_offered_tickets
+from escalation.selectors.offers import find_claimed_since, for_others, list_offered_tickets
 from escalation.selectors.received import Received, count_received, list_attempts, list_received
 from escalation.selectors.scope import (
     find_known_queues,
@@ -37,6 +37,7 @@ __all__ = [
     "find_known_queues",
     "find_queues",
     "find_ticket",
+    "for_others",
     "foresee_send_back",
     "get_ticket",
     "is_at_desk",

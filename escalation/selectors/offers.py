@@ -20,11 +20,21 @@ def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
     for a colleague.
     """
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
-    is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
-    is_own = Q(run__requested_by__isnull=False, run__requested_by=caller.user_id)
     gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
     theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
-    return theirs.filter(is_free & is_due_back & ~is_own).order_by(gave_back, "due_at", "pk")
+    is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
+    return (
+        theirs.filter(is_free & is_due_back)
+        .exclude(for_others(caller.user_id))
+        .order_by(gave_back, "due_at", "pk")
+    )
+
+
+def for_others(user_id: int | None) -> Q:
+    """Return the condition that somebody asked for the work themselves, so that only colleagues decide it."""
+    if user_id is None or get_conf().OWN_DECISIONS:
+        return Q(pk__in=())
+    return Q(requesters__contains=[user_id])
 
 
 def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:

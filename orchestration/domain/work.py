@@ -245,8 +245,7 @@ class Summary:
 class HeldStep:
     """A held step under lock, from its lock to the write of what a person chose.
 
-    Attributes: proposed_json: what can be approved; None: nothing.  requested_by_id: who asked for the run.
-        now: the database's clock after the lock was had.
+    Attributes: proposed_json: what can be approved; None: nothing.  now: the database's clock after the lock was had.
     """
 
     step_id: int
@@ -259,7 +258,6 @@ class HeldStep:
     stage: Stage
     proposed_json: str | None
     spec_digest: str
-    requested_by_id: int | None
     now: datetime
 
 

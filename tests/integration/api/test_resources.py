@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Func, TextField, Value
 from django.test.utils import CaptureQueriesContext
 
-from escalation.escrow import claim_ticket
+from escalation.models import Ticket
 from orchestration import runs
 from orchestration.api import base as api_base
 from orchestration.api import projects as api_projects
@@ -22,8 +22,9 @@ from orchestration.models import ApiToken, Run
 from orchestration.selectors import resources
 from orchestration.selectors.progress import STATES
 from orchestration.selectors.scope import find_projects
+from orchestration.testing import drive
 from tests.integration.api.people import Caller, make_key
-from tests.integration.api.scene import LETTER, Scene, known_agents, play
+from tests.integration.api.scene import AGENTS, LETTER, Scene, known_agents, play
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1"
@@ -293,11 +294,14 @@ def test_a_ticket_is_claimed_by_one_and_decided_once(scene: Scene, callers: dict
 def test_who_asked_for_a_run_may_not_approve_it(scene: Scene, callers: dict[str, Caller]) -> None:
     admin = callers["admin"]
     assert admin.user is not None
-    Run.objects.filter(pk=scene.held.pk).update(requested_by=admin.user)
-    claimed = claim_ticket(scene.ticket.pk, admin.user)
-    body = {"resolution": "approve", "claim_number": 1, "seen_digest": claimed.seen_digest}
-    refused = admin.post(f"{V1}/tickets/{scene.ticket.pk}/resolve", body)
-    assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
+    with known_agents():
+        run = runs.start("letter", {"confidence": 0.5}, project="desk", requested_by=admin.user)
+    drive(run.pk, agents=AGENTS)
+    ticket = Ticket.objects.get(run=run.pk)
+    body = {"resolution": "approve", "claim_number": 1, "seen_digest": ticket.seen_digest}
+    for verb, sent in (("claim", None), ("resolve", body)):
+        refused = admin.post(f"{V1}/tickets/{ticket.pk}/{verb}", sent)
+        assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
 
 
 def test_a_token_s_key_is_shown_once_and_kept_as_a_hash(viewer: Caller) -> None:

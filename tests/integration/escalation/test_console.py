@@ -336,12 +336,20 @@ def test_a_double_click_gets_the_same_answer(claimed: Ticket, anna: User) -> Non
 
 def test_who_requested_the_run_is_told(anna: User) -> None:
     (ticket,) = hold(requested_by=anna)
-    claim_ticket(ticket.pk, anna)
 
-    answer = _press(anna, "resolve", ticket, _form(ticket, "approve"))
+    page = _text(_look(anna, _page(ticket)))
+    answer = _press(anna, "claim", ticket)
 
+    assert "a colleague decides this ticket" in page
+    assert "Claim and decide" not in page
     assert answer.status_code == 403
     assert "let a colleague decide" in _text(answer)
+
+
+def test_the_list_offers_no_claim_on_what_one_asked_for(anna: User) -> None:
+    hold(requested_by=anna)
+    assert ">Look</a>" in _text(_look(anna, reverse(LIST)))
+    assert ">Claim</button>" not in _text(_look(anna, reverse(LIST)))
 
 
 def test_drafts_are_kept_and_discarded(claimed: Ticket, anna: User) -> None:

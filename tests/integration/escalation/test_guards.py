@@ -66,6 +66,7 @@ def test_a_claim_without_a_lease_is_refused(ticket: Ticket, anna: User) -> None:
         {"confidence": 0.99},
         {"confidence": None},
         {"reason": "all is well"},
+        {"requesters": [7]},
         {"due_at": F("due_at") + timedelta(hours=1)},
     ],
 )

@@ -10,7 +10,6 @@ from django.db import connection, transaction
 from escalation.domain.draft import Draft
 from escalation.errors import (
     EscalationError,
-    OwnRequest,
     ResolutionInvalid,
     ResolutionStale,
     ReviewerInactive,
@@ -202,37 +201,6 @@ def test_a_proposal_changed_behind_the_ticket_is_not_approved(claimed: Ticket, a
         _decide(claimed, anna, APPROVE)
 
     _assert_undecided(claimed)
-
-
-@pytest.mark.parametrize("kind", [APPROVE, EDIT])
-def test_who_requested_the_run_may_not_put_its_output_out(anna: User, kind: ResolutionKind) -> None:
-    (ticket,) = hold(requested_by=anna)
-    claim_ticket(ticket.pk, anna)
-
-    with pytest.raises(OwnRequest, match="let a colleague decide"):
-        _decide(ticket, anna, kind, output=EDITED if kind is EDIT else None)
-
-    _assert_undecided(ticket)
-
-
-def test_not_even_a_superuser_approves_an_own_request(anna: User) -> None:
-    anna.is_superuser = True
-    anna.save()
-    (ticket,) = hold(requested_by=anna)
-    claim_ticket(ticket.pk, anna)
-
-    with pytest.raises(OwnRequest):
-        _decide(ticket, anna, APPROVE)
-
-
-@pytest.mark.parametrize("kind", [SEND_BACK, SKIP, ABORT])
-def test_who_requested_the_run_may_stop_it(anna: User, kind: ResolutionKind) -> None:
-    (ticket,) = hold(requested_by=anna)
-    claim_ticket(ticket.pk, anna)
-
-    decided = _decide(ticket, anna, kind, feedback="again" if kind is SEND_BACK else "")
-
-    assert decided.resolution == kind
 
 
 def test_nothing_proposed_is_nothing_to_approve(anna: User) -> None:

@@ -11,7 +11,7 @@ from escalation.errors import ResolutionInvalid
 from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
-from orchestration import StepSpec, WorkflowSpec, holds, runs
+from orchestration import StepSpec, WorkflowSpec, holds
 from orchestration.domain.holds import WAY_OF
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import Chosen
@@ -106,16 +106,6 @@ def test_the_form_of_a_task_is_to_do_it(task: Ticket, anna: User) -> None:
     assert ">Done</button>" in page
     assert 'value="approve"' not in page
     assert 'value="send_back"' not in page
-
-
-def test_who_requested_a_task_is_told_what_they_may_do(anna: User) -> None:
-    runs.publish(CALL)
-    run = runs.start("call", {}, requested_by=anna)
-    drive(run.pk)
-    ticket = Ticket.objects.get(run=run.pk)
-    claim_ticket(ticket.pk, anna)
-
-    assert "You may skip or abort." in text_of(sign_in(anna).get(page_of(ticket)))
 
 
 @pytest.mark.parametrize(
