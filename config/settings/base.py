@@ -117,6 +117,7 @@ RINGMASTER: dict[str, Any] = {
     "MAINTENANCE_DUTIES": [
         "escalation.watch.wake_tickets",
         "escalation.watch.watch_tickets",
+        "escalation.watch.look_at_tickets",
         "escalation.watch.fold_figures",
     ],
     "FLOWER_URL": FLOWER_URL,

@@ -50,7 +50,6 @@ class BreachStep(StrEnum):
 
     TELL = "tell"
     REROUTE = "reroute"
-    WIDEN = "widen"
     DEFAULT = "default"
     ABORT = "abort"
 

@@ -2,8 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import escalation.domain.clocks
-import escalation.domain.states
 import escalation.models.clock
 import escalation.models.queue
 from django.conf import settings
@@ -25,7 +23,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('level', models.PositiveSmallIntegerField()),
-                ('kind', models.CharField(choices=[(escalation.domain.clocks.AlarmKind['DUE'], escalation.domain.clocks.AlarmKind['DUE']), (escalation.domain.clocks.AlarmKind['CLAIMED'], escalation.domain.clocks.AlarmKind['CLAIMED']), (escalation.domain.clocks.AlarmKind['BREACH'], escalation.domain.clocks.AlarmKind['BREACH'])], max_length=10)),
+                ('kind', models.CharField(choices=[('due', 'due'), ('claimed', 'claimed'), ('breach', 'breach')], max_length=10)),
                 ('round', models.PositiveIntegerField(default=0, help_text='0, then each time it is told again.')),
                 ('told', models.TextField(default='', help_text='The groups of then, by name.')),
                 ('reached_at', models.DateTimeField()),
@@ -39,8 +37,8 @@ class Migration(migrations.Migration):
             name='BreachAction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('deadline', models.CharField(choices=[(escalation.domain.states.DeadlineKind['FIRST_TOUCH'], escalation.domain.states.DeadlineKind['FIRST_TOUCH']), (escalation.domain.states.DeadlineKind['RESOLUTION'], escalation.domain.states.DeadlineKind['RESOLUTION'])], max_length=12)),
-                ('step', models.CharField(choices=[(escalation.domain.clocks.BreachStep['TELL'], escalation.domain.clocks.BreachStep['TELL']), (escalation.domain.clocks.BreachStep['REROUTE'], escalation.domain.clocks.BreachStep['REROUTE']), (escalation.domain.clocks.BreachStep['WIDEN'], escalation.domain.clocks.BreachStep['WIDEN']), (escalation.domain.clocks.BreachStep['DEFAULT'], escalation.domain.clocks.BreachStep['DEFAULT']), (escalation.domain.clocks.BreachStep['ABORT'], escalation.domain.clocks.BreachStep['ABORT'])], max_length=10, verbose_name='action')),
+                ('deadline', models.CharField(choices=[('first_touch', 'first_touch'), ('resolution', 'resolution')], max_length=12)),
+                ('step', models.CharField(choices=[('tell', 'tell'), ('reroute', 'reroute'), ('default', 'default'), ('abort', 'abort')], max_length=10, verbose_name='action')),
             ],
             options={
                 'ordering': ('queue', 'deadline', 'id'),
@@ -50,8 +48,8 @@ class Migration(migrations.Migration):
             name='BreachDeed',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('deadline', models.CharField(choices=[(escalation.domain.states.DeadlineKind['FIRST_TOUCH'], escalation.domain.states.DeadlineKind['FIRST_TOUCH']), (escalation.domain.states.DeadlineKind['RESOLUTION'], escalation.domain.states.DeadlineKind['RESOLUTION'])], max_length=12)),
-                ('step', models.CharField(choices=[(escalation.domain.clocks.BreachStep['TELL'], escalation.domain.clocks.BreachStep['TELL']), (escalation.domain.clocks.BreachStep['REROUTE'], escalation.domain.clocks.BreachStep['REROUTE']), (escalation.domain.clocks.BreachStep['WIDEN'], escalation.domain.clocks.BreachStep['WIDEN']), (escalation.domain.clocks.BreachStep['DEFAULT'], escalation.domain.clocks.BreachStep['DEFAULT']), (escalation.domain.clocks.BreachStep['ABORT'], escalation.domain.clocks.BreachStep['ABORT'])], max_length=10)),
+                ('deadline', models.CharField(choices=[('first_touch', 'first_touch'), ('resolution', 'resolution')], max_length=12)),
+                ('step', models.CharField(choices=[('tell', 'tell'), ('reroute', 'reroute'), ('default', 'default'), ('abort', 'abort')], max_length=10)),
                 ('outcome', models.TextField(help_text='What it did, or why it did nothing.')),
                 ('at', models.DateTimeField(db_default=escalation.models.clock.ClockTimestamp())),
             ],
@@ -88,7 +86,7 @@ class Migration(migrations.Migration):
             name='ClockWarning',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('deadline', models.CharField(choices=[(escalation.domain.states.DeadlineKind['FIRST_TOUCH'], escalation.domain.states.DeadlineKind['FIRST_TOUCH']), (escalation.domain.states.DeadlineKind['RESOLUTION'], escalation.domain.states.DeadlineKind['RESOLUTION'])], max_length=12)),
+                ('deadline', models.CharField(choices=[('first_touch', 'first_touch'), ('resolution', 'resolution')], max_length=12)),
                 ('percent', models.PositiveSmallIntegerField()),
                 ('reached_at', models.DateTimeField()),
                 ('found_at', models.DateTimeField()),
@@ -116,11 +114,11 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('started_at', models.DateTimeField()),
                 ('resume_at', models.DateTimeField(help_text='When it ends by itself.', null=True)),
-                ('cause', models.CharField(choices=[(escalation.domain.clocks.PauseStart['PERSON'], escalation.domain.clocks.PauseStart['PERSON']), (escalation.domain.clocks.PauseStart['SNOOZE'], escalation.domain.clocks.PauseStart['SNOOZE'])], max_length=10)),
+                ('cause', models.CharField(choices=[('person', 'person'), ('snooze', 'snooze')], max_length=10)),
                 ('reason', models.TextField()),
                 ('by_name', models.CharField(max_length=150)),
                 ('ended_at', models.DateTimeField(help_text='When it was to end, however late that was found.', null=True)),
-                ('end_cause', models.CharField(choices=[(escalation.domain.clocks.PauseEnd['PERSON'], escalation.domain.clocks.PauseEnd['PERSON']), (escalation.domain.clocks.PauseEnd['TIME'], escalation.domain.clocks.PauseEnd['TIME']), (escalation.domain.clocks.PauseEnd['CLOSED'], escalation.domain.clocks.PauseEnd['CLOSED'])], default='', max_length=10)),
+                ('end_cause', models.CharField(choices=[('person', 'person'), ('time', 'time'), ('closed', 'closed')], default='', max_length=10)),
                 ('ended_by_name', models.CharField(default='', max_length=150)),
             ],
             options={
@@ -134,7 +132,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField()),
                 ('at', models.DateTimeField(help_text='From when on the new times count.')),
                 ('made_at', models.DateTimeField(db_default=escalation.models.clock.ClockTimestamp())),
-                ('cause', models.CharField(choices=[(escalation.domain.clocks.ReplanCause['RESUMED'], escalation.domain.clocks.ReplanCause['RESUMED']), (escalation.domain.clocks.ReplanCause['CALENDAR'], escalation.domain.clocks.ReplanCause['CALENDAR'])], max_length=10)),
+                ('cause', models.CharField(choices=[('resumed', 'resumed'), ('calendar', 'calendar')], max_length=10)),
                 ('by_name', models.CharField(max_length=150)),
                 ('note', models.TextField(default='', help_text='Such as a calendar that could not be counted by.')),
                 ('first_touch_due_before', models.DateTimeField()),
@@ -267,7 +265,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(models.Q(('resolved_by__isnull', False), ('resolved_rule', '')), models.Q(('resolved_by__isnull', True), models.Q(('resolved_rule', ''), _negated=True)), _connector='OR'), ('resolution__isnull', False), ('resolved_at__isnull', False), ('status', escalation.domain.states.TicketStatus['RESOLVED'])), models.Q(models.Q(('status', escalation.domain.states.TicketStatus['RESOLVED']), _negated=True), ('feedback', ''), ('note', ''), ('resolution__isnull', True), ('resolution_output_json__isnull', True), ('resolved_at__isnull', True), ('resolved_by__isnull', True), ('resolved_rule', '')), _connector='OR'), name='ticket_resolved_is_decided'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(models.Q(models.Q(('resolved_by__isnull', False), ('resolved_rule', '')), models.Q(('resolved_by__isnull', True), models.Q(('resolved_rule', ''), _negated=True)), _connector='OR'), ('resolution__isnull', False), ('resolved_at__isnull', False), ('status', 'resolved')), models.Q(models.Q(('status', 'resolved'), _negated=True), ('feedback', ''), ('note', ''), ('resolution__isnull', True), ('resolution_output_json__isnull', True), ('resolved_at__isnull', True), ('resolved_by__isnull', True), ('resolved_rule', '')), _connector='OR'), name='ticket_resolved_is_decided'),
         ),
         migrations.AddField(
             model_name='clockwarning',
@@ -335,7 +333,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='alarm',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [escalation.domain.clocks.AlarmKind['DUE'], escalation.domain.clocks.AlarmKind['CLAIMED'], escalation.domain.clocks.AlarmKind['BREACH']])), name='alarm_kind_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['due', 'claimed', 'breach'])), name='alarm_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='alarm',
@@ -347,15 +345,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='breachaction',
-            constraint=models.UniqueConstraint(condition=models.Q(('step__in', [escalation.domain.clocks.BreachStep['DEFAULT'], escalation.domain.clocks.BreachStep['ABORT']])), fields=('queue', 'deadline'), name='breach_action_closes_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('step__in', ['default', 'abort'])), fields=('queue', 'deadline'), name='breach_action_closes_once'),
         ),
         migrations.AddConstraint(
             model_name='breachaction',
-            constraint=models.CheckConstraint(condition=models.Q(('step__in', [escalation.domain.clocks.BreachStep['TELL'], escalation.domain.clocks.BreachStep['REROUTE'], escalation.domain.clocks.BreachStep['WIDEN'], escalation.domain.clocks.BreachStep['DEFAULT'], escalation.domain.clocks.BreachStep['ABORT']])), name='breach_action_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('step__in', ['tell', 'reroute', 'default', 'abort'])), name='breach_action_known'),
         ),
         migrations.AddConstraint(
             model_name='breachaction',
-            constraint=models.CheckConstraint(condition=models.Q(('deadline__in', [escalation.domain.states.DeadlineKind['FIRST_TOUCH'], escalation.domain.states.DeadlineKind['RESOLUTION']])), name='breach_action_deadline_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('deadline__in', ['first_touch', 'resolution'])), name='breach_action_deadline_known'),
         ),
         migrations.AddConstraint(
             model_name='breachdeed',
@@ -379,7 +377,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='clockwarning',
-            constraint=models.CheckConstraint(condition=models.Q(('deadline__in', [escalation.domain.states.DeadlineKind['FIRST_TOUCH'], escalation.domain.states.DeadlineKind['RESOLUTION']])), name='warning_deadline_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('deadline__in', ['first_touch', 'resolution'])), name='warning_deadline_known'),
         ),
         migrations.AddConstraint(
             model_name='clockwarning',
@@ -415,7 +413,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pause',
-            constraint=models.CheckConstraint(condition=models.Q(('cause__in', [escalation.domain.clocks.PauseStart['PERSON'], escalation.domain.clocks.PauseStart['SNOOZE']])), name='pause_cause_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('cause__in', ['person', 'snooze'])), name='pause_cause_known'),
         ),
         migrations.AddConstraint(
             model_name='pause',
@@ -427,7 +425,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pause',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('end_cause', ''), ('ended_at__isnull', True)), models.Q(('end_cause__in', [escalation.domain.clocks.PauseEnd['PERSON'], escalation.domain.clocks.PauseEnd['TIME'], escalation.domain.clocks.PauseEnd['CLOSED']]), ('ended_at__gte', models.F('started_at'))), _connector='OR'), name='pause_end_is_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('end_cause', ''), ('ended_at__isnull', True)), models.Q(('end_cause__in', ['person', 'time', 'closed']), ('ended_at__gte', models.F('started_at'))), _connector='OR'), name='pause_end_is_whole'),
         ),
         migrations.AddConstraint(
             model_name='replan',
@@ -439,11 +437,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='replan',
-            constraint=models.CheckConstraint(condition=models.Q(('cause__in', [escalation.domain.clocks.ReplanCause['RESUMED'], escalation.domain.clocks.ReplanCause['CALENDAR']])), name='replan_cause_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('cause__in', ['resumed', 'calendar'])), name='replan_cause_known'),
         ),
         migrations.AddConstraint(
             model_name='replan',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cause', escalation.domain.clocks.ReplanCause['RESUMED']), ('pause__isnull', False)), models.Q(models.Q(('cause', escalation.domain.clocks.ReplanCause['RESUMED']), _negated=True), ('pause__isnull', True)), _connector='OR'), name='replan_goes_with_its_pause'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cause', 'resumed'), ('pause__isnull', False)), models.Q(models.Q(('cause', 'resumed'), _negated=True), ('pause__isnull', True)), _connector='OR'), name='replan_goes_with_its_pause'),
         ),
         migrations.AddConstraint(
             model_name='snoozereason',

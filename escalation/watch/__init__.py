@@ -4,7 +4,8 @@ One that fails is logged by the maintainer and tried again with the next sweep; 
 """
 
 from escalation.watch.breaches import watch_tickets
+from escalation.watch.clocks import look_at_tickets
 from escalation.watch.figures import fold_figures
 from escalation.watch.snoozes import wake_tickets
 
-__all__ = ["fold_figures", "wake_tickets", "watch_tickets"]
+__all__ = ["fold_figures", "look_at_tickets", "wake_tickets", "watch_tickets"]

@@ -11,7 +11,7 @@ from escalation.models import Calendar, CalendarVersion, ReviewQueue
 from orchestration.models import Project
 
 OFFICE = {day: ["09:00-17:00"] for day in ("mon", "tue", "wed", "thu", "fri")}
-READERS = ("escalator", "planning", "rows")
+READERS = ("escrow.escalator", "escrow.planning", "escrow.rows", "watch.clocks")
 
 
 def at(text: str) -> datetime:
@@ -22,7 +22,7 @@ def at(text: str) -> datetime:
 def at_time(text: str) -> Iterator[datetime]:
     """Let whoever opens or locks a ticket read this time, UTC."""
     now = at(text)
-    readers = [patch(f"escalation.escrow.{room}.read_clock", lambda: now) for room in READERS]
+    readers = [patch(f"escalation.{room}.read_clock", lambda: now) for room in READERS]
     for reader in readers:
         reader.start()
     try:

@@ -1,0 +1,100 @@
+"""What a queue does by itself when a deadline was missed: each action once for a ticket and clock, never an approval.
+
+A row says what was done, written in the transaction that does it: killed in between, nothing was done, and the next
+look does it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from escalation.audit import record
+from escalation.domain.acts import Act
+from escalation.domain.clocks import CLOSING, AlarmKind, BreachStep
+from escalation.domain.notices import Happening
+from escalation.domain.states import DeadlineKind, TicketStatus
+from escalation.escrow.policies import ClockPolicy, list_members
+from escalation.models import Alarm, Breach, BreachAction, BreachDeed, Ticket
+from escalation.notify import announce
+
+_ORDER: Final = (BreachStep.TELL, BreachStep.REROUTE, *CLOSING)
+
+
+def act_on_breaches(
+    ticket: Ticket, missed: Iterable[Breach], policy: ClockPolicy, now: datetime
+) -> list[BreachAction]:
+    """Carry out what the queue does at missed deadlines and was not done yet, for a locked ticket.
+
+    Returns: actions that would close the ticket: these lock the run first, so they are for `close_by_action`.
+    """
+    done = set(BreachDeed.objects.filter(ticket=ticket).values_list("deadline", "step"))
+    closing = []
+    for breach in missed:
+        actions = policy.actions.get(DeadlineKind(breach.deadline), [])
+        for action in sorted(actions, key=lambda action: _ORDER.index(BreachStep(action.step))):
+            if (action.deadline, action.step) in done:
+                continue
+            if action.step in CLOSING:
+                closing.append(action)
+                continue
+            outcome = _carry_out(ticket, action, policy, now)
+            _write_deed(ticket, action, outcome)
+    return closing
+
+
+def _carry_out(ticket: Ticket, action: BreachAction, policy: ClockPolicy, now: datetime) -> str:
+    match BreachStep(action.step):
+        case BreachStep.TELL:
+            return _tell_next_level(ticket, action, policy, now)
+        case BreachStep.REROUTE:
+            return _reroute(ticket, action, now)
+        case other:
+            raise AssertionError(f"{other} is not carried out here")
+
+
+def _tell_next_level(ticket: Ticket, action: BreachAction, policy: ClockPolicy, now: datetime) -> str:
+    """Tell the lowest level that was not told of the ticket yet; the highest again, once all were."""
+    told = set(Alarm.objects.filter(ticket=ticket).values_list("level", flat=True))
+    levels = sorted(policy.groups)
+    if not levels:
+        return "nobody was told: the queue has no escalation level"
+    level = next((level for level in levels if level not in told), levels[-1])
+    groups = policy.groups[level]
+    names = ", ".join(name for _, name in groups)
+    # One for each clock, as both may run out.
+    number = list(DeadlineKind).index(DeadlineKind(action.deadline))
+    Alarm.objects.get_or_create(
+        ticket=ticket,
+        level=level,
+        kind=AlarmKind.BREACH,
+        round=number,
+        defaults={"told": names, "reached_at": now, "found_at": now},
+    )
+    announce(
+        Happening.LEVEL,
+        key=f"level:{ticket.pk}:breach:{action.deadline}",
+        ticket=ticket,
+        people=list_members(pk for pk, _ in groups),
+        level=level,
+        kind=AlarmKind.BREACH,
+    )
+    return f"level {level} was told: {names or 'it names no group'}"
+
+
+def _reroute(ticket: Ticket, action: BreachAction, now: datetime) -> str:
+    """Put the ticket into another queue, under the same due times: moving buys no time."""
+    target = action.to_queue
+    if target is None or target.pk == ticket.queue_id:
+        return "it stayed: the queue to go to is gone, or it lay there"
+    former = ticket.queue_id
+    Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
+        queue=target, next_look_at=now, assigned_to=None, assigned_until=None
+    )
+    ticket.queue = target
+    record(Act.REROUTED, None, ticket=ticket, rule="breach", deadline=action.deadline, from_queue=former)
+    return f"it went to “{target}”"
+
+
+def _write_deed(ticket: Ticket, action: BreachAction, outcome: str) -> None:
+    BreachDeed.objects.create(ticket=ticket, deadline=action.deadline, step=action.step, outcome=outcome)
+    record(Act.BREACHED, None, ticket=ticket, deadline=action.deadline, action=action.step, outcome=outcome)
