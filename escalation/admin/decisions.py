@@ -42,9 +42,9 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     taken = find_claimed_since(caller, since) if since else None
     if taken is not None:
         messages.info(request, "You took this ticket from that list already; go back to it for the next one.")
-        return redirect(PAGE, taken.pk)
+        return _go_on_to(taken)
     try:
-        return redirect(PAGE, claim_next_ticket(person, caller).pk)
+        return _go_on_to(claim_next_ticket(person, caller))
     except NoTicketFree as error:
         messages.info(request, str(error))
     return redirect(LIST)
@@ -64,18 +64,19 @@ def keep_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
         ticket_id,
         person,
         read_draft(request, get_ticket(ticket_id)),
-        claim_number=_claim_number(request.POST),
+        claim_number=read_claim_number(request.POST),
     )
     claim_ticket(ticket_id, person)
+    came = "next&" if "advance" in request.POST else ""
     if "edit" in request.GET:
-        return redirect(f"{reverse(PAGE, args=(ticket_id,))}?edit#way-edit")
+        return redirect(f"{reverse(PAGE, args=(ticket_id,))}?{came}edit#way-edit")
     messages.success(request, "Draft kept; your claim is renewed.")
-    return redirect(PAGE, ticket_id)
+    return redirect(f"{reverse(PAGE, args=(ticket_id,))}?{came}".rstrip("?&"))
 
 
 def discard_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
     """Go back to what was proposed."""
-    save_draft(ticket_id, person_of(request), Draft(), claim_number=_claim_number(request.POST))
+    save_draft(ticket_id, person_of(request), Draft(), claim_number=read_claim_number(request.POST))
     messages.info(request, "Draft discarded; the fields show what was proposed.")
     return redirect(PAGE, ticket_id)
 
@@ -93,14 +94,29 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         ticket_id,
         person,
         kind,
-        claim_number=_claim_number(request.POST),
+        claim_number=read_claim_number(request.POST),
         seen_digest=request.POST.get("seen_digest", ""),
         output=output,
         feedback=request.POST.get("feedback", "") if WAY_OF[kind].field is FEEDBACK else "",
         note=request.POST.get("note", ""),
     )
     messages.success(request, f"Ticket {ticket_id} is {WAY_OF[kind].done}.")
+    return _advance(request) if "advance" in request.POST else redirect(LIST)
+
+
+def _advance(request: HttpRequest) -> HttpResponse:
+    """Claim the next ticket for somebody who takes one after the other; where none is free, show the list."""
+    person = person_of(request)
+    try:
+        return _go_on_to(claim_next_ticket(person, call_as(person)))
+    except NoTicketFree as error:
+        messages.info(request, str(error))
     return redirect(LIST)
+
+
+def _go_on_to(ticket: Ticket) -> HttpResponse:
+    """Open a ticket that was taken as the next one; its form says so when it is sent."""
+    return redirect(f"{reverse(PAGE, args=(ticket.pk,))}?next")
 
 
 def person_of(request: HttpRequest) -> User:
@@ -132,7 +148,7 @@ def keep_what_was_typed(request: HttpRequest, ticket: Ticket) -> None:
             ticket.pk,
             person_of(request),
             read_draft(request, ticket),
-            claim_number=_claim_number(request.POST),
+            claim_number=read_claim_number(request.POST),
         )
     except ResolutionStale:
         return
@@ -191,7 +207,11 @@ def _read_since(form: QueryDict) -> datetime | None:
     return since if since and since.tzinfo else None
 
 
-def _claim_number(form: QueryDict) -> int:
+def read_claim_number(form: QueryDict) -> int:
+    """Return the number of the claim under which a form was shown.
+
+    Raises: ResolutionInvalid: the form names none.
+    """
     try:
         return int(form.get("claim_number", ""))
     except ValueError:

@@ -10,21 +10,26 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from agents.selectors import find_contract
+from escalation.admin.outlook import build_outlook
 from escalation.admin.rendering import Passage, describe_value
-from escalation.admin.ways import place_ways
+from escalation.admin.ways import SNOOZES, place_ways
 from escalation.admin.whole import view_part
 from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
 from escalation.domain.form import form_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.escrow.rows import is_own_request
-from escalation.models import Ticket, read_clock
+from escalation.models import Comment, Ticket, read_clock
 from escalation.selectors import (
     Received,
+    Verdict,
     count_received,
+    find_neighbours,
     foresee_send_back,
     list_attempts,
+    list_comments,
     list_received,
+    list_verdicts,
 )
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
@@ -33,6 +38,7 @@ from orchestration.domain.holds import HoldSubject, ask_about
 from orchestration.domain.states import StepKind
 from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Run
+from orchestration.selectors.scope import call_as
 
 # Background beyond this is for the run's own page.
 _MOST_RECEIVED = 50
@@ -69,13 +75,20 @@ class AttemptView:
 
 
 def build_page(
-    ticket: Ticket, user: User, *, may_decide: bool, draft: Draft | None = None, is_editing: bool = False
+    ticket: Ticket,
+    user: User,
+    *,
+    may_decide: bool,
+    draft: Draft | None = None,
+    is_editing: bool = False,
+    advances: bool = False,
 ) -> dict[str, Any]:
     """Return the page's context.
 
     Args:
         draft: what was just typed and refused; None shows the draft that was kept.
         is_editing: show the fields of the output however large they are.
+        advances: the person came by taking the next ticket, and is given the one after it when this one is decided.
     """
     now = read_clock()
     is_mine = ticket.is_open and ticket.is_claimed_by(user.pk, now)
@@ -107,6 +120,13 @@ def build_page(
         "may_decide": may_decide,
         "is_own_request": is_own_request(ticket, user.pk),
         "is_refused": draft is not None,
+        "advances": advances,
+        "comments": [_view_comment(comment) for comment in list_comments(ticket)],
+        "neighbours": find_neighbours(call_as(user), ticket),
+        "verdicts": [_view_verdict(verdict) for verdict in list_verdicts(ticket)],
+        "send_back": _describe_send_back(ticket),
+        "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
+        **build_outlook(ticket, user),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
 
@@ -121,8 +141,8 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
         "draft": shown,
         "fields": fields,
         **place_ways(ticket),
-        "send_back": _describe_send_back(ticket),
-        "skips_along": foresee_skip(ticket.step_id),
+        "snoozes": SNOOZES.items(),
+        "snooze_reasons": list(ticket.queue.snooze_reasons.all()),
         "shows_fields": is_editing or not is_large,
         "is_editing": is_editing,
         "is_edited": fields != untouched,
@@ -172,6 +192,14 @@ def _view_received(item: Received) -> ReceivedView:
         tokens=item.tokens,
         passages=describe_value(item.content),
     )
+
+
+def _view_comment(comment: Comment) -> tuple[Comment, SafeString]:
+    return comment, mark_unseen(comment.text)
+
+
+def _view_verdict(verdict: Verdict) -> tuple[str, bool, list[SafeString]]:
+    return verdict.agent, verdict.passed, [mark_unseen(reason) for reason in verdict.reasons]
 
 
 def _view_attempt(attempt: Attempt) -> AttemptView:

@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 
-from escalation.admin import decisions
+from escalation.admin import decisions, talk
 from escalation.admin.access import DeskAdmin, has_desk_right
 from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
@@ -70,7 +70,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
     actions = None
 
     class Media:
-        css = {"all": ("escalation/console.css", "escalation/desk.css")}
+        css = {"all": ("orchestration/picture.css", "escalation/console.css", "escalation/desk.css")}
         js = ("escalation/clock.js", "escalation/desk.js")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -171,6 +171,8 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "<int:ticket_id>/discard/": decisions.discard_draft,
             "<int:ticket_id>/abort/": self.ask_abort,
             "<int:ticket_id>/resolve/": decisions.resolve,
+            "<int:ticket_id>/comment/": talk.comment,
+            "<int:ticket_id>/snooze/": talk.snooze,
         }
         own = [
             path(
@@ -280,9 +282,19 @@ class TicketAdmin(DeskAdmin[Ticket]):
     ) -> HttpResponse:
         may_decide = self.has_change_permission(request, ticket)
         page = build_page(
-            ticket, person_of(request), may_decide=may_decide, draft=draft, is_editing=is_editing
+            ticket,
+            person_of(request),
+            may_decide=may_decide,
+            draft=draft,
+            is_editing=is_editing,
+            advances="next" in request.GET or "advance" in request.POST,
         )
-        context = {**page, "title": f"Ticket {ticket.pk}", "refusal": refusal}
+        context = {
+            **page,
+            "title": f"Ticket {ticket.pk}",
+            "refusal": refusal,
+            "unsaid": request.POST.get("comment", ""),
+        }
         return self._show(request, "page.html", context, status=status)
 
     def _show(

@@ -13,6 +13,9 @@ from orchestration.domain.states import ResolutionKind
 _KEYS: Final = {"approve": "a", "edit": "e", "send_back": "b", "hand_on": "h"}
 """By the kind of resolution; those that end work have none, lest somebody ends it by a slip."""
 
+SNOOZES: Final = {15: "15 minutes", 60: "1 hour", 240: "4 hours", 24 * 60: "1 day", 7 * 24 * 60: "1 week"}
+"""For how many minutes a ticket can be put off from its page; the use case takes any time within a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class WayView:

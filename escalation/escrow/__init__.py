@@ -8,6 +8,7 @@ from escalation.escrow.breaches import record_missed
 from escalation.escrow.calendars import save_calendar
 from escalation.escrow.claims import claim_next_ticket, claim_ticket, release_ticket, save_draft
 from escalation.escrow.clock import pause_ticket, replan_ticket, resume_ticket
+from escalation.escrow.comments import comment_on
 from escalation.escrow.escalator import DatabaseEscalator
 from escalation.escrow.resolution import resolve_ticket
 from escalation.escrow.snoozing import snooze_ticket, wake_ticket
@@ -16,6 +17,7 @@ __all__ = [
     "DatabaseEscalator",
     "claim_next_ticket",
     "claim_ticket",
+    "comment_on",
     "pause_ticket",
     "record_missed",
     "release_ticket",

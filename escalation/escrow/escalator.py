@@ -7,6 +7,7 @@ from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 
 from escalation.conf import get_conf
+from escalation.domain.alike import name_alike
 from escalation.domain.sla import find_class
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
@@ -44,6 +45,8 @@ class DatabaseEscalator:
             seen_digest=hashlib.sha256(hold.seen_json.encode()).hexdigest(),
             has_proposal=hold.has_proposal,
             confidence=hold.confidence,
+            agent=hold.agent,
+            alike=name_alike(hold.project_id, hold.workflow_name, hold.step_key, hold.rule),
             title=known.title,
             tags=list(known.tags),
             routed_by=known.routed_by,

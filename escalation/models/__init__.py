@@ -7,6 +7,7 @@ from escalation.models.breach_action import BreachAction, BreachDeed
 from escalation.models.calendar import Calendar, CalendarVersion
 from escalation.models.clock import ClockTimestamp, read_clock
 from escalation.models.clockwork import ClockWarning, Pause, Replan, SnoozeReason
+from escalation.models.comment import Comment
 from escalation.models.figure import AgentHour, DayFigure, FoldedHour, HourFigure
 from escalation.models.forecast import Forecast
 from escalation.models.level import MOST_LEVELS, Alarm, EscalationLevel
@@ -31,6 +32,7 @@ __all__ = [
     "CalendarVersion",
     "ClockTimestamp",
     "ClockWarning",
+    "Comment",
     "DayFigure",
     "EscalationLevel",
     "FoldedHour",

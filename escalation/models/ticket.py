@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, Value
 
+from escalation.domain.alike import MOST_CHARACTERS
 from escalation.domain.states import TicketStatus
 from escalation.models.calendar import CalendarVersion
 from escalation.models.clock import ClockTimestamp
@@ -72,6 +73,12 @@ class Ticket(models.Model):
     seen_digest = models.CharField(max_length=64, help_text="SHA-256 of seen_json, hexadecimal.")
     has_proposal = models.BooleanField(help_text="There is something that can be approved.")
     confidence = models.FloatField(null=True, help_text="What the agent stated, 0 to 1.")
+    agent = models.CharField(max_length=200, default="", help_text="Whose work is judged, as it was then.")
+    alike = models.CharField(
+        max_length=MOST_CHARACTERS,
+        default="",
+        help_text="What it has in common with alike tickets: project, workflow, step and rule.",
+    )
 
     title = models.CharField(
         max_length=200, default="", help_text="What it is about, in a line; often empty."
@@ -226,6 +233,16 @@ class Ticket(models.Model):
                 fields=("first_touch_due_at",),
                 condition=Q(status="open", touched_at__isnull=True),
                 name="ticket_touch_due",
+            ),
+            # What was decided on alike tickets, and how often an agent was right: the latest first.
+            models.Index(
+                fields=("alike", "-resolved_at"), condition=Q(status="resolved"), name="ticket_alike_resolved"
+            ),
+            models.Index(fields=("alike", "due_at"), condition=Q(status="open"), name="ticket_alike_open"),
+            models.Index(
+                fields=("agent", "-resolved_at"),
+                condition=Q(status="resolved", has_proposal=True),
+                name="ticket_agent_resolved",
             ),
             # By what the figures of an hour are counted.
             models.Index(fields=("opened_at",), name="ticket_opened"),

@@ -1,9 +1,13 @@
 """What can be asked about tickets. Reads only.
 
-`tickets.py` says which there are, `scope.py` for whom, `offers.py` which is next, `received.py` what their steps were
-given, `summary.py` tells one in the words of the public interface.
+`tickets.py` says which there are, `scope.py` for whom, `offers.py` and `neighbours.py` which is next. Of one ticket,
+`received.py` tells what its step was given, `verdicts.py` what its verifiers said, `blast.py` what a decision sets off,
+`similar.py` how alike work was decided, and `summary.py` all that the public interface says.
 """
 
+from escalation.selectors.blast import Blast, Follower, find_spec, foresee_blast, read_plan
+from escalation.selectors.comments import list_comments
+from escalation.selectors.neighbours import find_neighbours
 from escalation.selectors.offers import find_claimed_since, for_others, list_offered_tickets
 from escalation.selectors.received import Received, count_received, list_attempts, list_received
 from escalation.selectors.scope import (
@@ -16,6 +20,7 @@ from escalation.selectors.scope import (
     require_desk,
     scope_tickets,
 )
+from escalation.selectors.similar import Reliability, Similar, find_similar, measure_reliability
 from escalation.selectors.summary import foresee_send_back, summarise_ticket, summarise_without_content
 from escalation.selectors.tickets import (
     LARGE_COLUMNS,
@@ -27,28 +32,42 @@ from escalation.selectors.tickets import (
     with_beginnings,
     with_content,
 )
+from escalation.selectors.verdicts import Verdict, list_verdicts
 
 __all__ = [
     "LARGE_COLUMNS",
+    "Blast",
+    "Follower",
     "Received",
+    "Reliability",
+    "Similar",
+    "Verdict",
     "count_aborted",
     "count_received",
     "find_claimed_since",
     "find_known_queues",
+    "find_neighbours",
     "find_queues",
+    "find_similar",
+    "find_spec",
     "find_ticket",
     "for_others",
+    "foresee_blast",
     "foresee_send_back",
     "get_ticket",
     "is_at_desk",
     "known_queues",
     "list_attempts",
+    "list_comments",
     "list_desk_rights",
     "list_offered_tickets",
     "list_open_tickets",
     "list_received",
     "list_tickets",
+    "list_verdicts",
     "may_desk",
+    "measure_reliability",
+    "read_plan",
     "require_desk",
     "scope_tickets",
     "summarise_ticket",

@@ -92,7 +92,7 @@ class ReadOnlyAdmin(ScopedAdmin[Row]):
     form_templates: ClassVar[frozenset[str]] = frozenset()
 
     class Media:
-        css = {"all": ("orchestration/console.css",)}
+        css = {"all": ("orchestration/picture.css", "orchestration/console.css")}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Rows come from the engine."""

@@ -19,8 +19,8 @@ from orchestration.selectors.run_details import MOST_DRAWN_STEPS
 _TOO_LARGE = f"This plan has more than {MOST_DRAWN_STEPS:,} steps or too many edges to draw."
 
 
-def draw_run(run: Run, rows: PlanRows, now: datetime, *, unfold: bool) -> Picture:
-    """Return the picture of a run's plan; a click on a step leads to its page."""
+def draw_run(run: Run, rows: PlanRows, now: datetime, *, unfold: bool, here: str = "") -> Picture:
+    """Return the picture of a run's plan; a click on a step leads to its page. `here`: key of the step to mark."""
     if rows.is_too_large:
         return Picture(SafeString(""), (), note=_TOO_LARGE)
     groups = group_steps(rows.present, len(rows.steps) if unfold else MOST_ABREAST)
@@ -29,7 +29,7 @@ def draw_run(run: Run, rows: PlanRows, now: datetime, *, unfold: bool) -> Pictur
     places = {step_id: len(nodes) + n for n, step_id in enumerate(children)}
     nodes += map(_draw_child_run, children.values())
     links = link_groups(groups, rows.edges, places)
-    return draw_plan(nodes, links, title=f"Plan of {run}", link_folded=find_folded, unfold=unfold)
+    return draw_plan(nodes, links, title=f"Plan of {run}", link_folded=find_folded, unfold=unfold, here=here)
 
 
 def draw_workflow(spec: WorkflowSpec, *, unfold: bool) -> Picture:

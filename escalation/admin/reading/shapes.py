@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from escalation.admin.reading.markdown import show_text
 from orchestration.admin.visible import mark_unseen
 
-_DEEPEST: Final = 4
+_DEEPEST: Final = 6
 # More pieces are no page that somebody reads: such a value is shown as JSON.
 _MOST_PIECES: Final = 300
 _MOST_COLUMNS: Final = 8

@@ -41,12 +41,14 @@ def draw_plan(
     title: str,
     link_folded: Callable[[PlanNode], str],
     unfold: bool = False,
+    here: str = "",
 ) -> Picture:
     """Return the picture of a plan. Edges name positions.
 
     Args:
         link_folded: where a click on several steps drawn as one leads.
         unfold: draw every step on its own, if there are not too many.
+        here: key of the step that is marked as the one somebody looks at.
     """
     links = frozenset(edges)
     can_unfold = len(nodes) <= MOST_DRAWN
@@ -58,7 +60,7 @@ def draw_plan(
     is_folded = len(drawn) < len(nodes)
     drawn = [replace(node, href=link_folded(node)) if len(node.keys) > 1 else node for node in drawn]
     try:
-        svg = _render(drawn, drawn_links, title)
+        svg = _render(drawn, drawn_links, title, here)
     except (RuntimeError, ValueError):
         # A page without its picture is worth more to an operator than no page.
         log.exception("picture_failed", title=title)
@@ -66,5 +68,5 @@ def draw_plan(
     return Picture(svg, legend, is_folded=is_folded, can_unfold=can_unfold)
 
 
-def _render(nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], title: str) -> SafeString:
-    return build_svg(mmdr.render(write_mermaid(nodes, edges), backend="merman").svg(), nodes, title)
+def _render(nodes: Sequence[PlanNode], edges: Iterable[tuple[int, int]], title: str, here: str) -> SafeString:
+    return build_svg(mmdr.render(write_mermaid(nodes, edges), backend="merman").svg(), nodes, title, here)

@@ -38,8 +38,8 @@ class _Box:
         return f"{self.x + self.width / 2:g}", self.y + self.height / 2
 
 
-def build_svg(rendered: str, nodes: Sequence[PlanNode], title: str) -> SafeString:
-    """Return an inline SVG of the nodes where the rendered picture has them.
+def build_svg(rendered: str, nodes: Sequence[PlanNode], title: str, here: str = "") -> SafeString:
+    """Return an inline SVG of the nodes where the rendered picture has them; the one that holds `here` is marked.
 
     Raises: ValueError: the rendered picture does not have the shape we know.
     """
@@ -62,7 +62,7 @@ def build_svg(rendered: str, nodes: Sequence[PlanNode], title: str) -> SafeStrin
         title,
         _ARROW,
         format_html_join("", '<path class="rm-edge" d="{}" marker-end="url(#rm-arrow)"/>', _read_paths(root)),
-        format_html_join("", "{}", ((_draw_node(node, boxes, i),) for i, node in enumerate(nodes))),
+        format_html_join("", "{}", ((_draw_node(node, boxes, i, here),) for i, node in enumerate(nodes))),
     )
 
 
@@ -82,7 +82,7 @@ def _read_paths(root: ET.Element) -> Iterator[tuple[str]]:
             yield (line,)
 
 
-def _draw_node(node: PlanNode, boxes: dict[int, _Box], position: int) -> SafeString:
+def _draw_node(node: PlanNode, boxes: dict[int, _Box], position: int, here: str) -> SafeString:
     if position not in boxes:
         raise ValueError(f"the rendered picture has no box for node {position}")
     box = boxes[position]
@@ -94,7 +94,8 @@ def _draw_node(node: PlanNode, boxes: dict[int, _Box], position: int) -> SafeStr
         _draw_text(node, x, y),
     )
     shape = "rm-several" if len(node.keys) > 1 else "rm-child" if node.is_run else ""
-    classes = f"rm-node rm-{node.status} {shape}".strip()
+    marked = " rm-here" if here and here in node.keys else ""
+    classes = f"rm-node rm-{node.status} {shape}".strip() + marked
     if not node.href:
         return format_html('<g class="{}">{}</g>', classes, inside)
     return format_html('<a class="{}" href="{}">{}</a>', classes, node.href, inside)

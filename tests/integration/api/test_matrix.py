@@ -59,6 +59,8 @@ GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403
 POST   tickets/claim-next                    401 403 404 404 404 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/claim             401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/release           401 403 404 403 403 200 200 403 403 200 403 404
+GET    tickets/<ticket_id>/comments          401 403 404 200 200 200 200 200 403 403 403 404
+POST   tickets/<ticket_id>/comments          401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
 GET    tokens                                401 403 200 200 200 200 200 200 403 403 403 200
 POST   tokens                                401 403 201 201 201 201 201 403 403 403 201 201
@@ -126,6 +128,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs/<run_id>/cancel": {"reason": "not needed"},
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
+        "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
         "tickets/<ticket_id>/resolve": {
             "resolution": "skip",
             "claim_number": 1,

@@ -14,7 +14,7 @@ from escalation.audit import record
 from escalation.domain.acts import Act
 from escalation.domain.notices import Happening
 from escalation.escrow import pause_ticket, resume_ticket, save_calendar
-from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Ticket
+from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket
 from escalation.notify import announce
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, VerifierTrial
@@ -31,6 +31,7 @@ KEPT = (
     "escalation_breachdeed",
     "escalation_calendarversion",
     "escalation_clockwarning",
+    "escalation_comment",
     "escalation_notice",
     "escalation_pause",
     "escalation_replan",
@@ -100,6 +101,7 @@ def rows() -> None:
         ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
     )
     record(Act.CLAIMED, None, ticket=ticket)
+    Comment.objects.create(ticket=ticket, author_id=1, author_name="anna", text="x")
     _use_clocks(ticket)
     announce(Happening.BREACHED, key="breach", ticket=ticket, to_queue=True)
     BreakerEvent.objects.create(agent="a", from_state="closed", to_state="open", at=timezone.now(), why="x")

@@ -1,0 +1,107 @@
+"""What stands around a decision: what it sets off, how alike work was decided, what was used, and the plan."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth.models import User
+from django.utils.safestring import SafeString
+
+from escalation.domain.excerpt import excerpt
+from escalation.models import Ticket
+from escalation.selectors import (
+    Follower,
+    find_similar,
+    find_spec,
+    foresee_blast,
+    measure_reliability,
+    read_plan,
+)
+from orchestration.admin.picture import Picture
+from orchestration.admin.plans import draw_run
+from orchestration.admin.visible import mark_unseen
+from orchestration.conf import get_conf
+from orchestration.domain.spec import StepSpec
+from orchestration.holds import foresee_abort
+from orchestration.models import Step
+from orchestration.selectors.plan_rows import load_plan
+from orchestration.selectors.progress import read_clock
+from orchestration.selectors.scope import call_as
+from orchestration.usage.sums import sum_used
+
+# Drawing more takes longer than a page may; the run's own page has it.
+_MOST_DRAWN: Final = 300
+_MOST_NAMED: Final = 5
+_FEWEST_JUDGED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerView:
+    """One step that follows, ready to show. Attributes: condition: under which; "" for always."""
+
+    row: Follower
+    condition: SafeString
+    effects: SafeString
+
+
+def build_outlook(ticket: Ticket, user: User) -> dict[str, Any]:
+    """Return what the page shows around the decision."""
+    plan = read_plan(ticket)
+    return {
+        **(_foresee(ticket, plan) if ticket.is_open else {}),
+        "threshold": _find_threshold(ticket, find_spec(ticket.step, plan)),
+        "reliability": _say_reliability(ticket),
+        **_show_similar(ticket, user),
+        "used": sum_used([ticket.run_id]).words,
+        "picture": _draw(ticket),
+    }
+
+
+def _foresee(ticket: Ticket, plan: Any) -> dict[str, Any]:
+    blast = foresee_blast(ticket, plan)
+    views = [_view(follower) for follower in blast.followers]
+    # What changes nothing outside is named only if it comes next: the others are many, and harmless.
+    shown = [view for view in views if view.row.runs_next or view.row.effects]
+    abort = foresee_abort(ticket.run_id)
+    return {
+        "own": _view(blast.own),
+        "follows": shown[:_MOST_NAMED],
+        "follows_unseen": max(0, len(views) - len(shown[:_MOST_NAMED])),
+        "follows_more": blast.is_cut,
+        "warns": blast.cannot_be_undone,
+        "undone": abort.undone[:_MOST_NAMED],
+        "undone_unseen": max(0, len(abort.undone) - _MOST_NAMED),
+    }
+
+
+def _show_similar(ticket: Ticket, user: User) -> dict[str, Any]:
+    similar = find_similar(call_as(user), ticket)
+    lines = [(row, mark_unseen(excerpt(row.title or row.reason, 90))) for row in similar.latest]
+    return {"similar": similar, "similar_lines": lines}
+
+
+def _view(follower: Follower) -> FollowerView:
+    return FollowerView(follower, mark_unseen(follower.condition), mark_unseen("; ".join(follower.effects)))
+
+
+def _find_threshold(ticket: Ticket, spec: StepSpec | None) -> str:
+    """Return the confidence that would have let the work pass, as people read it; "" where none was asked for."""
+    if ticket.confidence is None:
+        return ""
+    own = spec.min_confidence if spec else None
+    return f"{get_conf().DEFAULT_MIN_CONFIDENCE if own is None else own:.0%}"
+
+
+def _say_reliability(ticket: Ticket) -> str:
+    found = measure_reliability(ticket)
+    if found is None or not found.judged:
+        return ""
+    band = f"at {found.low:.0%} to {found.high:.0%}"
+    few = ", too few to judge by" if found.judged < _FEWEST_JUDGED else ""
+    return f"right {found.right} of {found.judged} times {band}{few}"
+
+
+def _draw(ticket: Ticket) -> Picture:
+    most = Step.objects.filter(run=ticket.run_id).values("pk")[: _MOST_DRAWN + 1].count()
+    if most > _MOST_DRAWN:
+        return Picture(SafeString(""), (), note="The plan is large; the run's page has its picture.")
+    return draw_run(ticket.run, load_plan(ticket.run_id), read_clock(), unfold=False, here=ticket.step.key)
