@@ -73,6 +73,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"console_times": "orchestration.admin.times"},
         },
     },
 ]
@@ -119,6 +120,8 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.watch_tickets",
         "escalation.watch.look_at_tickets",
         "escalation.watch.fold_figures",
+        "escalation.watch.write_words",
+        "escalation.watch.forget_looks",
     ],
     "FLOWER_URL": FLOWER_URL,
     **env.json_object("RINGMASTER_OVERRIDES"),

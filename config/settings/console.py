@@ -31,6 +31,10 @@ def _favicon(_request: HttpRequest) -> str:
     return static("config/favicon.svg")
 
 
+def _times(_request: HttpRequest) -> str:
+    return static("config/times.js")
+
+
 def _colours(_request: HttpRequest) -> str:
     return static("config/console.css")
 
@@ -44,6 +48,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "COLORS": _no_inline_colours,
     "STYLES": [_colours],
+    "SCRIPTS": [_times],
     "LOGIN": {"form": "config.sign_in.SignInForm"},
     "SIDEBAR": {"show_search": False, "navigation": "config.navigation.list_places"},
 }

@@ -6,68 +6,40 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 
 from escalation.admin import decisions, talk
-from escalation.admin.access import DeskAdmin, has_desk_right
+from escalation.admin.access import DeskAdmin, has_desk_right, list_rights_at_desk
 from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
-from escalation.admin.filters import QueueFilter, StateFilter
+from escalation.admin.inbox import build_inbox, forget_view, keep_view
 from escalation.admin.page import build_page
 from escalation.admin.returning import keep_from_loss, sign_in_again
 from escalation.admin.whole import build_whole_page, download_part
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.draft import Draft
-from escalation.domain.excerpt import excerpt, excerpt_json
-from escalation.domain.sla import describe_time_left, grade_time_left
+from escalation.domain.inbox import read_query
 from escalation.errors import EscalationError, TicketNotFound
-from escalation.models import ClockTimestamp, Ticket, read_clock
-from escalation.selectors import LARGE_COLUMNS, find_ticket, for_others, get_ticket, with_beginnings
+from escalation.models import Ticket
+from escalation.selectors import find_ticket, get_ticket
+from escalation.selectors.inbox import list_queues
 from orchestration.admin.access import caller_of
-from orchestration.admin.visible import mark_unseen
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.errors import OrchestrationError
-
-_EXCERPT_CHARACTERS = 140
 
 
 @admin.register(Ticket)
 class TicketAdmin(DeskAdmin[Ticket]):
-    """Lists tickets by due time; shows one and what can be decided about it. Nothing else is editable."""
+    """Lists tickets in the inbox; shows one and what can be decided about it. Nothing else is editable."""
 
     empty_words: ClassVar[str] = (
         "Nothing waits for people. A ticket appears when an agent is unsure, a step fails or a workflow "
         "asks a person; those that are decided are under the filter “State”."
     )
-    list_display = (
-        "number",
-        "time_left",
-        "what",
-        "confidence_shown",
-        "queue",
-        "sla_class",
-        "holder",
-        "opener",
-    )
-    list_display_links = ("number",)
-    list_filter = (StateFilter, ("queue", QueueFilter), "sla")
-    list_filter_sheet = False
-    list_per_page = 50
-    list_select_related = ("queue", "run", "step", "claimed_by", "resolved_by")
-    list_before_template = "admin/escalation/ticket/take_next.html"
-    list_fullwidth = True
-    search_fields = ("reason", "run__workflow_name", "step__key", "=id")
-    search_help_text = "Search reason, workflow, step or number"
-    ordering = ("due_at", "id")
-    show_full_result_count = False
-    actions = None
 
     class Media:
         css = {"all": ("orchestration/picture.css", "escalation/console.css", "escalation/desk.css")}
@@ -85,86 +57,34 @@ class TicketAdmin(DeskAdmin[Ticket]):
         """Tickets are evidence."""
         return False
 
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Offer the claiming button to those who may decide."""
-        return self.list_display if self.has_change_permission(request) else self.list_display[:-1]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
-        """Leave out what no list shows; add what it does show of it, and the time at which the rows were read."""
-        rows: QuerySet[Ticket] = super().get_queryset(request)
-        seen = with_beginnings(rows).annotate(
-            read_at=ClockTimestamp(),
-            for_others=ExpressionWrapper(for_others(request.user.pk), BooleanField()),
-        )
-        return seen.defer(*LARGE_COLUMNS)
-
-    @admin.display(description="#")
-    def number(self, ticket: Ticket) -> str:
-        """Return the ticket's number; its link looks without claiming."""
-        return str(ticket.pk)
-
-    @admin.display(description="Time left", ordering="due_at")
-    def time_left(self, ticket: Any) -> SafeString:
-        """Return the time left, coloured; how it ended, once it has."""
-        if not ticket.is_open:
-            return format_html('<span class="rm-chip">{}</span>', ticket.resolution or ticket.status)
-        return format_html(
-            '<span class="rm-chip rm-{}" data-due="{}" data-now="{}">{}</span>',
-            grade_time_left(ticket.opened_at, ticket.due_at, ticket.read_at),
-            ticket.due_at.isoformat(),
-            ticket.read_at.isoformat(),
-            describe_time_left(ticket.due_at, ticket.read_at),
-        )
-
-    @admin.display(description="What waits")
-    def what(self, ticket: Any) -> SafeString:
-        """Return what the run is about, where it waits, and why."""
-        return format_html(
-            '<div class="rm-what"><strong>{}</strong><span>{} · {}: {}</span></div>',
-            mark_unseen(excerpt_json(ticket.asked, _EXCERPT_CHARACTERS)),
-            ticket.run.workflow_name,
-            ticket.step.key,
-            mark_unseen(excerpt(ticket.reason, _EXCERPT_CHARACTERS)),
-        )
-
-    @admin.display(description="Confidence", ordering="confidence")
-    def confidence_shown(self, ticket: Ticket) -> str:
-        """Return what the agent stated, as a percentage."""
-        return "-" if ticket.confidence is None else f"{ticket.confidence:.0%}"
-
-    @admin.display(description="SLA", ordering="sla")
-    def sla_class(self, ticket: Ticket) -> SafeString:
-        """Return the SLA class on one line."""
-        return format_html('<span class="rm-nowrap">{}</span>', ticket.sla)
-
-    @admin.display(description="With", ordering="claimed_by")
-    def holder(self, ticket: Any) -> str:
-        """Return who holds it, or who decided it."""
-        if not ticket.is_open:
-            return ticket.resolved_by.get_username() if ticket.resolved_by else "-"
-        return ticket.claimed_by.get_username() if ticket.is_claimed(ticket.read_at) else "-"
-
-    @admin.display(description="")
-    def opener(self, ticket: Any) -> SafeString:
-        """Return the button that claims and opens, or a plain link where there is nothing to claim."""
-        if not ticket.is_open or ticket.for_others or ticket.is_claimed(ticket.read_at):
-            return format_html(
-                '<a class="rm-button" href="{}">Look</a>', reverse(decisions.PAGE, args=(ticket.pk,))
-            )
-        claim = reverse("admin:escalation_ticket_claim", args=(ticket.pk,))
-        return format_html('<button class="rm-button rm-primary" formaction="{}">Claim</button>', claim)
-
+    @method_decorator(never_cache)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Tell the list whether to offer the next ticket."""
-        offer = {"may_decide": self.has_change_permission(request), "since": read_clock().isoformat()}
-        return super().changelist_view(request, {**(extra_context or {}), **offer})
+        """Show the inbox; with `?part=rows` its rows alone, which a live page puts in the place of its own."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = build_inbox(
+            person_of(request),
+            list_queues(caller_of(request)),
+            read_query(request.GET),
+            frozenset(pk for pk, held in list_rights_at_desk(request).items() if DeskRight.DECIDE in held),
+        )
+        words = {"title": "Inbox", "empty_words": self.empty_words, **(extra_context or {})}
+        context |= {"may_decide": self.has_change_permission(request), **words}
+        if request.GET.get("part") == "rows":
+            return TemplateResponse(request, "admin/escalation/inbox/rows.html", context)
+        frame = {**self.admin_site.each_context(request), "media": self.media, "subtitle": None}
+        return TemplateResponse(request, "admin/escalation/inbox/page.html", {**frame, **context})
 
     def get_urls(self) -> list[URLPattern]:
         """Add the reviewer's buttons."""
         buttons: dict[str, Callable[..., HttpResponse]] = {
             "next/": decisions.claim_next,
+            "views/keep/": keep_view,
+            "views/forget/": forget_view,
             "<int:ticket_id>/claim/": decisions.claim,
             "<int:ticket_id>/release/": decisions.release,
             "<int:ticket_id>/draft/": decisions.keep_draft,

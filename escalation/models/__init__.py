@@ -12,12 +12,15 @@ from escalation.models.figure import AgentHour, DayFigure, FoldedHour, HourFigur
 from escalation.models.forecast import Forecast
 from escalation.models.level import MOST_LEVELS, Alarm, EscalationLevel
 from escalation.models.notice import Notice
+from escalation.models.presence import Presence
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
 from escalation.models.reason import ReasonCode
 from escalation.models.reviewer import ReviewerProfile
 from escalation.models.routing import RoutingRule
 from escalation.models.target import SlaTarget
 from escalation.models.ticket import Ticket
+from escalation.models.view import SavedView
+from escalation.models.words import TicketWords, WordsPlace
 
 __all__ = [
     "DEFAULT_QUEUE",
@@ -40,14 +43,18 @@ __all__ = [
     "HourFigure",
     "Notice",
     "Pause",
+    "Presence",
     "QueueRole",
     "ReasonCode",
     "Replan",
     "ReviewQueue",
     "ReviewerProfile",
     "RoutingRule",
+    "SavedView",
     "SlaTarget",
     "SnoozeReason",
     "Ticket",
+    "TicketWords",
+    "WordsPlace",
     "read_clock",
 ]

@@ -157,6 +157,11 @@ class Ticket(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_reason = models.TextField(default="")
 
+    # By this, whoever follows the desk finds what was changed by a transaction that committed late.
+    changed_in = models.BigIntegerField(
+        default=0, editable=False, help_text="The transaction that wrote the row last; a trigger sets it."
+    )
+
     class Meta:
         ordering = ("due_at", "id")
         constraints = (
@@ -261,6 +266,7 @@ class Ticket(models.Model):
                 condition=Q(status="open", snoozed_until__isnull=False),
                 name="ticket_snoozed",
             ),
+            models.Index(fields=("changed_in",), name="ticket_changed"),
         )
 
     def __str__(self) -> str:

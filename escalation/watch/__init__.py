@@ -7,5 +7,6 @@ from escalation.watch.breaches import watch_tickets
 from escalation.watch.clocks import look_at_tickets
 from escalation.watch.figures import fold_figures
 from escalation.watch.snoozes import wake_tickets
+from escalation.watch.words import forget_looks, write_words
 
-__all__ = ["fold_figures", "look_at_tickets", "wake_tickets", "watch_tickets"]
+__all__ = ["fold_figures", "forget_looks", "look_at_tickets", "wake_tickets", "watch_tickets", "write_words"]

@@ -17,6 +17,7 @@ _OWN_TEXT = {
     "escalation/domain/draft.py": "a draft as it was stored",
     "escalation/selectors/received.py": "a hand-off as it was stored",
     "escalation/admin/whole.py": "parts of a ticket as they were stored",
+    "escalation/domain/words.py": "columns, for their words",
     "escalation/domain/excerpt.py": "the beginning of a column, shown",
     "orchestration/admin/visible.py": "a column, shown",
     "orchestration/api/fields.py": "a column, shown",

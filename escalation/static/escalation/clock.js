@@ -1,7 +1,8 @@
 // Lets every element with data-due count down. The server's clock counts, not the visitor's.
 (() => {
   "use strict";
-  const loadedAt = performance.now();
+  // Each counts from when it was first seen: live pages put new ones in place.
+  const seenAt = new WeakMap();
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
   function describe(seconds) {
@@ -14,8 +15,9 @@
   }
 
   function tick() {
-    const passed = performance.now() - loadedAt;
     for (const element of document.querySelectorAll("[data-due]")) {
+      if (!seenAt.has(element)) seenAt.set(element, performance.now());
+      const passed = performance.now() - seenAt.get(element);
       const now = Date.parse(element.dataset.now) + passed;
       const seconds = (Date.parse(element.dataset.due) - now) / 1000;
       element.textContent = describe(seconds);

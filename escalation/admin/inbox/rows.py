@@ -1,0 +1,95 @@
+"""A ticket as a row of the inbox, ready to show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils.safestring import SafeString
+
+from escalation.domain.excerpt import excerpt, excerpt_json
+from escalation.domain.sla import describe_time_left, grade_time_left
+from escalation.models import Ticket
+from orchestration.admin.visible import mark_unseen
+
+_EXCERPT_CHARACTERS = 140
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A due time that counts down on the page."""
+
+    due_at: datetime
+    now: datetime
+    grade: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One row.
+
+    Attributes: first_look: the clock of the first look, while nobody has claimed it.  ending: how it was closed.
+        holder: who holds a live claim, or decided it.  present: who else looks at it now.
+    """
+
+    ticket: Ticket
+    title: SafeString
+    reason: SafeString
+    clock: Clock | None
+    first_look: Clock | None
+    ending: str
+    ended_at: datetime | None
+    confidence: str
+    holder: str
+    is_mine: bool
+    is_free: bool
+    may_claim: bool
+    present: Sequence[str]
+    is_cut: bool
+
+
+def show_rows(
+    tickets: Sequence[Any], present: Mapping[int, list[str]], person: User, deciding: frozenset[int]
+) -> list[InboxRow]:
+    """Return the rows of a page of tickets, as read by `selectors.inbox`.
+
+    Args: deciding: the review queues whose tickets the person may decide.
+    """
+    return [_show(ticket, present.get(ticket.pk, []), person, deciding) for ticket in tickets]
+
+
+def _show(ticket: Any, present: list[str], person: User, deciding: frozenset[int]) -> InboxRow:
+    now = ticket.read_at
+    is_claimed = ticket.is_open and ticket.is_claimed(now)
+    decider = ticket.claimed_by if is_claimed else ticket.resolved_by
+    return InboxRow(
+        ticket=ticket,
+        title=mark_unseen(ticket.title or excerpt_json(ticket.asked, _EXCERPT_CHARACTERS)),
+        reason=mark_unseen(excerpt(ticket.reason, _EXCERPT_CHARACTERS)),
+        clock=_clock(ticket.opened_at, ticket.due_at, now) if ticket.is_open else None,
+        first_look=_first_look(ticket, now),
+        ending=ticket.resolution or ticket.status,
+        ended_at=ticket.resolved_at or ticket.withdrawn_at,
+        confidence="" if ticket.confidence is None else f"{ticket.confidence:.0%}",
+        holder=decider.get_username() if decider else "",
+        is_mine=is_claimed and ticket.claimed_by_id == person.pk,
+        is_free=ticket.is_open and not is_claimed,
+        may_claim=ticket.is_open and not is_claimed and not ticket.for_others and ticket.queue_id in deciding,
+        present=[one for one in present if one != person.get_username()],
+        is_cut=getattr(ticket, "is_cut", False),
+    )
+
+
+def _first_look(ticket: Ticket, now: datetime) -> Clock | None:
+    if not ticket.is_open or ticket.touched_at:
+        return None
+    return _clock(ticket.opened_at, ticket.first_touch_due_at, now)
+
+
+def _clock(opened_at: datetime, due_at: datetime, now: datetime) -> Clock:
+    left = due_at - now
+    # A clock that was set right after the opening is not over yet by a rounding.
+    grade = grade_time_left(opened_at, due_at, now) if left > timedelta(0) else "over"
+    return Clock(due_at, now, grade, describe_time_left(due_at, now))

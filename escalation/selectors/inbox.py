@@ -1,0 +1,167 @@
+"""The inbox: one list over all queues of a person, page by page from a place on. Reads only.
+
+Whatever is asked for, a page takes the same few statements, and none of them counts or sorts a whole table of
+closed tickets by what has no index.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
+
+from escalation.domain.inbox import InboxQuery, InboxState, Place
+from escalation.domain.states import TicketStatus
+from escalation.models import ClockTimestamp, ReviewQueue, Ticket
+from escalation.selectors.offers import for_others
+from escalation.selectors.scope import find_queues
+from escalation.selectors.searching import narrow_to_search
+from escalation.selectors.tickets import LARGE_COLUMNS, with_beginnings
+from orchestration.selectors.scope import Caller
+
+PAGE_ROWS: Final = 50
+MOST_COUNTED: Final = 1_000
+_RELATED = ("queue", "run", "step", "claimed_by", "resolved_by", "assigned_to")
+_IS_OPEN = Q(status=TicketStatus.OPEN)
+# The column that orders a view, and whether its latest come first; NULL is in none of these views.
+_ORDER: Final[dict[InboxState, tuple[str, bool]]] = {
+    InboxState.RESOLVED: ("resolved_at", True),
+    InboxState.WITHDRAWN: ("withdrawn_at", True),
+    InboxState.ALL: ("", False),
+}
+_BY_DUE: Final = ("due_at", False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """One page. `following`: where the next one begins; None: there is none."""
+
+    tickets: list[Any]
+    following: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class InboxCounts:
+    """How many open tickets of a person's queues there are, each up to MOST_COUNTED."""
+
+    open: int = 0
+    mine: int = 0
+    free: int = 0
+    breaching: int = 0
+
+
+def list_queues(caller: Caller) -> list[ReviewQueue]:
+    """Return the review queues whose tickets a caller may see."""
+    return list(find_queues(caller).select_related("project").order_by("project__slug", "slug"))
+
+
+def list_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> InboxPage:
+    """Return one page of what is asked for, without payloads, with the time at which it was read.
+
+    Args: queue_ids: those whose tickets the person may see.
+    """
+    rows = with_beginnings(find_inbox(user_id, queue_ids, query)).annotate(
+        read_at=ClockTimestamp(), for_others=ExpressionWrapper(for_others(user_id), BooleanField())
+    )
+    rows = rows.select_related(*_RELATED).defer(*LARGE_COLUMNS)
+    column, latest_first = _ORDER.get(query.state, _BY_DUE)
+    sign = "-" if latest_first else ""
+    order = [f"{sign}{name}" for name in (column, "pk") if name]
+    found = list(
+        _go_on(rows, query.after, column, latest_first=latest_first).order_by(*order)[: PAGE_ROWS + 1]
+    )
+    shown = found[:PAGE_ROWS]
+    if len(found) <= PAGE_ROWS:
+        return InboxPage(shown, None)
+    last = shown[-1]
+    return InboxPage(shown, Place(getattr(last, column) if column else None, last.pk))
+
+
+def find_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> QuerySet[Ticket]:
+    """Return the tickets that are asked for, in no order."""
+    rows = Ticket.objects.order_by().filter(_IN_STATE[query.state](user_id), queue__in=queue_ids)
+    for name, column in _COLUMNS.items():
+        if asked := getattr(query, name):
+            rows = rows.filter(**{column: [asked] if name == "tag" else asked})
+    return narrow_to_search(rows, query.search) if query.search else rows
+
+
+_COLUMNS: Final = {
+    "queue": "queue",
+    "workflow": "run__workflow_name",
+    "agent": "step__agent",
+    "rule": "rule",
+    "tag": "tags__contains",
+    "sla": "sla",
+}
+
+
+def _is_claimed() -> Q:
+    return _IS_OPEN & Q(claimed_by__isnull=False, claim_expires_at__gt=ClockTimestamp())
+
+
+def _is_assigned_to(user_id: int) -> Q:
+    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
+    return _IS_OPEN & is_free & Q(assigned_to=user_id, assigned_until__gt=ClockTimestamp())
+
+
+def _is_breaching() -> Q:
+    """Return the condition that less than a quarter of the time is left, or none."""
+    return _IS_OPEN & Q(due_at__lt=ClockTimestamp() + (F("due_at") - F("opened_at")) / 4)
+
+
+# That the time is known is what the indexes say, too.
+_IN_STATE: Final[dict[InboxState, Any]] = {
+    InboxState.OPEN: lambda _: _IS_OPEN,
+    InboxState.MINE: lambda user_id: (_is_claimed() & Q(claimed_by=user_id)) | _is_assigned_to(user_id),
+    InboxState.FREE: lambda _: (
+        _IS_OPEN & (Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp()))
+    ),
+    InboxState.BREACHING: lambda _: _is_breaching(),
+    InboxState.SNOOZED: lambda _: _IS_OPEN & Q(snoozed_until__isnull=False),
+    InboxState.CLAIMED: lambda _: _is_claimed(),
+    InboxState.RESOLVED: lambda _: Q(status=TicketStatus.RESOLVED, resolved_at__isnull=False),
+    InboxState.WITHDRAWN: lambda _: Q(status=TicketStatus.WITHDRAWN, withdrawn_at__isnull=False),
+    InboxState.ALL: lambda _: Q(),
+}
+
+
+def _go_on(
+    rows: QuerySet[Ticket], after: Place | None, column: str, *, latest_first: bool
+) -> QuerySet[Ticket]:
+    if after is None or (after.at is None) != (not column):
+        return rows
+    side = "lt" if latest_first else "gt"
+    behind = Q(**{f"pk__{side}": after.number})
+    if column:
+        # The plain comparison beside it lets the index begin there.
+        behind = Q(**{f"{column}__{side}e": after.at}) & (Q(**{f"{column}__{side}": after.at}) | behind)
+    return rows.filter(behind)
+
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
+            AND queue_id = ANY(%(queues)s) LIMIT %(most)s) a),
+       (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
+            AND queue_id = ANY(%(queues)s) AND ((claimed_by_id = %(person)s AND claim_expires_at > clock_timestamp())
+                OR (assigned_to_id = %(person)s AND assigned_until > clock_timestamp()
+                    AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp())))
+            LIMIT %(most)s) a),
+       (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
+            AND queue_id = ANY(%(queues)s)
+            AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()) LIMIT %(most)s) a),
+       (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
+            AND queue_id = ANY(%(queues)s)
+            AND due_at < clock_timestamp() + (due_at - opened_at) / 4 LIMIT %(most)s) a)
+"""
+
+
+def count_inbox(user_id: int | None, queue_ids: Sequence[int]) -> InboxCounts:
+    """Return the counts of the views, in one statement that reads at most so many rows of each."""
+    if not queue_ids:
+        return InboxCounts()
+    parameters = {"queues": list(queue_ids), "person": user_id, "most": MOST_COUNTED}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, parameters)
+        return InboxCounts(*cursor.fetchone())
