@@ -23,17 +23,24 @@ class Conf:
     Attributes:
         TICKET_CLAIM_SECONDS: how long a claim lasts unless it is renewed.
         OWN_DECISIONS: whoever asked for a run may decide its tickets; for installations with one person.
+        TICKET_RENEWAL_SECONDS: for how long input at the page renews a claim, from when it was made.
         SLA_SECONDS: class -> (first touch, resolution); classes given in settings are added to the defaults.
     """
 
     TICKET_CLAIM_SECONDS: float = 300.0
     OWN_DECISIONS: bool = False
+    TICKET_RENEWAL_SECONDS: float = 3600.0
     SLA_SECONDS: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(_SLA_SECONDS))
 
     @property
     def claim_lease(self) -> timedelta:
         """Return how long a claim lasts."""
         return timedelta(seconds=self.TICKET_CLAIM_SECONDS)
+
+    @property
+    def claim_renewal(self) -> timedelta:
+        """Return for how long input renews a claim, from when it was made."""
+        return timedelta(seconds=self.TICKET_RENEWAL_SECONDS)
 
     @property
     def sla_classes(self) -> dict[str, SlaClass]:

@@ -49,6 +49,56 @@ class TicketTaken(EscalationError):
         self.until = until
 
 
+class TicketAssigned(EscalationError):
+    """The ticket is first for somebody else, for a while.
+
+    Attributes: assignee: that person's user name.  until: when it is free for all.
+    """
+
+    code = "ticket_assigned"
+
+    def __init__(self, ticket_id: int, assignee: str, until: datetime) -> None:
+        """Name who may take it now, and when everybody may."""
+        super().__init__(
+            f"Ticket {ticket_id} is assigned to {assignee} until {until:%H:%M:%S} UTC; take another ticket, or this "
+            "one then. A lead can assign it to you."
+        )
+        self.assignee = assignee
+        self.until = until
+
+
+class CapacityReached(EscalationError):
+    """The person holds as many tickets as they are to hold at once."""
+
+    code = "capacity_reached"
+
+    def __init__(self, capacity: int) -> None:
+        """Say how there is room again."""
+        super().__init__(
+            f"You hold {capacity} {'ticket' if capacity == 1 else 'tickets'}, as many as you are to hold at once; "
+            "decide or release one first."
+        )
+
+
+class TagsMissing(EscalationError):
+    """The ticket is for people who know their way about in something that this one does not."""
+
+    code = "tags_missing"
+
+    def __init__(self, ticket_id: int, who: str, tags: list[str]) -> None:
+        """Name the tags."""
+        super().__init__(
+            f"Ticket {ticket_id} is for people with the tags {', '.join(tags)}, which {who} has not; "
+            "whoever manages the queue can add them to a person."
+        )
+
+
+class AssigneeUnfit(EscalationError):
+    """The ticket can't be assigned to this person."""
+
+    code = "assignee_unfit"
+
+
 class TicketNotClaimed(EscalationError):
     """The person has no live claim on the ticket, so may neither change nor decide it."""
 

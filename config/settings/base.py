@@ -119,6 +119,7 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.wake_tickets",
         "escalation.watch.watch_tickets",
         "escalation.watch.look_at_tickets",
+        "escalation.watch.assign_tickets",
         "escalation.watch.fold_figures",
         "escalation.watch.write_words",
         "escalation.watch.forget_looks",

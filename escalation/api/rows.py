@@ -101,6 +101,14 @@ class TicketDetail(TicketRow):
     note = serializers.CharField(read_only=True)
 
 
+class ReleaseBody(Body):
+    """Why a claim is given back; nothing need be sent."""
+
+    note = Text(
+        required=False, allow_blank=True, default="", help_text="For colleagues; it is kept in the audit."
+    )
+
+
 class ResolveBody(Body):
     """A decision, bound to a claim and to what was seen."""
 

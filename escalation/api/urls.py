@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalation.api import comments, views
+from escalation.api import assignment, comments, views
 
 urlpatterns = [
     path("tickets", views.TicketList.as_view()),
@@ -11,5 +11,7 @@ urlpatterns = [
     path("tickets/<int:ticket_id>/claim", views.TicketClaim.as_view()),
     path("tickets/<int:ticket_id>/release", views.TicketRelease.as_view()),
     path("tickets/<int:ticket_id>/comments", comments.TicketComments.as_view()),
+    path("tickets/<int:ticket_id>/renew", assignment.TicketRenew.as_view()),
+    path("tickets/<int:ticket_id>/assign", assignment.TicketAssign.as_view()),
     path("tickets/<int:ticket_id>/resolve", views.TicketResolve.as_view()),
 ]

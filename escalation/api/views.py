@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from escalation.api.rows import ResolveBody, TicketDetail, TicketRow
+from escalation.api.rows import ReleaseBody, ResolveBody, TicketDetail, TicketRow
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.resolution import NOT_GIVEN
 from escalation.domain.states import TicketStatus
@@ -61,7 +61,9 @@ class TicketView(ApiView):
         return Response(summarise_ticket(find_ticket(self.caller, ticket_id)))
 
 
-class _Deciding(ApiView):
+class Deciding(ApiView):
+    """What reviewers do with one ticket."""
+
     rights: ClassVar[dict[str, Right]] = {"POST": Right.REVIEW}
 
     def find(self, ticket_id: int) -> Ticket:
@@ -73,7 +75,7 @@ class _Deciding(ApiView):
         return Response(summarise_ticket(find_ticket(self.caller, ticket_id, DeskRight.DECIDE)))
 
 
-class TicketClaimNext(_Deciding):
+class TicketClaimNext(Deciding):
     """Claiming whatever is due first."""
 
     @extend_schema(operation_id="claim_next_ticket", request=None, responses=TicketDetail)
@@ -82,7 +84,7 @@ class TicketClaimNext(_Deciding):
         return self.show(claim_next_ticket(self.person, self.caller).pk)
 
 
-class TicketClaim(_Deciding):
+class TicketClaim(Deciding):
     """Claiming."""
 
     @extend_schema(operation_id="claim_ticket", request=None, responses=TicketDetail)
@@ -92,17 +94,18 @@ class TicketClaim(_Deciding):
         return self.show(ticket_id)
 
 
-class TicketRelease(_Deciding):
+class TicketRelease(Deciding):
     """Giving a claim back."""
 
-    @extend_schema(operation_id="release_ticket", request=None, responses=TicketDetail)
+    @extend_schema(operation_id="release_ticket", request=ReleaseBody, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Give your claim back."""
-        release_ticket(self.find(ticket_id).pk, self.person)
+        body = self.read_body(ReleaseBody)
+        release_ticket(self.find(ticket_id).pk, self.person, body["note"])
         return self.show(ticket_id)
 
 
-class TicketResolve(_Deciding):
+class TicketResolve(Deciding):
     """Deciding."""
 
     @extend_schema(operation_id="resolve_ticket", request=ResolveBody, responses=TicketDetail)

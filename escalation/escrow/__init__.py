@@ -4,23 +4,31 @@ Locks are always taken in the order run, step, ticket, and the clock is read aft
 are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 """
 
+from escalation.escrow.assignment import assign_free_ticket, free_ticket, reassign_ticket
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.calendars import save_calendar
 from escalation.escrow.claims import claim_next_ticket, claim_ticket, release_ticket, save_draft
 from escalation.escrow.clock import pause_ticket, replan_ticket, resume_ticket
 from escalation.escrow.comments import comment_on
 from escalation.escrow.escalator import DatabaseEscalator
+from escalation.escrow.leases import renew_claim
 from escalation.escrow.resolution import resolve_ticket
+from escalation.escrow.rows import is_own_request
 from escalation.escrow.snoozing import snooze_ticket, wake_ticket
 
 __all__ = [
     "DatabaseEscalator",
+    "assign_free_ticket",
     "claim_next_ticket",
     "claim_ticket",
     "comment_on",
+    "free_ticket",
+    "is_own_request",
     "pause_ticket",
+    "reassign_ticket",
     "record_missed",
     "release_ticket",
+    "renew_claim",
     "replan_ticket",
     "resolve_ticket",
     "resume_ticket",

@@ -9,12 +9,15 @@ from django.db import transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce
 
+from escalation.audit import record
 from escalation.conf import get_conf
+from escalation.domain.acts import Act
 from escalation.domain.draft import Draft
 from escalation.domain.resolution import check_text
 from escalation.errors import (
     NoTicketFree,
     ResolutionStale,
+    TicketAssigned,
     TicketNotClaimed,
     TicketResolved,
     TicketTaken,
@@ -22,6 +25,7 @@ from escalation.errors import (
 )
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import catch_up
+from escalation.escrow.room import find_capacity, require_offered, require_room
 from escalation.escrow.rows import lock_ticket, require_active, require_no_requester, require_open
 from escalation.escrow.snoozing import bring_back
 from escalation.models import Ticket
@@ -36,22 +40,28 @@ def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     """Give the ticket to this person for the length of a lease.
 
     Claiming one's own live claim renews it under the same number; a claim that ran out is free for anybody.
-    However many people ask at once, one wins.
+    However many people ask at once, one wins. What was assigned to somebody is theirs to claim first.
 
     Returns: the ticket as claimed.
 
     Raises:
         TicketTaken: somebody else holds a live claim.
+        TicketAssigned, TagsMissing: it is for somebody else, for a while or at all.
+        CapacityReached: they hold as many as they are to hold at once.
         TicketResolved, TicketWithdrawn: nothing is left to decide.
         OwnRequest: they asked for the run.
         TicketNotFound, ReviewerInactive: named in the message.
     """
     require_active(user)
     with transaction.atomic():
+        capacity = find_capacity(user)
         ticket, now = lock_ticket(ticket_id)
         require_open(ticket)
         require_no_requester(ticket, user)
         catch_up(ticket, now)
+        require_offered(ticket, user, now)
+        require_room(ticket, user, capacity, now)
+        is_renewal = ticket.is_claimed_by(user.pk, now)
         if not _take(ticket, user, now):
             holder, until = ticket.claimed_by, ticket.claim_expires_at
             raise TicketTaken(ticket_id, holder.get_username() if holder else "nobody", until or now)
@@ -59,6 +69,10 @@ def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
         if ticket.snoozed_until is not None:
             bring_back(ticket, now, user)
         record_missed([ticket], now)
+        if not is_renewal:
+            record(
+                Act.CLAIMED, user, ticket=ticket, digest=ticket.seen_digest, claim_number=ticket.claim_number
+            )
     return ticket
 
 
@@ -68,6 +82,8 @@ def _take(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> int:
     return Ticket.objects.filter(free | live_and_own, pk=ticket.pk, status="open").update(
         claim_number=Case(When(live_and_own, then=F("claim_number")), default=F("claim_number") + 1),
         claimed_by=user.pk,
+        claimed_at=now,
+        assigned_to=None,
         claim_expires_at=now + get_conf().claim_lease,
         touched_at=Coalesce("touched_at", now),
         next_look_at=now,
@@ -82,33 +98,41 @@ def claim_next_ticket(user: AbstractBaseUser, caller: Caller) -> Ticket:
 
     Raises:
         NoTicketFree: none is left.
+        CapacityReached: they hold as many as they are to hold at once.
         ReviewerInactive: named in the message.
     """
     offered = list_offered_tickets(caller).values_list("pk", flat=True)
     for _ in range(_MOST_LOOKS):
         for ticket_id in list(offered[:_TRIED_TOGETHER]):
             # Somebody was quicker, and the ticket is no longer among those that are offered.
-            with suppress(TicketTaken, TicketResolved, TicketWithdrawn):
+            with suppress(TicketAssigned, TicketTaken, TicketResolved, TicketWithdrawn):
                 return claim_ticket(ticket_id, user)
     raise NoTicketFree
 
 
-def release_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
+def release_ticket(ticket_id: int, user: AbstractBaseUser, note: str = "") -> Ticket:
     """Give the person's claim back; the draft stays for whoever claims next. They are offered it after all others.
+
+    Where its queue assigns tickets, somebody else is assigned it.
+
+    Args: note: for colleagues, kept in the audit.
 
     Raises:
         TicketNotClaimed: this person holds no claim on it.
+        ResolutionInvalid: the note is too long.
         TicketResolved, TicketWithdrawn, TicketNotFound: named in the message.
     """
+    check_text("note", note)
     with transaction.atomic():
         ticket, _ = lock_ticket(ticket_id)
         require_open(ticket)
         released = Ticket.objects.filter(pk=ticket_id, claimed_by=user.pk).update(
-            claimed_by=None, claim_expires_at=None, released_by=user.pk
+            claimed_by=None, claim_expires_at=None, released_by=user.pk, assigned_to=None, assigned_until=None
         )
         if not released:
             raise TicketNotClaimed(ticket_id)
         ticket.refresh_from_db()
+        record(Act.RELEASED, user, ticket=ticket, note=note)
     return ticket
 
 
@@ -122,9 +146,12 @@ def save_draft(ticket_id: int, user: AbstractBaseUser, draft: Draft, *, claim_nu
         ResolutionInvalid: a text is too long.
     """
     check_text("draft", draft.feedback + draft.note)
-    saved = Ticket.objects.filter(
-        pk=ticket_id, status="open", claimed_by=user.pk, claim_number=claim_number
-    ).update(draft_json=draft.to_json())
+    own = Ticket.objects.filter(pk=ticket_id, status="open", claimed_by=user.pk, claim_number=claim_number)
+    with transaction.atomic():
+        # Told once for each draft that is begun, not with each word that is typed.
+        if own.filter(draft_json__isnull=True).update(draft_json=draft.to_json()):
+            record(Act.EDITED, user, ticket=own.only("queue").get(), claim_number=claim_number)
+        saved = own.update(draft_json=draft.to_json())
     if not saved:
         raise ResolutionStale(
             f"Ticket {ticket_id} is no longer under your claim {claim_number}; the draft was not saved. "

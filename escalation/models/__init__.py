@@ -19,6 +19,7 @@ from escalation.models.reviewer import ReviewerProfile
 from escalation.models.routing import RoutingRule
 from escalation.models.target import SlaTarget
 from escalation.models.ticket import Ticket
+from escalation.models.turn import AssignmentTurn
 from escalation.models.view import SavedView
 from escalation.models.words import TicketWords, WordsPlace
 
@@ -27,6 +28,7 @@ __all__ = [
     "MOST_LEVELS",
     "AgentHour",
     "Alarm",
+    "AssignmentTurn",
     "AuditLine",
     "Breach",
     "BreachAction",

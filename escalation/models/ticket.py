@@ -122,6 +122,7 @@ class Ticket(models.Model):
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="claimed_tickets"
     )
+    claimed_at = models.DateTimeField(null=True, help_text="When the claim of this number began.")
     claim_expires_at = models.DateTimeField(null=True)
     released_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -310,6 +311,14 @@ class Ticket(models.Model):
             self.claimed_by_id is not None
             and self.claim_expires_at is not None
             and self.claim_expires_at > now
+        )
+
+    def is_assigned_to_another(self, user_id: int, now: datetime) -> bool:
+        """Tell whether at `now` the ticket is first for somebody else."""
+        return (
+            self.assigned_to_id not in (None, user_id)
+            and self.assigned_until is not None
+            and self.assigned_until > now
         )
 
     def is_claimed_by(self, user_id: int, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from escalation.selectors.blast import Blast, Follower, find_spec, foresee_blast
 from escalation.selectors.comments import list_comments
 from escalation.selectors.neighbours import find_neighbours
 from escalation.selectors.offers import find_claimed_since, for_others, list_offered_tickets
+from escalation.selectors.people import find_decider
 from escalation.selectors.received import Received, count_received, list_attempts, list_received
 from escalation.selectors.scope import (
     find_known_queues,
@@ -45,6 +46,7 @@ __all__ = [
     "count_aborted",
     "count_received",
     "find_claimed_since",
+    "find_decider",
     "find_known_queues",
     "find_neighbours",
     "find_queues",

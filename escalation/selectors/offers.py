@@ -8,26 +8,39 @@ from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.states import TicketStatus
 from escalation.models import ClockTimestamp, Ticket
+from escalation.selectors.people import list_tags
 from escalation.selectors.scope import scope_tickets
 from escalation.selectors.tickets import list_open_tickets
 from orchestration.selectors.scope import Caller
 
 
+def is_offered(user_id: int | None) -> Q:
+    """Return the condition that a ticket is for somebody, were it free: not first for another, and with their tags."""
+    is_first_for_another = Q(assigned_until__gt=ClockTimestamp(), assigned_to__isnull=False) & ~Q(
+        assigned_to=user_id
+    )
+    has_tags = Q(queue__needs_all_tags=False) | Q(tags__contained_by=list_tags(user_id))
+    return ~is_first_for_another & has_tags
+
+
+def first_for(user_id: int | None) -> Case:
+    """Return a key that puts what somebody was assigned, and is still first for them, before all else."""
+    return Case(When(assigned_to=user_id, assigned_until__gt=ClockTimestamp(), then=0), default=1)
+
+
 def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
     """Return the open tickets that nobody holds, in the order in which the caller is to take them.
 
-    Those due first at the top, but last what they gave back themselves. None of a run that they requested: it waits
-    for a colleague.
+    What they were assigned at the top, then what is due first, but last what they gave back themselves. None of a run
+    that they requested: it waits for a colleague.
     """
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
     gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
     theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
     is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
-    return (
-        theirs.filter(is_free & is_due_back)
-        .exclude(for_others(caller.user_id))
-        .order_by(gave_back, "due_at", "pk")
-    )
+    free = theirs.filter(is_free & is_due_back).filter(is_offered(caller.user_id))
+    order = (first_for(caller.user_id), gave_back, "due_at", "pk")
+    return free.exclude(for_others(caller.user_id)).order_by(*order)
 
 
 def for_others(user_id: int | None) -> Q:

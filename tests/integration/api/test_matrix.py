@@ -61,6 +61,8 @@ POST   tickets/<ticket_id>/claim             401 403 404 403 403 200 200 403 403
 POST   tickets/<ticket_id>/release           401 403 404 403 403 200 200 403 403 200 403 404
 GET    tickets/<ticket_id>/comments          401 403 404 200 200 200 200 200 403 403 403 404
 POST   tickets/<ticket_id>/comments          401 403 404 403 403 200 200 403 403 200 403 404
+POST   tickets/<ticket_id>/renew             401 403 404 403 403 200 200 403 403 200 403 404
+POST   tickets/<ticket_id>/assign            401 403 404 403 403 403 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
 GET    tokens                                401 403 200 200 200 200 200 200 403 403 403 200
 POST   tokens                                401 403 201 201 201 201 201 403 403 403 201 201
@@ -129,6 +131,8 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
+        "tickets/<ticket_id>/renew": {"claim_number": 1, "seen_digest": scene.ticket.seen_digest},
+        "tickets/<ticket_id>/assign": {"to": "reviewer"},
         "tickets/<ticket_id>/resolve": {
             "resolution": "skip",
             "claim_number": 1,
@@ -139,7 +143,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
 
 def _prepare(route: str, scene: Scene, caller: Caller) -> None:
     """Let those who may decide have claimed the ticket."""
-    if route.endswith(("/release", "/resolve")) and caller.user is not None:
+    if route.endswith(("/release", "/renew", "/resolve")) and caller.user is not None:
         claim_ticket(scene.ticket.pk, caller.user)
 
 

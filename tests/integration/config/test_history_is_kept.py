@@ -67,6 +67,7 @@ CHANGING = {
     "escalation_escalationlevel_groups",
     "escalation_queuerole",
     "escalation_presence",
+    "escalation_assignmentturn",
     "escalation_reasoncode",
     "escalation_reviewerprofile",
     "escalation_reviewqueue",

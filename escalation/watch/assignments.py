@@ -1,0 +1,93 @@
+"""Assigning tickets, where their queue says so, and freeing those of people who are gone.
+
+After the commit of what opened them, from rows, by the maintainer: late without harm, since a ticket that is not
+assigned yet is offered to everybody.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from escalation.domain.assignment import Policy, Reviewer, Turn, choose_reviewer
+from escalation.domain.states import TicketStatus
+from escalation.escrow import assign_free_ticket, free_ticket, is_own_request
+from escalation.models import AssignmentTurn, ClockTimestamp, ReviewerProfile, ReviewQueue, Ticket, read_clock
+from escalation.selectors import LARGE_COLUMNS
+from escalation.selectors.people import list_reviewers
+
+SWEEP_LIMIT: Final = 200
+_OPEN: Final = Q(status=TicketStatus.OPEN)
+
+
+def assign_tickets() -> None:
+    """Free what people have who are gone, then assign what waits in queues that assign."""
+    _free_of_the_gone()
+    _free_of_the_absent()
+    waiting: dict[int, list[Ticket]] = defaultdict(list)
+    for ticket in _find_waiting()[:SWEEP_LIMIT]:
+        waiting[ticket.queue_id].append(ticket)
+    for queue in ReviewQueue.objects.filter(pk__in=waiting):
+        _assign(queue, waiting[queue.pk])
+
+
+def _find_waiting() -> QuerySet[Ticket]:
+    """Return what is to be assigned, due first at the top. In a queue with a quorum several people have each ticket."""
+    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
+    assigns = Q(queue__seats=1) & ~Q(queue__assignment=Policy.PULL)
+    is_put_off = Q(snoozed_until__gt=ClockTimestamp())
+    rows = Ticket.objects.filter(_OPEN & is_free & assigns & ~is_put_off, assigned_until__isnull=True)
+    return rows.defer(*_LARGE).order_by("due_at", "pk")
+
+
+_LARGE: Final = tuple(name for name in LARGE_COLUMNS if "__" not in name)
+
+
+def _assign(queue: ReviewQueue, tickets: Iterable[Ticket]) -> None:
+    now = read_clock()
+    people = list_reviewers(queue, now)
+    names = {user.pk: user for user in get_user_model().objects.filter(pk__in=people)}
+    for ticket in tickets:
+        excluded = {pk for pk in people if is_own_request(ticket, pk)} | {ticket.released_by_id or 0}
+        tags = ticket.tags if queue.needs_all_tags else []
+        turn = choose_reviewer(people, Policy(queue.assignment), tags, excluded)
+        if turn is not None and _carry_out(ticket, turn, names, now):
+            _note_turn(queue, people, turn)
+
+
+def _carry_out(ticket: Ticket, turn: Turn, names: dict[int, User], now: datetime) -> bool:
+    absent = names[turn.of_id].get_username() if turn.of_id != turn.taker_id else ""
+    return assign_free_ticket(ticket, names[turn.taker_id], now, instead_of=absent)
+
+
+def _note_turn(queue: ReviewQueue, people: dict[int, Reviewer], turn: Turn) -> None:
+    at = read_clock()
+    AssignmentTurn.objects.update_or_create(queue=queue, user_id=turn.of_id, defaults={"at": at})
+    taker = people[turn.taker_id]
+    people[turn.taker_id] = replace(taker, held=taker.held + 1)
+    people[turn.of_id] = replace(people[turn.of_id], last_turn_at=at)
+
+
+def _free_of_the_gone() -> None:
+    """Free what accounts have that were switched off."""
+    gone = Q(claimed_by__is_active=False) | Q(assigned_to__is_active=False)
+    for ticket in _with_people(Ticket.objects.filter(_OPEN & gone)):
+        free_ticket(ticket, "the account was switched off")
+
+
+def _free_of_the_absent() -> None:
+    """Free what was assigned to people who are absent by now, so that their substitute or somebody else gets it."""
+    clock = ClockTimestamp()
+    away = ReviewerProfile.objects.filter(absent_from__lte=clock).exclude(absent_until__lte=clock)
+    left = Q(assigned_to__in=away.values("user"), assigned_until__gt=clock, claimed_by__isnull=True)
+    for ticket in _with_people(Ticket.objects.filter(_OPEN & left)):
+        free_ticket(ticket, "absent")
+
+
+def _with_people(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
+    return tickets.select_related("claimed_by", "assigned_to").defer(*_LARGE).order_by("pk")[:SWEEP_LIMIT]
