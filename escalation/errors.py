@@ -1,5 +1,7 @@
 """What can be refused in escalation, named by the fact. Each message says what to do next."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 
@@ -109,13 +111,37 @@ class TicketNotClaimed(EscalationError):
         super().__init__(f"You hold no live claim on ticket {ticket_id}; claim it first, then decide.")
 
 
-class ResolutionStale(EscalationError):
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One thing that is otherwise than the person thought: `claim`, `claimed_by`, `digest`, `decision` ...
+
+    Attributes: yours: what they came with.  now: what stands there.
+    """
+
+    what: str
+    yours: str | int | None
+    now: str | int | None
+
+
+class _Changed(EscalationError):
+    """A decision came too late, or on something else.
+
+    Attributes: changed: what is otherwise now, side by side with what was thought, for pages and the API.
+    """
+
+    def __init__(self, message: str, changed: Sequence[Changed] = ()) -> None:
+        """Keep what changed beside the words."""
+        super().__init__(message)
+        self.changed = tuple(changed)
+
+
+class ResolutionStale(_Changed):
     """The resolution was made on an earlier claim, or on something else than what stands there now."""
 
     code = "resolution_stale"
 
 
-class TicketResolved(EscalationError):
+class TicketResolved(_Changed):
     """The ticket was decided already, in another way or by somebody else."""
 
     code = "ticket_resolved"

@@ -73,6 +73,12 @@ class RunFinal(OrchestrationError):
     code = "run_final"
 
 
+class OutputInvalid(OrchestrationError):
+    """What a run is to be finished with is no JSON, or too large."""
+
+    code = "output_invalid"
+
+
 class RunNotFailed(OrchestrationError):
     """Only a failed or cancelled run goes into a new round."""
 

@@ -18,7 +18,7 @@ from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, 
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
 from escalation.selectors import find_claimed_since, get_ticket
-from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF
+from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, SCOPE, WAY_OF, Scope
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 
@@ -99,6 +99,9 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         output=output,
         feedback=request.POST.get("feedback", "") if WAY_OF[kind].field is FEEDBACK else "",
         note=request.POST.get("note", ""),
+        agent=request.POST.get("agent", "") if WAY_OF[kind].field is AGENT else "",
+        reason_code=request.POST.get("reason_code", ""),
+        scope=_read_scope(request.POST) if SCOPE in WAY_OF[kind].also else None,
     )
     messages.success(request, f"Ticket {ticket_id} is {WAY_OF[kind].done}.")
     return _advance(request) if "advance" in request.POST else redirect(LIST)
@@ -163,6 +166,13 @@ def _read_kind(form: QueryDict) -> ResolutionKind:
         return ResolutionKind(form.get("resolution", ""))
     except ValueError:
         raise ResolutionInvalid("resolution: press one of the buttons of the form.") from None
+
+
+def _read_scope(form: QueryDict) -> Scope | None:
+    try:
+        return Scope(str(form["scope"])) if form.get("scope") else None
+    except ValueError:
+        raise ResolutionInvalid(f"scope: {SCOPE.missing}") from None
 
 
 def _read_output(request: HttpRequest, ticket: Ticket, kind: ResolutionKind) -> Any:

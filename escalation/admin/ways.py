@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from escalation.models import Ticket
-from orchestration.domain.holds import OUTPUT, Field, Way
+from escalation.selectors import list_hand_on_agents, list_open_ways, list_reason_codes, list_scopes
+from orchestration.domain.holds import OUTPUT, SCOPE_WORDS, Field, Way
 from orchestration.domain.states import ResolutionKind
 
 _KEYS: Final = {"approve": "a", "edit": "e", "send_back": "b", "hand_on": "h"}
@@ -55,10 +56,13 @@ class WayView:
 
 def place_ways(ticket: Ticket) -> dict[str, Any]:
     """Return the ways that the page offers: what is only pressed, what is filled in first, and what ends the work."""
-    offered = {kind: way for kind, way in ticket.ways.items() if way.is_offered}
+    offered = {kind: way for kind, way in list_open_ways(ticket).items() if way.is_offered}
     views = [WayView(way, _KEYS.get(kind.value, ""), f"way-{kind}") for kind, way in offered.items()]
     return {
         "pressed": [view for view in views if view.way.takes_proposal],
         "filled": [view for view in views if view.way.field],
+        "agents": list_hand_on_agents(ticket),
+        "scopes": [(scope, SCOPE_WORDS[scope]) for scope in list_scopes(ticket)],
+        "reason_codes": list_reason_codes(ticket),
         "ending": [view for view in views if not view.way.field and not view.way.puts_out],
     }

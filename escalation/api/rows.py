@@ -9,7 +9,17 @@ from escalation.domain.states import TicketStatus
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.anew import Anew
-from orchestration.domain.holds import FIELDS, OUTPUT, WAY_OF, HoldSubject, kinds_with
+from orchestration.domain.holds import (
+    AGENT,
+    CHOSEN_BY_PEOPLE,
+    FIELDS,
+    OUTPUT,
+    SCOPE_WORDS,
+    WAY_OF,
+    HoldSubject,
+    Scope,
+    kinds_with,
+)
 from orchestration.domain.states import ResolutionKind
 
 
@@ -45,6 +55,8 @@ class TicketRow(serializers.Serializer[Any]):
         choices=[k.value for k in ResolutionKind], read_only=True, allow_null=True
     )
     resolved_by = serializers.CharField(read_only=True, allow_null=True)
+    resolved_rule = serializers.CharField(read_only=True, help_text="What decided instead of a person.")
+    reason_code = serializers.CharField(read_only=True)
     withdrawn_reason = serializers.CharField(read_only=True)
 
 
@@ -76,6 +88,24 @@ class WayRow(serializers.Serializer[Any]):
         allow_null=True,
         help_text="The field of the decision that it can't do without, beside the note.",
     )
+    agents = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Of hand_on: who can do the step from now on.",
+    )
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=[s.value for s in Scope]),
+        read_only=True,
+        help_text="Of close, in a run that another one started: how far it can reach; one has to be chosen.",
+    )
+    reason_codes = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="The reasons that the review queue knows for it.",
+    )
+    needs_reason = serializers.BooleanField(
+        read_only=True, help_text="The review queue asks for a reason with it."
+    )
 
 
 class TicketDetail(TicketRow):
@@ -99,6 +129,8 @@ class TicketDetail(TicketRow):
     output = AnyJson(read_only=True, help_text="What was approved.")
     feedback = serializers.CharField(read_only=True)
     note = serializers.CharField(read_only=True)
+    handed_to = serializers.CharField(read_only=True, help_text="The agent that does the step since.")
+    scope = serializers.CharField(read_only=True, help_text="How far it reached that the run was closed.")
 
 
 class ReleaseBody(Body):
@@ -113,8 +145,8 @@ class ResolveBody(Body):
     """A decision, bound to a claim and to what was seen."""
 
     resolution = serializers.ChoiceField(
-        choices=[k.value for k in ResolutionKind],
-        help_text="; ".join(f"{kind}: {way.effect}" for kind, way in WAY_OF.items()),
+        choices=[k.value for k in CHOSEN_BY_PEOPLE],
+        help_text="; ".join(f"{kind}: {WAY_OF[kind].effect}" for kind in CHOSEN_BY_PEOPLE),
     )
     claim_number = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="Of your claim.")
     seen_digest = Text(max_length=64, help_text="Of the ticket as you saw it.")
@@ -124,3 +156,21 @@ class ResolveBody(Body):
     )
     feedback = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
     note = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
+    agent = Text(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        help_text=f"With {' or '.join(kinds_with(AGENT))}: who shall do the step.",
+    )
+    reason_code = Text(
+        required=False, allow_blank=True, default="", max_length=50, help_text="One of the review queue's."
+    )
+    scope = serializers.ChoiceField(
+        choices=[s.value for s in Scope],
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="With close, in a run that another one started: "
+        + "; ".join(f"{scope}: {words}" for scope, words in SCOPE_WORDS.items()),
+    )

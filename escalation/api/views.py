@@ -15,6 +15,7 @@ from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, r
 from escalation.models import Ticket
 from escalation.selectors import find_ticket, scope_tickets, summarise_ticket, summarise_without_content
 from orchestration.api.base import ApiView
+from orchestration.domain.holds import Scope
 from orchestration.domain.rights import Right
 from orchestration.domain.states import ResolutionKind
 
@@ -121,5 +122,8 @@ class TicketResolve(Deciding):
             output=body.get("output", NOT_GIVEN),
             feedback=body["feedback"],
             note=body["note"],
+            agent=body["agent"],
+            reason_code=body["reason_code"],
+            scope=Scope(body["scope"]) if body["scope"] else None,
         )
         return self.show(ticket_id)

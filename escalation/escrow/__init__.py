@@ -6,6 +6,7 @@ are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 
 from escalation.escrow.assignment import assign_free_ticket, free_ticket, reassign_ticket
 from escalation.escrow.breaches import record_missed
+from escalation.escrow.by_rule import resolve_by_rule
 from escalation.escrow.calendars import save_calendar
 from escalation.escrow.claims import claim_next_ticket, claim_ticket, release_ticket, save_draft
 from escalation.escrow.clock import pause_ticket, replan_ticket, resume_ticket
@@ -13,7 +14,7 @@ from escalation.escrow.comments import comment_on
 from escalation.escrow.escalator import DatabaseEscalator
 from escalation.escrow.leases import renew_claim
 from escalation.escrow.resolution import resolve_ticket
-from escalation.escrow.rows import is_own_request
+from escalation.escrow.rows import is_own_request, name_decider
 from escalation.escrow.snoozing import snooze_ticket, wake_ticket
 
 __all__ = [
@@ -24,12 +25,14 @@ __all__ = [
     "comment_on",
     "free_ticket",
     "is_own_request",
+    "name_decider",
     "pause_ticket",
     "reassign_ticket",
     "record_missed",
     "release_ticket",
     "renew_claim",
     "replan_ticket",
+    "resolve_by_rule",
     "resolve_ticket",
     "resume_ticket",
     "save_calendar",

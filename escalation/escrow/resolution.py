@@ -1,6 +1,6 @@
 """Deciding a ticket: its close and the step's release are one transaction, and it happens once."""
 
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -9,28 +9,21 @@ from django.db import transaction
 from escalation.domain.form import check_form
 from escalation.domain.resolution import NOT_GIVEN, Choice
 from escalation.domain.states import TicketStatus
-from escalation.errors import (
-    ResolutionInvalid,
-    ResolutionStale,
-    TicketNotClaimed,
-    TicketNotFound,
-    TicketResolved,
-)
-from escalation.escrow.breaches import record_missed
-from escalation.escrow.clock import settle_clocks
+from escalation.escrow.checks import require_claim, require_fields, require_seen, require_way
+from escalation.escrow.closing import Decider, close_ticket, describe_chosen
 from escalation.escrow.rows import (
-    describe_resolution,
     lock_ticket,
+    look_at,
     require_active,
     require_no_requester,
     require_open,
 )
-from escalation.models import Ticket
+from escalation.models import ReviewQueue, Ticket
 from orchestration import holds
-from orchestration.domain.holds import OUTPUT, WAY_OF, Way, list_kinds
+from orchestration.conf import get_conf as get_engine_conf
+from orchestration.domain.holds import OUTPUT, Scope
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
-from orchestration.domain.work import Chosen
 from orchestration.errors import StepNotHeld
 
 
@@ -44,6 +37,9 @@ def resolve_ticket(
     output: Any = NOT_GIVEN,
     feedback: str = "",
     note: str = "",
+    agent: str = "",
+    reason_code: str = "",
+    scope: Scope | None = None,
 ) -> Ticket:
     """Decide the ticket and let its step go on, in one transaction; the same call again gets the same answer.
 
@@ -56,6 +52,9 @@ def resolve_ticket(
         output: JSON value, with `edit`, which refuses to do without.
         feedback: for the agent, with `send_back`.
         note: for colleagues.
+        agent: who shall do the step, with `hand_on`.
+        reason_code: one of the review queue's; some decisions may need one.
+        scope: how far it reaches, with `close` in a child run.
     Returns: the resolved ticket.
 
     Raises:
@@ -67,8 +66,17 @@ def resolve_ticket(
         StepNotHeld, ResolutionRefused: the engine's own refusals.
     """
     require_active(user)
-    choice = Choice.build(kind, output, feedback, note)
-    looked_at = _look_at(ticket_id)
+    choice = Choice.build(
+        kind,
+        output,
+        feedback,
+        note,
+        agent=agent,
+        reason_code=reason_code,
+        scope=scope,
+        max_bytes=get_engine_conf().MAX_COLLECTED_BYTES,
+    )
+    looked_at = look_at(ticket_id)
     if not looked_at.is_open:
         return _answer_closed(looked_at, user, choice)
     try:
@@ -76,7 +84,7 @@ def resolve_ticket(
             return _resolve(looked_at, user, choice, claim_number, seen_digest)
     except StepNotHeld:
         # Somebody decided between our look and our lock; if in the same way, it is one decision sent twice.
-        ticket = _look_at(ticket_id)
+        ticket = look_at(ticket_id)
         if ticket.is_open:
             raise
         return _answer_closed(ticket, user, choice)
@@ -89,109 +97,48 @@ def _resolve(
     claim_number: int | None,
     seen_digest: str | None,
 ) -> Ticket:
-    held = holds.lock_for_resolution(looked_at.step_id)
+    held = holds.lock_for_resolution(looked_at.step_id, choice.scope)
     ticket, now = lock_ticket(looked_at.pk)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
     require_no_requester(ticket, user)
-    _require_claim(ticket, user, claim_number, now)
-    _require_seen(ticket, ticket.seen_digest, seen_digest)
-    way = _require_way(ticket, choice.kind)
+    require_claim(ticket, user, claim_number, now)
+    require_seen(ticket, ticket.seen_digest, seen_digest)
+    way = require_way(ticket, choice.kind)
     if way.takes_proposal:
-        _require_seen(ticket, digest_text(held.proposed_json or ""), seen_digest)
+        require_seen(ticket, digest_text(held.proposed_json or ""), seen_digest)
+    queue = _queue_of(ticket, looked_at)
+    agents = holds.list_next_agents(holds.find_spec_of(held), held.agent, queue.hand_on_agents)
+    require_fields(held, queue, choice, agents if choice.agent else [])
     if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
-    _close(ticket, user, choice, way, now)
-    holds.resolve_held_step(held, _describe(ticket, user, choice, way))
+    decider = Decider(user)
+    close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)
+    holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
     return ticket
 
 
-def _look_at(ticket_id: int) -> Ticket:
-    try:
-        return Ticket.objects.select_related("resolved_by").get(pk=ticket_id)
-    except Ticket.DoesNotExist:
-        raise TicketNotFound(ticket_id) from None
+def _queue_of(ticket: Ticket, looked_at: Ticket) -> ReviewQueue:
+    """Return the ticket's queue; read with the first look, unless it went to another one since."""
+    return looked_at.queue if looked_at.queue_id == ticket.queue_id else ticket.queue
 
 
 def _answer_closed(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket:
     """Return the ticket if it was closed by this very decision; refuse otherwise."""
     if ticket.status == TicketStatus.RESOLVED and ticket.resolved_by_id == user.pk:
         edited = None if choice.output_json is None else ticket.resolution_output_json
-        made = (ticket.resolution, edited, ticket.feedback, ticket.note)
-        if made == (choice.kind, choice.output_json, choice.feedback, choice.note):
+        made = replace(
+            choice,
+            kind=ResolutionKind(ticket.resolution or choice.kind),
+            output_json=edited,
+            feedback=ticket.feedback,
+            note=ticket.note,
+            agent=ticket.handed_to,
+            reason_code=ticket.reason_code,
+            scope=Scope(ticket.scope) if ticket.scope else None,
+        )
+        if made == choice:
             return ticket
     require_open(ticket)
-    raise TicketResolved(describe_resolution(ticket))
-
-
-def _require_claim(ticket: Ticket, user: AbstractBaseUser, claim_number: int | None, now: datetime) -> None:
-    if claim_number is not None and claim_number != ticket.claim_number:
-        raise ResolutionStale(
-            f"Ticket {ticket.pk} was claimed again since you opened it (claim {ticket.claim_number}, "
-            f"yours was {claim_number}); open it again and look at it anew."
-        )
-    if ticket.claimed_by_id != user.pk:
-        raise TicketNotClaimed(ticket.pk)
-    if not ticket.is_claimed(now):
-        raise ResolutionStale(
-            f"Your claim on ticket {ticket.pk} ran out at {ticket.claim_expires_at:%H:%M:%S} UTC; "
-            "claim it again, your draft is kept."
-        )
-
-
-def _require_seen(ticket: Ticket, stands: str, seen_digest: str | None) -> None:
-    """Bind the decision to the exact bytes that the person saw; None: they were shown what the ticket says."""
-    if stands != (ticket.seen_digest if seen_digest is None else seen_digest):
-        raise ResolutionStale(
-            f"Ticket {ticket.pk} no longer shows what you saw; open it again, your draft is kept."
-        )
-
-
-def _require_way(ticket: Ticket, kind: ResolutionKind) -> Way:
-    """Return what is chosen, if it is there for what the ticket is about and for what was proposed."""
-    ways = ticket.ways
-    if kind in ways:
-        return ways[kind]
-    if WAY_OF[kind].takes_proposal:
-        raise ResolutionInvalid(
-            f"Nothing was proposed on ticket {ticket.pk}, so nothing can be approved; {list_kinds(ways)}."
-        )
-    raise ResolutionInvalid(f"resolution: {kind} does not go with ticket {ticket.pk}; {list_kinds(ways)}.")
-
-
-def _close(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now: datetime) -> None:
-    settle_clocks(ticket, now)
-    record_missed([ticket], now)
-    put_out = ticket.seen_json if way.takes_proposal else choice.output_json
-    Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
-        status=TicketStatus.RESOLVED,
-        resolution=choice.kind,
-        resolved_by=user.pk,
-        resolved_at=now,
-        resolution_output_json=put_out,
-        feedback=choice.feedback,
-        note=choice.note,
-        claimed_by=None,
-        claim_expires_at=None,
-        released_by=None,
-        snoozed_until=None,
-        snooze_reason="",
-        next_look_at=None,
-        assigned_to=None,
-        assigned_until=None,
-        draft_json=None,
-    )
-    ticket.refresh_from_db()
-
-
-def _describe(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way) -> Chosen:
-    """Return a decision as the engine carries it out."""
-    return Chosen(
-        way=way,
-        actor=user.get_username(),
-        resolution_id=f"ticket-{ticket.pk}",
-        output_json=choice.output_json,
-        feedback=choice.feedback,
-        reason=choice.note or f"{choice.kind} by {user.get_username()}",
-    )
+    raise AssertionError("a ticket that is not open is refused")

@@ -6,7 +6,14 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from escalation.conf import get_conf
 from escalation.domain.states import TicketStatus
-from escalation.errors import OwnRequest, ReviewerInactive, TicketNotFound, TicketResolved, TicketWithdrawn
+from escalation.errors import (
+    Changed,
+    OwnRequest,
+    ReviewerInactive,
+    TicketNotFound,
+    TicketResolved,
+    TicketWithdrawn,
+)
 from escalation.models import Ticket, read_clock
 
 
@@ -23,6 +30,17 @@ def lock_ticket(ticket_id: int) -> tuple[Ticket, datetime]:
     except Ticket.DoesNotExist:
         raise TicketNotFound(ticket_id) from None
     return ticket, read_clock()
+
+
+def look_at(ticket_id: int) -> Ticket:
+    """Return a ticket as it stands, unlocked, with its queue and who decided it.
+
+    Raises: TicketNotFound: no such ticket.
+    """
+    try:
+        return Ticket.objects.select_related("resolved_by", "queue").get(pk=ticket_id)
+    except Ticket.DoesNotExist:
+        raise TicketNotFound(ticket_id) from None
 
 
 def require_active(user: AbstractBaseUser) -> None:
@@ -56,11 +74,27 @@ def require_open(ticket: Ticket) -> None:
     if ticket.status == TicketStatus.WITHDRAWN:
         raise TicketWithdrawn(ticket.pk, ticket.withdrawn_reason)
     if ticket.status == TicketStatus.RESOLVED:
-        raise TicketResolved(describe_resolution(ticket))
+        raise TicketResolved(describe_resolution(ticket), _tell_resolution(ticket))
+
+
+def _tell_resolution(ticket: Ticket) -> list[Changed]:
+    return [
+        Changed("status", TicketStatus.OPEN, ticket.status),
+        Changed("decision", None, ticket.resolution),
+        Changed("decided_by", None, name_decider(ticket)),
+        Changed("decided_at", None, ticket.resolved_at.isoformat() if ticket.resolved_at else None),
+    ]
+
+
+def name_decider(ticket: Ticket) -> str:
+    """Return who decided a resolved ticket: a person's name, or the rule."""
+    if ticket.resolved_by:
+        return ticket.resolved_by.get_username()
+    return f"rule:{ticket.resolved_rule}" if ticket.resolved_rule else "nobody"
 
 
 def describe_resolution(ticket: Ticket) -> str:
     """Say in one sentence how a resolved ticket was decided."""
-    who = ticket.resolved_by.get_username() if ticket.resolved_by else "nobody"
+    who = name_decider(ticket)
     when = f"{ticket.resolved_at:%Y-%m-%d %H:%M:%S} UTC" if ticket.resolved_at else "never"
     return f"Ticket {ticket.pk} was resolved ({ticket.resolution}) by {who} at {when}; it is decided once."

@@ -5,14 +5,16 @@ from typing import cast
 from django.contrib.auth.models import User
 from django.core.management import CommandParser
 
+from orchestration.domain.holds import CHOSEN_BY_PEOPLE
 from orchestration.domain.states import ResolutionKind
 from orchestration.management.arguments import read_person
 
 RESOLUTIONS = {
-    **{kind.value: kind for kind in ResolutionKind},
+    **{kind.value: kind for kind in CHOSEN_BY_PEOPLE},
     "edit-and-approve": ResolutionKind.EDIT,
     "edit_and_approve": ResolutionKind.EDIT,
     "send-back": ResolutionKind.SEND_BACK,
+    "hand-on": ResolutionKind.HAND_ON,
 }
 """What `--resolution` accepts."""
 

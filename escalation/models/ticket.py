@@ -14,7 +14,7 @@ from escalation.domain.states import TicketStatus
 from escalation.models.calendar import CalendarVersion
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
-from orchestration.domain.holds import SUBJECTS, HoldSubject, Way, find_ways
+from orchestration.domain.holds import BY_RULE, SUBJECTS, HoldSubject, Scope, Way, find_ways
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Run, Step
 
@@ -26,7 +26,16 @@ _NEVER_SET_WITHOUT_RESOLUTION = Q(
     resolution_output_json__isnull=True,
     feedback="",
     note="",
+    reason_code="",
+    handed_to="",
+    scope="",
 )
+# A rule decides beside what people can choose.
+_BY_RULE = Q(resolved_by__isnull=True, resolution__in=[kind.value for kind in BY_RULE]) & ~Q(resolved_rule="")
+_BY_PERSON = Q(resolved_by__isnull=False, resolved_rule="")
+
+
+_PUT_OUT = ("approve", "edit", "default")
 
 
 def _goes_with_its_subject() -> Q:
@@ -34,6 +43,7 @@ def _goes_with_its_subject() -> Q:
     known = Q()
     for subject, asked in SUBJECTS.items():
         kinds = list(dict.fromkeys(way.kind.value for way in asked.ways))
+        kinds += [kind.value for kind in BY_RULE if kind.value not in kinds]
         known |= Q(subject=subject.value) & (Q(resolution__isnull=True) | Q(resolution__in=kinds))
     return known
 
@@ -155,6 +165,14 @@ class Ticket(models.Model):
     resolution_output_json = models.TextField(null=True)  # noqa: DJ001 - NULL unless approved or edited
     feedback = models.TextField(default="", help_text="What the agent is told when work is sent back.")
     note = models.TextField(default="", help_text="For colleagues; no agent sees it.")
+    reason_code = models.CharField(max_length=50, default="", help_text="Why, in a word that is counted.")
+    handed_to = models.CharField(max_length=200, default="", help_text="The agent that does the step then.")
+    scope = models.CharField(
+        max_length=4,
+        default="",
+        choices=[(s.value, s.value) for s in Scope],
+        help_text="How far it reached that the run was closed.",
+    )
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_reason = models.TextField(default="")
 
@@ -174,13 +192,8 @@ class Ticket(models.Model):
             ),
             models.CheckConstraint(condition=_goes_with_its_subject(), name="ticket_subject_known"),
             models.CheckConstraint(
-                condition=Q(
-                    Q(resolved_by__isnull=False, resolved_rule="")
-                    | (Q(resolved_by__isnull=True) & ~Q(resolved_rule="")),
-                    status=TicketStatus.RESOLVED,
-                    resolution__isnull=False,
-                    resolved_at__isnull=False,
-                )
+                condition=Q(status=TicketStatus.RESOLVED, resolution__isnull=False, resolved_at__isnull=False)
+                & (_BY_PERSON | _BY_RULE)
                 | (~Q(status=TicketStatus.RESOLVED) & _NEVER_SET_WITHOUT_RESOLUTION),
                 name="ticket_resolved_is_decided",
             ),
@@ -190,9 +203,9 @@ class Ticket(models.Model):
                 name="ticket_withdrawn_is_dated",
             ),
             models.CheckConstraint(
-                condition=Q(resolution__in=("approve", "edit"), resolution_output_json__isnull=False)
+                condition=Q(resolution__in=_PUT_OUT, resolution_output_json__isnull=False)
                 | (
-                    (Q(resolution__isnull=True) | ~Q(resolution__in=("approve", "edit")))
+                    (Q(resolution__isnull=True) | ~Q(resolution__in=_PUT_OUT))
                     & Q(resolution_output_json__isnull=True)
                 ),
                 name="ticket_output_is_approved",
@@ -202,6 +215,15 @@ class Ticket(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(resolution="send_back") | ~Q(feedback=""), name="ticket_sent_back_has_feedback"
+            ),
+            models.CheckConstraint(
+                condition=Q(resolution="hand_on") & ~Q(handed_to="")
+                | (Q(resolution__isnull=True) | ~Q(resolution="hand_on")) & Q(handed_to=""),
+                name="ticket_handed_to_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope="") | Q(resolution="close", scope__in=[s.value for s in Scope]),
+                name="ticket_scope_is_of_a_closing",
             ),
             # One-sided: when an account is deleted, its claim ends and only the date stays behind.
             models.CheckConstraint(

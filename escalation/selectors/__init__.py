@@ -6,6 +6,12 @@
 """
 
 from escalation.selectors.blast import Blast, Follower, find_spec, foresee_blast, read_plan
+from escalation.selectors.choices import (
+    list_hand_on_agents,
+    list_open_ways,
+    list_reason_codes,
+    list_scopes,
+)
 from escalation.selectors.comments import list_comments
 from escalation.selectors.neighbours import find_neighbours
 from escalation.selectors.offers import find_claimed_since, for_others, list_offered_tickets
@@ -62,9 +68,13 @@ __all__ = [
     "list_attempts",
     "list_comments",
     "list_desk_rights",
+    "list_hand_on_agents",
     "list_offered_tickets",
     "list_open_tickets",
+    "list_open_ways",
+    "list_reason_codes",
     "list_received",
+    "list_scopes",
     "list_tickets",
     "list_verdicts",
     "may_desk",

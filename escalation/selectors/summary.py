@@ -3,6 +3,7 @@
 from typing import Any
 
 from escalation.models import Ticket
+from escalation.selectors.choices import describe_ways
 from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.states import ResolutionKind, Stage
 from orchestration.holds import foresee_skip
@@ -20,13 +21,15 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
     """Return one ticket as a JSON object, in the words of the public interface."""
     return {
         **summarise_without_content(ticket),
-        "resolutions": _summarise_ways(ticket),
+        "resolutions": describe_ways(ticket),
         "send_back": foresee_send_back(ticket),
         "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
         "seen": ticket.seen,
         "output": ticket.resolution_output,
         "feedback": ticket.feedback,
         "note": ticket.note,
+        "handed_to": ticket.handed_to,
+        "scope": ticket.scope,
     }
 
 
@@ -55,15 +58,6 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def _summarise_ways(ticket: Ticket) -> list[dict[str, Any]]:
-    """Return what an open ticket can be resolved by; nothing once it is closed."""
-    return [
-        {"resolution": kind, "effect": way.effect, "needs": way.field and way.field.name}
-        for kind, way in ticket.ways.items()
-        if ticket.is_open
-    ]
-
-
 def _summarise_clocks(ticket: Ticket) -> dict[str, Any]:
     names = ("opened_at", "first_touch_due_at", "due_at", "touched_at", "resolved_at", "withdrawn_at")
     times = {name: getattr(ticket, name) for name in names}
@@ -83,5 +77,7 @@ def _summarise_end(ticket: Ticket) -> dict[str, Any]:
     return {
         "resolution": ticket.resolution,
         "resolved_by": ticket.resolved_by and ticket.resolved_by.get_username(),
+        "resolved_rule": ticket.resolved_rule,
+        "reason_code": ticket.reason_code,
         "withdrawn_reason": ticket.withdrawn_reason,
     }

@@ -18,6 +18,7 @@ from orchestration.selectors.time_spent import load_time_spent
 LANES_PER_PAGE = 60
 _MARK_WORDS = {
     "run_cancelled": "cancelled",
+    "run_ended_early": "ended early",
     "run_paused": "paused",
     "run_resumed": "resumed",
     "run_retried": "new round",

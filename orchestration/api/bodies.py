@@ -107,6 +107,25 @@ class ReasonBody(Body):
     reason = Text(max_length=2_000, required=False, allow_blank=True, default="")
 
 
+@extend_schema_field({"description": "Any JSON value."})
+class AnyValue(serializers.Field[Any, Any, Any, Any]):
+    """A JSON value as it is, null included."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Take null as a value."""
+        return (True, None) if data is None else super().validate_empty_values(data)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the value."""
+        return data
+
+
+class FinishBody(ReasonBody):
+    """End a run early, as a success."""
+
+    output = AnyValue(help_text="The run's result; null has to be sent.")
+
+
 class TokenBody(Body):
     """Make a token of one's own."""
 

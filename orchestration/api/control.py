@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from orchestration import runs
 from orchestration.api.base import ApiView
-from orchestration.api.bodies import ForkBody, ReasonBody
+from orchestration.api.bodies import FinishBody, ForkBody, ReasonBody
 from orchestration.api.rows import RunDetail
 from orchestration.api.runs import IDEMPOTENCY_KEY, read_key, show_run
 from orchestration.domain.rights import Right
@@ -39,6 +39,20 @@ class RunCancel(_RunOrder):
     def post(self, _request: Request, run_id: UUID) -> Response:
         """Cancel a run and all runs below it. No claim commits after it; bodies in flight are told."""
         return self.give(run_id)
+
+
+class RunFinish(ApiView):
+    """Ending a run early, as a success."""
+
+    rights: ClassVar[dict[str, Right]] = {"POST": Right.RUN}
+
+    @extend_schema(operation_id="finish_run", request=FinishBody, responses=RunDetail)
+    def post(self, _request: Request, run_id: UUID) -> Response:
+        """End a run as a success with a result; what is open in it is cancelled, nothing is undone."""
+        body = self.read_body(FinishBody)
+        run = find_run(self.caller, run_id, Right.RUN)
+        runs.finish(run.pk, body["output"], body["reason"], self.person)
+        return show_run(find_run(self.caller, run_id, Right.RUN))
 
 
 class RunPause(_RunOrder):

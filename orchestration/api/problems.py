@@ -6,6 +6,7 @@ Nothing that goes wrong below /api/ is answered in another form: DRF's errors, D
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -221,6 +222,8 @@ def _extras(error: Exception) -> Iterator[tuple[str, Any]]:
         yield "errors", [{"field": error.path, "message": spell_out(str(error))}]
     if holder := getattr(error, "holder", None):
         yield "holder", holder
+    if changed := getattr(error, "changed", None):
+        yield "changed", [asdict(one) for one in changed]
 
 
 def list_spec_faults(error: SpecInvalid) -> list[dict[str, str]]:

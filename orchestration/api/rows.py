@@ -16,6 +16,7 @@ from orchestration.domain.states import (
     LIVE_RUN,
     AttemptOutcome,
     DecisionKind,
+    ResultKind,
     RunStatus,
     StepKind,
     StepStatus,
@@ -105,26 +106,13 @@ class RunRow(Row):
         return RunStatus(run.status) not in LIVE_RUN
 
 
-@extend_schema_field({"oneOf": [{"$ref": "#/components/schemas/Problem"}, {"type": "null"}]})
-class Problem(serializers.Field[Any, Any, Any, Any]):
-    """A refusal, as `problems.py` describes it."""
+class ResultRow(Row):
+    """What a run gives back."""
 
-    def to_representation(self, value: Any) -> Any:
-        """Return the problem."""
-        return value
-
-
-class StartedRow(Row):
-    """One of a batch: a run, or the problem it met."""
-
-    run = RunRow(read_only=True, allow_null=True)
-    problem = Problem(read_only=True)
-
-
-class BatchRow(Row):
-    """What became of a batch, in its order."""
-
-    results = StartedRow(many=True, read_only=True)
+    kind = word(ResultKind)
+    output = JsonText(source="output_json")
+    error = serializers.CharField(read_only=True, help_text="Why it could not be made.")
+    by = serializers.CharField(read_only=True, help_text="Who ended the run early.")
 
 
 class RunDetail(RunRow):
@@ -134,6 +122,7 @@ class RunDetail(RunRow):
     steps = serializers.SerializerMethodField()
     input = JsonText(source="input_json")
     outputs = serializers.SerializerMethodField()
+    result = serializers.SerializerMethodField()
 
     @extend_schema_field(word(STATES))
     def get_state(self, _run: Any) -> str:
@@ -150,6 +139,12 @@ class RunDetail(RunRow):
         """Of the steps that nothing follows, by key; at most 10."""
         outputs: dict[str, Any] = self.context["standing"].outputs
         return outputs
+
+    @extend_schema_field(ResultRow(allow_null=True))
+    def get_result(self, _run: Any) -> dict[str, Any] | None:
+        """What the run gives back, where its workflow says so or it was ended early; else `outputs` is it."""
+        result = self.context["standing"].result
+        return None if result is None else dict(ResultRow(result).data)
 
 
 class StepRow(Row):

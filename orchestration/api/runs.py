@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from agents.errors import AgentError
 from orchestration import runs
 from orchestration.api.base import ApiView
+from orchestration.api.batch_rows import BatchRow
 from orchestration.api.bodies import MOST_SECONDS, MOST_WAIT, BatchBody, StartBody
 from orchestration.api.filters import RunFilter
 from orchestration.api.paging import read_place, write_place
 from orchestration.api.problems import ParameterInvalid, TooManyWait, describe, find_code
-from orchestration.api.rows import BatchRow, PlanRow, RunDetail, RunRow
+from orchestration.api.rows import PlanRow, RunDetail, RunRow
 from orchestration.domain.rights import Right
 from orchestration.errors import InputInvalid, OrchestrationError, WaitTimedOut
 from orchestration.models import Run, Step

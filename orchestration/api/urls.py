@@ -18,6 +18,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/wait", runs.RunWait.as_view()),
     path("runs/<uuid:run_id>/stream", stream.RunStream.as_view(), name="api-run-stream"),
     path("runs/<uuid:run_id>/cancel", control.RunCancel.as_view()),
+    path("runs/<uuid:run_id>/finish", control.RunFinish.as_view()),
     path("runs/<uuid:run_id>/pause", control.RunPause.as_view()),
     path("runs/<uuid:run_id>/resume", control.RunResume.as_view()),
     path("runs/<uuid:run_id>/retry", control.RunRetry.as_view()),

@@ -10,6 +10,7 @@ class EventKind(StrEnum):
     RUN_CLOSED = "run_closed"
     RUN_COMPENSATING = "run_compensating"
     RUN_CANCELLED = "run_cancelled"
+    RUN_ENDED_EARLY = "run_ended_early"
     RUN_PAUSED = "run_paused"
     RUN_RESUMED = "run_resumed"
     RUN_RETRIED = "run_retried"

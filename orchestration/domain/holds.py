@@ -49,7 +49,43 @@ FEEDBACK: Final = Field(
     missing="say what the agent should do better.",
     misplaced="use note.",
 )
-FIELDS: Final = (OUTPUT, FEEDBACK)
+AGENT: Final = Field(
+    "agent",
+    label="Agent",
+    hint="Who shall do the step from now on? Its answer is checked like any other.",
+    missing="name one of the agents that the step can be handed to.",
+    misplaced="leave it out.",
+)
+FIELDS: Final = (OUTPUT, FEEDBACK, AGENT)
+
+
+class Scope(StrEnum):
+    """How far a closing reaches that is chosen in a child run."""
+
+    PART = "part"
+    TREE = "tree"
+
+
+SCOPE_WORDS: Final[Mapping[Scope, str]] = {
+    Scope.PART: "this part only: the step above that waits for it is skipped",
+    Scope.TREE: "the whole run, with all that it started",
+}
+REASON: Final = Field(
+    "reason_code",
+    label="Reason",
+    hint="Counted, so that it can be seen what decisions are about.",
+    missing="this review queue asks for a reason with this decision.",
+    misplaced="leave it out.",
+)
+"""Goes with each decision; a review queue says which codes there are and which decisions need one."""
+SCOPE: Final = Field(
+    "scope",
+    label="How far",
+    hint="This run was started by a step of another one.",
+    missing="say whether this part only or the whole run is closed.",
+    misplaced="leave it out.",
+)
+"""Asked for where a child run is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +97,7 @@ class Way:
         button, title: what is pressed, and what stands above it where there is more to fill in.
         done: what the ticket is then.  told: what the person did, as histories tell it.
         field: what it can't do without.  receipt: of the output, where it settles one.
+        also: fields that are asked for under a condition.
         needs_proposal: it is there only if something was proposed, or (False) only if nothing was.
         is_offered: pages offer it; commands and the API take it in any case.
     """
@@ -73,6 +110,7 @@ class Way:
     told: str
     title: str = ""
     field: Field | None = None
+    also: tuple[Field, ...] = ()
     receipt: ReceiptKind = ReceiptKind.OUTPUT
     needs_proposal: bool | None = None
     is_offered: bool = True
@@ -85,7 +123,7 @@ class Way:
     @property
     def takes_proposal(self) -> bool:
         """Tell whether what was proposed becomes the output as it stands."""
-        return self.puts_out and self.field is not OUTPUT
+        return self.kind is ResolutionKind.APPROVE
 
 
 _APPROVE = Way(
@@ -123,6 +161,16 @@ _SEND_BACK = Way(
 )
 # There is no agent to be told better; whoever does so all the same asks people again, with the feedback in the history.
 _ASK_AGAIN = replace(_SEND_BACK, is_offered=False)
+_HAND_ON = Way(
+    ResolutionKind.HAND_ON,
+    StepStatus.AVAILABLE,
+    effect="another agent does the step; its answer is checked like any other",
+    title="Hand to another agent",
+    button="Hand on",
+    done="handed to another agent",
+    told="handed it to another agent",
+    field=AGENT,
+)
 _SKIP = Way(
     ResolutionKind.SKIP,
     StepStatus.SKIPPED,
@@ -132,6 +180,15 @@ _SKIP = Way(
     told="skipped it",
     receipt=ReceiptKind.SKIP,
 )
+_CLOSE = Way(
+    ResolutionKind.CLOSE,
+    StepStatus.CANCELLED,
+    effect="the run ends as a success without an answer; what is open in it is cancelled, nothing is undone",
+    button="Close without an answer",
+    done="closed without an answer",
+    told="closed the run without an answer",
+    also=(SCOPE,),
+)
 _ABORT = Way(
     ResolutionKind.ABORT,
     StepStatus.FAILED,
@@ -140,6 +197,19 @@ _ABORT = Way(
     done="aborted; its run fails",
     told="aborted the run",
 )
+
+
+_DEFAULT = Way(
+    ResolutionKind.DEFAULT,
+    StepStatus.SUCCEEDED,
+    effect="the safe default that the workflow names becomes final",
+    button="Use the safe default",
+    done="resolved by the safe default",
+    told="used the safe default",
+    receipt=ReceiptKind.DEFAULT,
+)
+BY_RULE: Final[Mapping[ResolutionKind, Way]] = {way.kind: way for way in (_DEFAULT, _ABORT)}
+"""What a rule may choose when people do not decide in time. Never an approval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +228,21 @@ SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
     HoldSubject.OUTPUT: Subject(
         "May this be the result of the step “{step}”?",
         "The step “{step}” has no result. What shall happen?",
-        (_APPROVE, _EDIT, _GIVE, _SEND_BACK, _SKIP, _ABORT),
+        (_APPROVE, _EDIT, _GIVE, _SEND_BACK, _HAND_ON, _SKIP, _CLOSE, _ABORT),
     ),
     HoldSubject.TASK: Subject(
         "The step “{step}” is yours to do.",
         "The step “{step}” is yours to do.",
-        (_DO, _ASK_AGAIN, _SKIP, _ABORT),
+        (_DO, _ASK_AGAIN, _SKIP, _CLOSE, _ABORT),
     ),
 }
 
-_ALL: Final = tuple(way for asked in SUBJECTS.values() for way in asked.ways)
+_ALL: Final = (*(way for asked in SUBJECTS.values() for way in asked.ways), _DEFAULT)
 WAY_OF: Final[Mapping[ResolutionKind, Way]] = {
     kind: next(way for way in _ALL if way.kind is kind) for kind in ResolutionKind
 }
 """The first way of each kind. What a kind needs and does is the same for all subjects; only its button may not be."""
+CHOSEN_BY_PEOPLE: Final = tuple(kind for kind in ResolutionKind if kind is not ResolutionKind.DEFAULT)
 
 
 def find_ways(subject: HoldSubject, *, has_proposal: bool) -> dict[ResolutionKind, Way]:

@@ -22,6 +22,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "assignee_unfit": 400,
     "calendar_exhausted": 400,
     "resolution_refused": 400,
+    "output_invalid": 400,
     "agent_input_refused": 400,
     "pool_refused": 400,
     # Who asks is not known, or may not.

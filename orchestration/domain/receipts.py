@@ -139,6 +139,7 @@ class SealFacts:
     Attributes: run: the run's own columns by name.  steps: one line of columns per step, by key.
         events_digest: over the whole history up to the closing.  former_root: of the round before, if any.
         beside: digests of what stands in no step's line and in no receipt, by name.
+        result: of the run, where it has one of its own.
     """
 
     run: Mapping[str, Any]
@@ -146,12 +147,15 @@ class SealFacts:
     events_digest: str
     former_root: str | None
     beside: Mapping[str, str | None]
+    result: Mapping[str, str | None] | None = None
 
 
 def build_seal(facts: SealFacts) -> str:
     """Return a seal's body as canonical JSON; the root is `digest_text` of it."""
+    said = {} if facts.result is None else {"result": dict(facts.result)}
     return canonical(
-        {
+        said
+        | {
             "format": SEAL_FORMAT,
             "run": dict(facts.run),
             "steps": digest_value([list(line) for line in facts.steps]),

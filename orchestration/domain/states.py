@@ -26,10 +26,12 @@ class StepStatus(StrEnum):
 
 
 SKIPPED_BY_PERSON: Final = "skipped_by_person"
+CLOSED_BY_PERSON: Final = "closed_by_person"
+"""Of a step whose child run a person closed without an answer."""
 STOPPED: Final = "stopped"
 """The reason of a grown step that is not begun, because its siblings together put out more than the limit."""
 
-PASSED_OVER: Final = frozenset({"condition_false", "need_passed_over", SKIPPED_BY_PERSON})
+PASSED_OVER: Final = frozenset({"condition_false", "need_passed_over", SKIPPED_BY_PERSON, CLOSED_BY_PERSON})
 """Skip reasons that also skip the steps which need the output; a step skipped for another reason hands on null."""
 
 
@@ -59,6 +61,7 @@ class Acceptance(StrEnum):
     NOBODY = ""
     VERDICT = "verdict"
     PERSON = "person"
+    RULE = "rule"
 
 
 class RunStatus(StrEnum):
@@ -102,13 +105,25 @@ class DecisionKind(StrEnum):
 
 
 class ResolutionKind(StrEnum):
-    """What a person can choose for a held step."""
+    """What can be chosen for a held step: by a person, and `DEFAULT` by a rule alone."""
 
     APPROVE = "approve"
     EDIT = "edit"
     SEND_BACK = "send_back"
+    HAND_ON = "hand_on"
     SKIP = "skip"
+    CLOSE = "close"
     ABORT = "abort"
+    DEFAULT = "default"
+
+
+class ResultKind(StrEnum):
+    """How a run came to its result, where that is not just what its last steps put out."""
+
+    COMPUTED = "computed"
+    ENDED = "ended"
+    FINISHED = "finished"
+    CLOSED = "closed"
 
 
 class ReceiptKind(StrEnum):
@@ -116,6 +131,7 @@ class ReceiptKind(StrEnum):
 
     OUTPUT = "output"
     EDIT = "edit"
+    DEFAULT = "default"
     SKIP = "skip"
     REUSE = "reuse"
     COMPENSATION = "compensation"
@@ -190,6 +206,7 @@ RUN_EDGES: dict[tuple[RunStatus, RunStatus], str] = {
     (RunStatus.COMPENSATING, RunStatus.FAILED): "compensated",
     (RunStatus.RUNNING, RunStatus.PAUSED): "pause",
     (RunStatus.PAUSED, RunStatus.RUNNING): "resume",
+    (RunStatus.PAUSED, RunStatus.SUCCEEDED): "end early",
     (RunStatus.PAUSED, RunStatus.FAILED): "abort",
     (RunStatus.PAUSED, RunStatus.COMPENSATING): "abort with compensations",
     (RunStatus.RUNNING, RunStatus.CANCELLED): "cancel",

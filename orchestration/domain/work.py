@@ -8,19 +8,23 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from orchestration.domain.holds import Way
+from orchestration.domain.holds import Scope, Way
 from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
     Acceptance,
     AttemptOutcome,
     DecisionKind,
     ReceiptKind,
+    ResultKind,
     Stage,
     StepKind,
     StepStatus,
 )
+
+PERSON: Final = "person:"
+"""What stands before a person's name in a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +138,12 @@ class Facts:
     """What the policy and the receipt need of an attempt beyond its claim; read before its agent is called.
 
     Attributes: received: the hand-offs that were made to it.  earlier: the step's attempts before it, in order.
+        handed: that a person handed the step to its agent, in words; "" if nobody did.
     """
 
     received: tuple[HandoffLine, ...] = ()
     earlier: tuple[AttemptLine, ...] = ()
+    handed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,20 @@ class FinalOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyEnd:
+    """How a run ends as a success while something in it is open.
+
+    Attributes: output_json: canonical JSON of its result; None: as its workflow says.
+        by: who ended it: `step:<key>`, `person:<name>`.  reason: in words, for the run and for what is cancelled.
+    """
+
+    kind: ResultKind
+    output_json: str | None
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NextAgent:
     """Who does the step from now on, and on which terms."""
 
@@ -246,6 +266,8 @@ class HeldStep:
     """A held step under lock, from its lock to the write of what a person chose.
 
     Attributes: proposed_json: what can be approved; None: nothing.  now: the database's clock after the lock was had.
+        root_id: the run at the top of the tree.
+        kind, spec_key, spec_json, agent, workflow_id, spec_digest: by which its spec is found.
     """
 
     step_id: int
@@ -259,16 +281,25 @@ class HeldStep:
     proposed_json: str | None
     spec_digest: str
     now: datetime
+    root_id: uuid.UUID
+    kind: StepKind
+    spec_key: str
+    spec_json: str | None
+    agent: str
+    workflow_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a person chose for a held step, as it is carried out.
+    """What was chosen for a held step, as it is carried out.
 
     Attributes: way: the row of the table that was chosen; it says what happens to the step.
-        actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
+        actor: who chose, as receipts name them: `person:anna`, `rule:breach`.
+        resolution_id: names the resolution in the receipt.
         output_json: canonical JSON of the output, where the way takes one.
         feedback: for the agent, likewise.  reason: in words, for the step's row.
+        agent: who does the step from now on, where it is handed on.
+        code: why, as it is counted.  scope: how far a closing reaches, in a child run.
     """
 
     way: Way
@@ -277,3 +308,11 @@ class Chosen:
     output_json: str | None = None
     feedback: str = ""
     reason: str = ""
+    agent: str = ""
+    code: str = ""
+    scope: Scope | None = None
+
+    @property
+    def name(self) -> str:
+        """Return who chose, as histories tell it: a person's name, or the rule."""
+        return self.actor.removeprefix(PERSON)

@@ -11,14 +11,17 @@ from agents.domain.invocation import Failed, FailureKind, canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_conf
 from orchestration.domain.plan import Collected, Verdicts, is_verifier, local_name, name_generation
+from orchestration.domain.policy import PassedOver
 from orchestration.domain.spec import StepSpec
-from orchestration.domain.states import RunStatus, Stage, StepKind
+from orchestration.domain.states import CLOSED_BY_PERSON, ResultKind, RunStatus, Stage, StepKind
 from orchestration.domain.verdicts import read_verdict, tally
 from orchestration.domain.work import Claim, Predecessor
+from orchestration.models import Run
 from orchestration.selectors.trees import (
     count_stopped,
     find_child_run,
-    read_run_output,
+    find_result,
+    read_last_outputs,
     sum_outputs,
 )
 from orchestration.transitions.stopping import stop_siblings
@@ -31,7 +34,7 @@ GROWN: Final = frozenset({StepKind.ITEM, StepKind.SPAWNED})
 """Children whose outputs are put together."""
 
 
-def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | Failed:
+def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | PassedOver | Failed:
     """Return what the children of a step gave, now that all of them are done."""
     children = sorted((p for p in claim.predecessors if p.is_child), key=lambda p: p.index)
     try:
@@ -69,14 +72,27 @@ def _put_together(value: Any) -> str:
     return canonical_json(value, max_bytes=get_conf().MAX_COLLECTED_BYTES)
 
 
-def _collect_run(claim: Claim) -> Collected | Failed:
+def _collect_run(claim: Claim) -> Collected | PassedOver | Failed:
     child = find_child_run(claim.step_id)
     if child is None:
         return describe_refusal(FailureKind.UNKNOWN, "its child run is not there any more", claim.agent)
     if child.status == RunStatus.SUCCEEDED:
-        return Collected(_put_together(read_run_output(child.pk)), "child_run_done")
+        return _take_result(claim, child)
     message = f"its child run {child.pk} is {child.status}: {child.reason}"
     return describe_refusal(FailureKind.CHILD_FAILED, message, claim.agent)
+
+
+def _take_result(claim: Claim, child: Run) -> Collected | PassedOver | Failed:
+    """Return what a child run that succeeded gives back."""
+    result = find_result(child.pk)
+    if result is None:
+        return Collected(_put_together(read_last_outputs(child.pk)), "child_run_done")
+    if result.kind == ResultKind.CLOSED:
+        return PassedOver(CLOSED_BY_PERSON, child.reason)
+    if result.output_json is None:
+        message = f"the result of its child run {child.pk} could not be made: {result.error}"
+        return describe_refusal(FailureKind.CHILD_FAILED, message, claim.agent)
+    return Collected(result.output_json, "child_run_done")
 
 
 def _collect_verdicts(claim: Claim, spec: StepSpec, children: list[Predecessor]) -> Verdicts:

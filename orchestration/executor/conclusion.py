@@ -31,7 +31,7 @@ from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.together import finish_together
 from orchestration.outages import is_away
-from orchestration.planning import find_terms, plan_undo
+from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.ports import Hold, load_escalator
 from orchestration.selectors.trees import count_steps, find_grown
 from orchestration.transitions.end import (
@@ -45,6 +45,8 @@ from orchestration.transitions.end import (
 )
 from orchestration.transitions.expand import expand_step
 from orchestration.transitions.finish import reread_end
+from orchestration.transitions.last import finish_with_step
+from orchestration.transitions.release import tell_parent
 
 log = structlog.get_logger(__name__)
 
@@ -161,7 +163,8 @@ def _decide(
     match decision.kind:
         case DecisionKind.ACCEPT | DecisionKind.SKIP:
             final = prove(claim, facts, judged.outcome, end)
-            finished = _finish(claim, end, final, run_on)
+            is_last = spec.ends_run and decision.kind is DecisionKind.ACCEPT
+            finished = _finish_with_run(claim, end, final) if is_last else _finish(claim, end, final, run_on)
             if claim.kind in GROWN:
                 stop_beyond_limit(claim, final.output_json)
             return Conclusion(decision, finished)
@@ -210,6 +213,19 @@ def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | N
             next="the step is finished without it",
         )
         return _persist(claim, end, lambda: finish_together(claim, end, final))
+
+
+def _finish_with_run(claim: Claim, end: AttemptEnd, final: FinalOutput) -> Finished | None:
+    """Write the finish of a step that ends its run, and with it the run's end."""
+    early = foresee_end(claim.key, final.output_json, claim.run.workflow_id, claim.run.workflow_digest)
+
+    def write() -> Finished:
+        finish_with_step(claim, end, final, early, get_signer())
+        return Finished((), None, look_behind=False)
+
+    if _persist(claim, end, write) is None:
+        return None
+    return Finished(tuple(tell_parent(claim.run.run_id)), None, look_behind=False)
 
 
 def _leave_undone(claim: Claim, spec: StepSpec, judged: Judgement, crash: Crash | None) -> tuple[int, ...]:

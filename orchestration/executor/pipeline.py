@@ -24,6 +24,7 @@ from orchestration.domain.work import Claim, Facts, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
+from orchestration.executor.handed import check_handed
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.patience import ask_patiently
 from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare
@@ -215,7 +216,7 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
         outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
     note_call(claim, outcome)
     stride.seconds += time.monotonic() - started
-    return outcome
+    return check_handed(claim, prepared.spec, outcome)
 
 
 def _plan_run_on(claim: Claim, continuation: Continuation, stride: _Stride) -> RunOn | None:

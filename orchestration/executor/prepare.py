@@ -27,6 +27,7 @@ from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.executor.collecting import collect
 from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.growing import plan_child, unfold
+from orchestration.executor.handed import find_handed
 from orchestration.handoff import Handed, assemble_handoff
 from orchestration.models import Workflow
 from orchestration.outages import is_away
@@ -74,7 +75,9 @@ def _begin(claim: Claim, spec: StepSpec, earlier: tuple[AttemptLine, ...]) -> Pr
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
         return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
-    return Prepared(spec, _build_task(claim, spec, handed), Facts(handed.lines, earlier))
+    return Prepared(
+        spec, _build_task(claim, spec, handed), Facts(handed.lines, earlier, find_handed(claim, earlier))
+    )
 
 
 def load_facts(claim: Claim) -> Facts:
@@ -175,7 +178,8 @@ def _end(claim: Claim, spec: StepSpec, ending: Ending, earlier: tuple[AttemptLin
 
 def _read_facts(claim: Claim, earlier: tuple[AttemptLine, ...]) -> Facts:
     """Return what the rows say was handed: a summary may have been recorded before the fault."""
-    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier)
+    handed = find_handed(claim, earlier)
+    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier, handed)
 
 
 def _read_earlier(claim: Claim) -> tuple[AttemptLine, ...]:

@@ -62,7 +62,7 @@ def _build(claim: Claim, facts: Facts, end: AttemptEnd, kind: ReceiptKind, actor
             kind=kind,
             attempt=claim.attempt,
             actor=actor,
-            decision=f"attempt:{claim.attempt}",
+            decision=f"attempt:{claim.attempt}{facts.handed and f', {facts.handed}'}",
             parents=tuple(before.receipt_digest for before in claim.predecessors),
             received=facts.received,
             attempts=(*facts.earlier, _this_attempt(claim, end)),

@@ -6,33 +6,40 @@ from django.db import transaction
 
 from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
+from agents.selectors import find_contract
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
-from orchestration.domain.holds import FEEDBACK, OUTPUT, WAY_OF
+from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, WAY_OF, Scope
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
-from orchestration.domain.states import SKIPPED_BY_PERSON, ResolutionKind, StepStatus
-from orchestration.domain.work import Chosen, FinalOutput, HeldStep
+from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, ResolutionKind, ResultKind, StepStatus
+from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, HeldStep, NextAgent
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
+from orchestration.holds.specs import find_spec_of
 from orchestration.models import Edge
-from orchestration.planning import plan_undo
+from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
-from orchestration.transitions.release import release_step
+from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (
     abort_by_person,
+    close_by_person,
+    hand_on_held_step,
     lock_held_step,
+    lock_held_step_below_root,
     send_back_held_step,
     settle_held_step,
 )
+from orchestration.transitions.stop import finish_run
 
 
-def lock_for_resolution(step_id: int) -> HeldStep:
+def lock_for_resolution(step_id: int, scope: Scope | None = None) -> HeldStep:
     """Lock a held step's run and the step, before its ticket is locked: the order everybody takes.
 
+    Args: scope: how far the resolution reaches; for the whole tree its root is locked first.
     Returns: the step as it stands until the transaction ends; `resolve_held_step` writes by it.
     Raises: StepNotHeld.
     """
-    return lock_held_step(step_id)
+    return lock_held_step_below_root(step_id) if scope is Scope.TREE else lock_held_step(step_id)
 
 
 def resolve_step(
@@ -55,7 +62,7 @@ def resolve_step(
     way = WAY_OF[kind]
     output_json = _write_output(output) if way.field is OUTPUT else None
     resolve_held_step(
-        lock_held_step(step_id), Chosen(way, actor, resolution_id, output_json, feedback, reason)
+        lock_held_step(step_id), Chosen(way, f"{PERSON}{actor}", resolution_id, output_json, feedback, reason)
     )
 
 
@@ -64,17 +71,21 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
 
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, no output.
     """
-    event = canonical({"resolution": chosen.way.kind, "by": chosen.actor, "ticket": chosen.resolution_id})
+    event = canonical({"resolution": chosen.way.kind, "by": chosen.name, "ticket": chosen.resolution_id})
     match chosen.way.to:
         case StepStatus.SUCCEEDED | StepStatus.SKIPPED:
             _settle(held, chosen, event)
+        case StepStatus.AVAILABLE if chosen.way.field is AGENT:
+            dispatch_after_commit(_hand_on(held, chosen))
         case StepStatus.AVAILABLE:
             if not chosen.feedback.strip():
                 raise ResolutionRefused(f"feedback: {FEEDBACK.missing}")
             dispatch_after_commit(send_back_held_step(held, chosen.feedback, event_json=event))
         case StepStatus.FAILED:
-            why = chosen.reason or f"aborted by {chosen.actor}"
+            why = chosen.reason or f"aborted by {chosen.name}"
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
+        case StepStatus.CANCELLED:
+            _close_run(held, chosen, event)
         case other:
             raise AssertionError(f"no resolution moves a step to {other}")
 
@@ -87,16 +98,56 @@ def _write_output(output: Any) -> str:
 
 
 def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
+    spec = find_spec_of(held)
     final = _prove(held, chosen)
-    released, look_behind = settle_held_step(held, final, reason=chosen.reason, event_json=event)
+    accepted_by = Acceptance.RULE if chosen.way.kind is ResolutionKind.DEFAULT else Acceptance.PERSON
+    released, look_behind = settle_held_step(
+        held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
+    )
+    if final.status is StepStatus.SUCCEEDED and spec is not None and spec.ends_run:
+        _end_run(held, final)
+        return
     dispatch_after_commit(released)
     if look_behind:
         transaction.on_commit(lambda: _look_behind(held))
 
 
+def _end_run(held: HeldStep, final: FinalOutput) -> None:
+    early = foresee_end(held.key, final.output_json, held.workflow_id, held.spec_digest)
+    event = canonical({"by": early.by, "reason": early.reason})
+    if not finish_run(held.run_id, early, get_signer(), event_json=event):
+        raise ResolutionRefused(f"run {held.run_id} undoes what it did; skip the step or abort instead")
+    transaction.on_commit(lambda: dispatch([item.step_id for item in tell_parent(held.run_id)]))
+
+
+def _hand_on(held: HeldStep, chosen: Chosen) -> list[int]:
+    """Hand a step to another agent; whether that may be is for who asks, who knows what is listed."""
+    spec = find_spec_of(held)
+    if spec is None or find_contract(chosen.agent) is None:
+        raise ResolutionRefused(
+            f"agent: '{chosen.agent}' is not known here; `manage.py list_agents` shows who is"
+        )
+    event = canonical(
+        {
+            "resolution": chosen.way.kind,
+            "by": chosen.name,
+            "ticket": chosen.resolution_id,
+            "from": held.agent,
+            "to": chosen.agent,
+        }
+    )
+    terms = find_terms(chosen.agent, spec.timeout_seconds)
+    following = NextAgent(chosen.agent, terms.queue, terms.timeout_seconds, terms.pools)
+    doers = (spec.agent, *spec.fallback)
+    behind = doers.index(chosen.agent) if chosen.agent in doers else len(spec.fallback)
+    return hand_on_held_step(held, following, fallbacks=behind, reason=chosen.reason, event_json=event)
+
+
 def _choose_output(held: HeldStep, chosen: Chosen) -> str:
     if chosen.way.to is StepStatus.SKIPPED:
         return "null"
+    if chosen.way.kind is ResolutionKind.DEFAULT:
+        return write_default(held)
     if chosen.way.takes_proposal:
         if held.proposed_json is None:
             raise ResolutionRefused("resolution: nothing was proposed, so nothing can be approved")
@@ -104,6 +155,18 @@ def _choose_output(held: HeldStep, chosen: Chosen) -> str:
     if chosen.output_json is None:
         raise ResolutionRefused(f"output: {OUTPUT.missing}")
     return chosen.output_json
+
+
+def write_default(held: HeldStep) -> str:
+    """Return the safe default of a held step as canonical JSON.
+
+    Raises: ResolutionRefused: it names none.
+    """
+    spec = find_spec_of(held)
+    # Of a list of items the default is that of one item: for the list as a whole there is none.
+    if spec is None or spec.safe_default is None or spec.for_each is not None:
+        raise ResolutionRefused(f"safe_default: the step '{held.key}' names none; it waits for a person")
+    return _write_output(spec.safe_default)
 
 
 def _look_behind(held: HeldStep) -> None:
@@ -126,7 +189,7 @@ def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
             revision=held.revision,
             kind=way.receipt,
             attempt=held.attempt,
-            actor=f"person:{chosen.actor}",
+            actor=chosen.actor,
             decision=f"resolution:{chosen.resolution_id}",
             parents=tuple(str(parent) for parent in parents),
             received=load_handoff_lines(held.step_id, held.attempt),
@@ -148,3 +211,19 @@ def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
         finished_at=held.now,
         skip_reason=SKIPPED_BY_PERSON if way.to is StepStatus.SKIPPED else "",
     )
+
+
+def _close_run(held: HeldStep, chosen: Chosen, event_json: str) -> None:
+    """End the run of a held step, or the one at the top of its tree, without an answer.
+
+    A child run that is closed alone lets the step that waits for it be skipped, once that collects.
+
+    Raises: StepNotHeld. ResolutionRefused: the run undoes what it did.
+    """
+    run_id = held.root_id if chosen.scope is Scope.TREE else held.run_id
+    result = canonical({"closed": chosen.code or None, "by": chosen.name})
+    said = f" ({chosen.code})" if chosen.code else ""
+    reason = f"closed without an answer{said} by {chosen.name}"
+    early = EarlyEnd(ResultKind.CLOSED, result, chosen.actor, reason)
+    close_by_person(held, early, run_id, get_signer(), event_json=event_json)
+    transaction.on_commit(lambda: dispatch([item.step_id for item in tell_parent(run_id)]))

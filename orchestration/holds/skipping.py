@@ -6,11 +6,10 @@ from typing import Final
 from django.db import connection
 
 from orchestration.domain.expressions import referenced_steps
-from orchestration.domain.plan import local_name, resolve_spec
-from orchestration.domain.states import DONE, StepKind
-from orchestration.errors import SpecInvalid
+from orchestration.domain.plan import local_name
+from orchestration.domain.states import DONE
+from orchestration.holds.specs import read_spec
 from orchestration.models import Edge
-from orchestration.planning import load_plan
 
 MOST_FORESEEN: Final = 200
 """So many steps are named; a page says no more."""
@@ -64,10 +63,5 @@ def _find_needs(step_ids: Iterable[int]) -> Iterator[Edge]:
 
 def _lists(edge: Edge) -> bool:
     """Tell whether a step makes its items of the list of one that hands it nothing."""
-    step, workflow = edge.successor, edge.successor.run.workflow
-    steps = load_plan(workflow.pk, workflow.digest)[0].step_map
-    try:
-        spec = resolve_spec(steps, StepKind(step.kind), step.spec_key, step.spec_json, step.agent)
-    except (KeyError, SpecInvalid):
-        return False
-    return local_name(edge.predecessor.key) in referenced_steps(spec.for_each or "")
+    spec = read_spec(edge.successor)
+    return spec is not None and local_name(edge.predecessor.key) in referenced_steps(spec.for_each or "")

@@ -27,6 +27,7 @@ _QUIET: Final = frozenset(
 _RUN_LINES: Final = {
     "run_compensating": "The run was aborted; what it had done is undone, latest first",
     "run_cancelled": "The run was cancelled",
+    "run_ended_early": "The run was ended early, as a success",
     "run_paused": "The run was paused",
     "run_resumed": "The run went on",
     "run_retried": "The run was tried again, in a new round",

@@ -2,6 +2,7 @@
 
 from orchestration.models.access import ApiToken, Membership
 from orchestration.models.process import Lead, WorkerProcess
+from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.trial import VerifierTrial
@@ -22,6 +23,7 @@ __all__ = [
     "Project",
     "Receipt",
     "Run",
+    "RunResult",
     "Seal",
     "Step",
     "Usage",

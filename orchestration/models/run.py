@@ -251,7 +251,13 @@ class Step(models.Model):
             models.CheckConstraint(
                 condition=Q(gated=False)
                 | ~Q(status=StepStatus.SUCCEEDED.value)
-                | Q(accepted_by__in=(Acceptance.VERDICT.value, Acceptance.PERSON.value)),
+                | Q(
+                    accepted_by__in=(
+                        Acceptance.VERDICT.value,
+                        Acceptance.PERSON.value,
+                        Acceptance.RULE.value,
+                    )
+                ),
                 name="step_gated_is_accepted",
             ),
         )

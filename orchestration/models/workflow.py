@@ -25,6 +25,7 @@ class Workflow(models.Model):
     # Text, not jsonb: the digest is over these exact bytes.
     spec_json = models.TextField(help_text="The spec as canonical JSON (RFC 8785).")
     sla = models.CharField(max_length=100)
+    output = models.TextField(db_default="", help_text="CEL: what a run that succeeded gives back, if said.")
     published_at = models.DateTimeField(db_default=Now())
 
     class Meta:

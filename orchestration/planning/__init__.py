@@ -5,6 +5,7 @@
 """
 
 from orchestration.planning.doers import find_first_doers
+from orchestration.planning.ending import foresee_end
 from orchestration.planning.growth import plan_items, plan_spawned, plan_verifiers
 from orchestration.planning.run import (
     Plan,
@@ -26,6 +27,7 @@ __all__ = [
     "find_first_doers",
     "find_latest",
     "find_terms",
+    "foresee_end",
     "get_limits",
     "is_gated",
     "load_plan",

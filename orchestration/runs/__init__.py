@@ -6,7 +6,7 @@ run = runs.wait(run.id, timeout_seconds=60)
 
 from orchestration.holds import AbortOutlook, foresee_abort, foresee_skip, lock_for_resolution, resolve_step
 from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
-from orchestration.runs.control import cancel, cancel_orphans, pause, resume, retry
+from orchestration.runs.control import cancel, cancel_orphans, finish, pause, resume, retry
 from orchestration.runs.forking import fork
 from orchestration.runs.publishing import Published, find_code_specs, publish, publish_code_specs
 from orchestration.runs.starting import check_start, get_run, start, wait
@@ -23,6 +23,7 @@ __all__ = [
     "check_start",
     "compare_code_specs",
     "find_code_specs",
+    "finish",
     "foresee_abort",
     "foresee_skip",
     "fork",

@@ -1,8 +1,8 @@
-"""What a person orders for a run and its whole tree: cancel, pause, resume, retry. Each is safe to call again."""
+"""What a person orders for a run and its whole tree: cancel, finish, pause, resume, retry. Each may be called again."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -10,21 +10,31 @@ import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import OperationalError, connection, transaction
 
+from agents.domain.canonical import canonical_json
 from agents.domain.classification import make_storable
-from orchestration.conf import get_signer
+from agents.errors import UnreadableOutput
+from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.receipts import canonical
-from orchestration.domain.states import LIVE_RUN, RunStatus
-from orchestration.errors import RunCompensating, RunFinal, RunHasParent, RunNotFailed
+from orchestration.domain.states import LIVE_RUN, ResultKind, RunStatus
+from orchestration.domain.work import PERSON, EarlyEnd
+from orchestration.errors import OutputInvalid, RunCompensating, RunFinal, RunHasParent, RunNotFailed
 from orchestration.models import Run, Workflow
 from orchestration.planning import find_first_doers, load_plan, plan_undo
 from orchestration.runs.starting import get_run
 from orchestration.selectors.left import find_orphans
-from orchestration.transitions.control import Resumed, cancel_run, end_orphan, pause_tree, resume_tree
+from orchestration.selectors.trees import find_result
+from orchestration.transitions.control import (
+    Resumed,
+    end_orphan,
+    pause_tree,
+    resume_tree,
+)
 from orchestration.transitions.heal import find_unreleased
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.renew import Renewed, renew_tree
 from orchestration.transitions.reset import restore_doers
+from orchestration.transitions.stop import cancel_run, finish_run
 
 log = structlog.get_logger(__name__)
 _BATCH = 500
@@ -50,6 +60,45 @@ def cancel(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = N
     dispatch([item.step_id for item in tell_parent(run.pk)])
     cancel_orphans(run.root_id)
     return get_run(run.pk)
+
+
+def finish(
+    run_id: UUID | str, output: Any = None, reason: str = "", by: AbstractBaseUser | None = None
+) -> Run:
+    """End a live run as a success with an output, although something in it is open; the runs below it are cancelled.
+
+    What is open is cancelled and its tickets are withdrawn; nothing is undone. A run that was finished so with the same
+    output is returned as it is.
+
+    Args: output: any JSON value; it is the run's result, and what the step of a run above gets.
+    Raises: RunNotFound. OutputInvalid: no JSON, or too large.  RunFinal: it has ended.  RunCompensating: it undoes
+        what it did.
+    """
+    run, output_json = get_run(run_id), _write_output(output)
+    why = _words(reason) or _say("finished", by)
+    early = EarlyEnd(ResultKind.FINISHED, output_json, f"{PERSON}{_name(by)}" if by else "code", why)
+    event = _describe_order(reason, by)
+    if not _firmly(lambda: finish_run(run.pk, early, get_signer(), event_json=event)):
+        _require_finished(get_run(run.pk), output_json)
+    dispatch([item.step_id for item in tell_parent(run.pk)])
+    cancel_orphans(run.root_id)
+    return get_run(run.pk)
+
+
+def _write_output(output: Any) -> str:
+    try:
+        return canonical_json(output, max_bytes=get_conf().MAX_COLLECTED_BYTES)
+    except UnreadableOutput as error:
+        raise OutputInvalid(f"output{error.path}: {error.reason}") from error
+
+
+def _require_finished(run: Run, output_json: str) -> None:
+    result = find_result(run.pk)
+    if result is not None and (result.kind, result.output_json) == (ResultKind.FINISHED, output_json):
+        return  # the same order, sent twice
+    if run.status == RunStatus.COMPENSATING:
+        raise RunCompensating(f"run {run.pk} undoes what it did; wait for its end, or cancel it")
+    raise RunFinal(f"run {run.pk} is {run.status}; there is nothing to finish")
 
 
 def cancel_orphans(root_id: UUID | None = None) -> int:

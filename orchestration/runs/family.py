@@ -10,7 +10,7 @@ from orchestration.domain.plan import resolve_spec
 from orchestration.domain.receipts import canonical, digest_text
 from orchestration.domain.spec import load_spec
 from orchestration.domain.states import Acceptance, ReceiptKind, RunStatus, Stage, StepKind, StepStatus
-from orchestration.models import Receipt, Run, Step
+from orchestration.models import Receipt, Run, RunResult, Step
 from orchestration.runs.forking import name_reused
 from orchestration.selectors.proof import ProofRows
 
@@ -52,12 +52,16 @@ def _child_faults(rows: ProofRows) -> Iterator[str]:
     if not collected:
         return
     children = _load_newest([step.pk for step in collected])
-    outputs = _load_outputs([child.pk for child in children.values()])
+    ids = [child.pk for child in children.values()]
+    outputs, results = _load_outputs(ids), RunResult.objects.in_bulk(ids)
     for step in collected:
         child = children.get(step.pk)
         if child is None or child.status != RunStatus.SUCCEEDED:
             yield f"step '{step.key}': the run it waited for is not there, or did not succeed"
-        elif digest_text(canonical(outputs[child.pk])) != step.output_digest:
+            continue
+        result = results.get(child.pk)
+        gave = result.digest if result else digest_text(canonical(outputs[child.pk]))
+        if gave != step.output_digest:
             yield f"step '{step.key}': its output is not that of run {child.pk}"
 
 

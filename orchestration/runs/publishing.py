@@ -47,6 +47,7 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
             digest=digest,
             spec_json=canonical,
             sla=spec.sla,
+            output=spec.output or "",
         )
     return Published(workflow, is_new=True)
 

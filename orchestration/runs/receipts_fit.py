@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_text, stamp
 from orchestration.domain.states import DONE, ReceiptKind, Stage
+from orchestration.domain.work import PERSON
 from orchestration.models import PastOutput, Receipt, Step
 from orchestration.selectors.proof import ProofHandoff, ProofRows
 
@@ -152,7 +153,7 @@ class _Check:
 
 
 def _proposed(step: Step, said: dict[str, Any], output_digest: str) -> str | None:
-    if not str(said.get("actor", "")).startswith("person:"):
+    if not str(said.get("actor", "")).startswith((PERSON, "rule:")):
         return output_digest
     if step.proposed_json is None or step.stage == Stage.SPAWNED:
         return None  # what a spawning agent said was never a proposal by itself

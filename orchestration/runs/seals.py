@@ -83,14 +83,15 @@ def _last_faults(run: Run, seal: Seal, closing: Event) -> Iterator[str]:
     ending = RunEnd(RunStatus(run.status), run.reason, run.finished_at or seal.sealed_at)
     said = json.loads(seal.body_json)
     now = json.loads(read_seal_body(run.pk, ending, closing.pk))
-    for field, value in now.items():
-        if said.get(field) != value:
-            yield f"seal: '{field}' does not fit the rows; {_HINTS[field]}"
+    for field in (*now, *(said.keys() - now.keys())):
+        if said.get(field) != now.get(field):
+            yield f"seal: '{field}' does not fit the rows; {_HINTS.get(field, 'it was added')}"
 
 
 _HINTS = {
     "format": "it was changed, or sealed by another release",
     "run": "the run's own columns were changed",
+    "result": "the run's result was changed",
     "steps": "a column of a step was changed",
     "beside": "an edge of a grown step, a past output or a try that came to nothing was changed",
     "events": "the history was changed",

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.states import LIVE_RUN
+from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.models import Run
 from orchestration.runs.family import find_family_faults
 from orchestration.runs.links import find_link_faults
@@ -18,6 +18,7 @@ from orchestration.runs.receipts_fit import find_handoff_faults, find_receipt_fa
 from orchestration.runs.seals import find_seal_faults
 from orchestration.runs.starting import get_run
 from orchestration.selectors.proof import ProofRows, load_proof
+from orchestration.selectors.trees import find_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,18 @@ def _verify(run: Run) -> Verdict:
     )
 
 
+def _result_faults(run: Run) -> Iterator[str]:
+    result = find_result(run.pk)
+    if result is None:
+        if run.status == RunStatus.SUCCEEDED and run.workflow.output:
+            yield "result: the run succeeded and its workflow says what it gives back, but that is not there"
+        return
+    if run.status != RunStatus.SUCCEEDED:
+        yield f"result: the run is {run.status}, and has one"
+    if result.output_json is not None and digest_text(result.output_json) != result.digest:
+        yield "result: output_json does not match its digest"
+
+
 def _find_faults(run: Run, rows: ProofRows) -> Iterator[str]:
     if digest_text(run.workflow.spec_json) != run.workflow.digest:
         yield f"workflow {run.workflow}: spec_json does not match its digest"
@@ -68,4 +81,5 @@ def _find_faults(run: Run, rows: ProofRows) -> Iterator[str]:
     yield from find_handoff_faults(rows)
     yield from find_receipt_faults(rows)
     yield from find_family_faults(run, rows)
+    yield from _result_faults(run)
     yield from find_seal_faults(run, rows)

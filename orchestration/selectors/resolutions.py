@@ -18,6 +18,7 @@ class Resolution:
     """What a person decided on a held step.
 
     Attributes: event_id: its line of the history.  overturns: what the policy doubted was fine as it was.
+        ticket: names the resolution, as receipts do.
     """
 
     event_id: int
@@ -25,6 +26,7 @@ class Resolution:
     by: str
     at: datetime
     overturns: bool
+    ticket: str = ""
 
     @property
     def words(self) -> str:
@@ -40,7 +42,12 @@ def read_resolutions(events: Iterable[Event]) -> dict[tuple[int, int], Resolutio
             said = json.loads(event.data_json)
             kind = ResolutionKind(said["resolution"])
             found[event.step_id, event.attempt] = Resolution(
-                event.pk, kind, str(said["by"]), event.at, kind is ResolutionKind.APPROVE
+                event.pk,
+                kind,
+                str(said["by"]),
+                event.at,
+                kind is ResolutionKind.APPROVE,
+                str(said.get("ticket", "")),
             )
     return found
 
@@ -49,5 +56,10 @@ def find_resolution(decision: Decision, attempt: int) -> Resolution | None:
     """Return what a person decided after the policy had escalated; None when nobody did, or nothing was asked."""
     if decision.kind != DecisionKind.ESCALATE:
         return None
-    lines = Event.objects.filter(step_id=decision.step_id, attempt=attempt, kind=RESOLVED)
-    return read_resolutions(lines).get((decision.step_id, attempt))
+    return find_resolution_after(decision.step_id, attempt)
+
+
+def find_resolution_after(step_id: int, attempt: int) -> Resolution | None:
+    """Return what was decided on a step that was held after an attempt; None when nobody has."""
+    lines = Event.objects.filter(step_id=step_id, attempt=attempt, kind=RESOLVED)
+    return read_resolutions(lines).get((step_id, attempt))

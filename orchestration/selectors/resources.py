@@ -14,7 +14,17 @@ from agents.admission.board import BreakerLine, find_breaker
 from agents.selectors import find_contract
 from orchestration.domain.states import AttemptOutcome
 from orchestration.errors import WorkflowNotFound
-from orchestration.models import ApiToken, Attempt, Edge, Project, Run, Step, WorkerProcess, Workflow
+from orchestration.models import (
+    ApiToken,
+    Attempt,
+    Edge,
+    Project,
+    Run,
+    RunResult,
+    Step,
+    WorkerProcess,
+    Workflow,
+)
 from orchestration.selectors.run_details import (
     MOST_DRAWN_EDGES,
     MOST_DRAWN_STEPS,
@@ -24,6 +34,7 @@ from orchestration.selectors.run_details import (
     list_steps,
 )
 from orchestration.selectors.scope import Caller, scope_rows
+from orchestration.selectors.trees import find_result
 
 _MOST_OUTPUTS: Final = 10
 _RECENT_ATTEMPTS: Final = 20_000
@@ -39,6 +50,7 @@ class Standing:
     state: str
     steps: dict[str, int]
     outputs: dict[str, Any]
+    result: RunResult | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ def find_standing(run_id: UUID) -> Standing:
         state=find_states([run_id])[run_id],
         steps=count_steps([run_id])[run_id],
         outputs={step.key: step.output for step in ends},
+        result=find_result(run_id),
     )
 
 

@@ -4,6 +4,7 @@ Read next: `domain/receipts.py`, which digests it, `transitions/seal.py` and `ru
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +26,7 @@ from orchestration.usage import read_used
 FACTS = """
 SELECT r.status, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_digest, r.idempotency_key,
     r.requested_by_id, r.created_at, r.priority, r.deadline_at, r.parent_step_id, r.root_id, r.depth,
-    r.forked_from_id, r.forked_from_step, w.version, w.sla, w.digest AS spec_digest, x.token_budget,
+    r.forked_from_id, r.forked_from_step, w.version, w.sla, w.output, w.digest AS spec_digest, x.token_budget,
     clock_timestamp() AS now,
     (SELECT z.root FROM orchestration_seal z WHERE z.run_id = r.id AND z.round = r.round - 1) AS former_root
 FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id
@@ -85,6 +86,10 @@ WHERE run_id = %(run)s AND NOT kind = ANY(%(apart)s) ORDER BY id
 """
 
 
+ResultLine = Mapping[str, str | None]
+"""A run's result as its seal has it: kind, digest, error, by."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunEnd:
     """How a run ended, as its seal says."""
@@ -94,14 +99,14 @@ class RunEnd:
     finished_at: datetime
 
 
-def read_new_body(run_id: UUID, facts: Any, ending: RunEnd) -> str:
+def read_new_body(run_id: UUID, facts: Any, ending: RunEnd, result: ResultLine | None = None) -> str:
     """Build the body of the seal of a run that is about to be closed; its row is locked.
 
-    Args: facts: what `FACTS` returned.
+    Args: facts: what `FACTS` returned.  result: of the run, where it has one of its own.
     """
     history = _read_history(run_id, None)
     beside = _NOTHING_BESIDE if _is_straight(history) else _digest_beside(run_id)
-    return _build_body(run_id, facts, ending, history, beside)
+    return _build_body(run_id, facts, ending, history, beside, result)
 
 
 def read_seal_body(run_id: UUID, ending: RunEnd, before_event: int | None) -> str:
@@ -112,7 +117,15 @@ def read_seal_body(run_id: UUID, ending: RunEnd, before_event: int | None) -> st
         before_event: leave out history from this id on: the line that tells of the closing.
     """
     facts = fetch_one(FACTS, {"run": run_id})
-    return _build_body(run_id, facts, ending, _read_history(run_id, before_event), _digest_beside(run_id))
+    history, beside = _read_history(run_id, before_event), _digest_beside(run_id)
+    return _build_body(run_id, facts, ending, history, beside, _read_result(run_id))
+
+
+def _read_result(run_id: UUID) -> ResultLine | None:
+    row = fetch_one(
+        "SELECT kind, digest, error, by FROM orchestration_runresult WHERE run_id = %(run)s", {"run": run_id}
+    )
+    return None if row is None else row._asdict()
 
 
 def read_history_digest(run_id: UUID, before_event: int) -> str:
@@ -128,7 +141,12 @@ def plan_reading() -> None:
 
 
 def _build_body(
-    run_id: UUID, facts: Any, ending: RunEnd, history: list[Any], beside: dict[str, str | None]
+    run_id: UUID,
+    facts: Any,
+    ending: RunEnd,
+    history: list[Any],
+    beside: dict[str, str | None],
+    result: ResultLine | None,
 ) -> str:  # facts: a row of FACTS, history: rows of _EVENTS
     return build_seal(
         SealFacts(
@@ -137,6 +155,7 @@ def _build_body(
             events_digest=digest_events([_event_line(event) for event in history]),
             former_root=facts.former_root,
             beside=beside,
+            result=result,
         )
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import F, Func, IntegerField, Sum
 
 from orchestration.domain.states import STOPPED, StepStatus
-from orchestration.models import Run, Step
+from orchestration.models import Run, RunResult, Step
 
 _OCTETS = Func(F("output_json"), function="octet_length", output_field=IntegerField())
 
@@ -51,7 +51,12 @@ def find_by_key(project_id: int, workflow: str, key: str | None) -> UUID | None:
     return found.values_list("pk", flat=True).first() if key else None
 
 
-def read_run_output(run_id: UUID) -> dict[str, Any]:
-    """Return a run's output: that of every planned step which no other planned step stands behind, by key."""
+def find_result(run_id: UUID) -> RunResult | None:
+    """Return what a run gives back, where that is not just what its last steps put out."""
+    return RunResult.objects.filter(run=run_id).first()
+
+
+def read_last_outputs(run_id: UUID) -> dict[str, Any]:
+    """Return the output of every planned step of a run which no other planned step stands behind, by key."""
     last = Step.objects.filter(run_id=run_id, parent__isnull=True, edges_out__isnull=True)
     return {key: json.loads(text or "null") for key, text in last.values_list("key", "output_json")}

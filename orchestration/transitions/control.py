@@ -1,4 +1,4 @@
-"""What a person orders for a run and all runs below it: cancel, pause, resume.
+"""What is ordered for a run and all runs below it: cancel, end early, pause, resume.
 
 A cancel takes the runs one by one, from the top down, each in a transaction of its own: where it breaks off, what is
 left below are orphans, which the maintainer ends. A pause or a resume is one transaction.
@@ -9,22 +9,18 @@ from uuid import UUID
 
 from django.db import transaction
 
-from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
-from orchestration.domain.states import LIVE_RUN, RunStatus
+from orchestration.domain.states import RunStatus
 from orchestration.history import EventKind, insert_event
 from orchestration.selectors.left import Fate, find_fate, is_stray
 from orchestration.transitions.end import abort_run
-from orchestration.transitions.reset import cancel_open_steps
-from orchestration.transitions.seal import close_run
+from orchestration.transitions.stop import cancel_run
 from orchestration.transitions.tree import TreeRun, lock_run, lock_tree
 from orchestration.transitions.vocabulary import ring
 
-_LOCK = "SELECT status FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
-_SAID = "(SELECT %(run)s::uuid AS id) said"
-_TELL = insert_event("%(kind)s", source=_SAID, data="%(event)s::text", of_run=True) + " RETURNING id"
 _MOVE = f"""
 WITH moved AS (
     UPDATE orchestration_run SET status = %(target)s WHERE id = ANY(%(runs)s) AND status = %(source)s RETURNING id
@@ -42,26 +38,6 @@ WHERE s.id IN (SELECT id FROM orchestration_step WHERE run_id = ANY(%(runs)s) AN
              AND waits_for = '' ORDER BY depth DESC, position, id FOR UPDATE)
   AND s.status = 'available' RETURNING s.id
 """
-
-
-def tell_run(run_id: UUID, kind: EventKind, event_json: str) -> None:
-    """Add a line about a run to its history."""
-    fetch_one(_TELL, {"run": run_id, "kind": kind, "event": event_json})
-
-
-def cancel_run(run_id: UUID, reason: str, signer: Signer, *, event_json: str) -> bool:
-    """Cancel one live run: its open steps, their attempts and tickets; the round is sealed.
-
-    No claim commits after it. A body in flight sees `task.cancelled`, and its write is refused by its token.
-
-    Returns: False when it was final already.
-    """
-    with transaction.atomic():
-        if fetch_one(_LOCK, {"run": run_id}).status not in LIVE_RUN:
-            return False
-        tell_run(run_id, EventKind.RUN_CANCELLED, event_json)
-        cancel_open_steps(run_id, reason)
-        return close_run(run_id, RunStatus.CANCELLED, signer, reason)
 
 
 _UNAWAITED = "the run above it does not wait for it any more"

@@ -4,21 +4,25 @@ The caller (the ticket's own writer) holds run and step, has closed the ticket i
 dispatches after commit.
 """
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from orchestration.database.lines import dump_line, pass_lines
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.anew import Anew, foresee_anew
+from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
-from orchestration.domain.states import Acceptance, Stage, StepStatus
+from orchestration.domain.states import Acceptance, Stage, StepKind, StepStatus
 from orchestration.domain.words import LIVE
-from orchestration.domain.work import FinalOutput, HeldStep
-from orchestration.errors import StepNotHeld
+from orchestration.domain.work import EarlyEnd, FinalOutput, HeldStep, NextAgent
+from orchestration.errors import ResolutionRefused, StepNotHeld
 from orchestration.history import EventKind
 from orchestration.transitions.end import abort_run
 from orchestration.transitions.ending import DETACH, FORGET_CHILDREN, RECEIPT, Ending, Part
 from orchestration.transitions.finish import OUTPUT, OUTPUT_LINE, RELEASE, describe_output
+from orchestration.transitions.stop import cancel_run, finish_run
 from orchestration.transitions.stopping import go_on
 from orchestration.transitions.vocabulary import ring
 
@@ -27,10 +31,15 @@ _LOCK_ITS_RUN = """
 SELECT id FROM orchestration_run WHERE id = (SELECT run_id FROM orchestration_step WHERE id = %(step)s)
 FOR NO KEY UPDATE
 """
+_LOCK_ROOT = """
+SELECT id FROM orchestration_run WHERE id = (SELECT r.root_id FROM orchestration_step s
+    JOIN orchestration_run r ON r.id = s.run_id WHERE s.id = %(step)s)
+FOR NO KEY UPDATE
+"""
 _LOCK_HELD = f"""
 SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.stage,
        CASE WHEN s.stage <> 'spawned' THEN s.proposed_json END AS proposed_json, w.digest AS spec_digest,
-       clock_timestamp() AS now
+       clock_timestamp() AS now, r.root_id, s.kind, s.spec_key, s.spec_json, s.agent, r.workflow_id
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
 WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN {LIVE} FOR UPDATE OF s
@@ -46,7 +55,16 @@ def lock_held_step(step_id: int) -> HeldStep:
     row = fetch_one(_LOCK_HELD, {"step": step_id})
     if row is None:
         raise StepNotHeld(f"step {step_id} is not held; reload its ticket to see what was decided")
-    return HeldStep(*row._replace(stage=Stage(row.stage)))
+    return HeldStep(*row._replace(stage=Stage(row.stage), kind=StepKind(row.kind)))
+
+
+def lock_held_step_below_root(step_id: int) -> HeldStep:
+    """Lock the run at the top of the tree, then the step's own, then the step: for what reaches the whole tree.
+
+    Raises: StepNotHeld, as `lock_held_step`.
+    """
+    fetch_one(_LOCK_ROOT, {"step": step_id})
+    return lock_held_step(step_id)
 
 
 _SETTLE = Ending(
@@ -63,7 +81,7 @@ _SETTLE = Ending(
 
 
 def settle_held_step(
-    held: HeldStep, final: FinalOutput, *, reason: str, event_json: str
+    held: HeldStep, final: FinalOutput, *, accepted_by: Acceptance, reason: str, event_json: str
 ) -> tuple[list[int], bool]:
     """Move a held step to `succeeded` or `skipped`.
 
@@ -73,7 +91,7 @@ def settle_held_step(
         _SETTLE,
         held,
         event_json,
-        **describe_output(final) | {"accepted_by": Acceptance.PERSON},
+        **describe_output(final) | {"accepted_by": accepted_by},
         why=reason,
         round=held.round,
         revision=held.revision,
@@ -105,6 +123,27 @@ _SEND_BACK = _decided(
 _COLLECT_AGAIN = _decided(StepStatus.AVAILABLE, f"failures = 0, crashes = 0, {ring('s')}")
 _WAIT_AGAIN = _decided(StepStatus.WAITING, "failures = 0, crashes = 0")
 _FAIL_HELD = _decided(StepStatus.FAILED, "finished_at = g.now")
+_CLOSE_HELD = _decided(StepStatus.CANCELLED, "finished_at = g.now")
+# Feedback that was given before is still good advice, whoever does the step.
+_HAND_ON = replace(
+    _decided(
+        StepStatus.AVAILABLE,
+        "revision = s.revision + 1, failures = 0, crashes = 0, renewals = s.renewals + g.renewals, agent = g.agent, "
+        "queue = g.queue, timeout_seconds = g.seconds, pools = g.pools, fallbacks = g.fallbacks, waits_for = '', "
+        f"{ring('s')}, {FORGET_CHILDREN}",
+        *DETACH,
+    ),
+    columns={
+        "why": "text",
+        "renewals": "integer",
+        "agent": "text",
+        "queue": "text",
+        "seconds": "double precision",
+        "pools": "jsonb",
+        "fallbacks": "integer",
+    },
+    statement="",
+)
 
 
 def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> list[int]:
@@ -123,6 +162,49 @@ def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> li
     renewals = int(anew is Anew.NEW_KEY)
     _end(_SEND_BACK, held, event_json, feedback=feedback, renewals=renewals)
     return [held.step_id]
+
+
+def hand_on_held_step(
+    held: HeldStep, to: NextAgent, *, fallbacks: int, reason: str, event_json: str
+) -> list[int]:
+    """Move a held step to `available`, to be done by another agent, whose tries are counted anew.
+
+    Args: fallbacks: so many of the spec's fallbacks lie behind it.
+    Returns: what is to be dispatched after the commit.
+    """
+    anew = foresee_anew(held.stage, has_proposal=held.proposed_json is not None)
+    _end(
+        _HAND_ON,
+        held,
+        event_json,
+        why=reason,
+        renewals=int(anew is not Anew.SAME_KEY),
+        agent=to.agent,
+        queue=to.queue,
+        seconds=to.timeout_seconds,
+        pools=dict(to.pools),
+        fallbacks=fallbacks,
+    )
+    return [held.step_id]
+
+
+def close_by_person(
+    held: HeldStep, early: EarlyEnd, run_id: UUID, signer: Signer, *, event_json: str
+) -> None:
+    """Move a held step to `cancelled`, and end a run early with it: its own, or the one at the top of its tree.
+
+    The caller holds that run's row too.
+
+    Raises: StepNotHeld. ResolutionRefused: the run undoes what it did.
+    """
+    _end(_CLOSE_HELD, held, event_json, why=early.reason)
+    order = canonical({"by": early.by, "reason": early.reason})
+    if run_id != held.run_id:
+        cancel_run(held.run_id, early.reason, signer, event_json=order)
+    if not finish_run(run_id, early, signer, event_json=order):
+        raise ResolutionRefused(
+            f"run {run_id} has ended, or undoes what it did: it can't be closed; skip the step or abort instead"
+        )
 
 
 def abort_by_person(

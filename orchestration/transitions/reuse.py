@@ -10,9 +10,9 @@ from orchestration.database.statements import fetch_all
 from orchestration.domain.rows import ReusedStep
 from orchestration.domain.states import ReceiptKind
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.control import tell_run
 from orchestration.transitions.ending import RECEIPT
 from orchestration.transitions.release import start_ready
+from orchestration.transitions.stop import tell_run
 
 _REUSED = {
     "key": "text",

@@ -11,8 +11,10 @@ from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RUN_EDGES, RunStatus
+from orchestration.domain.work import EarlyEnd
 from orchestration.history import EventKind, insert_event
 from orchestration.selectors.sealed import FACTS, RunEnd, plan_reading, read_new_body
+from orchestration.transitions.result import find_result, write_result
 
 # Whoever pauses, cancels or resumes the run waits until its round is sealed, or is in the seal's history.
 _LOCK_FACTS = FACTS + " FOR NO KEY UPDATE OF r"
@@ -34,22 +36,37 @@ _CLOSE = _CLOSING + "SELECT id FROM closed"
 _CLOSE_AND_COMMIT_LATER = _CLOSING + "SELECT set_config('synchronous_commit', 'off', true) FROM closed"
 
 
+_ONLY_EARLY = (RunStatus.PAUSED, RunStatus.SUCCEEDED, None)
+
+
 def close_run(
-    run_id: UUID, status: RunStatus, signer: Signer, reason: str = "", *, commit_later: bool = False
+    run_id: UUID,
+    status: RunStatus,
+    signer: Signer,
+    reason: str = "",
+    *,
+    early: EarlyEnd | None = None,
+    commit_later: bool = False,
 ) -> bool:
     """Move a live run to a final status and seal its round; return False when it may not go there any more, or yet.
 
     The caller has made sure, in the same transaction, that no step is open. A paused run does not succeed: its resume
     closes it.
 
-    Args: commit_later: the database's last moments may lose this, because whoever looks at the run does it again.
+    Args: early: it succeeds although something in it was open; that may be said of a paused one too.
+        commit_later: the database's last moments may lose this, because whoever looks at the run does it again.
     """
-    sources = [source.value for source, target in RUN_EDGES if target is status]
+    sources = [
+        source.value
+        for source, target in RUN_EDGES
+        if target is status and (source, target, early) != _ONLY_EARLY
+    ]
     facts = fetch_one(_LOCK_FACTS, {"run": run_id})
     if facts.status not in sources:
         return False
     ending = RunEnd(status, reason, facts.now)
-    body = read_new_body(run_id, facts, ending)
+    result = find_result(run_id, facts.output, early) if status is RunStatus.SUCCEEDED else None
+    body = read_new_body(run_id, facts, ending, result.line if result else None)
     root = digest_text(body)
     parameters = {
         "run": run_id,
@@ -63,7 +80,10 @@ def close_run(
         "public_key": signer.public_key,
         "event": describe_closing(status),
     }
-    return fetch_one(_CLOSE_AND_COMMIT_LATER if commit_later else _CLOSE, parameters) is not None
+    closed = fetch_one(_CLOSE_AND_COMMIT_LATER if commit_later else _CLOSE, parameters) is not None
+    if closed and result is not None:
+        write_result(run_id, result, ending.finished_at)
+    return closed
 
 
 def describe_closing(status: str) -> str:

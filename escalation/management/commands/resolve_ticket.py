@@ -9,7 +9,7 @@ from django.core.management import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
-from escalation.escrow import claim_ticket, release_ticket, resolve_ticket
+from escalation.escrow import claim_ticket, name_decider, release_ticket, resolve_ticket
 from escalation.management.arguments import (
     RESOLUTIONS,
     add_ticket_and_person,
@@ -17,7 +17,7 @@ from escalation.management.arguments import (
 )
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
-from orchestration.domain.holds import OUTPUT, WAY_OF, kinds_with
+from orchestration.domain.holds import CHOSEN_BY_PEOPLE, OUTPUT, SCOPE_WORDS, WAY_OF, Scope, kinds_with
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, read_json
@@ -31,7 +31,7 @@ class Command(EngineCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the ticket, the person and the decision."""
         add_ticket_and_person(parser)
-        effects = "; ".join(f"{kind}: {way.effect}" for kind, way in WAY_OF.items())
+        effects = "; ".join(f"{kind}: {WAY_OF[kind].effect}" for kind in CHOSEN_BY_PEOPLE)
         parser.add_argument(
             "--resolution",
             required=True,
@@ -42,6 +42,17 @@ class Command(EngineCommand):
             "--output", metavar="JSON|@FILE|-", help="With edit: the output that is approved."
         )
         parser.add_argument("--feedback", default="", help="With send_back: what the agent should do better.")
+        parser.add_argument("--agent", default="", help="With hand_on: who shall do the step.")
+        parser.add_argument(
+            "--reason-code", default="", metavar="CODE", help="One of the review queue's; it may ask for one."
+        )
+        parser.add_argument(
+            "--scope",
+            choices=[scope.value for scope in Scope],
+            help="With close, in a run that another one started: "
+            + "; ".join(f"{scope}: {words}" for scope, words in SCOPE_WORDS.items())
+            + ".",
+        )
         parser.add_argument("--note", default="", help="For colleagues; no agent sees it.")
         add_json_switch(parser)
 
@@ -61,8 +72,10 @@ class Command(EngineCommand):
             needing = " or ".join(kinds_with(OUTPUT))
             raise CommandError(f"--output: needed with --resolution {needing}, and goes with it only.")
         value = None if output is None else read_json("--output", output)
+        said = {name: options[name] for name in ("feedback", "note", "agent", "reason_code")}
+        scope = Scope(options["scope"]) if options["scope"] else None
         try:
-            _decide(ticket, person, kind, output=value, feedback=options["feedback"], note=options["note"])
+            _decide(ticket, person, kind, output=value, scope=scope, **said)
         except (EscalationError, OrchestrationError) as error:
             raise CommandError(str(error)) from error
         self._report(get_ticket(ticket), as_json=as_json)
@@ -71,13 +84,11 @@ class Command(EngineCommand):
         if as_json:
             self.stdout.write(json.dumps(summarise_ticket(ticket), indent=2))
         else:
-            person = ticket.resolved_by.get_username() if ticket.resolved_by else ""
+            person = name_decider(ticket)
             self.stdout.write(f"Ticket {ticket.pk} is resolved: {ticket.resolution} by {person}.")
 
 
-def _decide(
-    number: int, person: User, kind: ResolutionKind, *, output: Any, feedback: str, note: str
-) -> None:
+def _decide(number: int, person: User, kind: ResolutionKind, **said: Any) -> None:
     found = ticket = get_ticket(number)
     if found.is_open:
         ticket = claim_ticket(number, person)
@@ -88,9 +99,7 @@ def _decide(
             kind,
             claim_number=ticket.claim_number,
             seen_digest=ticket.seen_digest,
-            output=output,
-            feedback=feedback,
-            note=note,
+            **said,
         )
     except (EscalationError, OrchestrationError):
         # A claim that the person held before keeps its number, and stays.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from orchestration.domain.states import DecisionKind
+from orchestration.domain.states import CLOSED_BY_PERSON, DecisionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ _DIRECT: Final = (
     Rule("rework_too_late", DecisionKind.ESCALATE, "its agent wants to send work back, and time is up"),
     Rule("condition_false", DecisionKind.SKIP, "its condition is false"),
     Rule("need_passed_over", DecisionKind.SKIP, "a step it needs was passed over"),
+    Rule(CLOSED_BY_PERSON, DecisionKind.SKIP, "a person closed its child run without an answer"),
     Rule("for_each", DecisionKind.WAIT, "its items are done one by one"),
     Rule("spawned", DecisionKind.WAIT, "the steps that its agent asked for are done first"),
     Rule("child_run", DecisionKind.WAIT, "the run that it started is done first"),

@@ -17,7 +17,7 @@ from escalation.escrow import pause_ticket, resume_ticket, save_calendar
 from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket
 from escalation.notify import announce
 from orchestration import StepSpec, WorkflowSpec
-from orchestration.models import Event, PastOutput, VerifierTrial
+from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
 from orchestration.testing import run_workflow
 from tests.people import make_member
 
@@ -43,6 +43,7 @@ KEPT = (
     "orchestration_pastoutput",
     "orchestration_receipt",
     "orchestration_run",
+    "orchestration_runresult",
     "orchestration_seal",
     "orchestration_step",
     "orchestration_usage",
@@ -124,6 +125,7 @@ def rows() -> None:
         finished_at=timezone.now(),
         superseded_at=timezone.now(),
     )
+    RunResult.objects.create(run=done.run, kind="computed", error="no such key", at=timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(
             "SET CONSTRAINTS ALL IMMEDIATE"

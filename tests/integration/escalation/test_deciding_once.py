@@ -15,6 +15,7 @@ from tests.integration.escalation.desk import EDITED, hold
 from tests.statements import record_statements
 
 pytestmark = pytest.mark.django_db
+_GOING_ON = (ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK, ResolutionKind.SKIP)
 _GIVEN: dict[ResolutionKind, dict[str, Any]] = {
     ResolutionKind.EDIT: {"output": EDITED},
     ResolutionKind.SEND_BACK: {"feedback": "be brief"},
@@ -38,11 +39,11 @@ def claimed(anna: User) -> Ticket:
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
-        # Look, lock run, step and ticket, the clock; close; what the receipt names, thrice; settle.
-        (ResolutionKind.APPROVE, 11),
-        (ResolutionKind.EDIT, 11),
-        (ResolutionKind.SKIP, 11),
-        (ResolutionKind.SEND_BACK, 8),
+        # Look, lock run, step and ticket, the clock; close; the audit; what the receipt names, thrice; settle.
+        (ResolutionKind.APPROVE, 12),
+        (ResolutionKind.EDIT, 12),
+        (ResolutionKind.SKIP, 12),
+        (ResolutionKind.SEND_BACK, 9),
     ],
 )
 def test_a_decision_takes_so_many_statements(
@@ -53,8 +54,8 @@ def test_a_decision_takes_so_many_statements(
     assert len(sent) == count, "\n".join(sent)
 
 
-# An abort seals the run, for which all its steps are read.
-@pytest.mark.parametrize("kind", [kind for kind in ResolutionKind if kind is not ResolutionKind.ABORT])
+# What ends the run seals it, for which all its steps are read; nobody is there to be handed the step.
+@pytest.mark.parametrize("kind", _GOING_ON)
 def test_the_held_step_is_read_once(claimed: Ticket, anna: User, kind: ResolutionKind) -> None:
     first, again = _decide(claimed, anna, kind), _decide(claimed, anna, kind)
 

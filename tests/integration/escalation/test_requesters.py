@@ -44,7 +44,7 @@ def _claimed_before(ticket: Ticket, user: User) -> None:
 
 
 def _decide(ticket: Ticket, user: User, kind: ResolutionKind) -> Ticket:
-    words = {"feedback": "again"} if kind is ResolutionKind.SEND_BACK else {}
+    words: dict[str, Any] = {"feedback": "again"} if kind is ResolutionKind.SEND_BACK else {}
     output: dict[str, Any] = {"output": {"body": "x"}} if kind is ResolutionKind.EDIT else {}
     return resolve_ticket(ticket.pk, user, kind, claim_number=1, seen_digest=None, **words, **output)
 

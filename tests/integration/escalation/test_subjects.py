@@ -55,9 +55,14 @@ def test_what_can_be_chosen_is_told_until_it_is(ticket: Ticket, task: Ticket, an
         EDIT,
         SEND_BACK,
         SKIP,
+        ResolutionKind.CLOSE,
         ABORT,
     ]
-    assert told[task.pk]["resolutions"] == [
+    ways = [
+        {name: way[name] for name in ("resolution", "effect", "needs")}
+        for way in told[task.pk]["resolutions"]
+    ]
+    assert ways == [
         {"resolution": "edit", "effect": "the reviewer's output becomes final", "needs": "output"},
         {
             "resolution": "send_back",
@@ -69,6 +74,7 @@ def test_what_can_be_chosen_is_told_until_it_is(ticket: Ticket, task: Ticket, an
             "effect": "the step is skipped, and with it whoever needs its output without `optional`",
             "needs": None,
         },
+        {"resolution": "close", "effect": WAY_OF[ResolutionKind.CLOSE].effect, "needs": None},
         {"resolution": "abort", "effect": "the run fails", "needs": None},
     ]
     assert (told[task.pk]["subject"], told[task.pk]["send_back"]) == ("task", None)
@@ -80,7 +86,9 @@ def test_what_can_be_chosen_is_told_until_it_is(ticket: Ticket, task: Ticket, an
 def test_a_task_has_nothing_to_approve(task: Ticket, anna: User) -> None:
     claim_ticket(task.pk, anna)
 
-    with pytest.raises(ResolutionInvalid, match=r"Nothing was proposed .*; edit, send back, skip or abort\."):
+    with pytest.raises(
+        ResolutionInvalid, match=r"Nothing was proposed .*; edit, send back, skip, close or abort\."
+    ):
         _decide(task, anna, APPROVE)
 
     task.refresh_from_db()
@@ -143,7 +151,7 @@ def test_the_engine_itself_refuses_what_it_can_not_carry_out(
     with transaction.atomic():
         held = holds.lock_for_resolution(task.step_id)
         with pytest.raises(ResolutionRefused, match=message):
-            holds.resolve_held_step(held, Chosen(WAY_OF[kind], "anna", "1", feedback=" "))
+            holds.resolve_held_step(held, Chosen(WAY_OF[kind], "person:anna", "1", feedback=" "))
 
     assert Step.objects.get(pk=task.step_id).status == "held"
 

@@ -16,8 +16,8 @@ from orchestration.errors import ClaimLost, RunCompensating, RunFinal, RunHasPar
 from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Attempt, Event, Run, Step
 from orchestration.testing import drive, run_workflow
-from orchestration.transitions.control import cancel_run
 from orchestration.transitions.release import record_late_write
+from orchestration.transitions.stop import cancel_run
 from tests.integration.orchestration.rig import Rig, graph
 
 pytestmark = pytest.mark.django_db

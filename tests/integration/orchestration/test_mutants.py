@@ -17,7 +17,7 @@ from orchestration import dispatch, runs
 from orchestration.conf import get_signer
 from orchestration.database.statements import BY_KEY
 from orchestration.domain.holds import WAY_OF
-from orchestration.domain.states import ResolutionKind, RunStatus
+from orchestration.domain.states import Acceptance, ResolutionKind, RunStatus
 from orchestration.domain.work import Chosen, Summary
 from orchestration.errors import ClaimLost, StepNotHeld
 from orchestration.holds.resolve import _prove
@@ -123,11 +123,12 @@ def an_output_is_settled_once() -> None:
     rig = Rig.begin(SPEC)
     rig.hold(rig.take("a"))
     held = resolve.lock_held_step(rig.step("a").pk)
-    final = _prove(held, Chosen(WAY_OF[ResolutionKind.EDIT], "ada", "1", "1"))
-    resolve.settle_held_step(held, final, reason="", event_json="{}")
+    final = _prove(held, Chosen(WAY_OF[ResolutionKind.EDIT], "person:ada", "1", "1"))
+    how: dict[str, Any] = {"accepted_by": Acceptance.PERSON, "reason": "", "event_json": "{}"}
+    resolve.settle_held_step(held, final, **how)
     try:
         with transaction.atomic(), suppress(StepNotHeld):
-            resolve.settle_held_step(held, final, reason="", event_json="{}")
+            resolve.settle_held_step(held, final, **how)
     except DatabaseError as error:
         raise AssertionError("only the second net held: one receipt per revision") from error
     assert rig.events("a").count("step_resolved") == 1

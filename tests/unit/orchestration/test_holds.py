@@ -5,9 +5,12 @@ import re
 import pytest
 
 from orchestration.domain.holds import (
+    BY_RULE,
+    CHOSEN_BY_PEOPLE,
     FEEDBACK,
     FIELDS,
     OUTPUT,
+    SCOPE,
     SUBJECTS,
     WAY_OF,
     HoldSubject,
@@ -22,7 +25,10 @@ from tests.processes import PROJECT_DIR
 
 APPROVE, EDIT, SEND_BACK = ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK
 SKIP, ABORT = ResolutionKind.SKIP, ResolutionKind.ABORT
+HAND_ON, CLOSE, DEFAULT = ResolutionKind.HAND_ON, ResolutionKind.CLOSE, ResolutionKind.DEFAULT
 _WAYS = [(subject, way) for subject, asked in SUBJECTS.items() for way in asked.ways]
+_TOLD = r"^\| (approve|edit|send back|hand on|skip|close|abort|default) \| (.*?)(?:; .*)? \|$"
+_WAYS += [(HoldSubject.OUTPUT, way) for way in BY_RULE.values()]
 _CASES = [(subject, has_proposal) for subject in HoldSubject for has_proposal in (True, False)]
 
 
@@ -34,9 +40,9 @@ def test_every_subject_and_every_kind_stands_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("subject", "has_proposal", "kinds"),
     [
-        (HoldSubject.OUTPUT, True, [APPROVE, EDIT, SEND_BACK, SKIP, ABORT]),
-        (HoldSubject.OUTPUT, False, [EDIT, SEND_BACK, SKIP, ABORT]),
-        (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, ABORT]),
+        (HoldSubject.OUTPUT, True, [APPROVE, EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
+        (HoldSubject.OUTPUT, False, [EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
+        (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
     ],
 )
 def test_what_can_be_chosen(subject: HoldSubject, has_proposal: bool, kinds: list[ResolutionKind]) -> None:
@@ -74,7 +80,7 @@ def test_every_way_has_its_words(subject: HoldSubject, way: Way) -> None:
 
 
 def test_who_vouches_for_an_output() -> None:
-    assert [kind for kind in ResolutionKind if WAY_OF[kind].puts_out] == [APPROVE, EDIT]
+    assert [kind for kind in ResolutionKind if WAY_OF[kind].puts_out] == [APPROVE, EDIT, DEFAULT]
     assert [kind for kind in ResolutionKind if WAY_OF[kind].takes_proposal] == [APPROVE]
     assert {
         kind: way.receipt
@@ -84,11 +90,25 @@ def test_who_vouches_for_an_output() -> None:
         APPROVE: ReceiptKind.OUTPUT,
         EDIT: ReceiptKind.EDIT,
         SKIP: ReceiptKind.SKIP,
+        DEFAULT: ReceiptKind.DEFAULT,
     }
 
 
+def test_a_rule_never_approves_and_people_choose_no_default() -> None:
+    assert set(BY_RULE) == {DEFAULT, ABORT}
+    assert set(CHOSEN_BY_PEOPLE) == set(ResolutionKind) - {DEFAULT}
+    assert all(
+        DEFAULT not in find_ways(subject, has_proposal=has_proposal) for subject, has_proposal in _CASES
+    )
+
+
 def test_the_forms() -> None:
-    assert {field.name: kinds_with(field) for field in FIELDS} == {"output": [EDIT], "feedback": [SEND_BACK]}
+    assert {field.name: kinds_with(field) for field in FIELDS} == {
+        "output": [EDIT],
+        "feedback": [SEND_BACK],
+        "agent": [HAND_ON],
+    }
+    assert [kind for kind in ResolutionKind if SCOPE in WAY_OF[kind].also] == [CLOSE]
     assert (OUTPUT.name, FEEDBACK.name) == ("output", "feedback")
 
 
@@ -104,13 +124,15 @@ def test_the_questions() -> None:
 
 
 def test_kinds_in_words() -> None:
-    assert list_kinds(find_ways(HoldSubject.OUTPUT, has_proposal=False)) == "edit, send back, skip or abort"
+    assert list_kinds(find_ways(HoldSubject.OUTPUT, has_proposal=False)) == (
+        "edit, send back, hand on, skip, close or abort"
+    )
     assert list_kinds({SKIP: WAY_OF[SKIP]}) == "skip"
 
 
 def test_the_page_of_concepts_says_what_the_table_says() -> None:
     text = (PROJECT_DIR / "docs" / "concepts.md").read_text(encoding="utf-8")
-    told = dict(
-        re.findall(r"^\| (approve|edit|send back|skip|abort) \| (.*?)(?:; .*)? \|$", text, re.MULTILINE)
-    )
-    assert told == {kind.replace("_", " "): way.effect for kind, way in WAY_OF.items()}
+    told = dict(re.findall(_TOLD, text, re.MULTILINE))
+    assert set(told) == {kind.replace("_", " ") for kind in WAY_OF}
+    for kind, way in WAY_OF.items():
+        assert f"| {kind.replace('_', ' ')} | {way.effect}" in text

@@ -65,7 +65,12 @@ _FACTS = ReceiptFacts(
     finished_at="t1",
 )
 _SEAL = SealFacts(
-    run={"id": "r"}, steps=[("a", "succeeded")], events_digest="e", former_root=None, beside={"edges": None}
+    result={"kind": "computed"},
+    run={"id": "r"},
+    steps=[("a", "succeeded")],
+    events_digest="e",
+    former_root=None,
+    beside={"edges": None},
 )
 
 

@@ -23,7 +23,7 @@ from orchestration.executor.judging import Seen, judge
 from orchestration.executor.prepare import get_step_spec
 from orchestration.models import Attempt, Run, Step, Usage
 from orchestration.selectors.left import Fate, find_orphans
-from orchestration.transitions import control, expand, release, renew, rework, seal
+from orchestration.transitions import control, expand, release, renew, rework, seal, stop
 from tests.guards import cut
 from tests.integration.orchestration.committing.test_order_races import (
     REFUSED,
@@ -81,7 +81,7 @@ def an_orphan_that_is_waited_for_again_is_left_alone() -> None:
     scene = growing()
     scene.act("start_child")
     event = canonical({})
-    control.cancel_run(scene.rig.run_id, "enough", get_signer(), event_json=event)
+    stop.cancel_run(scene.rig.run_id, "enough", get_signer(), event_json=event)
     [orphan] = find_orphans(10, scene.rig.run_id)
     runs.retry(scene.rig.run_id)
     control.end_orphan(orphan, get_signer(), lambda _done: [])
