@@ -20,6 +20,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "orchestration.ApiToken": ("API tokens", "key"),
         "auth.User": ("Users", "person"),
         "auth.Group": ("Groups", "group"),
+        "escalation.AuditLine": ("Audit", "history"),
     },
 }
 _PLACED = frozenset(label for places in _GROUPS.values() for label in places)

@@ -215,3 +215,16 @@ class ClockRefused(EscalationError):
     """The clocks of the ticket stand otherwise than the caller thinks."""
 
     code = "clock_refused"
+
+
+class AuditUnavailable(EscalationError):
+    """That somebody looks can't be written down, so they are shown nothing."""
+
+    code = "audit_unavailable"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Say what to do."""
+        super().__init__(
+            f"Ticket {ticket_id} can't be shown: its audit can't be written at the moment. "
+            "Try again in a minute; if that does not help, tell whoever looks after the database."
+        )

@@ -20,10 +20,11 @@ from escalation.admin.inbox import build_inbox, forget_view, keep_view
 from escalation.admin.page import build_page
 from escalation.admin.returning import keep_from_loss, sign_in_again
 from escalation.admin.whole import build_whole_page, download_part
+from escalation.audit import record_seen
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.draft import Draft
 from escalation.domain.inbox import read_query
-from escalation.errors import EscalationError, TicketNotFound
+from escalation.errors import AuditUnavailable, EscalationError, TicketNotFound
 from escalation.models import Ticket
 from escalation.selectors import find_ticket, get_ticket
 from escalation.selectors.inbox import list_queues
@@ -180,6 +181,10 @@ class TicketAdmin(DeskAdmin[Ticket]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         ticket = _get_or_404(request, ticket_id)
+        try:
+            record_seen(ticket, person_of(request))
+        except AuditUnavailable as error:
+            return self._hide(request, error)
         if "download" in request.GET:
             return download_part(ticket, part)
         return self._show(request, "whole.html", build_whole_page(request, ticket, part))
@@ -200,6 +205,10 @@ class TicketAdmin(DeskAdmin[Ticket]):
         refusal: str = "",
         status: int = 200,
     ) -> HttpResponse:
+        try:
+            record_seen(ticket, person_of(request))
+        except AuditUnavailable as error:
+            return self._hide(request, error)
         may_decide = self.has_change_permission(request, ticket)
         page = build_page(
             ticket,
@@ -216,6 +225,11 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "unsaid": request.POST.get("comment", ""),
         }
         return self._show(request, "page.html", context, status=status)
+
+    def _hide(self, request: HttpRequest, error: AuditUnavailable) -> HttpResponse:
+        """Say that nothing is shown, as it can't be written down who looks."""
+        context = {"title": "This ticket can't be shown at the moment", "words": str(error)}
+        return self._show(request, "unseen.html", context, status=503)
 
     def _show(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200

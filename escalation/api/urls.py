@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from escalation.api import assignment, comments, views
+from escalation.api import assignment, audit, comments, views
 
 urlpatterns = [
+    path("audit", audit.AuditList.as_view()),
     path("tickets", views.TicketList.as_view()),
     path("tickets/claim-next", views.TicketClaimNext.as_view()),
     path("tickets/<int:ticket_id>", views.TicketView.as_view()),

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.api.rows import ReleaseBody, ResolveBody, TicketDetail, TicketRow
+from escalation.audit import record_seen
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.resolution import NOT_GIVEN
 from escalation.domain.states import TicketStatus
@@ -53,13 +54,22 @@ class TicketList(ApiView):
         return self.show_page(scope_tickets(self.caller), SummaryRow)
 
 
+def show_whole(view: ApiView, ticket: Ticket) -> Response:
+    """Return a ticket with what is judged, and tell the audit first.
+
+    Raises: AuditUnavailable.
+    """
+    record_seen(ticket, view.person)
+    return Response(summarise_ticket(ticket))
+
+
 class TicketView(ApiView):
     """One ticket."""
 
     @extend_schema(operation_id="get_ticket", responses=TicketDetail)
     def get(self, _request: Request, ticket_id: int) -> Response:
         """Show a ticket with what is judged. Looking claims nothing."""
-        return Response(summarise_ticket(find_ticket(self.caller, ticket_id)))
+        return show_whole(self, find_ticket(self.caller, ticket_id))
 
 
 class Deciding(ApiView):
@@ -73,7 +83,7 @@ class Deciding(ApiView):
 
     def show(self, ticket_id: int) -> Response:
         """Return the ticket as it stands now."""
-        return Response(summarise_ticket(find_ticket(self.caller, ticket_id, DeskRight.DECIDE)))
+        return show_whole(self, find_ticket(self.caller, ticket_id, DeskRight.DECIDE))
 
 
 class TicketClaimNext(Deciding):

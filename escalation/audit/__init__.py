@@ -6,5 +6,19 @@ somebody came through is set once, at that door (`origin.py`), and not handed fr
 
 from escalation.audit.lines import record, record_seen
 from escalation.audit.origin import Origin, current_origin, enter
+from escalation.audit.reading import AuditFilter, export_lines, list_audit, scope_audit, tell_line
+from escalation.audit.writing import FORMS
 
-__all__ = ["Origin", "current_origin", "enter", "record", "record_seen"]
+__all__ = [
+    "FORMS",
+    "AuditFilter",
+    "Origin",
+    "current_origin",
+    "enter",
+    "export_lines",
+    "list_audit",
+    "record",
+    "record_seen",
+    "scope_audit",
+    "tell_line",
+]

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import DatabaseError, transaction
 from django.db.models.functions import TruncHour
 
 from escalation.audit.origin import current_origin
 from escalation.domain.acts import Act
+from escalation.errors import AuditUnavailable
 from escalation.models import AuditLine, ClockTimestamp, ReviewQueue, Ticket
 
 ENGINE = "engine"
@@ -36,8 +38,14 @@ def record_seen(ticket: Ticket, user: AbstractBaseUser) -> None:
     """Tell that somebody was shown what a ticket asks about, whole: once an hour for the same bytes.
 
     Call it before the answer is sent: what can't be told must not be shown.
+
+    Raises: AuditUnavailable: the line can't be written.
     """
-    _write(Act.SAW, user, ticket, None, ticket.seen_digest, {})
+    try:
+        with transaction.atomic():
+            _write(Act.SAW, user, ticket, None, ticket.seen_digest, {})
+    except DatabaseError as error:
+        raise AuditUnavailable(ticket.pk) from error
 
 
 def _write(

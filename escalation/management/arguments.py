@@ -3,8 +3,11 @@
 from typing import cast
 
 from django.contrib.auth.models import User
-from django.core.management import CommandParser
+from django.core.management import CommandError, CommandParser
 
+from escalation.audit import record_seen
+from escalation.errors import AuditUnavailable
+from escalation.models import Ticket
 from orchestration.domain.holds import CHOSEN_BY_PEOPLE
 from orchestration.domain.states import ResolutionKind
 from orchestration.management.arguments import read_person
@@ -36,3 +39,14 @@ def find_person(username: str) -> User:
     Raises: CommandError: there is none.
     """
     return cast("User", read_person(username))
+
+
+def note_seen(ticket: Ticket, person: User) -> None:
+    """Tell the audit that somebody is shown a ticket whole.
+
+    Raises: CommandError: it can't be told, so it is not shown.
+    """
+    try:
+        record_seen(ticket, person)
+    except AuditUnavailable as error:
+        raise CommandError(str(error)) from error

@@ -83,6 +83,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_output_unreadable": 500,
     "budget_exceeded": 500,
     "unavailable": 503,
+    "audit_unavailable": 503,
     "wait_timed_out": 504,
 }
 """Code -> status. 4xx are the caller's to mend, 5xx ours."""

@@ -5,15 +5,15 @@ from typing import Any
 
 from django.core.management import CommandError, CommandParser
 
-from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
 from escalation.escrow import reassign_ticket
 from escalation.management.arguments import add_ticket_and_person, find_person
+from escalation.management.base import DeskCommand
 from escalation.selectors import find_decider, get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """Assign a ticket."""
 
     help = "Assign a ticket to somebody: a claim on it ends, its draft stays, its clocks run on."

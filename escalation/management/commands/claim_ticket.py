@@ -5,17 +5,17 @@ from typing import Any
 
 from django.core.management import CommandError, CommandParser
 
-from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
 from escalation.escrow import claim_next_ticket, claim_ticket
-from escalation.management.arguments import add_ticket_and_person, find_person
+from escalation.management.arguments import add_ticket_and_person, find_person, note_seen
+from escalation.management.base import DeskCommand
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration.holds import foresee_skip
 from orchestration.management.arguments import add_json_switch
 from orchestration.selectors.scope import call_as
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """Claim a ticket."""
 
     help = "Claim a ticket, or renew one's own claim; with --next the free one that is due first."
@@ -46,6 +46,7 @@ class Command(EngineCommand):
             raise CommandError(str(error)) from error
         claimed = get_ticket(found.pk)
         if as_json:
+            note_seen(claimed, person)
             self.stdout.write(json.dumps(summarise_ticket(claimed), indent=2))
             return
         self.stdout.write(

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from agents.management.base import EngineCommand
 from escalation.domain.sla import describe_time_left
 from escalation.domain.states import TicketStatus
+from escalation.management.base import DeskCommand
 from escalation.models import Ticket, read_clock
 from escalation.selectors import known_queues, list_tickets, summarise_ticket, with_content
 from orchestration.domain.visible import spell_out
@@ -21,7 +21,7 @@ _TOGETHER = 20
 _ROW = "{:>6}  {:<9}  {:>14}  {:<16}  {:<34}  {:<14}  {}"
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """List tickets."""
 
     help = "List tickets, those due first at the top."

@@ -7,14 +7,15 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management import CommandError, CommandParser
 
-from agents.management.base import EngineCommand
 from escalation.errors import EscalationError
 from escalation.escrow import claim_ticket, name_decider, release_ticket, resolve_ticket
 from escalation.management.arguments import (
     RESOLUTIONS,
     add_ticket_and_person,
     find_person,
+    note_seen,
 )
+from escalation.management.base import DeskCommand
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration.domain.holds import CHOSEN_BY_PEOPLE, OUTPUT, SCOPE_WORDS, WAY_OF, Scope, kinds_with
@@ -23,7 +24,7 @@ from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, read_json
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """Decide a ticket."""
 
     help = "Decide a ticket; claims it first if nobody holds it, and gives it back if refused."
@@ -78,7 +79,10 @@ class Command(EngineCommand):
             _decide(ticket, person, kind, output=value, scope=scope, **said)
         except (EscalationError, OrchestrationError) as error:
             raise CommandError(str(error)) from error
-        self._report(get_ticket(ticket), as_json=as_json)
+        decided = get_ticket(ticket)
+        if as_json:
+            note_seen(decided, person)
+        self._report(decided, as_json=as_json)
 
     def _report(self, ticket: Ticket, *, as_json: bool) -> None:
         if as_json:

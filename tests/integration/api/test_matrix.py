@@ -64,6 +64,7 @@ POST   tickets/<ticket_id>/comments          401 403 404 403 403 200 200 403 403
 POST   tickets/<ticket_id>/renew             401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/assign            401 403 404 403 403 403 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
+GET    audit                                 401 403 200 200 200 200 200 200 403 403 403 200
 GET    tokens                                401 403 200 200 200 200 200 200 403 403 403 200
 POST   tokens                                401 403 201 201 201 201 201 403 403 403 201 201
 DELETE tokens/<token_id>                     401 403 204 204 204 204 204 403 403 403 204 204

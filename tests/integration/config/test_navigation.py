@@ -36,7 +36,7 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
     titles = _titles(groups)
     assert list(titles)[:2] == ["Work", "People"]
     assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
-    assert titles["People"] == ["Projects", "API tokens", "Users", "Groups"]
+    assert titles["People"] == ["Projects", "API tokens", "Users", "Groups", "Audit"]
     assert titles["Escalation"] == ["Breaches"]
     assert "Support desk" in titles
     assert all(item["icon"] for group in groups for item in group["items"])
