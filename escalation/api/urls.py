@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalation.api import assignment, audit, comments, views
+from escalation.api import assignment, audit, clock, comments, views
 
 urlpatterns = [
     path("audit", audit.AuditList.as_view()),
@@ -14,5 +14,11 @@ urlpatterns = [
     path("tickets/<int:ticket_id>/comments", comments.TicketComments.as_view()),
     path("tickets/<int:ticket_id>/renew", assignment.TicketRenew.as_view()),
     path("tickets/<int:ticket_id>/assign", assignment.TicketAssign.as_view()),
+    path("tickets/<int:ticket_id>/clock", clock.TicketClock.as_view()),
+    path("tickets/<int:ticket_id>/pause", clock.TicketPause.as_view()),
+    path("tickets/<int:ticket_id>/replan", clock.TicketReplan.as_view()),
+    path("tickets/<int:ticket_id>/resume", clock.TicketResume.as_view()),
+    path("tickets/<int:ticket_id>/snooze", clock.TicketSnooze.as_view()),
+    path("tickets/<int:ticket_id>/wake", clock.TicketWake.as_view()),
     path("tickets/<int:ticket_id>/resolve", views.TicketResolve.as_view()),
 ]

@@ -12,6 +12,7 @@ from escalation.selectors.choices import (
     list_reason_codes,
     list_scopes,
 )
+from escalation.selectors.clock import describe_calendar, summarise_clock
 from escalation.selectors.comments import list_comments
 from escalation.selectors.neighbours import find_neighbours
 from escalation.selectors.offers import find_claimed_since, for_others, list_offered_tickets
@@ -51,6 +52,7 @@ __all__ = [
     "Verdict",
     "count_aborted",
     "count_received",
+    "describe_calendar",
     "find_claimed_since",
     "find_decider",
     "find_known_queues",
@@ -82,6 +84,7 @@ __all__ = [
     "read_plan",
     "require_desk",
     "scope_tickets",
+    "summarise_clock",
     "summarise_ticket",
     "summarise_without_content",
     "with_beginnings",

@@ -4,13 +4,15 @@ A new address fails here until its line stands in the table.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
-from escalation.escrow import claim_ticket
+from escalation.escrow import claim_ticket, pause_ticket
 from orchestration.api import access
 from orchestration.domain.spec import dump_spec
 from orchestration.models import ApiToken, Project
@@ -56,6 +58,12 @@ GET    agents/<agent>                        401 403 200 200 200 200 200 200 403
 GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets                               401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403 403 403 404
+GET    tickets/<ticket_id>/clock             401 403 404 200 200 200 200 200 403 403 403 404
+POST   tickets/<ticket_id>/pause             401 403 404 403 403 403 200 403 403 200 403 404
+POST   tickets/<ticket_id>/replan            401 403 404 403 403 403 409 403 403 403 409 404
+POST   tickets/<ticket_id>/resume            401 403 404 403 403 403 200 403 403 200 403 404
+POST   tickets/<ticket_id>/snooze            401 403 404 403 403 200 200 403 403 200 403 404
+POST   tickets/<ticket_id>/wake              401 403 404 403 403 409 409 403 403 409 403 404
 POST   tickets/claim-next                    401 403 404 404 404 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/claim             401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/release           401 403 404 403 403 200 200 403 403 200 403 404
@@ -134,6 +142,12 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
         "tickets/<ticket_id>/renew": {"claim_number": 1, "seen_digest": scene.ticket.seen_digest},
         "tickets/<ticket_id>/assign": {"to": "reviewer"},
+        "tickets/<ticket_id>/pause": {"reason": "waits"},
+        "tickets/<ticket_id>/snooze": {
+            "until": (timezone.now() + timedelta(hours=1)).isoformat(),
+            "reason": "later",
+            "claim_number": 1,
+        },
         "tickets/<ticket_id>/resolve": {
             "resolution": "skip",
             "claim_number": 1,
@@ -144,8 +158,10 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
 
 def _prepare(route: str, scene: Scene, caller: Caller) -> None:
     """Let those who may decide have claimed the ticket."""
-    if route.endswith(("/release", "/renew", "/resolve")) and caller.user is not None:
+    if route.endswith(("/release", "/renew", "/resolve", "/snooze")) and caller.user is not None:
         claim_ticket(scene.ticket.pk, caller.user)
+    if route == "tickets/<ticket_id>/resume" and caller.user is not None:
+        pause_ticket(scene.ticket.pk, caller.user, "waits")
 
 
 def test_every_address_stands_in_the_table() -> None:
