@@ -14,6 +14,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "orchestration.WorkerProcess": ("Workers", "memory"),
         "orchestration.Workflow": ("Workflows", "schema"),
         "escalation.ReviewQueue": ("Review queues", "inbox"),
+        "escalation.Calendar": ("Calendars", "calendar_month"),
     },
     "People": {
         "orchestration.Project": ("Projects", "workspaces"),

@@ -5,7 +5,8 @@ buttons say.
 """
 
 from escalation.admin.audit import AuditLineAdmin
+from escalation.admin.calendars import CalendarAdmin
 from escalation.admin.queues import BreachAdmin, ReviewQueueAdmin
 from escalation.admin.tickets import TicketAdmin
 
-__all__ = ["AuditLineAdmin", "BreachAdmin", "ReviewQueueAdmin", "TicketAdmin"]
+__all__ = ["AuditLineAdmin", "BreachAdmin", "CalendarAdmin", "ReviewQueueAdmin", "TicketAdmin"]

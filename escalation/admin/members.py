@@ -32,7 +32,7 @@ class QueueRoleInline(TabularInline[QueueRole, ReviewQueue]):
     ) -> ModelChoiceField[Any] | None:
         """Offer the groups that the person knows."""
         if db_field.name == "group":
-            kwargs["queryset"] = _find_groups(request)
+            kwargs["queryset"] = find_groups(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
@@ -54,7 +54,7 @@ class QueueRoleInline(TabularInline[QueueRole, ReviewQueue]):
         return self.has_add_permission(request, obj)
 
 
-def _find_groups(request: HttpRequest) -> QuerySet[Group]:
+def find_groups(request: HttpRequest) -> QuerySet[Group]:
     """Return the groups that somebody may give a role here: those they know, and those who have one at their queues."""
     managed = find_queues_of(request, DeskRight.MANAGE).order_by().values("pk")
     theirs = Group.objects.filter(queue_roles__queue__in=managed).values("pk")

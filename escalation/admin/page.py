@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -103,7 +104,7 @@ def build_page(
         "is_undo": ticket.step.kind == StepKind.COMPENSATION,
         "result": view_part(ticket, "output"),
         "confidence": "" if ticket.confidence is None else f"{ticket.confidence:.0%}",
-        "grade": grade_time_left(ticket.opened_at, ticket.due_at, now) if ticket.is_open else "closed",
+        "grade": _grade(ticket, now),
         "feedback": mark_unseen(ticket.feedback),
         "note": mark_unseen(ticket.note),
         "time_left": describe_time_left(ticket.due_at, now),
@@ -114,6 +115,9 @@ def build_page(
         "received_unseen": max(0, count_received(ticket) - _MOST_RECEIVED),
         "attempts": [_view_attempt(attempt) for attempt in list_attempts(ticket)],
         "breaches": list(ticket.breaches.all()),
+        "pauses": list(ticket.pauses.all()) if ticket.paused_at else [],
+        "alarms": list(ticket.alarms.all()),
+        "deeds": list(ticket.breach_deeds.all()),
         "is_mine": is_mine,
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
@@ -129,6 +133,12 @@ def build_page(
         **build_outlook(ticket, user),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
+
+
+def _grade(ticket: Ticket, now: datetime) -> str:
+    if not ticket.is_open:
+        return "closed"
+    return grade_time_left(ticket.opened_at, ticket.due_at, ticket.paused_at or now)
 
 
 def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dict[str, Any]:

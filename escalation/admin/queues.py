@@ -7,11 +7,12 @@ from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest
 
 from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
+from escalation.admin.clock_settings import BreachActionInline, EscalationLevelInline, SnoozeReasonInline
 from escalation.admin.members import QueueRoleInline
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
-from escalation.models import Breach, ReviewQueue
+from escalation.models import Breach, Calendar, ReviewQueue
 from escalation.selectors import LARGE_COLUMNS, find_known_queues
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
@@ -27,10 +28,10 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         "to give that class a queue of its own."
     )
     project: ClassVar[str] = ""
-    fields = ("project", "slug", "name", "is_restricted")
+    fields = ("project", "slug", "name", "is_restricted", "calendar", "warn_at", "snooze_stops_clock")
     list_display = ("name", "slug", "project", "is_restricted", "waiting")
     list_select_related = ("project",)
-    inlines = (QueueRoleInline,)
+    inlines = (QueueRoleInline, EscalationLevelInline, BreachActionInline, SnoozeReasonInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewQueue]:
         """Count what waits, where the person may look; of the others that their projects have, only the names show."""
@@ -66,6 +67,9 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         """Offer the projects that the person is an admin of."""
         if db_field.name == "project":
             kwargs["queryset"] = find_projects(caller_of(request), Right.MANAGE)
+        if db_field.name == "calendar":
+            projects = find_projects(caller_of(request)).order_by().values("pk")
+            kwargs["queryset"] = Calendar.objects.filter(project__in=projects)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description="Open tickets", ordering="open_tickets")

@@ -1,0 +1,161 @@
+"""Business calendars, edited as a week: a line of hours a day, a line for each day that is different."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from escalation.domain.business_time import add_business
+from escalation.domain.calendar import WEEKDAYS, build_calendar, list_zones
+from escalation.domain.calendar_text import read_holiday_lines, read_hours_line, write_holiday_lines
+from escalation.domain.sla import describe_duration
+from escalation.errors import CalendarExhausted, CalendarInvalid
+from escalation.escrow import save_calendar
+from escalation.models import Calendar, read_clock
+from orchestration.admin.access import ScopedAdmin, caller_of, has_right
+from orchestration.domain.rights import Right
+from orchestration.selectors.scope import find_projects
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_PREVIEWED = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4), timedelta(hours=16))
+
+
+class CalendarForm(forms.ModelForm[Calendar]):
+    """A calendar as it is typed."""
+
+    time_zone = forms.ChoiceField(choices=lambda: [(zone, zone) for zone in list_zones()], initial="UTC")
+    holidays = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 8, "cols": 50}),
+        required=False,
+        help_text="A line each: “2026-12-25 Christmas Day” is closed, “2026-12-24 09:00-12:00 Christmas Eve” is "
+        "half a day.",
+    )
+
+    class Meta:
+        model = Calendar
+        fields = ("project", "name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Add a field for each weekday, and fill in the present version."""
+        super().__init__(*args, **kwargs)
+        for day, name in zip(WEEKDAYS, _DAYS, strict=True):
+            self.fields[day] = forms.CharField(
+                label=name,
+                required=False,
+                widget=forms.TextInput(attrs={"size": 40, "class": "vTextField"}),
+                help_text="Open hours, such as 09:00-12:30, 13:30-18:00. Empty: closed."
+                if day == "mon"
+                else "",
+            )
+        current = self.instance.current if self.instance.pk else None
+        if current is not None:
+            self.initial.update({day: ", ".join(current.hours.get(day, ())) for day in WEEKDAYS})
+            self.initial["time_zone"] = current.time_zone
+            self.initial["holidays"] = write_holiday_lines(current.holidays)
+
+    def clean(self) -> dict[str, Any]:
+        """Check the calendar whole, and show what is wrong at its field."""
+        typed: dict[str, Any] = super().clean() or {}
+        hours = {day: read_hours_line(typed.get(day, "")) for day in WEEKDAYS if typed.get(day, "").strip()}
+        try:
+            typed["hours"], typed["special"] = hours, read_holiday_lines(typed.get("holidays", ""))
+            build_calendar(typed.get("time_zone", ""), hours, typed["special"])
+        except CalendarInvalid as error:
+            place, _, _ = str(error).partition(":")
+            field = place.partition(".")[2] if place.startswith("hours.") else place.partition("[")[0]
+            raise ValidationError({field if field in self.fields else "mon": str(error)}) from error
+        return typed
+
+
+@admin.register(Calendar)
+class CalendarAdmin(ScopedAdmin[Calendar]):
+    """When teams work. Each change is a further version; tickets that are open keep theirs."""
+
+    form = CalendarForm
+    empty_words: ClassVar[str] = (
+        "Without a calendar the clocks of tickets run around the clock. Make one, then choose it at the review "
+        "queues that shall go by it."
+    )
+    list_display = ("name", "project", "time_zone", "version")
+    list_select_related = ("project", "current")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Calendar | None = None) -> Any:
+        """Show the week, the days that are different, and what follows of them."""
+        own = {"fields": ("project", "name", "time_zone")}
+        week = {"fields": WEEKDAYS, "description": "By the clock on the wall of the time zone."}
+        shown = [(None, own), ("Open hours", week), ("Holidays and other days", {"fields": ("holidays",)})]
+        return [*shown, ("What follows", {"fields": ("preview",)})] if obj else shown
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002 - Django's own
+        """Let Django make the model's fields only; the others are the form's own."""
+        return super().get_form(request, obj, change, **{**kwargs, "fields": ("project", "name")})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Calendar | None = None) -> tuple[str, ...]:
+        """Keep name and project: what goes by a calendar knows it by these."""
+        return ("project", "name", "preview") if obj else ("preview",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let admins of a project make calendars for it."""
+        return has_right(request, Right.MANAGE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Calendar | None = None) -> bool:
+        """Let admins of its project change a calendar."""
+        return has_right(request, Right.MANAGE, obj.project_id if obj else None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Calendar | None = None) -> bool:
+        """Calendars stay: tickets went by them."""
+        return False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the projects that the person is an admin of."""
+        if db_field.name == "project":
+            kwargs["queryset"] = find_projects(caller_of(request), Right.MANAGE)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Calendar, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's own
+        """Write a version."""
+        typed = form.cleaned_data
+        version = save_calendar(
+            obj.project,
+            obj.name,
+            typed["time_zone"],
+            typed["hours"],
+            typed["special"],
+            user=request.user,  # type: ignore[arg-type]
+        )
+        obj.pk, obj.current = version.calendar_id, version
+
+    @admin.display(description="Time zone")
+    def time_zone(self, calendar: Calendar) -> str:
+        """Return where its clock hangs."""
+        return calendar.current.time_zone if calendar.current else "-"
+
+    @admin.display(description="Version")
+    def version(self, calendar: Calendar) -> str:
+        """Return how often it was changed."""
+        return str(calendar.current.number) if calendar.current else "-"
+
+    @admin.display(description="A ticket opened now would be due")
+    def preview(self, calendar: Calendar) -> SafeString:
+        """Return what the saved hours mean for a ticket that opens now."""
+        return format_html_join("", "<div>{}</div>", ((line,) for line in _foresee(calendar)))
+
+
+def _foresee(calendar: Calendar) -> Iterator[str]:
+    if calendar.current is None:
+        yield "Nothing is saved yet."
+        return
+    now = read_clock()
+    try:
+        counted = calendar.current.read()
+        for length in _PREVIEWED:
+            due = add_business(counted, now, length).astimezone(counted.zone)
+            yield f"with {describe_duration(length)}: {due:%a %d %b %Y, %H:%M:%S} ({counted.zone.key})"
+    except (CalendarInvalid, CalendarExhausted) as error:
+        yield f"{error} Tickets count around the clock meanwhile."

@@ -1,0 +1,104 @@
+"""Calendars in the console, and what a ticket's page says of its clocks."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from escalation.escrow import pause_ticket
+from escalation.models import Calendar, CalendarVersion, Ticket
+from orchestration.models import Project
+from tests.integration.escalation.clocks import make_calendar
+from tests.people import make_member
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/escalation/calendar/add/"
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    return make_member("boss", "admin")
+
+
+def _form(**changes: str) -> dict[str, Any]:
+    project = Project.objects.get(slug="default")
+    week = {"mon": "09:00-12:30, 13:30-17:00", "fri": "09:00-15:00"}
+    return {
+        "project": project.pk,
+        "name": "Office",
+        "time_zone": "Europe/Berlin",
+        "holidays": "",
+        **week,
+        **changes,
+    }
+
+
+def test_an_admin_makes_a_calendar_and_changes_it(client: Client, boss: User) -> None:
+    client.force_login(boss)
+    made = client.post(ADD, _form(holidays="2026-12-24 09:00-12:00 Christmas Eve"))
+    assert made.status_code == 302, made.content
+
+    calendar = Calendar.objects.get()
+    assert calendar.current is not None
+    assert calendar.current.hours == {"fri": ["09:00-15:00"], "mon": ["09:00-12:30", "13:30-17:00"]}
+    page = client.get(f"/admin/escalation/calendar/{calendar.pk}/change/").content.decode()
+    assert "09:00-12:30, 13:30-17:00" in page
+    assert "2026-12-24 09:00-12:00 Christmas Eve" in page
+    assert "with 5 min:" in page
+    assert "(Europe/Berlin)" in page
+
+    client.post(f"/admin/escalation/calendar/{calendar.pk}/change/", _form(sat="10:00-12:00"))
+    assert CalendarVersion.objects.count() == 2
+    calendar.refresh_from_db()
+    assert calendar.current.number == 2
+    assert calendar.current.made_by_name == "boss"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"mon": "22:00-06:00"}, "hours.mon: 22:00-06:00 ends before it begins"),
+        ({"mon": "", "fri": ""}, "no day of the week has open hours"),
+        ({"holidays": "soon"}, "line 1 begins with no day"),
+        ({"holidays": "2026-13-01"}, "write the day like 2026-12-25"),
+    ],
+)
+def test_what_makes_no_sense_is_told_at_its_field(
+    client: Client, boss: User, wrong: dict[str, str], words: str
+) -> None:
+    client.force_login(boss)
+
+    answer = client.post(ADD, _form(**wrong))
+
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert Calendar.objects.count() == 0
+
+
+def test_a_reviewer_changes_no_calendar(client: Client, anna: User) -> None:
+    calendar = make_calendar()
+    client.force_login(anna)
+
+    assert client.get(ADD).status_code == 403
+    client.post(f"/admin/escalation/calendar/{calendar.pk}/change/", _form(sat="10:00-12:00"))
+    assert CalendarVersion.objects.count() == 1
+
+
+def test_a_queue_page_offers_its_levels_and_actions(client: Client, boss: User, ticket: Ticket) -> None:
+    client.force_login(boss)
+
+    page = client.get(f"/admin/escalation/reviewqueue/{ticket.queue_id}/change/").content.decode()
+
+    for words in ("Escalation levels", "When a deadline is missed", "Reasons to put a ticket off"):
+        assert words in page
+
+
+def test_a_ticket_says_that_its_clocks_stand_still(client: Client, anna: User, ticket: Ticket) -> None:
+    pause_ticket(ticket.pk, anna, "waits for <the> customer")
+    client.force_login(anna)
+
+    page = client.get(f"/admin/escalation/ticket/{ticket.pk}/change/").content.decode()
+
+    assert "The clocks stand still since" in page
+    assert "waits for &lt;the&gt; customer (anna)" in page

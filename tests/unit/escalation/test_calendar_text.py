@@ -1,0 +1,30 @@
+from typing import Any
+
+import pytest
+
+from escalation.domain.calendar_text import read_holiday_lines, read_hours_line, write_holiday_lines
+from escalation.errors import CalendarInvalid
+
+DAYS: list[dict[str, Any]] = [
+    {"date": "2026-12-24", "hours": ["09:00-12:00", "13:00-14:00"], "name": "Christmas Eve"},
+    {"date": "2026-12-25", "name": "Christmas Day"},
+    {"date": "2026-12-27", "hours": ["10:00-11:00"]},
+    {"date": "2026-12-26"},
+]
+
+
+def test_days_are_written_and_read_back() -> None:
+    text = write_holiday_lines(DAYS)
+
+    assert text.splitlines()[0] == "2026-12-24 09:00-12:00 13:00-14:00 Christmas Eve"
+    assert read_holiday_lines(text + "\n\n") == DAYS
+
+
+def test_hours_of_a_day_stand_on_a_line() -> None:
+    assert read_hours_line(" 09:00-12:30, 13:30-18:00 ;") == ["09:00-12:30", "13:30-18:00"]
+    assert read_hours_line("") == []
+
+
+def test_a_line_without_a_day_is_named() -> None:
+    with pytest.raises(CalendarInvalid, match="holidays: line 2 begins with no day"):
+        read_holiday_lines("2026-12-25\nBoxing Day 2026-12-26")
