@@ -8,15 +8,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from django.db import transaction
+
 from escalation.audit import record
 from escalation.domain.acts import Act
-from escalation.domain.clocks import CLOSING, AlarmKind, BreachStep
+from escalation.domain.clocks import CLOSING, AlarmKind, BreachStep, PauseEnd
 from escalation.domain.notices import Happening
 from escalation.domain.states import DeadlineKind, TicketStatus
+from escalation.errors import ClockRefused, TicketResolved, TicketTaken, TicketWithdrawn
+from escalation.escrow.by_rule import resolve_by_rule
 from escalation.escrow.policies import ClockPolicy, list_members
-from escalation.models import Alarm, Breach, BreachAction, BreachDeed, Ticket
+from escalation.escrow.rows import lock_ticket
+from escalation.models import Alarm, Breach, BreachAction, BreachDeed, Pause, Ticket
 from escalation.notify import announce
+from orchestration.domain.states import ResolutionKind
+from orchestration.errors import ResolutionRefused, StepNotHeld
 
+_KIND_OF: Final = {BreachStep.DEFAULT: ResolutionKind.DEFAULT, BreachStep.ABORT: ResolutionKind.ABORT}
 _ORDER: Final = (BreachStep.TELL, BreachStep.REROUTE, *CLOSING)
 
 
@@ -35,11 +43,38 @@ def act_on_breaches(
             if (action.deadline, action.step) in done:
                 continue
             if action.step in CLOSING:
-                closing.append(action)
+                # A lead who stopped the clocks has said that there is time.
+                closing += [action] if ticket.paused_at is None else []
                 continue
             outcome = _carry_out(ticket, action, policy, now)
             _write_deed(ticket, action, outcome)
     return closing
+
+
+def close_by_action(ticket_id: int, action: BreachAction) -> None:
+    """Decide a ticket by rule, as its queue says of a missed deadline; whoever is at it is waited for.
+
+    Decision and deed are one transaction. What the step names no default for waits for a person, and a deed says so.
+    """
+    try:
+        with transaction.atomic():
+            note = f"nobody decided in time ({action.deadline.replace('_', ' ')})"
+            ticket = resolve_by_rule(ticket_id, _KIND_OF[BreachStep(action.step)], note=note)
+            _require_running(ticket)
+            _write_deed(ticket, action, f"it was decided by rule: {action.step}")
+    except (TicketTaken, TicketResolved, TicketWithdrawn, StepNotHeld, ClockRefused):
+        return  # the next look comes when the claim ends, or never
+    except ResolutionRefused as error:
+        with transaction.atomic():
+            ticket, _ = lock_ticket(ticket_id)
+            if ticket.is_open:
+                _write_deed(ticket, action, f"nothing was done: {error}")
+
+
+def _require_running(ticket: Ticket) -> None:
+    """Take a close back whose ticket's clocks somebody stopped after it was looked at: the close ended that pause."""
+    if Pause.objects.filter(ticket=ticket, end_cause=PauseEnd.CLOSED).exists():
+        raise ClockRefused(f"The clocks of ticket {ticket.pk} were stopped meanwhile.")
 
 
 def _carry_out(ticket: Ticket, action: BreachAction, policy: ClockPolicy, now: datetime) -> str:
@@ -96,5 +131,9 @@ def _reroute(ticket: Ticket, action: BreachAction, now: datetime) -> str:
 
 
 def _write_deed(ticket: Ticket, action: BreachAction, outcome: str) -> None:
-    BreachDeed.objects.create(ticket=ticket, deadline=action.deadline, step=action.step, outcome=outcome)
+    _, is_new = BreachDeed.objects.get_or_create(
+        ticket=ticket, deadline=action.deadline, step=action.step, defaults={"outcome": outcome}
+    )
+    if not is_new:
+        return
     record(Act.BREACHED, None, ticket=ticket, deadline=action.deadline, action=action.step, outcome=outcome)

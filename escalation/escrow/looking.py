@@ -18,6 +18,7 @@ from escalation.escrow.policies import ClockPolicy, list_members
 from escalation.models import Alarm, Breach, BreachAction, ClockWarning, Replan, Ticket
 from escalation.notify import announce
 
+_AGAIN: Final = timedelta(seconds=5)
 _INSTANT: Final = timedelta(milliseconds=1)
 
 
@@ -149,8 +150,9 @@ def _note_next_look(
         if ticket.touched_at is None:
             moments += [find_next_moment(faces[DeadlineKind.FIRST_TOUCH], policy.warn_at, (), now, None)]
             moments += [ticket.first_touch_due_at + _INSTANT]
-    if waits and ticket.is_claimed(now):
-        moments += [ticket.claim_expires_at]
+    if waits:
+        # Also when nobody is at it: whoever was about to close it may die before.
+        moments += [ticket.claim_expires_at if ticket.is_claimed(now) else now + _AGAIN]
     ahead = [moment for moment in moments if moment is not None and moment > now]
     Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
         next_look_at=min(ahead) if ahead else None

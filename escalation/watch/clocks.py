@@ -6,9 +6,10 @@ One index says which tickets are to be looked at; a look tells what is due and n
 from django.db import transaction
 
 from escalation.domain.states import TicketStatus
+from escalation.escrow.breach_actions import close_by_action
 from escalation.escrow.looking import look_at_clocks
 from escalation.escrow.policies import ClockPolicy, read_policies
-from escalation.models import ClockTimestamp, Ticket, read_clock
+from escalation.models import BreachAction, ClockTimestamp, Ticket, read_clock
 from orchestration.maintenance.each import do_each
 
 # One sweep stays short; what is left is found by the next.
@@ -25,14 +26,21 @@ def look_at_tickets() -> None:
     if not found:
         return
     policies = read_policies(queue_id for _, queue_id in found)
-    do_each("look_at_tickets", (pk for pk, _ in found), lambda pk: _look(pk, policies))
+    do_each("look_at_tickets", (pk for pk, _ in found), lambda pk: _look_and_act(pk, policies))
 
 
-def _look(ticket_id: int, policies: dict[int, ClockPolicy]) -> None:
+def _look_and_act(ticket_id: int, policies: dict[int, ClockPolicy]) -> None:
+    """Look, and only then close what is to be closed: that locks the run before the ticket."""
+    for action in _look(ticket_id, policies)[:1]:
+        close_by_action(ticket_id, action)
+
+
+def _look(ticket_id: int, policies: dict[int, ClockPolicy]) -> list[BreachAction]:
     with transaction.atomic():
         rows = Ticket.objects.filter(pk=ticket_id, status=TicketStatus.OPEN)
         rows = rows.defer("seen_json", "draft_json")
         ticket = rows.select_for_update(no_key=True, skip_locked=True).first()
-        if ticket is not None:
-            policy = policies.get(ticket.queue_id) or read_policies([ticket.queue_id])[ticket.queue_id]
-            look_at_clocks(ticket, policy, read_clock())
+        if ticket is None:
+            return []
+        policy = policies.get(ticket.queue_id) or read_policies([ticket.queue_id])[ticket.queue_id]
+        return look_at_clocks(ticket, policy, read_clock())
