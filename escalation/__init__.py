@@ -9,7 +9,8 @@ The map, in reading order:
 5. `notify/`            what people are told, as rows, and how it reaches them
 6. `escrow/`            the only ticket writer: open, claim, release, draft, resolve, withdraw
 7. `watch/`             duties of the maintainer: records every missed deadline once
-8. `figures/`           counts of past hours and of the one under way
-9. `selectors/`         what can be asked about tickets
-10. `admin/`            the console where people decide; `management/` does the same from the shell
+8. `live/`              tells pages what happens to tickets, and who looks at which
+9. `figures/`           counts of past hours and of the one under way
+10. `selectors/`        what can be asked about tickets
+11. `admin/`            the console where people decide; `management/` does the same from the shell
 """

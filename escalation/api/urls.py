@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from escalation.api import assignment, audit, clock, comments, views
+from escalation.api import assignment, audit, clock, comments, live, views
 
 urlpatterns = [
     path("audit", audit.AuditList.as_view()),
     path("tickets", views.TicketList.as_view()),
     path("tickets/claim-next", views.TicketClaimNext.as_view()),
+    path("tickets/stream", live.TicketStream.as_view()),
+    path("tickets/<int:ticket_id>/presence", live.TicketPresence.as_view()),
     path("tickets/<int:ticket_id>", views.TicketView.as_view()),
     path("tickets/<int:ticket_id>/claim", views.TicketClaim.as_view()),
     path("tickets/<int:ticket_id>/release", views.TicketRelease.as_view()),

@@ -129,5 +129,15 @@ window.ringmasterFollow = (() => {
     say();
   }
 
+  document.addEventListener("DOMContentLoaded", () => {
+    const note = document.querySelector("[data-presence]");
+    if (!note) return;
+    look(note.dataset.presence, note.dataset.token, (others) => {
+      note.hidden = !others.length;
+      const words = others.length ? `${others.join(", ")} ${others.length === 1 ? "looks" : "look"} at this ticket now.` : "";
+      if (note.textContent !== words) note.textContent = words;
+    });
+  });
+
   return { follow, look };
 })();

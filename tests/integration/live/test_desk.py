@@ -1,0 +1,109 @@
+"""The stream of the desk, by a real web process: new tickets within seconds, and only while one may look."""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from escalation.escrow import claim_ticket
+from escalation.models import Presence, Ticket
+from escalation.selectors.changes import read_changes, read_moment
+from tests.integration.escalation.buttons import sign_in as open_browser
+from tests.integration.escalation.desk import hold
+from tests.integration.live.conftest import sign_in
+from tests.integration.orchestration.rig import in_thread
+from tests.people import make_member
+
+
+@contextmanager
+def _follow(web: str, person: User) -> Iterator[Iterator[tuple[str, Any]]]:
+    """Open the stream; give its events, and nothing more once it ends."""
+    place = urlsplit(web)
+    line = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
+    headers = {"Host": "localhost", "Accept": "text/event-stream", "Cookie": sign_in(person)}
+    line.request("GET", "/api/v1/tickets/stream", headers=headers)
+    answer = line.getresponse()
+    assert answer.status == 200
+    try:
+        yield _read(answer)
+    finally:
+        line.close()
+
+
+def _read(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
+    event = ""
+    while raw := answer.readline():
+        name, _, value = raw.decode().strip().partition(": ")
+        if name == "event":
+            event = value
+        elif name == "data":
+            yield event, json.loads(value)
+
+
+def _find(events: Iterator[tuple[str, Any]], kind: str, number: int) -> Any:
+    return next(one for event, data in events if event == kind for one in data if one["id"] == number)
+
+
+def test_a_new_ticket_its_claim_and_who_looks_are_told(web: str) -> None:
+    anna, ben = make_member("anna", "reviewer"), make_member("ben", "reviewer")
+    with _follow(web, anna) as events:
+        assert next(events) == ("again", {})
+        (ticket,) = hold()
+        assert _find(events, "tickets", ticket.pk)["claimed_by"] is None
+        claim_ticket(ticket.pk, ben)
+        told = _find(events, "tickets", ticket.pk)
+        assert told["claimed_by"] == "ben"
+        assert not {"seen_json", "reason", "title"} & set(told)
+        address = f"/api/v1/tickets/{ticket.pk}/presence"
+        assert open_browser(ben).put(address).json() == {"others": []}
+        assert open_browser(anna).put(address).json() == {"others": ["ben"]}
+        assert "ben" in _find(events, "looking", ticket.pk)["names"]
+        assert open_browser(anna).delete(address).status_code == 204
+        assert list(Presence.objects.values_list("person__username", flat=True)) == ["ben"]
+
+
+def test_a_stream_ends_with_the_role_it_was_opened_by(web: str) -> None:
+    person = make_member("carl", "reviewer")
+    with _follow(web, person) as events:
+        assert next(events) == ("again", {})
+        person.groups.clear()
+        (ticket,) = hold()
+        told = [one["id"] for event, data in events if event == "tickets" for one in data]
+        hold()
+    # What was told within the five seconds until they were asked again is no more than they had a right to.
+    assert set(told) <= {ticket.pk}
+
+
+def test_a_change_that_commits_late_is_told_once() -> None:
+    """Its transaction began before the last look, and others that began later were told already."""
+    person = make_member("dora", "reviewer")
+    slow, quick = hold()[0], hold()[0]
+    queues = [slow.queue_id]
+    locked, looked = threading.Event(), threading.Event()
+
+    def change_slowly() -> None:
+        with transaction.atomic():
+            Ticket.objects.filter(pk=slow.pk).update(draft_json="{}")
+            locked.set()
+            assert looked.wait(30)
+
+    moment = read_moment()
+    late = in_thread(change_slowly)
+    assert locked.wait(30)
+    claim_ticket(quick.pk, person)
+    first = read_changes(moment, queues)
+    second = read_changes(first.snapshot, queues)
+    looked.set()
+    late.result(timeout=30)
+    third = read_changes(second.snapshot, queues)
+    fourth = read_changes(third.snapshot, queues)
+
+    told = [[change.id for change in news.changes] for news in (first, second, third, fourth)]
+    assert told == [[quick.pk], [], [slow.pk], []]
+    assert read_changes(moment, [0]).changes == ()
