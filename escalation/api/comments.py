@@ -1,6 +1,6 @@
 """Comments on tickets. Whoever sees a ticket reads them; who may decide it writes them; no agent is shown any."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,6 +13,7 @@ from escalation.models import Comment
 from escalation.selectors import find_ticket, list_comments
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text
+from orchestration.domain.rights import Right
 
 
 class CommentRow(serializers.Serializer[Any]):
@@ -37,6 +38,8 @@ class CommentBody(Body):
 
 class TicketComments(ApiView):
     """What people say about a ticket."""
+
+    rights: ClassVar[dict[str, Right]] = {"POST": Right.REVIEW}
 
     @extend_schema(operation_id="list_ticket_comments", responses=CommentRow(many=True))
     def get(self, _request: Request, ticket_id: int) -> Response:
