@@ -1,5 +1,6 @@
 """What stands around a decision: what it sets off, how alike work was decided, what was used, and the plan."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,10 +12,8 @@ from escalation.models import Ticket
 from escalation.selectors import (
     Follower,
     find_similar,
-    find_spec,
     foresee_blast,
     measure_reliability,
-    read_plan,
 )
 from orchestration.admin.picture import Picture
 from orchestration.admin.plans import draw_run
@@ -43,12 +42,13 @@ class FollowerView:
     effects: SafeString
 
 
-def build_outlook(ticket: Ticket, user: User) -> dict[str, Any]:
-    """Return what the page shows around the decision."""
-    plan = read_plan(ticket)
+def build_outlook(
+    ticket: Ticket, user: User, plan: Mapping[str, StepSpec], spec: StepSpec | None
+) -> dict[str, Any]:
+    """Return what the page shows around the decision; `spec` is that of the step."""
     return {
         **(_foresee(ticket, plan) if ticket.is_open else {}),
-        "threshold": _find_threshold(ticket, find_spec(ticket.step, plan)),
+        "threshold": _find_threshold(ticket, spec),
         "reliability": _say_reliability(ticket),
         **_show_similar(ticket, user),
         "used": sum_used([ticket.run_id]).words,
@@ -56,7 +56,7 @@ def build_outlook(ticket: Ticket, user: User) -> dict[str, Any]:
     }
 
 
-def _foresee(ticket: Ticket, plan: Any) -> dict[str, Any]:
+def _foresee(ticket: Ticket, plan: Mapping[str, StepSpec]) -> dict[str, Any]:
     blast = foresee_blast(ticket, plan)
     views = [_view(follower) for follower in blast.followers]
     # What changes nothing outside is named only if it comes next: the others are many, and harmless.

@@ -15,6 +15,7 @@ from escalation.admin.outlook import build_outlook
 from escalation.admin.rendering import Passage, describe_value
 from escalation.admin.ways import SNOOZES, place_ways
 from escalation.admin.whole import view_part
+from escalation.domain.difference import find_changes
 from escalation.domain.draft import Draft
 from escalation.domain.editing import EditField, split_fields
 from escalation.domain.form import form_fields
@@ -26,17 +27,20 @@ from escalation.selectors import (
     Verdict,
     count_received,
     find_neighbours,
+    find_spec,
     foresee_send_back,
     list_attempts,
     list_comments,
     list_received,
     list_verdicts,
+    read_plan,
 )
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
 from orchestration.domain.anew import ANEW_WORDS
 from orchestration.domain.holds import HoldSubject, ask_about
-from orchestration.domain.states import StepKind
+from orchestration.domain.spec import Review
+from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Run
 from orchestration.selectors.scope import call_as
@@ -45,6 +49,7 @@ from orchestration.selectors.scope import call_as
 _MOST_RECEIVED = 50
 # What is longer is edited on a page of its own: no other decision sends it back and forth.
 _MOST_EDITED_IN_PLACE = 50_000
+_MOST_OF_A_CHANGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +97,16 @@ def build_page(
         advances: the person came by taking the next ticket, and is given the one after it when this one is decided.
     """
     now = read_clock()
+    plan = read_plan(ticket)
+    spec = find_spec(ticket.step, plan)
+    review = spec.review if spec else None
     is_mine = ticket.is_open and ticket.is_claimed_by(user.pk, now)
     return {
         "ticket": ticket,
         "now": now,
-        "question": ask(ticket),
+        "question": ask(ticket, review),
         "reason": mark_unseen(ticket.reason),
-        "proposal": view_part(ticket, "proposal"),
+        "proposal": view_part(ticket, "proposal", review),
         "task": view_part(ticket, "task"),
         "item": view_part(ticket, "item"),
         "is_undo": ticket.step.kind == StepKind.COMPENSATION,
@@ -125,12 +133,13 @@ def build_page(
         "is_own_request": is_own_request(ticket, user.pk),
         "is_refused": draft is not None,
         "advances": advances,
+        "changes": _list_changes(ticket),
         "comments": [_view_comment(comment) for comment in list_comments(ticket)],
         "neighbours": find_neighbours(call_as(user), ticket),
         "verdicts": [_view_verdict(verdict) for verdict in list_verdicts(ticket)],
         "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
-        **build_outlook(ticket, user),
+        **build_outlook(ticket, user, plan, spec),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
 
@@ -164,10 +173,12 @@ def _describe_send_back(ticket: Ticket) -> str:
     return ANEW_WORDS[anew] if anew else ""
 
 
-def ask(ticket: Ticket) -> str:
-    """Return the question that the ticket puts, in words."""
+def ask(ticket: Ticket, review: Review | None) -> str:
+    """Return the question that the ticket puts, in words: the spec's own, where it has one."""
     if ticket.step.kind == StepKind.COMPENSATION and ticket.step.parent:
         return f"The run was aborted, and “{ticket.step.parent.key}” is not undone yet. What shall happen?"
+    if review is not None and review.question:
+        return review.question
     return ask_about(HoldSubject(ticket.subject), ticket.step.key, has_proposal=ticket.has_proposal)
 
 
@@ -202,6 +213,18 @@ def _view_received(item: Received) -> ReceivedView:
         tokens=item.tokens,
         passages=describe_value(item.content),
     )
+
+
+def _list_changes(ticket: Ticket) -> list[tuple[SafeString, SafeString, SafeString]]:
+    """Return what the person who decided changed in the proposal: (place, before, after)."""
+    if ticket.resolution != ResolutionKind.EDIT or not ticket.has_proposal:
+        return []
+    changes = find_changes(ticket.seen, ticket.resolution_output)
+    return [(mark_unseen(one.place or "all of it"), _show(one.before), _show(one.after)) for one in changes]
+
+
+def _show(text: str | None) -> SafeString:
+    return SafeString("") if text is None else mark_unseen(text[:_MOST_OF_A_CHANGE])
 
 
 def _view_comment(comment: Comment) -> tuple[Comment, SafeString]:

@@ -4,7 +4,7 @@ Pages show the beginning of what is large, and lead to `whole.py`'s pages for th
 `reading/`'s.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.html import format_html
@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from escalation.admin.reading import can_show, is_technical, say_key, show_text, show_value
 from orchestration.admin.visible import mark_unseen
+from orchestration.domain.spec import Review
 from orchestration.domain.visible import pretty_json
 
 # More keys, or longer ones, are no headings: such an object is shown as JSON.
@@ -46,11 +47,16 @@ class Passage:
     is_cut: bool
 
 
-def describe_value(value: Any) -> list[Passage]:
-    """Return a JSON value as passages, an object one for each key: what it says, facts, and what is folded."""
+def describe_value(value: Any, review: Review | None = None) -> list[Passage]:
+    """Return a JSON value as passages, an object one for each key: what it says, facts, and what is folded.
+
+    Args: review: what the spec says of its fields; without it their shapes and names decide.
+    """
     parts = cut_value(value)
     most = max(_FEWEST, min(_MOST_CHARACTERS, _MOST_TOGETHER // len(parts)))
     passages = [_passage(key, item, most) for key, item in parts.items()]
+    if review is not None:
+        passages = [_apply(review, passage) for passage in passages]
     return sorted(passages, key=lambda passage: (passage.is_folded, not passage.is_main))
 
 
@@ -72,6 +78,19 @@ def write_text(value: Any, *, most: int | None = None) -> str:
 def is_prose(value: Any) -> bool:
     """Tell whether a part is shown as text and not as JSON."""
     return isinstance(value, str) and value != ""
+
+
+def _apply(review: Review, passage: Passage) -> Passage:
+    """Return a passage as the spec wants it met: what it names itself is never folded unless it says so."""
+    label = review.labels.get(passage.key)
+    is_main = passage.key == review.main if review.main else passage.is_main
+    is_named = is_main or label is not None
+    return replace(
+        passage,
+        label=mark_unseen(label) if label else passage.label,
+        is_main=is_main,
+        is_folded=passage.key in review.fold or (passage.is_folded and not is_named),
+    )
 
 
 def _passage(key: str, value: Any, most: int) -> Passage:

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from escalation.admin.rendering import Passage, cut_value, describe_value, is_prose, write_text
 from escalation.models import Ticket
 from orchestration.admin.visible import mark_unseen
+from orchestration.domain.spec import Review
 
 _PAGE_CHARACTERS: Final = 100_000
 
@@ -37,12 +38,12 @@ class ValueView:
         return any(passage.is_folded for passage in self.passages)
 
 
-def view_part(ticket: Ticket, part: str) -> ValueView | None:
-    """Return the beginning of a part of a ticket; None when the ticket has no such part."""
+def view_part(ticket: Ticket, part: str, review: Review | None = None) -> ValueView | None:
+    """Return the beginning of a part of a ticket, set as its spec says; None when the ticket has no such part."""
     stored = PARTS[part][1](ticket)
     if stored is None:
         return None
-    passages = describe_value(json.loads(stored))
+    passages = describe_value(json.loads(stored), review)
     return ValueView(
         passages=passages,
         url=reverse("admin:escalation_ticket_whole", args=(ticket.pk, part)),

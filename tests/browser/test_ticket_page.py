@@ -1,11 +1,17 @@
 """The ticket's page on a desk and on a phone: what decides is in reach, and nothing is covered."""
 
-import pytest
-from playwright.sync_api import Page, expect
+import json
 
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from agents import Result
+from escalation.escrow import comment_on
 from escalation.models import Ticket
+from orchestration.models import Run
 from tests.browser.conftest import Console
 from tests.integration.escalation.desk import hold
+from tests.people import make_member
 
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 _TICKETS = "/admin/escalation/ticket/"
@@ -77,3 +83,72 @@ def test_what_is_filled_in_first_opens_above_the_bar_and_takes_the_focus(
     console.open(f"{_TICKETS}{ticket.pk}/change/")
     expect(page.get_by_role("heading", name="Decided: send_back")).to_be_visible()
     expect(page.get_by_text("be brief")).to_be_visible()
+
+
+def test_a_ticket_is_decided_by_keys_alone(ticket: Ticket, console: Console) -> None:
+    page = console.page
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]  # its own TypedDict
+    console.open(f"{_TICKETS}{ticket.pk}/change/")
+    page.keyboard.press("c")
+    page.wait_for_selector(".rm-decide")
+    page.keyboard.press("b")
+    page.keyboard.type("approve? be nice: abc")  # none of these letters presses anything
+    page.keyboard.press("Escape")
+    expect(page.locator("textarea[name=feedback]")).to_be_hidden()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("?")
+    expect(page.locator("dialog#keys")).to_be_visible()
+    page.keyboard.press("a")  # the list of keys is open
+    page.keyboard.press("Escape")
+    expect(page.locator(".rm-decide")).to_be_visible()
+    page.keyboard.press("a")
+    page.wait_for_url(f"{console.address}{_TICKETS}")
+
+    console.open(f"{_TICKETS}{ticket.pk}/change/")
+    expect(page.get_by_role("heading", name="Decided: approve")).to_be_visible()
+    assert console.complaints == []
+
+
+_EVIL = (
+    "<script>alert(1)</script>",
+    "<img src=//evil.example/x onerror=alert(1)>",
+    "**b** ![x](https://evil.example/p.png) [y](javascript:alert(1))",
+    '"><svg onload=alert(1)>',
+    "{{ 7*7 }} {% include 'x' %} </textarea><script>alert(1)</script>",
+    "<style>@import url(https://evil.example/a.css)</style>",
+    "</details></section></form><form action=https://evil.example><input name=csrf autofocus onfocus=alert(1)>",
+    "<iframe src=https://evil.example></iframe><link rel=prefetch href=https://evil.example>",
+)
+
+
+@pytest.fixture
+def evil(transactional_db: None) -> Ticket:
+    """Hold a ticket in which whatever agents and customers can fill is meant to run or to load something."""
+    value = {f"{n} {text}"[:190]: [text, {text[:90]: text}] for n, text in enumerate(_EVIL)}
+    proposal = {"body": "\n".join(_EVIL), "subject": _EVIL[1], **value}
+    (ticket,) = hold(writer=lambda _task: Result(proposal, confidence=0.5))
+    comment_on(ticket.pk, make_member("mallory", "reviewer"), "\n".join(_EVIL))
+    Run.objects.filter(pk=ticket.run_id).update(input_json=json.dumps({"text": _EVIL[0], **value}))
+    return ticket
+
+
+def test_nothing_that_agents_or_customers_write_runs_or_loads(evil: Ticket, console: Console) -> None:
+    page, asked, dialogs = console.page, list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+
+    def refuse(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
+
+    page = _open_mine(console, evil, DESK)
+    page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
+    page.keyboard.press("e")
+    page.wait_for_load_state("networkidle")
+
+    assert page.locator(".rm-dock").count() == 1
+    assert page.locator(".rm-desk script, .rm-desk style, .rm-desk iframe, .rm-desk img").count() == 0
+    assert dialogs == []
+    assert [url for url in asked if not url.startswith(console.address)] == []
+    assert console.complaints == []

@@ -11,7 +11,7 @@ from agents import Result
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import ReviewQueue, Ticket
 from escalation.selectors import find_neighbours, find_similar, measure_reliability
-from orchestration import StepSpec, Verify, WorkflowSpec
+from orchestration import Review, StepSpec, Verify, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 from orchestration.testing import run_workflow
@@ -176,3 +176,32 @@ def test_only_who_takes_one_after_the_other_is_given_the_next(anna: User) -> Non
     last = press(browser, third, "resolve", **approve, advance="1")
     assert last.headers["Location"] == "/admin/escalation/ticket/"
     assert button_of(third, "claim") not in page
+
+
+def test_a_spec_says_how_its_work_is_met(anna: User) -> None:
+    review = Review(
+        question="May this letter go out?", main="subject", labels={"body": "The letter"}, fold=("facts",)
+    )
+    spec = WorkflowSpec(name="met", steps=(StepSpec("draft", agent="test.writer", review=review),))
+    (ticket,) = hold(spec)
+
+    page = text_of(sign_in(anna).get(page_of(ticket)))
+
+    assert ">May this letter go out?</h2>" in page
+    shown = _section(page, "proposed")
+    assert shown.index("Your order") < shown.index("<h4>The letter</h4>") < shown.index("Technical fields")
+    assert shown.index("Technical fields") < shown.index("<h4>facts</h4>")
+
+
+def test_what_was_changed_is_shown_field_by_field(ticket: Ticket, anna: User) -> None:
+    edited = {**PROPOSAL, "subject": "Your <lamp>", "facts": {"order": 8}}
+    _decide(ticket, anna, ResolutionKind.EDIT, output=edited)
+
+    page = text_of(sign_in(anna).get(page_of(ticket)))
+
+    assert (
+        '<th scope="row">subject</th><td><del>Your order</del></td><td><ins>Your &lt;lamp&gt;</ins></td>'
+        in page
+    )
+    assert '<th scope="row">facts.order</th><td><del>7</del></td><td><ins>8</ins></td>' in page
+    assert '<th scope="row">body</th>' not in page
