@@ -4,7 +4,7 @@ What the database knows was read before: the `Facts` before the agent was called
 (`Seen`) by `conclusion.py`. Read next: `orchestration/domain/policy/`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
 
@@ -23,6 +23,7 @@ from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.growing import check_spawner, dump_alone, spawn
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
+from orchestration.sampling import SAMPLED, is_drawn
 from orchestration.usage import SPENT, Used, read_used
 
 
@@ -75,7 +76,11 @@ def judge(
         ended_as = plan_verifiers(claim, spec, ended_as.output_json)
         decision = decide(ended_as, spec, situation)
     said = ended_as if isinstance(ended_as, Failed) else outcome
-    return Judgement(ended_as, decision, _describe_end(claim, ended_as, said, decision, situation, used))
+    end = _describe_end(claim, ended_as, said, decision, situation, used)
+    is_accepted = decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Verdicts)
+    if is_accepted and is_drawn(claim.step_id, claim.revision, spec.audit_rate):
+        end = replace(end, effects={**end.effects, SAMPLED.name: [{"rate": spec.audit_rate}]})
+    return Judgement(ended_as, decision, end)
 
 
 def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:

@@ -7,12 +7,14 @@ from orchestration.models.run import AgentContext, Edge, Run, Step
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.trial import VerifierTrial
 from orchestration.models.workflow import Project, Workflow
+from orchestration.sampling.rows import AuditSample
 from orchestration.usage.rows import Usage
 
 __all__ = [
     "AgentContext",
     "ApiToken",
     "Attempt",
+    "AuditSample",
     "Decision",
     "Edge",
     "Event",

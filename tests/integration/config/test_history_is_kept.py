@@ -37,6 +37,7 @@ KEPT = (
     "escalation_replan",
     "escalation_ticket",
     "orchestration_attempt",
+    "orchestration_auditsample",
     "orchestration_decision",
     "orchestration_event",
     "orchestration_handoff",
@@ -89,7 +90,7 @@ CHANGING = {
 SPEC = WorkflowSpec(
     name="kept",
     steps=(
-        StepSpec("first", agent="kept.first"),
+        StepSpec("first", agent="kept.first", audit_rate=1.0),
         StepSpec("second", agent="kept.second", needs=("first",)),
         StepSpec("held", agent="human", after=("second",)),
     ),
