@@ -11,6 +11,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Work": {
         "orchestration.Run": ("Runs", "account_tree"),
         "escalation.Ticket": ("Tickets", "confirmation_number"),
+        "escalation.DayFigure": ("Board", "monitoring"),
         "orchestration.WorkerProcess": ("Workers", "memory"),
         "orchestration.Workflow": ("Workflows", "schema"),
         "escalation.ReviewQueue": ("Review queues", "inbox"),

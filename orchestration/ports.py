@@ -8,6 +8,7 @@ backwards. Read next: `escalation/escrow/escalator.py`.
 import uuid
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
@@ -50,11 +51,13 @@ class TicketRef:
     """A step's ticket, as pages of the engine link to it; the room above knows the rest.
 
     Attributes: is_open: it waits for a decision.  url: of its page; "" when there is none.
+        late_at: when it came, it was foreseen that it would not be decided by then; None: in time, or nothing foreseen.
     """
 
     number: int
     is_open: bool
     url: str
+    late_at: datetime | None = None
 
 
 class Escalator(Protocol):

@@ -123,6 +123,7 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.fold_figures",
         "escalation.watch.write_words",
         "escalation.watch.forget_looks",
+        "escalation.watch.foresee_new_tickets",
     ],
     "FLOWER_URL": FLOWER_URL,
     **env.json_object("RINGMASTER_OVERRIDES"),

@@ -1,12 +1,13 @@
 """The console where people decide what agents should not decide alone.
 
 `tickets.py` lists and routes, `page.py` gathers what the ticket page shows, `decisions.py` does what the
-buttons say.
+buttons say. `board/` is what leads steer by.
 """
 
 from escalation.admin.audit import AuditLineAdmin
+from escalation.admin.board.page import BoardAdmin
 from escalation.admin.calendars import CalendarAdmin
 from escalation.admin.queues import BreachAdmin, ReviewQueueAdmin
 from escalation.admin.tickets import TicketAdmin
 
-__all__ = ["AuditLineAdmin", "BreachAdmin", "CalendarAdmin", "ReviewQueueAdmin", "TicketAdmin"]
+__all__ = ["AuditLineAdmin", "BoardAdmin", "BreachAdmin", "CalendarAdmin", "ReviewQueueAdmin", "TicketAdmin"]

@@ -45,6 +45,11 @@ class TicketRow(serializers.Serializer[Any]):
     opened_at = serializers.DateTimeField(read_only=True)
     first_touch_due_at = serializers.DateTimeField(read_only=True)
     due_at = serializers.DateTimeField(read_only=True)
+    predicted_breach_at = serializers.DateTimeField(
+        read_only=True,
+        allow_null=True,
+        help_text="Its due time, if at the pace when it came it would be missed.",
+    )
     touched_at = serializers.DateTimeField(read_only=True, allow_null=True)
     resolved_at = serializers.DateTimeField(read_only=True, allow_null=True)
     withdrawn_at = serializers.DateTimeField(read_only=True, allow_null=True)

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from escalation.api import assignment, audit, clock, comments, live, views
+from escalation.api import assignment, audit, board, clock, comments, live, views
 
 urlpatterns = [
     path("audit", audit.AuditList.as_view()),
+    path("queues/board", board.BoardView.as_view()),
     path("tickets", views.TicketList.as_view()),
     path("tickets/claim-next", views.TicketClaimNext.as_view()),
     path("tickets/stream", live.TicketStream.as_view()),

@@ -91,8 +91,12 @@ class Figures:
     @property
     def edit_share(self) -> float | None:
         """Return which share of the judged proposals was edited."""
-        judged = self.count(Measure.RIGHT) + self.count(Measure.WRONG)
-        return self.edits / judged if judged else None
+        return self.edits / self.judged if self.judged else None
+
+    @property
+    def judged(self) -> int:
+        """Return on how many proposals a person decided."""
+        return self.count(Measure.RIGHT) + self.count(Measure.WRONG)
 
     @property
     def edits(self) -> int:
@@ -126,7 +130,7 @@ def summarise_figures(figures: Figures) -> dict[str, Any]:
             for share in (50, 90)
         },
         "edits": figures.edits,
-        "judged": figures.count(Measure.RIGHT) + figures.count(Measure.WRONG),
+        "judged": figures.judged,
         "overturned": figures.count(Measure.WRONG),
         "overturn_share": figures.overturn_share,
         "edit_share": figures.edit_share,

@@ -84,8 +84,10 @@ class DatabaseEscalator:
         """Return the newest ticket of each of these steps that has had one, by the step's id."""
         newest = Ticket.objects.filter(step__in=step_ids).order_by("step", "-pk").distinct("step")
         return {
-            step_id: TicketRef(number, status == TicketStatus.OPEN, _find_url(number))
-            for step_id, number, status in newest.values_list("step", "pk", "status")
+            step_id: TicketRef(number, status == TicketStatus.OPEN, _find_url(number), late_at)
+            for step_id, number, status, late_at in newest.values_list(
+                "step", "pk", "status", "forecast__predicted_breach_at"
+            )
         }
 
 

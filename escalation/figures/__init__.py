@@ -2,10 +2,26 @@
 
 Nothing here is the truth: tickets, breaches and attempts are. An hour is counted anew at will, with the same result.
 `measuring.py` counts an hour in one statement, `folding.py` keeps past hours up to date, `reading.py` adds up a period
-with the current hour live.
+with the current hour live. `present.py` looks at this moment, `foreseeing.py` at what it means for a new ticket;
+`board.py` puts all of it together.
 """
 
+from escalation.figures.board import PARTS, Board, build_board, summarise_board
 from escalation.figures.folding import fold_hours, rebuild
+from escalation.figures.foreseeing import foresee_tickets
+from escalation.figures.present import AGES
 from escalation.figures.reading import Period, Reading, read_figures
 
-__all__ = ["Period", "Reading", "fold_hours", "read_figures", "rebuild"]
+__all__ = [
+    "AGES",
+    "PARTS",
+    "Board",
+    "Period",
+    "Reading",
+    "build_board",
+    "fold_hours",
+    "foresee_tickets",
+    "read_figures",
+    "rebuild",
+    "summarise_board",
+]

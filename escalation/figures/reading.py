@@ -10,10 +10,10 @@ from typing import Any, Final, Self
 
 from django.db import connection
 
-from escalation.domain.measures import Figures
+from escalation.domain.measures import OF_AGENT, Figures, Measure
 from escalation.figures.folding import DAY, HOUR, begin_day, begin_hour
 from escalation.figures.measuring import FIGURES
-from escalation.models import FoldedHour
+from escalation.models import FoldedHour, Ticket
 
 BY_THE_HOUR: Final = timedelta(days=2)
 _MOST_LIVE: Final = timedelta(hours=3)
@@ -68,6 +68,7 @@ class Reading:
     reaches_back_to: datetime | None = None
 
 
+_AGENT_MEASURES: Final = ", ".join(f"'{measure}'" for measure in OF_AGENT)
 _SUMS = f"""
 WITH figure AS (
     SELECT day AS slot, queue_id, agent, rule, measure, bucket, count FROM escalation_dayfigure
@@ -80,10 +81,15 @@ WITH figure AS (
     SELECT CASE WHEN %(by_day)s THEN date_trunc('day', hour, 'UTC') ELSE hour END,
         queue_id, agent, rule, measure, bucket, count FROM ({FIGURES}) live
     WHERE queue_id = ANY(%(queues)s)
+), told AS (
+    -- What no table of the board tells apart is added up first: confidences, and the rules of what was decided.
+    SELECT slot, queue_id, agent, CASE WHEN measure = '{Measure.OPENED}' THEN rule ELSE '' END AS rule, measure,
+        CASE WHEN measure IN ({_AGENT_MEASURES}) THEN 0 ELSE bucket END AS bucket, sum(count) AS count
+    FROM figure GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT GROUPING(slot) = 0, slot, queue_id, GROUPING(agent) = 0, agent, GROUPING(rule) = 0, rule,
     measure, bucket, sum(count)
-FROM figure GROUP BY measure, bucket, GROUPING SETS ((), (slot), (queue_id), (agent), (agent, rule))
+FROM told GROUP BY measure, bucket, GROUPING SETS ((), (slot), (queue_id), (agent), (agent, rule))
 """
 _ATTEMPTS = """
 SELECT agent, sum(attempts) FROM escalation_agenthour
@@ -136,7 +142,10 @@ def _name_spans(period: Period, live_since: datetime, live_until: datetime, now:
 
 def _find_reach(oldest: datetime | None, period: Period, live_since: datetime) -> datetime | None:
     reach = live_since if oldest is None else oldest
-    return reach if reach > period.since else None
+    if reach <= period.since:
+        return None
+    first = Ticket.objects.order_by("opened_at").values_list("opened_at", flat=True).first()
+    return reach if first is not None and first < reach else None
 
 
 def _count_attempts(period: Period, projects: Collection[int]) -> dict[str, int]:

@@ -323,6 +323,12 @@ class Ticket(models.Model):
         return None if self.resolution_output_json is None else json.loads(self.resolution_output_json)
 
     @property
+    def predicted_breach_at(self) -> datetime | None:
+        """Return its due time, if it was foreseen when it came that it would be missed; None: not, or not yet."""
+        forecast = getattr(self, "forecast", None)
+        return forecast.predicted_breach_at if forecast else None
+
+    @property
     def is_open(self) -> bool:
         """Tell whether it still waits for a decision."""
         return self.status == TicketStatus.OPEN

@@ -5,6 +5,7 @@
 `similar.py` how alike work was decided, and `summary.py` all that the public interface says.
 """
 
+from escalation.selectors.accuracy import Accuracy, find_accuracy
 from escalation.selectors.blast import Blast, Follower, find_spec, foresee_blast, read_plan
 from escalation.selectors.choices import (
     list_hand_on_agents,
@@ -44,6 +45,7 @@ from escalation.selectors.verdicts import Verdict, list_verdicts
 
 __all__ = [
     "LARGE_COLUMNS",
+    "Accuracy",
     "Blast",
     "Follower",
     "Received",
@@ -53,6 +55,7 @@ __all__ = [
     "count_aborted",
     "count_received",
     "describe_calendar",
+    "find_accuracy",
     "find_claimed_since",
     "find_decider",
     "find_known_queues",

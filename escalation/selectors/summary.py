@@ -59,7 +59,15 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
 
 
 def _summarise_clocks(ticket: Ticket) -> dict[str, Any]:
-    names = ("opened_at", "first_touch_due_at", "due_at", "touched_at", "resolved_at", "withdrawn_at")
+    names = (
+        "predicted_breach_at",
+        "opened_at",
+        "first_touch_due_at",
+        "due_at",
+        "touched_at",
+        "resolved_at",
+        "withdrawn_at",
+    )
     times = {name: getattr(ticket, name) for name in names}
     return {name: time and time.isoformat() for name, time in times.items()}
 

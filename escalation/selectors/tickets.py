@@ -12,7 +12,7 @@ from escalation.errors import TicketNotFound
 from escalation.models import ReviewQueue, Ticket
 from orchestration.domain.states import ResolutionKind
 
-_RELATED = ("queue__project", "run", "step", "claimed_by", "resolved_by")
+_RELATED = ("queue__project", "run", "step", "claimed_by", "resolved_by", "forecast")
 # A mebibyte each: what a step gave is on its own page, and a ticket has its own copy of what is judged.
 OUTPUTS = ("step__output_json", "step__proposed_json")
 _BEGINNING = 4_000

@@ -6,13 +6,14 @@ One that fails is logged by the maintainer and tried again with the next sweep; 
 from escalation.watch.assignments import assign_tickets
 from escalation.watch.breaches import watch_tickets
 from escalation.watch.clocks import look_at_tickets
-from escalation.watch.figures import fold_figures
+from escalation.watch.figures import fold_figures, foresee_new_tickets
 from escalation.watch.snoozes import wake_tickets
 from escalation.watch.words import forget_looks, write_words
 
 __all__ = [
     "assign_tickets",
     "fold_figures",
+    "foresee_new_tickets",
     "forget_looks",
     "look_at_tickets",
     "wake_tickets",

@@ -39,11 +39,15 @@ _CONSEQUENCE = "child_failed"
 
 @dataclass(frozen=True, slots=True)
 class TicketLink:
-    """A step's ticket as a page links to it. `may_decide`: it is open, and who looks may decide it."""
+    """A step's ticket as a page links to it. `may_decide`: it is open, and who looks may decide it.
+
+    Attributes: late_at: while it is open, until when it is to be decided, if it was foreseen that it would not be.
+    """
 
     number: int
     url: str
     may_decide: bool
+    late_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,8 @@ def link_ticket(request: HttpRequest, run: Run, ticket: TicketRef | None) -> Tic
         return None
     # Who sees a run sees its tickets: both belong to its project.
     may_decide = _is_to_decide(ticket) and has_right(request, Right.REVIEW, run.project_id)
-    return TicketLink(ticket.number, ticket.url, may_decide=may_decide)
+    late_at = ticket.late_at if ticket.is_open else None
+    return TicketLink(ticket.number, ticket.url, may_decide=may_decide, late_at=late_at)
 
 
 def _describe(

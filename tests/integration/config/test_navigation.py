@@ -35,7 +35,7 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
 
     titles = _titles(groups)
     assert list(titles)[:2] == ["Work", "People"]
-    assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
+    assert titles["Work"] == ["Runs", "Tickets", "Board", "Workers", "Workflows", "Review queues"]
     assert titles["People"] == ["Projects", "API tokens", "Users", "Groups", "Audit"]
     assert titles["Escalation"] == ["Breaches"]
     assert "Support desk" in titles
@@ -53,7 +53,7 @@ def test_members_find_the_work_and_what_django_lets_them_see() -> None:
     member = make_member("rita", "reviewer")
     member.user_permissions.set(Permission.objects.filter(codename="view_group"))
     titles = _titles(_list_for(member))
-    assert titles["Work"] == ["Runs", "Tickets", "Workers", "Workflows", "Review queues"]
+    assert titles["Work"] == ["Runs", "Tickets", "Board", "Workers", "Workflows", "Review queues"]
     assert titles["People"] == ["Projects", "API tokens", "Groups"]
 
 
@@ -75,6 +75,7 @@ def test_the_page_shows_the_list_and_marks_where_one_is() -> None:
     assert [(item["title"], item["active"]) for item in work["items"]] == [
         ("Runs", False),
         ("Tickets", False),
+        ("Board", False),
         ("Workers", False),
         ("Workflows", True),
         ("Review queues", False),

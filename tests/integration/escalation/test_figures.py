@@ -198,7 +198,7 @@ def test_sums_are_told_by_queue_agent_and_rule(past: datetime, anna: User) -> No
     assert _counts(reading.by_queue[queue]) == _counts(reading.total)
     agent = reading.by_agent["test.writer"]
     assert (agent.count(Measure.RIGHT), agent.count(Measure.WRONG)) == (1, 1)
-    assert _counts(reading.by_rule["test.writer", "bad_input"]) == {"opened": 1, "decided_abort": 1}
+    assert _counts(reading.by_rule["test.writer", "bad_input"]) == {"opened": 1}
 
 
 def test_what_an_agent_did_is_counted_to_tell_a_rate_from() -> None:
