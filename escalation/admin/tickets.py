@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from escalation.admin import decisions, talk
+from escalation.admin import clock_buttons, decisions, talk
 from escalation.admin.access import DeskAdmin, has_desk_right, list_rights_at_desk
 from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
@@ -94,6 +94,8 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "<int:ticket_id>/resolve/": decisions.resolve,
             "<int:ticket_id>/comment/": talk.comment,
             "<int:ticket_id>/snooze/": talk.snooze,
+            "<int:ticket_id>/pause/": clock_buttons.pause,
+            "<int:ticket_id>/resume/": clock_buttons.resume,
         }
         own = [
             path(
@@ -222,6 +224,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
             **page,
             "title": f"Ticket {ticket.pk}",
             "refusal": refusal,
+            "may_lead": has_desk_right(request, DeskRight.LEAD, ticket.queue_id),
             "unsaid": request.POST.get("comment", ""),
         }
         return self._show(request, "page.html", context, status=status)

@@ -94,6 +94,39 @@ def test_a_queue_page_offers_its_levels_and_actions(client: Client, boss: User, 
         assert words in page
 
 
+def test_a_lead_stops_the_clocks_and_lets_them_go_on(client: Client, boss: User, ticket: Ticket) -> None:
+    client.force_login(boss)
+    page, own = f"/admin/escalation/ticket/{ticket.pk}/change/", f"/admin/escalation/ticket/{ticket.pk}"
+    assert "Stop both clocks" in client.get(page).content.decode()
+
+    assert client.post(f"{own}/pause/", {"reason": "the customer rings"}).status_code == 302
+    assert "Let the clocks go on" in client.get(page).content.decode()
+    assert client.post(f"{own}/resume/").status_code == 302
+
+    pause = ticket.pauses.get()
+    assert (pause.reason, pause.by_name, pause.ended_by_name) == ("the customer rings", "boss", "boss")
+
+
+def test_without_a_reason_nothing_stops(client: Client, boss: User, ticket: Ticket) -> None:
+    client.force_login(boss)
+
+    answer = client.post(f"/admin/escalation/ticket/{ticket.pk}/pause/", {"reason": " "})
+
+    assert answer.status_code == 400
+    assert "reason: say why" in answer.content.decode()
+    assert not ticket.pauses.exists()
+
+
+def test_a_reviewer_stops_no_clock(client: Client, anna: User, ticket: Ticket) -> None:
+    client.force_login(anna)
+
+    assert (
+        "Stop both clocks" not in client.get(f"/admin/escalation/ticket/{ticket.pk}/change/").content.decode()
+    )
+    assert client.post(f"/admin/escalation/ticket/{ticket.pk}/pause/", {"reason": "x"}).status_code == 403
+    assert not ticket.pauses.exists()
+
+
 def test_a_ticket_says_that_its_clocks_stand_still(client: Client, anna: User, ticket: Ticket) -> None:
     pause_ticket(ticket.pk, anna, "waits for <the> customer")
     client.force_login(anna)
