@@ -10,7 +10,8 @@ The map, in reading order:
 6. `escrow/`            the only ticket writer: open, claim, release, draft, resolve, withdraw
 7. `watch/`             duties of the maintainer: records every missed deadline once
 8. `live/`              tells pages what happens to tickets, and who looks at which
-9. `figures/`           counts of past hours and of the one under way
-10. `selectors/`        what can be asked about tickets
-11. `admin/`            the console where people decide; `management/` does the same from the shell
+9. `learning/`          what people's decisions say about agents' confidence
+10. `figures/`          counts of past hours and of the one under way
+11. `selectors/`        what can be asked about tickets
+12. `admin/`            the console where people decide; `management/` does the same from the shell
 """

@@ -27,7 +27,7 @@ _CONFIDENCE = f"""CASE WHEN confidence IS NULL THEN {UNSTATED}
     ELSE LEAST({CONFIDENCE_BUCKETS - 1}, FLOOR(confidence * {CONFIDENCE_BUCKETS} + 1e-9)::int) END"""
 
 # An edit of nothing but fields that the queue lets pass leaves the agent in the right.
-_STANDS = f"""CASE WHEN resolution = '{ResolutionKind.APPROVE}' THEN true
+STANDS = f"""CASE WHEN resolution = '{ResolutionKind.APPROVE}' THEN true
     WHEN resolution = '{ResolutionKind.EDIT}' AND passing_edits <> '{{}}' THEN COALESCE(
         jsonb_typeof(seen_json::jsonb) = 'object' AND jsonb_typeof(resolution_output_json::jsonb) = 'object'
         AND seen_json::jsonb - passing_edits::text[] = resolution_output_json::jsonb - passing_edits::text[], false)
@@ -54,7 +54,7 @@ _TOLD: Final = f"""
          {_bucket("(t.resolved_at - t.touched_at)")}),
         (CASE WHEN NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'resolution') THEN '{Measure.KEPT}' END, 0),
-        (CASE WHEN t.has_proposal THEN CASE WHEN {_STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END,
+        (CASE WHEN t.has_proposal THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END,
          {_CONFIDENCE})
     ) AS m (measure, bucket) WHERE {_in_span("t.resolved_at")}
   UNION ALL

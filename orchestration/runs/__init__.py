@@ -8,7 +8,13 @@ from orchestration.holds import AbortOutlook, foresee_abort, foresee_skip, lock_
 from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
 from orchestration.runs.control import cancel, cancel_orphans, finish, pause, resume, retry
 from orchestration.runs.forking import fork
-from orchestration.runs.publishing import Published, find_code_specs, publish, publish_code_specs
+from orchestration.runs.publishing import (
+    Published,
+    find_code_specs,
+    publish,
+    publish_code_specs,
+    set_threshold,
+)
 from orchestration.runs.starting import check_start, get_run, start, wait
 from orchestration.runs.verifying import Verdict, verify
 
@@ -35,6 +41,7 @@ __all__ = [
     "resolve_step",
     "resume",
     "retry",
+    "set_threshold",
     "start",
     "verify",
     "wait",

@@ -1,15 +1,16 @@
 """Publishing: a spec becomes a new, immutable version when its content is new."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
+from agents.domain.reading import read_json
 from agents.selectors import find_contract
-from orchestration.domain.spec import WorkflowSpec, canonical_spec, check_agents, digest_spec
-from orchestration.errors import Problem, SpecInvalid
+from orchestration.domain.spec import WorkflowSpec, canonical_spec, check_agents, digest_spec, load_spec
+from orchestration.errors import Problem, SpecInvalid, StepNotFound, WorkflowNotFound
 from orchestration.models import Project, Workflow
 
 DEFAULT_PROJECT = "default"
@@ -50,6 +51,32 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
             output=spec.output or "",
         )
     return Published(workflow, is_new=True)
+
+
+def set_threshold(name: str, step: str, confidence: float, *, project: str = DEFAULT_PROJECT) -> Published:
+    """Publish the latest version of a workflow again, with another least confidence of one step.
+
+    Runs that were started keep their version.
+
+    Args: step: its key in the spec.  confidence: 0 to 1.
+    Raises: WorkflowNotFound. StepNotFound. SpecInvalid: the confidence does not fit, or the step has no agent's answer.
+    """
+    with transaction.atomic():
+        owner = Project.objects.filter(slug=project).first()
+        if owner is None:
+            raise WorkflowNotFound(f"there is no project '{project}'")
+        _lock_name(owner.pk, name)
+        latest = Workflow.objects.filter(project=owner, name=name).order_by("-version").first()
+        if latest is None:
+            raise WorkflowNotFound(f"no workflow named '{name}' is published in project '{project}'")
+        spec = load_spec(read_json(latest.spec_json))
+        if step not in {one.key for one in spec.steps}:
+            known = ", ".join(one.key for one in spec.steps)
+            raise StepNotFound(f"workflow '{name}' has no step '{step}'; it has {known}")
+        steps = tuple(
+            replace(one, min_confidence=confidence) if one.key == step else one for one in spec.steps
+        )
+        return publish(replace(spec, steps=steps), project=project)
 
 
 def _find_or_make_project(slug: str) -> Project:

@@ -1,0 +1,87 @@
+"""What people decided about the outputs of an agent at a step, with the confidence it had stated.
+
+Only what came to people for its confidence tells what a threshold would let through: a ticket for another reason, such
+as a verifier's no, would have come to them at any confidence. Not counted: tickets without a proposal, withdrawn ones,
+those that a rule decided, and steps that people do.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from escalation.domain.calibration import Judged
+from escalation.figures.attempts import find_first_attempt
+from escalation.figures.measuring import STANDS
+from orchestration.database.statements import fetch_all
+from orchestration.domain.holds import HoldSubject
+from orchestration.domain.states import AttemptOutcome
+from orchestration.models import Attempt
+
+LOW_CONFIDENCE: Final = "low_confidence"
+_MOST_STATED: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Work:
+    """What is calibrated: an agent at a step of a workflow. `step`: its key in the workflow's spec."""
+
+    project: str
+    workflow: str
+    step: str
+    agent: str
+
+
+_FROM = f"""
+    FROM escalation_ticket t JOIN escalation_reviewqueue q ON q.id = t.queue_id
+    JOIN orchestration_step s ON s.id = t.step_id JOIN orchestration_run r ON r.id = t.run_id
+    JOIN orchestration_project p ON p.id = r.project_id
+    JOIN orchestration_attempt a ON a.step_id = t.step_id AND a.number = t.attempt
+    WHERE t.status = 'resolved' AND t.rule = '{LOW_CONFIDENCE}' AND t.subject = '{HoldSubject.OUTPUT}'
+      AND t.has_proposal AND t.confidence IS NOT NULL AND t.resolved_by_id IS NOT NULL
+      AND t.resolved_at >= %(since)s"""
+_OF_WORK = """
+      AND p.slug = %(project)s AND r.workflow_name = %(workflow)s AND s.spec_key = %(step)s AND a.agent = %(agent)s"""
+_LIST: Final = f"""
+SELECT DISTINCT p.slug AS project, r.workflow_name AS workflow, s.spec_key AS step, a.agent AS agent {_FROM}
+    AND (%(projects)s::bigint[] IS NULL OR p.id = ANY(%(projects)s))
+ORDER BY 1, 2, 3, 4
+"""
+_JUDGED: Final = f"""
+SELECT confidence, {STANDS} AS is_right
+FROM (SELECT t.confidence, t.resolution, t.seen_json, t.resolution_output_json, q.passing_edits {_FROM} {_OF_WORK}) j
+"""
+
+
+def list_judged_work(since: datetime, projects: Collection[int] | None = None) -> list[Work]:
+    """Return whose outputs people judged since a moment.
+
+    Args: projects: ids; None for all.
+    """
+    given = {"since": since, "projects": None if projects is None else list(projects)}
+    return [Work(*row) for row in fetch_all(_LIST, given)]
+
+
+def load_judged(work: Work, since: datetime) -> list[Judged]:
+    """Return the outputs that people judged."""
+    rows = fetch_all(_JUDGED, {"since": since} | _name(work))
+    return [Judged(row.confidence, row.is_right) for row in rows]
+
+
+def load_stated(work: Work, since: datetime) -> list[float]:
+    """Return the confidences of all answers of the time, judged or not; of very many, the latest."""
+    answers = Attempt.objects.filter(
+        pk__gte=find_first_attempt(since),
+        outcome=AttemptOutcome.ANSWERED,
+        confidence__isnull=False,
+        agent=work.agent,
+        step__spec_key=work.step,
+        run__workflow_name=work.workflow,
+        run__project__slug=work.project,
+    )
+    latest = answers.order_by("-pk").values_list("confidence", flat=True)[:_MOST_STATED]
+    return [confidence for confidence in latest if confidence is not None]
+
+
+def _name(work: Work) -> dict[str, str]:
+    return {"project": work.project, "workflow": work.workflow, "step": work.step, "agent": work.agent}
