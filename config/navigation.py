@@ -1,21 +1,33 @@
-"""What the console's sidebar lists: only what the person may see, what is needed most first."""
+"""What the console's sidebar lists, by what people do: only what the person may see, what is needed most first."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 
+from escalation.selectors.inbox import MOST_COUNTED, count_inbox, list_queues
+from orchestration.admin.access import caller_of
+
+_INBOX = "escalation.Ticket"
 # Model -> (title, icon), in the order in which they are shown; every other model follows under its app's name.
 _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Review": {
+        _INBOX: ("Inbox", "inbox"),
+        "escalation.DayFigure": ("Board", "monitoring"),
+        "escalation.ReviewQueue": ("Review queues", "stacks"),
+        "escalation.Calendar": ("Calendars", "calendar_month"),
+        "escalation.Breach": ("Missed deadlines", "alarm"),
+    },
     "Work": {
         "orchestration.Run": ("Runs", "account_tree"),
-        "escalation.Ticket": ("Tickets", "confirmation_number"),
-        "escalation.DayFigure": ("Board", "monitoring"),
-        "orchestration.WorkerProcess": ("Workers", "memory"),
         "orchestration.Workflow": ("Workflows", "schema"),
-        "escalation.ReviewQueue": ("Review queues", "inbox"),
-        "escalation.Calendar": ("Calendars", "calendar_month"),
+        "orchestration.WorkerProcess": ("Workers", "memory"),
+    },
+    "Agents": {
+        "agents.Breaker": ("Breakers", "electric_bolt"),
+        "agents.Pool": ("Pools", "dataset"),
     },
     "People": {
         "orchestration.Project": ("Projects", "workspaces"),
@@ -38,14 +50,24 @@ def list_places(request: HttpRequest) -> list[dict[str, Any]]:
         for model in app["models"]
         if model.get("admin_url")
     }
-    groups = [*_list_placed(links), *map(_list_others, apps)]
+    groups = [*_list_placed(links, request), *map(_list_others, apps)]
     return [group for group in groups if group["items"]]
 
 
-def _list_placed(links: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _list_placed(links: dict[str, str], request: HttpRequest) -> Iterator[dict[str, Any]]:
     for title, places in _GROUPS.items():
         items = [_place(name, icon, links[label]) for label, (name, icon) in places.items() if label in links]
+        if title == "Review" and _INBOX in links:
+            items[0] |= _count_breaching(request)
         yield {"title": title, "items": items}
+
+
+def _count_breaching(request: HttpRequest) -> dict[str, Any]:
+    """Return the mark beside the inbox: how many tickets are late or soon will be; a live inbox keeps it true."""
+    caller = caller_of(request)
+    number = count_inbox(caller.user_id, [queue.pk for queue in list_queues(caller)]).breaching
+    words = f"{MOST_COUNTED - 1}+" if number >= MOST_COUNTED else str(number or "")
+    return {"badge": format_html('<span data-count="breaching">{}</span>', words)} if number else {}
 
 
 def _list_others(app: Any) -> dict[str, Any]:

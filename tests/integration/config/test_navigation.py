@@ -1,6 +1,7 @@
 """The sidebar: the order of the day's work, and nothing that the person may not open."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib import admin
@@ -9,6 +10,7 @@ from django.test import Client, RequestFactory
 
 from config import urls  # noqa: F401 - loads the console's pages
 from config.navigation import list_places
+from escalation.selectors.inbox import InboxCounts
 from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
@@ -34,10 +36,11 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
     groups = _list_for(User.objects.create_superuser("root"))
 
     titles = _titles(groups)
-    assert list(titles)[:2] == ["Work", "People"]
-    assert titles["Work"] == ["Runs", "Tickets", "Board", "Workers", "Workflows", "Review queues"]
+    assert list(titles)[:4] == ["Review", "Work", "Agents", "People"]
+    assert titles["Review"] == ["Inbox", "Board", "Review queues", "Calendars", "Missed deadlines"]
+    assert titles["Work"] == ["Runs", "Workflows", "Workers"]
+    assert titles["Agents"] == ["Breakers", "Pools"]
     assert titles["People"] == ["Projects", "API tokens", "Users", "Groups", "Audit"]
-    assert titles["Escalation"] == ["Breaches"]
     assert "Support desk" in titles
     assert all(item["icon"] for group in groups for item in group["items"])
 
@@ -53,7 +56,8 @@ def test_members_find_the_work_and_what_django_lets_them_see() -> None:
     member = make_member("rita", "reviewer")
     member.user_permissions.set(Permission.objects.filter(codename="view_group"))
     titles = _titles(_list_for(member))
-    assert titles["Work"] == ["Runs", "Tickets", "Board", "Workers", "Workflows", "Review queues"]
+    assert titles["Review"] == ["Inbox", "Board", "Review queues", "Calendars", "Missed deadlines"]
+    assert titles["Work"] == ["Runs", "Workflows", "Workers"]
     assert titles["People"] == ["Projects", "API tokens", "Groups"]
 
 
@@ -71,14 +75,11 @@ def test_the_page_shows_the_list_and_marks_where_one_is() -> None:
 
     page = client.get("/admin/orchestration/workflow/")
 
-    work = page.context["sidebar_navigation"][0]
+    work = page.context["sidebar_navigation"][1]
     assert [(item["title"], item["active"]) for item in work["items"]] == [
         ("Runs", False),
-        ("Tickets", False),
-        ("Board", False),
-        ("Workers", False),
         ("Workflows", True),
-        ("Review queues", False),
+        ("Workers", False),
     ]
     assert "account_tree" in page.content.decode()
 
@@ -89,3 +90,16 @@ def test_signing_in_leads_to_the_console() -> None:
     answer = Client().post("/admin/login/", {"username": "root", "password": "secret-word"})
 
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_the_inbox_says_how_many_tickets_are_about_to_be_late() -> None:
+    person = make_member("rita", "reviewer")
+    [inbox, *_] = _list_for(person)[0]["items"]
+    assert "badge" not in inbox
+    with patch("config.navigation.count_inbox", lambda *_: InboxCounts(breaching=1_000)):
+        [inbox, *_] = _list_for(person)[0]["items"]
+        client = Client()
+        client.force_login(person)
+        page = client.get("/admin/orchestration/workflow/").content.decode()
+    assert inbox["badge"] == '<span data-count="breaching">999+</span>'
+    assert '<span data-count="breaching">999+</span>' in page
