@@ -75,6 +75,9 @@ class Escalator(Protocol):
     def find_tickets(self, step_ids: Collection[int]) -> dict[int, TicketRef]:
         """Return the newest ticket of each of these steps that has had one, by the step's id."""
 
+    def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
+        """Return which of these steps hide from somebody what they proposed and put out."""
+
 
 MaintenanceDuty = Callable[[], None]
 """One sweep of a duty: short, safe to run twice, no arguments."""

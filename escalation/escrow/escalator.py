@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 
 from escalation.conf import get_conf
 from escalation.domain.alike import name_alike
+from escalation.domain.desk_rights import DeskRight, desk_roles_with
 from escalation.domain.sla import find_class
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
@@ -15,7 +16,7 @@ from escalation.escrow.clock import settle_clocks
 from escalation.escrow.planning import TicketPlan, plan_ticket
 from escalation.escrow.requesters import RequestersOf
 from escalation.escrow.starting import start_clocks
-from escalation.models import Ticket, read_clock
+from escalation.models import QueueRole, Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
 from orchestration.ports import Hold, TicketRef
 
@@ -89,6 +90,14 @@ class DatabaseEscalator:
                 "step", "pk", "status", "forecast__predicted_breach_at"
             )
         }
+
+    def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
+        """Return the steps that had a ticket in a restricted review queue at which somebody has no role."""
+        roles = QueueRole.objects.filter(
+            group__user=user_id, role__in=desk_roles_with(DeskRight.LOOK)
+        ).order_by()
+        closed = Ticket.objects.filter(step__in=step_ids, queue__is_restricted=True).order_by()
+        return frozenset(closed.exclude(queue__in=roles.values("queue")).values_list("step", flat=True))
 
 
 def _find_url(number: int) -> str:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from orchestration import runs
+from orchestration.admin.access import caller_of
 from orchestration.admin.addresses import run_url, step_url, worker_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
@@ -27,6 +28,9 @@ _STEPS_PER_PAGE = 50
 _ATTEMPTS_PER_PAGE = 25
 _LINES_PER_PAGE = 100
 _MOST_ENDS = 10
+_HIDDEN = SafeString(
+    "Not shown: this step went to a review queue that is restricted, and you have no role there."
+)
 _DEEPEST = 4
 
 
@@ -130,11 +134,16 @@ def build_history(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {"page": page, "lines": [view_event(event) for event in page.rows]}
 
 
-def build_data(_request: HttpRequest, run: Run) -> dict[str, Any]:
+def build_data(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return what the run was given and what its last steps gave."""
     ends = list(run_details.list_ends(run.pk)[: _MOST_ENDS + 1])
+    hidden = run_details.find_hidden([step.pk for step in ends], caller_of(request).user_id)
     results = [
-        ValueView(step.key, step_url(run.pk, step.key), show_json(step.output_json))
+        ValueView(
+            step.key,
+            step_url(run.pk, step.key),
+            _HIDDEN if step.pk in hidden else show_json(step.output_json),
+        )
         for step in ends[:_MOST_ENDS]
         if step.output_json is not None
     ]

@@ -34,6 +34,7 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
     most = run_details.MOST_NEIGHBOURS
     page = turn_page(request, run_details.list_step_attempts(step.pk), _ATTEMPTS_PER_PAGE)
     handoffs = run_details.list_handoffs(run.pk)
+    is_hidden = bool(run_details.find_hidden([step.pk], caller_of(request).user_id))
     return {
         "title": f"{step.key} · {run.workflow_name} · {str(run.pk)[:8]}",
         "run": run,
@@ -51,20 +52,27 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "grown": _link_grown(run, step),
         "child_run": _link_child_run(step),
         "item": _show(step.item_json),
-        "past_outputs": [
-            (past, _show(past.output_json)) for past in run_details.list_past_outputs(step.pk)[:_MOST_PAST]
-        ],
         "fork_url": _find_fork_url(request, run, step),
         "page": page,
         "attempts": [view_attempt(attempt, step.key) for attempt in page.rows],
-        "output": _show(step.output_json),
-        # What was proposed is worth a look of its own only until it became the output.
-        "proposed": _show(step.proposed_json if step.proposed_json != step.output_json else None),
+        "is_hidden": is_hidden,
+        **({} if is_hidden else _show_outputs(step)),
         "received": [view_handoff(row) for row in handoffs.filter(to_step=step)[:_MOST_LINES]],
         "passed_on": [view_handoff(row) for row in handoffs.filter(from_step=step)[:_MOST_LINES]],
         "events": [
             view_event(event) for event in run_details.list_events(run.pk).filter(step=step)[:_MOST_LINES]
         ],
+    }
+
+
+def _show_outputs(step: Step) -> dict[str, Any]:
+    """Return what the step gives, proposed, and gave before it was done anew."""
+    past_outputs = run_details.list_past_outputs(step.pk)[:_MOST_PAST]
+    return {
+        "output": _show(step.output_json),
+        # What was proposed is worth a look of its own only until it became the output.
+        "proposed": _show(step.proposed_json if step.proposed_json != step.output_json else None),
+        "past_outputs": [(past, _show(past.output_json)) for past in past_outputs],
     }
 
 

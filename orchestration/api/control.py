@@ -27,7 +27,7 @@ class _RunOrder(ApiView):
         reason = self.read_body(ReasonBody)["reason"]
         run = find_run(self.caller, run_id, Right.RUN)
         type(self).order_run(run.pk, reason, self.person)
-        return show_run(find_run(self.caller, run_id, Right.RUN))
+        return show_run(self.caller, find_run(self.caller, run_id, Right.RUN))
 
 
 class RunCancel(_RunOrder):
@@ -52,7 +52,7 @@ class RunFinish(ApiView):
         body = self.read_body(FinishBody)
         run = find_run(self.caller, run_id, Right.RUN)
         runs.finish(run.pk, body["output"], body["reason"], self.person)
-        return show_run(find_run(self.caller, run_id, Right.RUN))
+        return show_run(self.caller, find_run(self.caller, run_id, Right.RUN))
 
 
 class RunPause(_RunOrder):
@@ -102,4 +102,4 @@ class RunFork(ApiView):
         source = find_run(self.caller, run_id, Right.RUN)
         key = read_key(request)
         fork = runs.fork(source.pk, body["from_step"], body["input"], idempotency_key=key, by=self.person)
-        return show_run(find_run(self.caller, fork.pk, Right.RUN), status=201)
+        return show_run(self.caller, find_run(self.caller, fork.pk, Right.RUN), status=201)

@@ -3,7 +3,7 @@
 `assignment` is ignored where a field has the name of something of DRF's: DRF takes fields off the class.
 """
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -23,6 +23,8 @@ from orchestration.domain.states import (
 )
 from orchestration.domain.waits import WaitsFor
 from orchestration.selectors.progress import STATES
+
+_HIDDEN: Final = "its review queue is restricted"
 
 Row = serializers.Serializer[Any]
 
@@ -122,6 +124,7 @@ class RunDetail(RunRow):
     steps = serializers.SerializerMethodField()
     input = JsonText(source="input_json")
     outputs = serializers.SerializerMethodField()
+    hidden = serializers.SerializerMethodField()
     result = serializers.SerializerMethodField()
 
     @extend_schema_field(word(STATES))
@@ -139,6 +142,11 @@ class RunDetail(RunRow):
         """Of the steps that nothing follows, by key; at most 10."""
         outputs: dict[str, Any] = self.context["standing"].outputs
         return outputs
+
+    def get_hidden(self, _run: Any) -> list[str]:
+        """Keys of such steps whose outputs are left out: their review queue is restricted."""
+        hidden: list[str] = self.context["standing"].hidden
+        return hidden
 
     @extend_schema_field(ResultRow(allow_null=True))
     def get_result(self, _run: Any) -> dict[str, Any] | None:
@@ -180,10 +188,20 @@ class StepDetail(StepRow):
     feedback = serializers.CharField(read_only=True)
     proposed = JsonText(source="proposed_json")
     output = JsonText(source="output_json")
+    hidden = serializers.SerializerMethodField()
     output_digest = serializers.CharField(read_only=True, allow_null=True)
     output_tokens = serializers.IntegerField(read_only=True, allow_null=True)
     receipt_digest = serializers.CharField(read_only=True, allow_null=True)
     child_runs = serializers.SerializerMethodField()
+
+    def get_hidden(self, _step: Any) -> str | None:
+        """Why proposal and output are not shown; null when they are."""
+        return _HIDDEN if self.context["is_hidden"] else None
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return the step, without what its review queue keeps to itself."""
+        shown = super().to_representation(instance)
+        return {**shown, "proposed": None, "output": None} if self.context["is_hidden"] else shown
 
     def get_child_runs(self, _step: Any) -> list[UUID]:
         """The runs that this step started."""

@@ -23,7 +23,7 @@ from orchestration.domain.rights import Right
 from orchestration.errors import InputInvalid, OrchestrationError, WaitTimedOut
 from orchestration.models import Run, Step
 from orchestration.selectors.resources import find_standing, load_plan_part
-from orchestration.selectors.scope import find_project, find_run, scope_runs
+from orchestration.selectors.scope import Caller, find_project, find_run, scope_runs
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -66,7 +66,7 @@ class RunList(ApiView):
         """Start a run of a workflow's latest version. Once this is answered, the run is durable."""
         body = self.read_body(StartBody)
         run = _start(self, body, read_key(request))
-        return show_run(run, status=201)
+        return show_run(self.caller, run, status=201)
 
 
 class RunBatch(ApiView):
@@ -97,7 +97,7 @@ class RunView(ApiView):
     @extend_schema(operation_id="get_run", responses=RunDetail)
     def get(self, _request: Request, run_id: UUID) -> Response:
         """Show a run with its input and what its last steps put out."""
-        return show_run(find_run(self.caller, run_id))
+        return show_run(self.caller, find_run(self.caller, run_id))
 
 
 class RunPlan(ApiView):
@@ -130,12 +130,14 @@ class RunWait(ApiView):
                 runs.wait(run.pk, timeout_seconds=seconds)
         finally:
             _waiting.release()
-        return show_run(find_run(self.caller, run_id))
+        return show_run(self.caller, find_run(self.caller, run_id))
 
 
-def show_run(run: Run, status: int = 200) -> Response:
+def show_run(caller: Caller, run: Run, status: int = 200) -> Response:
     """Return a run as the API shows one."""
-    return Response(RunDetail(run, context={"standing": find_standing(run.pk)}).data, status=status)
+    return Response(
+        RunDetail(run, context={"standing": find_standing(run.pk, caller.user_id)}).data, status=status
+    )
 
 
 def read_key(request: Request) -> str | None:

@@ -19,7 +19,7 @@ from orchestration.api.filters import (
 from orchestration.api.rows import AttemptRow, DecisionRow, EventRow, HandoffRow, StepDetail, StepRow
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.resources import list_child_runs
-from orchestration.selectors.run_details import list_steps
+from orchestration.selectors.run_details import find_hidden, list_steps
 from orchestration.selectors.scope import find_run, find_step, scope_rows
 
 
@@ -43,7 +43,11 @@ class StepView(ApiView):
     def get(self, _request: Request, step_id: int) -> Response:
         """Show a step with what it proposed and put out."""
         step = find_step(self.caller, step_id)
-        return Response(StepDetail(step, context={"child_runs": list_child_runs(step.pk)}).data)
+        context = {
+            "child_runs": list_child_runs(step.pk),
+            "is_hidden": bool(find_hidden([step.pk], self.caller.user_id)),
+        }
+        return Response(StepDetail(step, context=context).data)
 
 
 class AttemptList(ApiView):

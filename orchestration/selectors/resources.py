@@ -29,6 +29,7 @@ from orchestration.selectors.run_details import (
     MOST_DRAWN_EDGES,
     MOST_DRAWN_STEPS,
     count_steps,
+    find_hidden,
     find_states,
     list_ends,
     list_steps,
@@ -50,6 +51,7 @@ class Standing:
     state: str
     steps: dict[str, int]
     outputs: dict[str, Any]
+    hidden: list[str]
     result: RunResult | None
 
 
@@ -69,13 +71,15 @@ class Health:
     breaker: BreakerLine
 
 
-def find_standing(run_id: UUID) -> Standing:
-    """Return how a run stands."""
-    ends = list_ends(run_id).filter(output_json__isnull=False)[:_MOST_OUTPUTS]
+def find_standing(run_id: UUID, user_id: int | None) -> Standing:
+    """Return how a run stands, without what it hides from somebody."""
+    ends = list(list_ends(run_id).filter(output_json__isnull=False)[:_MOST_OUTPUTS])
+    hidden = find_hidden([step.pk for step in ends], user_id)
     return Standing(
         state=find_states([run_id])[run_id],
         steps=count_steps([run_id])[run_id],
-        outputs={step.key: step.output for step in ends},
+        outputs={step.key: step.output for step in ends if step.pk not in hidden},
+        hidden=[step.key for step in ends if step.pk in hidden],
         result=find_result(run_id),
     )
 

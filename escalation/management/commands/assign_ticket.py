@@ -7,7 +7,7 @@ from django.core.management import CommandError, CommandParser
 
 from escalation.errors import EscalationError
 from escalation.escrow import reassign_ticket
-from escalation.management.arguments import add_ticket_and_person, find_person
+from escalation.management.arguments import add_ticket_and_person, find_person, note_seen
 from escalation.management.base import DeskCommand
 from escalation.selectors import find_decider, get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
@@ -36,6 +36,7 @@ class Command(DeskCommand):
         except EscalationError as error:
             raise CommandError(str(error)) from error
         if as_json:
+            note_seen(get_ticket(ticket), lead)
             self.stdout.write(json.dumps(summarise_ticket(get_ticket(ticket)), indent=2))
             return
         self.stdout.write(
