@@ -17,6 +17,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         _INBOX: ("Inbox", "inbox"),
         "escalation.DayFigure": ("Board", "monitoring"),
         "escalation.ReviewQueue": ("Review queues", "stacks"),
+        "escalation.RoutingRule": ("Routing rules", "alt_route"),
         "escalation.Calendar": ("Calendars", "calendar_month"),
         "escalation.Breach": ("Missed deadlines", "alarm"),
     },
@@ -32,6 +33,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "People": {
         "orchestration.Project": ("Projects", "workspaces"),
         "orchestration.ApiToken": ("API tokens", "key"),
+        "escalation.ReviewerProfile": ("Reviewers", "event_available"),
         "auth.User": ("Users", "person"),
         "auth.Group": ("Groups", "group"),
         "escalation.AuditLine": ("Audit", "history"),

@@ -21,6 +21,19 @@ class TicketNotFound(EscalationError):
         super().__init__(f"There is no ticket {ticket_id}; `manage.py list_tickets --status all` shows them.")
 
 
+class QueueNotFound(EscalationError):
+    """There is no such review queue, or not for this person."""
+
+    code = "queue_not_found"
+
+    def __init__(self, project: str, queue: str) -> None:
+        """Name it."""
+        super().__init__(
+            f"There is no review queue '{queue[:100]}' in the project '{project[:100]}'; the list of queues shows "
+            "those you may look into."
+        )
+
+
 class NoTicketFree(EscalationError):
     """No ticket waits that this person could take."""
 

@@ -8,6 +8,17 @@ from escalation.admin.audit import AuditLineAdmin
 from escalation.admin.board.page import BoardAdmin
 from escalation.admin.calendars import CalendarAdmin
 from escalation.admin.queues import BreachAdmin, ReviewQueueAdmin
+from escalation.admin.reviewers import ReviewerProfileAdmin
+from escalation.admin.routing import RoutingRuleAdmin
 from escalation.admin.tickets import TicketAdmin
 
-__all__ = ["AuditLineAdmin", "BoardAdmin", "BreachAdmin", "CalendarAdmin", "ReviewQueueAdmin", "TicketAdmin"]
+__all__ = [
+    "AuditLineAdmin",
+    "BoardAdmin",
+    "BreachAdmin",
+    "CalendarAdmin",
+    "ReviewQueueAdmin",
+    "ReviewerProfileAdmin",
+    "RoutingRuleAdmin",
+    "TicketAdmin",
+]

@@ -9,10 +9,12 @@ from django.http import HttpRequest
 from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
 from escalation.admin.clock_settings import BreachActionInline, EscalationLevelInline, SnoozeReasonInline
 from escalation.admin.members import QueueRoleInline
+from escalation.admin.queue_parts import QueueForm, ReasonInline, TargetInline
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
 from escalation.models import Breach, Calendar, ReviewQueue
+from escalation.queues import describe_queue, give_first_targets, record_change
 from escalation.selectors import LARGE_COLUMNS, find_known_queues
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
@@ -28,10 +30,45 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         "to give that class a queue of its own."
     )
     project: ClassVar[str] = ""
-    fields = ("project", "slug", "name", "is_restricted", "calendar", "warn_at", "snooze_stops_clock")
+    form = QueueForm
+    fieldsets = (
+        (None, {"fields": (("project", "slug", "name"), "is_restricted")}),
+        (
+            "Who gets a ticket",
+            {"classes": ["tab"], "fields": ("assignment", "needs_all_tags", "throttled_agents")},
+        ),
+        (
+            "How it is decided",
+            {
+                "classes": ["tab"],
+                "fields": (
+                    ("seats", "votes_needed"),
+                    "grace_seconds",
+                    "bulk_allowed",
+                    "hand_on_agents",
+                    "reasons_required",
+                    "passing_edits",
+                ),
+            },
+        ),
+        (
+            "Clocks and mail",
+            {
+                "classes": ["tab"],
+                "fields": ("calendar", "warn_at", "snooze_stops_clock", "mail_shows_content"),
+            },
+        ),
+    )
     list_display = ("name", "slug", "project", "is_restricted", "waiting")
     list_select_related = ("project",)
-    inlines = (QueueRoleInline, EscalationLevelInline, BreachActionInline, SnoozeReasonInline)
+    inlines = (
+        TargetInline,
+        ReasonInline,
+        QueueRoleInline,
+        EscalationLevelInline,
+        BreachActionInline,
+        SnoozeReasonInline,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewQueue]:
         """Count what waits, where the person may look; of the others that their projects have, only the names show."""
@@ -71,6 +108,20 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
             projects = find_projects(caller_of(request)).order_by().values("pk")
             kwargs["queryset"] = Calendar.objects.filter(project__in=projects)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ReviewQueue, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save the queue itself; a new one gets the targets of the settings."""
+        request.queue_before = describe_queue(obj) if change else {}  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+        if not change:
+            give_first_targets(obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        """Save what belongs to the queue, and tell all that was changed."""
+        super().save_related(request, form, formsets, change)
+        person: Any = request.user
+        before = request.queue_before  # type: ignore[attr-defined]
+        record_change(person, form.instance, "queue", before, describe_queue(form.instance))
 
     @admin.display(description="Open tickets", ordering="open_tickets")
     def waiting(self, queue: ReviewQueue) -> int | None:

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from escalation.api import assignment, audit, board, clock, comments, live, views
+from escalation.api import assignment, audit, board, clock, comments, live, queues, views
 
 urlpatterns = [
     path("audit", audit.AuditList.as_view()),
     path("queues/board", board.BoardView.as_view()),
+    path("queues", queues.QueueList.as_view()),
+    path("queues/<str:project>/<str:queue>", queues.QueueView.as_view()),
     path("tickets", views.TicketList.as_view()),
     path("tickets/claim-next", views.TicketClaimNext.as_view()),
     path("tickets/stream", live.TicketStream.as_view()),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
@@ -130,6 +131,21 @@ class ReviewQueue(models.Model):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    def clean(self) -> None:
+        """Refuse votes that can't be reached, and a decision of several people that could be taken back by one.
+
+        Raises: ValidationError: by field.
+        """
+        faults = {}
+        if not 1 <= self.seats <= MOST_SEATS:
+            faults["seats"] = f"Give 1 to {MOST_SEATS} seats."
+        if not 1 <= self.votes_needed <= self.seats:
+            faults["votes_needed"] = f"At least 1, and at most as many as there are seats ({self.seats})."
+        if self.has_quorum and self.grace_seconds:
+            faults["grace_seconds"] = "With several seats a decision takes effect at once: leave it at 0."
+        if faults:
+            raise ValidationError(faults)
 
     @property
     def has_quorum(self) -> bool:

@@ -1,10 +1,12 @@
 """Why tickets are decided as they are, in words that can be counted."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from escalation.models.queue import ReviewQueue
+from orchestration.domain.states import ResolutionKind
 
 
 class ReasonCode(models.Model):
@@ -28,3 +30,12 @@ class ReasonCode(models.Model):
     def __str__(self) -> str:
         """Return the words that people read."""
         return self.label
+
+    def clean(self) -> None:
+        """Refuse kinds of decisions that there are not.
+
+        Raises: ValidationError: by field.
+        """
+        unknown = sorted(set(self.kinds or ()) - {kind.value for kind in ResolutionKind})
+        if unknown:
+            raise ValidationError({"kinds": f"There is no decision '{unknown[0]}'."})

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
@@ -53,6 +54,21 @@ class ReviewerProfile(models.Model):
     def __str__(self) -> str:
         """Return whose it is."""
         return f"profile of {self.user_id}"
+
+    def clean(self) -> None:
+        """Refuse an absence that ends before it begins, and somebody who stands in for themselves.
+
+        Raises: ValidationError: by field.
+        """
+        faults = {}
+        if self.capacity is not None and self.capacity < 1:
+            faults["capacity"] = "At least 1; leave it empty for any number."
+        if self.absent_until and not (self.absent_from and self.absent_from < self.absent_until):
+            faults["absent_until"] = "It must be after the absence begins."
+        if self.substitute_id is not None and self.substitute_id == self.user_id:
+            faults["substitute"] = "Somebody else must stand in."
+        if faults:
+            raise ValidationError(faults)
 
     def is_absent(self, now: datetime) -> bool:
         """Tell whether the person is away at `now`, PostgreSQL's time."""

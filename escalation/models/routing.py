@@ -1,11 +1,17 @@
 """Which ticket goes into which review queue."""
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
+from escalation.domain.routing import find_expression_fault
 from escalation.models.queue import ReviewQueue
 from orchestration.models import Project
+
+MOST_TAGS: Final = 20
 
 
 class RoutingRule(models.Model):
@@ -50,3 +56,26 @@ class RoutingRule(models.Model):
     def __str__(self) -> str:
         """Return its place and name."""
         return f"{self.position} ({self.name})" if self.name else str(self.position)
+
+    def clean(self) -> None:
+        """Refuse an expression that is none, a range that is empty, and a queue of another project.
+
+        Raises: ValidationError: by field.
+        """
+        faults = {}
+        fault = find_expression_fault(self.expression) if self.expression else None
+        if fault:
+            faults["expression"] = fault
+        for name in ("confidence_from", "confidence_to"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                faults[name] = "Give a number from 0 to 1."
+        is_range = None not in (self.confidence_from, self.confidence_to)
+        if is_range and not faults and not self.confidence_from < self.confidence_to:  # type: ignore[operator]
+            faults["confidence_to"] = "It must be above where the range begins."
+        if self.queue is not None and self.project_id != self.queue.project_id:
+            faults["queue"] = "This queue is of another project."
+        if len(self.tags) > MOST_TAGS:
+            faults["tags"] = f"At most {MOST_TAGS} tags."
+        if faults:
+            raise ValidationError(faults)

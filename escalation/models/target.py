@@ -1,9 +1,14 @@
 """How long the tickets of a review queue may wait, by SLA class."""
 
+from typing import Final
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
 from escalation.models.queue import ReviewQueue
+
+MOST_SECONDS: Final = 366 * 86_400
 
 
 class SlaTarget(models.Model):
@@ -22,7 +27,7 @@ class SlaTarget(models.Model):
                 condition=Q(
                     first_touch_seconds__gt=0,
                     first_touch_seconds__lte=F("resolution_seconds"),
-                    resolution_seconds__lte=366 * 86_400,
+                    resolution_seconds__lte=MOST_SECONDS,
                 ),
                 name="sla_target_can_be_kept",
             ),
@@ -31,3 +36,21 @@ class SlaTarget(models.Model):
     def __str__(self) -> str:
         """Return the class."""
         return self.sla
+
+    def clean(self) -> None:
+        """Refuse clocks that can't both be kept.
+
+        Raises: ValidationError: by field.
+        """
+        first: float | None = self.first_touch_seconds
+        resolution: float | None = self.resolution_seconds
+        if first is None or resolution is None:  # refused already, by field
+            return
+        if first <= 0:
+            raise ValidationError({"first_touch_seconds": "Give more than 0 seconds."})
+        if not first <= resolution <= MOST_SECONDS:
+            raise ValidationError(
+                {
+                    "resolution_seconds": f"At least {first:g}, the time for a first look, and at most {MOST_SECONDS}."
+                }
+            )

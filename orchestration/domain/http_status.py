@@ -43,6 +43,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "run_not_found": 404,
     "step_not_found": 404,
     "ticket_not_found": 404,
+    "queue_not_found": 404,
     "no_ticket_free": 404,
     "token_not_found": 404,
     "agent_unknown": 404,

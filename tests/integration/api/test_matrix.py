@@ -57,6 +57,9 @@ GET    agents                                401 403 200 200 200 200 200 200 403
 GET    agents/<agent>                        401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
 GET    queues/board                          401 403 200 200 200 200 200 200 403 403 403 200
+GET    queues                                401 403 200 200 200 200 200 200 403 403 403 200
+GET    queues/<project>/<queue>              401 403 404 200 200 200 200 200 403 403 403 404
+PATCH  queues/<project>/<queue>              401 403 404 403 403 403 200 403 403 403 200 404
 GET    tickets                               401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403 403 403 404
 GET    tickets/<ticket_id>/clock             401 403 404 200 200 200 200 200 403 403 403 404
@@ -109,6 +112,7 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "workflow": "letter",
         "version": "1",
         "run_id": str(scene.held.pk),
+        "queue": scene.ticket.queue.slug,
         "step_id": str(scene.step.pk),
         "agent": "test.writer",
         "ticket_id": str(scene.ticket.pk),
@@ -144,6 +148,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
+        "queues/<project>/<queue>": {"assignment": "least_loaded"},
         "tickets/<ticket_id>/renew": {"claim_number": 1, "seen_digest": scene.ticket.seen_digest},
         "tickets/<ticket_id>/assign": {"to": "reviewer"},
         "tickets/<ticket_id>/pause": {"reason": "waits"},

@@ -1,0 +1,99 @@
+"""What people at the desk can take on: how much, what they know, and when they are away."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.domain.desk_rights import DeskRight
+from escalation.models import ReviewerProfile
+from escalation.queues import record_change
+from escalation.selectors.people import list_deciders
+from orchestration.admin.access import ScopedAdmin
+
+
+@admin.register(ReviewerProfile)
+class ReviewerProfileAdmin(ScopedAdmin[ReviewerProfile]):
+    """Room, tags and absence. Who manages a queue changes them for its people; everybody says when they are away."""
+
+    project: ClassVar[str] = ""
+    empty_words: ClassVar[str] = (
+        "Nobody has a profile: all are present, with room for any number of tickets and without tags."
+    )
+    list_display = ("user", "capacity", "tags", "absent_from", "absent_until", "substitute")
+    list_select_related = ("user", "substitute")
+    list_filter_sheet = False
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewerProfile]:
+        """Return the person's own, and those of people at queues that they manage."""
+        rows: QuerySet[ReviewerProfile] = super().get_queryset(request)
+        return rows.filter(Q(user=request.user.pk) | Q(user__in=_list_managed(request)))
+
+    def has_view_permission(self, request: HttpRequest, obj: ReviewerProfile | None = None) -> bool:
+        """Let in whoever works at a queue."""
+        return has_desk_right(request, DeskRight.LOOK)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let in whoever works at a queue: for themselves, or for those they manage."""
+        return has_desk_right(request, DeskRight.DECIDE) or has_desk_right(request, DeskRight.MANAGE)
+
+    def has_change_permission(self, request: HttpRequest, obj: ReviewerProfile | None = None) -> bool:
+        """Let people change what is found for them."""
+        return obj is None or self.get_queryset(request).filter(pk=obj.pk).exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: ReviewerProfile | None = None) -> bool:
+        """Let those who manage a queue take a profile away."""
+        return obj is None or _list_managed(request).filter(pk=obj.user_id).exists()
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ReviewerProfile | None = None
+    ) -> tuple[str, ...]:
+        """Let who manages nobody say only when they are away, and who stands in."""
+        manages = _list_managed(request).exists() if obj is None else self.has_delete_permission(request, obj)
+        return (("user",) if obj else ()) + (() if manages else ("capacity", "tags"))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the people that the person may choose from."""
+        people: QuerySet[User] = get_user_model().objects.filter(
+            Q(pk=request.user.pk) | Q(pk__in=_list_managed(request).values("pk"))
+        )
+        kwargs["queryset"] = people if db_field.name == "user" else _list_colleagues(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ReviewerProfile, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save, and tell what was changed."""
+        before = _describe(ReviewerProfile.objects.get(pk=obj.pk)) if change else {}
+        super().save_model(request, obj, form, change)
+        person: Any = request.user
+        record_change(person, None, f"profile of {obj.user.get_username()}", before, _describe(obj))
+
+
+def _list_managed(request: HttpRequest) -> QuerySet[User]:
+    return _list_people(find_queues_of(request, DeskRight.MANAGE))
+
+
+def _list_colleagues(request: HttpRequest) -> QuerySet[User]:
+    """Return who decides at queues that the person may look into."""
+    return _list_people(find_queues_of(request))
+
+
+def _list_people(queues: Any) -> QuerySet[User]:
+    found: set[int] = set()
+    for queue in queues:
+        found.update(list_deciders(queue).values_list("pk", flat=True))
+    return get_user_model().objects.filter(pk__in=found).order_by("username")
+
+
+def _describe(profile: ReviewerProfile) -> dict[str, Any]:
+    return {
+        "capacity": profile.capacity,
+        "tags": list(profile.tags),
+        "absent_from": profile.absent_from,
+        "absent_until": profile.absent_until,
+        "substitute": profile.substitute_id,
+    }
