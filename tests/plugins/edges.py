@@ -71,6 +71,7 @@ _HOMES: Final = {
     "test_together.py": ("send back", "new round or go on", "wait again"),
     "test_planned.py": ("claim", "run on", "accept"),
     "test_clock.py": ("hold", "approve"),
+    "test_results.py": ("end early",),
     "committing/test_order_races.py": ("start below a paused run",),
 }
 """By the file of integration tests, the words of those edges that it shows, or could."""

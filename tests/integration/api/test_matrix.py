@@ -41,6 +41,7 @@ GET    runs/<run_id>                         401 403 404 200 200 200 200 200 403
 GET    runs/<run_id>/plan                    401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/wait                    401 403 404 200 200 200 200 200 403 403 403 404
 POST   runs/<run_id>/cancel                  401 403 404 403 200 403 200 403 200 403 403 404
+POST   runs/<run_id>/finish                  401 403 404 403 200 403 200 403 200 403 403 404
 POST   runs/<run_id>/pause                   401 403 404 403 200 403 200 403 200 403 403 404
 POST   runs/<run_id>/resume                  401 403 404 403 200 403 200 403 200 403 403 404
 POST   runs/<run_id>/retry                   401 403 404 403 409 403 409 403 409 403 403 404
@@ -145,6 +146,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs/batch": {"runs": [start]},
         "runs/<run_id>/fork": {"from_step": "draft"},
         "runs/<run_id>/cancel": {"reason": "not needed"},
+        "runs/<run_id>/finish": {"output": None},
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},

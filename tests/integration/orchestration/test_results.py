@@ -1,8 +1,10 @@
 """Runs that give back what their workflow says, and runs that end early as a success: proof, children, orders."""
 
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from agents.invoke import override
@@ -179,3 +181,15 @@ def test_a_result_that_was_changed_or_removed_is_seen() -> None:
         cursor.execute("DELETE FROM orchestration_runresult")
     assert changed == "seal: 'result' does not fit the rows; the run's result was changed"
     assert "result" in (runs.verify(done.run.pk).fault or "")
+
+
+def test_the_command_ends_a_run_with_its_output() -> None:
+    rig = Rig.begin(graph({"a": ()}))
+    said = StringIO()
+
+    call_command("finish_run", str(rig.run_id), "--output", '{"n": 1}', "--reason", "enough", stdout=said)
+
+    assert said.getvalue() == f"run {rig.run_id} is succeeded, in round 1\n"
+    assert (rig.run.reason, RunResult.objects.get().output) == ("enough", {"n": 1})
+    with pytest.raises(CommandError, match="there is nothing to finish"):
+        call_command("finish_run", str(rig.run_id), "--output", "2")
