@@ -53,6 +53,9 @@ def _look(console: Console, name: str) -> list[str]:
     """Return what is wrong with the page that is open, in both schemes and on a phone."""
     page, found = console.page, []
     page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
+    page.evaluate(
+        "() => document.querySelectorAll('.rm-panel').forEach((one) => one.classList.add('rm-open'))"
+    )
     for scheme in ("light", "dark"):
         page.evaluate("(on) => document.documentElement.classList.toggle('dark', on)", scheme == "dark")
         page.wait_for_timeout(200)  # colours fade into each other
