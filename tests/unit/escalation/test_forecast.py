@@ -61,3 +61,8 @@ def test_where_nobody_is_there_nothing_is_foretold() -> None:
     assert estimate_pace(0, 2, None) is None
     assert predict_wait(5, None) is None
     assert predict_overrun(5, 1.0, None, 60.0) is None
+
+
+def test_a_queue_is_behind_from_the_first_ticket_that_waits_too_long() -> None:
+    assert predict_overrun(59, 0.0, 1.0, 60.0) is None
+    assert predict_overrun(60, 0.0, 1.0, 60.0) == 0.0
