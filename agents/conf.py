@@ -106,6 +106,7 @@ def list_secrets() -> list[str]:
         own.get("SIGNING_KEY"),
         *passwords,
         *(unquote(password) for password in passwords if password),
+        getattr(settings, "EMAIL_HOST_PASSWORD", ""),
         *(database.get("PASSWORD") for database in settings.DATABASES.values()),
     ]
     return [str(secret) for secret in found if secret]

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from agents.domain.settings import read_settings
+from agents.domain.networks import check_url
+from agents.domain.settings import between, read_settings
+from escalation.domain.channels import Channel, ChannelKind, read_channels
 from escalation.domain.sla import SlaClass
 
 # (first touch, resolution) in seconds.
@@ -25,12 +28,36 @@ class Conf:
         OWN_DECISIONS: whoever asked for a run may decide its tickets; for installations with one person.
         TICKET_RENEWAL_SECONDS: for how long input at the page renews a claim, from when it was made.
         SLA_SECONDS: class -> (first touch, resolution); classes given in settings are added to the defaults.
+        CHANNELS: name -> how messages go out over it; `domain/channels.py` says what there is.
+        SITE_URL: where people open the console; messages link there.
+        SEND_SECONDS: how long one sending may take.
     """
 
     TICKET_CLAIM_SECONDS: float = 300.0
     OWN_DECISIONS: bool = False
     TICKET_RENEWAL_SECONDS: float = 3600.0
     SLA_SECONDS: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(_SLA_SECONDS))
+
+    CHANNELS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    SITE_URL: str = ""
+    SEND_SECONDS: float = between(10.0, 0.1, 20.0)
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """Return the ways out by name."""
+        return read_channels(self.CHANNELS)
+
+    @property
+    def usual_channels(self) -> list[str]:
+        """Return the channel that reaches who has chosen none: the first one for mail."""
+        mail = (
+            name for name, one in self.channels.items() if one.kind is ChannelKind.MAIL and one.for_people
+        )
+        return list(mail)[:1]
+
+    def locate(self, path: str) -> str:
+        """Return the address of a page as people open it."""
+        return f"{self.SITE_URL.rstrip('/')}{path}"
 
     @property
     def claim_lease(self) -> timedelta:
@@ -68,7 +95,22 @@ def get_conf() -> Conf:
         raise ImproperlyConfigured(
             f"RINGMASTER['SLA_SECONDS'] must map a class to (first touch, resolution) in seconds: {error}"
         ) from error
+    _check_channels(conf)
     return conf
+
+
+def _check_channels(conf: Conf) -> None:
+    try:
+        channels = conf.channels
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    if conf.SITE_URL or channels:
+        try:
+            check_url(conf.SITE_URL)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"RINGMASTER['SITE_URL'] is where people open the console; messages link there: {error}"
+            ) from None
 
 
 def _forget(*, setting: str, **_: object) -> None:

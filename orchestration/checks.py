@@ -44,7 +44,13 @@ def check_paths(**_: Any) -> list[CheckMessage]:
         conf = get_conf()
     except ImproperlyConfigured:
         return []  # check_values says what is wrong
-    return [fault for path in (conf.ESCALATOR, *conf.MAINTENANCE_DUTIES) for fault in _path_faults(path)]
+    paths = (
+        conf.ESCALATOR,
+        *conf.MAINTENANCE_DUTIES,
+        *conf.MAINTENANCE_COMPANIONS,
+        *conf.LOOKS.values(),
+    )
+    return [fault for path in paths for fault in _path_faults(path)]
 
 
 def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
@@ -121,7 +127,7 @@ def _path_faults(path: str) -> Iterator[CheckMessage]:
     except ImportError as error:
         yield Error(
             f"RINGMASTER names '{path}', which can't be imported: {error}",
-            hint="See ESCALATOR and MAINTENANCE_DUTIES.",
+            hint="See ESCALATOR, MAINTENANCE_DUTIES, MAINTENANCE_COMPANIONS and LOOKS.",
             id="orchestration.E007",
         )
 

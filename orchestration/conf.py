@@ -3,7 +3,8 @@
 Read at call time, so that a test's override_settings holds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from django.conf import settings
@@ -20,6 +21,8 @@ class Conf:
 
     ESCALATOR: str = "escalation.escrow.DatabaseEscalator"
     MAINTENANCE_DUTIES: tuple[str, ...] = ()
+    MAINTENANCE_COMPANIONS: tuple[str, ...] = ()
+    LOOKS: Mapping[str, str] = field(default_factory=dict)
     SIGNING_KEY: str | None = None
     FLOWER_URL: str = ""
 

@@ -1,12 +1,14 @@
 """What orchestration asks of the rooms above it, bound by dotted path in settings.
 
 `Escalator` opens a ticket in the transaction that holds the step, and says which tickets steps have; `MaintenanceDuty`
-is what the maintainer also runs each sweep. Nothing here may import a room above, nor ask its tables or follow its keys
+is what the maintainer also runs each sweep, a `MaintenanceCompanion` what it runs beside its sweeps, and a `Look`
+what `manage.py health` and probes also ask. Nothing here may import a room above, nor ask its tables or follow its keys
 backwards. Read next: `escalation/escrow/escalator.py`.
 """
 
+import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -82,6 +84,21 @@ class Escalator(Protocol):
 MaintenanceDuty = Callable[[], None]
 """One sweep of a duty: short, safe to run twice, no arguments."""
 
+MaintenanceCompanion = Callable[[threading.Event], None]
+"""Works in a thread of its own as long as its maintainer leads, until the event is set; may wait for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How something does that work can go on without.  said: without secrets; what to do if it is not well."""
+
+    is_well: bool
+    said: str
+
+
+Look = Callable[[], Condition]
+"""Says how something does: quick, reads only."""
+
 
 @lru_cache(maxsize=8)
 def load_escalator(path: str) -> Escalator:
@@ -93,3 +110,13 @@ def load_escalator(path: str) -> Escalator:
 def load_duties(paths: Iterable[str]) -> list[MaintenanceDuty]:
     """Return the duties at dotted paths, `RINGMASTER["MAINTENANCE_DUTIES"]`."""
     return [import_string(path) for path in paths]
+
+
+def load_companions(paths: Iterable[str]) -> list[MaintenanceCompanion]:
+    """Return the companions at dotted paths, `RINGMASTER["MAINTENANCE_COMPANIONS"]`."""
+    return [import_string(path) for path in paths]
+
+
+def load_looks(paths: Mapping[str, str]) -> dict[str, Look]:
+    """Return by name what else is looked at, `RINGMASTER["LOOKS"]`: a name -> a dotted path."""
+    return {name: import_string(path) for name, path in paths.items()}

@@ -14,13 +14,16 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from orchestration.broker import explain_openly, find_broker_fault
+from orchestration.conf import get_conf
 from orchestration.outages import is_full
+from orchestration.ports import load_looks
 from orchestration.selectors.leads import find_leadership
 
 _KEPT_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 2
 _AWAY: Final = "it can't be reached, or does not answer"
 _FULL: Final = "it has no connection left: end who holds them, or raise its max_connections"
+_ASK: Final = "not well: `manage.py health {}` says why"
 _STATEMENT = "SET statement_timeout = '2s'"
 
 
@@ -59,7 +62,7 @@ def _look_at_database() -> list[Part]:
     return [
         Part("database", not is_read_only, is_vital=True, said=database),
         Part("migrations", not missing, is_vital=True, said=migrations),
-        *([] if missing or is_read_only else [_look_at_maintainer()]),
+        *([] if missing or is_read_only else [_look_at_maintainer(), *_look_at_others()]),
     ]
 
 
@@ -68,6 +71,15 @@ def _look_at_maintainer() -> Part:
     return Part(
         "maintainer", leadership.leads, is_vital=False, said="one leads" if leadership.leads else "none leads"
     )
+
+
+def _look_at_others() -> list[Part]:
+    """Say whether each of the others is well, without its words: they are for operators, and may name addresses."""
+    return [
+        Part(name, condition.is_well, is_vital=False, said="well" if condition.is_well else _ASK.format(name))
+        for name, look in load_looks(get_conf().LOOKS).items()
+        for condition in (look(),)
+    ]
 
 
 def _look_at_broker() -> Part:

@@ -1,11 +1,14 @@
-"""Which addresses of the network may be spoken to: those of the open internet, and those that an operator listed."""
+"""Which addresses may be spoken to: those of the open internet, and those that an operator listed."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+SECURE: Final = "https"
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -52,3 +55,19 @@ def _is_public(address: Address) -> bool:
     """Tell whether an address belongs to the open internet; `is_global` lets multicast and old local ones pass."""
     is_old_local = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not (address.is_multicast or address.is_reserved or is_old_local)
+
+
+def check_url(url: str) -> SplitResult:
+    """Return the parts of an address that can be posted to.
+
+    Raises: ValueError: saying what is wrong with it, without repeating what it may hold of secrets.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {SECURE, "http"} or not parts.hostname:
+        raise ValueError("an address is needed such as https://hooks.example.org/desk")
+    if parts.username is not None or parts.fragment:
+        raise ValueError("an address may hold neither a user nor a fragment (#)")
+    if any(ord(character) <= ord(" ") or ord(character) > ord("~") for character in url):
+        raise ValueError("an address is written in plain letters, without spaces")
+    parts.port  # noqa: B018 - reading it refuses what is no port
+    return parts

@@ -5,12 +5,12 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
+from agents.domain.networks import SECURE, check_url
 from agents.egress.lines import open_line, within
 
 MOST_ANSWER_BYTES: Final = 16_384
-_SECURE: Final = "https"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +25,6 @@ class Answer:
     def is_success(self) -> bool:
         """Tell whether the server took it; a redirect is none."""
         return 200 <= self.status < 300
-
-
-def check_url(url: str) -> SplitResult:
-    """Return the parts of an address that can be posted to.
-
-    Raises: ValueError: saying what is wrong with it, without repeating what it may hold of secrets.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {_SECURE, "http"} or not parts.hostname:
-        raise ValueError("an address is needed such as https://hooks.example.org/desk")
-    if parts.username is not None or parts.fragment:
-        raise ValueError("an address may hold neither a user nor a fragment (#)")
-    if any(ord(character) <= ord(" ") or ord(character) > ord("~") for character in url):
-        raise ValueError("an address is written in plain letters, without spaces")
-    parts.port  # noqa: B018 - reading it refuses what is no port
-    return parts
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float) -> Answer:
@@ -64,7 +48,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float) -
 
 def _connect(parts: SplitResult, seconds: float) -> http.client.HTTPConnection:
     """Return a connection to the address that was looked at; the certificate and `Host` are still the name's."""
-    host, is_secure = parts.hostname or "", parts.scheme == _SECURE
+    host, is_secure = parts.hostname or "", parts.scheme == SECURE
     kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
     connection = kind(host, parts.port, timeout=seconds)
     line = open_line(host, connection.port, seconds, is_sealed=is_secure)

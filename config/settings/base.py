@@ -9,6 +9,7 @@ from config.database import database_settings
 from config.settings.api import *  # noqa: F403 - the API's settings are a file of their own
 from config.settings.console import *  # noqa: F403 - how the console looks is a file of its own
 from config.settings.logs import *  # noqa: F403 - what is logged is a file of its own
+from config.settings.mail import *  # noqa: F403 - how mail leaves is a file of its own
 from config.settings.queues import *  # noqa: F403 - Celery's settings are a file of their own
 
 # Generic base classes of Django (`ModelAdmin[Run]`) are subscripted at run time too.
@@ -125,6 +126,10 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.forget_looks",
         "escalation.watch.foresee_new_tickets",
     ],
+    "MAINTENANCE_COMPANIONS": ["escalation.notify.notify_people"],
+    "LOOKS": {"channels": "escalation.selectors.channels.look_at_channels"},
+    "CHANNELS": env.json_object("RINGMASTER_CHANNELS"),
+    "SITE_URL": env.text("SITE_URL"),
     "FLOWER_URL": FLOWER_URL,
     **env.json_object("RINGMASTER_OVERRIDES"),
 }

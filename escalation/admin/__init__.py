@@ -7,6 +7,8 @@ buttons say. `board/` is what leads steer by.
 from escalation.admin.audit import AuditLineAdmin
 from escalation.admin.board.page import BoardAdmin
 from escalation.admin.calendars import CalendarAdmin
+from escalation.admin.messages import MessageAdmin
+from escalation.admin.preferences import PreferenceAdmin
 from escalation.admin.queues import BreachAdmin, ReviewQueueAdmin
 from escalation.admin.reviewers import ReviewerProfileAdmin
 from escalation.admin.routing import RoutingRuleAdmin
@@ -17,6 +19,8 @@ __all__ = [
     "BoardAdmin",
     "BreachAdmin",
     "CalendarAdmin",
+    "MessageAdmin",
+    "PreferenceAdmin",
     "ReviewQueueAdmin",
     "ReviewerProfileAdmin",
     "RoutingRuleAdmin",

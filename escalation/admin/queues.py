@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
 from escalation.admin.clock_settings import BreachActionInline, EscalationLevelInline, SnoozeReasonInline
 from escalation.admin.members import QueueRoleInline
+from escalation.admin.messages import QueueChannelInline
 from escalation.admin.queue_parts import QueueForm, ReasonInline, TargetInline
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
@@ -62,6 +63,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
     list_display = ("name", "slug", "project", "is_restricted", "waiting")
     list_select_related = ("project",)
     inlines = (
+        QueueChannelInline,
         TargetInline,
         ReasonInline,
         QueueRoleInline,

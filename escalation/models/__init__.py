@@ -8,10 +8,12 @@ from escalation.models.calendar import Calendar, CalendarVersion
 from escalation.models.clock import ClockTimestamp, read_clock
 from escalation.models.clockwork import ClockWarning, Pause, Replan, SnoozeReason
 from escalation.models.comment import Comment
+from escalation.models.delivery import ChannelState, Delivery
 from escalation.models.figure import AgentHour, DayFigure, FoldedHour, HourFigure
 from escalation.models.forecast import Forecast
 from escalation.models.level import MOST_LEVELS, Alarm, EscalationLevel
 from escalation.models.notice import Notice
+from escalation.models.preference import Preference, QueueChannel
 from escalation.models.presence import Presence
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
 from escalation.models.reason import ReasonCode
@@ -35,17 +37,21 @@ __all__ = [
     "BreachDeed",
     "Calendar",
     "CalendarVersion",
+    "ChannelState",
     "ClockTimestamp",
     "ClockWarning",
     "Comment",
     "DayFigure",
+    "Delivery",
     "EscalationLevel",
     "FoldedHour",
     "Forecast",
     "HourFigure",
     "Notice",
     "Pause",
+    "Preference",
     "Presence",
+    "QueueChannel",
     "QueueRole",
     "ReasonCode",
     "Replan",

@@ -4,5 +4,8 @@
 """
 
 from escalation.notify.announce import announce
+from escalation.notify.notifier import notify_people, send_due
+from escalation.notify.planning import plan_notices
+from escalation.notify.requests import send_again, send_test
 
-__all__ = ["announce"]
+__all__ = ["announce", "notify_people", "plan_notices", "send_again", "send_due", "send_test"]

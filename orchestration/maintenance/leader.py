@@ -20,6 +20,7 @@ from django.db import close_old_connections
 
 from orchestration.conf import get_conf
 from orchestration.database.insistence import reconnect
+from orchestration.maintenance.companions import Companions
 from orchestration.maintenance.queues import free_admissions, wake_breaker_waiters, wake_pool_waiters
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
 from orchestration.maintenance.scheduler import (
@@ -99,6 +100,7 @@ class Maintainer:
         self._leads = False
         self._settled_at = 0.0
         self._noted_at = -inf
+        self._companions = Companions()
 
     def stop(self) -> None:
         """End after the sweep under way."""
@@ -130,6 +132,7 @@ class Maintainer:
                 log.info("maintainer_leads")
         if self._leads:
             self._note_lead(self._session)
+            self._companions.start()
         if self._leads and (done := sweep(self._session, settles=time.monotonic() < self._settled_at)):
             log.info("maintainer_swept", **done)
 
@@ -147,6 +150,7 @@ class Maintainer:
         self._drop_session()
 
     def _drop_session(self) -> None:
+        self._companions.stop()
         self._leads, self._noted_at = False, -inf
         if self._session is not None:
             self._session.close()

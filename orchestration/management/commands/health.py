@@ -3,10 +3,12 @@
 import socket
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from orchestration.conf import get_conf
 from orchestration.models import WorkerProcess
+from orchestration.ports import load_looks
 from orchestration.selectors.leads import find_leadership
 from orchestration.selectors.worker_details import WorkerState, with_worker_state
 
@@ -17,13 +19,15 @@ _PRESENT: Final = frozenset({WorkerState.ALIVE, WorkerState.HUNG, WorkerState.BL
 
 
 class Command(BaseCommand):
-    """Say in a line how a worker or the maintainer does, and end with 0, 1 or 2."""
+    """Say in a line how something does, and end with 0, 1 or 2."""
 
-    help = "Say how a worker or the maintainer does. Ends with 0: well, 1: not well, 2: can't be told."
+    help = "Say how a worker, the maintainer or a channel does. Ends with 0: well, 1: not well, 2: can't be told."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what to look at, and --name."""
-        parser.add_argument("what", choices=("worker", "maintain"), help="whose health")
+        parser.add_argument(
+            "what", help="whose health: worker, maintain, or one that RINGMASTER['LOOKS'] names"
+        )
         parser.add_argument(
             "--name",
             default="",
@@ -36,7 +40,7 @@ class Command(BaseCommand):
         Raises: SystemExit: unless it is well.
         """
         try:
-            code, line = _look_at_maintainer() if what == "maintain" else _look_at_worker(name)
+            code, line = _look_at(what, name)
         except DatabaseError:
             code, line = (
                 CAN_NOT_TELL,
@@ -45,6 +49,20 @@ class Command(BaseCommand):
         (self.stdout if code == WELL else self.stderr).write(line)
         if code != WELL:
             raise SystemExit(code)
+
+
+def _look_at(what: str, name: str) -> tuple[int, str]:
+    if what == "maintain":
+        return _look_at_maintainer()
+    if what == "worker":
+        return _look_at_worker(name)
+    looks = load_looks(get_conf().LOOKS)
+    if what not in looks:
+        raise CommandError(
+            f"there is nothing called '{what}'; known: worker, maintain, {', '.join(sorted(looks))}."
+        )
+    condition = looks[what]()
+    return WELL if condition.is_well else NOT_WELL, condition.said
 
 
 def _look_at_maintainer() -> tuple[int, str]:

@@ -15,7 +15,7 @@ from escalation.domain.acts import Act
 from escalation.domain.notices import Happening
 from escalation.escrow import pause_ticket, resume_ticket, save_calendar
 from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket
-from escalation.notify import announce
+from escalation.notify import announce, plan_notices
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
 from orchestration.testing import run_workflow
@@ -32,6 +32,8 @@ KEPT = (
     "escalation_calendarversion",
     "escalation_clockwarning",
     "escalation_comment",
+    "escalation_delivery",
+    "escalation_delivery_notices",
     "escalation_notice",
     "escalation_pause",
     "escalation_replan",
@@ -72,6 +74,9 @@ CHANGING = {
     "escalation_assignmentturn",
     "escalation_reasoncode",
     "escalation_reviewerprofile",
+    "escalation_channelstate",
+    "escalation_preference",
+    "escalation_queuechannel",
     "escalation_reviewqueue",
     "escalation_routingrule",
     "escalation_savedview",
@@ -110,7 +115,8 @@ def rows() -> None:
     record(Act.CLAIMED, None, ticket=ticket)
     Comment.objects.create(ticket=ticket, author_id=1, author_name="anna", text="x")
     _use_clocks(ticket)
-    announce(Happening.BREACHED, key="breach", ticket=ticket, to_queue=True)
+    announce(Happening.BREACHED, key="breach", ticket=ticket, channels=["ops"])
+    plan_notices()
     BreakerEvent.objects.create(agent="a", from_state="closed", to_state="open", at=timezone.now(), why="x")
     VerifierTrial.objects.create(agent="a", case_digest="0" * 64, expected="PASS", said="PASS")
     step = done.steps["first"]

@@ -1,0 +1,152 @@
+"""How messages go out: each channel, what was given up, and every message; the queue's choice of channels."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.domain.desk_rights import DeskRight
+from escalation.models import Delivery, QueueChannel, ReviewQueue
+from escalation.notify import send_again, send_test
+from escalation.selectors.channels import list_channels
+from orchestration.admin.access import ReadOnlyAdmin
+from orchestration.admin.visible import mark_unseen
+
+if TYPE_CHECKING:
+    # unfold ships no types; its classes are Django's with other templates.
+    from django.contrib.admin import TabularInline
+else:
+    from unfold.admin import TabularInline
+
+_MOST_LOST = 50
+
+
+class QueueChannelInline(TabularInline[QueueChannel, ReviewQueue]):
+    """Over which channels the queue's team is told what. Its admins decide."""
+
+    model = QueueChannel
+    extra = 0
+    verbose_name = "channel"
+    verbose_name_plural = "Channels over which its team is told"
+
+    def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let those who work here see them."""
+        return has_desk_right(request, DeskRight.LOOK, obj.pk if obj else None)
+
+    def has_add_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let the queue's admins choose."""
+        return has_desk_right(request, DeskRight.MANAGE, obj.pk if obj else None)
+
+    def has_change_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let the queue's admins choose."""
+        return self.has_add_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
+        """Let the queue's admins choose."""
+        return self.has_add_permission(request, obj)
+
+
+@admin.register(Delivery)
+class MessageAdmin(ReadOnlyAdmin[Delivery]):
+    """Messages, the newest first, below how their channels do."""
+
+    project: ClassVar[str] = ""
+    empty_words: ClassVar[str] = (
+        "No message yet. One appears when somebody is told of a ticket: by a level, a breach, an assignment."
+    )
+    list_display = ("channel", "to_whom", "state", "due_at", "tries", "error", "made_at")
+    list_display_links = None
+    list_filter = ("channel",)
+    list_select_related = ("person",)
+    ordering = ("-made_at", "-pk")
+    sortable_by = ()
+    list_before_template = "admin/escalation/message/channels.html"
+
+    def has_view_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        """Let in whoever may look at any queue: they see their own messages, admins those of their queues."""
+        return has_desk_right(request, DeskRight.LOOK)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """Return the person's own messages, and those about queues that they administer; superusers see all."""
+        rows: QuerySet[Delivery] = super().get_queryset(request)
+        if getattr(request.user, "is_superuser", False):
+            return rows
+        managed = find_queues_of(request, DeskRight.MANAGE).order_by().values("pk")
+        theirs = Delivery.objects.filter(notices__queue__in=managed).order_by().values("pk")
+        return rows.filter(Q(person=request.user.pk) | Q(pk__in=theirs))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add what the buttons do."""
+        again = self.admin_site.admin_view(self.send_again)
+        test = self.admin_site.admin_view(self.send_test)
+        return [
+            path("<uuid:message>/again/", again, name="escalation_delivery_again"),
+            path("test/", test, name="escalation_delivery_test"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list below the channels, and for their admins what was given up."""
+        self.require_view(request)
+        lost = (
+            self.get_queryset(request).filter(gave_up_at__isnull=False).order_by("-gave_up_at")[:_MOST_LOST]
+        )
+        context = {
+            "title": "Messages",
+            "channels": list_channels() if has_desk_right(request, DeskRight.MANAGE) else [],
+            "lost": [(row, self.to_whom(row), self.error(row)) for row in lost],
+            "test_url": reverse("admin:escalation_delivery_test"),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def send_again(self, request: HttpRequest, message: UUID) -> HttpResponse:
+        """Let a message that was given up be tried anew."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self.require_view(request)
+        if self.get_queryset(request).filter(pk=message).exists() and send_again(
+            message, cast("Any", request.user)
+        ):
+            messages.success(request, "The message is sent again.")
+        else:
+            messages.warning(request, "There is no such message that was given up; nothing was changed.")
+        return HttpResponseRedirect(reverse("admin:escalation_delivery_changelist"))
+
+    def send_test(self, request: HttpRequest) -> HttpResponse:
+        """Send a test: to the person as they chose to be told, or over a channel to whom its settings name."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self.require_view(request)
+        channel = request.POST.get("channel", "")
+        known = [line.name for line in list_channels()] if has_desk_right(request, DeskRight.MANAGE) else []
+        if channel and channel not in known:
+            messages.warning(request, "There is no such channel, or it is not yours to try.")
+        else:
+            send_test(cast("Any", request.user), channel)
+            messages.success(request, "A test is on its way; it shows below when it was planned.")
+        return HttpResponseRedirect(reverse("admin:escalation_delivery_changelist"))
+
+    @admin.display(description="To")
+    def to_whom(self, row: Delivery) -> str:
+        """Return whom it goes to."""
+        if row.person_id is None:
+            return "whom the channel names"
+        return row.person.get_username() if row.person else "an account that is gone"
+
+    @admin.display(description="State")
+    def state(self, row: Delivery) -> SafeString:
+        """Return what became of it."""
+        return format_html("{}", row.state)
+
+    @admin.display(description="Said last")
+    def error(self, row: Delivery) -> SafeString:
+        """Return why it was not sent, last."""
+        return mark_unseen(row.last_error)

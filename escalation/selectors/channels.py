@@ -1,0 +1,118 @@
+"""How the ways out of the desk do: what waits, what fails, what was given up. Reads only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Count, Min, Q
+
+from escalation.conf import get_conf
+from escalation.models import ChannelState, Delivery, Notice, read_clock
+from escalation.models.delivery import WAITS
+from orchestration.ports import Condition
+
+_LATE: Final = timedelta(minutes=1)
+_PLANNED_WITHIN: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLine:
+    """One channel.
+
+    Attributes:
+        kind: "": the settings name none of this name, though messages wait for it or a queue has chosen it.
+        waiting: messages still to be sent.  failing: those of them that failed before.  lost: given up.
+        late_since: when the oldest was due that is due; None: none is.  paused_until: it is left alone until then.
+    """
+
+    name: str
+    kind: str
+    waiting: int = 0
+    failing: int = 0
+    lost: int = 0
+    late_since: datetime | None = None
+    last_sent_at: datetime | None = None
+    last_failed_at: datetime | None = None
+    paused_until: datetime | None = None
+    last_error: str = ""
+    is_late: bool = False
+
+    @property
+    def trouble(self) -> str:
+        """Return what is wrong, and what to do, in a sentence; "" when nothing is."""
+        if not self.kind and self.waiting:
+            return f"{self.waiting} messages wait for it, but RINGMASTER['CHANNELS'] has no such channel: add it again."
+        if self.paused_until is not None:
+            return f"It does not take messages ({self.last_error}); {self.waiting} wait. It is tried again by itself."
+        if self.failing:
+            return f"{self.failing} messages failed and are tried again; the last said: {self.last_error}"
+        if self.is_late:
+            return f"{self.waiting} messages wait since {self.late_since:%H:%M} UTC: see that a maintainer leads."
+        if self.lost:
+            return f"{self.lost} messages were given up: look at why, then send them again."
+        return ""
+
+
+def list_channels() -> list[ChannelLine]:
+    """Return every channel that the settings name, or that messages wait for, by name."""
+    now = read_clock()
+    known = get_conf().channels
+    due = WAITS & Q(due_at__lte=now)
+    counts = {
+        row["channel"]: row
+        for row in Delivery.objects.filter(WAITS | Q(gave_up_at__isnull=False))
+        .order_by()
+        .values("channel")
+        .annotate(
+            waiting=Count("pk", filter=WAITS),
+            failing=Count("pk", filter=WAITS & ~Q(last_error="")),
+            lost=Count("pk", filter=Q(gave_up_at__isnull=False)),
+            late_since=Min("due_at", filter=due),
+        )
+    }
+    states = {state.pk: state for state in ChannelState.objects.all()}
+    lines = []
+    for name in sorted({*known, *counts}):
+        kind = known[name].kind.value if name in known else ""
+        lines.append(_line(name, kind, counts.get(name, {}), states.get(name), now))
+    return lines
+
+
+def _line(
+    name: str, kind: str, counts: Mapping[str, object], state: ChannelState | None, now: datetime
+) -> ChannelLine:
+    late_since = counts.get("late_since")
+    figures = {key: value for key, value in counts.items() if key != "channel"}
+    said = {}
+    if state is not None:
+        paused_until = state.paused_until if state.paused_until and state.paused_until > now else None
+        said = {
+            "last_sent_at": state.last_sent_at,
+            "last_failed_at": state.last_failed_at,
+            "last_error": state.last_error,
+            "paused_until": paused_until,
+        }
+    is_late = isinstance(late_since, datetime) and late_since < now - _LATE
+    return ChannelLine(name=name, kind=kind, is_late=is_late, **figures, **said)  # type: ignore[arg-type]
+
+
+def find_channel_trouble() -> list[ChannelLine]:
+    """Return the channels that do not do as they should."""
+    return [line for line in list_channels() if line.trouble]
+
+
+def look_at_channels() -> Condition:
+    """Say in a line how messages go out; for `manage.py health channels`, probes and the board."""
+    unplanned = Notice.objects.filter(planned_at=None, made_at__lt=read_clock() - _PLANNED_WITHIN).count()
+    if unplanned:
+        return Condition(
+            is_well=False,
+            said=f"{unplanned} notices wait to be sent: see that a maintainer leads; its log says more.",
+        )
+    trouble = find_channel_trouble()
+    if trouble:
+        return Condition(
+            is_well=False, said=" ".join(f"Channel {line.name}: {line.trouble}" for line in trouble)
+        )
+    return Condition(is_well=True, said="Messages to people go out.")

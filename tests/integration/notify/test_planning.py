@@ -1,0 +1,150 @@
+"""From notices to messages: over which channels, once, and together where somebody wants that."""
+
+import threading
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+
+from escalation.conf import get_conf
+from escalation.domain.notices import Happening
+from escalation.models import Delivery, Notice, Preference, QueueChannel, Ticket
+from escalation.notify import announce, plan_notices, send_due
+from tests.integration.escalation.desk import race
+from tests.integration.notify.posts import Mailbox, deliver_to
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def channels(use_channels: Any) -> None:
+    use_channels({"mail": {"kind": "mail"}, "other": {"kind": "mail"}})
+
+
+def _tell(ticket: Ticket, *people: User, key: str = "k", level: int = 0) -> None:
+    announce(Happening.LEVEL, key=key, ticket=ticket, people=[person.pk for person in people], level=level)
+
+
+def _planned() -> list[tuple[str, int | None]]:
+    return sorted(Delivery.objects.values_list("channel", "person_id"))
+
+
+def test_who_said_nothing_gets_mail_and_a_notice_is_planned_once(ticket: Ticket, anna: User) -> None:
+    _tell(ticket, anna)
+    assert [plan_notices(), plan_notices()] == [1, 0]
+    assert _planned() == [("mail", anna.pk)]
+    assert Notice.objects.get().planned_at is not None
+
+
+def test_what_a_person_chose_about_the_queue_stands_before_the_rest(
+    ticket: Ticket, anna: User, ben: User
+) -> None:
+    Preference.objects.create(user=anna, channels=["other", "mail"])
+    Preference.objects.create(user=ben, is_off=True)
+    Preference.objects.create(user=ben, queue=ticket.queue, channels=["other"], from_level=2)
+    _tell(ticket, anna, ben, level=1)
+    _tell(ticket, ben, key="k2", level=2)
+    assert plan_notices() == 3
+    assert _planned() == [("mail", anna.pk), ("other", anna.pk), ("other", ben.pk)]
+
+
+def test_a_queue_chooses_channels_by_what_happened_and_level(ticket: Ticket) -> None:
+    for name, chosen in (
+        ("all", {}),
+        ("breaches", {"happenings": ["breached"]}),
+        ("high", {"from_level": 3}),
+    ):
+        QueueChannel.objects.create(queue=ticket.queue, channel=name, **chosen)
+    announce(Happening.LEVEL, key="a", ticket=ticket, to_queue=True, level=2)
+    announce(Happening.BREACHED, key="b", ticket=ticket, to_queue=True)
+    plan_notices()
+    assert [name for name, _ in _planned()] == ["all", "all", "breaches", "high"]
+
+
+def test_who_is_gone_is_planned_nothing(ticket: Ticket, anna: User) -> None:
+    _tell(ticket, anna)
+    User.objects.filter(pk=anna.pk).update(is_active=False)
+    assert plan_notices() == 1
+    assert _planned() == []
+
+
+def test_quiet_hours_and_digests_gather(ticket: Ticket, anna: User) -> None:
+    Preference.objects.create(user=anna, digest_minutes=30, urgent_level=3)
+    for number in range(3):
+        _tell(ticket, anna, key=f"k{number}", level=1)
+        plan_notices()
+    _tell(ticket, anna, key="urgent", level=3)
+    plan_notices()
+    gathering = Delivery.objects.get(is_gathering=True)
+    assert gathering.notices.count() == 3
+    assert timedelta(minutes=29) < gathering.due_at - gathering.made_at <= timedelta(minutes=30)
+    assert Delivery.objects.get(is_gathering=False).notices.get().key == "urgent"
+
+
+def test_one_notice_that_can_not_be_planned_keeps_no_other(
+    ticket: Ticket, anna: User, ben: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _tell(ticket, anna, ben)
+    Preference.objects.create(user=anna, quiet_from=time(1), quiet_until=time(2), time_zone="No/Where")
+    assert plan_notices() == 1
+    assert _planned() == [("mail", ben.pk)]
+    assert Notice.objects.get(planned_at=None).person == anna
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_digest_is_one_mail_and_what_comes_later_begins_another(
+    ticket: Ticket, anna: User, mail_to: Any
+) -> None:
+    mailbox = Mailbox()
+    with deliver_to(mailbox) as port:
+        mail_to(port)
+        Preference.objects.create(user=anna, digest_minutes=30)
+        for number in (1, 2):
+            _tell(ticket, anna, key=f"k{number}")
+        plan_notices()
+        Delivery.objects.update(due_at=ticket.opened_at)
+        assert send_due(get_conf().channels["mail"]) == 1
+        _tell(ticket, anna, key="k3")
+        plan_notices()
+    [mail] = mailbox.mails
+    assert mail["Subject"].startswith("2 messages from the desk")
+    assert [d.notices.count() for d in Delivery.objects.order_by("made_at")] == [2, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_planners_at_once_plan_each_notice_once(ticket: Ticket, anna: User, ben: User) -> None:
+    Preference.objects.create(user=anna, digest_minutes=30)
+    for number in range(4):
+        _tell(ticket, anna, ben, key=f"k{number}")
+    answers = race([plan_notices] * 3)
+    while plan_notices():
+        pass
+    assert [a for a in answers if isinstance(a, Exception)] == []
+    assert Notice.objects.filter(planned_at=None).count() == 0
+    assert Delivery.objects.filter(person=ben).count() == 4
+    assert sum(d.notices.count() for d in Delivery.objects.filter(person=anna)) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_gathers_is_not_sent_while_something_is_added(ticket: Ticket, anna: User, mail_to: Any) -> None:
+    """Else what is added would stand in a message that was sent without it."""
+    mail_to(9)
+    Preference.objects.create(user=anna, digest_minutes=30)
+    _tell(ticket, anna, key="k1")
+    plan_notices()
+    Delivery.objects.update(due_at=ticket.opened_at)
+    sent: list[int] = []
+
+    def send() -> None:
+        sent.append(send_due(get_conf().channels["mail"]))
+        connection.close()
+
+    with transaction.atomic():
+        Delivery.objects.select_for_update().get()
+        sender = threading.Thread(target=send)
+        sender.start()
+        sender.join(timeout=30)
+    assert sent == [0]
+    assert Delivery.objects.get().tries == 0
