@@ -7,51 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Q
 
 from escalation.domain.alike import MOST_CHARACTERS
 from escalation.domain.states import TicketStatus
 from escalation.models.calendar import CalendarVersion
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
-from orchestration.domain.holds import BY_RULE, SUBJECTS, HoldSubject, Scope, Way, find_ways
+from escalation.models.ticket_checks import CHECKS
+from orchestration.domain.holds import HoldSubject, Scope, Way, find_ways
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Run, Step
-
-_NEVER_SET_WITHOUT_RESOLUTION = Q(
-    resolution__isnull=True,
-    resolved_by__isnull=True,
-    resolved_rule="",
-    resolved_at__isnull=True,
-    resolution_output_json__isnull=True,
-    feedback="",
-    note="",
-    reason_code="",
-    handed_to="",
-    scope="",
-)
-# A rule decides beside what people can choose.
-_BY_RULE = Q(resolved_by__isnull=True, resolution__in=[kind.value for kind in BY_RULE]) & ~Q(resolved_rule="")
-_BY_PERSON = Q(resolved_by__isnull=False, resolved_rule="")
-
-
-_PUT_OUT = ("approve", "edit", "default")
-
-
-def _goes_with_its_subject() -> Q:
-    """Return the condition that a ticket is about something known, and that what was chosen goes with that."""
-    known = Q()
-    for subject, asked in SUBJECTS.items():
-        kinds = list(dict.fromkeys(way.kind.value for way in asked.ways))
-        kinds += [kind.value for kind in BY_RULE if kind.value not in kinds]
-        known |= Q(subject=subject.value) & (Q(resolution__isnull=True) | Q(resolution__in=kinds))
-    return known
-
-
-def _sha256_hex(field: str) -> Func:
-    octets = Func(F(field), Value("UTF8"), function="convert_to")
-    digest = Func(octets, function="sha256")
-    return Func(digest, Value("hex"), function="encode", output_field=models.CharField())
 
 
 class Ticket(models.Model):
@@ -183,77 +149,7 @@ class Ticket(models.Model):
 
     class Meta:
         ordering = ("due_at", "id")
-        constraints = (
-            models.UniqueConstraint(fields=("step",), condition=Q(status="open"), name="ticket_open_once"),
-            models.CheckConstraint(condition=Q(status__in=list(TicketStatus)), name="ticket_status_known"),
-            models.CheckConstraint(
-                condition=Q(resolution__isnull=True) | Q(resolution__in=list(ResolutionKind)),
-                name="ticket_resolution_known",
-            ),
-            models.CheckConstraint(condition=_goes_with_its_subject(), name="ticket_subject_known"),
-            models.CheckConstraint(
-                condition=Q(status=TicketStatus.RESOLVED, resolution__isnull=False, resolved_at__isnull=False)
-                & (_BY_PERSON | _BY_RULE)
-                | (~Q(status=TicketStatus.RESOLVED) & _NEVER_SET_WITHOUT_RESOLUTION),
-                name="ticket_resolved_is_decided",
-            ),
-            models.CheckConstraint(
-                condition=Q(status=TicketStatus.WITHDRAWN, withdrawn_at__isnull=False)
-                | (~Q(status=TicketStatus.WITHDRAWN) & Q(withdrawn_at__isnull=True, withdrawn_reason="")),
-                name="ticket_withdrawn_is_dated",
-            ),
-            models.CheckConstraint(
-                condition=Q(resolution__in=_PUT_OUT, resolution_output_json__isnull=False)
-                | (
-                    (Q(resolution__isnull=True) | ~Q(resolution__in=_PUT_OUT))
-                    & Q(resolution_output_json__isnull=True)
-                ),
-                name="ticket_output_is_approved",
-            ),
-            models.CheckConstraint(
-                condition=~Q(resolution="approve") | Q(has_proposal=True), name="ticket_approved_was_proposed"
-            ),
-            models.CheckConstraint(
-                condition=~Q(resolution="send_back") | ~Q(feedback=""), name="ticket_sent_back_has_feedback"
-            ),
-            models.CheckConstraint(
-                condition=Q(resolution="hand_on") & ~Q(handed_to="")
-                | (Q(resolution__isnull=True) | ~Q(resolution="hand_on")) & Q(handed_to=""),
-                name="ticket_handed_to_somebody",
-            ),
-            models.CheckConstraint(
-                condition=Q(scope="") | Q(resolution="close", scope__in=[s.value for s in Scope]),
-                name="ticket_scope_is_of_a_closing",
-            ),
-            # One-sided: when an account is deleted, its claim ends and only the date stays behind.
-            models.CheckConstraint(
-                condition=Q(claimed_by__isnull=True)
-                | Q(
-                    status=TicketStatus.OPEN,
-                    claim_expires_at__isnull=False,
-                    touched_at__isnull=False,
-                    claim_number__gte=1,
-                ),
-                name="ticket_claim_is_leased",
-            ),
-            # One-sided, as of a claim.
-            models.CheckConstraint(
-                condition=Q(assigned_to__isnull=True)
-                | Q(status=TicketStatus.OPEN, assigned_until__isnull=False),
-                name="ticket_assignment_ends",
-            ),
-            models.CheckConstraint(
-                condition=Q(opened_at__lt=F("first_touch_due_at"), first_touch_due_at__lte=F("due_at")),
-                name="ticket_clocks_in_order",
-            ),
-            models.CheckConstraint(
-                condition=Q(seen_digest=_sha256_hex("seen_json")), name="ticket_digest_is_of_seen"
-            ),
-            models.CheckConstraint(
-                condition=Q(confidence__isnull=True) | Q(confidence__gte=0, confidence__lte=1),
-                name="ticket_confidence_in_range",
-            ),
-        )
+        constraints = CHECKS
         indexes = (
             models.Index(fields=("queue", "due_at"), condition=Q(status="open"), name="ticket_queue_due"),
             models.Index(fields=("due_at",), condition=Q(status="open"), name="ticket_due"),

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.base import ApiView
-from orchestration.api.rows import HealthRow
+from orchestration.api.health_rows import HealthRow
 from orchestration.selectors.resources import measure_health
 
 
