@@ -59,9 +59,11 @@ class BreachActionInline(_OfQueue):
     verbose_name_plural = "When a deadline is missed"
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the queues that the person manages."""
+        """Offer the queues that the person manages, and the groups that they know."""
         if db_field.name == "to_queue":
             kwargs["queryset"] = find_queues_of(request, DeskRight.MANAGE)
+        if db_field.name == "to_group":
+            kwargs["queryset"] = find_groups(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 

@@ -26,7 +26,7 @@ from escalation.domain.draft import Draft
 from escalation.domain.inbox import read_query
 from escalation.errors import AuditUnavailable, EscalationError, TicketNotFound
 from escalation.models import Ticket
-from escalation.selectors import find_ticket, get_ticket
+from escalation.selectors import find_ticket, get_ticket, is_guest, may_at_ticket
 from escalation.selectors.inbox import list_queues
 from orchestration.admin.access import caller_of
 from orchestration.domain.http_status import STATUS_OF
@@ -51,8 +51,15 @@ class TicketAdmin(DeskAdmin[Ticket]):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
-        """Let reviewers decide: of the ticket's review queue, or of any."""
-        return has_desk_right(request, DeskRight.DECIDE, obj.queue_id if obj else None)
+        """Let reviewers decide: of the ticket's review queue, or of any; and those to whom it was opened."""
+        if has_desk_right(request, DeskRight.DECIDE, obj.queue_id if obj else None):
+            return True
+        caller = caller_of(request)
+        return is_guest(caller) if obj is None else may_at_ticket(caller, obj, DeskRight.DECIDE)
+
+    def has_view_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
+        """Let in who may look at any; rows are found by their right."""
+        return super().has_view_permission(request, obj) or is_guest(caller_of(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         """Tickets are evidence."""

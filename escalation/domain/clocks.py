@@ -49,6 +49,7 @@ class BreachStep(StrEnum):
     """What a queue may do by itself at a missed deadline."""
 
     TELL = "tell"
+    WIDEN = "widen"  # the members of a further group may decide this ticket, too
     REROUTE = "reroute"
     DEFAULT = "default"
     ABORT = "abort"

@@ -25,7 +25,7 @@ from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ResolutionRefused, StepNotHeld
 
 _KIND_OF: Final = {BreachStep.DEFAULT: ResolutionKind.DEFAULT, BreachStep.ABORT: ResolutionKind.ABORT}
-_ORDER: Final = (BreachStep.TELL, BreachStep.REROUTE, *CLOSING)
+_ORDER: Final = (BreachStep.TELL, BreachStep.WIDEN, BreachStep.REROUTE, *CLOSING)
 
 
 def act_on_breaches(
@@ -81,6 +81,8 @@ def _carry_out(ticket: Ticket, action: BreachAction, policy: ClockPolicy, now: d
     match BreachStep(action.step):
         case BreachStep.TELL:
             return _tell_next_level(ticket, action, policy, now)
+        case BreachStep.WIDEN:
+            return _widen(ticket, action)
         case BreachStep.REROUTE:
             return _reroute(ticket, action, now)
         case other:
@@ -116,6 +118,22 @@ def _tell_next_level(ticket: Ticket, action: BreachAction, policy: ClockPolicy, 
     return f"level {level} was told: {names or 'it names no group'}"
 
 
+def _widen(ticket: Ticket, action: BreachAction) -> str:
+    """Tell the members of a further group, who may decide the ticket from now on: the deed is what gives the right."""
+    group = action.to_group
+    if group is None:
+        return "nobody was added: the group is gone"
+    announce(
+        Happening.BREACHED,
+        key=f"widened:{ticket.pk}:{action.deadline}",
+        ticket=ticket,
+        people=list_members([group.pk]),
+        deadline=action.deadline,
+        due_at=ticket.due_at if action.deadline == DeadlineKind.RESOLUTION else ticket.first_touch_due_at,
+    )
+    return f"the members of “{group}” may decide it, too"
+
+
 def _reroute(ticket: Ticket, action: BreachAction, now: datetime) -> str:
     """Put the ticket into another queue, under the same due times: moving buys no time."""
     target = action.to_queue
@@ -132,7 +150,10 @@ def _reroute(ticket: Ticket, action: BreachAction, now: datetime) -> str:
 
 def _write_deed(ticket: Ticket, action: BreachAction, outcome: str) -> None:
     _, is_new = BreachDeed.objects.get_or_create(
-        ticket=ticket, deadline=action.deadline, step=action.step, defaults={"outcome": outcome}
+        ticket=ticket,
+        deadline=action.deadline,
+        step=action.step,
+        defaults={"outcome": outcome, "group": action.to_group if action.step == BreachStep.WIDEN else None},
     )
     if not is_new:
         return

@@ -15,7 +15,7 @@ from escalation.errors import ResolutionInvalid
 from escalation.escrow.rows import require_active
 from escalation.models import Comment, Ticket
 from escalation.notify import announce
-from escalation.selectors import get_ticket, may_desk
+from escalation.selectors import get_ticket, may_at_ticket
 from orchestration.selectors.scope import call_as
 
 
@@ -63,4 +63,4 @@ def _find_people(names: tuple[str, ...]) -> list[User]:
 
 
 def _may_look(person: User, ticket: Ticket) -> bool:
-    return may_desk(call_as(person), ticket.queue, DeskRight.LOOK)
+    return may_at_ticket(call_as(person), ticket, DeskRight.LOOK)

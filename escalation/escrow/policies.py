@@ -27,7 +27,7 @@ class ClockPolicy:
 def read_policies(queue_ids: Iterable[int]) -> dict[int, ClockPolicy]:
     """Return what these queues say, by their ids."""
     queues = ReviewQueue.objects.filter(pk__in=set(queue_ids)).prefetch_related(
-        "levels__groups", "breach_actions"
+        "levels__groups", "breach_actions__to_group", "breach_actions__to_queue"
     )
     return {queue.pk: _read(queue) for queue in queues}
 

@@ -7,7 +7,7 @@ from django.forms import model_to_dict
 
 from escalation.audit import record
 from escalation.domain.acts import Act
-from escalation.models import ReviewQueue, RoutingRule
+from escalation.models import BreachAction, EscalationLevel, ReviewQueue, RoutingRule
 
 _OF_RULE = (
     "position",
@@ -31,6 +31,37 @@ def describe_queue(queue: ReviewQueue) -> dict[str, Any]:
         "targets": {t.sla: [t.first_touch_seconds, t.resolution_seconds] for t in row.targets.all()},
         "reason_codes": {r.code: {"label": r.label, "kinds": r.kinds} for r in row.reason_codes.all()},
         "roles": sorted(f"{held.group}: {held.role}" for held in row.roles.select_related("group")),
+        **_describe_clocks(row),
+    }
+
+
+def _describe_clocks(queue: ReviewQueue) -> dict[str, Any]:
+    actions = queue.breach_actions.select_related("to_queue", "to_group").order_by("deadline", "step")
+    return {
+        "levels": {level.level: describe_level(level) for level in queue.levels.prefetch_related("groups")},
+        "actions": [describe_action(action) for action in actions],
+        "snooze_reasons": {
+            reason.code: {"label": reason.label, "stops_clock": reason.stops_clock}
+            for reason in queue.snooze_reasons.all()
+        },
+    }
+
+
+def describe_level(level: EscalationLevel) -> dict[str, Any]:
+    """Return who is told when, as JSON values."""
+    minutes = {name: getattr(level, name) for name in ("repeat_minutes", "claimed_minutes")}
+    groups = sorted(group.name for group in level.groups.all())
+    return {"after_percent": level.after_percent, **minutes, "groups": groups}
+
+
+def describe_action(action: BreachAction) -> dict[str, Any]:
+    """Return what happens at a missed deadline, as JSON values."""
+    to_queue, to_group = action.to_queue, action.to_group
+    return {
+        "deadline": action.deadline,
+        "step": action.step,
+        "to_queue": to_queue.slug if to_queue else None,
+        "to_group": to_group.name if to_group else None,
     }
 
 

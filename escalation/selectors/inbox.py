@@ -15,7 +15,7 @@ from escalation.domain.inbox import InboxQuery, InboxState, Place
 from escalation.domain.states import TicketStatus
 from escalation.models import ClockTimestamp, ReviewQueue, Ticket
 from escalation.selectors.offers import for_others
-from escalation.selectors.scope import find_queues
+from escalation.selectors.scope import find_queues, is_widened_to
 from escalation.selectors.searching import narrow_to_search
 from escalation.selectors.tickets import LARGE_COLUMNS, with_beginnings
 from orchestration.selectors.scope import Caller
@@ -62,7 +62,9 @@ def list_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> Inb
     Args: queue_ids: those whose tickets the person may see.
     """
     rows = with_beginnings(find_inbox(user_id, queue_ids, query)).annotate(
-        read_at=ClockTimestamp(), for_others=ExpressionWrapper(for_others(user_id), BooleanField())
+        read_at=ClockTimestamp(),
+        for_others=ExpressionWrapper(for_others(user_id), BooleanField()),
+        is_guest=ExpressionWrapper(is_widened_to(user_id), BooleanField()),
     )
     rows = rows.select_related(*_RELATED).defer(*LARGE_COLUMNS)
     column, latest_first = _ORDER.get(query.state, _BY_DUE)
@@ -80,7 +82,8 @@ def list_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> Inb
 
 def find_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> QuerySet[Ticket]:
     """Return the tickets that are asked for, in no order."""
-    rows = Ticket.objects.order_by().filter(_IN_STATE[query.state](user_id), queue__in=queue_ids)
+    seen = Q(queue__in=queue_ids) | is_widened_to(user_id)
+    rows = Ticket.objects.order_by().filter(seen, _IN_STATE[query.state](user_id))
     for name, column in _COLUMNS.items():
         if asked := getattr(query, name):
             rows = rows.filter(**{column: [asked] if name == "tag" else asked})
@@ -141,26 +144,27 @@ def _go_on(
 
 
 _COUNTS = """
+WITH widened AS (SELECT ticket_id FROM escalation_breachdeed JOIN auth_user_groups USING (group_id)
+    WHERE user_id = %(person)s)
 SELECT (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND queue_id = ANY(%(queues)s) LIMIT %(most)s) a),
+            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened)) LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND queue_id = ANY(%(queues)s) AND ((claimed_by_id = %(person)s AND claim_expires_at > clock_timestamp())
+            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
+            AND ((claimed_by_id = %(person)s AND claim_expires_at > clock_timestamp())
                 OR (assigned_to_id = %(person)s AND assigned_until > clock_timestamp()
                     AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp())))
             LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND queue_id = ANY(%(queues)s)
+            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
             AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()) LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND queue_id = ANY(%(queues)s)
+            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
             AND due_at < clock_timestamp() + (due_at - opened_at) / 4 LIMIT %(most)s) a)
 """
 
 
 def count_inbox(user_id: int | None, queue_ids: Sequence[int]) -> InboxCounts:
     """Return the counts of the views, in one statement that reads at most so many rows of each."""
-    if not queue_ids:
-        return InboxCounts()
     parameters = {"queues": list(queue_ids), "person": user_id, "most": MOST_COUNTED}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, parameters)

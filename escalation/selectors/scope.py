@@ -7,16 +7,19 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from escalation.domain.desk_rights import (
+    DESK_RIGHTS_OF,
     DESK_SCOPE_OF,
     DeskRight,
+    DeskRole,
     desk_rights_of,
     desk_roles_with,
     implied_rights,
     narrow,
     project_roles_with,
 )
+from escalation.domain.states import TicketStatus
 from escalation.errors import TicketNotFound
-from escalation.models import QueueRole, ReviewQueue, Ticket
+from escalation.models import BreachDeed, QueueRole, ReviewQueue, Ticket
 from escalation.selectors.tickets import list_tickets, with_content
 from orchestration.domain.rights import Right, Role
 from orchestration.errors import RightMissing, ScopeMissing
@@ -39,6 +42,21 @@ def find_queues(caller: Caller, right: DeskRight = DeskRight.LOOK) -> QuerySet[R
     implied = Q(is_restricted=False) if caller.sees_all else Q(is_restricted=False, project__in=projects)
     own = QueueRole.objects.filter(group__user=caller.user_id, role__in=desk_roles_with(right)).order_by()
     return queues.filter(implied | Q(pk__in=own.values("queue")))
+
+
+def is_widened_to(user_id: int | None) -> Q:
+    """Return the condition that a ticket was opened to a group of somebody's, as it was not decided in time.
+
+    That lets them look at this ticket and decide it, as a reviewer of its queue would, and gives no other right.
+    """
+    return Q(pk__in=BreachDeed.objects.filter(group__user=user_id).order_by().values("ticket"))
+
+
+def _is_open_to_guest(caller: Caller, right: DeskRight) -> Q:
+    if right not in DESK_RIGHTS_OF[DeskRole.REVIEWER]:
+        return Q(pk__in=())
+    of_project = Q() if caller.project_id is None else Q(queue__project=caller.project_id)
+    return is_widened_to(caller.user_id) & of_project
 
 
 def find_known_queues(caller: Caller) -> QuerySet[ReviewQueue]:
@@ -73,17 +91,30 @@ def list_desk_rights(caller: Caller) -> dict[int, frozenset[DeskRight]]:
 
 
 def is_at_desk(caller: Caller) -> bool:
-    """Return whether a caller has a role at any review queue, whatever they are in its project."""
+    """Return whether a caller has a role at any review queue, whatever they are in its project, or is a guest there."""
     roles = QueueRole.objects.filter(group__user=caller.user_id)
     if caller.project_id is not None:
         roles = roles.filter(queue__project=caller.project_id)
-    return roles.exists()
+    return roles.exists() or is_guest(caller)
+
+
+def is_guest(caller: Caller) -> bool:
+    """Return whether an open ticket was opened to a group of the caller's."""
+    return Ticket.objects.filter(_is_open_to_guest(caller, DeskRight.LOOK), status=TicketStatus.OPEN).exists()
 
 
 def may_desk(caller: Caller, queue: ReviewQueue, right: DeskRight) -> bool:
     """Return whether a caller may do this at a review queue."""
     is_in_scope = caller.scopes is None or DESK_SCOPE_OF[right] in caller.scopes
     return is_in_scope and find_queues(caller, right).filter(pk=queue.pk).exists()
+
+
+def may_at_ticket(caller: Caller, ticket: Ticket, right: DeskRight) -> bool:
+    """Return whether a caller may do this with a ticket: by a role at its queue, or as it was opened to their group."""
+    if may_desk(caller, ticket.queue, right):
+        return True
+    is_in_scope = caller.scopes is None or DESK_SCOPE_OF[right] in caller.scopes
+    return is_in_scope and Ticket.objects.filter(_is_open_to_guest(caller, right), pk=ticket.pk).exists()
 
 
 def require_desk(caller: Caller, queue: ReviewQueue, right: DeskRight) -> None:
@@ -113,7 +144,8 @@ _SAID: dict[DeskRight, str] = {
 
 def scope_tickets(caller: Caller, right: DeskRight = DeskRight.LOOK) -> QuerySet[Ticket]:
     """Return the tickets with which a caller may do this, as lists show them."""
-    return list_tickets().filter(queue__in=find_queues(caller, right).order_by().values("pk"))
+    queues = find_queues(caller, right).order_by().values("pk")
+    return list_tickets().filter(Q(queue__in=queues) | _is_open_to_guest(caller, right))
 
 
 def find_ticket(caller: Caller, ticket_id: int, right: DeskRight = DeskRight.LOOK) -> Ticket:
@@ -124,5 +156,6 @@ def find_ticket(caller: Caller, ticket_id: int, right: DeskRight = DeskRight.LOO
     ticket = with_content(scope_tickets(caller)).filter(pk=ticket_id).first()
     if ticket is None:
         raise TicketNotFound(ticket_id)
-    require_desk(caller, ticket.queue, right)
+    if not may_at_ticket(caller, ticket, right):
+        require_desk(caller, ticket.queue, right)
     return ticket

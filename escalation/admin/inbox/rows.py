@@ -76,7 +76,10 @@ def _show(ticket: Any, present: list[str], person: User, deciding: frozenset[int
         holder=decider.get_username() if decider else "",
         is_mine=is_claimed and ticket.claimed_by_id == person.pk,
         is_free=ticket.is_open and not is_claimed,
-        may_claim=ticket.is_open and not is_claimed and not ticket.for_others and ticket.queue_id in deciding,
+        may_claim=ticket.is_open
+        and not is_claimed
+        and not ticket.for_others
+        and (ticket.is_guest or ticket.queue_id in deciding),
         present=[one for one in present if one != person.get_username()],
         is_cut=getattr(ticket, "is_cut", False),
     )
