@@ -53,7 +53,7 @@ def _form(queue: ReviewQueue, **changes: Any) -> dict[str, Any]:
         "reason_codes-INITIAL_FORMS": "0",
         **{
             f"{part}-{count}_FORMS": "0"
-            for part in ("roles", "levels", "breach_actions", "snooze_reasons")
+            for part in ("roles", "channels", "levels", "breach_actions", "snooze_reasons")
             for count in ("TOTAL", "INITIAL")
         },
     }
