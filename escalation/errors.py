@@ -170,6 +170,28 @@ class TicketWithdrawn(EscalationError):
         super().__init__(f"Ticket {ticket_id} was withdrawn ({reason}); nothing is left to decide.")
 
 
+class BulkBarred(EscalationError):
+    """Tickets can't be decided together, or not this one."""
+
+    code = "bulk_barred"
+
+    def __init__(self, why: str) -> None:
+        """Say why, and what to do instead."""
+        super().__init__(f"Not decided together with others: {why}. Decide it alone, on its own page.")
+
+
+class NotAlike(EscalationError):
+    """The ticket is of another workflow, step or rule than those it is to be decided with."""
+
+    code = "not_alike"
+
+    def __init__(self, ticket_id: int, other_id: int) -> None:
+        """Name both."""
+        super().__init__(
+            f"Ticket {ticket_id} is not like ticket {other_id}: another workflow, step or rule. Decide it alone."
+        )
+
+
 class OwnRequest(EscalationError):
     """Who asked for a run does not decide its tickets."""
 

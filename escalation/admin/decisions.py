@@ -87,7 +87,7 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
     With `?drop`, an approval takes the output as proposed whatever was typed.
     """
     person, ticket = person_of(request), get_ticket(ticket_id)
-    kind = _read_kind(request.POST)
+    kind = read_kind(request.POST)
     keep_what_was_typed(request, ticket)
     output = _read_output(request, ticket, kind)
     resolve_ticket(
@@ -101,7 +101,7 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         note=request.POST.get("note", ""),
         agent=request.POST.get("agent", "") if WAY_OF[kind].field is AGENT else "",
         reason_code=request.POST.get("reason_code", ""),
-        scope=_read_scope(request.POST) if SCOPE in WAY_OF[kind].also else None,
+        scope=read_scope(request.POST) if SCOPE in WAY_OF[kind].also else None,
     )
     messages.success(request, f"Ticket {ticket_id} is {WAY_OF[kind].done}.")
     return _advance(request) if "advance" in request.POST else redirect(LIST)
@@ -161,14 +161,22 @@ def _proposal(ticket: Ticket) -> Any:
     return ticket.seen if ticket.has_proposal else None
 
 
-def _read_kind(form: QueryDict) -> ResolutionKind:
+def read_kind(form: QueryDict) -> ResolutionKind:
+    """Return which button was pressed.
+
+    Raises: ResolutionInvalid: none that is known.
+    """
     try:
         return ResolutionKind(form.get("resolution", ""))
     except ValueError:
         raise ResolutionInvalid("resolution: press one of the buttons of the form.") from None
 
 
-def _read_scope(form: QueryDict) -> Scope | None:
+def read_scope(form: QueryDict) -> Scope | None:
+    """Return how far a closing is to reach.
+
+    Raises: ResolutionInvalid: as far as nobody can choose.
+    """
     try:
         return Scope(str(form["scope"])) if form.get("scope") else None
     except ValueError:

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from escalation.admin import clock_buttons, decisions, talk
+from escalation.admin import clock_buttons, decisions, talk, together
 from escalation.admin.access import DeskAdmin, has_desk_right, list_rights_at_desk
 from escalation.admin.asking import build_abort_page
 from escalation.admin.decisions import person_of
@@ -101,6 +101,10 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "<int:ticket_id>/resolve/": decisions.resolve,
             "<int:ticket_id>/comment/": talk.comment,
             "<int:ticket_id>/snooze/": talk.snooze,
+            "together/": together.choose_together,
+            "<int:ticket_id>/together/": together.preview_together,
+            "<int:ticket_id>/together/resolve/": together.resolve_together,
+            "<int:ticket_id>/together/release/": together.release_together,
             "<int:ticket_id>/pause/": clock_buttons.pause,
             "<int:ticket_id>/resume/": clock_buttons.resume,
         }
@@ -118,7 +122,12 @@ class TicketAdmin(DeskAdmin[Ticket]):
             self.admin_site.admin_view(self.whole_view),
             name="escalation_ticket_whole",
         )
-        return [again, whole, *own, *super().get_urls()]
+        alike = path(
+            "<int:ticket_id>/alike/",
+            self.admin_site.admin_view(self.alike_view),
+            name="escalation_ticket_alike",
+        )
+        return [again, whole, alike, *own, *super().get_urls()]
 
     def _guard(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Let only reviewers press a button, and answer a refusal with the page, the reason and the draft."""
@@ -140,7 +149,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
     def _say_button(self, request: HttpRequest, ticket_id: int | None) -> HttpResponse:
         """Say that an address only takes a button, and where that is."""
         context = {"title": "This address takes a button only", "ticket_id": ticket_id}
-        answer = self._show(request, "button.html", context, status=405)
+        answer = self.show(request, "button.html", context, status=405)
         answer.headers["Allow"] = "POST"
         return answer
 
@@ -193,16 +202,26 @@ class TicketAdmin(DeskAdmin[Ticket]):
         try:
             record_seen(ticket, person_of(request))
         except AuditUnavailable as error:
-            return self._hide(request, error)
+            return self.hide(request, error)
         if "download" in request.GET:
             return download_part(ticket, part)
-        return self._show(request, "whole.html", build_whole_page(request, ticket, part))
+        return self.show(request, "whole.html", build_whole_page(request, ticket, part))
+
+    @method_decorator(never_cache)
+    def alike_view(self, request: HttpRequest, ticket_id: int) -> HttpResponse:
+        """List the tickets that could be decided together with one. Looking claims nothing."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        ticket = _get_or_404(request, ticket_id)
+        if not self.has_change_permission(request, ticket):
+            raise PermissionDenied
+        return self.show(request, "alike.html", together.build_alike_page(request, ticket))
 
     def ask_abort(self, request: HttpRequest, ticket_id: int) -> HttpResponse:
         """Keep what was typed, and say what aborting would do before anybody does it."""
         ticket = get_ticket(ticket_id)
         decisions.keep_what_was_typed(request, ticket)
-        return self._show(request, "abort.html", build_abort_page(request, ticket))
+        return self.show(request, "abort.html", build_abort_page(request, ticket))
 
     def _render(
         self,
@@ -217,7 +236,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
         try:
             record_seen(ticket, person_of(request))
         except AuditUnavailable as error:
-            return self._hide(request, error)
+            return self.hide(request, error)
         may_decide = self.has_change_permission(request, ticket)
         page = build_page(
             ticket,
@@ -231,19 +250,21 @@ class TicketAdmin(DeskAdmin[Ticket]):
             **page,
             "title": f"Ticket {ticket.pk}",
             "refusal": refusal,
+            "alike": together.count_alike(request, ticket) if may_decide else 0,
             "may_lead": has_desk_right(request, DeskRight.LEAD, ticket.queue_id),
             "unsaid": request.POST.get("comment", ""),
         }
-        return self._show(request, "page.html", context, status=status)
+        return self.show(request, "page.html", context, status=status)
 
-    def _hide(self, request: HttpRequest, error: AuditUnavailable) -> HttpResponse:
+    def hide(self, request: HttpRequest, error: AuditUnavailable) -> HttpResponse:
         """Say that nothing is shown, as it can't be written down who looks."""
         context = {"title": "This ticket can't be shown at the moment", "words": str(error)}
-        return self._show(request, "unseen.html", context, status=503)
+        return self.show(request, "unseen.html", context, status=503)
 
-    def _show(
+    def show(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
     ) -> HttpResponse:
+        """Answer with one of the desk's pages in the console's frame."""
         frame = {**self.admin_site.each_context(request), "media": self.media, "subtitle": None}
         return TemplateResponse(
             request, f"admin/escalation/ticket/{template}", {**frame, **context}, status=status

@@ -146,19 +146,9 @@ class ReleaseBody(Body):
     )
 
 
-class ResolveBody(Body):
-    """A decision, bound to a claim and to what was seen."""
+class SaidBody(Body):
+    """What goes with a decision, of one ticket or of several."""
 
-    resolution = serializers.ChoiceField(
-        choices=[k.value for k in CHOSEN_BY_PEOPLE],
-        help_text="; ".join(f"{kind}: {WAY_OF[kind].effect}" for kind in CHOSEN_BY_PEOPLE),
-    )
-    claim_number = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="Of your claim.")
-    seen_digest = Text(max_length=64, help_text="Of the ticket as you saw it.")
-    output = AnyJson(
-        required=False,
-        help_text=f"With {' or '.join(kinds_with(OUTPUT))}: what is approved; null has to be sent.",
-    )
     feedback = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
     note = Text(required=False, allow_blank=True, default="", trim_whitespace=False)
     agent = Text(
@@ -178,4 +168,19 @@ class ResolveBody(Body):
         default=None,
         help_text="With close, in a run that another one started: "
         + "; ".join(f"{scope}: {words}" for scope, words in SCOPE_WORDS.items()),
+    )
+
+
+class ResolveBody(SaidBody):
+    """A decision, bound to a claim and to what was seen."""
+
+    resolution = serializers.ChoiceField(
+        choices=[k.value for k in CHOSEN_BY_PEOPLE],
+        help_text="; ".join(f"{kind}: {WAY_OF[kind].effect}" for kind in CHOSEN_BY_PEOPLE),
+    )
+    claim_number = WholeNumber(min_value=1, max_value=2**31 - 1, help_text="Of your claim.")
+    seen_digest = Text(max_length=64, help_text="Of the ticket as you saw it.")
+    output = AnyJson(
+        required=False,
+        help_text=f"With {' or '.join(kinds_with(OUTPUT))}: what is approved; null has to be sent.",
     )

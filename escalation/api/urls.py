@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from escalation.api import assignment, audit, board, clock, comments, live, queues, views
+from escalation.api import alike, assignment, audit, board, clock, comments, live, queues, views
 
 urlpatterns = [
     path("audit", audit.AuditList.as_view()),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("tickets/<int:ticket_id>/claim", views.TicketClaim.as_view()),
     path("tickets/<int:ticket_id>/release", views.TicketRelease.as_view()),
     path("tickets/<int:ticket_id>/comments", comments.TicketComments.as_view()),
+    path("tickets/<int:ticket_id>/alike", alike.TicketAlike.as_view()),
+    path("tickets/<int:ticket_id>/alike/claim", alike.TicketAlikeClaim.as_view()),
+    path("tickets/<int:ticket_id>/alike/resolve", alike.TicketAlikeResolve.as_view()),
     path("tickets/<int:ticket_id>/renew", assignment.TicketRenew.as_view()),
     path("tickets/<int:ticket_id>/assign", assignment.TicketAssign.as_view()),
     path("tickets/<int:ticket_id>/clock", clock.TicketClock.as_view()),

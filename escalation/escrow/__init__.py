@@ -6,6 +6,14 @@ are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 
 from escalation.escrow.assignment import assign_free_ticket, free_ticket, reassign_ticket
 from escalation.escrow.breaches import record_missed
+from escalation.escrow.bulk import (
+    BULK_KINDS,
+    MOST_TOGETHER,
+    BulkLine,
+    BulkResult,
+    claim_alike,
+    resolve_alike,
+)
 from escalation.escrow.by_rule import resolve_by_rule
 from escalation.escrow.calendars import save_calendar
 from escalation.escrow.claims import claim_next_ticket, claim_ticket, release_ticket, save_draft
@@ -18,8 +26,13 @@ from escalation.escrow.rows import is_own_request, name_decider
 from escalation.escrow.snoozing import snooze_ticket, wake_ticket
 
 __all__ = [
+    "BULK_KINDS",
+    "MOST_TOGETHER",
+    "BulkLine",
+    "BulkResult",
     "DatabaseEscalator",
     "assign_free_ticket",
+    "claim_alike",
     "claim_next_ticket",
     "claim_ticket",
     "comment_on",
@@ -32,6 +45,7 @@ __all__ = [
     "release_ticket",
     "renew_claim",
     "replan_ticket",
+    "resolve_alike",
     "resolve_by_rule",
     "resolve_ticket",
     "resume_ticket",

@@ -2,10 +2,12 @@
 
 `tickets.py` says which there are, `scope.py` for whom, `offers.py` and `neighbours.py` which is next. Of one ticket,
 `received.py` tells what its step was given, `verdicts.py` what its verifiers said, `blast.py` what a decision sets off,
-`similar.py` how alike work was decided, and `summary.py` all that the public interface says.
+`similar.py` how alike work was decided, `alike.py` what can be decided together, and `summary.py` all that the public
+interface says.
 """
 
 from escalation.selectors.accuracy import Accuracy, find_accuracy
+from escalation.selectors.alike import find_irreversible, list_alike
 from escalation.selectors.blast import Blast, Follower, find_spec, foresee_blast, read_plan
 from escalation.selectors.choices import (
     list_hand_on_agents,
@@ -61,6 +63,7 @@ __all__ = [
     "find_accuracy",
     "find_claimed_since",
     "find_decider",
+    "find_irreversible",
     "find_known_queues",
     "find_neighbours",
     "find_queues",
@@ -75,6 +78,7 @@ __all__ = [
     "is_guest",
     "is_widened_to",
     "known_queues",
+    "list_alike",
     "list_attempts",
     "list_comments",
     "list_desk_rights",

@@ -67,6 +67,8 @@ STATUS_OF: Final[dict[str, int]] = {
     "ticket_resolved": 409,
     "ticket_withdrawn": 409,
     "resolution_stale": 409,
+    "bulk_barred": 409,
+    "not_alike": 409,
     "length_missing": 411,
     "media_type_unsupported": 415,
     "too_many_requests": 429,

@@ -52,7 +52,9 @@
       const active = box.contains(document.activeElement) ? document.activeElement : null;
       const focused = active?.closest("[data-ticket]")?.dataset.ticket;
       const part = active?.matches("[data-claim]") ? "[data-claim]" : "[data-open-ticket]";
+      const ticked = new Set([...box.querySelectorAll("[name=tickets]:checked")].map((tick) => tick.value));
       box.replaceChildren(document.adoptNode(fresh));
+      for (const tick of box.querySelectorAll("[name=tickets]")) tick.checked = ticked.has(tick.value);
       for (const row of box.querySelectorAll("[data-ticket]")) {
         if (known.size && !known.has(row.dataset.ticket)) row.classList.add("rm-ticket-new");
       }

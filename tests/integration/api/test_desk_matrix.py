@@ -28,6 +28,9 @@ POST   tickets/<ticket_id>/claim             403 200 200 403 403 404
 POST   tickets/<ticket_id>/release           403 200 200 403 403 404
 GET    tickets/<ticket_id>/comments          200 200 200 200 200 404
 POST   tickets/<ticket_id>/comments          403 200 200 403 403 404
+GET    tickets/<ticket_id>/alike             200 200 200 200 200 404
+POST   tickets/<ticket_id>/alike/claim       403 200 200 403 403 404
+POST   tickets/<ticket_id>/alike/resolve     403 200 200 403 403 404
 POST   tickets/<ticket_id>/renew             403 200 200 403 403 404
 POST   tickets/<ticket_id>/assign            403 403 200 403 403 404
 GET    tickets/<ticket_id>/clock             200 200 200 200 200 404

@@ -77,6 +77,9 @@ POST   tickets/<ticket_id>/claim             401 403 404 403 403 200 200 403 403
 POST   tickets/<ticket_id>/release           401 403 404 403 403 200 200 403 403 200 403 404
 GET    tickets/<ticket_id>/comments          401 403 404 200 200 200 200 200 403 403 403 404
 POST   tickets/<ticket_id>/comments          401 403 404 403 403 200 200 403 403 200 403 404
+GET    tickets/<ticket_id>/alike             401 403 404 200 200 200 200 200 403 403 403 404
+POST   tickets/<ticket_id>/alike/claim       401 403 404 403 403 200 200 403 403 200 403 404
+POST   tickets/<ticket_id>/alike/resolve     401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/renew             401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/assign            401 403 404 403 403 403 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
@@ -151,6 +154,13 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
         "queues/<project>/<queue>": {"assignment": "least_loaded"},
+        "tickets/<ticket_id>/alike/claim": {"tickets": [scene.ticket.pk]},
+        "tickets/<ticket_id>/alike/resolve": {
+            "resolution": "approve",
+            "lines": [
+                {"ticket": scene.ticket.pk, "claim_number": 1, "seen_digest": scene.ticket.seen_digest}
+            ],
+        },
         "tickets/<ticket_id>/renew": {"claim_number": 1, "seen_digest": scene.ticket.seen_digest},
         "tickets/<ticket_id>/assign": {"to": "reviewer"},
         "tickets/<ticket_id>/pause": {"reason": "waits"},

@@ -1,0 +1,78 @@
+"""Tickets that can be decided together: which there are, and what bars it. Reads only."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from agents.domain.contract import strip_pin
+from agents.selectors import find_contract
+from escalation.domain.desk_rights import DeskRight
+from escalation.domain.states import TicketStatus
+from escalation.models import Ticket
+from escalation.selectors.offers import for_others
+from escalation.selectors.scope import scope_tickets
+from orchestration.domain.holds import WAY_OF
+from orchestration.domain.states import DONE, ResolutionKind, StepStatus
+from orchestration.models import Step
+from orchestration.selectors.scope import Caller
+
+# Of all tickets together; behind that many steps nobody can say what a decision sets off.
+_MOST_BEHIND: Final = 20_000
+_BEHIND: Final = """
+WITH RECURSIVE behind(root, id) AS (
+    SELECT e.predecessor_id, e.successor_id FROM orchestration_edge e WHERE e.predecessor_id = ANY(%s)
+    UNION
+    SELECT b.root, e.successor_id FROM behind b JOIN orchestration_edge e ON e.predecessor_id = b.id
+)
+SELECT root, id FROM behind LIMIT %s
+"""
+
+
+def list_alike(caller: Caller, ticket: Ticket) -> QuerySet[Ticket]:
+    """Return the open tickets of the same workflow, step and rule that the caller may decide, those due first on top.
+
+    None of a run that they asked for themselves.
+    """
+    alike = scope_tickets(caller, DeskRight.DECIDE).filter(alike=ticket.alike, status=TicketStatus.OPEN)
+    return alike.exclude(alike="").exclude(for_others(caller.user_id)).order_by("due_at", "pk")
+
+
+def find_irreversible(tickets: Sequence[Ticket], kind: ResolutionKind) -> dict[int, str]:
+    """Return why some tickets can't be decided so beside others, by their numbers: an effect that can't be undone.
+
+    What lets the run go on sets off the steps behind; what is sent back or handed on, the step itself once more. Two
+    queries.
+    """
+    to = WAY_OF[kind].to
+    if to is StepStatus.AVAILABLE:
+        return {one.pk: _say(one.step.key) for one in tickets if _is_irreversible(one.step.agent)}
+    if to not in {StepStatus.SUCCEEDED, StepStatus.SKIPPED} or not tickets:
+        return {}
+    pairs = _find_behind([ticket.step_id for ticket in tickets])
+    if len(pairs) > _MOST_BEHIND:
+        return dict.fromkeys(
+            (ticket.pk for ticket in tickets), "more steps stand behind it than can be looked through"
+        )
+    waiting = Step.objects.filter(pk__in={step_id for _, step_id in pairs}).exclude(status__in=DONE)
+    keys = {
+        pk: key for pk, key, agent in waiting.values_list("pk", "key", "agent") if _is_irreversible(agent)
+    }
+    ticket_of = {ticket.step_id: ticket.pk for ticket in tickets}
+    return {ticket_of[root]: _say(keys[step_id]) for root, step_id in pairs if step_id in keys}
+
+
+def _find_behind(step_ids: list[int]) -> list[tuple[int, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_BEHIND, [step_ids, _MOST_BEHIND + 1])
+        return [(root, step_id) for root, step_id in cursor.fetchall()]
+
+
+def _is_irreversible(agent: str) -> bool:
+    contract = find_contract(strip_pin(agent))
+    return contract is not None and bool(contract.effects) and not contract.reversible
+
+
+def _say(step: str) -> str:
+    return f"what the step “{step}” does then can't be undone"
