@@ -2,20 +2,21 @@
 
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError as ModelInvalid
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from escalation.api.queue_parts import check_row, find_queue
 from escalation.domain.desk_rights import DeskRight
-from escalation.errors import QueueNotFound
 from escalation.models import ReviewQueue
-from escalation.queues import describe_queue, record_change
-from escalation.selectors import find_queues, require_desk
+from escalation.queues import describe_queue, make_queue, record_change
+from escalation.selectors import find_queues
 from orchestration.api.base import ApiView, Body
+from orchestration.api.bodies import Text
 from orchestration.domain.rights import Right
+from orchestration.selectors.scope import find_project
 
 SETTINGS = (
     "name",
@@ -53,9 +54,20 @@ class QueueBody(Body, serializers.ModelSerializer[ReviewQueue]):
         extra_kwargs: ClassVar[dict[str, Any]] = {name: {"required": False} for name in SETTINGS}
 
 
+class NewQueueBody(Body):
+    """A review queue to be made. How it works is changed after that."""
+
+    project = Text(max_length=100)
+    slug = serializers.SlugField(
+        max_length=100, help_text="Named like an SLA class, it gets the tickets of that class."
+    )
+    name = Text(max_length=200)
+
+
 class QueueList(ApiView):
     """Review queues."""
 
+    rights: ClassVar[dict[str, Right]] = {"POST": Right.MANAGE}
     queryset = ReviewQueue.objects.none()
     order: ClassVar[tuple[str, ...]] = ("project__slug", "slug", "pk")
 
@@ -63,6 +75,21 @@ class QueueList(ApiView):
     def get(self, _request: Request) -> Response:
         """List the review queues that you may look into, with how each works."""
         return self.show_page(find_queues(self.caller).select_related("project"), QueueRow)
+
+    @extend_schema(operation_id="make_queue", request=NewQueueBody, responses={201: QueueRow})
+    def post(self, _request: Request) -> Response:
+        """Make a review queue for a project. Its targets are those of the settings until you change them."""
+        body = self.read_body(NewQueueBody)
+        project = find_project(self.caller, body["project"], Right.MANAGE)
+        try:
+            with transaction.atomic():
+                made = make_queue(project.pk, body["slug"], body["name"])
+                record_change(self.person, made, "queue", {}, describe_queue(made))
+        except IntegrityError as error:
+            raise serializers.ValidationError(
+                {"slug": "the project has a review queue of this name"}
+            ) from error
+        return Response(QueueRow(made).data, status=201)
 
 
 class QueueView(ApiView):
@@ -73,32 +100,18 @@ class QueueView(ApiView):
     @extend_schema(operation_id="get_queue", responses=QueueRow)
     def get(self, _request: Request, project: str, queue: str) -> Response:
         """Show how a review queue works."""
-        return Response(QueueRow(self._find(project, queue)).data)
+        return Response(QueueRow(find_queue(self.caller, project, queue)).data)
 
     @extend_schema(operation_id="change_queue", request=QueueBody, responses=QueueRow)
     def patch(self, _request: Request, project: str, queue: str) -> Response:
         """Change how a review queue works. It is told in the audit, with what stood there before."""
-        found = self._find(project, queue)
-        require_desk(self.caller, found, DeskRight.MANAGE)
+        found = find_queue(self.caller, project, queue, DeskRight.MANAGE)
         body = self.read_body(QueueBody)
         with transaction.atomic():
             before = describe_queue(found)
             for name, value in body.items():
                 setattr(found, name, value)
-            _check(found)
+            check_row(found)
             found.save(update_fields=list(body))
             record_change(self.person, found, "queue", before, describe_queue(found))
         return Response(QueueRow(found).data)
-
-    def _find(self, project: str, queue: str) -> ReviewQueue:
-        found = find_queues(self.caller).filter(project__slug=project, slug=queue).first()
-        if found is None:
-            raise QueueNotFound(project, queue)
-        return found
-
-
-def _check(queue: ReviewQueue) -> None:
-    try:
-        queue.clean()
-    except ModelInvalid as error:
-        raise serializers.ValidationError(error.message_dict) from error

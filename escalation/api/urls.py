@@ -2,13 +2,29 @@
 
 from django.urls import path
 
-from escalation.api import alike, assignment, audit, board, clock, comments, live, queues, views
+from escalation.api import (
+    alike,
+    assignment,
+    audit,
+    board,
+    clock,
+    comments,
+    live,
+    queue_parts,
+    queues,
+    routing,
+    views,
+)
 
 urlpatterns = [
     path("audit", audit.AuditList.as_view()),
     path("queues/board", board.BoardView.as_view()),
     path("queues", queues.QueueList.as_view()),
     path("queues/<str:project>/<str:queue>", queues.QueueView.as_view()),
+    path("queues/<str:project>/<str:queue>/targets", queue_parts.QueueTargets.as_view()),
+    path("queues/<str:project>/<str:queue>/reason-codes", queue_parts.QueueReasons.as_view()),
+    path("routing/<str:project>", routing.RoutingView.as_view()),
+    path("routing/<str:project>/preview", routing.RoutingPreview.as_view()),
     path("tickets", views.TicketList.as_view()),
     path("tickets/claim-next", views.TicketClaimNext.as_view()),
     path("tickets/stream", live.TicketStream.as_view()),

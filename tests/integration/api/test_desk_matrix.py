@@ -43,6 +43,10 @@ PUT    tickets/<ticket_id>/presence          200 200 200 200 200 404
 DELETE tickets/<ticket_id>/presence          204 204 204 204 204 404
 GET    queues/<project>/<queue>              200 200 200 200 200 404
 PATCH  queues/<project>/<queue>              403 403 403 200 403 404
+GET    queues/<project>/<queue>/targets      200 200 200 200 200 404
+PUT    queues/<project>/<queue>/targets      403 403 403 200 403 404
+GET    queues/<project>/<queue>/reason-codes 200 200 200 200 200 404
+PUT    queues/<project>/<queue>/reason-codes 403 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           403 200 200 403 403 404
 """
 AT_DESK: dict[Line, dict[str, int]] = {

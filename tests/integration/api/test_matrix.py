@@ -61,6 +61,14 @@ GET    queues/board                          401 403 200 200 200 200 200 200 403
 GET    queues                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    queues/<project>/<queue>              401 403 404 200 200 200 200 200 403 403 403 404
 PATCH  queues/<project>/<queue>              401 403 404 403 403 403 200 403 403 403 200 404
+POST   queues                                401 403 404 403 403 403 201 403 403 403 201 404
+GET    queues/<project>/<queue>/targets      401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/targets      401 403 404 403 403 403 200 403 403 403 200 404
+GET    queues/<project>/<queue>/reason-codes 401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/reason-codes 401 403 404 403 403 403 200 403 403 403 200 404
+GET    routing/<project>                     401 403 404 200 200 200 200 200 403 403 403 404
+PUT    routing/<project>                     401 403 404 403 403 403 200 403 403 403 200 404
+POST   routing/<project>/preview             401 403 404 403 403 403 200 403 403 403 200 404
 GET    tickets                               401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403 403 403 404
 GET    tickets/<ticket_id>/clock             401 403 404 200 200 200 200 200 403 403 403 404
@@ -153,6 +161,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
+        "queues": {"project": "desk", "slug": "vip", "name": "VIP"},
         "queues/<project>/<queue>": {"assignment": "least_loaded"},
         "tickets/<ticket_id>/alike/claim": {"tickets": [scene.ticket.pk]},
         "tickets/<ticket_id>/alike/resolve": {
@@ -161,6 +170,10 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
                 {"ticket": scene.ticket.pk, "claim_number": 1, "seen_digest": scene.ticket.seen_digest}
             ],
         },
+        "queues/<project>/<queue>/targets": {"targets": []},
+        "queues/<project>/<queue>/reason-codes": {"reason_codes": []},
+        "routing/<project>": {"rules": []},
+        "routing/<project>/preview": {"rules": []},
         "tickets/<ticket_id>/renew": {"claim_number": 1, "seen_digest": scene.ticket.seen_digest},
         "tickets/<ticket_id>/assign": {"to": "reviewer"},
         "tickets/<ticket_id>/pause": {"reason": "waits"},
