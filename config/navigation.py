@@ -34,6 +34,8 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "orchestration.Project": ("Projects", "workspaces"),
         "orchestration.ApiToken": ("API tokens", "key"),
         "escalation.ReviewerProfile": ("Reviewers", "event_available"),
+        "escalation.Preference": ("Notifications", "notifications"),
+        "escalation.Delivery": ("Messages", "mail"),
         "auth.User": ("Users", "person"),
         "auth.Group": ("Groups", "group"),
         "escalation.AuditLine": ("Audit", "history"),

@@ -55,6 +55,12 @@ class Conf:
         )
         return list(mail)[:1]
 
+    @property
+    def team_channels(self) -> list[str]:
+        """Return the channel of a queue that has chosen none: the first one for mail that says whom it goes to."""
+        mail = (name for name, one in self.channels.items() if one.kind is ChannelKind.MAIL and one.to)
+        return list(mail)[:1]
+
     def locate(self, path: str) -> str:
         """Return the address of a page as people open it."""
         return f"{self.SITE_URL.rstrip('/')}{path}"

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from escalation.admin.access import find_queues_of, has_desk_right
 from escalation.admin.members import find_groups
+from escalation.admin.row_forms import RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import BreachAction, EscalationLevel, ReviewQueue, SnoozeReason
 
@@ -18,6 +19,9 @@ else:
 
 class _OfQueue(TabularInline[Any, ReviewQueue]):
     extra = 0
+    tab = True
+    hide_title = True
+    form = RowForm
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let those who work here see it."""

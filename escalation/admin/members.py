@@ -8,6 +8,7 @@ from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
 from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.admin.row_forms import RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import QueueRole, ReviewQueue
 from orchestration.admin.projects import list_known_groups
@@ -23,9 +24,12 @@ class QueueRoleInline(TabularInline[QueueRole, ReviewQueue]):
     """Which groups have a role at the queue. Its admins decide."""
 
     model = QueueRole
-    extra = 1
+    extra = 0
+    tab = True
+    hide_title = True
+    form = RowForm
     verbose_name = "role"
-    verbose_name_plural = "Who works here, beside the members of the project"
+    verbose_name_plural = "Members"
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any

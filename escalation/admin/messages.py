@@ -3,15 +3,20 @@
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.admin.row_forms import RowForm
+from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRight
+from escalation.domain.notices import HAPPENING_WORDS, Happening
 from escalation.models import Delivery, QueueChannel, ReviewQueue
 from escalation.notify import send_again, send_test
 from escalation.selectors.channels import list_channels
@@ -27,13 +32,39 @@ else:
 _MOST_LOST = 50
 
 
+class ChannelForm(RowForm):
+    """A channel of a queue: one that the settings name, for what is ticked."""
+
+    channel = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+    happenings = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        choices=[(one.value, HAPPENING_WORDS[one]) for one in Happening if one is not Happening.TEST],
+        label="Only for",
+        help_text="None: for everything.",
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Offer what the settings name, and what was chosen before."""
+        super().__init__(*args, **options)
+        names = list(get_conf().channels)
+        kept = self.instance.channel
+        choices = [(name, name) for name in names]
+        if kept and kept not in names:
+            choices.append((kept, f"{kept} (the settings name it no more)"))
+        cast("forms.ChoiceField", self.fields["channel"]).choices = choices
+
+
 class QueueChannelInline(TabularInline[QueueChannel, ReviewQueue]):
     """Over which channels the queue's team is told what. Its admins decide."""
 
     model = QueueChannel
     extra = 0
+    tab = True
+    hide_title = True
+    form = ChannelForm
     verbose_name = "channel"
-    verbose_name_plural = "Channels over which its team is told"
+    verbose_name_plural = "Channels"
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let those who work here see them."""

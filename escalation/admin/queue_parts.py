@@ -6,9 +6,10 @@ from django import forms
 from django.http import HttpRequest
 
 from escalation.admin.access import has_desk_right
+from escalation.admin.row_forms import ONE_LINE, RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import ReasonCode, ReviewQueue, SlaTarget
-from orchestration.domain.states import ResolutionKind
+from orchestration.domain.holds import SUBJECTS
 
 if TYPE_CHECKING:
     # unfold ships no types; its classes are Django's with other templates.
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 else:
     from unfold.admin import TabularInline
 
-KINDS = [(kind.value, kind.value.replace("_", " ")) for kind in ResolutionKind]
+KINDS = [
+    (kind, kind.replace("_", " "))
+    for kind in dict.fromkeys(way.kind.value for asked in SUBJECTS.values() for way in asked.ways)
+]
+"""What people choose; what a rule decides takes no reason."""
 
 
 class QueueForm(forms.ModelForm[ReviewQueue]):
@@ -30,7 +35,7 @@ class QueueForm(forms.ModelForm[ReviewQueue]):
     )
 
 
-class ReasonForm(forms.ModelForm[ReasonCode]):
+class ReasonForm(RowForm):
     """A reason code, with its decisions to be ticked."""
 
     kinds = forms.MultipleChoiceField(choices=KINDS, widget=forms.CheckboxSelectMultiple, label="Goes with")
@@ -39,6 +44,9 @@ class ReasonForm(forms.ModelForm[ReasonCode]):
 class _Part(TabularInline[Any, ReviewQueue]):
     extra = 0
     tab = True
+    hide_title = True
+    form = RowForm
+    formfield_overrides = ONE_LINE
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let those who work here see by which rules."""

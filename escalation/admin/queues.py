@@ -11,12 +11,14 @@ from escalation.admin.clock_settings import BreachActionInline, EscalationLevelI
 from escalation.admin.members import QueueRoleInline
 from escalation.admin.messages import QueueChannelInline
 from escalation.admin.queue_parts import QueueForm, ReasonInline, TargetInline
+from escalation.admin.row_forms import ONE_LINE
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
 from escalation.models import Breach, Calendar, ReviewQueue
 from escalation.queues import describe_queue, give_first_targets, record_change
 from escalation.selectors import LARGE_COLUMNS, find_known_queues
+from escalation.selectors.channels import describe_team_channels
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
@@ -32,6 +34,8 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
     )
     project: ClassVar[str] = ""
     form = QueueForm
+    formfield_overrides = ONE_LINE
+    readonly_fields = ("team_is_told",)
     fieldsets = (
         (None, {"fields": (("project", "slug", "name"), "is_restricted")}),
         (
@@ -56,7 +60,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
             "Clocks and mail",
             {
                 "classes": ["tab"],
-                "fields": ("calendar", "warn_at", "snooze_stops_clock", "mail_shows_content"),
+                "fields": ("calendar", "warn_at", "snooze_stops_clock", "mail_shows_content", "team_is_told"),
             },
         ),
     )
@@ -96,7 +100,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ReviewQueue | None = None) -> tuple[str, ...]:
         """Keep a queue in its project: its tickets would change hands with it."""
-        return ("project",) if obj else ()
+        return ("project", "team_is_told") if obj else ("team_is_told",)
 
     def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let its admins delete a queue; the database keeps one that has tickets."""
@@ -124,6 +128,11 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         person: Any = request.user
         before = request.queue_before  # type: ignore[attr-defined]
         record_change(person, form.instance, "queue", before, describe_queue(form.instance))
+
+    @admin.display(description="How its team is told")
+    def team_is_told(self, queue: ReviewQueue) -> str:
+        """Return over which channels, or that nobody is told."""
+        return describe_team_channels(queue)
 
     @admin.display(description="Open tickets", ordering="open_tickets")
     def waiting(self, queue: ReviewQueue) -> int | None:

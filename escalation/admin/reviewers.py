@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.admin.row_forms import ONE_LINE, RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import ReviewerProfile
 from escalation.queues import record_change
@@ -27,6 +28,8 @@ class ReviewerProfileAdmin(ScopedAdmin[ReviewerProfile]):
     list_display = ("user", "capacity", "tags", "absent_from", "absent_until", "substitute")
     list_select_related = ("user", "substitute")
     list_filter_sheet = False
+    form = RowForm
+    formfield_overrides = ONE_LINE
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewerProfile]:

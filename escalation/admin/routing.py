@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -9,11 +10,27 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from escalation.admin.access import find_queues_of
+from escalation.admin.row_forms import ONE_LINE
+from escalation.domain.routing import MOST_RULES
 from escalation.models import ReviewQueue, RoutingRule
 from escalation.queues import Preview, describe_rule, preview_routes, read_rule, record_change
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
+
+
+class RuleForm(forms.ModelForm[RoutingRule]):
+    """A rule. What is over the limit would be saved and never tried."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse one more than are tried."""
+        given = super().clean() or self.cleaned_data
+        # Only of a new rule the project is asked for.
+        project = given.get("project")
+        if project is not None and RoutingRule.objects.filter(project=project).count() >= MOST_RULES:
+            fault = f"It has {MOST_RULES} rules, and no more are tried: take one away, or let one say more."
+            self.add_error("project", fault)
+        return given
 
 
 @admin.register(RoutingRule)
@@ -30,6 +47,8 @@ class RoutingRuleAdmin(ScopedAdmin[RoutingRule]):
     list_filter_sheet = False
     ordering = ("project", "position", "pk")
     actions = None
+    form = RuleForm
+    formfield_overrides = ONE_LINE
     change_form_template = "admin/escalation/routingrule/change_form.html"
     fieldsets = (
         (None, {"fields": ("project", ("position", "name"), "queue", "tags")}),

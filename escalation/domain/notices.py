@@ -19,6 +19,18 @@ class Happening(StrEnum):
     TEST = "test"  # somebody tries their channel
 
 
+HAPPENING_WORDS: Final[dict[Happening, str]] = {
+    Happening.LEVEL: "an escalation level",
+    Happening.BREACHED: "a missed deadline",
+    Happening.WARNED: "a warning before it",
+    Happening.ASSIGNED: "an assignment",
+    Happening.MENTIONED: "a mention in a comment",
+    Happening.REMINDED: "a reminder",
+    Happening.AUDIT: "a refused sample",
+    Happening.TROUBLE: "trouble of the desk",
+    Happening.TEST: "a test",
+}
+
 _NOTICES: Final = uuid.UUID("5a1e2f60-0b57-4a3c-9c1e-7f0d6f7f3b21")
 MOST_KEY: Final = 200
 

@@ -21,7 +21,7 @@ class About:
     """The ticket that is told about.
 
     Attributes: state: what became of it since, in words; "" while it waits.  content: what is judged, if the queue lets
-        it leave the desk; "".
+        it leave the desk; "".  instead_of: who is absent, and would have been told.
     """
 
     number: int
@@ -32,6 +32,7 @@ class About:
     due_at: datetime
     url: str
     question: str = ""
+    instead_of: str = ""
     state: str = ""
     content: str = ""
 
@@ -59,6 +60,7 @@ def tell(happening: Happening, level: int, data: Mapping[str, Any], about: About
         ("Question", about.question or _ask(about)),
         ("Due", f"{about.due_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("Meanwhile", about.state),
+        ("You stand in for", about.instead_of),
     )
     return Item(one_line(title), _list_facts(facts), about.url, spell_out(about.content[:MOST_CONTENT]))
 

@@ -17,7 +17,7 @@ from escalation.domain.notices import Happening
 from escalation.domain.states import TicketStatus
 from escalation.domain.wording import MOST_CONTENT, About, Item, name_message, tell
 from escalation.models import Delivery, Notice, Ticket, read_clock
-from escalation.selectors import scope_tickets
+from escalation.selectors import find_spec, read_plan, scope_tickets
 from orchestration.domain.holds import HoldSubject
 from orchestration.selectors.scope import call_as
 
@@ -93,10 +93,19 @@ def _look(notice: Notice, person: AbstractUser | None) -> list[About | None]:
         scope_tickets(call_as(person)) if person else Ticket.objects.select_related("queue", "run", "step")
     )
     ticket = tickets.annotate(beginning=Left("seen_json", MOST_CONTENT)).filter(pk=notice.ticket_id).first()
-    return [_about(ticket)] if ticket else []
+    return [_about(ticket, _name_absent(notice, person))] if ticket else []
 
 
-def _about(ticket: Any) -> About:
+def _name_absent(notice: Notice, person: AbstractUser | None) -> str:
+    """Return instead of whom somebody is told; "" if it was meant for them."""
+    if person is None or notice.person_id in (None, person.pk):
+        return ""
+    absent = get_user_model().objects.filter(pk=notice.person_id).first()
+    return absent.get_username() if absent else ""
+
+
+def _about(ticket: Any, instead_of: str) -> About:
+    spec = find_spec(ticket.step, read_plan(ticket))
     return About(
         number=ticket.pk,
         queue=ticket.queue.name,
@@ -105,6 +114,8 @@ def _about(ticket: Any) -> About:
         step=ticket.step.key,
         due_at=ticket.due_at,
         url=get_conf().locate(reverse("admin:escalation_ticket_change", args=[ticket.pk])),
+        question=spec.review.question if spec and spec.review else "",
+        instead_of=instead_of,
         state=_STATES[TicketStatus(ticket.status)],
         content=ticket.beginning if ticket.queue.mail_shows_content else "",
     )

@@ -10,13 +10,24 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from escalation.conf import get_conf
-from escalation.domain.notices import Happening
+from escalation.domain.notices import Happening, identify_notice, name_recipient
 from escalation.domain.reaching import Reach
-from escalation.models import ClockTimestamp, Delivery, Notice, Preference, QueueChannel, read_clock
+from escalation.models import (
+    ClockTimestamp,
+    Delivery,
+    Notice,
+    Preference,
+    QueueChannel,
+    ReviewerProfile,
+    read_clock,
+)
+from escalation.selectors.people import list_deciders
 from orchestration.outages import is_away, is_of_statement
 
 log = structlog.get_logger(__name__)
 _LIMIT: Final = 200
+_PERSONAL: Final = frozenset({Happening.ASSIGNED, Happening.MENTIONED, Happening.TEST})
+"""What nobody can be told instead of somebody else."""
 
 
 def plan_notices() -> int:
@@ -52,15 +63,20 @@ def _plan(notice: Notice, now: datetime) -> None:
 
 
 def _find_channels(notice: Notice) -> list[str]:
-    """Return the channel that was named, or those that the queue has chosen for this."""
+    """Return the channel that was named, or those that the queue has chosen for this; without any, mail."""
     if notice.channel:
         return [notice.channel]
-    chosen = QueueChannel.objects.filter(queue=notice.queue_id)
+    chosen = list(QueueChannel.objects.filter(queue=notice.queue_id))
+    if not chosen:
+        return get_conf().team_channels
     return [row.channel for row in chosen if row.carries(notice.happening, notice.level)]
 
 
 def _plan_for_person(notice: Notice, person: int, now: datetime) -> None:
+    person = _find_stand_in(notice, person, now)
     if not get_user_model().objects.filter(pk=person, is_active=True).exists():
+        return
+    if person != notice.person_id and _is_told_already(notice, person):
         return
     reach = find_reach(person, notice.queue_id)
     if not reach.wants(notice.level):
@@ -72,6 +88,26 @@ def _plan_for_person(notice: Notice, person: int, now: datetime) -> None:
             _gather(notice, channel, person, due)
         else:
             _send(notice, channel, person, due)
+
+
+def _find_stand_in(notice: Notice, person: int, now: datetime) -> int:
+    """Return who is told: instead of somebody absent their substitute, if present and able to decide it."""
+    if notice.happening in _PERSONAL or notice.queue is None:
+        return person
+    profile = ReviewerProfile.objects.filter(user=person).first()
+    if profile is None or profile.substitute_id is None or not profile.is_absent(now):
+        return person
+    theirs = ReviewerProfile.objects.filter(user=profile.substitute_id).first()
+    is_there = theirs is None or not theirs.is_absent(now)
+    decides = list_deciders(notice.queue).filter(pk=profile.substitute_id).exists()
+    return profile.substitute_id if is_there and decides else person
+
+
+def _is_told_already(notice: Notice, substitute: int) -> bool:
+    """Tell whether a substitute hears of it anyway: for themselves, or for another who is absent."""
+    own = Notice.objects.filter(pk=identify_notice(notice.key, name_recipient(substitute, "")))
+    same = Notice.objects.filter(ticket=notice.ticket_id, key=notice.key)
+    return own.exists() or same.filter(deliveries__person=substitute).exists()
 
 
 def find_reach(person: int, queue: int | None) -> Reach:

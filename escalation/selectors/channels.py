@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Count, Min, Q
 
 from escalation.conf import get_conf
-from escalation.models import ChannelState, Delivery, Notice, read_clock
+from escalation.models import ChannelState, Delivery, Notice, QueueChannel, ReviewQueue, read_clock
 from escalation.models.delivery import WAITS
 from orchestration.ports import Condition
 
@@ -100,6 +100,27 @@ def _line(
 def find_channel_trouble() -> list[ChannelLine]:
     """Return the channels that do not do as they should."""
     return [line for line in list_channels() if line.trouble]
+
+
+def describe_team_channels(queue: ReviewQueue) -> str:
+    """Say in a sentence over which channels the team of a queue is told."""
+    chosen = (
+        list(QueueChannel.objects.filter(queue=queue.pk).values_list("channel", flat=True))
+        if queue.pk
+        else []
+    )
+    known = get_conf().channels
+    if not chosen:
+        usual = get_conf().team_channels
+        if usual:
+            return f"Over {usual[0]}, since no channel is chosen here."
+        return (
+            "Nobody is told: no channel is chosen here, and RINGMASTER['CHANNELS'] has none for mail that says whom "
+            "it goes 'to'. People with a role here are still told as they chose themselves."
+        )
+    gone = [name for name in chosen if name not in known]
+    words = f"Over {', '.join(chosen)}."
+    return f"{words} The settings name no {', '.join(gone)}: messages over it wait." if gone else words
 
 
 def look_at_channels() -> Condition:

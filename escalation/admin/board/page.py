@@ -28,6 +28,7 @@ from escalation.domain.measures import Measure
 from escalation.domain.sheets import write_sheet
 from escalation.figures import PARTS, Board, Period, build_board
 from escalation.models import DayFigure, ReviewQueue, read_clock
+from escalation.selectors.channels import find_channel_trouble
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 
 PERIODS: Final = {
@@ -95,10 +96,11 @@ class BoardAdmin(DeskAdmin[DayFigure], ReadOnlyAdmin[DayFigure]):
             "title": "Board",
             "subtitle": None,
         }
+        told = {"empty_words": self.empty_words, "channels_in_trouble": find_channel_trouble()}
         return TemplateResponse(
             request,
             "admin/escalation/board/page.html",
-            {**frame, **_build_page(board, asked, queues), "empty_words": self.empty_words},
+            {**frame, **_build_page(board, asked, queues), **told},
         )
 
 

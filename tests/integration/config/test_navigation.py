@@ -37,10 +37,26 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
 
     titles = _titles(groups)
     assert list(titles)[:4] == ["Review", "Work", "Agents", "People"]
-    assert titles["Review"] == ["Inbox", "Board", "Review queues", "Calendars", "Missed deadlines"]
+    assert titles["Review"] == [
+        "Inbox",
+        "Board",
+        "Review queues",
+        "Routing rules",
+        "Calendars",
+        "Missed deadlines",
+    ]
     assert titles["Work"] == ["Runs", "Workflows", "Workers"]
     assert titles["Agents"] == ["Breakers", "Pools"]
-    assert titles["People"] == ["Projects", "API tokens", "Users", "Groups", "Audit"]
+    assert titles["People"] == [
+        "Projects",
+        "API tokens",
+        "Reviewers",
+        "Notifications",
+        "Messages",
+        "Users",
+        "Groups",
+        "Audit",
+    ]
     assert "Support desk" in titles
     assert all(item["icon"] for group in groups for item in group["items"])
 
@@ -56,9 +72,16 @@ def test_members_find_the_work_and_what_django_lets_them_see() -> None:
     member = make_member("rita", "reviewer")
     member.user_permissions.set(Permission.objects.filter(codename="view_group"))
     titles = _titles(_list_for(member))
-    assert titles["Review"] == ["Inbox", "Board", "Review queues", "Calendars", "Missed deadlines"]
+    assert titles["Review"] == [
+        "Inbox",
+        "Board",
+        "Review queues",
+        "Routing rules",
+        "Calendars",
+        "Missed deadlines",
+    ]
     assert titles["Work"] == ["Runs", "Workflows", "Workers"]
-    assert titles["People"] == ["Projects", "API tokens", "Groups"]
+    assert titles["People"] == ["Projects", "API tokens", "Reviewers", "Notifications", "Messages", "Groups"]
 
 
 def test_without_a_membership_there_is_no_work() -> None:

@@ -5,12 +5,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from escalation.models import AuditLine, ReviewerProfile, ReviewQueue, RoutingRule, SlaTarget
+from escalation.admin import routing
+from escalation.models import AuditLine, QueueChannel, ReviewerProfile, ReviewQueue, RoutingRule, SlaTarget
 from escalation.queues import give_first_targets, make_queue, preview_routes, read_rule
 from tests.integration.escalation.buttons import sign_in, text_of
 from tests.integration.escalation.desk import hold
@@ -221,6 +223,45 @@ def test_a_preview_shows_what_recent_tickets_would_do_and_saves_nothing(
     assert "1 would go to refunds" in page
     assert f"Ticket {moved.pk}: from default to refunds, by rule 1 (Lamps)" in page
     assert RoutingRule.objects.count() == 0
+
+
+def test_no_more_rules_are_saved_than_are_tried(
+    queue: ReviewQueue, lena: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "MOST_RULES", 1)
+    add = reverse("admin:escalation_routingrule_add")
+
+    assert lena.post(add, _rule(queue)).status_code == 302
+    refused = lena.post(add, _rule(queue))
+
+    assert "no more are tried" in text_of(refused)
+    rule = RoutingRule.objects.get()
+    page = reverse("admin:escalation_routingrule_change", args=(rule.pk,))
+    assert lena.post(page, _rule(queue)).status_code == 302
+
+
+def _channel(queue: ReviewQueue, name: str) -> dict[str, Any]:
+    row = {"queue": str(queue.pk), "channel": name, "from_level": "0"}
+    return {"channels-TOTAL_FORMS": "1"} | {f"channels-0-{field}": value for field, value in row.items()}
+
+
+def test_a_queue_can_choose_only_channels_that_there_are(
+    queue: ReviewQueue, lena: Client, settings: LazySettings
+) -> None:
+    assert "Nobody is told" in text_of(lena.get(_page(queue)))
+    team = {"kind": "mail", "to": ["team@example.org"]}
+    more = {"CHANNELS": {"team": team}, "SITE_URL": "https://desk.example.org"}
+    settings.RINGMASTER = settings.RINGMASTER | more
+    assert "Over team, since no channel is chosen here" in text_of(lena.get(_page(queue)))
+
+    refused = lena.post(_page(queue), _form(queue, **_channel(queue, "fax")))
+
+    assert "fax is not one of the available choices" in text_of(refused)
+    assert not QueueChannel.objects.exists()
+    assert lena.post(_page(queue), _form(queue, **_channel(queue, "team"))).status_code == 302
+    assert QueueChannel.objects.get().channel == "team"
+    QueueChannel.objects.update(channel="gone")
+    assert "The settings name no gone" in text_of(lena.get(_page(queue)))
 
 
 def test_a_preview_is_for_those_who_may_change_rules(queue: ReviewQueue) -> None:

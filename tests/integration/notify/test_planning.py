@@ -10,10 +10,12 @@ from django.db import connection, transaction
 
 from escalation.conf import get_conf
 from escalation.domain.notices import Happening
-from escalation.models import Delivery, Notice, Preference, QueueChannel, Ticket
+from escalation.models import Delivery, Notice, Preference, QueueChannel, ReviewerProfile, Ticket, read_clock
 from escalation.notify import announce, plan_notices, send_due
+from escalation.notify.composing import compose
 from tests.integration.escalation.desk import race
 from tests.integration.notify.posts import Mailbox, deliver_to
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,61 @@ def test_a_queue_chooses_channels_by_what_happened_and_level(ticket: Ticket) -> 
     announce(Happening.BREACHED, key="b", ticket=ticket, to_queue=True)
     plan_notices()
     assert [name for name, _ in _planned()] == ["all", "all", "breaches", "high"]
+
+
+def test_a_queue_that_has_chosen_no_channel_gets_mail(ticket: Ticket, use_channels: Any) -> None:
+    team = {"kind": "mail", "to": ["team@example.org"]}
+    use_channels({"people": {"kind": "mail"}, "team": team, "second": team})
+    announce(Happening.BREACHED, key="b", ticket=ticket, to_queue=True)
+    plan_notices()
+    assert _planned() == [("team", None)]
+
+
+def test_without_mail_for_teams_a_queue_that_has_chosen_nothing_is_told_nothing(ticket: Ticket) -> None:
+    announce(Happening.BREACHED, key="b", ticket=ticket, to_queue=True)
+    assert plan_notices() == 1
+    assert _planned() == []
+
+
+def _send_away(person: User, substitute: User | None) -> None:
+    away = read_clock() - timedelta(hours=1)
+    ReviewerProfile.objects.create(user=person, absent_from=away, substitute=substitute)
+
+
+def test_instead_of_somebody_absent_their_substitute_is_told(ticket: Ticket, anna: User, ben: User) -> None:
+    _send_away(anna, ben)
+    _tell(ticket, anna)
+    plan_notices()
+    assert _planned() == [("mail", ben.pk)]
+    message = compose(Delivery.objects.get().pk)
+    assert ("You stand in for", "anna") in message.items[0].facts
+
+
+def test_a_substitute_is_told_once(ticket: Ticket, anna: User, ben: User) -> None:
+    carl = make_member("carl", "reviewer")
+    _send_away(anna, ben)
+    _send_away(carl, ben)
+    _tell(ticket, anna, ben, carl)
+    _tell(ticket, anna, carl, key="k2")
+    plan_notices()
+    assert _planned() == [("mail", ben.pk)] * 2
+
+
+def test_somebody_absent_is_told_if_nobody_can_be_instead(ticket: Ticket, anna: User, ben: User) -> None:
+    carl, stranger = make_member("carl", "reviewer"), User.objects.create_user("stranger")
+    _send_away(anna, None)
+    _send_away(ben, anna)
+    _send_away(carl, stranger)
+    _tell(ticket, anna, ben, carl)
+    plan_notices()
+    assert _planned() == [("mail", person.pk) for person in (anna, ben, carl)]
+
+
+def test_a_mention_reaches_whom_it_names(ticket: Ticket, anna: User, ben: User) -> None:
+    _send_away(anna, ben)
+    announce(Happening.MENTIONED, key="m", ticket=ticket, people=[anna.pk])
+    plan_notices()
+    assert _planned() == [("mail", anna.pk)]
 
 
 def test_who_is_gone_is_planned_nothing(ticket: Ticket, anna: User) -> None:
