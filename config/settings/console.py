@@ -47,6 +47,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "SHOW_HISTORY": True,
     "COLORS": _no_inline_colours,
+    "DASHBOARD_CALLBACK": "config.home.build_home",
     "STYLES": [_colours],
     "SCRIPTS": [_times],
     "LOGIN": {"form": "config.sign_in.SignInForm"},

@@ -9,7 +9,7 @@ with the current hour live. `present.py` looks at this moment, `foreseeing.py` a
 from escalation.figures.board import PARTS, Board, build_board, summarise_board
 from escalation.figures.folding import fold_hours, rebuild
 from escalation.figures.foreseeing import foresee_tickets
-from escalation.figures.present import AGES
+from escalation.figures.present import AGES, QueueNow, look_at_desk
 from escalation.figures.reading import Period, Reading, read_figures
 
 __all__ = [
@@ -17,10 +17,12 @@ __all__ = [
     "PARTS",
     "Board",
     "Period",
+    "QueueNow",
     "Reading",
     "build_board",
     "fold_hours",
     "foresee_tickets",
+    "look_at_desk",
     "read_figures",
     "rebuild",
     "summarise_board",

@@ -56,10 +56,12 @@ def list_queues(caller: Caller) -> list[ReviewQueue]:
     return list(find_queues(caller).select_related("project").order_by("project__slug", "slug"))
 
 
-def list_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> InboxPage:
+def list_inbox(
+    user_id: int, queue_ids: Sequence[int], query: InboxQuery, *, most: int = PAGE_ROWS
+) -> InboxPage:
     """Return one page of what is asked for, without payloads, with the time at which it was read.
 
-    Args: queue_ids: those whose tickets the person may see.
+    Args: queue_ids: those whose tickets the person may see.  most: rows of a page.
     """
     rows = with_beginnings(find_inbox(user_id, queue_ids, query)).annotate(
         read_at=ClockTimestamp(),
@@ -70,11 +72,9 @@ def list_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> Inb
     column, latest_first = _ORDER.get(query.state, _BY_DUE)
     sign = "-" if latest_first else ""
     order = [f"{sign}{name}" for name in (column, "pk") if name]
-    found = list(
-        _go_on(rows, query.after, column, latest_first=latest_first).order_by(*order)[: PAGE_ROWS + 1]
-    )
-    shown = found[:PAGE_ROWS]
-    if len(found) <= PAGE_ROWS:
+    found = list(_go_on(rows, query.after, column, latest_first=latest_first).order_by(*order)[: most + 1])
+    shown = found[:most]
+    if len(found) <= most:
         return InboxPage(shown, None)
     last = shown[-1]
     return InboxPage(shown, Place(getattr(last, column) if column else None, last.pk))

@@ -34,6 +34,7 @@ def pages(transactional_db: None) -> dict[str, str]:
     fail("crm.order_history", 6)
     take({"gpu": 1}, step_id=9)
     return {
+        "home": "/admin/",
         "runs": _RUNS,
         "held run": f"{_RUNS}{held.pk}/change/",
         "done run": f"{_RUNS}{done.pk}/change/",
