@@ -28,7 +28,7 @@ _IS_OPEN = Q(status=TicketStatus.OPEN)
 _ORDER: Final[dict[InboxState, tuple[str, bool]]] = {
     InboxState.RESOLVED: ("resolved_at", True),
     InboxState.WITHDRAWN: ("withdrawn_at", True),
-    InboxState.ALL: ("", False),
+    InboxState.ALL: ("", True),
 }
 _BY_DUE: Final = ("due_at", False)
 
@@ -57,12 +57,13 @@ def list_queues(caller: Caller) -> list[ReviewQueue]:
 
 
 def list_inbox(
-    user_id: int, queue_ids: Sequence[int], query: InboxQuery, *, most: int = PAGE_ROWS
+    user_id: int, queue_ids: Sequence[int], query: InboxQuery, *, most: int | None = None
 ) -> InboxPage:
     """Return one page of what is asked for, without payloads, with the time at which it was read.
 
-    Args: queue_ids: those whose tickets the person may see.  most: rows of a page.
+    Args: queue_ids: those whose tickets the person may see.  most: rows of a page; PAGE_ROWS if it is not said.
     """
+    most = most or PAGE_ROWS
     rows = with_beginnings(find_inbox(user_id, queue_ids, query)).annotate(
         read_at=ClockTimestamp(),
         for_others=ExpressionWrapper(for_others(user_id), BooleanField()),

@@ -9,6 +9,7 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.states import TicketStatus
 from escalation.models import ClockTimestamp, Ticket
 from escalation.selectors.people import list_tags
+from escalation.selectors.presence import find_present
 from escalation.selectors.scope import scope_tickets
 from escalation.selectors.tickets import list_open_tickets
 from orchestration.selectors.scope import Caller
@@ -31,15 +32,17 @@ def first_for(user_id: int | None) -> Case:
 def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
     """Return the open tickets that nobody holds, in the order in which the caller is to take them.
 
-    What they were assigned at the top, then what is due first, but last what they gave back themselves. None of a run
-    that they requested: it waits for a colleague.
+    What they were assigned at the top, then what is due first, but last what they gave back themselves, and behind all
+    of these what somebody else looks at now. None of a run that they requested: it waits for a colleague.
     """
+    others_looks = find_present().exclude(person=caller.user_id).order_by().values("ticket")
+    is_looked_at = Case(When(pk__in=others_looks, then=1), default=0)
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
     gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
     theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
     is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
     free = theirs.filter(is_free & is_due_back).filter(is_offered(caller.user_id))
-    order = (first_for(caller.user_id), gave_back, "due_at", "pk")
+    order = (is_looked_at, first_for(caller.user_id), gave_back, "due_at", "pk")
     return free.exclude(for_others(caller.user_id)).order_by(*order)
 
 

@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from escalation.errors import NoTicketFree
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket
-from escalation.models import Ticket, read_clock
+from escalation.live import look_at_ticket
+from escalation.models import Presence, Ticket, read_clock
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 from tests.integration.escalation.buttons import LIST, page_of, sign_in
@@ -51,6 +52,22 @@ def test_what_somebody_gave_back_is_offered_to_them_last(anna: User, ben: User) 
     release_ticket(first, anna)
 
     assert [_take(anna), _take(ben), _take(anna)] == [second, first, third]
+
+
+def test_what_somebody_else_looks_at_is_offered_when_no_other_is_free(anna: User, ben: User) -> None:
+    first, second, third = (hold()[0].pk for _ in range(3))
+    look_at_ticket(first, ben)
+    look_at_ticket(second, anna)
+
+    assert [_take(anna), _take(anna), _take(anna)] == [second, third, first]
+
+
+def test_a_look_of_a_while_ago_keeps_no_ticket_back(anna: User, ben: User) -> None:
+    first, _second = (hold()[0].pk for _ in range(2))
+    look_at_ticket(first, ben)
+    Presence.objects.update(seen_at=read_clock() - timedelta(seconds=46))
+
+    assert _take(anna) == first
 
 
 def test_what_was_given_back_is_offered_again_when_nothing_else_is_left(ticket: Ticket, anna: User) -> None:
