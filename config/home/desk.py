@@ -38,7 +38,7 @@ def show_desk(queues: Sequence[ReviewQueue], now: datetime) -> DeskSummary:
     """Return how the queues of a lead stand."""
     found = look_at_desk([queue.pk for queue in queues], now).queues
     lines = [
-        QueueLine(queue, found[queue.pk], is_unattended=found[queue.pk].pace is None)
+        QueueLine(queue, found[queue.pk], is_unattended=not found[queue.pk].present)
         for queue in queues
         if found[queue.pk].open
     ]
