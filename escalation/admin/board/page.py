@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 
-from escalation.admin.access import DeskAdmin, find_queues_of
+from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
 from escalation.admin.board.charts import draw_charts
 from escalation.admin.board.tables import (
     AGENTS,
@@ -24,6 +24,7 @@ from escalation.admin.board.tables import (
     show_moment,
     show_share,
 )
+from escalation.domain.desk_rights import DeskRight
 from escalation.domain.measures import Measure
 from escalation.domain.sheets import write_sheet
 from escalation.figures import PARTS, Board, Period, build_board
@@ -96,7 +97,10 @@ class BoardAdmin(DeskAdmin[DayFigure], ReadOnlyAdmin[DayFigure]):
             "title": "Board",
             "subtitle": None,
         }
-        told = {"empty_words": self.empty_words, "channels_in_trouble": find_channel_trouble()}
+        # What a mail server said may name people: it is for those who can do something about it.
+        is_lead = has_desk_right(request, DeskRight.LEAD) or has_desk_right(request, DeskRight.MANAGE)
+        trouble = find_channel_trouble() if is_lead else []
+        told = {"empty_words": self.empty_words, "channels_in_trouble": trouble}
         return TemplateResponse(
             request,
             "admin/escalation/board/page.html",

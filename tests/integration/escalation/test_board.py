@@ -16,7 +16,7 @@ from django.urls import reverse
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.figures import Period, build_board, fold_hours, foresee_tickets, summarise_board
 from escalation.figures.folding import HOUR, begin_hour
-from escalation.models import Forecast, ReviewQueue, Ticket, read_clock
+from escalation.models import Delivery, Forecast, ReviewQueue, Ticket, read_clock
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Project
 from orchestration.selectors.scope import call_as
@@ -215,3 +215,12 @@ def test_a_report_that_cannot_be_says_why(arguments: list[str], words: str, db: 
 def test_the_api_refuses_what_it_would_not_obey(query: str, lead: User) -> None:
     answer = _sign_in(lead).get(f"/api/v1/queues/board?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "parameter_invalid")
+
+
+def test_a_channel_that_fails_is_told_to_those_who_can_do_something(
+    ticket: Ticket, anna: User, lead: User
+) -> None:
+    now = read_clock()
+    Delivery.objects.create(channel="fax", due_at=now, gave_up_at=now, last_error="no line")
+    assert "Messages over fax: 1 messages were given up" in _show(lead)
+    assert "fax" not in _show(anna)

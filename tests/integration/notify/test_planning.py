@@ -1,6 +1,7 @@
 """From notices to messages: over which channels, once, and together where somebody wants that."""
 
 import threading
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from escalation.domain.notices import Happening
 from escalation.models import Delivery, Notice, Preference, QueueChannel, ReviewerProfile, Ticket, read_clock
 from escalation.notify import announce, plan_notices, send_due
 from escalation.notify.composing import compose
-from tests.integration.escalation.desk import race
+from orchestration import Review
+from tests.integration.escalation.desk import LETTER, hold, race
 from tests.integration.notify.posts import Mailbox, deliver_to
 from tests.people import make_member
 
@@ -205,3 +207,12 @@ def test_what_gathers_is_not_sent_while_something_is_added(ticket: Ticket, anna:
         sender.join(timeout=30)
     assert sent == [0]
     assert Delivery.objects.get().tries == 0
+
+
+def test_a_message_asks_the_question_of_the_step(anna: User) -> None:
+    asked = replace(LETTER.steps[1], review=Review(question="Is the lamp the right one?"))
+    (ticket,) = hold(replace(LETTER, steps=(LETTER.steps[0], asked, LETTER.steps[2])))
+    _tell(ticket, anna)
+    plan_notices()
+    message = compose(Delivery.objects.get().pk)
+    assert ("Question", "Is the lamp the right one?") in message.items[0].facts

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,3 +93,20 @@ def test_a_substitutes_own_substitute_is_not_asked() -> None:
     )
 
     assert choose_reviewer(people, Policy.ROUND_ROBIN, (), ()) == Turn(3, 3)
+
+
+def test_one_substitute_for_two_has_their_turns_and_the_own_one() -> None:
+    people = _people(
+        Reviewer(1, is_present=False, substitute_id=3),
+        Reviewer(2, is_present=False, substitute_id=3),
+        Reviewer(3),
+        Reviewer(4),
+    )
+    turns = []
+    for number in range(8):
+        turn = choose_reviewer(people, Policy.ROUND_ROBIN, (), ())
+        assert turn is not None
+        turns.append((turn.of_id, turn.taker_id))
+        at = NOON + timedelta(minutes=number)
+        people[turn.of_id] = replace(people[turn.of_id], last_turn_at=at)
+    assert turns == [(1, 3), (2, 3), (3, 3), (4, 4)] * 2
