@@ -27,6 +27,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "orchestration.WorkerProcess": ("Workers", "memory"),
     },
     "Agents": {
+        "escalation.AgentHour": ("Agents", "smart_toy"),
         "agents.Breaker": ("Breakers", "electric_bolt"),
         "agents.Pool": ("Pools", "dataset"),
     },

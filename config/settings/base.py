@@ -125,6 +125,7 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.write_words",
         "escalation.watch.forget_looks",
         "escalation.watch.foresee_new_tickets",
+        "escalation.watch.open_audit_tickets",
     ],
     "MAINTENANCE_COMPANIONS": ["escalation.notify.notify_people"],
     "LOOKS": {"channels": "escalation.selectors.channels.look_at_channels"},

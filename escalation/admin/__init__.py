@@ -1,9 +1,10 @@
 """The console where people decide what agents should not decide alone.
 
 `tickets.py` lists and routes, `page.py` gathers what the ticket page shows, `decisions.py` does what the
-buttons say. `board/` is what leads steer by.
+buttons say. `board/` is what leads steer by, `agents/` what agents' confidence is worth.
 """
 
+from escalation.admin.agents.page import AgentAdmin
 from escalation.admin.audit import AuditLineAdmin
 from escalation.admin.board.page import BoardAdmin
 from escalation.admin.calendars import CalendarAdmin
@@ -15,6 +16,7 @@ from escalation.admin.routing import RoutingRuleAdmin
 from escalation.admin.tickets import TicketAdmin
 
 __all__ = [
+    "AgentAdmin",
     "AuditLineAdmin",
     "BoardAdmin",
     "BreachAdmin",

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from escalation.domain.states import TicketStatus
+from escalation.escrow.checks import require_way
 from escalation.escrow.rows import require_open
 from escalation.models import Ticket
 from escalation.selectors import scope_tickets
@@ -18,14 +19,15 @@ _MOST_SHOWN = 20
 def build_abort_page(request: HttpRequest, ticket: Ticket) -> dict[str, Any]:
     """Return the page's context; it carries the claim, the digest and the note of the form it came from.
 
-    Raises: TicketResolved, TicketWithdrawn: nothing is left to abort here.
+    Raises: TicketResolved, TicketWithdrawn, ResolutionInvalid: nothing is left to abort here.
     """
     require_open(ticket)
+    way = require_way(ticket, ResolutionKind.ABORT)
     outlook = foresee_abort(ticket.run_id)
     return {
         "title": f"Abort the run of ticket {ticket.pk}?",
         "ticket": ticket,
-        "way": ticket.ways[ResolutionKind.ABORT],
+        "way": way,
         "undone": outlook.undone[:_MOST_SHOWN],
         "undone_unseen": max(0, len(outlook.undone) - _MOST_SHOWN),
         # The step that waits here fails; what else is open is cancelled with it.

@@ -103,7 +103,7 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         reason_code=request.POST.get("reason_code", ""),
         scope=read_scope(request.POST) if SCOPE in WAY_OF[kind].also else None,
     )
-    messages.success(request, f"Ticket {ticket_id} is {WAY_OF[kind].done}.")
+    messages.success(request, f"Ticket {ticket_id} is {ticket.ways[kind].done}.")
     return _advance(request) if "advance" in request.POST else redirect(LIST)
 
 

@@ -47,7 +47,7 @@ def build_outlook(
 ) -> dict[str, Any]:
     """Return what the page shows around the decision; `spec` is that of the step."""
     return {
-        **(_foresee(ticket, plan) if ticket.is_open else {}),
+        **(_foresee(ticket, plan) if ticket.is_open and ticket.holds_step else {}),
         "threshold": _find_threshold(ticket, spec),
         "reliability": _say_reliability(ticket),
         **_show_similar(ticket, user),

@@ -29,6 +29,7 @@ from escalation.selectors import (
     find_neighbours,
     find_spec,
     foresee_send_back,
+    foresee_skips,
     list_attempts,
     list_comments,
     list_received,
@@ -41,7 +42,6 @@ from orchestration.domain.anew import ANEW_WORDS
 from orchestration.domain.holds import HoldSubject, ask_about
 from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind, StepKind
-from orchestration.holds import foresee_skip
 from orchestration.models import Attempt, Run
 from orchestration.selectors.scope import call_as
 
@@ -138,7 +138,7 @@ def build_page(
         "neighbours": find_neighbours(call_as(user), ticket),
         "verdicts": [_view_verdict(verdict) for verdict in list_verdicts(ticket)],
         "send_back": _describe_send_back(ticket),
-        "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
+        "skips_along": foresee_skips(ticket),
         **build_outlook(ticket, user, plan, spec),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
@@ -177,7 +177,7 @@ def ask(ticket: Ticket, review: Review | None) -> str:
     """Return the question that the ticket puts, in words: the spec's own, where it has one."""
     if ticket.step.kind == StepKind.COMPENSATION and ticket.step.parent:
         return f"The run was aborted, and “{ticket.step.parent.key}” is not undone yet. What shall happen?"
-    if review is not None and review.question:
+    if review is not None and review.question and ticket.holds_step:
         return review.question
     return ask_about(HoldSubject(ticket.subject), ticket.step.key, has_proposal=ticket.has_proposal)
 

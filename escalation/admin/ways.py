@@ -32,6 +32,8 @@ class WayView:
     @property
     def opener(self) -> str:
         """Return what is pressed to fill it in; short, since a phone shows all of them side by side."""
+        if self.way.to is None:
+            return f"{self.way.button} …"
         return (
             f"{self.kind.replace('_', ' ').capitalize()} …"
             if self.way.needs_proposal or not self.is_output
@@ -42,6 +44,11 @@ class WayView:
     def kind(self) -> ResolutionKind:
         """Return what is sent."""
         return self.way.kind
+
+    @property
+    def is_pressed(self) -> bool:
+        """Tell whether its button stands in the bar: it needs nothing, and ends nothing."""
+        return self.way.takes_proposal or (self.way.to is None and self.way.field is None)
 
     @property
     def field(self) -> Field | None:
@@ -59,10 +66,10 @@ def place_ways(ticket: Ticket) -> dict[str, Any]:
     offered = {kind: way for kind, way in list_open_ways(ticket).items() if way.is_offered}
     views = [WayView(way, _KEYS.get(kind.value, ""), f"way-{kind}") for kind, way in offered.items()]
     return {
-        "pressed": [view for view in views if view.way.takes_proposal],
+        "pressed": [view for view in views if view.is_pressed],
         "filled": [view for view in views if view.way.field],
         "agents": list_hand_on_agents(ticket),
         "scopes": [(scope, SCOPE_WORDS[scope]) for scope in list_scopes(ticket)],
         "reason_codes": list_reason_codes(ticket),
-        "ending": [view for view in views if not view.way.field and not view.way.puts_out],
+        "ending": [view for view in views if not view.way.field and not view.is_pressed],
     }

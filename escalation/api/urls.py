@@ -9,6 +9,7 @@ from escalation.api import (
     board,
     clock,
     comments,
+    learning,
     live,
     queue_parts,
     queues,
@@ -17,6 +18,8 @@ from escalation.api import (
 )
 
 urlpatterns = [
+    path("agents/<str:agent>/calibration", learning.AgentCalibration.as_view()),
+    path("workflows/<str:workflow>/threshold", learning.WorkflowThreshold.as_view()),
     path("audit", audit.AuditList.as_view()),
     path("queues/board", board.BoardView.as_view()),
     path("queues", queues.QueueList.as_view()),

@@ -31,6 +31,11 @@ class SlaClass:
             )
 
 
+AUDIT = SlaClass("audit", timedelta(days=1), timedelta(days=3))
+"""Of audits, unless settings or a queue's targets say otherwise: nothing waits for them, so that what holds a step goes
+before. Its name stands on their tickets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """When the two clocks of one ticket run out, aware UTC.

@@ -5,6 +5,7 @@ are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 """
 
 from escalation.escrow.assignment import assign_free_ticket, free_ticket, reassign_ticket
+from escalation.escrow.auditing import open_audit_ticket
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.bulk import (
     BULK_KINDS,
@@ -39,6 +40,7 @@ __all__ = [
     "free_ticket",
     "is_own_request",
     "name_decider",
+    "open_audit_ticket",
     "pause_ticket",
     "reassign_ticket",
     "record_missed",

@@ -35,6 +35,8 @@ def resolve_by_rule(ticket_id: int, kind: ResolutionKind, rule: str = BREACH, *,
     if kind not in BY_RULE:
         raise ResolutionRefused(f"resolution: no rule may choose {kind}; people do")
     looked_at = look_at(ticket_id)
+    if not looked_at.holds_step:
+        raise ResolutionRefused(f"resolution: nothing waits for ticket {ticket_id}, so no rule decides it")
     decider, choice = Decider(rule=rule), Choice(kind, None, "", note)
     if not looked_at.is_open:
         return _answer_closed(looked_at, kind, rule)

@@ -72,7 +72,7 @@ def require_fields(held: HeldStep, queue: ReviewQueue, choice: Choice, agents: S
 
     Args: agents: those that the step can be handed to.
     """
-    _require_reason(queue, choice)
+    require_reason(queue, choice)
     if choice.agent and choice.agent not in agents:
         raise ResolutionInvalid(
             f"agent: '{choice.agent[:200]}' can't be handed this step; {_name(agents)}. {AGENT.hint}"
@@ -84,7 +84,8 @@ def require_fields(held: HeldStep, queue: ReviewQueue, choice: Choice, agents: S
         raise ResolutionInvalid(f"scope: no other run started this one; {SCOPE.misplaced}")
 
 
-def _require_reason(queue: ReviewQueue, choice: Choice) -> None:
+def require_reason(queue: ReviewQueue, choice: Choice) -> None:
+    """Refuse a choice without the reason that its review queue asks for, or with one that it does not know."""
     if not choice.reason_code and choice.kind not in queue.reasons_required:
         return
     known = ReasonCode.objects.filter(queue=queue, kinds__contains=[choice.kind]).values_list(

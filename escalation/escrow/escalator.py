@@ -16,7 +16,7 @@ from escalation.escrow.clock import settle_clocks
 from escalation.escrow.planning import TicketPlan, plan_ticket
 from escalation.escrow.requesters import RequestersOf
 from escalation.escrow.starting import start_clocks
-from escalation.models import QueueRole, Ticket, read_clock
+from escalation.models import IS_AUDIT, QueueRole, Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
 from orchestration.ports import Hold, TicketRef
 
@@ -31,37 +31,15 @@ class DatabaseEscalator:
     def open_ticket(self, hold: Hold, plan: object | None = None) -> int:
         """Open the step's ticket and return its id."""
         known = plan if isinstance(plan, TicketPlan) else _plan_plainly(hold)
-        queue_id = find_queue_id(hold.project_id, hold.sla, known.queue_id)
-        ticket = Ticket.objects.create(
-            queue_id=find_or_make_default(hold.project_id).pk if queue_id is None else queue_id,
-            run_id=hold.run_id,
-            requesters=RequestersOf(hold.run_id),
-            step_id=hold.step_id,
-            attempt=hold.attempt,
-            subject=hold.subject,
-            rule=hold.rule,
-            reason=hold.reason,
-            sla=hold.sla,
-            seen_json=hold.seen_json,
-            seen_digest=hashlib.sha256(hold.seen_json.encode()).hexdigest(),
-            has_proposal=hold.has_proposal,
-            confidence=hold.confidence,
-            agent=hold.agent,
-            alike=name_alike(hold.project_id, hold.workflow_name, hold.step_key, hold.rule),
-            title=known.title,
-            tags=list(known.tags),
-            routed_by=known.routed_by,
-            desk_note=known.note,
-            opened_at=known.opened_at,
-            **known.clocks.columns(),
-        )
-        return ticket.pk
+        return create_ticket(hold, known).pk
 
     def withdraw_tickets(self, step_ids: list[int], reason: str) -> None:
         """Close the open tickets of steps that no longer wait."""
         with transaction.atomic():
-            # In id order, as two withdrawals may meet.
-            rows = Ticket.objects.filter(step_id__in=step_ids, status=TicketStatus.OPEN).order_by("pk")
+            # In id order, as two withdrawals may meet. No step waits for an audit.
+            rows = Ticket.objects.filter(~IS_AUDIT, step_id__in=step_ids, status=TicketStatus.OPEN).order_by(
+                "pk"
+            )
             tickets = list(rows.defer("seen_json", "draft_json").select_for_update(no_key=True))
             now = read_clock()
             for ticket in tickets:
@@ -82,8 +60,8 @@ class DatabaseEscalator:
             )
 
     def find_tickets(self, step_ids: Collection[int]) -> dict[int, TicketRef]:
-        """Return the newest ticket of each of these steps that has had one, by the step's id."""
-        newest = Ticket.objects.filter(step__in=step_ids).order_by("step", "-pk").distinct("step")
+        """Return the newest ticket of each of these steps that was held, by the step's id."""
+        newest = Ticket.objects.filter(~IS_AUDIT, step__in=step_ids).order_by("step", "-pk").distinct("step")
         return {
             step_id: TicketRef(number, status == TicketStatus.OPEN, _find_url(number), late_at)
             for step_id, number, status, late_at in newest.values_list(
@@ -92,12 +70,44 @@ class DatabaseEscalator:
         }
 
     def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
-        """Return the steps that had a ticket in a restricted review queue at which somebody has no role."""
+        """Return the steps that were held with a ticket in a restricted review queue at which somebody has no role."""
         roles = QueueRole.objects.filter(
             group__user=user_id, role__in=desk_roles_with(DeskRight.LOOK)
         ).order_by()
-        closed = Ticket.objects.filter(step__in=step_ids, queue__is_restricted=True).order_by()
+        closed = Ticket.objects.filter(~IS_AUDIT, step__in=step_ids, queue__is_restricted=True).order_by()
         return frozenset(closed.exclude(queue__in=roles.values("queue")).values_list("step", flat=True))
+
+
+def create_ticket(hold: Hold, plan: TicketPlan, **of_audit: object) -> Ticket:
+    """Write the row of a ticket, in one INSERT.
+
+    Args: of_audit: columns that only an audit has.
+    """
+    queue_id = find_queue_id(hold.project_id, hold.sla, plan.queue_id)
+    return Ticket.objects.create(
+        queue_id=find_or_make_default(hold.project_id).pk if queue_id is None else queue_id,
+        run_id=hold.run_id,
+        requesters=RequestersOf(hold.run_id),
+        step_id=hold.step_id,
+        attempt=hold.attempt,
+        subject=hold.subject,
+        rule=hold.rule,
+        reason=hold.reason,
+        sla=hold.sla,
+        seen_json=hold.seen_json,
+        seen_digest=hashlib.sha256(hold.seen_json.encode()).hexdigest(),
+        has_proposal=hold.has_proposal,
+        confidence=hold.confidence,
+        agent=hold.agent,
+        alike=name_alike(hold.project_id, hold.workflow_name, hold.step_key, hold.rule),
+        title=plan.title,
+        tags=list(plan.tags),
+        routed_by=plan.routed_by,
+        desk_note=plan.note,
+        opened_at=plan.opened_at,
+        **plan.clocks.columns(),
+        **of_audit,
+    )
 
 
 def _find_url(number: int) -> str:

@@ -29,6 +29,10 @@ def look_at_clocks(ticket: Ticket, policy: ClockPolicy, now: datetime) -> list[B
     Returns: actions that would close it, for which the ticket must be locked behind its run and step.
     """
     catch_up(ticket, now)
+    if not ticket.holds_step:
+        # Nobody waits for an audit: nothing is told of it at any hour, and nothing decides it in nobody's place.
+        Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(next_look_at=None)
+        return []
     record_missed([ticket], now)
     faces = read_faces(ticket)
     for deadline, face in faces.items():

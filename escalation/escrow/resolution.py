@@ -9,7 +9,14 @@ from django.db import transaction
 from escalation.domain.form import check_form
 from escalation.domain.resolution import NOT_GIVEN, Choice
 from escalation.domain.states import TicketStatus
-from escalation.escrow.checks import require_claim, require_fields, require_seen, require_way
+from escalation.escrow.auditing import tell_leads
+from escalation.escrow.checks import (
+    require_claim,
+    require_fields,
+    require_reason,
+    require_seen,
+    require_way,
+)
 from escalation.escrow.closing import Decider, close_ticket, describe_chosen
 from escalation.escrow.rows import (
     lock_ticket,
@@ -81,7 +88,8 @@ def resolve_ticket(
         return _answer_closed(looked_at, user, choice)
     try:
         with transaction.atomic():
-            return _resolve(looked_at, user, choice, claim_number, seen_digest)
+            settle = _resolve if looked_at.holds_step else _judge
+            return settle(looked_at, user, choice, claim_number, seen_digest)
     except StepNotHeld:
         # Somebody decided between our look and our lock; if in the same way, it is one decision sent twice.
         ticket = look_at(ticket_id)
@@ -116,6 +124,29 @@ def _resolve(
     decider = Decider(user)
     close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)
     holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
+    return ticket
+
+
+def _judge(
+    looked_at: Ticket,
+    user: AbstractBaseUser,
+    choice: Choice,
+    claim_number: int | None,
+    seen_digest: str | None,
+) -> Ticket:
+    """Keep what a person thinks of accepted work; its step and run are neither locked nor changed."""
+    ticket, now = lock_ticket(looked_at.pk)
+    if not ticket.is_open:
+        return _answer_closed(ticket, user, choice)
+    require_no_requester(ticket, user)
+    require_claim(ticket, user, claim_number, now)
+    require_seen(ticket, ticket.seen_digest, seen_digest)
+    way = require_way(ticket, choice.kind)
+    require_reason(_queue_of(ticket, looked_at), choice)
+    close_ticket(
+        ticket, Decider(user), choice, ticket.seen_json if way.takes_proposal else choice.output_json, now
+    )
+    tell_leads(ticket, now)
     return ticket
 
 

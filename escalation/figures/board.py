@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.measures import Figures, Measure, summarise_figures
+from escalation.escrow.auditing import AUDIT_SAMPLE
 from escalation.figures.present import AGES, DeskNow, QueueNow, look_at_desk
 from escalation.figures.reading import Period, Reading, read_figures
 from escalation.models import ReviewQueue, read_clock
@@ -121,7 +122,8 @@ def _tell_agents(board: Board) -> Iterator[Row]:
 def _tell_rules(board: Board) -> Iterator[Row]:
     reading = board.reading
     for (agent, rule), figures in sorted(reading.by_rule.items()):
-        if agent and rule:
+        # An audit is no escalation.
+        if agent and rule and rule != AUDIT_SAMPLE:
             yield {"agent": agent, "rule": rule, **_tell_escalated(figures, reading.attempts.get(agent))}
 
 

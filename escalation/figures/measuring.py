@@ -1,7 +1,8 @@
 """What the figures of a span of time are, counted from tickets and breaches in one statement.
 
 Each line of `told` is something that happened to a ticket, in the hour in which it happened; every one of them is
-found by an index. Read next: `folding.py`, which keeps the counts.
+found by an index. An audit holds nothing: it counts where it is decided, and in how often an agent was right, but not
+as escalated, nor as in time or late. Read next: `folding.py`, which keeps the counts.
 """
 
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from escalation.domain.histogram import CONFIDENCE_BUCKETS, LAST_BUCKET, RATIO, SHORTEST, UNSTATED
 from escalation.domain.measures import DECIDED, OF_AGENT, OF_QUEUE, Measure
+from orchestration.domain.holds import HoldSubject
 from orchestration.domain.states import ResolutionKind
 
 
@@ -33,9 +35,11 @@ STANDS = f"""CASE WHEN resolution = '{ResolutionKind.APPROVE}' THEN true
         AND seen_json::jsonb - passing_edits::text[] = resolution_output_json::jsonb - passing_edits::text[], false)
     ELSE false END"""
 
+_HOLDS: Final = f"subject <> '{HoldSubject.AUDIT}'"
+
 _TOLD: Final = f"""
     SELECT id, opened_at AS at, '{Measure.OPENED}' AS measure, 0 AS bucket
-    FROM escalation_ticket WHERE {_in_span("opened_at")}
+    FROM escalation_ticket WHERE {_in_span("opened_at")} AND {_HOLDS}
   UNION ALL
     SELECT t.id, t.touched_at, m.measure, m.bucket
     FROM escalation_ticket t CROSS JOIN LATERAL (VALUES
@@ -43,16 +47,16 @@ _TOLD: Final = f"""
         ('{Measure.TOUCH_TIME}', {_bucket("(t.touched_at - t.opened_at)")}),
         (CASE WHEN NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'first_touch') THEN '{Measure.TOUCH_KEPT}' END, 0)
-    ) AS m (measure, bucket) WHERE {_in_span("t.touched_at")}
+    ) AS m (measure, bucket) WHERE {_in_span("t.touched_at")} AND t.{_HOLDS}
   UNION ALL
     SELECT t.id, t.resolved_at, m.measure, m.bucket
     FROM (SELECT t.*, q.passing_edits FROM escalation_ticket t JOIN escalation_reviewqueue q ON q.id = t.queue_id) t
     CROSS JOIN LATERAL (VALUES
         ('{DECIDED}' || t.resolution, 0),
-        ('{Measure.DECISION_TIME}', {_bucket("(t.resolved_at - t.opened_at)")}),
+        (CASE WHEN t.{_HOLDS} THEN '{Measure.DECISION_TIME}' END, {_bucket("(t.resolved_at - t.opened_at)")}),
         (CASE WHEN t.touched_at IS NOT NULL THEN '{Measure.WORK_TIME}' END,
          {_bucket("(t.resolved_at - t.touched_at)")}),
-        (CASE WHEN NOT EXISTS (SELECT FROM escalation_breach b
+        (CASE WHEN t.{_HOLDS} AND NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'resolution') THEN '{Measure.KEPT}' END, 0),
         (CASE WHEN t.has_proposal THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END,
          {_CONFIDENCE})

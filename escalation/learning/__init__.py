@@ -4,7 +4,7 @@
 changed here: a person takes a proposal over by publishing a new version of the workflow.
 """
 
-from escalation.learning.calibrating import Calibration, calibrate, summarise_calibration
+from escalation.learning.calibrating import Calibration, calibrate, calibrate_agent, summarise_calibration
 from escalation.learning.judgements import Work, list_judged_work
 
-__all__ = ["Calibration", "Work", "calibrate", "list_judged_work", "summarise_calibration"]
+__all__ = ["Calibration", "Work", "calibrate", "calibrate_agent", "list_judged_work", "summarise_calibration"]

@@ -8,7 +8,6 @@ from django.db import transaction
 from escalation.audit import record
 from escalation.domain.acts import Act
 from escalation.learning.calibrating import find_threshold
-from escalation.learning.judgements import Work
 from orchestration import runs
 
 
@@ -25,26 +24,28 @@ class Applied:
     is_in_code: bool
 
 
-def apply_threshold(work: Work, confidence: float, user: AbstractBaseUser) -> Applied:
+def apply_threshold(
+    project: str, workflow: str, step: str, confidence: float, user: AbstractBaseUser
+) -> Applied:
     """Publish a workflow with this threshold at a step; runs that were started keep their version.
 
-    Args: confidence: 0 to 1.
+    Args: project: its slug.  step: its key in the spec.  confidence: 0 to 1.
     Raises: WorkflowNotFound, StepNotFound, SpecInvalid: nothing was published.
     """
     with transaction.atomic():
-        before = find_threshold(work)
-        published = runs.set_threshold(work.workflow, work.step, confidence, project=work.project)
+        before = find_threshold(project, workflow, step)
+        published = runs.set_threshold(workflow, step, confidence, project=project)
         if published.is_new:
             record(
                 Act.CHANGED,
                 user,
                 what="threshold",
-                project=work.project,
-                workflow=work.workflow,
-                step=work.step,
+                project=project,
+                workflow=workflow,
+                step=step,
                 version=published.workflow.version,
                 before=before,
                 after=confidence,
             )
-    is_in_code = any(spec.name == work.workflow for spec in runs.find_code_specs())
+    is_in_code = any(spec.name == workflow for spec in runs.find_code_specs())
     return Applied(published.workflow.version, published.is_new, is_in_code)

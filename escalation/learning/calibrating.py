@@ -1,6 +1,6 @@
 """What an agent's confidence is worth at a step, and which threshold people's decisions propose."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from escalation.domain.calibration import (
     draw_reliability,
     propose_threshold,
 )
-from escalation.learning.judgements import Work, load_judged, load_stated
+from escalation.learning.judgements import Work, list_judged_work, load_judged, load_stated
 from orchestration.conf import get_conf
 from orchestration.domain.spec import load_spec
 from orchestration.models import Workflow
@@ -47,17 +47,25 @@ def calibrate(work: Work, since: datetime, wished_error: float) -> Calibration:
     Args: wished_error: the share of wrong outputs among those accepted unseen, above 0 and below 1.
     """
     judged, stated = load_judged(work, since), load_stated(work, since)
-    in_force = find_threshold(work)
+    in_force = find_threshold(work.project, work.workflow, work.step)
     return _reckon(work, judged, stated, in_force, wished_error)
 
 
-def find_threshold(work: Work) -> float:
+def calibrate_agent(
+    agent: str, since: datetime, wished_error: float, projects: Collection[int] | None = None
+) -> list[Calibration]:
+    """Reckon what people decided about an agent's outputs since a moment, for each step at which they did.
+
+    Args: projects: ids; None for all.
+    """
+    return [calibrate(work, since, wished_error) for work in list_judged_work(since, projects, agent)]
+
+
+def find_threshold(project: str, workflow: str, step: str) -> float:
     """Return the least confidence that a step's latest version accepts; the engine's default where it names none."""
-    latest = (
-        Workflow.objects.filter(project__slug=work.project, name=work.workflow).order_by("-version").first()
-    )
+    latest = Workflow.objects.filter(project__slug=project, name=workflow).order_by("-version").first()
     steps = load_spec(read_json(latest.spec_json)).steps if latest else ()
-    named = next((step.min_confidence for step in steps if step.key == work.step), None)
+    named = next((one.min_confidence for one in steps if one.key == step), None)
     return get_conf().DEFAULT_MIN_CONFIDENCE if named is None else named
 
 

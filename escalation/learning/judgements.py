@@ -1,8 +1,9 @@
 """What people decided about the outputs of an agent at a step, with the confidence it had stated.
 
-Only what came to people for its confidence tells what a threshold would let through: a ticket for another reason, such
-as a verifier's no, would have come to them at any confidence. Not counted: tickets without a proposal, withdrawn ones,
-those that a rule decided, and steps that people do.
+Two kinds of tickets tell what a threshold would let through: those that came to people for their confidence, and audits
+of what was accepted unseen, each of which stands for as many answers as its part was drawn from. A ticket for another
+reason, such as a verifier's no, would have come to people at any confidence. Not counted: tickets without a proposal,
+withdrawn ones, those that a rule decided, and steps that people do.
 """
 
 from collections.abc import Collection
@@ -36,36 +37,41 @@ _FROM = f"""
     FROM escalation_ticket t JOIN escalation_reviewqueue q ON q.id = t.queue_id
     JOIN orchestration_step s ON s.id = t.step_id JOIN orchestration_run r ON r.id = t.run_id
     JOIN orchestration_project p ON p.id = r.project_id
-    JOIN orchestration_attempt a ON a.step_id = t.step_id AND a.number = t.attempt
-    WHERE t.status = 'resolved' AND t.rule = '{LOW_CONFIDENCE}' AND t.subject = '{HoldSubject.OUTPUT}'
+    LEFT JOIN orchestration_auditsample u ON u.id = t.sample_id
+    WHERE t.status = 'resolved'
+      AND (t.rule = '{LOW_CONFIDENCE}' AND t.subject = '{HoldSubject.OUTPUT}' OR u.id IS NOT NULL)
       AND t.has_proposal AND t.confidence IS NOT NULL AND t.resolved_by_id IS NOT NULL
       AND t.resolved_at >= %(since)s"""
 _OF_WORK = """
-      AND p.slug = %(project)s AND r.workflow_name = %(workflow)s AND s.spec_key = %(step)s AND a.agent = %(agent)s"""
+      AND p.slug = %(project)s AND r.workflow_name = %(workflow)s AND s.spec_key = %(step)s AND t.agent = %(agent)s"""
 _LIST: Final = f"""
-SELECT DISTINCT p.slug AS project, r.workflow_name AS workflow, s.spec_key AS step, a.agent AS agent {_FROM}
+SELECT DISTINCT p.slug AS project, r.workflow_name AS workflow, s.spec_key AS step, t.agent AS agent {_FROM}
+    AND (%(agent)s::text IS NULL OR t.agent = %(agent)s)
     AND (%(projects)s::bigint[] IS NULL OR p.id = ANY(%(projects)s))
 ORDER BY 1, 2, 3, 4
 """
 _JUDGED: Final = f"""
-SELECT confidence, {STANDS} AS is_right
-FROM (SELECT t.confidence, t.resolution, t.seen_json, t.resolution_output_json, q.passing_edits {_FROM} {_OF_WORK}) j
+SELECT confidence, {STANDS} AS is_right, weight
+FROM (SELECT 1 / COALESCE(u.rate, 1) AS weight, t.confidence, t.resolution, t.seen_json, t.resolution_output_json,
+    q.passing_edits {_FROM} {_OF_WORK}) j
 """
 
 
-def list_judged_work(since: datetime, projects: Collection[int] | None = None) -> list[Work]:
+def list_judged_work(
+    since: datetime, projects: Collection[int] | None = None, agent: str | None = None
+) -> list[Work]:
     """Return whose outputs people judged since a moment.
 
-    Args: projects: ids; None for all.
+    Args: projects: ids; None for all.  agent: only this one's.
     """
-    given = {"since": since, "projects": None if projects is None else list(projects)}
+    given = {"since": since, "projects": None if projects is None else list(projects), "agent": agent}
     return [Work(*row) for row in fetch_all(_LIST, given)]
 
 
 def load_judged(work: Work, since: datetime) -> list[Judged]:
     """Return the outputs that people judged."""
     rows = fetch_all(_JUDGED, {"since": since} | _name(work))
-    return [Judged(row.confidence, row.is_right) for row in rows]
+    return [Judged(row.confidence, row.is_right, row.weight) for row in rows]
 
 
 def load_stated(work: Work, since: datetime) -> list[float]:

@@ -21,12 +21,14 @@ from escalation.models.reviewer import ReviewerProfile
 from escalation.models.routing import RoutingRule
 from escalation.models.target import SlaTarget
 from escalation.models.ticket import Ticket
+from escalation.models.ticket_checks import IS_AUDIT
 from escalation.models.turn import AssignmentTurn
 from escalation.models.view import SavedView
 from escalation.models.words import TicketWords, WordsPlace
 
 __all__ = [
     "DEFAULT_QUEUE",
+    "IS_AUDIT",
     "MOST_LEVELS",
     "AgentHour",
     "Alarm",

@@ -15,13 +15,13 @@ from escalation.models.calendar import CalendarVersion
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
 from escalation.models.ticket_checks import CHECKS
-from orchestration.domain.holds import HoldSubject, Scope, Way, find_ways
+from orchestration.domain.holds import SUBJECTS, HoldSubject, Scope, Way, find_ways
 from orchestration.domain.states import ResolutionKind
-from orchestration.models import Run, Step
+from orchestration.models import AuditSample, Run, Step
 
 
 class Ticket(models.Model):
-    """One held step and what a person decided about it. Written by `escalation.escrow` alone.
+    """One held step, or accepted answer of a sample, and what was decided of it. Written by `escalation.escrow` alone.
 
     What is judged never changes, nor does a closed ticket: a trigger sees to it.
     """
@@ -34,6 +34,15 @@ class Ticket(models.Model):
     attempt = models.PositiveIntegerField(help_text="The attempt after which the step was held.")
     subject = models.CharField(
         max_length=10, choices=[(s, s) for s in HoldSubject], help_text="What the person is asked about."
+    )
+    # No constraint, as of the run. An audit ticket goes with its run, as the sample does.
+    sample = models.OneToOneField(
+        AuditSample,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        help_text="Of an audit: the accepted answer that was drawn.",
     )
     rule = models.CharField(max_length=60, help_text="The policy rule that escalated.")
     reason = models.TextField(help_text="Why, in words.")
@@ -201,6 +210,11 @@ class Ticket(models.Model):
     def is_for_person(self) -> bool:
         """Tell whether people do the step: there is no agent whose work would be judged."""
         return self.subject == HoldSubject.TASK
+
+    @property
+    def holds_step(self) -> bool:
+        """Tell whether a step waits for the answer; an audit looks at work that was accepted, and holds nothing."""
+        return SUBJECTS[HoldSubject(self.subject)].holds
 
     @property
     def ways(self) -> dict[ResolutionKind, Way]:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from escalation.domain.states import TicketStatus
-from orchestration.domain.holds import BY_RULE, SUBJECTS, Scope
+from orchestration.domain.holds import BY_RULE, SUBJECTS, HoldSubject, Scope
 from orchestration.domain.states import ResolutionKind
 
 _NEVER_SET_WITHOUT_RESOLUTION = Q(
@@ -27,6 +27,8 @@ _BY_PERSON = Q(resolved_by__isnull=False, resolved_rule="")
 
 
 _PUT_OUT = ("approve", "edit", "default")
+IS_AUDIT = Q(subject=HoldSubject.AUDIT.value)
+"""It looks again at accepted work: no step waits for it."""
 
 
 def _goes_with_its_subject() -> Q:
@@ -34,7 +36,7 @@ def _goes_with_its_subject() -> Q:
     known = Q()
     for subject, asked in SUBJECTS.items():
         kinds = list(dict.fromkeys(way.kind.value for way in asked.ways))
-        kinds += [kind.value for kind in BY_RULE if kind.value not in kinds]
+        kinds += [kind.value for kind in BY_RULE if asked.holds and kind.value not in kinds]
         known |= Q(subject=subject.value) & (Q(resolution__isnull=True) | Q(resolution__in=kinds))
     return known
 
@@ -46,7 +48,14 @@ def _sha256_hex(field: str) -> Func:
 
 
 CHECKS: Final = (
-    models.UniqueConstraint(fields=("step",), condition=Q(status="open"), name="ticket_open_once"),
+    # Of an audit there is one for each sample, beside the one of a step that is held anew.
+    models.UniqueConstraint(
+        fields=("step",), condition=Q(status="open") & ~IS_AUDIT, name="ticket_open_once"
+    ),
+    models.CheckConstraint(
+        condition=(IS_AUDIT & Q(sample__isnull=False)) | (~IS_AUDIT & Q(sample__isnull=True)),
+        name="ticket_audit_has_sample",
+    ),
     models.CheckConstraint(condition=Q(status__in=list(TicketStatus)), name="ticket_status_known"),
     models.CheckConstraint(
         condition=Q(resolution__isnull=True) | Q(resolution__in=list(ResolutionKind)),

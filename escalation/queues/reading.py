@@ -6,7 +6,7 @@ from django.db.models import Case, Value, When
 
 from escalation.conf import get_conf
 from escalation.domain.routing import MOST_RULES, Rule
-from escalation.domain.sla import FALLBACK_CLASS, SlaClass, find_class
+from escalation.domain.sla import AUDIT, FALLBACK_CLASS, SlaClass, find_class
 from escalation.models import DEFAULT_QUEUE, ReviewQueue, RoutingRule, SlaTarget
 
 
@@ -57,4 +57,4 @@ def read_target(queue_id: int, sla: str) -> SlaClass:
         )
         for row in rows
     }
-    return find_class(sla, {**get_conf().sla_classes, **own})
+    return find_class(sla, {AUDIT.name: AUDIT, **get_conf().sla_classes, **own})

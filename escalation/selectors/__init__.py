@@ -35,7 +35,12 @@ from escalation.selectors.scope import (
     scope_tickets,
 )
 from escalation.selectors.similar import Reliability, Similar, find_similar, measure_reliability
-from escalation.selectors.summary import foresee_send_back, summarise_ticket, summarise_without_content
+from escalation.selectors.summary import (
+    foresee_send_back,
+    foresee_skips,
+    summarise_ticket,
+    summarise_without_content,
+)
 from escalation.selectors.tickets import (
     LARGE_COLUMNS,
     count_aborted,
@@ -73,6 +78,7 @@ __all__ = [
     "for_others",
     "foresee_blast",
     "foresee_send_back",
+    "foresee_skips",
     "get_ticket",
     "is_at_desk",
     "is_guest",

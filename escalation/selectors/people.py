@@ -16,10 +16,19 @@ from orchestration.models import Membership
 
 def list_deciders(queue: ReviewQueue) -> QuerySet[User]:
     """Return the people whose roles let them decide the tickets of a queue. Superusers only if they have one, too."""
-    own = QueueRole.objects.filter(queue=queue, role__in=desk_roles_with(DeskRight.DECIDE)).order_by()
+    return _list_people(queue, DeskRight.DECIDE)
+
+
+def list_leads(queue: ReviewQueue) -> QuerySet[User]:
+    """Return the people whose roles let them lead a queue. Superusers only if they have one, too."""
+    return _list_people(queue, DeskRight.LEAD)
+
+
+def _list_people(queue: ReviewQueue, right: DeskRight) -> QuerySet[User]:
+    own = QueueRole.objects.filter(queue=queue, role__in=desk_roles_with(right)).order_by()
     is_member = Q(groups__in=own.values("group"))
     if not queue.is_restricted:
-        roles = project_roles_with(DeskRight.DECIDE)
+        roles = project_roles_with(right)
         implied = Membership.objects.filter(project=queue.project_id, role__in=roles).order_by()
         is_member |= Q(groups__in=implied.values("group"))
     people = get_user_model().objects.filter(is_active=True).filter(is_member)

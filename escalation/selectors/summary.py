@@ -17,13 +17,18 @@ def foresee_send_back(ticket: Ticket) -> Anew | None:
     return foresee_anew(Stage(ticket.step.stage), has_proposal=ticket.has_proposal)
 
 
+def foresee_skips(ticket: Ticket) -> list[str]:
+    """Return the steps that would be skipped along with that of an open ticket; none where it can't be skipped."""
+    return foresee_skip(ticket.step_id) if ticket.is_open and ResolutionKind.SKIP in ticket.ways else []
+
+
 def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
     """Return one ticket as a JSON object, in the words of the public interface."""
     return {
         **summarise_without_content(ticket),
         "resolutions": describe_ways(ticket),
         "send_back": foresee_send_back(ticket),
-        "skips_along": foresee_skip(ticket.step_id) if ticket.is_open else [],
+        "skips_along": foresee_skips(ticket),
         "seen": ticket.seen,
         "output": ticket.resolution_output,
         "feedback": ticket.feedback,

@@ -4,6 +4,7 @@ One that fails is logged by the maintainer and tried again with the next sweep; 
 """
 
 from escalation.watch.assignments import assign_tickets
+from escalation.watch.audits import open_audit_tickets
 from escalation.watch.breaches import watch_tickets
 from escalation.watch.clocks import look_at_tickets
 from escalation.watch.figures import fold_figures, foresee_new_tickets
@@ -16,6 +17,7 @@ __all__ = [
     "foresee_new_tickets",
     "forget_looks",
     "look_at_tickets",
+    "open_audit_tickets",
     "wake_tickets",
     "watch_tickets",
     "write_words",

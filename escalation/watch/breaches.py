@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from escalation.domain.states import DeadlineKind, TicketStatus
 from escalation.escrow import record_missed
-from escalation.models import Breach, ClockTimestamp, Ticket, read_clock
+from escalation.models import IS_AUDIT, Breach, ClockTimestamp, Ticket, read_clock
 
 # One sweep stays short; what is left is found by the next.
 SWEEP_LIMIT = 500
@@ -37,7 +37,7 @@ def _find_overdue() -> QuerySet[Ticket]:
     overdue = (untouched & ~_is_known(DeadlineKind.FIRST_TOUCH)) | (
         undecided & ~_is_known(DeadlineKind.RESOLUTION)
     )
-    tickets = Ticket.objects.filter(overdue, status=TicketStatus.OPEN)
+    tickets = Ticket.objects.filter(overdue & ~IS_AUDIT, status=TicketStatus.OPEN)
     return tickets.defer("seen_json", "draft_json").order_by("due_at", "pk")
 
 

@@ -14,10 +14,15 @@ from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
 
 
 class HoldSubject(StrEnum):
-    """What a person is asked about: the output that an agent gave or could not give, or a step that people do."""
+    """What a person is asked about.
+
+    An output that an agent gave or could not give; a step that people do; work that was accepted without a person and
+    is looked at again, which holds nothing.
+    """
 
     OUTPUT = "output"
     TASK = "task"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,8 @@ class Way:
     """One way in which a person may let a held step go on.
 
     Attributes:
-        to: where it moves the step.  effect: what that means, in words.
+        to: where it moves the step; None: it moves none, and the engine is not asked.
+        effect: what that means, in words.
         button, title: what is pressed, and what stands above it where there is more to fill in.
         done: what the ticket is then.  told: what the person did, as histories tell it.
         field: what it can't do without.  receipt: of the output, where it settles one.
@@ -103,7 +109,7 @@ class Way:
     """
 
     kind: ResolutionKind
-    to: StepStatus
+    to: StepStatus | None
     effect: str
     button: str
     done: str
@@ -197,7 +203,33 @@ _ABORT = Way(
     done="aborted; its run fails",
     told="aborted the run",
 )
-
+# What is looked at again was accepted: whatever a person thinks of it, its run goes on or has ended.
+_WOULD_APPROVE = replace(
+    _APPROVE,
+    to=None,
+    effect="nothing changes in the run; the agent counts as right",
+    button="Would approve",
+    done="judged right",
+    told="would have approved it",
+)
+_WOULD_EDIT = replace(
+    _EDIT,
+    to=None,
+    effect="nothing changes in the run; it is kept what should have been put out",
+    title="How it should have been",
+    button="Would edit",
+    done="judged as to be edited",
+    told="would have edited it",
+)
+_WOULD_REFUSE = Way(
+    ResolutionKind.REFUSE,
+    None,
+    effect="nothing changes in the run; the agent counts as wrong, and the leads are told",
+    button="Would refuse",
+    done="judged wrong; the leads are told",
+    told="would have refused it",
+    needs_proposal=True,
+)
 
 _DEFAULT = Way(
     ResolutionKind.DEFAULT,
@@ -216,12 +248,15 @@ BY_RULE: Final[Mapping[ResolutionKind, Way]] = {way.kind: way for way in (_DEFAU
 class Subject:
     """One thing that people are asked about.
 
-    Attributes: question: with `{step}`.  question_unproposed: the same when nothing was proposed.
+    Attributes:
+        question: with `{step}`.  question_unproposed: the same when nothing was proposed.
+        holds: the step waits for the answer.
     """
 
     question: str
     question_unproposed: str
     ways: tuple[Way, ...]
+    holds: bool = True
 
 
 SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
@@ -235,13 +270,20 @@ SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
         "The step “{step}” is yours to do.",
         (_DO, _ASK_AGAIN, _SKIP, _CLOSE, _ABORT),
     ),
+    HoldSubject.AUDIT: Subject(
+        "Would you have let this result of the step “{step}” pass?",
+        "Would you have let this result of the step “{step}” pass?",
+        (_WOULD_APPROVE, _WOULD_EDIT, _WOULD_REFUSE),
+        holds=False,
+    ),
 }
 
 _ALL: Final = (*(way for asked in SUBJECTS.values() for way in asked.ways), _DEFAULT)
 WAY_OF: Final[Mapping[ResolutionKind, Way]] = {
     kind: next(way for way in _ALL if way.kind is kind) for kind in ResolutionKind
 }
-"""The first way of each kind. What a kind needs and does is the same for all subjects; only its button may not be."""
+"""The first way of each kind. What a kind needs is the same for all subjects; so is what it does, where something
+is held; only its button may not be."""
 CHOSEN_BY_PEOPLE: Final = tuple(kind for kind in ResolutionKind if kind is not ResolutionKind.DEFAULT)
 
 

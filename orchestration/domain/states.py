@@ -114,6 +114,7 @@ class ResolutionKind(StrEnum):
     SKIP = "skip"
     CLOSE = "close"
     ABORT = "abort"
+    REFUSE = "refuse"  # of accepted work that is looked at again: the run is not touched
     DEFAULT = "default"
 
 

@@ -86,6 +86,10 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
         case StepStatus.CANCELLED:
             _close_run(held, chosen, event)
+        case None:
+            raise ResolutionRefused(
+                f"resolution: {chosen.way.kind} is about work that was accepted; a held step waits"
+            )
         case other:
             raise AssertionError(f"no resolution moves a step to {other}")
 
@@ -201,7 +205,7 @@ def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
         )
     )
     return FinalOutput(
-        status=way.to,
+        status=StepStatus.SKIPPED if way.to is StepStatus.SKIPPED else StepStatus.SUCCEEDED,
         output_json=output_json,
         digest=digest,
         tokens=count_tokens(output_json),

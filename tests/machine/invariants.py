@@ -26,7 +26,7 @@ ALWAYS = {
             SELECT 1 FROM orchestration_receipt c WHERE c.step_id = s.id AND c.digest = s.receipt_digest))""",
     "a held step has not exactly one open ticket, or another has one": f"""
         SELECT s.key, s.status, count(t.id) FROM orchestration_step s
-        LEFT JOIN escalation_ticket t ON t.step_id = s.id AND t.status = 'open'
+        LEFT JOIN escalation_ticket t ON t.step_id = s.id AND t.status = 'open' AND t.subject <> 'audit'
         WHERE s.run_id IN ({_TREE}) GROUP BY s.id HAVING count(t.id) <> (s.status = 'held')::int""",
     "a step's open attempts are not those of its claim": f"""
         SELECT s.key, s.status, count(a.id) FROM orchestration_step s

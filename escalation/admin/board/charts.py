@@ -20,8 +20,8 @@ from escalation.admin.board.tables import (
 from escalation.domain.measures import Measure
 from escalation.figures import AGES, PARTS, Board
 
-_BLUE: Final = "#2b8ac9"
-_VERMILION: Final = "#d55e00"
+BLUE: Final = "#2b8ac9"
+VERMILION: Final = "#d55e00"
 _QUIET: Final = "#808795"
 _GRID: Final = "#d1d5db"  # unfold's script puts the theme's colour in its place
 
@@ -104,8 +104,8 @@ def _draw_lines(
 ) -> Chart:
     labels = [f"{localise(row['at']):%-d %b}" if by_day else f"{localise(row['at']):%H:%M}" for row in rows]
     looks: tuple[dict[str, Any], ...] = (
-        {"borderColor": _BLUE, "backgroundColor": _BLUE, "order": 1},
-        {"borderColor": _VERMILION, "backgroundColor": _VERMILION, "borderDash": [5, 4], "order": 0},
+        {"borderColor": BLUE, "backgroundColor": BLUE, "order": 1},
+        {"borderColor": VERMILION, "backgroundColor": VERMILION, "borderDash": [5, 4], "order": 0},
     )
     sets = [
         {
@@ -124,7 +124,7 @@ def _draw_lines(
         title,
         says,
         json.dumps({"labels": labels, "datasets": sets}),
-        _write_options(highest=highest),
+        write_options(highest=highest),
         make_table(title, columns, rows),
     )
 
@@ -133,16 +133,14 @@ def _draw_ages(board: Board) -> Chart:
     ages = [sum(queue.ages[place] for queue in board.desk.queues.values()) for place in range(len(AGES))]
     value = {
         "labels": [name for name, _ in AGES],
-        "datasets": [
-            {"label": "Open tickets", "data": ages, "backgroundColor": _BLUE, "maxBarThickness": 40}
-        ],
+        "datasets": [{"label": "Open tickets", "data": ages, "backgroundColor": BLUE, "maxBarThickness": 40}],
     }
     return Chart(
         "bar",
         "Open tickets by age",
         f"{sum(ages):,} open",
         json.dumps(value),
-        _write_options(legend=False),
+        write_options(legend=False),
         make_table("Open tickets by age", AGE_COLUMNS, PARTS["backlog"](board)),
     )
 
@@ -151,7 +149,8 @@ def _scale(value: float | None, per: float) -> float | None:
     return None if value is None else round(value / per, 2)
 
 
-def _write_options(*, highest: float | None = None, legend: bool = True) -> str:
+def write_options(*, highest: float | None = None, legend: bool = True) -> str:
+    """Return how a chart looks, as JSON."""
     ticks = {"color": _QUIET, "maxRotation": 0, "autoSkipPadding": 12}
     grid = {"color": _GRID, "tickWidth": 0}
     return json.dumps(

@@ -10,6 +10,7 @@ from django.core.management import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
 from escalation.domain.calibration import Bin, Threshold
+from escalation.domain.wish import DAYS, WISHED_ERROR, read_days, read_share
 from escalation.learning import Calibration, calibrate, list_judged_work, summarise_calibration
 from escalation.learning.applying import apply_threshold
 from escalation.management.arguments import find_person
@@ -17,8 +18,6 @@ from escalation.models import read_clock
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 from orchestration.management.terminal import show_table
-
-_MOST_DAYS = 3650
 
 
 class Command(EngineCommand):
@@ -38,11 +37,11 @@ class Command(EngineCommand):
         parser.add_argument(
             "--error",
             type=_read_share,
-            default=0.05,
+            default=WISHED_ERROR,
             help="The share of wrong outputs that may be accepted unseen, above 0 and below 1 (0.05).",
         )
         parser.add_argument(
-            "--days", type=_read_days, default=90, help="What was decided in so many days (90)."
+            "--days", type=_read_days, default=DAYS, help="What was decided in so many days (90)."
         )
         parser.add_argument(
             "--apply", action="store_true", help="Publish the one proposal as a new version of its workflow."
@@ -93,7 +92,9 @@ def _apply(found: list[Calibration], username: str) -> str:
         )
     [(one, threshold)] = proposed
     try:
-        applied = apply_threshold(one.work, threshold.confidence, person)
+        applied = apply_threshold(
+            one.work.project, one.work.workflow, one.work.step, threshold.confidence, person
+        )
     except OrchestrationError as error:
         raise CommandError(str(error)) from error
     accepts = f"accepts {one.work.step} from {threshold.confidence:g} on"
@@ -154,15 +155,13 @@ def _explain(confidence: float, means: Threshold | None) -> str:
 
 def _read_share(text: str) -> float:
     try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1:
-        raise ArgumentTypeError(f"'{text}' is no share above 0 and below 1, such as 0.05")
-    return share
+        return read_share(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _read_days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= _MOST_DAYS):
-        raise ArgumentTypeError(f"'{text}' is no number of days from 1 to {_MOST_DAYS}")
-    return int(text)
+    try:
+        return read_days(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None

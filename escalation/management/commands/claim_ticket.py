@@ -9,8 +9,7 @@ from escalation.errors import EscalationError
 from escalation.escrow import claim_next_ticket, claim_ticket
 from escalation.management.arguments import add_ticket_and_person, find_person, note_seen
 from escalation.management.base import DeskCommand
-from escalation.selectors import get_ticket, summarise_ticket
-from orchestration.holds import foresee_skip
+from escalation.selectors import foresee_skips, get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
 from orchestration.selectors.scope import call_as
 
@@ -53,6 +52,6 @@ class Command(DeskCommand):
             f"Ticket {claimed.pk} is claimed by {username} until {claimed.claim_expires_at:%H:%M:%S} UTC "
             f"(claim {claimed.claim_number})."
         )
-        along = foresee_skip(claimed.step_id)
+        along = foresee_skips(claimed)
         if along:
             self.stdout.write(f"A skip would take along what needs its output: {', '.join(along)}.")

@@ -57,6 +57,8 @@ GET    events                                401 403 200 200 200 200 200 200 403
 GET    agents                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>                        401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
+GET    agents/<agent>/calibration            401 403 200 200 200 200 200 200 403 403 403 200
+POST   workflows/<workflow>/threshold        401 403 404 403 403 403 201 403 403 403 201 404
 GET    queues/board                          401 403 200 200 200 200 200 200 403 403 403 200
 GET    queues                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    queues/<project>/<queue>              401 403 404 200 200 200 200 200 403 403 403 404
@@ -162,6 +164,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},
         "queues": {"project": "desk", "slug": "vip", "name": "VIP"},
+        "workflows/<workflow>/threshold": {"project": "desk", "step": "draft", "confidence": 0.9},
         "queues/<project>/<queue>": {"assignment": "least_loaded"},
         "tickets/<ticket_id>/alike/claim": {"tickets": [scene.ticket.pk]},
         "tickets/<ticket_id>/alike/resolve": {

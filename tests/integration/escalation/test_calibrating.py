@@ -128,7 +128,8 @@ def test_the_command_shows_the_curve_and_applies_a_proposal(anna: User) -> None:
         "after": 0.8,
     }
     assert line.actor_id == anna.pk
-    assert _run(0.85) is None  # accepted now
+    accepted = run_workflow("letters", {"sure": 0.85}, agents={AGENT: _write})
+    assert not Ticket.objects.filter(run=accepted.run)
 
 
 def test_nothing_is_applied_when_nothing_or_too_much_is_proposed(anna: User) -> None:

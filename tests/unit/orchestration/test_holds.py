@@ -26,8 +26,10 @@ from tests.processes import PROJECT_DIR
 APPROVE, EDIT, SEND_BACK = ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK
 SKIP, ABORT = ResolutionKind.SKIP, ResolutionKind.ABORT
 HAND_ON, CLOSE, DEFAULT = ResolutionKind.HAND_ON, ResolutionKind.CLOSE, ResolutionKind.DEFAULT
-_WAYS = [(subject, way) for subject, asked in SUBJECTS.items() for way in asked.ways]
-_TOLD = r"^\| (approve|edit|send back|hand on|skip|close|abort|default) \| (.*?)(?:; .*)? \|$"
+REFUSE = ResolutionKind.REFUSE
+_ALL = [(subject, way) for subject, asked in SUBJECTS.items() for way in asked.ways]
+_WAYS = [(subject, way) for subject, way in _ALL if SUBJECTS[subject].holds]
+_TOLD = r"^\| (approve|edit|send back|hand on|skip|close|abort|refuse|default) \| (.*?)(?:; .*)? \|$"
 _WAYS += [(HoldSubject.OUTPUT, way) for way in BY_RULE.values()]
 _CASES = [(subject, has_proposal) for subject in HoldSubject for has_proposal in (True, False)]
 
@@ -43,6 +45,7 @@ def test_every_subject_and_every_kind_stands_in_the_table() -> None:
         (HoldSubject.OUTPUT, True, [APPROVE, EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
         (HoldSubject.OUTPUT, False, [EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
         (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
+        (HoldSubject.AUDIT, True, [APPROVE, EDIT, REFUSE]),
     ],
 )
 def test_what_can_be_chosen(subject: HoldSubject, has_proposal: bool, kinds: list[ResolutionKind]) -> None:
@@ -73,7 +76,19 @@ def test_every_way_leads_along_an_edge_of_a_held_step(subject: HoldSubject, way:
     assert (StepStatus.HELD, way.to) in STEP_EDGES
 
 
-@pytest.mark.parametrize(("subject", "way"), _WAYS)
+def test_what_is_looked_at_again_moves_no_step_and_is_filled_in_like_any_other() -> None:
+    ways = SUBJECTS[HoldSubject.AUDIT].ways
+
+    assert [subject for subject, asked in SUBJECTS.items() if not asked.holds] == [HoldSubject.AUDIT]
+    assert [(way.to, way.puts_out) for way in ways] == [(None, False)] * 3
+    assert all(
+        (way.field, way.takes_proposal) == (WAY_OF[way.kind].field, WAY_OF[way.kind].takes_proposal)
+        for way in ways
+    )
+    assert all("nothing changes in the run" in way.effect for way in ways)
+
+
+@pytest.mark.parametrize(("subject", "way"), [*_WAYS, *_ALL])
 def test_every_way_has_its_words(subject: HoldSubject, way: Way) -> None:
     assert all((way.effect, way.button, way.done, way.told))
     assert bool(way.title) == (way.field is not None), "what is filled in has a heading"

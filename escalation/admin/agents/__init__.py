@@ -1,0 +1,1 @@
+"""Agents in the console: `page.py` answers, `curve.py` draws how good their confidence is."""
