@@ -40,7 +40,11 @@ def look_at_clocks(ticket: Ticket, policy: ClockPolicy, now: datetime) -> list[B
     for alarm in find_alarms(faces[DeadlineKind.RESOLUTION], policy.levels, now, ticket.touched_at):
         raise_alarm(ticket, alarm, policy, now)
     missed = _announce_breaches(ticket)
+    queue_id = ticket.queue_id
     closing = act_on_breaches(ticket, missed, policy, now)
+    if ticket.queue_id != queue_id:
+        # Its former queue has no say any more; what the new one does is looked up by the next look, at once.
+        return []
     _note_next_look(ticket, faces, policy, now, waits=bool(closing))
     return closing
 

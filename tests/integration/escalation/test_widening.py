@@ -192,3 +192,22 @@ def test_an_action_says_where_to(tickets: list[Ticket], step: str, field: str) -
     with pytest.raises(ValidationError) as refused:
         action.full_clean()
     assert list(refused.value.message_dict) == [field]
+
+
+def test_the_queue_that_it_went_to_looks_at_it_next(tickets: list[Ticket], gail: User) -> None:
+    late = tickets[0]
+    vip = type(late.queue).objects.create(project=late.queue.project, slug="vip", name="VIP")
+    BreachAction.objects.create(queue=late.queue, deadline="resolution", step="reroute", to_queue=vip)
+    BreachAction.objects.create(queue=late.queue, deadline="resolution", step="abort")
+    BreachAction.objects.create(queue=vip, deadline="resolution", step="default")
+    _look()
+
+    late.refresh_from_db()
+    assert (late.is_open, late.next_look_at) == (True, at(MISSED))
+    with at_time(LATER):
+        look_at_tickets()
+    late.refresh_from_db()
+    outcome = BreachDeed.objects.get(ticket=late, step="default").outcome
+    assert outcome.startswith("nothing was done: safe_default"), (
+        "as the new queue says; the old one said abort"
+    )
