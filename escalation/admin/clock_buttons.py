@@ -1,4 +1,4 @@
-"""A lead's buttons on a ticket's page: its clocks stop with a reason, and go on."""
+"""Buttons on a ticket's page: leads stop its clocks and let them go on, the queue's admins plan them anew."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 
 from escalation.admin.decisions import PAGE, person_of
 from escalation.domain.desk_rights import DeskRight
-from escalation.escrow import pause_ticket, resume_ticket
+from escalation.escrow import pause_ticket, replan_ticket, resume_ticket
 from escalation.selectors import find_ticket
 from orchestration.admin.access import caller_of
 
@@ -24,4 +24,12 @@ def resume(request: HttpRequest, ticket_id: int) -> HttpResponse:
     find_ticket(caller_of(request), ticket_id, DeskRight.LEAD)
     resume_ticket(ticket_id, person_of(request))
     messages.success(request, "The clocks go on with what was left.")
+    return redirect(PAGE, ticket_id)
+
+
+def replan(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Let the ticket go by its queue's calendar of today."""
+    find_ticket(caller_of(request), ticket_id, DeskRight.MANAGE)
+    replan_ticket(ticket_id, person_of(request))
+    messages.success(request, "The ticket goes by today's calendar: what was used stays used.")
     return redirect(PAGE, ticket_id)

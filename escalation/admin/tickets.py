@@ -25,7 +25,8 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.draft import Draft
 from escalation.domain.inbox import read_query
 from escalation.errors import AuditUnavailable, EscalationError, TicketNotFound
-from escalation.models import Ticket
+from escalation.escrow.clock import foresee_replan
+from escalation.models import Ticket, read_clock
 from escalation.selectors import find_ticket, get_ticket, is_guest, may_at_ticket
 from escalation.selectors.inbox import list_queues
 from orchestration.admin.access import caller_of
@@ -107,6 +108,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "<int:ticket_id>/together/release/": together.release_together,
             "<int:ticket_id>/pause/": clock_buttons.pause,
             "<int:ticket_id>/resume/": clock_buttons.resume,
+            "<int:ticket_id>/replan/": clock_buttons.replan,
         }
         own = [
             path(
@@ -137,7 +139,8 @@ class TicketAdmin(DeskAdmin[Ticket]):
             if request.method != "POST":
                 return self._say_button(request, route.get("ticket_id"))
             ticket = _get_or_404(request, route["ticket_id"]) if "ticket_id" in route else None
-            if not self.has_change_permission(request, ticket):
+            # A queue's admins, who need not be its reviewers, plan anew: that button asks for their right itself.
+            if view is not clock_buttons.replan and not self.has_change_permission(request, ticket):
                 raise PermissionDenied
             try:
                 return view(request, **route)
@@ -251,6 +254,9 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "title": f"Ticket {ticket.pk}",
             "refusal": refusal,
             "alike": together.count_alike(request, ticket) if may_decide else 0,
+            "replanned": foresee_replan(ticket, read_clock())
+            if has_desk_right(request, DeskRight.MANAGE, ticket.queue_id)
+            else None,
             "may_lead": has_desk_right(request, DeskRight.LEAD, ticket.queue_id),
             "unsaid": request.POST.get("comment", ""),
         }

@@ -94,6 +94,24 @@ def replan_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     return ticket
 
 
+def foresee_replan(ticket: Ticket, now: datetime) -> tuple[datetime, datetime] | None:
+    """Return until when a re-plan would give time for a first look and to decide; None: it would be refused."""
+    if not ticket.is_open or ticket.paused_at is not None:
+        return None
+    version = find_newest_version(ticket.queue_id)
+    if version == ticket.calendar_version:
+        return None
+    try:
+        before, after = read_ticket_calendar(ticket), version.read() if version else None
+    except CalendarInvalid:
+        return None
+    touch, due = (
+        set_on(at, now, now, before=before, after=after)[0]
+        for at in (ticket.first_touch_due_at, ticket.due_at)
+    )
+    return touch, due
+
+
 def catch_up(ticket: Ticket, now: datetime) -> None:
     """End a pause that was to end by itself before `now`, for a caller who holds the ticket's row."""
     if ticket.paused_at is None:

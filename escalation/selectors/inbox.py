@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from escalation.domain.inbox import InboxQuery, InboxState, Place
 from escalation.domain.states import TicketStatus
@@ -111,8 +112,9 @@ def _is_assigned_to(user_id: int) -> Q:
 
 
 def _is_breaching() -> Q:
-    """Return the condition that less than a quarter of the time is left, or none."""
-    return _IS_OPEN & Q(due_at__lt=ClockTimestamp() + (F("due_at") - F("opened_at")) / 4)
+    """Return the condition that less than a quarter of the time is left, or none; by the clock, should it stand."""
+    shown = Coalesce("paused_at", ClockTimestamp())
+    return _IS_OPEN & Q(due_at__lt=shown + (F("due_at") - F("opened_at")) / 4)
 
 
 # That the time is known is what the indexes say, too.
@@ -160,7 +162,7 @@ SELECT (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open
             AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()) LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
             AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
-            AND due_at < clock_timestamp() + (due_at - opened_at) / 4 LIMIT %(most)s) a)
+            AND due_at < COALESCE(paused_at, clock_timestamp()) + (due_at - opened_at) / 4 LIMIT %(most)s) a)
 """
 
 

@@ -86,7 +86,8 @@ def _show(ticket: Any, present: list[str], person: User, deciding: frozenset[int
 
 
 def _first_look(ticket: Ticket, now: datetime) -> Clock | None:
-    if not ticket.is_open or ticket.touched_at:
+    # A clock that stands still counts nothing down.
+    if not ticket.is_open or ticket.touched_at or ticket.paused_at:
         return None
     return _clock(ticket.opened_at, ticket.first_touch_due_at, now)
 

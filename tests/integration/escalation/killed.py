@@ -37,7 +37,7 @@ def look(number: int) -> None:
             count_down()
         return execute(sql, params, many, context)
 
-    commit = BaseDatabaseWrapper._commit
+    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 
     def commit_counted(self: Any) -> Any:
         count_down()

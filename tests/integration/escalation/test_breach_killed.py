@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -55,7 +56,7 @@ def _open(*steps: str) -> Ticket:
         User.objects.create_user(name).groups.add(group)
     EscalationLevel.objects.create(queue=ticket.queue, level=1, after_percent=1000).groups.add(group)
     vip = ReviewQueue.objects.create(project=ticket.queue.project, slug="vip", name="VIP")
-    places = {"reroute": {"to_queue": vip}, "widen": {"to_group": group}}
+    places: dict[str, dict[str, Any]] = {"reroute": {"to_queue": vip}, "widen": {"to_group": group}}
     for step in steps:
         BreachAction.objects.create(
             queue=ticket.queue, deadline="resolution", step=step, **places.get(step, {})

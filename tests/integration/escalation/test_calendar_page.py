@@ -1,6 +1,7 @@
 """Calendars in the console, and what a ticket's page says of its clocks."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,9 +9,11 @@ from django.test import Client
 
 from escalation.escrow import pause_ticket
 from escalation.models import Calendar, CalendarVersion, Ticket
+from escalation.selectors.inbox import count_inbox
 from orchestration.models import Project
-from tests.integration.escalation.clocks import make_calendar
-from tests.people import make_member
+from tests.integration.escalation.clocks import at, at_time, give_calendar, make_calendar
+from tests.integration.escalation.desk import hold
+from tests.people import give_role, make_member
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/escalation/calendar/add/"
@@ -135,3 +138,53 @@ def test_a_ticket_says_that_its_clocks_stand_still(client: Client, anna: User, t
 
     assert "The clocks stand still since" in page
     assert "waits for &lt;the&gt; customer (anna)" in page
+
+
+def test_a_queues_admin_sees_what_a_re_plan_changes_and_does_it(client: Client) -> None:
+    give_calendar(make_calendar())
+    with at_time("2026-11-20T16:58"):
+        (ticket,) = hold()
+    address = f"/admin/escalation/ticket/{ticket.pk}/"
+    reviewer, admin = make_member("rita", "reviewer"), User.objects.create_user("quinn", is_staff=True)
+    give_role(admin, ticket.queue, "queue_admin")
+    client.force_login(admin)
+    assert "Plan it anew" not in client.get(f"{address}change/").content.decode(), "it goes by the newest"
+
+    give_calendar(None)
+
+    with patch("escalation.admin.tickets.read_clock", lambda: at("2026-11-20T17:30")):
+        page = client.get(f"{address}change/").content.decode()
+    assert "Plan it anew" in page
+    assert page.index("23 Nov 2026, 09:03") < page.index("20 Nov 2026, 17:33"), (
+        "the due time as it is, then as it would be"
+    )
+    client.force_login(reviewer)
+    assert "Plan it anew" not in client.get(f"{address}change/").content.decode()
+    assert client.post(f"{address}replan/").status_code == 403
+    client.force_login(admin)
+    with at_time("2026-11-20T17:30"):
+        assert client.post(f"{address}replan/").status_code == 302
+    ticket.refresh_from_db()
+    assert ticket.due_at == at("2026-11-20T17:33")
+    assert "Plan it anew" not in client.get(f"{address}change/").content.decode()
+
+
+def test_a_ticket_whose_clocks_stand_still_counts_nothing_down_in_the_inbox(client: Client) -> None:
+    with at_time("2026-11-20T16:58"):
+        (ticket,) = hold()
+    person = make_member("rita", "admin")
+    client.force_login(person)
+    assert count_inbox(person.pk, [ticket.queue_id]).breaching == 1
+    assert "data-due" in client.get("/admin/escalation/ticket/?part=rows").content.decode()
+
+    with at_time("2026-11-20T16:58:30"):
+        pause_ticket(ticket.pk, person, "the customer rings")
+
+    page = client.get("/admin/escalation/ticket/?part=rows").content.decode()
+    assert "clock stopped" in page
+    assert "data-due" not in page
+    assert count_inbox(person.pk, [ticket.queue_id]).breaching == 0
+    assert (
+        f'data-ticket="{ticket.pk}"'
+        not in client.get("/admin/escalation/ticket/?part=rows&state=breaching").content.decode()
+    )
