@@ -45,6 +45,8 @@ def find_irreversible(tickets: Sequence[Ticket], kind: ResolutionKind) -> dict[i
     What lets the run go on sets off the steps behind; what is sent back or handed on, the step itself once more. Two
     queries.
     """
+    # Whatever is said of an audit sets nothing off.
+    tickets = [ticket for ticket in tickets if ticket.holds_step]
     to = WAY_OF[kind].to
     if to is StepStatus.AVAILABLE:
         return {one.pk: _say(one.step.key) for one in tickets if _is_irreversible(one.step.agent)}

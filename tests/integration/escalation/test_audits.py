@@ -24,7 +24,7 @@ from escalation.escrow import (
 from escalation.figures.measuring import FIGURES, name_span
 from escalation.learning import Work, calibrate, list_judged_work
 from escalation.models import Breach, BreachAction, Notice, ReviewQueue, RoutingRule, Ticket, read_clock
-from escalation.selectors import get_ticket, summarise_ticket
+from escalation.selectors import alike, get_ticket, summarise_ticket
 from escalation.watch import audits, look_at_tickets, open_audit_tickets, watch_tickets
 from orchestration import StepSpec, Verify, WorkflowSpec, holds, runs
 from orchestration.dispatch import mute_dispatch
@@ -396,3 +396,12 @@ def test_what_holds_a_step_is_offered_before_an_audit(audit: Ticket, anna: User)
     (held,) = hold()
     assert claim_next_ticket(anna, call_as(anna)) == held
     assert claim_next_ticket(anna, call_as(anna)) == audit
+
+
+def test_nothing_bars_audits_from_being_judged_together(
+    audit: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (held,) = hold()
+    monkeypatch.setattr(alike, "_is_irreversible", lambda _: True)
+    found = alike.find_irreversible([audit, held], ResolutionKind.SEND_BACK)
+    assert list(found) == [held.pk]
