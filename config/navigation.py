@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 
 from escalation.selectors.inbox import MOST_COUNTED, count_inbox, list_queues
@@ -15,7 +16,6 @@ _INBOX = "escalation.Ticket"
 _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Review": {
         _INBOX: ("Inbox", "inbox"),
-        "escalation.DayFigure": ("Board", "monitoring"),
         "escalation.ReviewQueue": ("Review queues", "stacks"),
         "escalation.RoutingRule": ("Routing rules", "alt_route"),
         "escalation.Calendar": ("Calendars", "calendar_month"),
@@ -64,6 +64,8 @@ def _list_placed(links: dict[str, str], request: HttpRequest) -> Iterator[dict[s
         items = [_place(name, icon, links[label]) for label, (name, icon) in places.items() if label in links]
         if title == "Review" and _INBOX in links:
             items[0] |= _count_breaching(request)
+            # The board is a page of no table, for whoever has an inbox.
+            items.insert(1, _place("Board", "monitoring", reverse("board")))
         yield {"title": title, "items": items}
 
 

@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from escalation.admin import show_board
 from orchestration.api import problems, schema
 
 admin.autodiscover()  # see config/console.py
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/board/", admin.site.admin_view(show_board), name="board"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orchestration.api.urls")),
     path("api/v1/", include("escalation.api.urls")),

@@ -6,7 +6,7 @@ buttons say. `board/` is what leads steer by, `agents/` what agents' confidence 
 
 from escalation.admin.agents.page import AgentAdmin
 from escalation.admin.audit import AuditLineAdmin
-from escalation.admin.board.page import BoardAdmin
+from escalation.admin.board.page import show_board
 from escalation.admin.calendars import CalendarAdmin
 from escalation.admin.messages import MessageAdmin
 from escalation.admin.preferences import PreferenceAdmin
@@ -18,7 +18,6 @@ from escalation.admin.tickets import TicketAdmin
 __all__ = [
     "AgentAdmin",
     "AuditLineAdmin",
-    "BoardAdmin",
     "BreachAdmin",
     "CalendarAdmin",
     "MessageAdmin",
@@ -27,4 +26,5 @@ __all__ = [
     "ReviewerProfileAdmin",
     "RoutingRuleAdmin",
     "TicketAdmin",
+    "show_board",
 ]

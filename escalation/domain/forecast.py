@@ -11,10 +11,11 @@ WINDOW_SECONDS: Final = 3600.0
 """How far back arrivals and decisions are counted. Who decided something since then, or holds a claim, is there."""
 
 
-def estimate_pace(decided: int, present: int, work_seconds: float | None) -> float | None:
+def estimate_pace(decided: int, present: float, work_seconds: float | None) -> float | None:
     """Return how many decisions a second a queue is good for; None when nobody is there to decide.
 
-    Args: decided: within the window.  present: people.  work_seconds: what one decision took on average; None: unknown.
+    Args: decided: within the window.  present: people; who is at two queues counts half at each.
+        work_seconds: what one decision took on average; None: unknown.
     """
     lately = decided / WINDOW_SECONDS
     able = present / work_seconds if work_seconds else 0.0

@@ -1,8 +1,8 @@
 """What is counted about the tickets of an hour, and what a lead is told of it. Pure.
 
 Each count belongs to the hour in which it happened: opened, touched, decided, or became due without having been met.
-Not every count is kept for every queue, agent and rule: `OF_QUEUE` says for what nobody asks who had worked, and
-`OF_AGENT` for what nobody asks why it was escalated. All others are kept for all three.
+Not every count is kept for every queue, agent and rule, or a board of months would read a million rows: of what is in
+`OF_QUEUE` nobody asks who had worked, and only of what was opened, why. All else is kept by queue and agent.
 """
 
 from collections.abc import Mapping
@@ -26,11 +26,10 @@ class Measure(StrEnum):
     KEPT = "kept"  # decided in time
     MISSED = "missed"  # in the hour of the due time, decided since or not
     WITHDRAWN = "withdrawn"
-    RIGHT = "right"  # by bucket of confidence: what the agent proposed stood
-    WRONG = "wrong"  # by bucket of confidence: a person decided otherwise
+    RIGHT = "right"  # what the agent proposed stood
+    WRONG = "wrong"  # a person decided otherwise
     TOUCH_TIME = "touch_time"  # by bucket of time, from opening to the first claim
     DECISION_TIME = "decision_time"  # by bucket of time, from opening to the decision
-    WORK_TIME = "work_time"  # by bucket of time, from the first claim to the decision
 
 
 OF_QUEUE: Final = (
@@ -42,9 +41,7 @@ OF_QUEUE: Final = (
     Measure.WITHDRAWN,
     Measure.TOUCH_TIME,
     Measure.DECISION_TIME,
-    Measure.WORK_TIME,
 )
-OF_AGENT: Final = (Measure.RIGHT, Measure.WRONG)
 
 Counts = dict[str, dict[int, int]]
 """How often, by measure and bucket."""

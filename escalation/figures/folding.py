@@ -2,17 +2,20 @@
 
 The hours that are kept have no gap: the maintainer adds the next one when it has ended, and goes back to the first
 ticket an hour at a time. An hour is counted again a little after its end, for what was committed late, and when a
-breach of it was found late.
+breach of it was found late or put its ticket into another queue.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from math import inf
+from time import monotonic
 from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from escalation.domain.clocks import BreachStep
 from escalation.figures.attempts import find_first_attempt
 from escalation.figures.measuring import FIGURES, name_span
 from escalation.models import FoldedHour, Ticket, read_clock
@@ -23,7 +26,8 @@ SETTLED_AFTER: Final = timedelta(minutes=2)
 """A transaction that noted its time before an hour's end, or found a breach, has committed by then."""
 
 HOURS_A_SWEEP: Final = 6
-"""At half a thousand tickets an hour, a second of a sweep."""
+SECONDS_A_SWEEP: Final = 0.5
+"""Of busy hours fewer are counted: the same sweep rescues steps."""
 
 _COLUMNS: Final = "queue_id, agent, rule, measure, bucket, count"
 _FOLD = (
@@ -41,8 +45,9 @@ FROM orchestration_attempt a JOIN orchestration_run r ON r.id = a.run_id
 WHERE a.id BETWEEN %(first)s AND %(last)s AND a.started_at >= %(since)s AND a.started_at < %(until)s
 GROUP BY r.project_id, a.agent
 """
-# Of what was found since the newest hour was counted: all earlier findings were in time for their hour's last count.
-_AGAIN = """
+# Of what was found since the newest hour was counted: all earlier findings were in time for their hour's last count. A
+# ticket that a missed deadline put into another queue takes its hours along.
+_AGAIN = f"""
 WITH newest AS (SELECT hour, folded_at FROM escalation_foldedhour ORDER BY hour DESC LIMIT 1)
 SELECT f.hour FROM escalation_foldedhour f, newest
 WHERE f.hour > newest.hour - interval '3 hours' AND f.folded_at < f.hour + interval '1 hour' + %(settle)s
@@ -52,18 +57,29 @@ SELECT f.hour FROM newest, escalation_breach b
 JOIN escalation_foldedhour f ON f.hour = date_trunc('hour', b.due_at, 'UTC')
 WHERE b.found_at > newest.folded_at - interval '3 hours' AND b.found_at + %(settle)s <= %(now)s
     AND f.folded_at < b.found_at + %(settle)s
+UNION
+SELECT f.hour FROM newest, escalation_breach b
+JOIN escalation_breachdeed d ON d.ticket_id = b.ticket_id AND d.step = '{BreachStep.REROUTE}'
+JOIN escalation_ticket t ON t.id = b.ticket_id
+CROSS JOIN LATERAL (SELECT t.opened_at UNION SELECT t.touched_at
+    UNION SELECT due_at FROM escalation_breach WHERE ticket_id = t.id) AS happened (at)
+JOIN escalation_foldedhour f ON f.hour = date_trunc('hour', happened.at, 'UTC')
+WHERE b.found_at > newest.folded_at - interval '3 hours' AND d.at + %(settle)s <= %(now)s
+    AND f.folded_at < d.at + %(settle)s
 ORDER BY 1 DESC LIMIT %(limit)s
 """
 
 
-def fold_hours(limit: int = HOURS_A_SWEEP) -> int:
-    """Count what is missing or out of date of the past hours, at most so many; return how many were counted."""
+def fold_hours(limit: int = HOURS_A_SWEEP, seconds: float = SECONDS_A_SWEEP) -> int:
+    """Count what is missing or out of date of the past hours, at most so many; return how many were counted.
+
+    Args: seconds: after so long no further hour is begun.
+    """
     now = read_clock()
     again = _find_again(now, limit)
     # The next hours wait while others are counted again: what was found late is found by the newest hour's count.
     hours = again or _find_next(now, limit)
-    _count_hours(hours, now)
-    return len(hours)
+    return _count_hours(hours, now, seconds)
 
 
 def rebuild(since: datetime, until: datetime) -> int:
@@ -80,18 +96,24 @@ def rebuild(since: datetime, until: datetime) -> int:
     return len(hours)
 
 
-def _count_hours(hours: Sequence[datetime], now: datetime) -> None:
-    """Count hours, and add up anew the days that are over: together, or a day would stay as it was before a crash."""
+def _count_hours(hours: Sequence[datetime], now: datetime, seconds: float = inf) -> int:
+    """Count hours, and add up anew the days that are over: together, or a day would stay as it was before a crash.
+
+    Returns: how many were begun, in their order, within so many seconds; one at least.
+    """
     if not hours:
-        return
+        return 0
     with transaction.atomic(), connection.cursor() as cursor:
         # One at a time, each after what the one before it has committed.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('ringmaster figures', 0))")
-        for hour in hours:
-            _count_hour(cursor, hour)
-        for day in sorted({day for day in map(begin_day, hours) if day + DAY <= now}):
+        ends_at, counted = monotonic() + seconds, 0
+        while counted < len(hours) and (not counted or monotonic() < ends_at):
+            _count_hour(cursor, hours[counted])
+            counted += 1
+        for day in sorted({day for day in map(begin_day, hours[:counted]) if day + DAY <= now}):
             cursor.execute("DELETE FROM escalation_dayfigure WHERE day = %s", [day])
             cursor.execute(_SUM_DAY, name_span(day, day + DAY))
+    return counted
 
 
 def _count_hour(cursor: CursorWrapper, hour: datetime) -> None:

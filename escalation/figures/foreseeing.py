@@ -6,22 +6,22 @@ After the commit, by a sweep: nothing of the hold waits for it. A forecast is wr
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from escalation.domain.states import TicketStatus
-from escalation.figures.present import look_at_work
-from escalation.models import Forecast, Ticket, read_clock
+from escalation.figures.present import IN_LINE, look_at_work
+from escalation.models import ClockTimestamp, Forecast, Ticket, read_clock
 
 _BEHIND: Final = 1_000
 """Tickets may commit in another order than their numbers; one so far behind is not foreseen."""
 
-_FORESEE = """
+_FORESEE = f"""
 INSERT INTO escalation_forecast (ticket_id, made_at, ahead, pace, expected_at, predicted_breach_at)
 SELECT id, %(now)s, place - 1, COALESCE(pace, 0), %(now)s + place / pace * interval '1 second',
     CASE WHEN %(now)s + place / pace * interval '1 second' > due_at THEN due_at END
 FROM (
     SELECT id, queue_id, due_at, row_number() OVER (PARTITION BY queue_id ORDER BY due_at, id) AS place
-    FROM escalation_ticket WHERE status = 'open' AND queue_id = ANY(%(queues)s)
+    FROM escalation_ticket WHERE {IN_LINE} AND queue_id = ANY(%(queues)s)
 ) waiting JOIN unnest(%(queues)s::bigint[], %(paces)s::float8[]) AS known (queue, pace) ON known.queue = queue_id
 WHERE id = ANY(%(tickets)s)
 ON CONFLICT DO NOTHING
@@ -47,7 +47,13 @@ def foresee_tickets(limit: int = 1_000) -> int:
 
 
 def _find_new(limit: int) -> list[tuple[int, int]]:
-    """Return tickets and their queues."""
+    """Return tickets and their queues; those that are paused or put off stand in no line yet."""
     last = Forecast.objects.aggregate(last=Max("ticket"))["last"] or 0
-    new = Ticket.objects.filter(status=TicketStatus.OPEN, forecast__isnull=True, pk__gt=last - _BEHIND)
+    new = Ticket.objects.filter(
+        Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp()),
+        status=TicketStatus.OPEN,
+        paused_at__isnull=True,
+        forecast__isnull=True,
+        pk__gt=last - _BEHIND,
+    )
     return list(new.order_by("pk").values_list("pk", "queue_id")[:limit])

@@ -9,10 +9,10 @@ from datetime import datetime
 from math import log
 from typing import Any, Final
 
-from escalation.domain.histogram import CONFIDENCE_BUCKETS, LAST_BUCKET, RATIO, SHORTEST, UNSTATED
-from escalation.domain.measures import DECIDED, OF_AGENT, OF_QUEUE, Measure
+from escalation.domain.histogram import LAST_BUCKET, RATIO, SHORTEST
+from escalation.domain.measures import DECIDED, OF_QUEUE, Measure
+from escalation.selectors.judged import JUDGED, STANDS
 from orchestration.domain.holds import HoldSubject
-from orchestration.domain.states import ResolutionKind
 
 
 def _in_span(moment: str) -> str:
@@ -25,49 +25,36 @@ def _bucket(length: str) -> str:
     return f"LEAST(CEIL(LN({seconds}) / {log(RATIO)!r}), {LAST_BUCKET})::int"
 
 
-_CONFIDENCE = f"""CASE WHEN confidence IS NULL THEN {UNSTATED}
-    ELSE LEAST({CONFIDENCE_BUCKETS - 1}, FLOOR(confidence * {CONFIDENCE_BUCKETS} + 1e-9)::int) END"""
+_HOLDS: Final = f"t.subject <> '{HoldSubject.AUDIT}'"
 
-# An edit of nothing but fields that the queue lets pass leaves the agent in the right.
-STANDS = f"""CASE WHEN resolution = '{ResolutionKind.APPROVE}' THEN true
-    WHEN resolution = '{ResolutionKind.EDIT}' AND passing_edits <> '{{}}' THEN COALESCE(
-        jsonb_typeof(seen_json::jsonb) = 'object' AND jsonb_typeof(resolution_output_json::jsonb) = 'object'
-        AND seen_json::jsonb - passing_edits::text[] = resolution_output_json::jsonb - passing_edits::text[], false)
-    ELSE false END"""
-
-_HOLDS: Final = f"subject <> '{HoldSubject.AUDIT}'"
-
+_TICKET: Final = "t.queue_id, t.agent, t.rule"
 _TOLD: Final = f"""
-    SELECT id, opened_at AS at, '{Measure.OPENED}' AS measure, 0 AS bucket
-    FROM escalation_ticket WHERE {_in_span("opened_at")} AND {_HOLDS}
+    SELECT t.opened_at AS at, {_TICKET}, '{Measure.OPENED}' AS measure, 0 AS bucket
+    FROM escalation_ticket t WHERE {_in_span("t.opened_at")} AND {_HOLDS}
   UNION ALL
-    SELECT t.id, t.touched_at, m.measure, m.bucket
+    SELECT t.touched_at, {_TICKET}, m.measure, m.bucket
     FROM escalation_ticket t CROSS JOIN LATERAL (VALUES
         ('{Measure.TOUCHED}', 0),
         ('{Measure.TOUCH_TIME}', {_bucket("(t.touched_at - t.opened_at)")}),
         (CASE WHEN NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'first_touch') THEN '{Measure.TOUCH_KEPT}' END, 0)
-    ) AS m (measure, bucket) WHERE {_in_span("t.touched_at")} AND t.{_HOLDS}
+    ) AS m (measure, bucket) WHERE {_in_span("t.touched_at")} AND {_HOLDS}
   UNION ALL
-    SELECT t.id, t.resolved_at, m.measure, m.bucket
-    FROM (SELECT t.*, q.passing_edits FROM escalation_ticket t JOIN escalation_reviewqueue q ON q.id = t.queue_id) t
-    CROSS JOIN LATERAL (VALUES
+    SELECT t.resolved_at, {_TICKET}, m.measure, m.bucket
+    FROM escalation_ticket t JOIN escalation_reviewqueue q ON q.id = t.queue_id CROSS JOIN LATERAL (VALUES
         ('{DECIDED}' || t.resolution, 0),
-        (CASE WHEN t.{_HOLDS} THEN '{Measure.DECISION_TIME}' END, {_bucket("(t.resolved_at - t.opened_at)")}),
-        (CASE WHEN t.touched_at IS NOT NULL THEN '{Measure.WORK_TIME}' END,
-         {_bucket("(t.resolved_at - t.touched_at)")}),
-        (CASE WHEN t.{_HOLDS} AND NOT EXISTS (SELECT FROM escalation_breach b
+        (CASE WHEN {_HOLDS} THEN '{Measure.DECISION_TIME}' END, {_bucket("(t.resolved_at - t.opened_at)")}),
+        (CASE WHEN {_HOLDS} AND NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'resolution') THEN '{Measure.KEPT}' END, 0),
-        (CASE WHEN t.has_proposal THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END,
-         {_CONFIDENCE})
+        (CASE WHEN {JUDGED} THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END, 0)
     ) AS m (measure, bucket) WHERE {_in_span("t.resolved_at")}
   UNION ALL
-    SELECT id, withdrawn_at, '{Measure.WITHDRAWN}', 0
-    FROM escalation_ticket WHERE {_in_span("withdrawn_at")}
+    SELECT t.withdrawn_at, {_TICKET}, '{Measure.WITHDRAWN}', 0
+    FROM escalation_ticket t WHERE {_in_span("t.withdrawn_at")}
   UNION ALL
-    SELECT ticket_id, due_at,
-        CASE deadline WHEN 'first_touch' THEN '{Measure.TOUCH_MISSED}' ELSE '{Measure.MISSED}' END, 0
-    FROM escalation_breach WHERE {_in_span("due_at")}
+    SELECT b.due_at, {_TICKET},
+        CASE b.deadline WHEN 'first_touch' THEN '{Measure.TOUCH_MISSED}' ELSE '{Measure.MISSED}' END, 0
+    FROM escalation_breach b JOIN escalation_ticket t ON t.id = b.ticket_id WHERE {_in_span("b.due_at")}
 """
 
 
@@ -75,18 +62,12 @@ def _quote(measures: tuple[Measure, ...]) -> str:
     return ", ".join(f"'{measure}'" for measure in measures)
 
 
-# The attempt's agent, not the step's: a step may go on with another one, and what was judged was the attempt's.
+# A ticket keeps whose work it is about: its step may have gone on with another agent.
 FIGURES: Final = f"""
-SELECT date_trunc('hour', told.at, 'UTC') AS hour, t.queue_id,
-    CASE WHEN told.measure IN ({_quote(OF_QUEUE)}) THEN '' ELSE COALESCE(a.agent, s.agent, '') END AS agent,
-    CASE WHEN told.measure IN ({_quote(OF_QUEUE + OF_AGENT)}) THEN '' ELSE t.rule END AS rule,
-    told.measure, told.bucket, count(*) AS count
-FROM ({_TOLD}) told
-JOIN escalation_ticket t ON t.id = told.id
-LEFT JOIN orchestration_step s ON s.id = t.step_id
-LEFT JOIN orchestration_attempt a ON a.step_id = t.step_id AND a.number = t.attempt
-WHERE told.measure IS NOT NULL
-GROUP BY 1, 2, 3, 4, 5, 6
+SELECT date_trunc('hour', at, 'UTC') AS hour, queue_id,
+    CASE WHEN measure IN ({_quote(OF_QUEUE)}) THEN '' ELSE agent END AS agent,
+    CASE WHEN measure = '{Measure.OPENED}' THEN rule ELSE '' END AS rule, measure, bucket, count(*) AS count
+FROM ({_TOLD}) told WHERE measure IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
 """
 
 

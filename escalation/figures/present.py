@@ -34,6 +34,8 @@ class QueueNow:
         ages: open tickets, by the places of `AGES`.
         arrivals, decided: within the last hour.  target_seconds: what the arrived were to be decided in, on average.
         work_seconds: from first claim to decision, on average.  present: who decided something or holds a claim.
+        hands: those people, each split among the queues where they are present.
+        in_line: open tickets that are neither paused nor put off until later.
         late_ahead: open tickets in time that will not be, at the present pace.  first_late_at: when the first is due.
     """
 
@@ -41,9 +43,11 @@ class QueueNow:
     ages: list[int] = field(default_factory=lambda: [0] * len(AGES))
     claimed: int = 0
     overdue: int = 0
+    in_line: int = 0
     arrivals: int = 0
     decided: int = 0
     present: int = 0
+    hands: float = 0.0
     target_seconds: float | None = None
     work_seconds: float | None = None
     late_ahead: int = 0
@@ -57,18 +61,20 @@ class QueueNow:
     @property
     def pace(self) -> float | None:
         """Return how many decisions a second it is good for; None when nobody is there."""
-        return estimate_pace(self.decided, self.present, self.work_seconds)
+        return estimate_pace(self.decided, self.hands, self.work_seconds)
 
     @property
     def wait_seconds(self) -> float | None:
         """Return how long a ticket would wait that is due after all others; None when nobody is there."""
-        return predict_wait(self.open, self.pace)
+        return predict_wait(self.in_line, self.pace)
 
     def find_overrun(self, now: datetime) -> datetime | None:
         """Return from when on what comes will not be decided in time; None: not at this pace, or nothing came."""
         if self.target_seconds is None:
             return None
-        seconds = predict_overrun(self.open, self.arrivals / WINDOW_SECONDS, self.pace, self.target_seconds)
+        seconds = predict_overrun(
+            self.in_line, self.arrivals / WINDOW_SECONDS, self.pace, self.target_seconds
+        )
         return None if seconds is None or seconds > _FARTHEST else now + timedelta(seconds=seconds)
 
 
@@ -90,31 +96,38 @@ class DeskNow:
     reviewers: list[ReviewerNow]
 
 
+IN_LINE: Final = (
+    "status = 'open' AND paused_at IS NULL AND (snoozed_until IS NULL OR snoozed_until <= %(now)s)"
+)
+"""Of tickets: those that wait to be decided. Work that nobody is offered makes no other ticket late."""
+
 _AGE_BOUNDS = ", ".join(f"{below:.0f}" for _, below in AGES[:-1])
-_OPEN = f"""
+_OPEN: Final = f"""
 SELECT queue_id, width_bucket(EXTRACT(EPOCH FROM %(now)s - opened_at)::float8, ARRAY[{_AGE_BOUNDS}]::float8[]),
     count(*), count(*) FILTER (WHERE claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s),
-    count(*) FILTER (WHERE due_at < %(now)s)
+    count(*) FILTER (WHERE due_at < LEAST(paused_at, %(now)s)), count(*) FILTER (WHERE {IN_LINE})
 FROM escalation_ticket WHERE status = 'open' AND queue_id = ANY(%(queues)s) GROUP BY 1, 2
 """
 _ARRIVED = """
 SELECT queue_id, count(*), avg(EXTRACT(EPOCH FROM due_at - opened_at))::float8 FROM escalation_ticket
 WHERE opened_at > %(since)s AND queue_id = ANY(%(queues)s) GROUP BY 1
 """
+# People are counted over all queues, whichever are asked for: who works elsewhere too is not wholly here.
 _WORKED = """
-SELECT queue_id, person, sum(decided), sum(seconds)::float8, count(seconds), sum(claims) FROM (
+SELECT * FROM (SELECT queue_id, person, sum(decided), sum(seconds)::float8, count(seconds), sum(claims),
+    1.0::float8 / count(*) OVER (PARTITION BY person) FROM (
     SELECT queue_id, resolved_by_id AS person, 1 AS decided, 0 AS claims,
         EXTRACT(EPOCH FROM resolved_at - touched_at) AS seconds
-    FROM escalation_ticket WHERE resolved_at > %(since)s AND queue_id = ANY(%(queues)s)
+    FROM escalation_ticket WHERE resolved_at > %(since)s
   UNION ALL
     SELECT queue_id, claimed_by_id, 0, 1, NULL FROM escalation_ticket
-    WHERE status = 'open' AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s AND queue_id = ANY(%(queues)s)
-) work WHERE person IS NOT NULL GROUP BY 1, 2
+    WHERE status = 'open' AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s
+) work WHERE person IS NOT NULL GROUP BY 1, 2) known WHERE queue_id = ANY(%(queues)s)
 """
-_LATE = """
+_LATE = f"""
 SELECT queue_id, count(*), min(due_at) FROM (
     SELECT queue_id, due_at, row_number() OVER (PARTITION BY queue_id ORDER BY due_at, id) AS place
-    FROM escalation_ticket WHERE status = 'open' AND queue_id = ANY(%(queues)s)
+    FROM escalation_ticket WHERE {IN_LINE} AND queue_id = ANY(%(queues)s)
 ) waiting JOIN unnest(%(queues)s::bigint[], %(paces)s::float8[]) AS known (queue, pace) ON known.queue = queue_id
 WHERE due_at >= %(now)s AND place / pace > EXTRACT(EPOCH FROM due_at - %(now)s) GROUP BY 1
 """
@@ -148,10 +161,11 @@ def _look_at_work(
     span = _name_span(found, now)
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, span)
-        for queue, age, count, claimed, overdue in cursor:
+        for queue, age, count, claimed, overdue, in_line in cursor:
             found[queue].ages[age] = count
             found[queue].claimed += claimed
             found[queue].overdue += overdue
+            found[queue].in_line += in_line
         cursor.execute(_ARRIVED, span)
         for queue, count, target_seconds in cursor:
             found[queue].arrivals, found[queue].target_seconds = count, target_seconds
@@ -167,9 +181,10 @@ def _read_work(
     span = _name_span(found, now)
     with connection.cursor() as cursor:
         cursor.execute(_WORKED, span)
-        for queue, person, decided, seconds, count, claims in cursor:
+        for queue, person, decided, seconds, count, claims, part in cursor:
             found[queue].decided += decided
             found[queue].present += 1
+            found[queue].hands += part
             total, times = measured.get(queue, (0.0, 0))
             measured[queue] = (total + (seconds or 0.0), times + count)
             if queue in people_of:

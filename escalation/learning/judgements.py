@@ -13,7 +13,7 @@ from typing import Final
 
 from escalation.domain.calibration import Judged
 from escalation.figures.attempts import find_first_attempt
-from escalation.figures.measuring import STANDS
+from escalation.selectors.judged import JUDGED, STANDS
 from orchestration.database.statements import fetch_all
 from orchestration.domain.holds import HoldSubject
 from orchestration.domain.states import AttemptOutcome
@@ -38,9 +38,8 @@ _FROM = f"""
     JOIN orchestration_step s ON s.id = t.step_id JOIN orchestration_run r ON r.id = t.run_id
     JOIN orchestration_project p ON p.id = r.project_id
     LEFT JOIN orchestration_auditsample u ON u.id = t.sample_id
-    WHERE t.status = 'resolved'
-      AND (t.rule = '{LOW_CONFIDENCE}' AND t.subject = '{HoldSubject.OUTPUT}' OR u.id IS NOT NULL)
-      AND t.has_proposal AND t.confidence IS NOT NULL AND t.resolved_by_id IS NOT NULL
+    WHERE {JUDGED} AND (t.subject = '{HoldSubject.OUTPUT}' AND t.rule = '{LOW_CONFIDENCE}' OR u.id IS NOT NULL)
+      AND t.confidence IS NOT NULL
       AND t.resolved_at >= %(since)s"""
 _OF_WORK = """
       AND p.slug = %(project)s AND r.workflow_name = %(workflow)s AND s.spec_key = %(step)s AND t.agent = %(agent)s"""
@@ -51,9 +50,7 @@ SELECT DISTINCT p.slug AS project, r.workflow_name AS workflow, s.spec_key AS st
 ORDER BY 1, 2, 3, 4
 """
 _JUDGED: Final = f"""
-SELECT confidence, {STANDS} AS is_right, weight
-FROM (SELECT 1 / COALESCE(u.rate, 1) AS weight, t.confidence, t.resolution, t.seen_json, t.resolution_output_json,
-    q.passing_edits {_FROM} {_OF_WORK}) j
+SELECT t.confidence, {STANDS} AS is_right, 1 / COALESCE(u.rate, 1) AS weight {_FROM} {_OF_WORK}
 """
 
 

@@ -33,7 +33,7 @@ class Figure(models.Model):
     )
     rule = models.CharField(max_length=60, help_text="Empty where nobody asks for it.")
     measure = models.CharField(max_length=30)
-    bucket = models.SmallIntegerField(help_text="Of a length of time or a confidence; 0 where there is none.")
+    bucket = models.SmallIntegerField(help_text="Of a length of time; 0 where there is none.")
     count = models.PositiveIntegerField()
 
     class Meta:
@@ -68,14 +68,6 @@ class DayFigure(Figure):
         constraints = (
             models.UniqueConstraint(
                 fields=("day", "queue", "agent", "rule", "measure", "bucket"), name="day_figure_once"
-            ),
-        )
-        indexes = (
-            models.Index(
-                fields=("agent", "measure", "bucket"),
-                condition=Q(measure__in=("right", "wrong")),
-                include=("count",),
-                name="day_figure_accuracy",
             ),
         )
 

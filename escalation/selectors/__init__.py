@@ -6,7 +6,6 @@
 interface says.
 """
 
-from escalation.selectors.accuracy import Accuracy, find_accuracy
 from escalation.selectors.alike import find_irreversible, list_alike
 from escalation.selectors.blast import Blast, Follower, find_spec, foresee_blast, read_plan
 from escalation.selectors.choices import (
@@ -55,7 +54,6 @@ from escalation.selectors.verdicts import Verdict, list_verdicts
 
 __all__ = [
     "LARGE_COLUMNS",
-    "Accuracy",
     "Blast",
     "Follower",
     "Received",
@@ -65,7 +63,6 @@ __all__ = [
     "count_aborted",
     "count_received",
     "describe_calendar",
-    "find_accuracy",
     "find_claimed_since",
     "find_decider",
     "find_irreversible",

@@ -15,7 +15,7 @@ from tests.integration.escalation.desk import hold
 from tests.integration.escalation.figured import place_ticket
 from tests.people import make_member
 
-BOARD = "/admin/escalation/dayfigure/"
+BOARD = "/admin/board/"
 _DRAWN = """() => [...document.querySelectorAll("canvas.chart")].map((canvas) => {
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   return pixels.some((value) => value > 0);

@@ -11,7 +11,7 @@ def _pages() -> list[str]:
     lists = [
         f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist" for model in admin.site._registry
     ]
-    pages = ("admin:index", "admin:auth_user_add", "admin:orchestration_project_add", "api-docs")
+    pages = ("admin:index", "board", "admin:auth_user_add", "admin:orchestration_project_add", "api-docs")
     return [*map(reverse, lists), *map(reverse, pages)]
 
 

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
+from django.views.decorators.http import require_safe
 
-from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
+from escalation.admin.access import find_queues_of, has_desk_right
 from escalation.admin.board.charts import draw_charts
 from escalation.admin.board.tables import (
     AGENTS,
@@ -28,9 +31,9 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.measures import Measure
 from escalation.domain.sheets import write_sheet
 from escalation.figures import PARTS, Board, Period, build_board
-from escalation.models import DayFigure, ReviewQueue, read_clock
+from escalation.models import ReviewQueue, read_clock
 from escalation.selectors.channels import find_channel_trouble
-from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.access import caller_of
 
 PERIODS: Final = {
     "24h": ("24 hours", timedelta(hours=24)),
@@ -66,46 +69,35 @@ class Tile:
     grade: str = ""
 
 
-@admin.register(DayFigure)
-class BoardAdmin(DeskAdmin[DayFigure], ReadOnlyAdmin[DayFigure]):
-    """What a lead steers by. It is a page, not a list of rows."""
+_EMPTY_WORDS: Final = (
+    "No ticket came in this period, and none waits. Choose a longer period, or start a run of a workflow that asks "
+    "people: its tickets are counted here as they open."
+)
+_MEDIA: Final = Media(css={"all": ("escalation/console.css", "escalation/board.css")})
 
-    empty_words: ClassVar[str] = (
-        "No ticket came in this period, and none waits. Choose a longer period, or start a run of a workflow that asks "
-        "people: its tickets are counted here as they open."
+
+@require_safe
+def show_board(request: HttpRequest) -> HttpResponse:
+    """Show the board, or one of its tables as CSV. It belongs to no table, and so to no admin of one."""
+    if not has_desk_right(request, DeskRight.LOOK):
+        raise PermissionDenied
+    queues = list(find_queues_of(request).select_related("project"))
+    asked = _read(request.GET, queues)
+    now = read_clock()
+    period = Period.build(now - PERIODS[asked.period][1], now)
+    board = build_board(caller_of(request), period, [asked.queue.pk] if asked.queue else None)
+    part = request.GET.get("csv", "")
+    if part in PARTS:
+        return _answer_sheet(board, part)
+    frame = {**admin.site.each_context(request), "media": _MEDIA, "title": "Board", "subtitle": None}
+    # What a mail server said may name people: it is for those who can do something about it.
+    is_lead = has_desk_right(request, DeskRight.LEAD) or has_desk_right(request, DeskRight.MANAGE)
+    trouble = find_channel_trouble() if is_lead else []
+    return TemplateResponse(
+        request,
+        "admin/escalation/board/page.html",
+        {**frame, **_build_page(board, asked, queues), "channels_in_trouble": trouble},
     )
-
-    class Media:
-        css: ClassVar[dict[str, Any]] = {"all": ("escalation/console.css", "escalation/board.css")}
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the board, or one of its tables as CSV."""
-        self.require_view(request)
-        queues = list(find_queues_of(request).select_related("project"))
-        asked = _read(request.GET, queues)
-        now = read_clock()
-        period = Period.build(now - PERIODS[asked.period][1], now)
-        board = build_board(caller_of(request), period, [asked.queue.pk] if asked.queue else None)
-        part = request.GET.get("csv", "")
-        if part in PARTS:
-            return _answer_sheet(board, part)
-        frame = {
-            **self.admin_site.each_context(request),
-            "media": self.media,
-            "title": "Board",
-            "subtitle": None,
-        }
-        # What a mail server said may name people: it is for those who can do something about it.
-        is_lead = has_desk_right(request, DeskRight.LEAD) or has_desk_right(request, DeskRight.MANAGE)
-        trouble = find_channel_trouble() if is_lead else []
-        told = {"empty_words": self.empty_words, "channels_in_trouble": trouble}
-        return TemplateResponse(
-            request,
-            "admin/escalation/board/page.html",
-            {**frame, **_build_page(board, asked, queues), **told},
-        )
 
 
 def _read(query: QueryDict, queues: list[ReviewQueue]) -> Asked:
@@ -136,6 +128,7 @@ def _build_page(board: Board, asked: Asked, queues: list[ReviewQueue]) -> dict[s
         "tables": _list_tables(board),
         "reaches_back_to": reading.reaches_back_to,
         "missing_since": reading.missing_since,
+        "empty_words": _EMPTY_WORDS,
     }
 
 

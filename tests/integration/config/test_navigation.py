@@ -65,6 +65,7 @@ def test_every_list_of_the_console_stands_there_once() -> None:
     groups = _list_for(User.objects.create_superuser("root"))
 
     links = [item["link"] for group in groups for item in group["items"]]
+    links.remove("/admin/board/")  # a page of no table
     assert len(links) == len(set(links)) == len(admin.site._registry)
 
 

@@ -37,7 +37,8 @@ def place_ticket(
     }
     decided: dict[str, Any] = {}
     if resolved is not None:
-        output = {"approve": seen, "edit": fields.pop("output_json", '"else"')}.get(kind)
+        given = fields.pop("output_json", '"else"')
+        output = {"approve": seen, "edit": given, "default": given}.get(kind)
         decided = {
             "status": "resolved",
             "resolution": kind,

@@ -25,7 +25,7 @@ from tests.integration.escalation.figured import place_ticket
 from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
-PAGE = reverse("admin:escalation_dayfigure_changelist")
+PAGE = "/admin/board/"
 
 
 @pytest.fixture
@@ -165,6 +165,36 @@ def test_the_run_and_the_ticket_say_that_it_will_be_late(lead: User, ticket: Tic
     claim_ticket(ticket.pk, lead)
     resolve_ticket(ticket.pk, lead, ResolutionKind.SKIP, claim_number=None, seen_digest=None)
     assert "is decided too late" not in browser.get(run_page).content.decode()
+
+
+def test_what_is_paused_or_put_off_stands_in_no_line(lead: User, ticket: Ticket) -> None:
+    now = read_clock()
+    place_ticket(now - timedelta(minutes=30), touched=1, resolved=1501, by=lead)
+    early = now - timedelta(minutes=20)
+    paused = place_ticket(early, paused_at=early)
+    place_ticket(early, snoozed_until=now + timedelta(hours=1), snooze_reason="later")
+    place_ticket(early, snoozed_until=now - timedelta(minutes=1), snooze_reason="back")
+
+    assert foresee_tickets() == 2
+    assert foresee_tickets() == 0
+    assert Forecast.objects.get(ticket=ticket).ahead == 1
+    [backlog] = _board(lead)["backlog"]
+    assert (backlog["open"], backlog["overdue"]) == (4, 2)
+    assert backlog["predicted_wait_seconds"] == pytest.approx(3 * 1500)
+    Ticket.objects.filter(pk=paused.pk).update(paused_at=None)
+    assert foresee_tickets() == 1
+
+
+def test_a_person_at_two_queues_is_half_at_each_whoever_looks(lead: User, ticket: Ticket) -> None:
+    now = read_clock()
+    other = Project.objects.create(slug="other", name="Other")
+    foreign = ReviewQueue.objects.create(project=other, slug="elsewhere", name="Elsewhere")
+    place_ticket(now - timedelta(minutes=30), touched=0, resolved=100, by=lead)
+    place_ticket(now - timedelta(minutes=30), touched=0, resolved=100, by=lead, queue_id=foreign.pk)
+
+    [backlog] = _board(lead)["backlog"]
+    assert backlog["reviewers_present"] == 1
+    assert backlog["capacity_per_hour"] == pytest.approx(3600 / 100 / 2)
 
 
 def test_a_ticket_that_will_be_in_time_has_a_forecast_without_a_breach(lead: User, ticket: Ticket) -> None:

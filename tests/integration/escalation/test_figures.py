@@ -8,15 +8,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from escalation.domain.histogram import find_bucket, find_confidence_bucket
+from escalation.domain.histogram import find_bucket
 from escalation.domain.measures import Figures, Measure
 from escalation.figures import Period, Reading, fold_hours, read_figures, rebuild
 from escalation.figures.attempts import find_first_attempt
 from escalation.figures.folding import HOUR, _count_hours, begin_day, begin_hour
-from escalation.figures.measuring import _CONFIDENCE, _bucket
+from escalation.figures.measuring import _bucket
 from escalation.models import (
     AgentHour,
     Breach,
+    BreachDeed,
     DayFigure,
     FoldedHour,
     HourFigure,
@@ -74,7 +75,6 @@ def test_an_hour_counts_what_happened_in_it(past: datetime, anna: User) -> None:
         "decided_edit": 1,
         "decided_skip": 1,
         "decision_time": 3,
-        "work_time": 3,
         "kept": 2,
         "missed": 1,
         "right": 1,
@@ -135,6 +135,27 @@ def test_a_breach_that_is_found_late_is_counted_in_the_hour_of_its_due_time(
     assert fold_hours() == 0
 
 
+def test_a_ticket_that_went_to_another_queue_takes_its_figures_along(past: datetime, anna: User) -> None:
+    ticket = place_ticket(past, touched=20, due_at=past + 2 * HOUR)
+    former = ticket.queue
+    other = ReviewQueue.objects.create(project=former.project, slug="b", name="B")
+    _fold_all()
+    assert _read(past).by_queue[former.pk].count(Measure.TOUCHED) == 1
+
+    moved_at = read_clock() - timedelta(minutes=10)
+    Breach.objects.create(ticket=ticket, deadline="resolution", due_at=ticket.due_at, found_at=moved_at)
+    Ticket.objects.filter(pk=ticket.pk).update(queue=other)
+    BreachDeed.objects.create(ticket=ticket, deadline="resolution", step="reroute", outcome="", at=moved_at)
+    FoldedHour.objects.update(folded_at=moved_at - timedelta(minutes=1))
+    _fold_all()
+
+    first = _read(begin_hour(past), begin_hour(past) + HOUR)
+    assert _counts(first.by_queue[other.pk]) == {"opened": 1, "touched": 1, "touch_time": 1, "touch_kept": 1}
+    assert former.pk not in first.by_queue
+    assert _read(begin_hour(past) + 2 * HOUR).by_queue[other.pk].count(Measure.MISSED) == 1
+    assert fold_hours() == 0
+
+
 def test_what_was_committed_after_its_hour_was_counted_is_counted(past: datetime) -> None:
     place_ticket(past)
     _fold_all()
@@ -168,7 +189,7 @@ def test_kept_and_live_hours_tell_the_same(folds: bool, past: datetime, anna: Us
 
     total = _read(past).total
     assert _counts(total)["decided_approve"] == 1
-    assert total.tell(Measure.WORK_TIME, 0.5) == pytest.approx(30, rel=0.05)
+    assert total.tell(Measure.DECISION_TIME, 0.5) == pytest.approx(50, rel=0.05)
 
 
 def test_a_long_period_is_told_by_the_day_with_each_moment_once(past: datetime, anna: User) -> None:
@@ -199,6 +220,18 @@ def test_sums_are_told_by_queue_agent_and_rule(past: datetime, anna: User) -> No
     agent = reading.by_agent["test.writer"]
     assert (agent.count(Measure.RIGHT), agent.count(Measure.WRONG)) == (1, 1)
     assert _counts(reading.by_rule["test.writer", "bad_input"]) == {"opened": 1}
+
+
+def test_a_sweep_begins_no_further_hour_when_its_time_is_over(past: datetime, anna: User) -> None:
+    place_ticket(past, touched=20, resolved=50, by=anna)
+    assert fold_hours(seconds=0) == 1
+    assert fold_hours(seconds=0) == 1
+    assert list(FoldedHour.objects.values_list("hour", flat=True)) == [
+        begin_hour(past) + 2 * HOUR,
+        begin_hour(past) + HOUR,
+    ]
+    assert fold_hours() == 1
+    assert _read(past).total.count("decided_approve") == 1
 
 
 def test_what_an_agent_did_is_counted_to_tell_a_rate_from() -> None:
@@ -251,6 +284,9 @@ def test_an_edit_of_passing_fields_leaves_the_agent_in_the_right(past: datetime,
 def test_what_was_not_proposed_or_not_decided_judges_nobody(past: datetime, anna: User) -> None:
     place_ticket(past, touched=1, resolved=2, by=anna, kind="skip", has_proposal=False)
     place_ticket(past, status="withdrawn", withdrawn_at=past + timedelta(seconds=5))
+    place_ticket(past, touched=1, resolved=2, by=anna, kind="edit", subject="task")
+    place_ticket(past, touched=1, resolved=2, kind="abort", resolved_rule="breach")
+    place_ticket(past, resolved=2, kind="default", resolved_rule="breach", output_json='"else"')
     _fold_all()
 
     total = _read(past).total
@@ -265,13 +301,6 @@ def test_the_statement_finds_the_buckets_that_the_domain_finds(seconds: float) -
             f"SELECT {_bucket('(%s * interval ' + chr(39) + '1 second' + chr(39) + ')')}", [seconds]
         )
         assert cursor.fetchone()[0] == find_bucket(seconds)
-
-
-@pytest.mark.parametrize("confidence", [None, 0.0, 0.15, 0.3, 0.499, 0.7, 0.95, 1.0])
-def test_the_statement_finds_the_confidences_that_the_domain_finds(confidence: float | None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_CONFIDENCE} FROM (SELECT %s::float8 AS confidence) stated", [confidence])
-        assert cursor.fetchone()[0] == find_confidence_bucket(confidence)
 
 
 def test_without_tickets_there_is_nothing_to_count() -> None:

@@ -9,14 +9,16 @@ from django.test.utils import CaptureQueriesContext
 
 from agents import Result
 from escalation.escrow import claim_ticket, resolve_ticket
-from escalation.models import ReviewQueue, Ticket
-from escalation.selectors import find_neighbours, find_similar, measure_reliability
+from escalation.learning import list_judged_work
+from escalation.models import ReviewQueue, Ticket, read_clock
+from escalation.selectors import Reliability, find_neighbours, find_similar, measure_reliability
 from orchestration import Review, StepSpec, Verify, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 from orchestration.testing import run_workflow
 from tests.integration.escalation.buttons import button_of, page_of, press, sign_in, text_of
 from tests.integration.escalation.desk import PROPOSAL, hold
+from tests.integration.escalation.figured import place_ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +118,27 @@ def test_how_often_the_agent_was_right_counts_those_about_as_sure(anna: User) ->
     assert (found.right, found.judged) == (1, 2)
     page = text_of(sign_in(anna).get(page_of(ticket)))
     assert "<b>50%</b> of 70% needed; right 1 of 2 times at 45% to 55%, too few to judge by" in page
+
+
+def test_what_a_rule_decided_or_people_did_themselves_judges_no_agent(anna: User, ticket: Ticket) -> None:
+    now = read_clock()
+    place_ticket(now, resolved=2, kind="abort", resolved_rule="breach")
+    place_ticket(now, resolved=2, kind="default", resolved_rule="breach")
+    place_ticket(now, touched=1, resolved=2, by=anna, kind="edit", subject="task")
+    place_ticket(now, touched=1, resolved=2, by=anna, kind="skip", has_proposal=False)
+
+    assert measure_reliability(ticket) == Reliability(0, 0, 0.45, 0.55)
+    assert list_judged_work(now) == []
+
+
+def test_an_edit_of_passing_fields_is_no_fault_of_the_agent(anna: User, ticket: Ticket) -> None:
+    ReviewQueue.objects.update(passing_edits=["greeting"])
+    seen, edited = '{"body":"x","greeting":"Hi"}', '{"body":"x","greeting":"Dear Ada"}'
+    place_ticket(
+        read_clock(), touched=1, resolved=2, by=anna, kind="edit", seen_json=seen, output_json=edited
+    )
+
+    assert measure_reliability(ticket) == Reliability(1, 1, 0.45, 0.55)
 
 
 def test_whose_work_is_judged_never_changes(ticket: Ticket) -> None:
