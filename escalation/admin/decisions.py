@@ -10,10 +10,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 
-from escalation.admin.page import list_fields
+from escalation.admin.page import find_output_schema, list_fields
+from escalation.domain.difference import Change, find_changes
 from escalation.domain.draft import Draft
-from escalation.domain.editing import join_fields
-from escalation.domain.form import read_form
+from escalation.domain.form import is_edited, is_typed, read_form, read_output
 from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, TicketTaken
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
@@ -51,8 +51,10 @@ def claim_next(request: HttpRequest) -> HttpResponse:
 
 
 def release(request: HttpRequest, ticket_id: int) -> HttpResponse:
-    """Give the claim back and return to the list."""
-    release_ticket(ticket_id, person_of(request))
+    """Keep what was typed, give the claim back with the note for colleagues, and return to the list."""
+    if "claim_number" in request.POST:
+        keep_what_was_typed(request, get_ticket(ticket_id))
+    release_ticket(ticket_id, person_of(request), request.POST.get("note", ""))
     messages.info(request, f"Ticket {ticket_id} is free again; your draft stays with it.")
     return redirect(LIST)
 
@@ -141,7 +143,8 @@ def read_draft(request: HttpRequest, ticket: Ticket) -> Draft:
 
 def find_typed(request: HttpRequest, ticket: Ticket) -> list[str]:
     """Return the names of the fields of the output that were sent; the page of a large one leaves them out."""
-    return [field.name for field in list_fields(ticket) if field.name in request.POST]
+    nodes = list_fields(ticket)
+    return [name for name in request.POST if is_typed(name, nodes)]
 
 
 def keep_what_was_typed(request: HttpRequest, ticket: Ticket) -> None:
@@ -194,22 +197,26 @@ def _read_output(request: HttpRequest, ticket: Ticket, kind: ResolutionKind) -> 
         raise ResolutionInvalid("output: open the fields of the output, edit it there, then approve.")
     if ticket.form is not None:
         return read_form(ticket.form, _typed(form))
-    return join_fields(_proposal(ticket), _typed(form))
+    return read_output(find_output_schema(ticket), _proposal(ticket), _typed(form))
 
 
 def _require_unedited(ticket: Ticket, form: QueryDict) -> None:
-    if _is_edited(ticket, form):
+    if is_edited(find_output_schema(ticket), ticket.seen, _typed(form)):
         raise ResolutionInvalid(
             "You changed the text, but approving takes it as proposed. Press “Edit and approve” to approve "
             "your changes, or “Approve as proposed, drop the changes”."
         )
 
 
-def _is_edited(ticket: Ticket, form: QueryDict) -> bool:
+def compare_typed(request: HttpRequest, ticket: Ticket) -> list[Change]:
+    """Return how what was typed differs from what somebody else decided meanwhile: (place, decided, typed)."""
+    if ticket.resolution_output_json is None or not find_typed(request, ticket) or ticket.form is not None:
+        return []
     try:
-        return bool(join_fields(ticket.seen, _typed(form)) != ticket.seen)
+        typed = read_output(find_output_schema(ticket), _proposal(ticket), _typed(request.POST))
     except ResolutionInvalid:
-        return True  # what can't be read is no proposal of ours
+        return []
+    return find_changes(ticket.resolution_output, typed)
 
 
 def _typed(form: QueryDict) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What the ticket page shows. Reads only; the decisions themselves are in `decisions.py`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,15 +10,16 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from agents.domain.contract import strip_pin
 from agents.selectors import find_contract
 from escalation.admin.outlook import build_outlook
 from escalation.admin.rendering import Passage, describe_value
 from escalation.admin.ways import SNOOZES, place_ways
 from escalation.admin.whole import view_part
-from escalation.domain.difference import find_changes
+from escalation.domain.difference import Change, find_changes
 from escalation.domain.draft import Draft
-from escalation.domain.editing import EditField, split_fields
-from escalation.domain.form import form_fields
+from escalation.domain.fieldset import Node, fill, walk
+from escalation.domain.form import form_fields, output_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.escrow.rows import is_own_request
 from escalation.models import Comment, Ticket, read_clock
@@ -154,11 +155,12 @@ def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dic
     """Return what the form of the decision shows; large fields only to those who want to edit them."""
     shown = Draft.from_json(ticket.draft_json) if draft is None else draft
     untouched = list_fields(ticket)
-    fields = _fill(untouched, shown.fields)
-    is_large = sum(len(field.text) for field in untouched) > _MOST_EDITED_IN_PLACE
+    fields = fill(untouched, shown.fields)
+    is_large = sum(len(field.text) for field in walk(untouched)) > _MOST_EDITED_IN_PLACE
     return {
         "draft": shown,
         "fields": fields,
+        "typed_fields": list(walk(fields)),
         **place_ways(ticket),
         "snoozes": SNOOZES.items(),
         "snooze_reasons": list(ticket.queue.snooze_reasons.all()),
@@ -182,16 +184,17 @@ def ask(ticket: Ticket, review: Review | None) -> str:
     return ask_about(HoldSubject(ticket.subject), ticket.step.key, has_proposal=ticket.has_proposal)
 
 
-def _fill(fields: list[EditField], typed: Mapping[str, str]) -> list[EditField]:
-    """Return the edit fields with what was typed, where something was."""
-    return [replace(field, text=typed.get(field.name, field.text)) for field in fields]
-
-
-def list_fields(ticket: Ticket) -> list[EditField]:
-    """Return the fields in which the output is typed: the form's, or those of what was proposed."""
+def list_fields(ticket: Ticket) -> list[Node]:
+    """Return the fields in which the output is typed: the form's, or those of the agent's schema and its proposal."""
     if ticket.form is not None:
         return form_fields(ticket.form)
-    return split_fields(ticket.seen if ticket.has_proposal else None)
+    return output_fields(find_output_schema(ticket), ticket.seen if ticket.has_proposal else None)
+
+
+def find_output_schema(ticket: Ticket) -> Mapping[str, Any] | None:
+    """Return the schema that the output of the ticket's agent is checked by; None: it declares none."""
+    contract = find_contract(strip_pin(ticket.step.agent))
+    return contract.output_schema if contract else None
 
 
 def find_run_url(ticket: Ticket) -> str:
@@ -219,7 +222,11 @@ def _list_changes(ticket: Ticket) -> list[tuple[SafeString, SafeString, SafeStri
     """Return what the person who decided changed in the proposal: (place, before, after)."""
     if ticket.resolution != ResolutionKind.EDIT or not ticket.has_proposal:
         return []
-    changes = find_changes(ticket.seen, ticket.resolution_output)
+    return show_changes(find_changes(ticket.seen, ticket.resolution_output))
+
+
+def show_changes(changes: Sequence[Change]) -> list[tuple[SafeString, SafeString, SafeString]]:
+    """Return differences ready to show: (place, before, after)."""
     return [(mark_unseen(one.place or "all of it"), _show(one.before), _show(one.after)) for one in changes]
 
 

@@ -24,8 +24,9 @@ from escalation.models import Ticket
 from orchestration.api import problems
 
 _PREFIX: Final = "escalation_ticket_"
-# The buttons of the form in which people type.
-_TYPING: Final = frozenset({f"{_PREFIX}{name}" for name in ("keep_draft", "resolve", "ask_abort", "again")})
+# The buttons of the forms in which people type.
+_BUTTONS: Final = ("keep_draft", "resolve", "ask_abort", "again", "release", "snooze", "comment")
+_TYPING: Final = frozenset({f"{_PREFIX}{name}" for name in _BUTTONS})
 _NOT_TYPED: Final = frozenset({"csrfmiddlewaretoken", "username", "password", "next", "resolution"})
 _BINDINGS: Final = frozenset({"claim_number", "seen_digest"})
 CHANGED: Final = (

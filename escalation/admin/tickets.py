@@ -1,6 +1,6 @@
 """The console: the queue of tickets and the page on which one is decided."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ClassVar
 
@@ -15,9 +15,11 @@ from django.views.decorators.cache import never_cache
 from escalation.admin import clock_buttons, decisions, talk, together
 from escalation.admin.access import DeskAdmin, has_desk_right, list_rights_at_desk
 from escalation.admin.asking import build_abort_page
+from escalation.admin.clock_buttons import lead_context
 from escalation.admin.decisions import person_of
 from escalation.admin.inbox import build_inbox, forget_view, keep_view
-from escalation.admin.page import build_page
+from escalation.admin.page import build_page, show_changes
+from escalation.admin.refusals import tell_changed
 from escalation.admin.returning import keep_from_loss, sign_in_again
 from escalation.admin.whole import build_whole_page, download_part
 from escalation.audit import record_seen
@@ -32,6 +34,8 @@ from escalation.selectors.inbox import list_queues
 from orchestration.admin.access import caller_of
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.errors import OrchestrationError
+
+_SIGNED_IN = "You are signed in again. What you typed stands below; look at it and press the button again."
 
 
 @admin.register(Ticket)
@@ -109,6 +113,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "<int:ticket_id>/pause/": clock_buttons.pause,
             "<int:ticket_id>/resume/": clock_buttons.resume,
             "<int:ticket_id>/replan/": clock_buttons.replan,
+            "<int:ticket_id>/assign/": clock_buttons.assign,
         }
         own = [
             path(
@@ -158,25 +163,40 @@ class TicketAdmin(DeskAdmin[Ticket]):
 
     def keep_typed(self, request: HttpRequest, ticket_id: int) -> HttpResponse:
         """Keep as the draft what somebody typed before they had to sign in again."""
+        if not request.POST.get("claim_number"):
+            return self._guard(self._give_comment_back)(request, ticket_id=ticket_id)
         answer = self._guard(decisions.keep_draft)(request, ticket_id=ticket_id)
+        if answer.status_code == 302 and request.POST.get("snooze_reason", "").strip():
+            return self.give_back(request, ticket_id, f"{_SIGNED_IN} Nothing was put off yet.", status=200)
         if answer.status_code == 302:
             messages.info(request, "You are signed in again. What you typed is kept; nothing was decided.")
         return answer
 
-    def give_back(self, request: HttpRequest, ticket_id: int, words: str) -> HttpResponse:
+    def _give_comment_back(self, request: HttpRequest, ticket_id: int) -> HttpResponse:
+        return self.give_back(request, ticket_id, f"{_SIGNED_IN} Your comment was not sent yet.", status=200)
+
+    def give_back(
+        self, request: HttpRequest, ticket_id: int, words: str, *, status: int = 403
+    ) -> HttpResponse:
         """Answer with the page of the ticket and what was typed in it; nothing is done or kept."""
         ticket = _get_or_404(request, ticket_id)
-        typed = decisions.read_draft(request, ticket)
+        typed = decisions.read_draft(request, ticket) if request.POST.get("claim_number") else None
         is_editing = bool(decisions.find_typed(request, ticket))
-        return self._render(request, ticket, draft=typed, is_editing=is_editing, refusal=words, status=403)
+        return self._render(request, ticket, draft=typed, is_editing=is_editing, refusal=words, status=status)
 
     def _refuse(self, request: HttpRequest, error: Exception, ticket_id: int) -> HttpResponse:
         ticket = _get_or_404(request, ticket_id)
-        typed = decisions.read_draft(request, ticket) if "claim_number" in request.POST else None
+        typed = decisions.read_draft(request, ticket) if request.POST.get("claim_number") else None
         status = STATUS_OF.get(getattr(error, "code", ""), 409)
         is_editing = bool(decisions.find_typed(request, ticket))
         return self._render(
-            request, ticket, draft=typed, is_editing=is_editing, refusal=str(error), status=status
+            request,
+            ticket,
+            draft=typed,
+            is_editing=is_editing,
+            refusal=str(error),
+            changed=tell_changed(error),
+            status=status,
         )
 
     @method_decorator(never_cache)
@@ -234,6 +254,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
         draft: Draft | None = None,
         is_editing: bool = False,
         refusal: str = "",
+        changed: Sequence[tuple[str, str, str]] = (),
         status: int = 200,
     ) -> HttpResponse:
         try:
@@ -253,11 +274,14 @@ class TicketAdmin(DeskAdmin[Ticket]):
             **page,
             "title": f"Ticket {ticket.pk}",
             "refusal": refusal,
+            "changed": changed,
+            "compared": show_changes(decisions.compare_typed(request, ticket)) if refusal else [],
+            "put_off_because": request.POST.get("snooze_reason", ""),
             "alike": together.count_alike(request, ticket) if may_decide else 0,
             "replanned": foresee_replan(ticket, read_clock())
             if has_desk_right(request, DeskRight.MANAGE, ticket.queue_id)
             else None,
-            "may_lead": has_desk_right(request, DeskRight.LEAD, ticket.queue_id),
+            **lead_context(ticket, may_lead=has_desk_right(request, DeskRight.LEAD, ticket.queue_id)),
             "unsaid": request.POST.get("comment", ""),
         }
         return self.show(request, "page.html", context, status=status)

@@ -28,6 +28,7 @@ class EditField:
     Attributes: name: in the form.  label: what it is called.  text: its content.  is_json: the text is JSON.
         key: of the output's property.  options: what can be chosen; none: it is typed.  is_yes_no: of a boolean.
         kind: of the browser's input, "number" or "date"; "" for a text area.  bounds: its min, max and step.
+        is_kept: something was proposed there; empty text is text then.
     """
 
     name: str
@@ -41,6 +42,12 @@ class EditField:
     is_yes_no: bool = False
     kind: str = ""
     bounds: tuple[tuple[str, str], ...] = ()
+    is_kept: bool = False
+
+    @property
+    def is_group(self) -> bool:
+        """Tell it from a group of fields."""
+        return False
 
     @property
     def rows(self) -> int:
@@ -83,14 +90,23 @@ def _join_object(proposal: Mapping[str, Any], fields: list[tuple[EditField, str]
     joined = {key: texts.get(key) for key in proposal if key in texts}
     for field, text in fields:
         if field.is_json:
-            rest = _parse(field.label, text)
-            if not isinstance(rest, dict):
-                raise ResolutionInvalid(f"{field.label}: must be a JSON object, {{...}}.")
+            rest = parse_object(field.label, text)
             if rest.keys() & joined.keys():
                 twice = ", ".join(sorted(rest.keys() & joined.keys()))
                 raise ResolutionInvalid(f"{field.label}: {twice} has a field of its own; change it there.")
             joined = {**rest, **joined}
     return joined
+
+
+def parse_object(label: str, text: str) -> dict[str, Any]:
+    """Return the object of a field that is typed as JSON.
+
+    Raises: ResolutionInvalid: names the field and the place.
+    """
+    value = _parse(label, text)
+    if not isinstance(value, dict):
+        raise ResolutionInvalid(f"{label}: must be a JSON object, {{...}}.")
+    return value
 
 
 def _find_texts(proposal: Any) -> dict[str, str]:

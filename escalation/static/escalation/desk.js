@@ -3,6 +3,8 @@
 (() => {
   "use strict";
   const SWITCH = "rm-keys-off";
+  const RENEW_EVERY = 60000; // ms
+  const WORKED = 120000;
   const TYPED = "input, textarea, select, [contenteditable]";
 
   function openPanel(link) {
@@ -50,6 +52,54 @@
     }
   }
 
+  function addRow(button) {
+    const list = button.closest("[data-rows]");
+    const row = list.querySelector(":scope > template").content.cloneNode(true);
+    const number = list.dataset.next;
+    list.dataset.next = String(Number(number) + 1);
+    rename(row, `${list.dataset.rows}/+`, `${list.dataset.rows}/${number}`);
+    const first = row.querySelector("textarea, input:not([type=hidden]), select");
+    button.before(row);
+    first?.focus();
+  }
+
+  function rename(root, old, fresh) {
+    const into = (name) => name.replace(old, () => fresh);
+    for (const element of root.querySelectorAll("[name], [data-rows]")) {
+      if (element.hasAttribute("name")) element.setAttribute("name", into(element.getAttribute("name")));
+      if (element.dataset.rows) element.dataset.rows = into(element.dataset.rows);
+    }
+    for (const inner of root.querySelectorAll("template")) rename(inner.content, old, fresh);
+  }
+
+  // Input of the last two minutes keeps the claim, which the server ends after an hour in any case.
+  function keepClaim(lease) {
+    let inputAt = 0;
+    let isAsking = false;
+    for (const kind of ["input", "keydown", "pointerdown"]) {
+      document.addEventListener(kind, () => { inputAt = Date.now(); }, { passive: true });
+    }
+    async function renew() {
+      if (isAsking || Date.now() - inputAt > WORKED) return;
+      isAsking = true;
+      try {
+        const answer = await fetch(lease.dataset.renew, {
+          method: "POST",
+          credentials: "same-origin",
+          headers: { "Content-Type": "application/json", "X-CSRFToken": lease.dataset.token },
+          body: JSON.stringify({ claim_number: Number(lease.dataset.claim), seen_digest: lease.dataset.digest }),
+        });
+        const note = lease.querySelector("[data-renew-note]");
+        if (answer.ok) lease.querySelector("[data-due]").dataset.due = (await answer.json()).claim_expires_at;
+        note.textContent = answer.ok ? "" : "The claim can’t be renewed: keep a copy of what you type, and press Keep draft or reload.";
+      } catch {
+        // Without a network the page is told when it sends something; the next minute tries again.
+      }
+      isAsking = false;
+    }
+    setInterval(renew, RENEW_EVERY);
+  }
+
   function prepareHelp() {
     const box = document.getElementById("keys-off");
     if (!box) return;
@@ -68,6 +118,9 @@
         openPanel(link);
       });
     }
+    document.addEventListener("click", (event) => event.target.matches("[data-add]") && addRow(event.target));
+    const lease = document.querySelector("[data-renew]");
+    if (lease) keepClaim(lease);
     prepareHelp();
     document.addEventListener("keydown", press);
   });

@@ -47,7 +47,7 @@ class _Form(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.fields: dict[str, str] = {}
-        self.is_multipart = self._is_within = False
+        self.is_multipart = self._is_within = self._is_blank = False
         self._text: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -55,6 +55,10 @@ class _Form(HTMLParser):
         if tag == "form":
             self._is_within = "rm-decide" in (given.get("class") or "").split()
             self.is_multipart |= self._is_within and given.get("enctype") == "multipart/form-data"
+        elif tag == "template":
+            self._is_blank = True
+        elif self._is_blank or (given.get("type") == "checkbox" and "checked" not in given):
+            return
         elif self._is_within and (name := given.get("name")) and tag in {"input", "textarea"}:
             self.fields[name] = given.get("value") or ""
             self._text = name if tag == "textarea" else None
@@ -68,6 +72,8 @@ class _Form(HTMLParser):
             # The line end that follows the tag is none of the text's.
             self.fields[self._text] = self.fields[self._text].removeprefix("\n").replace("\n", "\r\n")
             self._text = None
+        elif tag == "template":
+            self._is_blank = False
         elif tag == "form":
             self._is_within = False
 

@@ -211,7 +211,7 @@ def test_the_next_ticket_is_the_free_one_due_first(anna: User, ben: User) -> Non
     none_left = client.post(reverse("admin:escalation_ticket_claim_next"), follow=True)
 
     second.refresh_from_db()
-    assert answer.headers["Location"] == _page(second)
+    assert answer.headers["Location"] == f"{_page(second)}?next"
     assert second.claimed_by == anna
     assert "No ticket is free" in _text(none_left)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from escalation.domain.fieldset import walk
 from escalation.domain.form import check_form, form_fields, read_form
 from escalation.errors import ResolutionInvalid
 
@@ -21,7 +22,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def test_each_property_has_a_field_of_its_kind() -> None:
-    fields = {field.key: field for field in form_fields(SCHEMA)}
+    fields = {field.key: field for field in walk(form_fields(SCHEMA))}
 
     assert list(fields) == ["verdict", "sure", "amount", "why"]
     assert fields["verdict"].options == ("fraud", "fine")
@@ -96,7 +97,7 @@ KINDS: dict[str, Any] = {
 
 
 def test_each_field_is_typed_in_an_input_of_its_kind() -> None:
-    fields = {field.key: field for field in form_fields(KINDS)}
+    fields = {field.key: field for field in walk(form_fields(KINDS))}
 
     assert {key: field.kind for key, field in fields.items() if field.kind} == {
         "count": "number",
