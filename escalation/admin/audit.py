@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString
 
 from escalation.admin.access import DeskAdmin, find_queues_of
 from escalation.admin.decisions import person_of
-from escalation.audit import FORMS, AuditFilter, export_lines, scope_audit
+from escalation.audit.reading import AuditFilter, export_lines, scope_audit
+from escalation.audit.writing import FORMS
 from escalation.domain.acts import Act
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import AuditLine

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.api.rows import AnyJson
-from escalation.audit import scope_audit, tell_line
+from escalation.audit.reading import scope_audit, tell_line
 from escalation.domain.acts import Act, Door
 from escalation.models import AuditLine
 from orchestration.api.base import ApiView

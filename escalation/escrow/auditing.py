@@ -4,22 +4,18 @@ The run goes its way: nothing here locks or writes a step or a run. Read next: `
 """
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from django.db import connection, transaction
 
-from escalation.domain.notices import Happening
 from escalation.domain.sla import AUDIT
 from escalation.escrow.escalator import create_ticket
 from escalation.escrow.planning import TicketPlan, plan_ticket
 from escalation.escrow.starting import start_clocks
 from escalation.models import Ticket
-from escalation.notify import announce
 from escalation.queues import read_target
-from escalation.selectors.people import list_leads
 from orchestration.domain.holds import HoldSubject
-from orchestration.domain.states import AttemptOutcome, ResolutionKind, StepStatus
+from orchestration.domain.states import AttemptOutcome, StepStatus
 from orchestration.holds import read_spec
 from orchestration.models import Attempt, AuditSample, PastOutput, Step
 from orchestration.ports import Hold
@@ -49,22 +45,6 @@ def open_audit_ticket(sample_id: int) -> int | None:
         of_audit = replace(hold, sla=AUDIT.name)
         # Its clocks have nothing to tell: see `looking.py`.
         return create_ticket(of_audit, plan, sample_id=sample_id, next_look_at=None).pk
-
-
-def tell_leads(ticket: Ticket, now: datetime) -> None:
-    """Tell a queue's leads, and its channels, that accepted work was refused; in the transaction of the decision."""
-    if ticket.resolution != ResolutionKind.REFUSE:
-        return
-    announce(
-        Happening.AUDIT,
-        key=f"audit:{ticket.pk}",
-        ticket=ticket,
-        people=list_leads(ticket.queue).values_list("pk", flat=True),
-        to_queue=True,
-        agent=ticket.agent,
-        confidence=ticket.confidence,
-        at=now,
-    )
 
 
 def _plan(hold: Hold) -> TicketPlan:

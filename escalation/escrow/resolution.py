@@ -9,7 +9,7 @@ from django.db import transaction
 from escalation.domain.form import check_form
 from escalation.domain.resolution import NOT_GIVEN, Choice
 from escalation.domain.states import TicketStatus
-from escalation.escrow.auditing import tell_leads
+from escalation.escrow.alarming import tell_leads
 from escalation.escrow.checks import (
     require_claim,
     require_fields,

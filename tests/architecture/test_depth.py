@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.sources import PRODUCT_ROOMS
 
 _DECISION = "escalation.escrow.resolution"
-_DEEPEST = 17
+_DEEPEST = 18
 
 Imports = Mapping[str, AbstractSet[str]]
 

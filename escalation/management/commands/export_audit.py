@@ -8,7 +8,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from escalation.audit import FORMS, AuditFilter, export_lines, list_audit
+from escalation.audit.reading import AuditFilter, export_lines, list_audit
+from escalation.audit.writing import FORMS
 from escalation.domain.acts import Act
 from escalation.management.arguments import find_person
 from escalation.management.base import DeskCommand

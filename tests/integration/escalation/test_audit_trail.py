@@ -14,7 +14,8 @@ from django.db import DatabaseError
 from django.test import Client
 
 from escalation.audit import lines as audit_lines
-from escalation.audit import record, scope_audit
+from escalation.audit import record
+from escalation.audit.reading import scope_audit
 from escalation.domain.acts import Act, guard_cell
 from escalation.management.base import DeskCommand
 from escalation.models import AuditLine, ReviewQueue, Ticket
