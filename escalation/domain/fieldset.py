@@ -5,7 +5,6 @@ not know, text that hides something, a mixture) is typed as JSON instead. Names 
 add rows. Read next: `form.py`, which asks for these fields.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,16 @@ from typing import Any, Final
 from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
 from escalation.domain.editing import KEY_PREFIX, EditField
+from escalation.domain.schema_words import (
+    YES_NO,
+    find_bounds,
+    find_default,
+    find_kind,
+    find_options,
+    find_type,
+    write_exactly,
+    write_value,
+)
 from escalation.errors import ResolutionInvalid
 from orchestration.domain.visible import is_unseen, pretty_json
 
@@ -29,7 +38,6 @@ MOST_FIELDS: Final = 200
 _MOST_ROWS: Final = 100
 _DEEPEST: Final = 4
 _MOST_HOPS: Final = 8
-_YES_NO: Final = {"yes": True, "no": False}
 _LEADING: Final = re.compile(r"\A\+?(-?)0*(?=\d)")
 _OWN_WORDS: Final = ("title", "description", "default")
 
@@ -178,7 +186,7 @@ class _Builder:
             return None
         words = {"label": str(asked.get("title") or key), "hint": str(asked.get("description", ""))}
         kept = {"is_required": is_required, "is_kept": value is not NOTHING}
-        type_, properties, items = _find_type(asked), asked.get("properties"), asked.get("items")
+        type_, properties, items = find_type(asked), asked.get("properties"), asked.get("items")
         if type_ in {"object", ""} and isinstance(properties, Mapping) and properties:
             if value is not NOTHING and not (isinstance(value, dict) and value.keys() <= properties.keys()):
                 return None
@@ -226,11 +234,15 @@ class _Builder:
 def _leaf(
     name: str, key: str, asked: Mapping[str, Any], value: Any, *, is_required: bool, shows_defaults: bool
 ) -> EditField:
-    type_ = _find_type(asked)
-    options, are_texts = _find_options(asked, type_)
-    kind = "" if options else _find_kind(asked, type_)
+    type_ = find_type(asked)
+    options, are_texts = find_options(asked, type_)
+    kind = "" if options else find_kind(asked, type_)
     is_json = type_ not in {"boolean", "string"} and not are_texts
-    text = (_default(asked) if shows_defaults else "") if value is NOTHING else _write(value, is_json=is_json)
+    text = (
+        (find_default(asked) if shows_defaults else "")
+        if value is NOTHING
+        else write_value(value, is_json=is_json)
+    )
     return EditField(
         name=name,
         label=str(asked.get("title") or key),
@@ -242,15 +254,9 @@ def _leaf(
         is_required=is_required,
         is_yes_no=type_ == "boolean",
         kind=kind,
-        bounds=tuple(_find_bounds(asked, type_)) if kind == "number" else (),
+        bounds=tuple(find_bounds(asked, type_)) if kind == "number" else (),
         is_kept=value is not NOTHING,
     )
-
-
-def _write(value: Any, *, is_json: bool) -> str:
-    if isinstance(value, bool) and not is_json:
-        return "yes" if value else "no"
-    return value if isinstance(value, str) and not is_json else json.dumps(value, ensure_ascii=False)
 
 
 def _gives_back(node: Node, value: Any) -> bool:
@@ -264,12 +270,7 @@ def _gives_back(node: Node, value: Any) -> bool:
         given = _read(node, "")
     except ResolutionInvalid:
         return False
-    return given is not NOTHING and _exact(given) == _exact(value)
-
-
-def _exact(value: Any) -> str:
-    """Return what two values must share to be the same: true is not 1, and 1 is not 1.0."""
-    return json.dumps(value, sort_keys=True)
+    return given is not NOTHING and write_exactly(given) == write_exactly(value)
 
 
 def _fill(node: Node, typed: Mapping[str, str], unsent: str | None) -> Node:
@@ -305,9 +306,9 @@ def _read(node: Node, where: str) -> Any:
 def _read_field(field: EditField, where: str) -> Any:
     label, text = f"{where}{field.label}", field.text
     if field.is_yes_no:
-        if text not in _YES_NO:
+        if text not in YES_NO:
             raise ResolutionInvalid(f"{label}: choose yes or no.")
-        return _YES_NO[text]
+        return YES_NO[text]
     if field.is_required and not text.strip():
         raise ResolutionInvalid(f"{label}: fill it in.")
     if not field.is_json:
@@ -347,49 +348,3 @@ def _rename(node: Node, old: str, new: str, label: str) -> Node:
 
 def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def _find_type(asked: Mapping[str, Any]) -> str:
-    """Return the one type of a property; "" for one of several. That it may be null needs no field of its own."""
-    types = asked.get("type")
-    named = [one for one in (types if isinstance(types, list) else [types]) if one != "null"]
-    return named[0] if len(named) == 1 and isinstance(named[0], str) else ""
-
-
-def _find_options(asked: Mapping[str, Any], type_: str) -> tuple[tuple[str, ...], bool]:
-    """Return what can be chosen, and whether these are texts as they stand, and not JSON."""
-    choices = asked.get("enum")
-    if type_ == "boolean":
-        return tuple(_YES_NO), True
-    if not isinstance(choices, list) or not choices:
-        return (), False
-    if all(isinstance(choice, str) for choice in choices):
-        return tuple(choices), True
-    return tuple(json.dumps(choice, ensure_ascii=False) for choice in choices), False
-
-
-def _find_kind(asked: Mapping[str, Any], type_: str) -> str:
-    if type_ in {"integer", "number"}:
-        return "number"
-    return "date" if type_ == "string" and asked.get("format") == "date" else ""
-
-
-def _find_bounds(asked: Mapping[str, Any], type_: str) -> Iterator[tuple[str, str]]:
-    """Yield what a browser checks; what else the schema asks for is checked when the form comes."""
-    yield "step", "1" if type_ == "integer" else "any"
-    for name, bound in (("min", "minimum"), ("max", "maximum")):
-        value = asked.get(bound)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield name, json.dumps(value)
-
-
-def _default(asked: Mapping[str, Any]) -> str:
-    match asked.get("default"):
-        case None:
-            return ""
-        case bool(value):
-            return "yes" if value else "no"
-        case str(value):
-            return value
-        case value:
-            return json.dumps(value, ensure_ascii=False)

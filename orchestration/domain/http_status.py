@@ -88,6 +88,8 @@ STATUS_OF: Final[dict[str, int]] = {
     "unavailable": 503,
     "audit_unavailable": 503,
     "wait_timed_out": 504,
+    "sending_timed_out": 504,
+    "egress_refused": 502,
 }
 """Code -> status. 4xx are the caller's to mend, 5xx ours."""
 

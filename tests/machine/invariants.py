@@ -12,6 +12,8 @@ _LIVE_RUN = "('running', 'paused', 'compensating')"
 # Grown steps that were let go stay as history.
 _IS_CURRENT = """(s.kind IN ('planned', 'compensation') OR EXISTS (
     SELECT 1 FROM orchestration_edge o WHERE o.predecessor_id = s.id AND o.is_child))"""
+_ENDED_EARLY = """EXISTS (
+    SELECT 1 FROM orchestration_runresult e WHERE e.run_id = r.id AND e.kind IN ('ended', 'finished', 'closed'))"""
 
 ALWAYS = {
     "a final run has an open step": f"""
@@ -19,7 +21,8 @@ ALWAYS = {
         WHERE r.id IN ({_TREE}) AND r.status NOT IN {_LIVE_RUN} AND s.status NOT IN {_FINAL}""",
     "a succeeded run has a step that is not done": f"""
         SELECT s.key, s.status FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
-        WHERE r.id IN ({_TREE}) AND r.status = 'succeeded' AND s.kind = 'planned' AND s.status NOT IN {_DONE}""",
+        WHERE r.id IN ({_TREE}) AND r.status = 'succeeded' AND s.kind = 'planned' AND s.status NOT IN {_DONE}
+          AND NOT (s.status = 'cancelled' AND {_ENDED_EARLY})""",
     "a done step has no receipt of its own": f"""
         SELECT s.key FROM orchestration_step s
         WHERE s.run_id IN ({_TREE}) AND s.status IN {_DONE} AND (s.output_json IS NULL OR NOT EXISTS (

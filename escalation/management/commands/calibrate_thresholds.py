@@ -8,19 +8,19 @@ from typing import Any
 
 from django.core.management import CommandError, CommandParser
 
-from agents.management.base import EngineCommand
 from escalation.domain.calibration import Bin, Threshold
 from escalation.domain.wish import DAYS, WISHED_ERROR, read_days, read_share
 from escalation.learning import Calibration, calibrate, list_judged_work, summarise_calibration
 from escalation.learning.applying import apply_threshold
 from escalation.management.arguments import find_person
+from escalation.management.base import DeskCommand
 from escalation.models import read_clock
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 from orchestration.management.terminal import show_table
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """Calibrate thresholds."""
 
     help = (

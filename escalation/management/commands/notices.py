@@ -7,9 +7,9 @@ from uuid import UUID
 from django.core.management import CommandError, CommandParser
 from django.db.models import Q, QuerySet
 
-from agents.management.base import EngineCommand
 from escalation.domain.wording import one_line
 from escalation.management.arguments import find_person
+from escalation.management.base import DeskCommand
 from escalation.models import Delivery
 from escalation.models.delivery import WAITS
 from escalation.notify import send_again, send_test
@@ -25,7 +25,7 @@ _STATES: Final = {
 _MOST: Final = 1000
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """List messages, send again, or send a test."""
 
     help = "List the messages to people; send again what was given up, or send a test."

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management import CommandError, CommandParser
 
-from agents.management.base import EngineCommand
+from escalation.management.base import DeskCommand
 from escalation.models import ReviewQueue
 from escalation.queues import MOST_TICKETS, preview_routes, read_rules
 from orchestration.management.arguments import add_json_switch, check_project
 from orchestration.models import Project
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """Preview routing."""
 
     help = "Say what the newest tickets of a project would do under its routing rules as they are now."

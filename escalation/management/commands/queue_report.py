@@ -9,17 +9,17 @@ from typing import Any
 from django.core.management import CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
 
-from agents.management.base import EngineCommand
 from escalation.domain.sheets import write_sheet
 from escalation.domain.sla import describe_duration
 from escalation.domain.span import read_span
 from escalation.figures import PARTS, Board, Period, build_board, rebuild, summarise_board
+from escalation.management.base import DeskCommand
 from escalation.models import ReviewQueue, read_clock
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 from orchestration.management.terminal import show_table, show_text
 
 
-class Command(EngineCommand):
+class Command(DeskCommand):
     """Report on review queues."""
 
     help = "How review queues did over a period, and how they stand now: what the board tells."

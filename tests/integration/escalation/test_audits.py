@@ -351,7 +351,7 @@ def test_figures_count_right_and_wrong_and_take_it_for_no_escalation(anna: User)
             name_span(now - timedelta(hours=1), now + timedelta(hours=1)),
         )
         counted = dict(cursor.fetchall())
-    assert counted == {"decided_refuse": 1, "work_time": 1, "wrong": 1}
+    assert counted == {"decided_refuse": 1, "wrong": 1}
 
 
 def test_the_page_says_that_nothing_changes_and_takes_the_answer(audit: Ticket, anna: User) -> None:

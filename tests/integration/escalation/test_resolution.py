@@ -68,6 +68,8 @@ def _decide_in_thread(ticket: Ticket, person: User) -> tuple[threading.Thread, l
 def _replace_engine(monkeypatch: pytest.MonkeyPatch, resolve: Callable[[HeldStep, Chosen], None]) -> None:
     class Engine:
         lock_for_resolution = staticmethod(holds.lock_for_resolution)
+        list_next_agents = staticmethod(holds.list_next_agents)
+        find_spec_of = staticmethod(holds.find_spec_of)
         resolve_held_step = staticmethod(resolve)
 
     monkeypatch.setattr(resolution_module, "holds", Engine)

@@ -128,7 +128,7 @@ def _raise(error: BaseException) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     "error", [KeyError("x"), RecursionError(), MemoryError(), DatabaseError("no such table"), _raise]
 )
-@pytest.mark.parametrize("place", ["find_route", "read_rules", "set_deadlines"])
+@pytest.mark.parametrize("place", ["find_route", "read_rules", "start_clocks"])
 def test_whatever_planning_raises_the_ticket_opens_as_its_class_says(
     monkeypatch: pytest.MonkeyPatch, error: Any, place: str
 ) -> None:

@@ -82,6 +82,8 @@ def test_alike_objects_are_a_table() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", [[[[[[[1]]]]]], list(range(400)), {str(n): [n, n] for n in range(150)}])
+@pytest.mark.parametrize(
+    "value", [[[[[[[[[[[1]]]]]]]]]], list(range(400)), {str(n): [n, n] for n in range(150)}]
+)
 def test_what_is_deep_or_long_is_no_list(value: object) -> None:
     assert not can_show(value)

@@ -167,7 +167,7 @@ _SPAWNS = replace(
 _LOCK = "FOR NO KEY UPDATE"
 _STATEMENTS: list[tuple[Check, Any, str, str, str]] = [
     (a_cancel_sees_the_children_of_who_grows, expand, "_LIVE", _LOCK, ""),
-    (a_cancel_sees_the_children_of_who_grows, control, "_LOCK", _LOCK, ""),
+    (a_cancel_sees_the_children_of_who_grows, stop, "_LOCK", _LOCK, ""),
     (a_pause_sees_the_child_run_of_who_starts_one, expand, "_LIVE", _LOCK, ""),
     (
         a_child_is_born_paused_under_a_paused_run,
@@ -200,7 +200,7 @@ def test_a_guard_is_missed_when_it_is_gone(
 _FUNCTIONS: list[tuple[Check, Any, str, Any]] = [
     (an_orphan_that_is_waited_for_again_is_left_alone, control, "find_fate", lambda _run_id: Fate.CANCEL),
     (a_live_run_gets_no_new_round, renew, "RETRYABLE", tuple(RunStatus)),
-    (a_cancelled_run_is_not_cancelled_again, control, "LIVE_RUN", frozenset(RunStatus)),
+    (a_cancelled_run_is_not_cancelled_again, stop, "LIVE_RUN", frozenset(RunStatus)),
 ]
 
 
