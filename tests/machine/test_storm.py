@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
+import pytest
 from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -84,6 +85,8 @@ def _on_threads(work: list[Callable[[], None]]) -> list[BaseException]:
 _MORE = int(os.environ.get("STORM_EXAMPLES", "0"))
 
 
+# Hypothesis sets the limit for each example, in the process whose habits the engine puts back after an agent.
+@pytest.mark.filterwarnings("ignore:The recursion limit will not be reset")
 @settings(
     max_examples=_MORE or 5,
     derandomize=not _MORE,

@@ -1,13 +1,13 @@
 """What an agent's confidence is worth, in the console and by the API; and taking a threshold over."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils.html import strip_tags
 
 from agents import Result
 from agents.invoke import override
@@ -52,12 +52,12 @@ def test_the_list_leads_to_the_page_with_curve_thresholds_and_proposal(lead: Use
     browser = sign_in(lead)
     assert PAGE in browser.get(reverse("admin:escalation_agenthour_changelist")).content.decode()
 
-    page = " ".join(strip_tags(text_of(browser.get(f"{PAGE}?error=60"))).split())
+    page = " ".join(re.sub("<[^>]*>", " ", text_of(browser.get(f"{PAGE}?error=60"))).split())
 
     assert "letters / draft" in page
     assert "5 judged of 5 answers" in page
     for words in ("In force 90 %", "Proposed 80 %", "Take 80 % over"):
-        assert words in page, page[-1500:]
+        assert words in page
     assert "80 to 90 % 4 100 %" in page
 
 
