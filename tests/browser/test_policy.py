@@ -17,8 +17,9 @@ def _pages() -> list[str]:
 
 def test_no_page_breaks_the_policy(console: Console) -> None:
     pages = _pages()
+    live = {reverse("admin:escalation_ticket_changelist"), reverse("admin:index")}
     for path in pages:
-        console.open(path)
+        (console.open_live if path in live else console.open)(path)
     assert len(pages) > 5
     assert "\n".join(console.complaints) == ""
 
