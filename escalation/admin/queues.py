@@ -40,15 +40,13 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         (None, {"fields": (("project", "slug", "name"), "is_restricted")}),
         (
             "Who gets a ticket",
-            {"classes": ["tab"], "fields": ("assignment", "needs_all_tags", "throttled_agents")},
+            {"classes": ["tab"], "fields": ("assignment", "needs_all_tags")},
         ),
         (
             "How it is decided",
             {
                 "classes": ["tab"],
                 "fields": (
-                    ("seats", "votes_needed"),
-                    "grace_seconds",
                     "bulk_allowed",
                     "hand_on_agents",
                     "reasons_required",

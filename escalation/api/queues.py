@@ -18,20 +18,17 @@ from orchestration.api.bodies import Text
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_project
 
+# Seats, votes, the grace period and throttling are columns that nothing acts on yet: nobody is offered them.
 SETTINGS = (
     "name",
     "assignment",
     "needs_all_tags",
-    "seats",
-    "votes_needed",
-    "grace_seconds",
     "bulk_allowed",
     "hand_on_agents",
     "reasons_required",
     "passing_edits",
     "snooze_stops_clock",
     "mail_shows_content",
-    "throttled_agents",
 )
 
 

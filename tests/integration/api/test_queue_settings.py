@@ -48,7 +48,7 @@ def test_a_queue_is_made_with_the_targets_of_the_settings_and_told(queue: Review
 
     made = lena.post("/api/v1/queues", body, content_type="application/json")
 
-    assert (made.status_code, made.json()["slug"], made.json()["seats"]) == (201, "refunds", 1)
+    assert (made.status_code, made.json()["slug"], made.json()["assignment"]) == (201, "refunds", "pull")
     assert _told()["after"]["targets"]["internal"] == [360.0, 1800.0]
     again = lena.post("/api/v1/queues", body, content_type="application/json")
     assert "slug" in _faults(again)
