@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from escalation.domain.desk_rights import PROJECT_RIGHT_OF, DeskRight
 from escalation.models import ReviewQueue
-from escalation.selectors import find_queues, list_desk_rights
+from escalation.selectors import find_queues, is_guest, list_desk_rights
 from orchestration.admin.access import Row, ScopedAdmin, caller_of, has_right
 
 
@@ -26,6 +26,15 @@ def has_desk_right(request: HttpRequest, right: DeskRight, queue_id: int | None 
     if queue_id is not None:
         return right in rights.get(queue_id, ())
     return any(right in held for held in rights.values()) or has_right(request, PROJECT_RIGHT_OF[right])
+
+
+def is_guest_at_desk(request: HttpRequest) -> bool:
+    """Return whether a ticket was opened to a group of somebody's, asked once for all that a page shows."""
+    known: bool | None = getattr(request, "is_desk_guest", None)
+    if known is None:
+        known = is_guest(caller_of(request))
+        request.is_desk_guest = known  # type: ignore[attr-defined]
+    return known
 
 
 def find_queues_of(request: HttpRequest, right: DeskRight = DeskRight.LOOK) -> QuerySet[ReviewQueue]:

@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from escalation.admin import clock_buttons, decisions, talk, together
-from escalation.admin.access import DeskAdmin, has_desk_right, list_rights_at_desk
+from escalation.admin.access import DeskAdmin, has_desk_right, is_guest_at_desk, list_rights_at_desk
 from escalation.admin.asking import build_abort_page
 from escalation.admin.clock_buttons import lead_context
 from escalation.admin.decisions import person_of
@@ -29,7 +29,7 @@ from escalation.domain.inbox import read_query
 from escalation.errors import AuditUnavailable, EscalationError, TicketNotFound
 from escalation.escrow.clock import foresee_replan
 from escalation.models import Ticket, read_clock
-from escalation.selectors import find_ticket, get_ticket, is_guest, may_at_ticket
+from escalation.selectors import find_ticket, get_ticket, may_at_ticket
 from escalation.selectors.inbox import list_queues
 from orchestration.admin.access import caller_of
 from orchestration.domain.http_status import STATUS_OF
@@ -59,12 +59,13 @@ class TicketAdmin(DeskAdmin[Ticket]):
         """Let reviewers decide: of the ticket's review queue, or of any; and those to whom it was opened."""
         if has_desk_right(request, DeskRight.DECIDE, obj.queue_id if obj else None):
             return True
-        caller = caller_of(request)
-        return is_guest(caller) if obj is None else may_at_ticket(caller, obj, DeskRight.DECIDE)
+        if obj is None:
+            return is_guest_at_desk(request)
+        return may_at_ticket(caller_of(request), obj, DeskRight.DECIDE)
 
     def has_view_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         """Let in who may look at any; rows are found by their right."""
-        return super().has_view_permission(request, obj) or is_guest(caller_of(request))
+        return super().has_view_permission(request, obj) or is_guest_at_desk(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         """Tickets are evidence."""
