@@ -217,9 +217,10 @@ def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | N
 
 def _finish_with_run(claim: Claim, end: AttemptEnd, final: FinalOutput) -> Finished | None:
     """Write the finish of a step that ends its run, and with it the run's end."""
-    early = foresee_end(claim.key, final.output_json, claim.run.workflow_id, claim.run.workflow_digest)
 
     def write() -> Finished:
+        # Within the patience of the write: a process may read this plan for the first time.
+        early = foresee_end(claim.key, final.output_json, claim.run.workflow_id, claim.run.workflow_digest)
         finish_with_step(claim, end, final, early, get_signer())
         return Finished((), None, look_behind=False)
 

@@ -15,6 +15,7 @@ from agents import Result, Task, TransientError
 from agents.admission import Door
 from agents.domain.invocation import SentBack
 from agents.models import Breaker, CountedFailure
+from escalation.models import Ticket
 from orchestration import Retry, StepSpec, Verify, WorkflowSpec
 from orchestration.database import insistence
 from orchestration.domain.work import Facts
@@ -22,6 +23,7 @@ from orchestration.executor import admission, conclude_surely, pipeline
 from orchestration.executor.prepare import get_step_spec
 from orchestration.maintenance import rescuer
 from orchestration.models import Attempt, Run, Step
+from orchestration.planning.run import load_plan
 from orchestration.transitions.heal import wake_now
 from orchestration.worker.sessions import read_parameters
 from tests.integration.agents.admission.scenes import fail
@@ -163,6 +165,31 @@ def test_a_retried_step_with_a_deadline_keeps_what_came_of_it(
 
     assert _outcomes(run) == [("failed", "transient"), ended]
     assert (said, outage.noticed) == (word, 1)
+
+
+def test_the_ticket_of_a_doubtful_answer_is_planned_when_the_database_is_back(outage: Outage) -> None:
+    step = StepSpec("a", agent=AGENT, min_confidence=0.9)
+
+    run, word = _perform(outage, step, outage.during(1, Result("said", confidence=0.5)))
+
+    assert _outcomes(run) == [("answered", "")]
+    assert (word, step_of(run, "a").status) == ("escalate", "held")
+    assert Ticket.objects.get(step=step_of(run, "a")).desk_note == ""
+    assert (len(outage.bodies), outage.noticed) == (1, 1)
+
+
+def test_an_answer_that_ends_its_run_is_kept(outage: Outage) -> None:
+    answer = outage.during(1, "said")
+
+    def answer_elsewhere(task: Task) -> Any:
+        load_plan.cache_clear()  # as in a worker that reads this plan for the first time
+        return answer(task)
+
+    run, word = _perform(outage, StepSpec("a", agent=AGENT, ends_run=True), answer_elsewhere)
+
+    assert _outcomes(run) == [("answered", "")]
+    assert (word, Run.objects.get(pk=run.pk).status) == ("accept", "succeeded")
+    assert (len(outage.bodies), outage.noticed) == (1, 1)
 
 
 def test_a_step_whose_agent_is_kept_away_waits_for_it(
