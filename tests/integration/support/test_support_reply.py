@@ -10,12 +10,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import TestCase
+from django.urls import reverse
 from django.utils import timezone
 
 from agents import Result, Task
 from agents.conf import get_conf as get_agents_conf
 from agents.domain.catalogue import catalogue
 from agents.invoke import invoke
+from config.demo.people import ensure_people
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import Ticket
 from examples.support import conf
@@ -26,6 +28,7 @@ from examples.support.workflows import SUPPORT_REPLY
 from orchestration.dispatch import mute_dispatch
 from orchestration.domain.states import ResolutionKind
 from orchestration.testing import FinishedRun, drive, run_workflow
+from tests.integration.escalation.buttons import button_of, sign_in, submit
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +100,24 @@ def test_what_a_reviewer_edits_is_what_is_sent(reviewer: User) -> None:
     text = "Dear Mira,\n\nWe would love to, but we only sell things.\n\nYour team at Fernhill Goods"
     done = review.resolve(ResolutionKind.EDIT, output={**json.loads(review.ticket.seen_json), "body": text})
     assert done.status == "succeeded"
+    assert _bodies() == [text]
+
+
+def test_what_the_demos_reviewer_types_on_the_ticket_s_page_is_what_is_sent() -> None:
+    ensure_people()
+    run = run_workflow(SUPPORT_REPLY, STRANGE).run
+    browser = sign_in(User.objects.get(username="reviewer"))
+    taken = browser.post(reverse("admin:escalation_ticket_claim_next"))
+    ticket = Ticket.objects.get(run=run)
+    text = "Dear Mira,\n\nPoems are not among what we sell.\n\nYour team at Fernhill Goods"
+
+    page = browser.get(taken["Location"])
+    words = {"resolution": "edit", "key:body": text.replace("\n", "\r\n")}
+    with mute_dispatch(), TestCase.captureOnCommitCallbacks(execute=True):
+        answer = submit(browser, page, button_of(ticket, "resolve"), **words)
+    drive(run.pk)
+
+    assert answer.status_code == 302
     assert _bodies() == [text]
 
 
