@@ -77,7 +77,11 @@ def _most_at_once(arena: Arena, runs: list[Run]) -> int:
 
 
 def test_forty_runs_leave_a_dead_agent_alone_and_end_by_their_fallback(workers: Arena) -> None:
-    runs = workers.start_many(ASKING, 40)
+    # One run finds out first. Calls that are under way before an agent's first failure is written can't be called
+    # back, and on a slow machine all sixteen threads may be.
+    first = workers.start_many(ASKING, 1)
+    workers.wait_done(*first)
+    runs = [*first, *workers.start_many(ASKING, 39)]
     workers.wait_done(*runs, seconds=90)
 
     calls = len(workers.journal.lines("call"))
