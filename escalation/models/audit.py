@@ -7,7 +7,6 @@ from django.db.models import Q
 from escalation.domain.acts import Door
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
-from escalation.models.ticket import Ticket
 
 
 class AuditLine(models.Model):
@@ -17,7 +16,7 @@ class AuditLine(models.Model):
     queue = models.ForeignKey(ReviewQueue, null=True, on_delete=models.PROTECT, related_name="+")
     # No constraint: the line must not lock the ticket's row.
     ticket = models.ForeignKey(
-        Ticket, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+        "Ticket", null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
     )
     # The name stays when the account goes. None: the engine itself.
     actor = models.ForeignKey(

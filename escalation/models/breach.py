@@ -6,13 +6,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from escalation.domain.states import DeadlineKind
-from escalation.models.ticket import Ticket
 
 
 class Breach(models.Model):
     """A missed deadline of a ticket: one row, with the true due time however late it was found."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="breaches")
+    ticket = models.ForeignKey("Ticket", on_delete=models.CASCADE, related_name="breaches")
     deadline = models.CharField(max_length=12, choices=[(k, k) for k in DeadlineKind])
     due_at = models.DateTimeField()
     found_at = models.DateTimeField()

@@ -9,7 +9,6 @@ from escalation.domain.clocks import CLOSING, BreachStep
 from escalation.domain.states import DeadlineKind
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
-from escalation.models.ticket import Ticket
 
 
 class BreachAction(models.Model):
@@ -68,7 +67,7 @@ class BreachAction(models.Model):
 class BreachDeed(models.Model):
     """An action that was carried out for a missed deadline: one row, whoever met at it."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="breach_deeds")
+    ticket = models.ForeignKey("Ticket", on_delete=models.CASCADE, related_name="breach_deeds")
     deadline = models.CharField(max_length=12, choices=[(k, k) for k in DeadlineKind])
     step = models.CharField(max_length=10, choices=[(s, s) for s in BreachStep])
     outcome = models.TextField(help_text="What it did, or why it did nothing.")

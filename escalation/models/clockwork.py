@@ -9,13 +9,12 @@ from escalation.domain.states import DeadlineKind
 from escalation.models.calendar import CalendarVersion
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
-from escalation.models.ticket import Ticket
 
 
 class Pause(models.Model):
     """A time in which both clocks of a ticket stand still. It ends once; nothing else of it ever changes."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="pauses")
+    ticket = models.ForeignKey("Ticket", on_delete=models.CASCADE, related_name="pauses")
     started_at = models.DateTimeField()
     resume_at = models.DateTimeField(null=True, help_text="When it ends by itself.")
     cause = models.CharField(max_length=10, choices=[(c, c) for c in PauseStart])
@@ -70,7 +69,7 @@ class Pause(models.Model):
 class Replan(models.Model):
     """A change of due times, numbered by ticket. Without one the guard of tickets lets no due time change."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="replans")
+    ticket = models.ForeignKey("Ticket", on_delete=models.CASCADE, related_name="replans")
     number = models.PositiveIntegerField()
     at = models.DateTimeField(help_text="From when on the new times count.")
     made_at = models.DateTimeField(db_default=ClockTimestamp())
@@ -118,7 +117,7 @@ class Replan(models.Model):
 class ClockWarning(models.Model):
     """A clock of a ticket that has used so much of its time: one row each, with the true time however late found."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="warnings")
+    ticket = models.ForeignKey("Ticket", on_delete=models.CASCADE, related_name="warnings")
     deadline = models.CharField(max_length=12, choices=[(k, k) for k in DeadlineKind])
     percent = models.PositiveSmallIntegerField()
     reached_at = models.DateTimeField()

@@ -5,7 +5,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from escalation.models.clock import ClockTimestamp
-from escalation.models.ticket import Ticket
 
 
 class Comment(models.Model):
@@ -14,7 +13,7 @@ class Comment(models.Model):
     at = models.DateTimeField(db_default=ClockTimestamp())
     # No constraints: the row must not lock the ticket's, and the name stays when the account goes.
     ticket = models.ForeignKey(
-        Ticket, on_delete=models.DO_NOTHING, related_name="comments", db_constraint=False, db_index=False
+        "Ticket", on_delete=models.DO_NOTHING, related_name="comments", db_constraint=False, db_index=False
     )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False

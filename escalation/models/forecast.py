@@ -3,8 +3,6 @@
 from django.db import models
 from django.db.models import F, Q
 
-from escalation.models.ticket import Ticket
-
 
 class Forecast(models.Model):
     """When a ticket would be decided at the pace of the moment in which it came: one row, soon after it opened.
@@ -14,7 +12,7 @@ class Forecast(models.Model):
 
     # No constraint: the row must not lock the ticket's.
     ticket = models.OneToOneField(
-        Ticket, primary_key=True, on_delete=models.CASCADE, related_name="forecast", db_constraint=False
+        "Ticket", primary_key=True, on_delete=models.CASCADE, related_name="forecast", db_constraint=False
     )
     made_at = models.DateTimeField()
     ahead = models.PositiveIntegerField(help_text="Open tickets of its queue that were due before it.")

@@ -6,7 +6,6 @@ from django.db.models import F, Q
 
 from escalation.domain.clocks import AlarmKind
 from escalation.models.queue import ReviewQueue
-from escalation.models.ticket import Ticket
 
 MOST_LEVELS = 3
 
@@ -60,7 +59,7 @@ class EscalationLevel(models.Model):
 class Alarm(models.Model):
     """A level that was told of a ticket: one row each round, however often it is looked. Who, say the notices."""
 
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="alarms")
+    ticket = models.ForeignKey("Ticket", on_delete=models.CASCADE, related_name="alarms")
     level = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=10, choices=[(k, k) for k in AlarmKind])
     round = models.PositiveIntegerField(default=0, help_text="0, then each time it is told again.")

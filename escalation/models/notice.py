@@ -8,8 +8,6 @@ from django.db.models import Q
 
 from escalation.domain.notices import MOST_KEY
 from escalation.models.clock import ClockTimestamp
-from escalation.models.queue import ReviewQueue
-from escalation.models.ticket import Ticket
 
 
 class Notice(models.Model):
@@ -30,10 +28,10 @@ class Notice(models.Model):
     level = models.PositiveSmallIntegerField(default=0, help_text="Of escalation; 0: none.")
     # No constraints: telling must lock neither the ticket nor the account, and outlives both.
     ticket = models.ForeignKey(
-        Ticket, null=True, on_delete=models.DO_NOTHING, related_name="notices", db_constraint=False
+        "Ticket", null=True, on_delete=models.DO_NOTHING, related_name="notices", db_constraint=False
     )
     queue = models.ForeignKey(
-        ReviewQueue,
+        "ReviewQueue",
         null=True,
         on_delete=models.DO_NOTHING,
         related_name="+",

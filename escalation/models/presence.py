@@ -4,7 +4,6 @@ from django.conf import settings
 from django.db import models
 
 from escalation.models.clock import ClockTimestamp
-from escalation.models.ticket import Ticket
 
 
 class Presence(models.Model):
@@ -14,7 +13,7 @@ class Presence(models.Model):
     """
 
     ticket = models.ForeignKey(
-        Ticket, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+        "Ticket", on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -11,7 +11,6 @@ from django.db.models import Q
 
 from escalation.domain.alike import MOST_CHARACTERS
 from escalation.domain.states import TicketStatus
-from escalation.models.calendar import CalendarVersion
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
 from escalation.models.ticket_checks import CHECKS
@@ -87,7 +86,7 @@ class Ticket(models.Model):
     # The clocks. Written by `escrow/clock.py`; due times change only with a row of `Replan`.
     # No constraint: versions stay, and need not be locked. Null: around the clock.
     calendar_version = models.ForeignKey(
-        CalendarVersion, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+        "CalendarVersion", null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
     )
     first_touch_within = models.DurationField(null=True, help_text="Business time for the first claim.")
     resolution_within = models.DurationField(null=True, help_text="Business time for the decision.")

@@ -5,7 +5,6 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 
 from escalation.models.clock import ClockTimestamp
-from escalation.models.ticket import Ticket
 
 
 class TicketWords(models.Model):
@@ -15,7 +14,7 @@ class TicketWords(models.Model):
     """
 
     ticket = models.OneToOneField(
-        Ticket, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
+        "Ticket", on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
     )
     words = SearchVectorField(help_text="Of the configuration `simple`: no language is guessed.")
     codes = models.TextField(help_text="The words with a digit in them, in lower case, for parts of numbers.")

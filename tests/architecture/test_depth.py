@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.sources import PRODUCT_ROOMS
 
 _DECISION = "escalation.escrow.resolution"
-_DEEPEST = 18
+_DEEPEST = 16
 
 Imports = Mapping[str, AbstractSet[str]]
 
