@@ -17,6 +17,7 @@ from escalation.audit import lines as audit_lines
 from escalation.audit import record
 from escalation.audit.reading import scope_audit
 from escalation.domain.acts import Act, guard_cell
+from escalation.escrow import claim_ticket
 from escalation.management.base import DeskCommand
 from escalation.models import AuditLine, ReviewQueue, Ticket
 from orchestration.selectors.scope import call_as
@@ -67,6 +68,20 @@ def test_who_is_shown_a_proposal_is_written_down_once_an_hour(
     for _ in range(3):
         assert _sign_in(ada).get(address.format(ticket.pk)).status_code == 200
     assert _seen() == [("ada", door, ticket.seen_digest, ticket.pk)]
+
+
+def test_each_of_several_alike_tickets_that_are_shown_whole_is_written_down(
+    ticket: Ticket, ada: User, ben: User
+) -> None:
+    # given: one of them is somebody else's, so that it is left out and not shown
+    alike, bens = hold()[0], hold()[0]
+    claim_ticket(bens.pk, ben)
+
+    body = {"tickets": [ticket.pk, alike.pk, bens.pk]}
+    answer = _sign_in(ada).post(f"{API}/{ticket.pk}/alike/claim", body, content_type="application/json")
+
+    assert [one["claimed"] is not None for one in answer.json()] == [True, True, False]
+    assert _seen() == [("ada", "api", one.seen_digest, one.pk) for one in (ticket, alike)]
 
 
 @pytest.mark.parametrize("address", ["/admin/escalation/ticket/", "/admin/escalation/ticket/?q=lamp", API])

@@ -25,7 +25,7 @@ from escalation.figures.measuring import FIGURES, name_span
 from escalation.learning import Work, calibrate, list_judged_work
 from escalation.models import Breach, BreachAction, Notice, ReviewQueue, RoutingRule, Ticket, read_clock
 from escalation.selectors import alike, get_ticket, summarise_ticket
-from escalation.watch import audits, look_at_tickets, open_audit_tickets, watch_tickets
+from escalation.watch import audits, breaches, look_at_tickets, open_audit_tickets, watch_tickets
 from orchestration import StepSpec, Verify, WorkflowSpec, holds, runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.domain.holds import WAY_OF
@@ -208,14 +208,36 @@ def _judge_again(audit: Ticket, person: User) -> Ticket:
     return resolve_ticket(audit.pk, person, REFUSE, claim_number=None, seen_digest=None)
 
 
-def test_who_asked_for_the_run_does_not_judge_it(anna: User) -> None:
+def _audit_asked_for_by(person: User) -> Ticket:
     with override(AGENTS), mute_dispatch():
         runs.publish(_spec())
-        run = runs.start("notes", {}, requested_by=anna)
+        run = runs.start("notes", {}, requested_by=person)
     drive(run.pk, agents=AGENTS)
     open_audit_tickets()
+    return Ticket.objects.get(run=run.pk)
+
+
+def test_who_asked_for_the_run_does_not_judge_it(anna: User) -> None:
     with pytest.raises(OwnRequest):
-        claim_ticket(Ticket.objects.get(run=run.pk).pk, anna)
+        claim_ticket(_audit_asked_for_by(anna).pk, anna)
+
+
+def test_who_asked_for_the_run_does_not_judge_it_under_a_claim_from_before_either(anna: User) -> None:
+    # given: a claim from the time when that was allowed
+    audit = _audit_asked_for_by(anna)
+    Ticket.objects.filter(pk=audit.pk).update(
+        claimed_by=anna,
+        claim_number=1,
+        claim_expires_at="2999-01-01T00:00Z",
+        touched_at=audit.opened_at,
+    )
+
+    with pytest.raises(OwnRequest):
+        resolve_ticket(audit.pk, anna, REFUSE, claim_number=1, seen_digest=audit.seen_digest)
+
+    audit.refresh_from_db()
+    assert (audit.status, audit.resolution, audit.claimed_by) == ("open", None, anna)
+    assert not Notice.objects.exists()
 
 
 def test_a_refusal_of_a_held_step_is_no_way(ticket: Ticket, anna: User) -> None:
@@ -296,6 +318,25 @@ def test_its_deadlines_are_no_breaches_and_set_off_nothing(anna: User, settings:
     assert not Notice.objects.exists()
     with pytest.raises(ResolutionRefused, match="nothing waits"):
         resolve_by_rule(audit.pk, ResolutionKind.ABORT)
+
+
+def test_overdue_audits_keep_no_sweep_from_what_people_wait_for(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: an audit that was due before a held step's ticket, and a sweep that looks at one
+    short = {"audit": (0.01, 0.02), "customer-facing": (0.01, 0.02)}
+    settings.RINGMASTER = {**settings.RINGMASTER, "SLA_SECONDS": short}
+    monkeypatch.setattr(breaches, "SWEEP_LIMIT", 1)
+    audit, (held,) = _audit(), hold()
+    assert audit.due_at < held.due_at
+    wait_for(lambda: read_clock() > held.due_at)
+
+    watch_tickets()
+
+    assert set(Breach.objects.values_list("ticket", "deadline")) == {
+        (held.pk, "first_touch"),
+        (held.pk, "resolution"),
+    }
 
 
 def test_the_database_knows_no_audit_without_a_sample_and_no_sample_twice(audit: Ticket) -> None:

@@ -7,12 +7,13 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Sum
 
 from escalation.domain.histogram import find_bucket
 from escalation.domain.measures import Figures, Measure
 from escalation.figures import Period, Reading, fold_hours, read_figures, rebuild
 from escalation.figures.attempts import find_first_attempt
-from escalation.figures.folding import HOUR, _count_hours, begin_day, begin_hour
+from escalation.figures.folding import DAY, HOUR, _count_hours, begin_day, begin_hour
 from escalation.figures.measuring import _bucket
 from escalation.models import (
     AgentHour,
@@ -28,6 +29,7 @@ from escalation.models import (
 from orchestration.models import Attempt
 from tests.integration.escalation.desk import hold, race
 from tests.integration.escalation.figured import place_ticket
+from tests.integration.orchestration.rig import race as in_step
 
 pytestmark = pytest.mark.django_db
 
@@ -320,3 +322,26 @@ def test_several_who_count_at_once_leave_one_count(anna: User) -> None:
     answers = race([lambda: rebuild(past, read_clock())] * 4)
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     assert _kept() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_hours_of_one_day_counted_at_once_are_both_in_the_day(anna: User) -> None:
+    # given: a day that is over, of which nothing is kept
+    now = read_clock()
+    day = begin_day(now) - 2 * DAY
+    first, second = day + 3 * HOUR, day + 7 * HOUR
+    place_ticket(first, touched=20, resolved=50, by=anna)
+    place_ticket(second, touched=20, resolved=50, by=anna)
+    place_ticket(second, touched=20)
+
+    # when: the second begins while the first has counted and not committed
+    assert in_step(lambda: _count_hours([first], now), lambda: _count_hours([second], now)) == 1
+
+    opened = DayFigure.objects.filter(day=day, measure=Measure.OPENED)
+    assert sum(opened.values_list("count", flat=True)) == 3
+    columns = ("queue", "agent", "rule", "measure", "bucket")
+    of_hours = HourFigure.objects.order_by(*columns).values(*columns).annotate(total=Sum("count"))
+    of_day = (
+        DayFigure.objects.filter(day=day).order_by(*columns).values(*columns).annotate(total=Sum("count"))
+    )
+    assert list(of_day) == list(of_hours)

@@ -185,6 +185,30 @@ def test_a_queue_bars_it(anna: User, columns: dict[str, Any], why: str) -> None:
     assert Ticket.objects.filter(status="open").count() == 2
 
 
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [({"bulk_allowed": False}, "each ticket decided for itself"), ({"seats": 2}, "several people decide")],
+)
+def test_an_alike_ticket_in_a_queue_that_bars_it_is_left_out_alone(
+    anna: User, columns: dict[str, Any], why: str
+) -> None:
+    # given: of three alike tickets one lies in such a queue, and was claimed on its own page
+    tickets = _hold(3)
+    queue = ReviewQueue.objects.get(pk=tickets[0].queue_id)
+    strict = ReviewQueue.objects.create(project=queue.project, slug="strict", name="Strict", **columns)
+    Ticket.objects.filter(pk=tickets[2].pk).update(queue=strict)
+
+    claimed = _claim(tickets, anna)
+    own = claim_ticket(tickets[2].pk, anna)
+    decided = _resolve(tickets, [*_lines(claimed), BulkLine(own.pk, own.claim_number, own.seen_digest)], anna)
+
+    for results in (claimed, decided):
+        assert [type(one.error) for one in results] == [type(None), type(None), BulkBarred]
+        assert why in str(results[2].error)
+    assert own.claim_number == 1
+    assert [Ticket.objects.get(pk=one.pk).status for one in tickets] == ["resolved", "resolved", "open"]
+
+
 @pytest.mark.parametrize("kind", [ResolutionKind.EDIT, ResolutionKind.ABORT, ResolutionKind.DEFAULT])
 def test_what_is_of_one_ticket_is_not_for_several(anna: User, kind: ResolutionKind) -> None:
     tickets = _hold(2)

@@ -45,10 +45,27 @@ def test_the_latest_of_a_ticket_takes_the_place_of_what_was_not_taken() -> None:
 
 def test_what_was_put_aside_is_dropped_with_the_right() -> None:
     listener = _listen(1, 2)
-    listener.tell([_change(7, 1), _change(8, 2)], [], is_whole=True)
+    listener.tell([_change(7, 1), _change(8, 2)], [Look(7, 1, ("ben",)), Look(8, 2, ("eva",))], is_whole=True)
     listener.allow(frozenset({1}))
-    anew, changes, _ = _take(listener)
-    assert (anew, [one.id for one in changes], listener.is_over) == (True, [7], False)
+    anew, changes, looks = _take(listener)
+    assert (anew, listener.is_over) == (True, False)
+    assert [one.id for one in changes] == [one.id for one in looks] == [7]
+
+
+def test_from_then_on_it_is_told_of_what_it_may_see_now() -> None:
+    # given: queue 2 was taken from it, queue 3 was given to it
+    listener = _listen(1, 2)
+    listener.allow(frozenset({1, 3}))
+    _take(listener)
+
+    listener.tell(
+        [_change(7, 1), _change(8, 2), _change(9, 3)],
+        [Look(7, 1, ("ben",)), Look(8, 2, ("eva",)), Look(9, 3, ("ida",))],
+        is_whole=True,
+    )
+
+    anew, changes, looks = _take(listener)
+    assert (anew, [one.id for one in changes], [one.id for one in looks]) == (False, [7, 9], [7, 9])
 
 
 def test_who_may_look_nowhere_hears_no_more() -> None:

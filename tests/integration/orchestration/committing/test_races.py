@@ -18,6 +18,7 @@ from orchestration.holds import resolve_step
 from orchestration.models import Attempt, Event, Receipt
 from orchestration.transitions.finish import new_run_on
 from orchestration.transitions.heal import wake_now
+from orchestration.transitions.release import look_behind, release_behind
 from orchestration.transitions.seal import close_run
 from tests.integration.orchestration.rig import AGENT, Rig, graph, in_thread, race
 
@@ -205,6 +206,24 @@ def test_a_run_is_closed_once() -> None:
     assert (closed, later) == ([True], False)
     assert Event.objects.filter(run=rig.run_id, kind="run_closed").count() == 1
     assert rig.run.seals.count() == 1
+    assert rig.fault() is None
+
+
+def test_a_pause_between_the_look_at_a_run_and_its_close_leaves_the_close_to_the_resume() -> None:
+    # given: somebody saw that all of a run that is not paused is done, and is about to close it
+    rig = Rig.begin(graph({"a": ()}))
+    rig.finish(rig.take("a"))
+    done = rig.step("a").pk
+    behind = look_behind([done])[done]
+    assert (behind.ends_run, behind.run_status) == (True, RunStatus.RUNNING)
+
+    released = race(lambda: runs.pause(rig.run_id), lambda: release_behind(done, behind, get_signer()))
+
+    assert released == []
+    assert (rig.run.status, rig.run.finished_at, rig.run.seals.count()) == (RunStatus.PAUSED, None, 0)
+    assert not Event.objects.filter(run=rig.run_id, kind="run_closed").exists()
+    assert runs.resume(rig.run_id).status == RunStatus.SUCCEEDED
+    assert Event.objects.filter(run=rig.run_id, kind="run_closed").count() == 1
     assert rig.fault() is None
 
 
