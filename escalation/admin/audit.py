@@ -18,6 +18,7 @@ from escalation.audit.reading import AuditFilter, export_lines, scope_audit
 from escalation.audit.writing import FORMS
 from escalation.domain.acts import Act
 from escalation.domain.desk_rights import DeskRight
+from escalation.domain.inbox import is_number
 from escalation.models import AuditLine
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.visible import mark_unseen
@@ -73,13 +74,23 @@ class AuditLineAdmin(ReadOnlyAdmin[AuditLine], DeskAdmin[AuditLine]):
     list_filter = (ActFilter, ("queue", AuditedQueueFilter), ("at", DateFieldListFilter), "door")
     list_select_related = ("queue",)
     list_before_template = "admin/escalation/audit/export.html"
-    search_fields = ("=actor_name", "=ticket_id")
+    search_fields = ("=actor_name",)
     search_help_text = "Search a user name or the number of a ticket"
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditLine]:
         """Return the lines that the person may read."""
         return scope_audit(caller_of(request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditLine], search_term: str
+    ) -> tuple[QuerySet[AuditLine], bool]:
+        """Find by whole user name or, where a number is given, by ticket too, through its index."""
+        found, is_doubled = super().get_search_results(request, queryset, search_term)
+        number = search_term.strip()
+        if is_number(number):
+            found |= queryset.filter(ticket=int(number))
+        return found, is_doubled
 
     def get_urls(self) -> list[URLPattern]:
         """Add the copy."""

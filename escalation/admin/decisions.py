@@ -1,6 +1,5 @@
 """What a reviewer's buttons do: read the form, call escrow, answer. The routes allow POST only."""
 
-from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import messages
@@ -8,12 +7,12 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 
 from escalation.admin.page import find_output_schema, list_fields
 from escalation.domain.difference import Change, find_changes
 from escalation.domain.draft import Draft
 from escalation.domain.form import is_edited, is_typed, read_form, read_output
+from escalation.domain.moments import read_moment
 from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, TicketTaken
 from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
 from escalation.models import Ticket
@@ -38,7 +37,7 @@ def claim(request: HttpRequest, ticket_id: int) -> HttpResponse:
 def claim_next(request: HttpRequest) -> HttpResponse:
     """Claim the free ticket that is due first and open its page; a second click opens the same one."""
     person, caller = person_of(request), call_as(person_of(request))
-    since = _read_since(request.POST)
+    since = read_moment(request.POST.get("since", ""))
     taken = find_claimed_since(caller, since) if since else None
     if taken is not None:
         messages.info(request, "You took this ticket from that list already; go back to it for the next one.")
@@ -221,15 +220,6 @@ def compare_typed(request: HttpRequest, ticket: Ticket) -> list[Change]:
 
 def _typed(form: QueryDict) -> dict[str, str]:
     return {name: str(form[name]) for name in form}
-
-
-def _read_since(form: QueryDict) -> datetime | None:
-    """Return when the list was shown that the button is on; None where the form does not say."""
-    try:
-        since = parse_datetime(form.get("since", "")[:40])
-    except ValueError:
-        return None
-    return since if since and since.tzinfo else None
 
 
 def read_claim_number(form: QueryDict) -> int:

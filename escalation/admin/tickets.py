@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
@@ -151,7 +152,10 @@ class TicketAdmin(DeskAdmin[Ticket]):
             try:
                 return view(request, **route)
             except (EscalationError, OrchestrationError) as error:
-                return self._refuse(request, error, **route)
+                if "ticket_id" in route:
+                    return self._refuse(request, error, **route)
+                messages.error(request, str(error))
+                return redirect(decisions.LIST)
 
         return guarded
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from escalation.domain.moments import read_moment
+
 _MOST_CHARACTERS: Final = 200
 _LARGEST: Final = 2**63 - 1
 
@@ -128,8 +130,5 @@ def _read_place(text: str) -> Place | None:
     at, tilde, number = text.rpartition("~")
     if not tilde or not is_number(number):
         return None
-    try:
-        moment = datetime.fromisoformat(at) if at else None
-    except ValueError:
-        return None
-    return None if moment and moment.tzinfo is None else Place(moment, int(number))
+    moment = read_moment(at)
+    return None if at and moment is None else Place(moment, int(number))

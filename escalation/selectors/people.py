@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 
+from agents.domain.classification import make_storable
 from escalation.domain.assignment import Reviewer
 from escalation.domain.desk_rights import DeskRight, desk_roles_with, project_roles_with
 from escalation.domain.states import TicketStatus
@@ -40,7 +41,7 @@ def find_decider(queue: ReviewQueue, username: str) -> User:
 
     Raises: AssigneeUnfit: nobody of this name does.
     """
-    person = list_deciders(queue).filter(username=username).first()
+    person = list_deciders(queue).filter(username=make_storable(username)).first()
     if person is None:
         raise AssigneeUnfit(
             f"to: nobody called '{username[:150]}' decides tickets of the queue '{queue.slug}'; its roles, and those "

@@ -1,6 +1,6 @@
 """The list of agents, an agent's page, and the button that takes a proposed threshold over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Final, cast
@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from agents.domain.classification import make_storable
 from agents.selectors import find_contract, list_contracts
 from escalation.admin.agents.curve import Meaning, draw_curve, explain, show_confidence
 from escalation.admin.board.charts import Chart
@@ -105,22 +106,23 @@ class AgentAdmin(ReadOnlyAdmin[AgentHour]):
         self.require_view(request)
         if request.method != "POST":
             return redirect(_PAGE, agent)
-        form, confidence = request.POST, _read_confidence(request.POST)
-        if not find_projects(caller_of(request), Right.PUBLISH).filter(slug=form.get("project", "")).exists():
+        names = {name: make_storable(request.POST.get(name, "")) for name in _FIELDS}
+        confidence = _read_confidence(request.POST)
+        if not find_projects(caller_of(request), Right.PUBLISH).filter(slug=names["project"]).exists():
             raise PermissionDenied
         if confidence is None:
             messages.error(
                 request, "confidence: give a number from 0 to 1, as the page does. Nothing was published."
             )
-        elif "confirmed" in form:
-            _apply(request, confidence)
+        elif "confirmed" in request.POST:
+            _apply(request, names, confidence)
         else:
             return self._answer(
                 request,
                 "confirm",
-                title=f"Take over a threshold of {form.get('workflow', '')}?",
+                title=f"Take over a threshold of {names['workflow']}?",
                 agent=agent,
-                fields={name: form.get(name, "") for name in _FIELDS},
+                fields=names,
                 confidence=show_confidence(confidence),
             )
         return redirect(_PAGE, agent)
@@ -130,9 +132,9 @@ class AgentAdmin(ReadOnlyAdmin[AgentHour]):
         return TemplateResponse(request, f"admin/escalation/agent/{page}.html", {**frame, **context})
 
 
-def _apply(request: HttpRequest, confidence: float) -> None:
+def _apply(request: HttpRequest, names: Mapping[str, str], confidence: float) -> None:
     """Publish, and say what was done."""
-    project, workflow, step = (request.POST.get(name, "") for name in ("project", "workflow", "step"))
+    project, workflow, step = (names[name] for name in ("project", "workflow", "step"))
     try:
         applied = apply_threshold(project, workflow, step, confidence, cast("User", request.user))
     except OrchestrationError as error:

@@ -15,6 +15,7 @@ from escalation.models import SavedView
 
 _MOST_VIEWS = 20
 _MOST_CHARACTERS = 40
+_MOST_OF_QUERY = 1000
 _INBOX = "admin:escalation_ticket_changelist"
 
 
@@ -26,6 +27,12 @@ def keep_view(request: HttpRequest) -> HttpResponse:
     address = f"{reverse(_INBOX)}?{query}"
     if not 0 < len(name) <= _MOST_CHARACTERS:
         messages.error(request, f"name: give the view a name of at most {_MOST_CHARACTERS} characters.")
+        return redirect(address)
+    if len(query) > _MOST_OF_QUERY:
+        messages.error(
+            request,
+            "query: these filters are too long to be kept; shorten the search, and keep the view then.",
+        )
         return redirect(address)
     with transaction.atomic():
         # Two tabs at once count one after the other.
