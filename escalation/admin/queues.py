@@ -16,7 +16,7 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
 from escalation.models import Breach, Calendar, ReviewQueue
-from escalation.queues import describe_queue, give_first_targets, record_change
+from escalation.queues import describe_queue, give_first_targets, record_change, record_deletion
 from escalation.selectors import LARGE_COLUMNS, find_known_queues
 from escalation.selectors.channels import describe_team_channels
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
@@ -131,6 +131,13 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
     def team_is_told(self, queue: ReviewQueue) -> str:
         """Return over which channels, or that nobody is told."""
         return describe_team_channels(queue)
+
+    def delete_model(self, request: HttpRequest, obj: ReviewQueue) -> None:
+        """Delete a queue that has no tickets and no audit yet, and tell what it was."""
+        person: Any = request.user
+        before = describe_queue(obj)
+        super().delete_model(request, obj)
+        record_deletion(person, obj, before)
 
     @admin.display(description="Open tickets", ordering="open_tickets")
     def waiting(self, queue: ReviewQueue) -> int | None:

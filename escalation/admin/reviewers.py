@@ -12,7 +12,7 @@ from escalation.admin.access import find_queues_of, has_desk_right
 from escalation.admin.row_forms import ONE_LINE, RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import ReviewerProfile
-from escalation.queues import record_change
+from escalation.queues import describe_profile, record_change
 from escalation.selectors.people import list_deciders
 from orchestration.admin.access import ScopedAdmin
 
@@ -70,10 +70,16 @@ class ReviewerProfileAdmin(ScopedAdmin[ReviewerProfile]):
 
     def save_model(self, request: HttpRequest, obj: ReviewerProfile, form: Any, change: bool) -> None:  # noqa: FBT001
         """Save, and tell what was changed."""
-        before = _describe(ReviewerProfile.objects.get(pk=obj.pk)) if change else {}
+        before = describe_profile(ReviewerProfile.objects.get(pk=obj.pk)) if change else {}
         super().save_model(request, obj, form, change)
         person: Any = request.user
-        record_change(person, None, f"profile of {obj.user.get_username()}", before, _describe(obj))
+        record_change(person, None, f"profile of {obj.user.get_username()}", before, describe_profile(obj))
+
+    def delete_model(self, request: HttpRequest, obj: ReviewerProfile) -> None:
+        """Take a profile away, and tell what it said."""
+        person: Any = request.user
+        record_change(person, None, f"profile of {obj.user.get_username()}", describe_profile(obj), {})
+        super().delete_model(request, obj)
 
 
 def _list_managed(request: HttpRequest) -> QuerySet[User]:
@@ -90,13 +96,3 @@ def _list_people(queues: Any) -> QuerySet[User]:
     for queue in queues:
         found.update(list_deciders(queue).values_list("pk", flat=True))
     return get_user_model().objects.filter(pk__in=found).order_by("username")
-
-
-def _describe(profile: ReviewerProfile) -> dict[str, Any]:
-    return {
-        "capacity": profile.capacity,
-        "tags": list(profile.tags),
-        "absent_from": profile.absent_from,
-        "absent_until": profile.absent_until,
-        "substitute": profile.substitute_id,
-    }

@@ -4,7 +4,14 @@ Reads settings rows and writes them, with a line of the audit each; knows no cla
 (which rule matches, which target counts) are `domain/`'s. Read next: `making.py`, then `reading.py`.
 """
 
-from escalation.queues.changing import describe_queue, describe_rule, record_change
+from escalation.queues.changing import (
+    describe_profile,
+    describe_queue,
+    describe_rule,
+    record_change,
+    record_deletion,
+    record_lost_roles,
+)
 from escalation.queues.making import find_or_make_default, give_first_targets, make_queue
 from escalation.queues.preview import MOST_TICKETS, Preview, PreviewLine, preview_routes
 from escalation.queues.reading import find_queue_id, read_rule, read_rules, read_target
@@ -13,6 +20,7 @@ __all__ = [
     "MOST_TICKETS",
     "Preview",
     "PreviewLine",
+    "describe_profile",
     "describe_queue",
     "describe_rule",
     "find_or_make_default",
@@ -24,4 +32,6 @@ __all__ = [
     "read_rules",
     "read_target",
     "record_change",
+    "record_deletion",
+    "record_lost_roles",
 ]

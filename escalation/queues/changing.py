@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, Group
 from django.forms import model_to_dict
 
 from escalation.audit import record
 from escalation.domain.acts import Act
-from escalation.models import BreachAction, EscalationLevel, ReviewQueue, RoutingRule
+from escalation.models import BreachAction, EscalationLevel, ReviewerProfile, ReviewQueue, RoutingRule
 
 _OF_RULE = (
     "position",
@@ -31,6 +31,7 @@ def describe_queue(queue: ReviewQueue) -> dict[str, Any]:
         "targets": {t.sla: [t.first_touch_seconds, t.resolution_seconds] for t in row.targets.all()},
         "reason_codes": {r.code: {"label": r.label, "kinds": r.kinds} for r in row.reason_codes.all()},
         "roles": sorted(f"{held.group}: {held.role}" for held in row.roles.select_related("group")),
+        "channels": [model_to_dict(one, exclude=("id", "queue")) for one in row.channels.order_by("pk")],
         **_describe_clocks(row),
     }
 
@@ -62,6 +63,28 @@ def describe_action(action: BreachAction) -> dict[str, Any]:
         "step": action.step,
         "to_queue": to_queue.slug if to_queue else None,
         "to_group": to_group.name if to_group else None,
+    }
+
+
+def record_deletion(user: AbstractBaseUser, queue: ReviewQueue, before: dict[str, Any]) -> None:
+    """Tell that a review queue was deleted, and what it was. No line can name the queue itself any more."""
+    record_change(user, None, f"review queue {queue.project.slug}/{queue.slug}", before, {})
+
+
+def record_lost_roles(user: AbstractBaseUser, group: Group) -> None:
+    """Tell at each review queue that a group with a role there is about to be deleted."""
+    for held in group.queue_roles.select_related("queue", "group"):
+        record_change(user, held.queue, f"group {group}", {"roles": [f"{group}: {held.role}"]}, {})
+
+
+def describe_profile(profile: ReviewerProfile) -> dict[str, Any]:
+    """Return what somebody can take on as JSON values."""
+    return {
+        "capacity": profile.capacity,
+        "tags": list(profile.tags),
+        "absent_from": profile.absent_from,
+        "absent_until": profile.absent_until,
+        "substitute": profile.substitute_id,
     }
 
 
