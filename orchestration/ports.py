@@ -8,11 +8,12 @@ backwards. Read next: `escalation/escrow/escalator.py`.
 
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
+from uuid import UUID
 
 from django.utils.module_loading import import_string
 
@@ -79,6 +80,23 @@ class Escalator(Protocol):
 
     def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
         """Return which of these steps hide from somebody what they proposed and put out."""
+
+    def find_hidden_runs(self, run_ids: Collection[UUID], user_id: int | None) -> frozenset[UUID]:
+        """Return which of these runs have a step that hides from somebody what it put out."""
+
+    def find_handed_hidden(
+        self, given: Sequence[tuple[UUID, int | None]], user_id: int | None
+    ) -> frozenset[int]:
+        """Return the places in `given` of what came from a step that hides it from somebody.
+
+        Args: given: a run, for its input; a run and a step of it, for the item that the step is about.
+        """
+
+    def note_seen(self, shown: Mapping[int, Collection[str]], user_id: int | None) -> frozenset[int]:
+        """Tell that somebody is about to be shown what steps proposed; return those of which that can't be told.
+
+        Args: shown: by step, the SHA-256 digests of what is shown; what no ticket asked about is not told.
+        """
 
 
 MaintenanceDuty = Callable[[], None]

@@ -29,6 +29,7 @@ from escalation.selectors import (
     count_received,
     find_neighbours,
     find_spec,
+    find_withheld,
     foresee_send_back,
     foresee_skips,
     list_attempts,
@@ -59,6 +60,7 @@ class ReceivedView:
 
     title: str
     is_summary: bool
+    is_hidden: bool
     tokens: int
     passages: list[Passage]
 
@@ -101,6 +103,7 @@ def build_page(
     plan = read_plan(ticket)
     spec = find_spec(ticket.step, plan)
     review = spec.review if spec else None
+    withheld = find_withheld(ticket, user.pk)
     is_mine = ticket.is_open and ticket.is_claimed_by(user.pk, now)
     return {
         "ticket": ticket,
@@ -109,7 +112,8 @@ def build_page(
         "reason": mark_unseen(ticket.reason),
         "proposal": view_part(ticket, "proposal", review),
         "task": view_part(ticket, "task"),
-        "item": view_part(ticket, "item"),
+        "item": None if "item" in withheld else view_part(ticket, "item"),
+        "withheld": withheld,
         "is_undo": ticket.step.kind == StepKind.COMPENSATION,
         "result": view_part(ticket, "output"),
         "confidence": "" if ticket.confidence is None else f"{ticket.confidence:.0%}",
@@ -119,8 +123,8 @@ def build_page(
         "time_left": describe_time_left(ticket.due_at, now),
         "run_url": find_run_url(ticket),
         "agent_description": _describe_agent(ticket.step.agent),
-        "run_input": view_part(ticket, "input"),
-        "received": [_view_received(item) for item in list_received(ticket, _MOST_RECEIVED)],
+        "run_input": None if "input" in withheld else view_part(ticket, "input"),
+        "received": [_view_received(item) for item in list_received(ticket, user.pk, _MOST_RECEIVED)],
         "received_unseen": max(0, count_received(ticket) - _MOST_RECEIVED),
         "attempts": [_view_attempt(attempt) for attempt in list_attempts(ticket)],
         "breaches": list(ticket.breaches.all()),
@@ -213,8 +217,9 @@ def _view_received(item: Received) -> ReceivedView:
     return ReceivedView(
         title=f"{item.step_key} ({item.agent})",
         is_summary=item.is_summary,
+        is_hidden=item.is_hidden,
         tokens=item.tokens,
-        passages=describe_value(item.content),
+        passages=[] if item.is_hidden else describe_value(item.content),
     )
 
 

@@ -30,7 +30,7 @@ from escalation.domain.inbox import read_query
 from escalation.errors import AuditUnavailable, EscalationError, TicketNotFound
 from escalation.escrow.clock import foresee_replan
 from escalation.models import Ticket, read_clock
-from escalation.selectors import find_ticket, get_ticket, may_at_ticket
+from escalation.selectors import find_ticket, find_withheld, get_ticket, may_at_ticket
 from escalation.selectors.inbox import list_queues
 from orchestration.admin.access import caller_of
 from orchestration.domain.http_status import STATUS_OF
@@ -227,6 +227,8 @@ class TicketAdmin(DeskAdmin[Ticket]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         ticket = _get_or_404(request, ticket_id)
+        if part in find_withheld(ticket, request.user.pk):
+            raise Http404(f"The {part} of ticket {ticket.pk} came from a restricted review queue.")
         try:
             record_seen(ticket, person_of(request))
         except AuditUnavailable as error:

@@ -26,6 +26,7 @@ from escalation.escrow import (
 )
 from escalation.models import Ticket, read_clock
 from escalation.selectors import (
+    find_inputs_withheld,
     find_irreversible,
     find_spec,
     find_ticket,
@@ -181,12 +182,13 @@ def _show_preview(
     except AuditUnavailable as error:
         answer: HttpResponse = _desk().hide(request, error)
         return answer
+    withheld = find_inputs_withheld([ticket for _, ticket in shown], request.user.pk)
     spec = find_spec(anchor.step, read_plan(anchor))
     review = spec.review if spec else None
     context = {
         "title": f"Decide {len(shown)} tickets together",
         "ticket": anchor,
-        "lines": [_view(line, ticket, review) for line, ticket in shown],
+        "lines": [_view(line, ticket, review, is_withheld=ticket.pk in withheld) for line, ticket in shown],
         "left_out": left_out,
         "refusal": refusal,
         "ways": _list_ways([ticket for _, ticket in shown]),
@@ -198,11 +200,12 @@ def _show_preview(
     return _show(request, "together.html", context, status=400 if refusal else 200)
 
 
-def _view(line: BulkLine, ticket: Ticket, review: Review | None) -> LineView:
+def _view(line: BulkLine, ticket: Ticket, review: Review | None, *, is_withheld: bool) -> LineView:
+    asked = "(not shown)" if is_withheld else excerpt_json(ticket.run.input_json, _EXCERPT)
     return LineView(
         ticket,
         f"{line.ticket_id}:{line.claim_number}:{line.seen_digest}",
-        mark_unseen(ticket.title or excerpt_json(ticket.run.input_json, _EXCERPT)),
+        mark_unseen(ticket.title or asked),
         view_part(ticket, "proposal", review),
     )
 

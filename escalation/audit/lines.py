@@ -1,8 +1,10 @@
 """Writing a line of the audit."""
 
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, transaction
 from django.db.models.functions import TruncHour
@@ -46,6 +48,25 @@ def record_seen(ticket: Ticket, user: AbstractBaseUser) -> None:
             _write(Act.SAW, user, ticket, None, ticket.seen_digest, {})
     except DatabaseError as error:
         raise AuditUnavailable(ticket.pk) from error
+
+
+def note_seen(shown: Mapping[int, Collection[str]], user_id: int | None) -> frozenset[int]:
+    """Tell whose proposals somebody is about to be shown elsewhere than at the ticket; return what can't be told.
+
+    Args: shown: by step, the digests of what is shown. A ticket that asked about other bytes is not told of.
+    """
+    tickets = Ticket.objects.filter(step__in=shown, has_proposal=True).defer("seen_json", "draft_json")
+    seen = [ticket for ticket in tickets.order_by("pk") if ticket.seen_digest in shown[ticket.step_id]]
+    if not seen or user_id is None:
+        return frozenset()
+    user = get_user_model().objects.get(pk=user_id)
+    untold = set[int]()
+    for ticket in seen:
+        try:
+            record_seen(ticket, user)
+        except AuditUnavailable:
+            untold.add(ticket.step_id)
+    return frozenset(untold)
 
 
 def _write(

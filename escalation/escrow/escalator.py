@@ -1,14 +1,15 @@
 """What the engine calls: tickets open with the hold, close when their step no longer waits, and are asked for."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 
+from escalation.audit.lines import note_seen
 from escalation.conf import get_conf
 from escalation.domain.alike import name_alike
-from escalation.domain.desk_rights import DeskRight, desk_roles_with
 from escalation.domain.sla import find_class
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
@@ -16,8 +17,9 @@ from escalation.escrow.clock import settle_clocks
 from escalation.escrow.planning import TicketPlan, plan_ticket
 from escalation.escrow.requesters import RequestersOf
 from escalation.escrow.starting import start_clocks
-from escalation.models import IS_AUDIT, QueueRole, Ticket, read_clock
+from escalation.models import IS_AUDIT, Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
+from escalation.selectors.hidden import find_handed_hidden, find_hidden, find_hidden_runs
 from orchestration.ports import Hold, TicketRef
 
 
@@ -70,12 +72,22 @@ class DatabaseEscalator:
         }
 
     def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
-        """Return the steps that were held with a ticket in a restricted review queue at which somebody has no role."""
-        roles = QueueRole.objects.filter(
-            group__user=user_id, role__in=desk_roles_with(DeskRight.LOOK)
-        ).order_by()
-        closed = Ticket.objects.filter(~IS_AUDIT, step__in=step_ids, queue__is_restricted=True).order_by()
-        return frozenset(closed.exclude(queue__in=roles.values("queue")).values_list("step", flat=True))
+        """Return the steps that hide their outputs from somebody: those of restricted queues that are not theirs."""
+        return find_hidden(step_ids, user_id)
+
+    def find_hidden_runs(self, run_ids: Collection[UUID], user_id: int | None) -> frozenset[UUID]:
+        """Return the runs that have such a step."""
+        return find_hidden_runs(run_ids, user_id)
+
+    def find_handed_hidden(
+        self, given: Sequence[tuple[UUID, int | None]], user_id: int | None
+    ) -> frozenset[int]:
+        """Return the places of what such a step gave a run as its input, or another step as its item."""
+        return find_handed_hidden(given, user_id)
+
+    def note_seen(self, shown: Mapping[int, Collection[str]], user_id: int | None) -> frozenset[int]:
+        """Tell the audit whose proposals somebody is about to be shown; return the steps of which it can't be told."""
+        return note_seen(shown, user_id)
 
 
 def create_ticket(hold: Hold, plan: TicketPlan, **of_audit: object) -> Ticket:

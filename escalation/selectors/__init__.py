@@ -16,6 +16,7 @@ from escalation.selectors.choices import (
 )
 from escalation.selectors.clock import describe_calendar, summarise_clock
 from escalation.selectors.comments import list_comments
+from escalation.selectors.hidden import find_hidden, find_inputs_withheld, find_withheld
 from escalation.selectors.neighbours import find_neighbours
 from escalation.selectors.offers import find_claimed_since, for_others, list_offered_tickets
 from escalation.selectors.people import find_decider
@@ -65,6 +66,8 @@ __all__ = [
     "describe_calendar",
     "find_claimed_since",
     "find_decider",
+    "find_hidden",
+    "find_inputs_withheld",
     "find_irreversible",
     "find_known_queues",
     "find_neighbours",
@@ -72,6 +75,7 @@ __all__ = [
     "find_similar",
     "find_spec",
     "find_ticket",
+    "find_withheld",
     "for_others",
     "foresee_blast",
     "foresee_send_back",

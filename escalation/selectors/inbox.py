@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from escalation.domain.inbox import InboxQuery, InboxState, Place
 from escalation.domain.states import TicketStatus
 from escalation.models import ClockTimestamp, ReviewQueue, Ticket
+from escalation.selectors.hidden import find_inputs_withheld
 from escalation.selectors.offers import for_others
 from escalation.selectors.scope import find_queues, is_widened_to
 from escalation.selectors.searching import narrow_to_search
@@ -23,6 +24,8 @@ from orchestration.selectors.scope import Caller
 
 PAGE_ROWS: Final = 50
 MOST_COUNTED: Final = 1_000
+# As JSON, in the place of what the run was asked.
+_NOT_SHOWN: Final = '"(not shown)"'
 _RELATED = ("queue", "run", "step", "claimed_by", "resolved_by", "assigned_to")
 _IS_OPEN = Q(status=TicketStatus.OPEN)
 # The column that orders a view, and whether its latest come first; NULL is in none of these views.
@@ -75,7 +78,10 @@ def list_inbox(
     sign = "-" if latest_first else ""
     order = [f"{sign}{name}" for name in (column, "pk") if name]
     found = list(_go_on(rows, query.after, column, latest_first=latest_first).order_by(*order)[: most + 1])
-    shown = found[:most]
+    shown: list[Any] = found[:most]
+    withheld = find_inputs_withheld(shown, user_id)
+    for ticket in shown:
+        ticket.asked = _NOT_SHOWN if ticket.pk in withheld else ticket.asked
     if len(found) <= most:
         return InboxPage(shown, None)
     last = shown[-1]

@@ -56,7 +56,7 @@ def count_aborted(run_ids: Sequence[UUID]) -> int:
 
 
 def with_beginnings(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
-    """Add `asked`: the beginning of the JSON that the run was given."""
+    """Add `asked`: the beginning of the JSON that the run was given. Ask `find_inputs_withheld` who may see it."""
     return tickets.annotate(asked=Left("run__input_json", _BEGINNING))
 
 

@@ -15,6 +15,7 @@ from django.db.models import Max, Value
 
 from escalation.domain.words import Words, collect_words
 from escalation.models import Presence, Ticket, TicketWords, WordsPlace
+from escalation.selectors.hidden import find_handed_hidden
 from escalation.selectors.presence import find_present
 
 SWEEP_LIMIT: Final = 200
@@ -24,6 +25,9 @@ _READ_TOGETHER: Final = 10
 _LONGEST_SECONDS: Final = 0.5
 _MOST_TOLD: Final = 4_000
 _NOTHING: Final = Words("", "", is_cut=False)
+
+# What others may have given, and whether that was given to the step rather than to its run.
+_HANDED: Final = {"run__input_json": False, "step__item_json": True}
 
 log = structlog.get_logger(__name__)
 
@@ -104,9 +108,24 @@ def _write(numbers: Sequence[int], ends_at: float) -> bool:
 
 
 def _read(numbers: Iterable[int]) -> list[Any]:
-    columns = ("pk", "title", "reason", "seen_json", "run__workflow_name", "run__input_json")
-    steps = ("step__key", "step__item_json")
-    return list(Ticket.objects.filter(pk__in=numbers).values(*columns, *steps))
+    columns = ("pk", "run", "step", "title", "reason", "seen_json", "run__workflow_name", "step__key")
+    tickets = list(Ticket.objects.filter(pk__in=numbers).values(*columns, *_HANDED))
+    _leave_out(tickets)
+    return tickets
+
+
+def _leave_out(tickets: Sequence[dict[str, Any]]) -> None:
+    """Leave out what came from a restricted queue's step: who finds a ticket by words need not have a role there."""
+    parts = [
+        (ticket, name, (ticket["run"], ticket["step"] if is_of_step else None))
+        for ticket in tickets
+        for name, is_of_step in _HANDED.items()
+        if ticket[name] is not None
+    ]
+    hidden = find_handed_hidden([given for _, _, given in parts], None)
+    for place in hidden:
+        ticket, name, _ = parts[place]
+        ticket[name] = None
 
 
 def _write_one(ticket: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest
 
+from orchestration.admin.access import caller_of
 from orchestration.admin.addresses import run_url
 from orchestration.admin.chips import state_chip, tone_of
 from orchestration.admin.orders import Order
@@ -20,6 +21,7 @@ from orchestration.selectors.run_details import (
     find_first_trouble,
     list_planned_keys,
 )
+from orchestration.selectors.withheld import hides_input
 
 
 def build_order_page(
@@ -47,8 +49,13 @@ def build_order_page(
         "fault": mark_unseen(str(fault)) if fault else "",
         "keys": keys,
         "from_step": given.get("from_step") or (find_first_trouble(run.pk) if is_fork else ""),
-        "given": given.get("input", pretty_json(run.input)) if is_fork else given.get("reason", ""),
+        "given": given.get("input", _write_input(request, run)) if is_fork else given.get("reason", ""),
     }
+
+
+def _write_input(request: HttpRequest, run: Run) -> str:
+    """Return the run's input, to be changed; "" keeps one that is not to be shown."""
+    return "" if hides_input(run, caller_of(request).user_id) else pretty_json(run.input)
 
 
 def say_obeyed(run: Run, obeyed: Run, order: Order) -> str:

@@ -23,14 +23,12 @@ from orchestration.domain.states import Stage
 from orchestration.models import Attempt, Event, Handoff, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
+from orchestration.selectors.withheld import RESTRICTED, UNTOLD, hides_input, withhold
 
 _STEPS_PER_PAGE = 50
 _ATTEMPTS_PER_PAGE = 25
 _LINES_PER_PAGE = 100
 _MOST_ENDS = 10
-_HIDDEN = SafeString(
-    "Not shown: this step went to a review queue that is restricted, and you have no role there."
-)
 _DEEPEST = 4
 
 
@@ -136,18 +134,22 @@ def build_history(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 def build_data(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return what the run was given and what its last steps gave."""
+    user_id = caller_of(request).user_id
     ends = list(run_details.list_ends(run.pk)[: _MOST_ENDS + 1])
-    hidden = run_details.find_hidden([step.pk for step in ends], caller_of(request).user_id)
+    given = [step for step in ends[:_MOST_ENDS] if step.output_json is not None]
+    hidden = withhold({step.pk: [step.output_json] for step in given}, user_id)
     results = [
-        ValueView(
-            step.key,
-            step_url(run.pk, step.key),
-            _HIDDEN if step.pk in hidden else show_json(step.output_json),
-        )
-        for step in ends[:_MOST_ENDS]
-        if step.output_json is not None
+        ValueView(step.key, step_url(run.pk, step.key), show_unless(hidden.get(step.pk), step.output_json))
+        for step in given
     ]
-    return {"run_input": show_json(run.input_json), "results": results, "has_more": len(ends) > _MOST_ENDS}
+    why = RESTRICTED if hides_input(run, user_id) else None
+    has_more = len(ends) > _MOST_ENDS
+    return {
+        "run_input": show_unless(why, run.input_json),
+        "results": results,
+        "has_more": has_more,
+        "is_untold": UNTOLD in hidden.values(),
+    }
 
 
 def build_proof(request: HttpRequest, run: Run) -> dict[str, Any]:
@@ -167,6 +169,11 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "proof": ("Proof", build_proof),
 }
 """By the name that `?show=` gives: heading and builder."""
+
+
+def show_unless(why: str | None, stored: str | None) -> SafeString:
+    """Return a stored value, or why it is not shown."""
+    return mark_unseen(f"Not shown: {why}.") if why else show_json(stored or "null")
 
 
 def view_handoff(handoff: Handoff) -> HandoffLine:

@@ -1,6 +1,6 @@
 """The list of runs, and the way to a run's and a step's page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -154,7 +154,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         context = build_run_page(request, run)
         if request.GET.get("part") == "live":
             return render(request, "admin/orchestration/run/parts.html", context)
-        return self.render_page(request, "run/page.html", context)
+        return self.render_page(request, "run/page.html", context, status=_find_status(context["section"]))
 
     def step_view(self, request: HttpRequest, run_id: UUID, key: str) -> HttpResponse:
         """Show one step of a run."""
@@ -164,7 +164,8 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         step = steps.filter(run=run_id, key=key).first() if key.isprintable() else None
         if step is None:
             raise Http404(f"There is no step {key} in run {run_id}.")
-        return self.render_page(request, "run/step.html", build_step_page(request, run, step))
+        context = build_step_page(request, run, step)
+        return self.render_page(request, "run/step.html", context, status=_find_status(context))
 
     @method_decorator(never_cache)
     def order_view(self, request: HttpRequest, run_id: UUID, verb: str) -> HttpResponse:
@@ -256,3 +257,8 @@ def _read_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise Http404(f"'{text}' is no run's id.") from None
+
+
+def _find_status(shown: Mapping[str, Any]) -> int:
+    """Return 503 where something is left out only because the audit can't be told that somebody looks."""
+    return 503 if shown.get("is_untold") else 200

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import caller_of
+from orchestration.admin.access import caller_of, has_right
 from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.chips import chip
@@ -14,14 +14,14 @@ from orchestration.admin.orders import order_url
 from orchestration.admin.paging import turn_page
 from orchestration.admin.picture import say_counts
 from orchestration.admin.problems import link_ticket
-from orchestration.admin.run_sections import view_event, view_handoff
+from orchestration.admin.run_sections import show_unless, view_event, view_handoff
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.rights import Right
 from orchestration.domain.states import StepKind
 from orchestration.models import Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.plan_rows import find_child_runs
-from orchestration.selectors.scope import may
+from orchestration.selectors.withheld import RESTRICTED, UNTOLD, hides_item, withhold
 
 _ATTEMPTS_PER_PAGE = 20
 _MOST_LINES = 100
@@ -34,7 +34,6 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
     most = run_details.MOST_NEIGHBOURS
     page = turn_page(request, run_details.list_step_attempts(step.pk), _ATTEMPTS_PER_PAGE)
     handoffs = run_details.list_handoffs(run.pk)
-    is_hidden = bool(run_details.find_hidden([step.pk], caller_of(request).user_id))
     return {
         "title": f"{step.key} · {run.workflow_name} · {str(run.pk)[:8]}",
         "run": run,
@@ -51,12 +50,11 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "parent": _link_parent(run, step),
         "grown": _link_grown(run, step),
         "child_run": _link_child_run(step),
-        "item": _show(step.item_json),
+        "item": _show_item(step, caller_of(request).user_id),
         "fork_url": _find_fork_url(request, run, step),
         "page": page,
         "attempts": [view_attempt(attempt, step.key) for attempt in page.rows],
-        "is_hidden": is_hidden,
-        **({} if is_hidden else _show_outputs(step)),
+        **_show_outputs(step, caller_of(request).user_id),
         "received": [view_handoff(row) for row in handoffs.filter(to_step=step)[:_MOST_LINES]],
         "passed_on": [view_handoff(row) for row in handoffs.filter(from_step=step)[:_MOST_LINES]],
         "events": [
@@ -65,9 +63,19 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
     }
 
 
-def _show_outputs(step: Step) -> dict[str, Any]:
-    """Return what the step gives, proposed, and gave before it was done anew."""
-    past_outputs = run_details.list_past_outputs(step.pk)[:_MOST_PAST]
+def _show_item(step: Step, user_id: int | None) -> SafeString | None:
+    if step.item_json is None:
+        return None
+    return show_unless(RESTRICTED if hides_item(step, user_id) else None, step.item_json)
+
+
+def _show_outputs(step: Step, user_id: int | None) -> dict[str, Any]:
+    """Return what the step gives, proposed, and gave before it was done anew; or why that is not shown."""
+    past_outputs = list(run_details.list_past_outputs(step.pk)[:_MOST_PAST])
+    texts = [step.output_json, step.proposed_json, *(past.output_json for past in past_outputs)]
+    hidden = withhold({step.pk: texts}, user_id)
+    if step.pk in hidden:
+        return {"hidden": hidden[step.pk], "is_untold": hidden[step.pk] == UNTOLD}
     return {
         "output": _show(step.output_json),
         # What was proposed is worth a look of its own only until it became the output.
@@ -98,7 +106,7 @@ def _link_child_run(step: Step) -> tuple[str, str, SafeString] | None:
 
 
 def _find_fork_url(request: HttpRequest, run: Run, step: Step) -> str:
-    if step.kind != StepKind.PLANNED or not may(caller_of(request), run.project, Right.RUN):
+    if step.kind != StepKind.PLANNED or not has_right(request, Right.RUN, run.project_id):
         return ""
     return f"{order_url(run, 'fork')}?{urlencode({'from_step': step.key})}"
 

@@ -80,6 +80,13 @@ class TooManyWait(exceptions.APIException):
     wait = 2
 
 
+class AuditSilent(exceptions.APIException):
+    """That somebody looks can't be written down, so they are not shown what an agent proposed."""
+
+    default_code = "audit_unavailable"
+    wait = 60
+
+
 class ParameterInvalid(exceptions.APIException):
     """A parameter of the address, the query or a header can't be used."""
 

@@ -3,7 +3,7 @@
 `assignment` is ignored where a field has the name of something of DRF's: DRF takes fields off the class.
 """
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -22,8 +22,6 @@ from orchestration.domain.states import (
 )
 from orchestration.domain.waits import WaitsFor
 from orchestration.selectors.progress import STATES
-
-_HIDDEN: Final = "its review queue is restricted"
 
 Row = serializers.Serializer[Any]
 
@@ -143,15 +141,25 @@ class RunDetail(RunRow):
         return outputs
 
     def get_hidden(self, _run: Any) -> list[str]:
-        """Keys of such steps whose outputs are left out: their review queue is restricted."""
-        hidden: list[str] = self.context["standing"].hidden
-        return hidden
+        """Keys of such steps whose outputs are left out, as are `input` and `result` where they are named here."""
+        standing = self.context["standing"]
+        hidden: list[str] = standing.hidden
+        return [
+            *hidden,
+            *(["input"] if standing.hides_input else []),
+            *(["result"] if standing.hides_result else []),
+        ]
 
     @extend_schema_field(ResultRow(allow_null=True))
     def get_result(self, _run: Any) -> dict[str, Any] | None:
         """What the run gives back, where its workflow says so or it was ended early; else `outputs` is it."""
         result = self.context["standing"].result
         return None if result is None else dict(ResultRow(result).data)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return the run, without what a review queue keeps to itself."""
+        shown = super().to_representation(instance)
+        return {**shown, "input": None} if self.context["standing"].hides_input else shown
 
 
 class StepRow(Row):
@@ -195,12 +203,13 @@ class StepDetail(StepRow):
 
     def get_hidden(self, _step: Any) -> str | None:
         """Why proposal and output are not shown; null when they are."""
-        return _HIDDEN if self.context["is_hidden"] else None
+        why: str | None = self.context["hidden"]
+        return why
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Return the step, without what its review queue keeps to itself."""
         shown = super().to_representation(instance)
-        return {**shown, "proposed": None, "output": None} if self.context["is_hidden"] else shown
+        return {**shown, "proposed": None, "output": None} if self.context["hidden"] else shown
 
     def get_child_runs(self, _step: Any) -> list[UUID]:
         """The runs that this step started."""

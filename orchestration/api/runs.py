@@ -17,13 +17,14 @@ from orchestration.api.batch_rows import BatchRow
 from orchestration.api.bodies import MOST_SECONDS, MOST_WAIT, BatchBody, StartBody
 from orchestration.api.filters import RunFilter
 from orchestration.api.paging import read_place, write_place
-from orchestration.api.problems import ParameterInvalid, TooManyWait, describe, find_code
+from orchestration.api.problems import AuditSilent, ParameterInvalid, TooManyWait, describe, find_code
 from orchestration.api.rows import PlanRow, RunDetail, RunRow
 from orchestration.domain.rights import Right
 from orchestration.errors import InputInvalid, OrchestrationError, WaitTimedOut
 from orchestration.models import Run, Step
 from orchestration.selectors.resources import find_standing, load_plan_part
 from orchestration.selectors.scope import Caller, find_project, find_run, scope_runs
+from orchestration.selectors.withheld import UNTOLD
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -97,7 +98,7 @@ class RunView(ApiView):
     @extend_schema(operation_id="get_run", responses=RunDetail)
     def get(self, _request: Request, run_id: UUID) -> Response:
         """Show a run with its input and what its last steps put out."""
-        return show_run(self.caller, find_run(self.caller, run_id))
+        return read_run(self.caller, run_id)
 
 
 class RunPlan(ApiView):
@@ -130,13 +131,25 @@ class RunWait(ApiView):
                 runs.wait(run.pk, timeout_seconds=seconds)
         finally:
             _waiting.release()
-        return show_run(self.caller, find_run(self.caller, run_id))
+        return read_run(self.caller, run_id)
+
+
+def read_run(caller: Caller, run_id: UUID) -> Response:
+    """Return a run to whoever reads it.
+
+    Raises: AuditSilent: what agents proposed is in it, and that somebody looks can't be written down.
+    """
+    run = find_run(caller, run_id)
+    standing = find_standing(run, caller.user_id)
+    if standing.is_untold:
+        raise AuditSilent(UNTOLD)
+    return Response(RunDetail(run, context={"standing": standing}).data)
 
 
 def show_run(caller: Caller, run: Run, status: int = 200) -> Response:
-    """Return a run as the API shows one."""
+    """Return a run to whoever did something with it: that is done, so what can't be told is only left out."""
     return Response(
-        RunDetail(run, context={"standing": find_standing(run.pk, caller.user_id)}).data, status=status
+        RunDetail(run, context={"standing": find_standing(run, caller.user_id)}).data, status=status
     )
 
 

@@ -16,11 +16,13 @@ from orchestration.api.filters import (
     RunEventFilter,
     StepFilter,
 )
+from orchestration.api.problems import AuditSilent
 from orchestration.api.rows import AttemptRow, DecisionRow, EventRow, HandoffRow, StepDetail, StepRow
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.resources import list_child_runs
-from orchestration.selectors.run_details import find_hidden, list_steps
+from orchestration.selectors.run_details import list_steps
 from orchestration.selectors.scope import find_run, find_step, scope_rows
+from orchestration.selectors.withheld import UNTOLD, withhold
 
 
 class StepList(ApiView):
@@ -43,10 +45,10 @@ class StepView(ApiView):
     def get(self, _request: Request, step_id: int) -> Response:
         """Show a step with what it proposed and put out."""
         step = find_step(self.caller, step_id)
-        context = {
-            "child_runs": list_child_runs(step.pk),
-            "is_hidden": bool(find_hidden([step.pk], self.caller.user_id)),
-        }
+        hidden = withhold({step.pk: [step.proposed_json, step.output_json]}, self.caller.user_id)
+        if hidden.get(step.pk) == UNTOLD:
+            raise AuditSilent(UNTOLD)
+        context = {"child_runs": list_child_runs(step.pk), "hidden": hidden.get(step.pk)}
         return Response(StepDetail(step, context=context).data)
 
 

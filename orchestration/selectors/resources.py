@@ -29,13 +29,13 @@ from orchestration.selectors.run_details import (
     MOST_DRAWN_EDGES,
     MOST_DRAWN_STEPS,
     count_steps,
-    find_hidden,
     find_states,
     list_ends,
     list_steps,
 )
 from orchestration.selectors.scope import Caller, scope_rows
 from orchestration.selectors.trees import find_result
+from orchestration.selectors.withheld import UNTOLD, hides_input, hides_result, withhold
 
 _MOST_OUTPUTS: Final = 10
 _RECENT_ATTEMPTS: Final = 20_000
@@ -46,13 +46,16 @@ _FAILED = (AttemptOutcome.FAILED, AttemptOutcome.CRASHED)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a run is and what it gave."""
+    """How far a run is and what it gave. Attributes: is_untold: something is hidden only as the audit can't be told."""
 
     state: str
     steps: dict[str, int]
     outputs: dict[str, Any]
     hidden: list[str]
     result: RunResult | None
+    hides_result: bool
+    hides_input: bool
+    is_untold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,21 @@ class Health:
     breaker: BreakerLine
 
 
-def find_standing(run_id: UUID, user_id: int | None) -> Standing:
+def find_standing(run: Run, user_id: int | None) -> Standing:
     """Return how a run stands, without what it hides from somebody."""
+    run_id, result = run.pk, find_result(run.pk)
     ends = list(list_ends(run_id).filter(output_json__isnull=False)[:_MOST_OUTPUTS])
-    hidden = find_hidden([step.pk for step in ends], user_id)
+    hidden = withhold({step.pk: [step.output_json] for step in ends}, user_id)
+    is_result_hidden = hides_result(run, result, user_id)
     return Standing(
         state=find_states([run_id])[run_id],
         steps=count_steps([run_id])[run_id],
         outputs={step.key: step.output for step in ends if step.pk not in hidden},
         hidden=[step.key for step in ends if step.pk in hidden],
-        result=find_result(run_id),
+        result=None if is_result_hidden else result,
+        hides_result=is_result_hidden,
+        hides_input=hides_input(run, user_id),
+        is_untold=UNTOLD in hidden.values(),
     )
 
 

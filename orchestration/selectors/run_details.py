@@ -150,11 +150,6 @@ def find_tickets(steps: Sequence[Step]) -> dict[int, TicketRef]:
     return load_escalator(get_conf().ESCALATOR).find_tickets([step.pk for step in steps])
 
 
-def find_hidden(step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
-    """Return which steps hide from somebody what they proposed and put out; whoever keeps the tickets says which."""
-    return load_escalator(get_conf().ESCALATOR).find_hidden(step_ids, user_id) if step_ids else frozenset()
-
-
 def list_attempts(run_id: UUID) -> QuerySet[Attempt]:
     """Return a run's attempts with their decisions in the order in which they started."""
     attempts = Attempt.objects.filter(run=run_id).select_related("process", "decision", "usage")

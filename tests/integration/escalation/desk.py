@@ -42,6 +42,7 @@ def _write(task: Task) -> Result:
 
 AGENTS: dict[str, Callable[[Task], Any]] = {
     "test.facts": lambda _task: {"order": 7},
+    "test.doubter": lambda _task: Result({"body": "perhaps"}, confidence=0.1),
     "test.writer": _write,
     "test.sender": lambda task: {"sent": task.handoff["draft"]},
 }

@@ -1,0 +1,61 @@
+"""What pages and answers of the engine keep from somebody, as it is the business of a review queue that is not theirs.
+
+Whoever keeps the tickets says what that is, and tells its audit what is shown. What came straight from such a step is
+kept as well; what later steps made of it is theirs.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from orchestration.conf import get_conf
+from orchestration.domain.receipts import digest_text
+from orchestration.domain.states import ResultKind
+from orchestration.models import Run, RunResult, Step
+from orchestration.ports import Escalator, load_escalator
+
+RESTRICTED: Final = "it went to a review queue that is restricted, and you have no role there"
+UNTOLD: Final = "the audit can't be told at the moment that you looked; try again in a minute"
+_OF_STEPS: Final = frozenset({ResultKind.COMPUTED, ResultKind.ENDED})
+
+
+def withhold(shown: Mapping[int, Collection[str | None]], user_id: int | None) -> dict[int, str]:
+    """Return why what steps proposed and put out is not shown, by the step's id; the rest may be, and is told.
+
+    Args: shown: by step, the stored texts that are about to be shown.
+    """
+    if not shown:
+        return {}
+    hidden = dict.fromkeys(_escalator().find_hidden(shown, user_id), RESTRICTED)
+    digests = {
+        step_id: [digest_text(text) for text in texts if text is not None]
+        for step_id, texts in shown.items()
+        if step_id not in hidden
+    }
+    told = {step_id: found for step_id, found in digests.items() if found}
+    untold = _escalator().note_seen(told, user_id) if told else ()
+    return hidden | dict.fromkeys(untold, UNTOLD)
+
+
+def hides_item(step: Step, user_id: int | None) -> bool:
+    """Return whether what a grown step is about came from what is hidden from somebody."""
+    if step.item_json is None:
+        return False
+    return bool(_escalator().find_handed_hidden([(step.run_id, step.pk)], user_id))
+
+
+def hides_input(run: Run, user_id: int | None) -> bool:
+    """Return whether a run was given what is hidden from somebody: by a step that started it, or the run it forks."""
+    if run.parent_step_id is None and run.forked_from_id is None:
+        return False
+    return bool(_escalator().find_handed_hidden([(run.pk, None)], user_id))
+
+
+def hides_result(run: Run, result: RunResult | None, user_id: int | None) -> bool:
+    """Return whether a run's result is made of what its steps put out, of which one is hidden from somebody."""
+    if result is None or result.kind not in _OF_STEPS:
+        return False
+    return bool(_escalator().find_hidden_runs([run.pk], user_id)) or hides_input(run, user_id)
+
+
+def _escalator() -> Escalator:
+    return load_escalator(get_conf().ESCALATOR)
