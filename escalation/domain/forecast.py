@@ -22,12 +22,14 @@ def estimate_pace(decided: int, present: float, work_seconds: float | None) -> f
     return max(lately, able) or None
 
 
-def predict_wait(ahead: int, pace: float | None) -> float | None:
+def predict_wait(ahead: int, pace: float | None, work_seconds: float | None) -> float | None:
     """Return in how many seconds a ticket will be decided; None when nobody is there.
 
-    Args: ahead: open tickets that are due before it.
+    However many people are free, it takes one of them as long as a decision takes.
+
+    Args: ahead: open tickets that are due before it.  work_seconds: what one decision took on average; None: unknown.
     """
-    return None if pace is None else (ahead + 1) / pace
+    return None if pace is None else max((ahead + 1) / pace, work_seconds or 0.0)
 
 
 def predict_overrun(backlog: int, arrivals: float, pace: float | None, target_seconds: float) -> float | None:

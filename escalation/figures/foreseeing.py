@@ -17,12 +17,16 @@ _BEHIND: Final = 1_000
 
 _FORESEE = f"""
 INSERT INTO escalation_forecast (ticket_id, made_at, ahead, pace, expected_at, predicted_breach_at)
-SELECT id, %(now)s, place - 1, COALESCE(pace, 0), %(now)s + place / pace * interval '1 second',
-    CASE WHEN %(now)s + place / pace * interval '1 second' > due_at THEN due_at END
+SELECT id, %(now)s, place - 1, COALESCE(pace, 0), expected_at, CASE WHEN expected_at > due_at THEN due_at END
 FROM (
     SELECT id, queue_id, due_at, row_number() OVER (PARTITION BY queue_id ORDER BY due_at, id) AS place
     FROM escalation_ticket WHERE {IN_LINE} AND queue_id = ANY(%(queues)s)
-) waiting JOIN unnest(%(queues)s::bigint[], %(paces)s::float8[]) AS known (queue, pace) ON known.queue = queue_id
+) waiting
+JOIN unnest(%(queues)s::bigint[], %(paces)s::float8[], %(works)s::float8[]) AS known (queue, pace, work)
+    ON known.queue = queue_id,
+-- Where nobody is there, nothing is expected; GREATEST alone would leave out the null.
+LATERAL (SELECT %(now)s + CASE WHEN pace IS NOT NULL THEN GREATEST(place / pace, work) END * interval '1 second'
+    AS expected_at) foretold
 WHERE id = ANY(%(tickets)s)
 ON CONFLICT DO NOTHING
 """
@@ -34,12 +38,13 @@ def foresee_tickets(limit: int = 1_000) -> int:
     if not new:
         return 0
     now = read_clock()
-    paces = {queue.queue: queue.pace for queue in look_at_work({queue for _, queue in new}, now).values()}
+    known = look_at_work({queue for _, queue in new}, now).values()
     parameters: dict[str, Any] = {
         "now": now,
         "tickets": [ticket for ticket, _ in new],
-        "queues": list(paces),
-        "paces": list(paces.values()),
+        "queues": [queue.queue for queue in known],
+        "paces": [queue.pace for queue in known],
+        "works": [queue.work_seconds for queue in known],
     }
     with connection.cursor() as cursor:
         cursor.execute(_FORESEE, parameters)

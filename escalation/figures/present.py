@@ -66,7 +66,7 @@ class QueueNow:
     @property
     def wait_seconds(self) -> float | None:
         """Return how long a ticket would wait that is due after all others; None when nobody is there."""
-        return predict_wait(self.in_line, self.pace)
+        return predict_wait(self.in_line, self.pace, self.work_seconds)
 
     def find_overrun(self, now: datetime) -> datetime | None:
         """Return from when on what comes will not be decided in time; None: not at this pace, or nothing came."""

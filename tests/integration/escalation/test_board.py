@@ -205,6 +205,17 @@ def test_a_ticket_that_will_be_in_time_has_a_forecast_without_a_breach(lead: Use
     assert forecast.predicted_breach_at is None
 
 
+def test_however_many_are_free_a_ticket_takes_as_long_as_a_decision(lead: User, ticket: Ticket) -> None:
+    for person in (lead, make_member("ida", "reviewer"), make_member("jon", "reviewer")):
+        place_ticket(read_clock() - timedelta(minutes=30), touched=0, resolved=1000, by=person)
+    foresee_tickets()
+
+    forecast = Forecast.objects.get(ticket=ticket)
+    assert forecast.pace == pytest.approx(3 / 1000)
+    assert forecast.expected_at is not None
+    assert forecast.expected_at - forecast.made_at == timedelta(seconds=1000)
+
+
 def test_where_nobody_is_there_nothing_is_foretold(ticket: Ticket, lead: User) -> None:
     foresee_tickets()
     forecast = Forecast.objects.get(ticket=ticket)

@@ -13,17 +13,17 @@ _PACES = st.floats(1e-6, 1e3)
 @given(_COUNTS, _COUNTS, _PACES)
 def test_a_wait_grows_with_what_is_ahead(one: int, other: int, pace: float) -> None:
     fewer, more = sorted((one, other))
-    shorter, longer = predict_wait(fewer, pace), predict_wait(more, pace)
+    shorter, longer = predict_wait(fewer, pace, None), predict_wait(more, pace, None)
     assert shorter is not None
     assert longer is not None
     assert shorter <= longer
     assert (shorter < longer) == (fewer < more)
 
 
-@given(_COUNTS, _PACES, _PACES)
-def test_a_wait_shrinks_with_the_pace(ahead: int, one: float, other: float) -> None:
+@given(_COUNTS, _PACES, _PACES, st.none() | st.floats(0, 1e5))
+def test_a_wait_shrinks_with_the_pace(ahead: int, one: float, other: float, work: float | None) -> None:
     slow, fast = sorted((one, other))
-    long, short = predict_wait(ahead, slow), predict_wait(ahead, fast)
+    long, short = predict_wait(ahead, slow, work), predict_wait(ahead, fast, work)
     assert long is not None
     assert short is not None
     assert short <= long
@@ -56,10 +56,16 @@ def test_a_queue_is_good_for_the_larger_of_what_was_and_what_can_be() -> None:
     assert estimate_pace(2, 1, None) == 2 / WINDOW_SECONDS
 
 
+def test_a_ticket_waits_as_long_as_a_decision_takes_however_many_are_free() -> None:
+    assert predict_wait(0, 6 / 60, 60.0) == 60.0
+    assert predict_wait(5, 6 / 60, 60.0) == 60.0
+    assert predict_wait(6, 6 / 60, 60.0) == 70.0
+
+
 def test_where_nobody_is_there_nothing_is_foretold() -> None:
     assert estimate_pace(0, 0, None) is None
     assert estimate_pace(0, 2, None) is None
-    assert predict_wait(5, None) is None
+    assert predict_wait(5, None, 60.0) is None
     assert predict_overrun(5, 1.0, None, 60.0) is None
 
 
