@@ -10,6 +10,8 @@ Network = IPv4Network | IPv6Network
 
 SECURE: Final = "https"
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Special by the registry of such addresses, and global to the `ipaddress` of one or another Python that we run on.
+_CLOSED: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "64:ff9b:1::/48")))
 
 
 def read_networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -54,7 +56,9 @@ def _find_reached(address: Address) -> Address:
 def _is_public(address: Address) -> bool:
     """Tell whether an address belongs to the open internet; `is_global` lets multicast and old local ones pass."""
     is_old_local = isinstance(address, IPv6Address) and address.is_site_local
-    return address.is_global and not (address.is_multicast or address.is_reserved or is_old_local)
+    if is_old_local or any(address in network for network in _CLOSED):
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def check_url(url: str) -> SplitResult:

@@ -143,6 +143,8 @@ def test_adding_undoes_counting_where_it_is_open(
             hours(1.5),
             "2026-11-30T08:30",
         ),
+        # Open on Tuesdays alone: what comes on a Thursday is due on the Tuesday after next.
+        ("UTC", {"tue": ["08:00-09:00"]}, [], "2026-11-26T10:00", hours(2), "2026-12-08T09:00"),
         # The clocks go forward on 29 March 2026 at 02:00 (01:00 UTC): 02:00-03:00 is not there.
         ("Europe/Berlin", {"sun": ["01:00-05:00"]}, [], "2026-03-29T00:00", hours(2), "2026-03-29T02:00"),
         ("Europe/Berlin", {"sun": ["01:00-05:00"]}, [], "2026-03-29T00:00", hours(3), "2026-03-29T03:00"),
