@@ -18,6 +18,7 @@ class ConsoleConfig(SimpleAdminConfig):
     """`django.contrib.admin` without its search for pages at every start."""
 
     default = False
+    default_site = "config.site.ConsoleSite"
 
     def ready(self) -> None:
         """Register the console's checks; not through the base class, which would check only pages loaded by chance."""

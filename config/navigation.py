@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from config.second_factor.policy import is_on
 from escalation.admin.access import list_rights_at_desk
 from escalation.domain.desk_rights import DeskRight
 from escalation.selectors.inbox import MOST_COUNTED, count_inbox
@@ -68,6 +69,8 @@ def _list_placed(links: dict[str, str], request: HttpRequest) -> Iterator[dict[s
             items[0] |= _count_breaching(request)
             # The board is a page of no table, for whoever has an inbox.
             items.insert(1, _place("Board", "monitoring", reverse("board")))
+        if title == "People" and is_on():
+            items.append(_place("Second factor", "lock", reverse("admin:second_factor")))
         yield {"title": title, "items": items}
 
 

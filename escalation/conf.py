@@ -14,6 +14,7 @@ from agents.domain.networks import check_url
 from agents.domain.settings import between, read_settings
 from escalation.domain.channels import Channel, ChannelKind, read_channels
 from escalation.domain.sla import SlaClass
+from escalation.domain.two_factor import TwoFactor
 
 # (first touch, resolution) in seconds.
 _SLA_SECONDS: dict[str, tuple[float, float]] = {"customer-facing": (60, 300), "internal": (360, 1800)}
@@ -26,6 +27,7 @@ class Conf:
     Attributes:
         TICKET_CLAIM_SECONDS: how long a claim lasts unless it is renewed.
         OWN_DECISIONS: whoever asked for a run may decide its tickets; for installations with one person.
+        TWO_FACTOR: who signs in with a code beside the password: "off", "deciders" or "all".
         TICKET_RENEWAL_SECONDS: for how long input at the page renews a claim, from when it was made.
         SLA_SECONDS: class -> (first touch, resolution); classes given in settings are added to the defaults.
         CHANNELS: name -> how messages go out over it; `domain/channels.py` says what there is.
@@ -35,6 +37,7 @@ class Conf:
 
     TICKET_CLAIM_SECONDS: float = 300.0
     OWN_DECISIONS: bool = False
+    TWO_FACTOR: str = TwoFactor.OFF.value
     TICKET_RENEWAL_SECONDS: float = 3600.0
     SLA_SECONDS: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(_SLA_SECONDS))
 
@@ -101,6 +104,10 @@ def get_conf() -> Conf:
         raise ImproperlyConfigured(
             f"RINGMASTER['SLA_SECONDS'] must map a class to (first touch, resolution) in seconds: {error}"
         ) from error
+    if conf.TWO_FACTOR not in set(TwoFactor):
+        raise ImproperlyConfigured(
+            f"RINGMASTER['TWO_FACTOR'] must be one of {', '.join(TwoFactor)}, this is {conf.TWO_FACTOR!r:.80}"
+        )
     _check_channels(conf)
     return conf
 

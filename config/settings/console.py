@@ -18,6 +18,9 @@ SIGN_IN_TRIES = env.whole_number("SIGN_IN_TRIES", 5)
 SIGN_IN_ADDRESS_TRIES = env.whole_number("SIGN_IN_ADDRESS_TRIES", 50)
 SIGN_IN_SECONDS = 900
 
+# What authenticator apps call the account; a wrong code doubles the wait before the next, as django-otp does by itself.
+OTP_TOTP_ISSUER = "Ringmaster"
+
 # Whoever signs in without having asked for a page.
 LOGIN_REDIRECT_URL = "admin:index"
 

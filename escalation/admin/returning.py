@@ -27,8 +27,14 @@ _PREFIX: Final = "escalation_ticket_"
 # The buttons of the forms in which people type.
 _BUTTONS: Final = ("keep_draft", "resolve", "ask_abort", "again", "release", "snooze", "comment")
 _TYPING: Final = frozenset({f"{_PREFIX}{name}" for name in _BUTTONS})
-_NOT_TYPED: Final = frozenset({"csrfmiddlewaretoken", "username", "password", "next", "resolution"})
+_NOT_TYPED: Final = frozenset(
+    {"csrfmiddlewaretoken", "username", "password", "factor_code", "next", "resolution"}
+)
 _BINDINGS: Final = frozenset({"claim_number", "seen_digest"})
+UNFINISHED: Final = (
+    "You need a second factor, and have set up none yet. Open the console in another tab and set it up there; then "
+    "sign in here with its code. Nothing was decided, and what you typed stands below."
+)
 CHANGED: Final = (
     "Your sign-in has changed since this page was opened, perhaps in another tab. Nothing was decided. What you typed "
     "stands below; look at it and press the button again."
@@ -58,6 +64,9 @@ def sign_in_again(request: HttpRequest, ticket_id: int) -> HttpResponse:
     if not form.is_valid():
         return _show_sign_in(request, ticket_id, form)
     login(request, form.get_user())
+    if not admin.site.has_permission(request):
+        form.add_error(None, UNFINISHED)
+        return _show_sign_in(request, ticket_id, form)
     answer: HttpResponse = _desk().keep_typed(request, ticket_id)
     return answer
 

@@ -28,7 +28,10 @@ class Act(StrEnum):
     TOLD = "told"  # an escalation level
     EXPORTED = "exported"
     CHANGED = "changed"  # a queue and what belongs to it
-    REFUSED = "refused"
+    REFUSED = "refused"  # a second factor at sign-in, the password being right
+    ENROLLED = "enrolled"  # a second factor, or new recovery codes
+    RECOVERED = "recovered"  # signed in with a recovery code
+    RESET = "reset"  # somebody else's second factor
 
 
 class Door(StrEnum):

@@ -98,6 +98,20 @@ def is_at_desk(caller: Caller) -> bool:
     return roles.exists() or is_guest(caller)
 
 
+def may_decide_anything(caller: Caller) -> bool:
+    """Return whether somebody's roles let them decide, lead or manage at any queue there is or will be; guests too."""
+    if caller.is_superuser:
+        return True
+    deciding = (DeskRight.DECIDE, DeskRight.LEAD, DeskRight.MANAGE)
+    roles = {role for right in deciding for role in desk_roles_with(right)}
+    implying = {role for right in deciding for role in project_roles_with(right)}
+    return (
+        QueueRole.objects.filter(group__user=caller.user_id, role__in=roles).exists()
+        or Membership.objects.filter(group__user=caller.user_id, role__in=implying).exists()
+        or is_guest(caller)
+    )
+
+
 def is_guest(caller: Caller) -> bool:
     """Return whether an open ticket was opened to a group of the caller's."""
     return Ticket.objects.filter(_is_open_to_guest(caller, DeskRight.LOOK), status=TicketStatus.OPEN).exists()

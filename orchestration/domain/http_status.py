@@ -28,6 +28,7 @@ STATUS_OF: Final[dict[str, int]] = {
     # Who asks is not known, or may not.
     "not_authenticated": 401,
     "token_invalid": 401,
+    "second_factor_missing": 401,
     "csrf_failed": 403,
     "not_a_member": 403,
     "right_missing": 403,

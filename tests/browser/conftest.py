@@ -1,5 +1,6 @@
 """The console in a real browser: a web process of its own on the test database, and a signed-in page."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,7 +41,13 @@ class Console:
 
 
 @pytest.fixture
-def console(web_address: str) -> Iterator[Console]:
+def after_sign_in() -> str:
+    """Return where the sign-in leads."""
+    return "/admin/"
+
+
+@pytest.fixture
+def console(web_address: str, after_sign_in: str) -> Iterator[Console]:
     """Sign in as a superuser."""
     User.objects.create_superuser("reviewer", password=_PASSWORD)
     with sync_playwright() as playwright:
@@ -51,14 +58,14 @@ def console(web_address: str) -> Iterator[Console]:
         console = Console(page, web_address)
         page.on("console", console.note)
         page.on("pageerror", lambda error: console.complaints.append(f"{page.url}: {error}"))
-        _sign_in(console)
+        _sign_in(console, after_sign_in)
         yield console
         browser.close()
 
 
-def _sign_in(console: Console) -> None:
+def _sign_in(console: Console, onward: str) -> None:
     console.open("/")
     console.page.fill("input[name=username]", "reviewer")
     console.page.fill("input[name=password]", _PASSWORD)
     console.page.click("button[type=submit]")
-    console.page.wait_for_url(f"{console.address}/admin/")
+    console.page.wait_for_url(re.compile(re.escape(console.address + onward) + r"(\?.*)?$"))

@@ -11,6 +11,7 @@ from django.urls import reverse
 from escalation.domain.draft import Draft
 from escalation.escrow import claim_ticket
 from escalation.models import Ticket
+from tests.codes import code_now, give_device, set_up
 from tests.integration.escalation.buttons import button_of, page_of, text_of
 from tests.integration.escalation.desk import PROPOSAL
 
@@ -154,3 +155,47 @@ def test_an_address_that_takes_a_button_says_so(claimed: Ticket, browser: Client
 def test_other_forms_are_refused_as_ever(browser: Client) -> None:
     assert browser.post(reverse("admin:escalation_ticket_claim_next")).status_code == 403
     assert browser.post("/api/v1/tickets/claim-next").json()["code"] == "csrf_failed"
+
+
+def _ask_for_codes(settings: Any) -> None:
+    settings.RINGMASTER = {**settings.RINGMASTER, "TWO_FACTOR": "deciders"}
+
+
+def test_the_password_alone_keeps_no_draft_where_a_second_factor_is_to_be_set_up(
+    claimed: Ticket, browser: Client, settings: Any
+) -> None:
+    form = _open(browser, claimed)
+    _ask_for_codes(settings)
+
+    page = browser.post(button_of(claimed, "resolve"), form)
+    first = browser.post(page.context["app_path"], _fill_again(page, username="anna", password="secret-word"))
+
+    claimed.refresh_from_db()
+    assert (first.status_code, claimed.draft_json, claimed.status) == (200, None, "open")
+    assert "Open the console in another tab and set it up there" in text_of(first)
+    key = set_up(browser)
+    again = _fill_again(first, username="anna", password="secret-word", factor_code=code_now(key, steps=1))
+    done = browser.post(first.context["app_path"], again)
+    claimed.refresh_from_db()
+    assert done.status_code == 302
+    assert Draft.from_json(claimed.draft_json).fields["key:body"] == "Dear Bob"
+    assert "factor_code" not in str(claimed.draft_json)
+
+
+def test_text_that_comes_back_is_kept_with_password_and_code_only(
+    claimed: Ticket, browser: Client, anna: User, settings: Any
+) -> None:
+    form = _open(browser, claimed)
+    _ask_for_codes(settings)
+    give_device(anna)
+
+    page = browser.post(button_of(claimed, "resolve"), form)
+    first = browser.post(page.context["app_path"], _fill_again(page, username="anna", password="secret-word"))
+    assert "the code of your app" in text_of(first)
+    claimed.refresh_from_db()
+    assert claimed.draft_json is None
+    filled = _fill_again(first, username="anna", password="secret-word", factor_code=code_now())
+    done = browser.post(first.context["app_path"], filled)
+
+    claimed.refresh_from_db()
+    assert (done.status_code, claimed.draft_json is None, claimed.status) == (302, False, "open")
