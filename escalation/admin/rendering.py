@@ -4,13 +4,13 @@ Pages show the beginning of what is large, and lead to `whole.py`'s pages for th
 `reading/`'s.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from escalation.admin.reading import can_show, is_technical, say_key, show_text, show_value
+from escalation.admin.reading import Manner, can_show, is_technical, show_text, show_value
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.spec import Review
 from orchestration.domain.visible import pretty_json
@@ -54,9 +54,10 @@ def describe_value(value: Any, review: Review | None = None) -> list[Passage]:
     """
     parts = cut_value(value)
     most = max(_FEWEST, min(_MOST_CHARACTERS, _MOST_TOGETHER // len(parts)))
-    passages = [_passage(key, item, most) for key, item in parts.items()]
-    if review is not None:
-        passages = [_apply(review, passage) for passage in passages]
+    manner = Manner.of(review)
+    passages = [
+        _passage(key, item, most, manner.below(key) if key else manner) for key, item in parts.items()
+    ]
     return sorted(passages, key=lambda passage: (passage.is_folded, not passage.is_main))
 
 
@@ -80,34 +81,27 @@ def is_prose(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _apply(review: Review, passage: Passage) -> Passage:
-    """Return a passage as the spec wants it met: what it names itself is never folded unless it says so."""
-    label = review.labels.get(passage.key)
-    is_main = passage.key == review.main if review.main else passage.is_main
-    is_named = is_main or label is not None
-    return replace(
-        passage,
-        label=mark_unseen(label) if label else passage.label,
-        is_main=is_main,
-        is_folded=passage.key in review.fold or (passage.is_folded and not is_named),
-    )
-
-
-def _passage(key: str, value: Any, most: int) -> Passage:
+def _passage(key: str, value: Any, most: int, manner: Manner) -> Passage:
+    """Return a part as it is shown. What the spec names itself is never folded unless it says so."""
     text = write_text(value, most=most + 1)
     is_cut = len(text) > most
     is_json = not is_prose(value) and (is_cut or not can_show(value))
+    is_main = (
+        manner.is_main if manner.main else is_prose(value) and (len(text) > _LONGEST_FACT or "\n" in text)
+    )
     return Passage(
         key,
-        say_key(key) if key else SafeString(""),
-        _show(value, text[:most], is_json=is_json),
-        is_main=is_prose(value) and (len(text) > _LONGEST_FACT or "\n" in text),
-        is_folded=bool(key) and is_technical(key),
+        manner.name if key else SafeString(""),
+        _show(value, text[:most], manner, is_json=is_json, is_cut=is_cut),
+        is_main=is_main,
+        is_folded=bool(key)
+        and (manner.is_folded or (is_technical(key) and not is_main and not manner.is_named)),
         is_cut=is_cut,
     )
 
 
-def _show(value: Any, text: str, *, is_json: bool) -> SafeString:
+def _show(value: Any, text: str, manner: Manner, *, is_json: bool, is_cut: bool) -> SafeString:
     if is_json:
         return format_html('<pre class="rm-code">{}</pre>', mark_unseen(text))
-    return show_text(text) if is_prose(value) else show_value(value)
+    # The beginning of an address leads elsewhere than the address.
+    return show_text(text) if is_cut else show_value(value, manner)

@@ -29,7 +29,7 @@ from orchestration.domain.spec_rules import (
     find_problems,
     find_step_problems,
 )
-from orchestration.domain.spec_words import find_default_problems
+from orchestration.domain.spec_words import find_output_misfits
 from orchestration.errors import Problem, SpecInvalid
 
 __all__ = [
@@ -221,7 +221,7 @@ def check_agents(spec: WorkflowSpec, find_agent: Callable[[str], AgentContract |
 
     Raises: SpecInvalid: naming step and field.
     """
-    problems = find_agent_problems(spec.steps, find_agent) + find_default_problems(spec.steps, find_agent)
+    problems = find_agent_problems(spec.steps, find_agent) + find_output_misfits(spec.steps, find_agent)
     if problems:
         raise SpecInvalid(problems)
 

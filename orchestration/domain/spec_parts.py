@@ -75,9 +75,20 @@ REVIEW_NAMES: Final = frozenset({"input", "proposal"})
 _MOST_PLACES: Final = 200
 
 
+def _check_place(name: str, place: str) -> None:
+    """Raise ValueError for what names no field, telling by which of a review's own fields."""
+    shown = f"{name}: '{place[:60]}' names no field"
+    _require(0 < len(place) <= 200, f"{shown}; it must have 1 to 200 characters")
+    _require(
+        "[" not in place and all(place.split(".")), f"{shown}; write 'customer.mail', in a list 'lines.price'"
+    )
+
+
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Review:
-    """How a reviewer meets the step's work. Each place is a field of the proposal, within others `customer.mail`.
+    """How a reviewer meets the step's work.
+
+    A place is a field of the proposal: `body`; within another, `customer.mail`; in each item of a list, `lines.price`.
 
     Attributes: question: asked instead of the usual one.  title: CEL over {input, proposal}; in lists of tickets.
         main: the place that is to be read first.  labels: place -> what people call it.
@@ -91,15 +102,20 @@ class Review:
     fold: Keys = ()
     links: Keys = ()
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Return all places it names, each with the field that names it."""
+        named = (("main", [self.main] if self.main else []), ("labels", self.labels), ("fold", self.fold))
+        return [(name, place) for name, places in (*named, ("links", self.links)) for place in places]
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         _require(len(self.question) <= 500, "question must have at most 500 characters")
-        places = [*self.labels, *self.fold, *self.links, *([self.main] if self.main else [])]
-        _require(len(places) <= _MOST_PLACES, f"at most {_MOST_PLACES} places can be named")
-        for place in places:
-            _require(0 < len(place) <= 200, f"'{place[:40]}' is no place: 1 to 200 characters name a field")
-        for label in self.labels.values():
-            _require(0 < len(label) <= 100, "a label must have 1 to 100 characters")
+        _require(len(self.places) <= _MOST_PLACES, f"at most {_MOST_PLACES} places can be named")
+        for name, place in self.places:
+            _check_place(name, place)
+        for place, label in self.labels.items():
+            _require(0 < len(label) <= 100, f"labels: that of '{place}' must have 1 to 100 characters")
         if self.title is not None:
             try:
                 compile_expression(self.title, REVIEW_NAMES)

@@ -53,16 +53,37 @@ def _default_problems(step: StepSpec) -> Iterator[Problem]:
         yield from _misfits(step, step.form, "the form")
 
 
-def find_default_problems(
+def find_output_misfits(
     steps: Sequence[StepSpec], find_agent: Callable[[str], AgentContract | None]
 ) -> list[Problem]:
-    """Return the safe defaults that are none of what their agent says that it puts out."""
+    """Return what steps say of their outputs that these, by the schema of their agent, can't be."""
     found: list[Problem] = []
     for step in steps:
         contract = find_agent(step.agent) if step.agents.get("agent") else None
-        if step.safe_default is not None and contract is not None and contract.output_schema is not None:
-            found += _misfits(step, contract.output_schema, f"the output schema of '{step.agent}'")
+        schema = contract.output_schema if contract else None
+        if step.safe_default is not None and schema is not None:
+            found += _misfits(step, schema, f"the output schema of '{step.agent}'")
+        found += _find_strange_places(step, step.form or schema)
     return found
+
+
+def _find_strange_places(step: StepSpec, schema: Mapping[str, Any] | None) -> Iterator[Problem]:
+    if step.review is None or schema is None:
+        return
+    for name, place in step.review.places:
+        if not _may_have(schema, place.split(".")):
+            yield Problem(step.key, f"review.{name}", f"'{place}' is no field of what the step puts out")
+
+
+def _may_have(schema: Any, keys: Sequence[str]) -> bool:
+    """Tell whether a value of a schema may have a field; what the schema leaves open may have any."""
+    while isinstance(schema, Mapping) and isinstance(schema.get("items"), Mapping):
+        schema = schema["items"]
+    if not keys or not isinstance(schema, Mapping) or not isinstance(schema.get("properties"), Mapping):
+        return True
+    if keys[0] in schema["properties"]:
+        return _may_have(schema["properties"][keys[0]], keys[1:])
+    return schema.get("additionalProperties") is not False
 
 
 def _misfits(step: StepSpec, schema: Mapping[str, Any], name: str) -> Iterator[Problem]:

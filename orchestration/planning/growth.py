@@ -14,7 +14,7 @@ from orchestration.domain.spec import (
     load_step,
     order_steps,
 )
-from orchestration.domain.spec_words import find_default_problems
+from orchestration.domain.spec_words import find_output_misfits
 from orchestration.domain.states import Stage, StepKind
 from orchestration.domain.work import Claim
 from orchestration.errors import Problem, SpecInvalid
@@ -86,7 +86,7 @@ def _read_spawned(said: Sequence[Any]) -> list[StepSpec]:
     problems = (
         find_step_problems(steps)
         + find_agent_problems(steps, find_contract)
-        + find_default_problems(steps, find_contract)
+        + find_output_misfits(steps, find_contract)
     )
     # An agent's plan is no reason to end what others do, nor a way past the verifiers of the one that spawned.
     problems += [

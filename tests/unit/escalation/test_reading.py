@@ -1,10 +1,13 @@
 """What agents wrote is read as it is: Markdown is set only where nothing of it is hidden, and loads nothing."""
 
 import re
+from typing import Any
 
 import pytest
 
 from escalation.admin.reading import can_show, show_text, show_value
+from escalation.admin.rendering import Passage, describe_value
+from orchestration import Review
 
 
 def test_markdown_is_set() -> None:
@@ -87,3 +90,78 @@ def test_alike_objects_are_a_table() -> None:
 )
 def test_what_is_deep_or_long_is_no_list(value: object) -> None:
     assert not can_show(value)
+
+
+_REVIEW = Review(
+    main="letter",
+    labels={"customer.mail": "E-mail <address>", "lines.price": "Euro"},
+    fold=["customer.number", "lines.code", "trace"],
+    links=["page", "customer.site", "sources"],
+)
+
+
+def _passages(value: Any) -> dict[str, Passage]:
+    return {passage.key: passage for passage in describe_value(value, _REVIEW)}
+
+
+def test_fields_within_others_and_in_lists_are_called_and_folded_as_the_spec_says() -> None:
+    lines = [{"price": 7, "code": "A"}, {"price": 9, "code": "B"}]
+    shown = _passages({"customer": {"mail": "a@example.org", "number": 12}, "lines": lines, "letter": "Hi"})
+
+    assert list(shown) == ["letter", "customer", "lines"]
+    assert shown["customer"].html == (
+        '<dl class="rm-pairs"><dt>E-mail &lt;address&gt;</dt><dd><div class="rm-prose">a@example.org</div></dd></dl>'
+        '<details class="rm-technical"><summary>More</summary>'
+        '<dl class="rm-pairs"><dt>number</dt><dd><span class="rm-plain">12</span></dd></dl></details>'
+    )
+    plain, _, folded = shown["lines"].html.partition("<details")
+    assert '<th scope="col">Euro</th>' in plain
+    assert "code" not in plain
+    assert '<th scope="col">code</th>' in folded
+    assert "Euro" not in folded
+
+
+def test_what_the_spec_names_is_not_folded_by_its_name_alone() -> None:
+    review = Review(labels={"meta_id.x": "Number"})
+    (named,) = describe_value({"meta_id": {"x": 1}}, review)
+    (plain,) = describe_value({"meta_id": {"x": 1}})
+    assert (named.is_folded, plain.is_folded) == (False, True)
+
+
+def test_an_address_is_a_link_where_the_spec_says_so_and_shows_where_it_leads() -> None:
+    value = {
+        "page": "https://shop.example/?a=1&b=<2>",
+        "customer": {"site": "http://a.example"},
+        "other": "http://b",
+    }
+    shown = _passages({**value, "sources": ["https://c.example", "none"]})
+
+    address = "https://shop.example/?a=1&amp;b=&lt;2&gt;"
+    assert shown["page"].html == (
+        f'<a href="{address}" rel="noopener noreferrer nofollow" target="_blank">{address}</a>'
+    )
+    assert '<a href="http://a.example"' in shown["customer"].html
+    assert shown["sources"].html.count("<a ") == 1
+    assert "<a " not in shown["other"].html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "https:",
+        "https://",
+        "https://bank.example@evil.example/",
+        "https://b\u0430nk.example",
+        "https://evil.example\\@bank.example",
+        "https://a.example/\u202egpj.exe",
+        " https://a.example",
+        "https://a.example b",
+        "https://[::1",
+        "java\nscript:alert(1)",
+    ],
+)
+def test_what_is_no_plain_address_of_the_web_stays_text(text: str) -> None:
+    assert "<a " not in _passages({"page": text})["page"].html

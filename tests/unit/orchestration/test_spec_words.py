@@ -53,8 +53,8 @@ def _review(**fields: Any) -> dict[str, Any]:
         (_review(title="steps.a"), "a", "review", "unknown name 'steps'; known are input and proposal"),
         (_review(title="input."), "a", "review", "title is no CEL expression"),
         (_review(question="x" * 501), "a", "review", "at most 500"),
-        (_review(labels={"": "x"}), "a", "review", "is no place"),
-        (_review(labels={"x": ""}), "a", "review", "a label must have"),
+        (_review(labels={"": "x"}), "a", "review", "labels: '' names no field"),
+        (_review(labels={"x": ""}), "a", "review", "labels: that of 'x'"),
         (_review(fold=["x"] * 201), "a", "review", "at most 200 places"),
         (_review(link=["x"]), "a", "review.link", ""),
     ],
@@ -79,6 +79,69 @@ def test_a_safe_default_must_be_what_the_agent_says_that_it_puts_out() -> None:
     check_agents(
         load_spec(_spec({"safe_default": {"text": "x"}})), lambda n: AgentContract(n, output_schema=schema)
     )
+
+
+_OFFER: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "body": {"type": "string"},
+        "customer": {
+            "type": "object",
+            "properties": {"mail": {"type": "string"}},
+            "additionalProperties": False,
+        },
+        "lines": {"type": "array", "items": {"properties": {"price": {}}, "additionalProperties": False}},
+        "rest": {"type": "object"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"main": "bdoy"}, "review.main"),
+        ({"labels": {"customer.email": "Mail"}}, "review.labels"),
+        ({"fold": ["lines.cost"]}, "review.fold"),
+        ({"links": ["body", "link"]}, "review.links"),
+    ],
+)
+def test_a_review_names_only_fields_that_the_agent_puts_out(said: dict[str, Any], field: str) -> None:
+    with pytest.raises(SpecInvalid) as refused:
+        check_agents(load_spec(_spec({"review": said})), lambda n: AgentContract(n, output_schema=_OFFER))
+    assert [(p.step, p.field) for p in refused.value.problems] == [("a", field)]
+    assert "is no field of what the step puts out" in refused.value.problems[0].message
+
+
+def test_a_review_may_name_fields_within_others_in_lists_and_where_the_schema_is_open() -> None:
+    review = {
+        "main": "body",
+        "labels": {"customer.mail": "Mail", "lines.price": "Euro"},
+        "fold": ["lines"],
+        "links": ["rest.page"],
+    }
+    spec = load_spec(_spec({"review": review}))
+    check_agents(spec, lambda name: AgentContract(name, output_schema=_OFFER))
+    check_agents(spec, AgentContract)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"main": "a..b"}, "main: 'a..b' names no field"),
+        ({"labels": {"lines[0].price": "Euro"}}, "labels: 'lines[0].price' names no field"),
+        ({"labels": {"body": ""}}, "labels: that of 'body' must have 1 to 100 characters"),
+        ({"fold": ["."]}, "fold: '.' names no field"),
+        ({"links": [""]}, "links: '' names no field"),
+    ],
+)
+def test_a_place_that_names_no_field_is_refused_by_its_name(said: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecInvalid) as refused:
+        load_spec(_spec({"review": said}))
+    (problem,) = refused.value.problems
+    assert problem.step == "a"
+    assert (problem.field or "").startswith("review")
+    assert words in problem.message
 
 
 def test_python_and_json_say_the_same() -> None:
