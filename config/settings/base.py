@@ -80,7 +80,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {"console_times": "orchestration.admin.times"},
+            # How every page writes a moment.
+            "builtins": ["orchestration.admin.times"],
         },
     },
 ]

@@ -11,12 +11,17 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 # How `times.js` writes each in the viewer's zone.
-_FORMS: Final = {"moment": "j M Y, H:i:s", "short": "j M, H:i", "time": "H:i:s"}
+_FORMS: Final = {
+    "moment": "j M Y, H:i:s",
+    "exact": "j M Y, H:i:s.u",
+    "short": "j M, H:i",
+    "time": "H:i:s",
+}
 
 
 @register.filter
 def moment(at: datetime | None, form: str = "moment") -> SafeString | str:
-    """Return a moment as an element: `moment` with date and seconds, `short` without year, or only its `time`."""
+    """Return a moment as an element: to the second, `exact` to parts of it, `short`, or only its `time`."""
     if at is None:
         return ""
     utc = at.astimezone(UTC)
@@ -24,6 +29,6 @@ def moment(at: datetime | None, form: str = "moment") -> SafeString | str:
         '<time datetime="{}" data-form="{}" title="{}">{} UTC</time>',
         utc.isoformat().replace("+00:00", "Z"),
         form,
-        f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC".replace(".000000", ""),
         format_date(utc, _FORMS[form]),
     )

@@ -4,6 +4,7 @@
   const time = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
   const forms = {
     moment: { day: "numeric", month: "short", year: "numeric", ...time },
+    exact: { day: "numeric", month: "short", year: "numeric", ...time, fractionalSecondDigits: 3 },
     short: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
     time,
   };
