@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from escalation.admin.inbox import InboxRow, describe_counts, show_rows
 from escalation.domain.inbox import InboxQuery, InboxState
-from escalation.models import ReviewQueue
+from escalation.models import ReviewQueue, Ticket
 from escalation.selectors.inbox import count_inbox, list_inbox
 from escalation.selectors.presence import list_present
 
@@ -19,11 +19,8 @@ _TITLES: Final = {
         "Yours",
         "You hold no ticket. Claim the next one: it is the one due first that nobody holds.",
     ),
-    InboxState.FREE: (
-        "Due next",
-        "Every open ticket is held by somebody, or none is open. New ones appear here.",
-    ),
     InboxState.BREACHING: ("About to be late", "Every open ticket has more than a quarter of its time left."),
+    InboxState.FREE: ("Due next", "No other ticket is open that nobody holds. New ones appear here."),
 }
 
 
@@ -42,9 +39,7 @@ def show_reviews(request: HttpRequest, queues: Sequence[ReviewQueue]) -> list[Pi
     """Return the first tickets of a reviewer's views, of the queues at which they decide."""
     person = cast("User", request.user)
     ids = [queue.pk for queue in queues]
-    found = {
-        state: list_inbox(person.pk, ids, InboxQuery(state=state), most=_MOST).tickets for state in _TITLES
-    }
+    found = _find_each_once(person.pk, ids)
     present = list_present({ticket.pk for tickets in found.values() for ticket in tickets})
     numbers = describe_counts(count_inbox(person.pk, ids))
     return [
@@ -57,3 +52,14 @@ def show_reviews(request: HttpRequest, queues: Sequence[ReviewQueue]) -> list[Pi
         )
         for state, (title, empty) in _TITLES.items()
     ]
+
+
+def _find_each_once(person_id: int, queue_ids: Sequence[int]) -> dict[InboxState, list[Ticket]]:
+    """Return the first tickets of each view, without those that a view before it shows."""
+    found: dict[InboxState, list[Ticket]] = {}
+    shown: set[int] = set()
+    for state in _TITLES:
+        page = list_inbox(person_id, queue_ids, InboxQuery(state=state), most=_MOST + len(shown))
+        found[state] = [ticket for ticket in page.tickets if ticket.pk not in shown][:_MOST]
+        shown.update(ticket.pk for ticket in found[state])
+    return found

@@ -80,7 +80,7 @@ def test_runs_of_other_projects_are_not_shown() -> None:
     assert str(run.pk) not in _open(person)
 
 
-def test_a_reviewer_finds_theirs_what_is_next_and_what_is_nearly_late() -> None:
+def test_a_reviewer_finds_each_ticket_once_theirs_then_nearly_late_then_next() -> None:
     person = make_member("rita", "reviewer")
     (mine,), (late,), (free,) = hold(), hold(), hold()
     claim_ticket(mine.pk, person)
@@ -92,10 +92,10 @@ def test_a_reviewer_finds_theirs_what_is_next_and_what_is_nearly_late() -> None:
 
     assert [(pile.title, [row.ticket.pk for row in pile.rows]) for pile in piles] == [
         ("Yours", [mine.pk]),
-        ("Due next", [late.pk, free.pk]),
         ("About to be late", [late.pk]),
+        ("Due next", [free.pk]),
     ]
-    assert [pile.number for pile in piles] == ["1", "2", "1"]
+    assert [pile.number for pile in piles] == ["1", "1", "2"]
 
 
 def _put_back(ticket: Ticket, minutes: float) -> None:
