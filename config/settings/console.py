@@ -38,6 +38,10 @@ def _times(_request: HttpRequest) -> str:
     return static("config/times.js")
 
 
+def _names(_request: HttpRequest) -> str:
+    return static("config/names.js")
+
+
 def _colours(_request: HttpRequest) -> str:
     return static("config/console.css")
 
@@ -52,7 +56,7 @@ UNFOLD: dict[str, Any] = {
     "COLORS": _no_inline_colours,
     "DASHBOARD_CALLBACK": "config.home.build_home",
     "STYLES": [_colours],
-    "SCRIPTS": [_times],
+    "SCRIPTS": [_times, _names],
     "LOGIN": {"form": "config.sign_in.SignInForm"},
     "SIDEBAR": {"show_search": False, "navigation": "config.navigation.list_places"},
 }

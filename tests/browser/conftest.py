@@ -1,17 +1,30 @@
-"""The console in a real browser: a web process of its own on the test database, and a signed-in page."""
+"""The console in a real browser: one web process and one browser for all of these tests, and people signed in."""
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from django.test import Client
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
+from tests.conftest import start_web
+from tests.integration.orchestration.rig import in_thread
+from tests.processes import ProcessStarter, child_env
+
+_T = TypeVar("_T")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _COMPLAINTS = frozenset({"error", "warning"})
-_PASSWORD = "only-in-tests"
+DESK: Final[ViewportSize] = {"width": 1440, "height": 900}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+
+
+def elsewhere(act: Callable[[], _T]) -> _T:
+    """Do something on another thread: the browser keeps an event loop in this one, where Django refuses queries."""
+    return in_thread(act).result(timeout=30)
 
 
 @dataclass
@@ -40,32 +53,83 @@ class Console:
         assert answer.status == 200
 
 
-@pytest.fixture
-def after_sign_in() -> str:
-    """Return where the sign-in leads."""
-    return "/admin/"
+@pytest.fixture(scope="package")
+def children(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStarter]:
+    """Processes that all tests of this folder share; each test finds its own rows in the database."""
+    starter = ProcessStarter(child_env(), tmp_path_factory.mktemp("browser"))
+    yield starter
+    starter.end_all()
 
 
-@pytest.fixture
-def console(web_address: str, after_sign_in: str) -> Iterator[Console]:
-    """Sign in as a superuser."""
-    User.objects.create_superuser("reviewer", password=_PASSWORD)
+@pytest.fixture(scope="package")
+def served(children: ProcessStarter) -> str:
+    """Start the web process; return its address."""
+    return start_web(children)
+
+
+@pytest.fixture(scope="package")
+def listening(children: ProcessStarter, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Start the browser; return where it listens."""
     with sync_playwright() as playwright:
-        installed = next(filter(None, map(shutil.which, _BROWSERS)), None)
-        # Without one of the system's, Playwright's own, which says itself how to get it.
-        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        page = browser.new_page()
-        console = Console(page, web_address)
+        # Without one of the system's, Playwright's own.
+        own = playwright.chromium.executable_path
+    installed = next(filter(None, map(shutil.which, _BROWSERS)), own)
+    folder = tmp_path_factory.mktemp("profile")
+    flags = ("--headless=new", "--no-sandbox", "--no-first-run", "--remote-debugging-port=0")
+    browser = children.start("browser", installed, *flags, f"--user-data-dir={folder}", "about:blank")
+    browser.wait_for_output("DevTools listening on ")
+    found = re.search(r"DevTools listening on (ws://\S+)", browser.output())
+    assert found is not None
+    return found[1]
+
+
+class People:
+    """Whoever works at the console, each in a window of their own."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        self._address = address
+
+    def open_window(self, size: ViewportSize = DESK, *, is_touch: bool = False) -> Console:
+        """Open a window in which nobody is signed in."""
+        page = self._browser.new_context(viewport=size, has_touch=is_touch, is_mobile=is_touch).new_page()
+        console = Console(page, self._address)
         page.on("console", console.note)
         page.on("pageerror", lambda error: console.complaints.append(f"{page.url}: {error}"))
-        _sign_in(console, after_sign_in)
-        yield console
-        browser.close()
+        return console
+
+    def sign_in(self, name: str, size: ViewportSize = DESK, *, is_touch: bool = False) -> Console:
+        """Open a window in which somebody is signed in; a superuser of that name is made if there is nobody."""
+        console = self.open_window(size, is_touch=is_touch)
+        session = elsewhere(lambda: _begin_session(name))
+        cookie = {"name": "sessionid", "value": session, "url": self._address}
+        console.page.context.add_cookies([cookie])  # type: ignore[list-item]  # its own TypedDict
+        return console
+
+    def leave(self) -> None:
+        """Close all windows; the browser stays for the next test."""
+        for context in self._browser.contexts[1:]:
+            context.close()
+        self._browser.close()
 
 
-def _sign_in(console: Console, onward: str) -> None:
-    console.open("/")
-    console.page.fill("input[name=username]", "reviewer")
-    console.page.fill("input[name=password]", _PASSWORD)
-    console.page.click("button[type=submit]")
-    console.page.wait_for_url(re.compile(re.escape(console.address + onward) + r"(\?.*)?$"))
+def _begin_session(name: str) -> str:
+    person = User.objects.filter(username=name).first() or User.objects.create_superuser(name)
+    client = Client()
+    client.force_login(person)
+    return client.cookies["sessionid"].value
+
+
+@pytest.fixture
+def people(transactional_db: None, served: str, listening: str) -> Iterator[People]:
+    """Let people sign in. Rows that a test needs are made before: from here on, Django's calls go elsewhere."""
+    with sync_playwright() as playwright:
+        people = People(playwright.chromium.connect_over_cdp(listening), served)
+        yield people
+        people.leave()
+
+
+@pytest.fixture
+def console(people: People) -> Console:
+    """Sign in as a superuser, on a desk."""
+    return people.sign_in("reviewer")

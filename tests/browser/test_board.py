@@ -9,8 +9,8 @@ from escalation.escrow import claim_ticket
 from escalation.figures import fold_hours
 from escalation.figures.folding import HOUR, begin_hour
 from escalation.models import read_clock
+from tests.browser.axe import look
 from tests.browser.conftest import Console
-from tests.browser.test_looks import _look as look
 from tests.integration.escalation.desk import hold
 from tests.integration.escalation.figured import place_ticket
 from tests.people import make_member

@@ -1,24 +1,14 @@
 """The inbox keeps itself true without a reload, and is worked by keys."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import pytest
 from playwright.sync_api import expect
 
 from escalation.escrow import claim_ticket
-from tests.browser.conftest import Console
+from tests.browser.conftest import PHONE, Console, People, elsewhere
 from tests.integration.escalation.desk import hold
-from tests.integration.orchestration.rig import in_thread
 from tests.people import make_member
 
-_T = TypeVar("_T")
 INBOX = "/admin/escalation/ticket/"
-
-
-def elsewhere(act: Callable[[], _T]) -> _T:
-    """Do something on another thread: the browser keeps an event loop in this one, where Django refuses queries."""
-    return in_thread(act).result(timeout=30)
 
 
 @pytest.fixture
@@ -44,3 +34,17 @@ def test_new_tickets_claims_and_countdowns_show_without_a_reload(number: int, co
     page.keyboard.press("n")
     page.wait_for_url(f"**/ticket/{number}/change/*")
     assert "\n".join(console.complaints) == ""
+
+
+def test_all_views_are_in_sight_on_a_phone(number: int, people: People) -> None:
+    page = (phone := people.sign_in("reviewer", PHONE, is_touch=True)).page
+    phone.open_live(INBOX)
+
+    views = page.get_by_role("navigation", name="Views").get_by_role("link")
+    assert views.count() == 8
+    for view in views.all():
+        box = view.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
+    expect(page.locator(f"[data-ticket='{number}']")).to_be_in_viewport()

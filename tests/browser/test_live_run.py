@@ -1,8 +1,6 @@
 """The run's page follows the run without a reload, takes orders, and says when it can't follow."""
 
 import re
-from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -10,8 +8,7 @@ from playwright.sync_api import Route, expect
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.models import Run
 from orchestration.testing import drive
-from tests.browser.conftest import Console
-from tests.integration.orchestration.rig import in_thread
+from tests.browser.conftest import Console, elsewhere
 from tests.integration.orchestration_admin.scenes import (
     LETTER,
     LETTER_AGENTS,
@@ -22,7 +19,6 @@ from tests.integration.orchestration_admin.scenes import (
     refuse,
 )
 
-_T = TypeVar("_T")
 LIVE = ".rm-live[data-state=on]"
 
 
@@ -41,11 +37,6 @@ def failed_run(transactional_db: None) -> Run:
     )
     agents: Fakes = {f"test.{key}": lambda _task: 1 for key in keys} | {"test.s9": refuse}
     return play(WorkflowSpec(name="long", steps=steps), agents).run
-
-
-def elsewhere(act: Callable[[], _T]) -> _T:
-    """Do something on another thread: the browser keeps an event loop in this one, where Django refuses queries."""
-    return in_thread(act).result(timeout=30)
 
 
 def test_the_page_follows_the_run_and_its_buttons_work(run: Run, console: Console) -> None:

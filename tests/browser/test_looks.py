@@ -1,99 +1,175 @@
-"""Every main page can be read and used, in the light and in the dark, on a desk and on a phone."""
+"""Every page of the console can be read and used: by axe-core nothing serious, and on a phone with a thumb.
 
-from pathlib import Path
+The pages are those of the console's own addresses; a new one with an argument has to be given a scene here.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, Final
 
 import pytest
+from django.apps import apps
+from django.contrib.admin.utils import quote
+from django.contrib.auth.models import Group, User
+from django.urls import URLResolver, get_resolver, reverse
 
-from escalation.escrow import claim_ticket
-from tests.browser.conftest import Console
+from config import urls  # noqa: F401 - loads the console's pages
+from escalation.escrow import claim_ticket, comment_on, resolve_ticket, save_calendar
+from escalation.models import Breach, EscalationLevel, Preference, ReasonCode, RoutingRule, SlaTarget, Ticket
+from orchestration.domain.states import ResolutionKind
+from orchestration.models import Project
+from tests.browser.axe import look
+from tests.browser.conftest import Console, People
 from tests.integration.agents.admission.scenes import fail, take
 from tests.integration.escalation.desk import hold
 from tests.integration.orchestration_admin.scenes import play_letter, refuse
-from tests.people import make_member
+from tests.people import give_role, make_member
 
-_UNREADABLE = (Path(__file__).parent / "unreadable.js").read_text()
-# A name may be a label's, an attribute's, or, as browsers give it, what stands in an empty field.
-_NAMELESS = """() => [...document.querySelectorAll("input:not([type=hidden]), textarea, select, button, a[href]")]
-  .filter((e) => e.checkVisibility({ checkVisibilityCSS: true }) && !e.closest("[aria-hidden=true]"))
-  .filter((e) => ![e.ariaLabel, e.title, e.placeholder, e.textContent, ...[...(e.labels || [])].map((l) => l.innerText)]
-    .join("").trim())
-  .map((e) => e.outerHTML.slice(0, 160))"""
-_SMALL = """() => [...document.querySelectorAll(".rm-button, .rm-link")]
-  .filter((e) => e.checkVisibility()).map((e) => [e.getBoundingClientRect().height, e.textContent.trim()])
-  .filter(([height]) => height < 40).map(([height, words]) => `${height} ${words}`)"""
-_RUNS, _TICKETS = "/admin/orchestration/run/", "/admin/escalation/ticket/"
+_TICKETS: Final = "/admin/escalation/ticket/"
+# Django's own, alike for all rows; one of each is looked at below.
+_ALIKE: Final = ("_history", "_delete", "_password_change")
+# Answered with something else than a page, or with a page that says "this address takes a button only".
+_NO_PAGES: Final = frozenset(
+    {"view_on_site", "app_list", "logout", "jsi18n", "autocomplete", "search", "agents_breaker_reset"}
+    | {"escalation_auditline_export", "escalation_delivery_again", "escalation_delivery_test"}
+    | {"escalation_agent_threshold", "escalation_ticket_again", "escalation_ticket_claim_next"}
+    | {"escalation_ticket_keep_view", "escalation_ticket_forget_view", "escalation_ticket_choose_together"}
+)
+_BUTTONS: Final = (
+    "claim release keep_draft discard_draft ask_abort resolve comment snooze preview_together resolve_together"
+    " release_together pause resume replan assign"
+)
+"""Of a ticket: pressed, never opened."""
+
+
+def _patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Return the console's addresses: (address, name, what stands in it)."""
+    for pattern in resolver.url_patterns:
+        address = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern, address)
+        elif address.startswith("admin/") and pattern.name:
+            yield address, pattern.name, tuple(pattern.pattern.converters)
+
+
+def _list_pages(given: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return name -> address of all pages; what an address needs comes from the table or from the first row."""
+    found = {}
+    buttons = {f"escalation_ticket_{name}" for name in _BUTTONS.split()}
+    for _, name, arguments in _patterns(get_resolver()):
+        if name in _NO_PAGES | buttons or name.endswith(_ALIKE):
+            continue
+        if not arguments:
+            found[name] = reverse(f"admin:{name}") if name != "board" else reverse("board")
+        elif name.endswith("_change"):
+            app, model_name = name.removesuffix("_change").split("_")
+            model = apps.get_model(app, model_name)
+            if (row := model._default_manager.order_by("pk").first()) is not None:
+                found[name] = reverse(f"admin:{name}", args=(quote(row.pk),))
+        else:
+            found[name] = reverse(f"admin:{name}", kwargs=given[name])
+    return found
+
+
+def _settle(person: User, ticket: Ticket) -> None:
+    """Give the queue of a ticket whatever its page can show."""
+    queue, project = ticket.queue, Project.objects.get(slug="default")
+    SlaTarget.objects.get_or_create(
+        queue=queue, sla="internal", defaults={"first_touch_seconds": 60, "resolution_seconds": 300}
+    )
+    ReasonCode.objects.create(queue=queue, code="tone", label="The tone is wrong", kinds=["send_back"])
+    RoutingRule.objects.create(project=project, queue=queue, position=1, name="Unsure", confidence_to=0.5)
+    EscalationLevel.objects.create(queue=queue, level=1, after_percent=75).groups.add(*Group.objects.all())
+    # Of oneself only, so of whoever looks.
+    Preference.objects.create(user=User.objects.create_superuser("reviewer"), queue=queue)
+    save_calendar(project, "Office", "Europe/Berlin", {"mon": ["09:00-17:00"]}, [], user=person)
+    late = ticket.due_at
+    Breach.objects.create(
+        ticket=ticket, deadline="resolution", due_at=late, found_at=late + timedelta(seconds=1)
+    )
 
 
 @pytest.fixture
 def pages(transactional_db: None) -> dict[str, str]:
-    """Bring every colour onto the pages: tickets free and taken, runs done and held, an open breaker, a full pool."""
+    """Bring every colour onto the pages: tickets free, taken and decided, runs done and held, a breaker, a pool."""
     person = make_member("anna", "reviewer")
-    (free,), (taken,) = hold(), hold()
+    (free,), (taken,), (done,) = hold(), hold(), hold()
+    give_role(person, free.queue, "lead")
+    _settle(person, free)
+    comment_on(free.pk, person, "Wait for the carrier.")
     claim_ticket(taken.pk, person)
-    held, done = play_letter(writer=refuse).run, play_letter().run
+    done = claim_ticket(done.pk, person)
+    resolve_ticket(
+        done.pk,
+        person,
+        ResolutionKind.EDIT,
+        claim_number=done.claim_number,
+        seen_digest=done.seen_digest,
+        output={"body": "Dear Ada,\nit is here."},
+    )
+    held, ended = play_letter(writer=refuse).run, play_letter().run
     fail("crm.order_history", 6)
     take({"gpu": 1}, step_id=9)
+    given: dict[str, dict[str, Any]] = {
+        "orchestration_run_step": {"run_id": held.pk, "key": "draft"},
+        "orchestration_run_order": {"run_id": ended.pk, "verb": "fork"},
+        "escalation_agent": {"agent": "test.writer"},
+        "escalation_ticket_whole": {"ticket_id": free.pk, "part": "proposal"},
+        "escalation_ticket_alike": {"ticket_id": free.pk},
+    }
     return {
-        "home": "/admin/",
-        "runs": _RUNS,
-        "held run": f"{_RUNS}{held.pk}/change/",
-        "done run": f"{_RUNS}{done.pk}/change/",
-        "step": f"{_RUNS}{held.pk}/steps/draft/",
-        "fork": f"{_RUNS}{done.pk}/order/fork/",
-        "tickets": _TICKETS,
+        **_list_pages(given),
         "free ticket": f"{_TICKETS}{free.pk}/change/",
         "taken ticket": f"{_TICKETS}{taken.pk}/change/",
+        "decided ticket": f"{_TICKETS}{done.pk}/change/",
         "button's address": f"{_TICKETS}{free.pk}/resolve/",
-        "workers": "/admin/orchestration/workerprocess/",
-        "breakers": "/admin/agents/breaker/",
-        "pool": "/admin/agents/pool/gpu/change/",
+        "held run": reverse("admin:orchestration_run_change", args=(held.pk,)),
+        "history": reverse("admin:escalation_reviewqueue_history", args=(free.queue_id,)),
+        "password": reverse("admin:auth_user_password_change", args=(person.pk,)),
     }
 
 
-def _look(console: Console, name: str) -> list[str]:
-    """Return what is wrong with the page that is open, in both schemes and on a phone."""
+def _walk_through_ticket(console: Console) -> list[str]:
+    """Look at what stands behind the buttons of the free ticket, whose page is open."""
     page, found = console.page, []
-    page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
-    page.evaluate(
-        "() => document.querySelectorAll('.rm-panel').forEach((one) => one.classList.add('rm-open'))"
-    )
-    for scheme in ("light", "dark"):
-        page.evaluate("(on) => document.documentElement.classList.toggle('dark', on)", scheme == "dark")
-        page.wait_for_timeout(200)  # colours fade into each other
-        found += [f"{name}, {scheme}: unreadable: {one}" for one in page.evaluate(_UNREADABLE)]
-    found += [f"{name}: without a name: {one}" for one in page.evaluate(_NAMELESS)]
-    page.set_viewport_size({"width": 390, "height": 844})
-    found += [f"{name}: too small for a finger: {one}" for one in page.evaluate(_SMALL)]
-    if (beyond := page.evaluate("() => document.documentElement.scrollWidth - innerWidth")) > 0:
-        found.append(f"{name}: {beyond} pixels beyond the edge of a phone")
-    page.set_viewport_size({"width": 1440, "height": 900})
-    return found
+    page.get_by_role("button", name="Claim and decide").click()
+    page.wait_for_load_state()
+    found += look(console, "own ticket")
+    page.get_by_role("button", name="Abort the run …").click()
+    page.wait_for_load_state()
+    return found + look(console, "abort")
 
 
-def test_every_page_can_be_read_and_used(pages: dict[str, str], console: Console) -> None:
-    page = console.page
-    page.set_viewport_size({"width": 1440, "height": 900})
-    found = []
+def test_no_page_has_anything_serious(pages: dict[str, str], console: Console) -> None:
+    page, found, looked_at = console.page, [], 0
     for name, path in pages.items():
-        page.goto(console.address + path)
-        found += _look(console, name)
+        answer = page.goto(console.address + path)
+        assert answer is not None
+        # A form for rows that nobody adds by hand is refused, also to a superuser.
+        if answer.status == 403 and name.endswith("_add"):
+            continue
+        if answer.status not in {200, 405}:
+            found.append(f"{name}: answered with {answer.status}")
+            continue
+        looked_at += 1
+        found += look(console, name)
         if name == "free ticket":
-            page.get_by_role("button", name="Claim and decide").click()
-            page.wait_for_load_state()
-            found += _look(console, "own ticket")
-            page.get_by_role("button", name="Abort the run …").click()
-            page.wait_for_load_state()
-            found += _look(console, "abort")
+            found += _walk_through_ticket(console)
     page.context.clear_cookies()
     page.goto(f"{console.address}/admin/login/")
-    assert found + _look(console, "sign in") == []
+    assert looked_at > 60
+    assert "\n".join(found + look(console, "sign in")) == ""
 
 
-def test_what_can_not_be_read_is_found(console: Console) -> None:
-    page = console.page
-    assert page.evaluate(_UNREADABLE) == []
+def test_what_is_wrong_is_found(people: People) -> None:
+    console = people.sign_in("reviewer")
+    console.open_live("/admin/board/")
+    assert look(console, "board") == []
     # Set by a script, since the content security policy allows no other inline style.
-    page.evaluate(
-        "() => document.querySelectorAll('h1, h1 *').forEach((e) => { e.style.color = 'rgb(150 150 150)' })"
+    console.page.evaluate(
+        """() => { document.querySelectorAll("h1, h1 *").forEach((e) => { e.style.color = "rgb(150 150 150)"; });
+        document.querySelector("select").closest("label, div").querySelectorAll("label").forEach((e) => e.remove());
+        document.body.append(document.createElement("button")); }"""
     )
-    assert page.evaluate(_UNREADABLE) != []
+    kinds = {one.split(": ")[1] for one in look(console, "board")}
+    assert {"color-contrast", "button-name"} <= kinds

@@ -3,17 +3,16 @@
 import json
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, ViewportSize, expect
 
 from agents import Result
 from escalation.escrow import comment_on
-from escalation.models import Ticket
+from escalation.models import ReasonCode, ReviewQueue, Ticket
 from orchestration.models import Run
-from tests.browser.conftest import Console
+from tests.browser.conftest import DESK, PHONE, Console
 from tests.integration.escalation.desk import hold
 from tests.people import make_member
 
-DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 _TICKETS = "/admin/escalation/ticket/"
 
 
@@ -22,8 +21,8 @@ def ticket(transactional_db: None) -> Ticket:
     return hold()[0]
 
 
-def _open_mine(console: Console, ticket: Ticket, size: dict[str, int]) -> Page:
-    console.page.set_viewport_size(size)  # type: ignore[arg-type]  # its own TypedDict
+def _open_mine(console: Console, ticket: Ticket, size: ViewportSize) -> Page:
+    console.page.set_viewport_size(size)
     console.open(f"{_TICKETS}{ticket.pk}/change/")
     console.page.get_by_role("button", name="Claim and decide").click()
     console.page.wait_for_load_state("networkidle")
@@ -32,7 +31,7 @@ def _open_mine(console: Console, ticket: Ticket, size: dict[str, int]) -> Page:
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_the_buttons_that_decide_are_on_the_first_screen(
-    ticket: Ticket, console: Console, size: dict[str, int]
+    ticket: Ticket, console: Console, size: ViewportSize
 ) -> None:
     page = _open_mine(console, ticket, size)
 
@@ -55,6 +54,33 @@ def test_all_that_is_needed_to_decide_is_on_one_screen(ticket: Ticket, console: 
         box = page.get_by_text(words).locator("visible=true").first.bounding_box()
         assert box is not None
         assert 0 <= box["y"] < box["y"] + box["height"] <= top["y"]
+
+
+@pytest.fixture
+def full_bar(ticket: Ticket) -> Ticket:
+    """Offer on the ticket whatever the bar can hold."""
+    ReasonCode.objects.create(queue=ticket.queue, code="tone", label="The tone is wrong", kinds=["send_back"])
+    ReviewQueue.objects.filter(pk=ticket.queue_id).update(hand_on_agents=["support.template_writer"])
+    return ticket
+
+
+def test_the_fullest_bar_is_two_rows_on_a_phone_and_nothing_in_it_is_clipped(
+    full_bar: Ticket, console: Console
+) -> None:
+    page = _open_mine(console, full_bar, PHONE)
+
+    bar = page.locator(".rm-dock").bounding_box()
+    assert bar is not None
+    assert bar["height"] <= 130
+    controls = page.locator(".rm-dock-row :is(.rm-button, select)")
+    assert controls.count() == 8
+    for control in controls.all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert bar["x"] <= box["x"] < box["x"] + box["width"] <= bar["x"] + bar["width"]
+        if control.evaluate("e => e.tagName") != "SELECT":
+            assert control.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
 
 
 def test_the_bar_covers_nothing_at_the_end_of_the_page(ticket: Ticket, console: Console) -> None:
@@ -87,7 +113,7 @@ def test_what_is_filled_in_first_opens_above_the_bar_and_takes_the_focus(
 
 def test_a_ticket_is_decided_by_keys_alone(ticket: Ticket, console: Console) -> None:
     page = console.page
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]  # its own TypedDict
+    page.set_viewport_size(DESK)
     console.open(f"{_TICKETS}{ticket.pk}/change/")
     page.keyboard.press("c")
     page.wait_for_selector(".rm-decide")

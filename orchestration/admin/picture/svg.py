@@ -55,7 +55,7 @@ def build_svg(rendered: str, nodes: Sequence[PlanNode], title: str, here: str = 
     # A picture that would have to shrink below legibility keeps its size and scrolls.
     fit = "rm-fit" if width <= _LEGIBLE_WIDTH else "rm-scroll"
     return format_html(
-        '<svg class="rm-picture {}" viewBox="{} {} {} {}" width="{}" height="{}" role="img" aria-label="{}">'
+        '<svg class="rm-picture {}" viewBox="{} {} {} {}" width="{}" height="{}" role="group" aria-label="{}">'
         "{}{}{}</svg>",
         fit,
         *(f"{number:g}" for number in (left, top, width, height, width, height)),

@@ -56,7 +56,7 @@ def draw_timeline(
         *(_draw_lane(lane, scale, _HEAD + _LANE * n) for n, lane in enumerate(lanes)),
     ]
     return format_html(
-        '<svg class="rm-timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        '<svg class="rm-timeline" viewBox="0 0 {} {}" role="group" aria-label="{}">{}</svg>',
         f"{_WIDTH:g}",
         f"{height:g}",
         title,
