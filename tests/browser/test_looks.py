@@ -32,7 +32,12 @@ _ALIKE: Final = ("_history", "_delete", "_password_change")
 _NO_PAGES: Final = frozenset(
     {"view_on_site", "app_list", "logout", "jsi18n", "autocomplete", "search", "agents_breaker_reset"}
     | {"escalation_auditline_export", "escalation_delivery_again", "escalation_delivery_test"}
-    | {"escalation_agent_threshold", "escalation_ticket_again", "escalation_ticket_claim_next"}
+    | {
+        "escalation_routingrule_preview",
+        "escalation_agent_threshold",
+        "escalation_ticket_again",
+        "escalation_ticket_claim_next",
+    }
     | {"escalation_ticket_keep_view", "escalation_ticket_forget_view", "escalation_ticket_choose_together"}
 )
 _BUTTONS: Final = (

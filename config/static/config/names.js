@@ -25,6 +25,7 @@
     for (const hint of root.querySelectorAll(".help-tooltip[aria-label]")) hint.setAttribute("role", "note");
   }
 
-  window.addEventListener("load", () => nameAll(document));
+  // After those that make widgets of what they find, which is at the same event.
+  window.addEventListener("load", () => setTimeout(nameAll, 0, document));
   document.addEventListener("formset:added", (event) => nameAll(event.target));
 })();
