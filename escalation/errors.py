@@ -154,6 +154,12 @@ class ResolutionStale(_Changed):
     code = "resolution_stale"
 
 
+class DecisionPending(_Changed):
+    """The ticket is decided, and that has not taken effect yet: until it is taken back nothing else is done to it."""
+
+    code = "decision_pending"
+
+
 class TicketResolved(_Changed):
     """The ticket was decided already, in another way or by somebody else."""
 
@@ -202,6 +208,30 @@ class OwnRequest(EscalationError):
         super().__init__(
             f"You asked for the run of ticket {ticket_id}, or for one that it was made from; "
             "let a colleague decide it. You may comment on the ticket, and cancel the run."
+        )
+
+
+class NothingPending(EscalationError):
+    """No decision on the ticket waits to take effect."""
+
+    code = "nothing_pending"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Say where to look."""
+        super().__init__(
+            f"Nothing waits to take effect on ticket {ticket_id}: it is not decided, or the decision was taken back."
+        )
+
+
+class NotYourDecision(EscalationError):
+    """Somebody else's decision is taken back by them, or by a lead."""
+
+    code = "not_your_decision"
+
+    def __init__(self, ticket_id: int, decider: str) -> None:
+        """Name who may."""
+        super().__init__(
+            f"{decider} decided ticket {ticket_id}; they can take it back, or a lead of its queue."
         )
 
 

@@ -124,6 +124,7 @@ RINGMASTER: dict[str, Any] = {
     "SIGNING_KEY": env.text("RINGMASTER_SIGNING_KEY") or None,
     "ESCALATOR": "escalation.escrow.DatabaseEscalator",
     "MAINTENANCE_DUTIES": [
+        "escalation.watch.carry_out_decisions",
         "escalation.watch.wake_tickets",
         "escalation.watch.watch_tickets",
         "escalation.watch.look_at_tickets",

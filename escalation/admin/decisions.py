@@ -8,15 +8,26 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from escalation.admin.access import has_desk_right
 from escalation.admin.page import find_output_schema, list_fields
+from escalation.domain.desk_rights import DeskRight
 from escalation.domain.difference import Change, find_changes
 from escalation.domain.draft import Draft
 from escalation.domain.form import is_edited, is_typed, read_form, read_output
 from escalation.domain.moments import read_moment
+from escalation.domain.sla import describe_duration
 from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, TicketTaken
-from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket, save_draft
+from escalation.escrow import (
+    claim_next_ticket,
+    claim_ticket,
+    release_ticket,
+    resolve_ticket,
+    save_draft,
+    take_back_resolution,
+)
 from escalation.models import Ticket
 from escalation.selectors import find_claimed_since, get_ticket
+from escalation.selectors.pending import find_pending_of
 from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, SCOPE, WAY_OF, Scope
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
@@ -104,8 +115,24 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
         reason_code=request.POST.get("reason_code", ""),
         scope=read_scope(request.POST) if SCOPE in WAY_OF[kind].also else None,
     )
-    messages.success(request, f"Ticket {ticket_id} is {ticket.ways[kind].done}.")
+    messages.success(request, _say_done(ticket, kind))
     return _advance(request) if "advance" in request.POST else redirect(LIST)
+
+
+def _say_done(ticket: Ticket, kind: ResolutionKind) -> str:
+    pending = find_pending_of(get_ticket(ticket.pk))
+    if pending is None:
+        return f"Ticket {ticket.pk} is {ticket.ways[kind].done}."
+    wait = describe_duration(pending.takes_effect_at - pending.decided_at)
+    return f"Ticket {ticket.pk} is decided ({kind}); that takes effect in {wait}. Until then you can take it back."
+
+
+def take_back(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    """Take back a decision that has not taken effect, and open the ticket's page: it is its holder's again."""
+    as_lead = has_desk_right(request, DeskRight.LEAD, get_ticket(ticket_id).queue_id)
+    take_back_resolution(ticket_id, person_of(request), as_lead=as_lead)
+    messages.success(request, "The decision is taken back; nothing took effect.")
+    return redirect(PAGE, ticket_id)
 
 
 def _advance(request: HttpRequest) -> HttpResponse:

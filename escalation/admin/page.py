@@ -38,6 +38,7 @@ from escalation.selectors import (
     list_verdicts,
     read_plan,
 )
+from escalation.selectors.pending import find_pending_of
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
 from orchestration.domain.anew import ANEW_WORDS
@@ -104,7 +105,8 @@ def build_page(
     spec = find_spec(ticket.step, plan)
     review = spec.review if spec else None
     withheld = find_withheld(ticket, user.pk)
-    is_mine = ticket.is_open and ticket.is_claimed_by(user.pk, now)
+    pending = find_pending_of(ticket)
+    is_mine = ticket.is_open and pending is None and ticket.is_claimed_by(user.pk, now)
     return {
         "ticket": ticket,
         "now": now,
@@ -132,8 +134,11 @@ def build_page(
         "alarms": list(ticket.alarms.all()),
         "deeds": list(ticket.breach_deeds.all()),
         "is_mine": is_mine,
+        "pending": pending,
+        "is_own_decision": pending is not None and pending.decided_by_id == user.pk,
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
+        "effect_left": describe_time_left(pending.takes_effect_at, now) if pending else "",
         "may_decide": may_decide,
         "is_own_request": is_own_request(ticket, user.pk),
         "is_refused": draft is not None,

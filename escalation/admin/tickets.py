@@ -106,6 +106,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "<int:ticket_id>/discard/": decisions.discard_draft,
             "<int:ticket_id>/abort/": self.ask_abort,
             "<int:ticket_id>/resolve/": decisions.resolve,
+            "<int:ticket_id>/take-back/": decisions.take_back,
             "<int:ticket_id>/comment/": talk.comment,
             "<int:ticket_id>/snooze/": talk.snooze,
             "together/": together.choose_together,

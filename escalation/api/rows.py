@@ -82,6 +82,15 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
         return data
 
 
+class PendingRow(serializers.Serializer[Any]):
+    """A decision that has not taken effect yet."""
+
+    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind], read_only=True)
+    decided_by = serializers.CharField(read_only=True)
+    decided_at = serializers.DateTimeField(read_only=True)
+    takes_effect_at = serializers.DateTimeField(read_only=True, help_text="Until then it can be taken back.")
+
+
 class WayRow(serializers.Serializer[Any]):
     """One way in which a ticket can be resolved."""
 
@@ -136,6 +145,9 @@ class TicketDetail(TicketRow):
     note = serializers.CharField(read_only=True)
     handed_to = serializers.CharField(read_only=True, help_text="The agent that does the step since.")
     scope = serializers.CharField(read_only=True, help_text="How far it reached that the run was closed.")
+    pending = PendingRow(
+        read_only=True, allow_null=True, help_text="What was decided and has not taken effect; null: nothing."
+    )
 
 
 class ReleaseBody(Body):

@@ -48,4 +48,5 @@ urlpatterns = [
     path("tickets/<int:ticket_id>/snooze", clock.TicketSnooze.as_view()),
     path("tickets/<int:ticket_id>/wake", clock.TicketWake.as_view()),
     path("tickets/<int:ticket_id>/resolve", views.TicketResolve.as_view()),
+    path("tickets/<int:ticket_id>/take-back", views.TicketTakeBack.as_view()),
 ]

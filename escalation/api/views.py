@@ -12,9 +12,21 @@ from escalation.audit import record_seen
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.resolution import NOT_GIVEN
 from escalation.domain.states import TicketStatus
-from escalation.escrow import claim_next_ticket, claim_ticket, release_ticket, resolve_ticket
+from escalation.escrow import (
+    claim_next_ticket,
+    claim_ticket,
+    release_ticket,
+    resolve_ticket,
+    take_back_resolution,
+)
 from escalation.models import Ticket
-from escalation.selectors import find_ticket, scope_tickets, summarise_ticket, summarise_without_content
+from escalation.selectors import (
+    find_ticket,
+    may_desk,
+    scope_tickets,
+    summarise_ticket,
+    summarise_without_content,
+)
 from orchestration.api.base import ApiView
 from orchestration.domain.holds import Scope
 from orchestration.domain.rights import Right
@@ -136,4 +148,16 @@ class TicketResolve(Deciding):
             reason_code=body["reason_code"],
             scope=Scope(body["scope"]) if body["scope"] else None,
         )
+        return self.show(ticket_id)
+
+
+class TicketTakeBack(Deciding):
+    """Taking back."""
+
+    @extend_schema(operation_id="take_back_resolution", request=None, responses=TicketDetail)
+    def post(self, _request: Request, ticket_id: int) -> Response:
+        """Take back a decision that has not taken effect: your own, or any as a lead. 409: there is none."""
+        ticket = self.find(ticket_id)
+        as_lead = may_desk(self.caller, ticket.queue, DeskRight.LEAD)
+        take_back_resolution(ticket.pk, self.person, as_lead=as_lead)
         return self.show(ticket_id)

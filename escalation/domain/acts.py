@@ -15,8 +15,10 @@ class Act(StrEnum):
     ASSIGNED = "assigned"
     COMMENTED = "commented"
     EDITED = "edited"  # a draft
+    DECIDED = "decided"  # and it takes effect after a while
     RESOLVED = "resolved"
     TOOK_BACK = "took_back"  # a decision that had not taken effect yet
+    VOIDED = "voided"  # a decision that could not take effect any more
     VOTED = "voted"
     SNOOZED = "snoozed"
     WOKE = "woke"  # a ticket that was put off came back

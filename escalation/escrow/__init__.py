@@ -22,6 +22,7 @@ from escalation.escrow.clock import pause_ticket, replan_ticket, resume_ticket
 from escalation.escrow.comments import comment_on
 from escalation.escrow.escalator import DatabaseEscalator
 from escalation.escrow.leases import renew_claim
+from escalation.escrow.pending import take_back_resolution
 from escalation.escrow.resolution import resolve_ticket
 from escalation.escrow.rows import is_own_request, name_decider
 from escalation.escrow.snoozing import snooze_ticket, wake_ticket
@@ -54,5 +55,6 @@ __all__ = [
     "save_calendar",
     "save_draft",
     "snooze_ticket",
+    "take_back_resolution",
     "wake_ticket",
 ]

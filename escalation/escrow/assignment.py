@@ -10,8 +10,9 @@ from escalation.audit import record
 from escalation.domain.acts import Act
 from escalation.domain.resolution import check_text
 from escalation.errors import AssigneeUnfit
+from escalation.escrow.pending import void_pending
 from escalation.escrow.room import require_tags
-from escalation.escrow.rows import is_own_request, lock_ticket, require_active, require_open
+from escalation.escrow.rows import is_own_request, lock_ticket, require_active, require_waiting
 from escalation.models import ReviewerProfile, Ticket
 from escalation.selectors.people import list_deciders
 
@@ -26,7 +27,9 @@ def assign_free_ticket(
     """
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=now)
     with transaction.atomic():
-        waiting = Ticket.objects.filter(is_free, pk=ticket.pk, status="open", assigned_until__isnull=True)
+        waiting = Ticket.objects.filter(
+            is_free, pk=ticket.pk, status="open", assigned_until=None, decided_at=None
+        )
         assigned = waiting.update(assigned_to=user.pk, assigned_until=find_end(ticket, now))
         if assigned:
             record(Act.ASSIGNED, None, ticket=ticket, to=user.get_username(), instead_of=instead_of)
@@ -51,7 +54,7 @@ def reassign_ticket(ticket_id: int, lead: AbstractBaseUser, to: AbstractBaseUser
     require_active(to)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         _require_fit(ticket, to, now)
         had = ticket.claimed_by if ticket.is_claimed(now) else ticket.assigned_to
         Ticket.objects.filter(pk=ticket_id).update(
@@ -73,7 +76,10 @@ def free_ticket(ticket: Ticket, why: str) -> bool:
     Returns: False: it changed hands meanwhile.
     """
     with transaction.atomic():
+        now_has, now = lock_ticket(ticket.pk)
         had = {"claimed_by": ticket.claimed_by_id, "assigned_to": ticket.assigned_to_id, "status": "open"}
+        if now_has.is_open and now_has.claimed_by_id == ticket.claimed_by_id:
+            void_pending(now_has, why, now)
         freed = Ticket.objects.filter(pk=ticket.pk, **had).update(
             claimed_by=None, claim_expires_at=None, assigned_to=None, assigned_until=None
         )

@@ -26,7 +26,7 @@ def record_missed(tickets: Iterable[Ticket], now: datetime) -> int:
 def _find_missed(ticket: Ticket, now: datetime) -> Iterator[Breach]:
     clocks = (
         (DeadlineKind.FIRST_TOUCH, ticket.first_touch_due_at, ticket.touched_at or now),
-        (DeadlineKind.RESOLUTION, ticket.due_at, now),
+        (DeadlineKind.RESOLUTION, ticket.due_at, ticket.decided_at or now),
     )
     for deadline, due_at, met_at in clocks:
         # A clock that stands still shows the time at which it was stopped.

@@ -26,7 +26,7 @@ from escalation.errors import (
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import catch_up
 from escalation.escrow.room import find_capacity, require_offered, require_room
-from escalation.escrow.rows import lock_ticket, require_active, require_no_requester, require_open
+from escalation.escrow.rows import lock_ticket, require_active, require_no_requester, require_waiting
 from escalation.escrow.snoozing import bring_back
 from escalation.models import Ticket
 from escalation.selectors import list_offered_tickets
@@ -56,7 +56,7 @@ def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     with transaction.atomic():
         capacity = find_capacity(user)
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         require_no_requester(ticket, user)
         catch_up(ticket, now)
         require_offered(ticket, user, now)
@@ -125,7 +125,7 @@ def release_ticket(ticket_id: int, user: AbstractBaseUser, note: str = "") -> Ti
     check_text("note", note)
     with transaction.atomic():
         ticket, _ = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         released = Ticket.objects.filter(pk=ticket_id, claimed_by=user.pk).update(
             claimed_by=None, claim_expires_at=None, released_by=user.pk, assigned_to=None, assigned_until=None
         )

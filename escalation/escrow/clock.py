@@ -17,7 +17,7 @@ from escalation.domain.clocks import PauseEnd, PauseStart, ReplanCause, set_on
 from escalation.domain.resolution import check_text
 from escalation.domain.states import TicketStatus
 from escalation.errors import CalendarInvalid, ClockInvalid, ClockRefused
-from escalation.escrow.rows import lock_ticket, require_active, require_open
+from escalation.escrow.rows import lock_ticket, require_active, require_waiting
 from escalation.models import CalendarVersion, Pause, Replan, ReviewQueue, Ticket
 
 MOST_AHEAD: Final = timedelta(days=366)
@@ -40,7 +40,7 @@ def pause_ticket(
     check_reason(reason)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         catch_up(ticket, now)
         if ticket.paused_at is not None:
             raise ClockRefused(
@@ -61,7 +61,7 @@ def resume_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     require_active(user)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         if ticket.paused_at is None:
             raise ClockRefused(f"The clocks of ticket {ticket_id} run; there is nothing to resume.")
         resume_clocks(ticket, now, PauseEnd.PERSON, user)
@@ -79,7 +79,7 @@ def replan_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     require_active(user)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         catch_up(ticket, now)
         if ticket.paused_at is not None:
             raise ClockRefused(f"The clocks of ticket {ticket_id} stand still; let them go on first.")

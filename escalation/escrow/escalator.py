@@ -14,6 +14,7 @@ from escalation.domain.sla import find_class
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import settle_clocks
+from escalation.escrow.pending import void_all
 from escalation.escrow.planning import TicketPlan, plan_ticket
 from escalation.escrow.requesters import RequestersOf
 from escalation.escrow.starting import start_clocks
@@ -47,6 +48,7 @@ class DatabaseEscalator:
             for ticket in tickets:
                 settle_clocks(ticket, now)
             record_missed(tickets, now)
+            void_all(tickets, reason, now)
             Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(
                 status=TicketStatus.WITHDRAWN,
                 withdrawn_at=now,

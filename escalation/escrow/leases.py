@@ -10,7 +10,7 @@ from escalation.conf import get_conf
 from escalation.domain.acts import Act
 from escalation.errors import ResolutionStale
 from escalation.escrow.room import find_capacity, require_room
-from escalation.escrow.rows import lock_ticket, require_active, require_open
+from escalation.escrow.rows import lock_ticket, require_active, require_waiting
 from escalation.models import Ticket
 
 
@@ -32,7 +32,7 @@ def renew_claim(ticket_id: int, user: AbstractBaseUser, *, claim_number: int, se
     with transaction.atomic():
         capacity = find_capacity(user)
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         if ticket.claimed_by_id != user.pk or ticket.claim_number != claim_number:
             raise ResolutionStale(
                 f"Ticket {ticket_id} is no longer under your claim {claim_number}; copy your text and claim it again."

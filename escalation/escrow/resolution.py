@@ -18,6 +18,7 @@ from escalation.escrow.checks import (
     require_way,
 )
 from escalation.escrow.closing import Decider, close_ticket, describe_chosen
+from escalation.escrow.pending import answer_pending, hold_back
 from escalation.escrow.rows import (
     lock_ticket,
     look_at,
@@ -50,6 +51,8 @@ def resolve_ticket(
 ) -> Ticket:
     """Decide the ticket and let its step go on, in one transaction; the same call again gets the same answer.
 
+    In a review queue with a grace period the decision is kept, and takes effect after it: see `pending.py`.
+
     Args:
         ticket_id: the ticket.
         user: who decides.
@@ -62,9 +65,10 @@ def resolve_ticket(
         agent: who shall do the step, with `hand_on`.
         reason_code: one of the review queue's; some decisions may need one.
         scope: how far it reaches, with `close` in a child run.
-    Returns: the resolved ticket.
+    Returns: the resolved ticket, or the open one whose decision waits to take effect.
 
     Raises:
+        DecisionPending: it is decided otherwise, and that has not taken effect.
         TicketNotClaimed: no claim of this person's.
         ResolutionStale: the claim ran out or was replaced, or something else stands there; nothing changed.
         TicketResolved, TicketWithdrawn: decided otherwise, or closed.
@@ -109,6 +113,8 @@ def _resolve(
     ticket, now = lock_ticket(looked_at.pk)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
+    if ticket.decided_at is not None:
+        return answer_pending(ticket, user, choice)
     require_no_requester(ticket, user)
     require_claim(ticket, user, claim_number, now)
     require_seen(ticket, ticket.seen_digest, seen_digest)
@@ -120,6 +126,8 @@ def _resolve(
     require_fields(held, queue, choice, agents if choice.agent else [])
     if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
+    if queue.grace_seconds:
+        return hold_back(ticket, user, choice, queue.grace_seconds, now)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
     decider = Decider(user)
     close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)

@@ -35,7 +35,9 @@ def require_room(ticket: Ticket, user: AbstractBaseUser, capacity: int | None, n
     """
     if capacity is None or ticket.is_claimed_by(user.pk, now):
         return
-    held = Ticket.objects.filter(claimed_by=user.pk, claim_expires_at__gt=now, status=TicketStatus.OPEN)
+    held = Ticket.objects.filter(
+        claimed_by=user.pk, claim_expires_at__gt=now, status=TicketStatus.OPEN, decided_at=None
+    )
     if held.exclude(pk=ticket.pk).count() >= capacity:
         raise CapacityReached(capacity)
 

@@ -8,13 +8,14 @@ from escalation.conf import get_conf
 from escalation.domain.states import TicketStatus
 from escalation.errors import (
     Changed,
+    DecisionPending,
     OwnRequest,
     ReviewerInactive,
     TicketNotFound,
     TicketResolved,
     TicketWithdrawn,
 )
-from escalation.models import Ticket, read_clock
+from escalation.models import PendingResolution, Ticket, read_clock
 
 
 def lock_ticket(ticket_id: int) -> tuple[Ticket, datetime]:
@@ -75,6 +76,35 @@ def require_open(ticket: Ticket) -> None:
         raise TicketWithdrawn(ticket.pk, ticket.withdrawn_reason)
     if ticket.status == TicketStatus.RESOLVED:
         raise TicketResolved(describe_resolution(ticket), _tell_resolution(ticket))
+
+
+def require_waiting(ticket: Ticket) -> None:
+    """Refuse a ticket that is closed, or that somebody has decided although that has not taken effect yet.
+
+    Raises: TicketResolved, TicketWithdrawn, DecisionPending.
+    """
+    require_open(ticket)
+    pending = find_pending(ticket)
+    if pending is None:
+        return
+    who = pending.decided_by.get_username()
+    raise DecisionPending(
+        f"Ticket {pending.ticket_id} was decided ({pending.kind}) by {who}; that takes effect at "
+        f"{pending.takes_effect_at:%H:%M:%S} UTC. Until then {who} or a lead can take it back.",
+        [
+            Changed("decision", None, pending.kind),
+            Changed("decided_by", None, who),
+            Changed("decided_at", None, pending.decided_at.isoformat()),
+            Changed("takes_effect_at", None, pending.takes_effect_at.isoformat()),
+        ],
+    )
+
+
+def find_pending(ticket: Ticket) -> PendingResolution | None:
+    """Return the decision of a locked ticket that waits to take effect; None: nothing waits, and nothing is asked."""
+    if ticket.decided_at is None:
+        return None
+    return PendingResolution.objects.select_related("decided_by").filter(ticket=ticket.pk).first()
 
 
 def _tell_resolution(ticket: Ticket) -> list[Changed]:

@@ -17,7 +17,7 @@ from escalation.escrow.clock import (
     resume_clocks,
     stop_clocks,
 )
-from escalation.escrow.rows import lock_ticket, require_active, require_open
+from escalation.escrow.rows import lock_ticket, require_active, require_waiting
 from escalation.models import Pause, SnoozeReason, Ticket
 
 
@@ -50,7 +50,7 @@ def snooze_ticket(
     check_reason(reason)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         _require_claim(ticket, user, claim_number, now)
         check_time("until", until, now)
         stops = _find_reason(ticket, reason_code) or ticket.queue.snooze_stops_clock
@@ -79,7 +79,7 @@ def wake_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     require_active(user)
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        require_open(ticket)
+        require_waiting(ticket)
         if ticket.snoozed_until is None:
             raise ClockRefused(f"Ticket {ticket_id} is not put off; it waits with the others.")
         bring_back(ticket, now, user)

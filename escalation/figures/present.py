@@ -117,7 +117,7 @@ _WORKED = """
 SELECT * FROM (SELECT queue_id, person, sum(decided), sum(seconds)::float8, count(seconds), sum(claims),
     1.0::float8 / count(*) OVER (PARTITION BY person) FROM (
     SELECT queue_id, resolved_by_id AS person, 1 AS decided, 0 AS claims,
-        EXTRACT(EPOCH FROM resolved_at - touched_at) AS seconds
+        EXTRACT(EPOCH FROM COALESCE(decided_at, resolved_at) - touched_at) AS seconds
     FROM escalation_ticket WHERE resolved_at > %(since)s
   UNION ALL
     SELECT queue_id, claimed_by_id, 0, 1, NULL FROM escalation_ticket

@@ -13,6 +13,7 @@ from escalation.models.figure import AgentHour, DayFigure, FoldedHour, HourFigur
 from escalation.models.forecast import Forecast
 from escalation.models.level import MOST_LEVELS, Alarm, EscalationLevel
 from escalation.models.notice import Notice
+from escalation.models.pending import PendingResolution
 from escalation.models.preference import Preference, QueueChannel
 from escalation.models.presence import Presence
 from escalation.models.queue import DEFAULT_QUEUE, ReviewQueue
@@ -51,6 +52,7 @@ __all__ = [
     "HourFigure",
     "Notice",
     "Pause",
+    "PendingResolution",
     "Preference",
     "Presence",
     "QueueChannel",

@@ -117,6 +117,9 @@ class Ticket(models.Model):
         help_text="Who gave the open ticket back last: they are offered it after all others.",
     )
     draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
+    decided_at = models.DateTimeField(
+        null=True, help_text="When somebody decided, where that takes effect only after a while."
+    )
     # An assignment is no claim and no touch: it only says who is offered the ticket first, and until when.
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="assigned_tickets"
@@ -243,11 +246,11 @@ class Ticket(models.Model):
         return self.status == TicketStatus.OPEN
 
     def is_claimed(self, now: datetime) -> bool:
-        """Tell whether somebody holds a live claim at `now`, PostgreSQL's time."""
+        """Tell whether somebody holds a live claim at `now`, PostgreSQL's time: one who has decided holds on."""
         return (
             self.claimed_by_id is not None
             and self.claim_expires_at is not None
-            and self.claim_expires_at > now
+            and (self.claim_expires_at > now or self.decided_at is not None)
         )
 
     def is_assigned_to_another(self, user_id: int, now: datetime) -> bool:

@@ -107,6 +107,12 @@ CHECKS: Final = (
         ),
         name="ticket_claim_is_leased",
     ),
+    models.CheckConstraint(
+        condition=Q(decided_at__isnull=True)
+        | Q(status=TicketStatus.OPEN, claimed_by__isnull=False)
+        | Q(status=TicketStatus.RESOLVED),
+        name="ticket_decided_is_held",
+    ),
     # One-sided, as of a claim.
     models.CheckConstraint(
         condition=Q(assigned_to__isnull=True) | Q(status=TicketStatus.OPEN, assigned_until__isnull=False),

@@ -37,7 +37,7 @@ def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
     """
     others_looks = find_present().exclude(person=caller.user_id).order_by().values("ticket")
     is_looked_at = Case(When(pk__in=others_looks, then=1), default=0)
-    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp())
+    is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp(), decided_at=None)
     gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
     theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
     is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
@@ -56,4 +56,8 @@ def for_others(user_id: int | None) -> Q:
 def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:
     """Return the ticket that the caller has claimed, or renewed their claim on, since a moment, and still holds."""
     lease = get_conf().claim_lease
-    return list_open_tickets().filter(claimed_by=caller.user_id, claim_expires_at__gt=since + lease).first()
+    return (
+        list_open_tickets()
+        .filter(claimed_by=caller.user_id, claim_expires_at__gt=since + lease, decided_at=None)
+        .first()
+    )

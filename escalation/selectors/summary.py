@@ -4,6 +4,7 @@ from typing import Any
 
 from escalation.models import Ticket
 from escalation.selectors.choices import describe_ways
+from escalation.selectors.pending import summarise_pending
 from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.states import ResolutionKind, Stage
 from orchestration.holds import foresee_skip
@@ -35,6 +36,7 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
         "note": ticket.note,
         "handed_to": ticket.handed_to,
         "scope": ticket.scope,
+        "pending": summarise_pending(ticket),
     }
 
 

@@ -8,11 +8,13 @@ from escalation.watch.audits import open_audit_tickets
 from escalation.watch.breaches import watch_tickets
 from escalation.watch.clocks import look_at_tickets
 from escalation.watch.figures import fold_figures, foresee_new_tickets
+from escalation.watch.pending import carry_out_decisions
 from escalation.watch.snoozes import wake_tickets
 from escalation.watch.words import forget_looks, write_words
 
 __all__ = [
     "assign_tickets",
+    "carry_out_decisions",
     "fold_figures",
     "foresee_new_tickets",
     "forget_looks",

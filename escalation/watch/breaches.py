@@ -30,8 +30,8 @@ def watch_tickets() -> None:
 
 
 def _find_overdue() -> QuerySet[Ticket]:
-    # A clock that stands still shows the time at which it was stopped.
-    shown = Coalesce("paused_at", ClockTimestamp())
+    # A clock that stands still shows the time at which it was stopped; a decision that waits was made in its time.
+    shown = Coalesce("decided_at", "paused_at", ClockTimestamp())
     untouched = Q(touched_at__isnull=True, first_touch_due_at__lt=shown)
     undecided = Q(due_at__lt=shown)
     overdue = (untouched & ~_is_known(DeadlineKind.FIRST_TOUCH)) | (

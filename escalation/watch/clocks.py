@@ -21,7 +21,7 @@ def look_at_tickets() -> None:
 
     A row that is locked is being claimed or decided at this moment, and is found again by the next sweep.
     """
-    due = Ticket.objects.filter(status=TicketStatus.OPEN, next_look_at__lte=ClockTimestamp())
+    due = Ticket.objects.filter(status=TicketStatus.OPEN, decided_at=None, next_look_at__lte=ClockTimestamp())
     found = list(due.order_by("next_look_at").values_list("pk", "queue")[:SWEEP_LIMIT])
     if not found:
         return
@@ -37,7 +37,7 @@ def _look_and_act(ticket_id: int, policies: dict[int, ClockPolicy]) -> None:
 
 def _look(ticket_id: int, policies: dict[int, ClockPolicy]) -> list[BreachAction]:
     with transaction.atomic():
-        rows = Ticket.objects.filter(pk=ticket_id, status=TicketStatus.OPEN)
+        rows = Ticket.objects.filter(pk=ticket_id, status=TicketStatus.OPEN, decided_at=None)
         rows = rows.defer("seen_json", "draft_json")
         ticket = rows.select_for_update(no_key=True, skip_locked=True).first()
         if ticket is None:

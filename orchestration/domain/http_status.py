@@ -35,6 +35,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "scope_missing": 403,
     "token_refused": 403,
     "own_request": 403,
+    "not_your_decision": 403,
     "tags_missing": 403,
     "reviewer_inactive": 403,
     # It is not there, or not for them.
@@ -66,6 +67,8 @@ STATUS_OF: Final[dict[str, int]] = {
     "ticket_not_claimed": 409,
     "capacity_reached": 409,
     "ticket_resolved": 409,
+    "decision_pending": 409,
+    "nothing_pending": 409,
     "ticket_withdrawn": 409,
     "resolution_stale": 409,
     "bulk_barred": 409,

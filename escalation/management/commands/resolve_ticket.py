@@ -18,6 +18,7 @@ from escalation.management.arguments import (
 from escalation.management.base import DeskCommand
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
+from escalation.selectors.pending import find_pending_of
 from orchestration.domain.holds import CHOSEN_BY_PEOPLE, OUTPUT, SCOPE_WORDS, WAY_OF, Scope, kinds_with
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
@@ -85,8 +86,16 @@ class Command(DeskCommand):
         self._report(decided, as_json=as_json)
 
     def _report(self, ticket: Ticket, *, as_json: bool) -> None:
+        pending = find_pending_of(ticket)
         if as_json:
             self.stdout.write(json.dumps(summarise_ticket(ticket), indent=2))
+        elif pending is not None:
+            who = pending.decided_by.get_username()
+            self.stdout.write(
+                f"Ticket {ticket.pk} is decided: {pending.kind} by {who}. It takes effect at "
+                f"{pending.takes_effect_at:%H:%M:%S} UTC; until then it can be taken back:\n"
+                f"  manage.py take_back_resolution {ticket.pk} --as {who}"
+            )
         else:
             person = name_decider(ticket)
             self.stdout.write(f"Ticket {ticket.pk} is resolved: {ticket.resolution} by {person}.")
@@ -94,7 +103,7 @@ class Command(DeskCommand):
 
 def _decide(number: int, person: User, kind: ResolutionKind, **said: Any) -> None:
     found = ticket = get_ticket(number)
-    if found.is_open:
+    if found.is_open and found.decided_at is None:
         ticket = claim_ticket(number, person)
     try:
         resolve_ticket(

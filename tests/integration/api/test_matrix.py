@@ -79,6 +79,7 @@ POST   tickets/<ticket_id>/replan            401 403 404 403 403 403 409 403 403
 POST   tickets/<ticket_id>/resume            401 403 404 403 403 403 200 403 403 200 403 404
 POST   tickets/<ticket_id>/snooze            401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/wake              401 403 404 403 403 409 409 403 403 409 403 404
+POST   tickets/<ticket_id>/take-back         401 403 404 403 403 409 409 403 403 409 403 404
 GET    tickets/stream                        401 403 200 200 200 200 200 200 403 403 403 200
 PUT    tickets/<ticket_id>/presence          401 403 404 200 200 200 200 200 403 403 403 404
 DELETE tickets/<ticket_id>/presence          401 403 404 204 204 204 204 204 403 403 403 404

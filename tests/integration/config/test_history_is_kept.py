@@ -70,6 +70,7 @@ CHANGING = {
     "escalation_escalationlevel",
     "escalation_escalationlevel_groups",
     "escalation_queuerole",
+    "escalation_pendingresolution",
     "escalation_presence",
     "escalation_assignmentturn",
     "escalation_reasoncode",
