@@ -157,7 +157,7 @@ def build_page(
 def _grade(ticket: Ticket, now: datetime) -> str:
     if not ticket.is_open:
         return "closed"
-    return grade_time_left(ticket.opened_at, ticket.due_at, ticket.paused_at or now)
+    return grade_time_left(ticket.opened_at, ticket.due_at, ticket.decided_at or ticket.paused_at or now)
 
 
 def _build_form(ticket: Ticket, draft: Draft | None, *, is_editing: bool) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from orchestration.domain.states import ResolutionKind
 
 _EXCERPT = 140
 _MOST_DIGITS = 18
+_IN_GRACE = "decided ({}); that takes effect later, and can be taken back until then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,9 @@ def resolve_together(request: HttpRequest, ticket_id: int) -> HttpResponse:
     except EscalationError as error:
         return _show_preview(request, anchor, lines, [], refusal=error)
     done = sum(result.error is None for result in results)
+    waits = any(result.ticket is not None and result.ticket.is_open for result in results)
     context = {
-        "title": f"{done} of {len(results)} {WAY_OF[kind].done}",
+        "title": f"{done} of {len(results)} {_IN_GRACE.format(kind) if waits else WAY_OF[kind].done}",
         "ticket": anchor,
         "results": results,
         "done": WAY_OF[kind].done,

@@ -7,12 +7,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from escalation.api.rows import SaidBody, TicketDetail, TicketRow
+from escalation.api.rows import PendingRow, SaidBody, TicketDetail, TicketRow
 from escalation.api.views import Deciding, SummaryRow
 from escalation.audit import record_seen
 from escalation.escrow import BULK_KINDS, MOST_TOGETHER, BulkLine, BulkResult, claim_alike, resolve_alike
 from escalation.models import Ticket
 from escalation.selectors import find_ticket, list_alike, summarise_ticket
+from escalation.selectors.pending import summarise_pending
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.holds import WAY_OF, Scope
@@ -63,6 +64,9 @@ class BulkRow(serializers.Serializer[Any]):
         read_only=True, help_text="As of an error of a single ticket; empty if done."
     )
     detail = serializers.CharField(read_only=True)
+    pending = PendingRow(
+        read_only=True, allow_null=True, help_text="What was decided and has not taken effect; null: nothing."
+    )
 
 
 class ClaimedRow(BulkRow):
@@ -132,4 +136,5 @@ def _tell(result: BulkResult) -> dict[str, Any]:
         "done": result.error is None,
         "code": getattr(result.error, "code", ""),
         "detail": str(result.error or ""),
+        "pending": summarise_pending(result.ticket) if result.ticket else None,
     }

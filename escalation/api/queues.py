@@ -18,11 +18,12 @@ from orchestration.api.bodies import Text
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_project
 
-# Seats, votes, the grace period and throttling are columns that nothing acts on yet: nobody is offered them.
+# Seats, votes and throttling are columns that nothing acts on yet: nobody is offered them.
 SETTINGS = (
     "name",
     "assignment",
     "needs_all_tags",
+    "grace_seconds",
     "bulk_allowed",
     "hand_on_agents",
     "reasons_required",

@@ -23,6 +23,15 @@ from orchestration.domain.holds import (
 from orchestration.domain.states import ResolutionKind
 
 
+class PendingRow(serializers.Serializer[Any]):
+    """A decision that has not taken effect yet."""
+
+    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind], read_only=True)
+    decided_by = serializers.CharField(read_only=True)
+    decided_at = serializers.DateTimeField(read_only=True)
+    takes_effect_at = serializers.DateTimeField(read_only=True, help_text="Until then it can be taken back.")
+
+
 class TicketRow(serializers.Serializer[Any]):
     """A ticket, in the words of `manage.py list_tickets --json`."""
 
@@ -63,6 +72,9 @@ class TicketRow(serializers.Serializer[Any]):
     resolved_rule = serializers.CharField(read_only=True, help_text="What decided instead of a person.")
     reason_code = serializers.CharField(read_only=True)
     withdrawn_reason = serializers.CharField(read_only=True)
+    pending = PendingRow(
+        read_only=True, allow_null=True, help_text="What was decided and has not taken effect; null: nothing."
+    )
 
 
 @extend_schema_field({"description": "Any JSON value."})
@@ -80,15 +92,6 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Return the value."""
         return data
-
-
-class PendingRow(serializers.Serializer[Any]):
-    """A decision that has not taken effect yet."""
-
-    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind], read_only=True)
-    decided_by = serializers.CharField(read_only=True)
-    decided_at = serializers.DateTimeField(read_only=True)
-    takes_effect_at = serializers.DateTimeField(read_only=True, help_text="Until then it can be taken back.")
 
 
 class WayRow(serializers.Serializer[Any]):
@@ -145,9 +148,6 @@ class TicketDetail(TicketRow):
     note = serializers.CharField(read_only=True)
     handed_to = serializers.CharField(read_only=True, help_text="The agent that does the step since.")
     scope = serializers.CharField(read_only=True, help_text="How far it reached that the run was closed.")
-    pending = PendingRow(
-        read_only=True, allow_null=True, help_text="What was decided and has not taken effect; null: nothing."
-    )
 
 
 class ReleaseBody(Body):

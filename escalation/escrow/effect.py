@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from escalation.errors import EscalationError
+from escalation.escrow.alarming import tell_leads
 from escalation.escrow.checks import require_seen, require_way
 from escalation.escrow.closing import Decider, close_ticket, describe_chosen
 from escalation.escrow.pending import read_choice, void_pending
@@ -38,8 +39,7 @@ def carry_out_pending(ticket_id: int) -> bool:
 
 
 def _carry_out(looked_at: PendingResolution) -> bool:
-    scope = Scope(looked_at.scope) if looked_at.scope else None
-    held = holds.lock_for_resolution(looked_at.ticket.step_id, scope)
+    held = _lock_step(looked_at)
     ticket, now = lock_ticket(looked_at.ticket_id)
     pending = find_pending(ticket)
     # Taken back, or taken back and decided anew, which may reach further than what was locked: the next look is right.
@@ -53,14 +53,26 @@ def _carry_out(looked_at: PendingResolution) -> bool:
     return True
 
 
-def _close(ticket: Ticket, held: HeldStep, pending: PendingResolution, now: datetime) -> None:
+def _lock_step(looked_at: PendingResolution) -> HeldStep | None:
+    """Lock the run and step that wait for the decision; None: it is of an audit, for which nothing waits."""
+    if not looked_at.ticket.holds_step:
+        return None
+    return holds.lock_for_resolution(
+        looked_at.ticket.step_id, Scope(looked_at.scope) if looked_at.scope else None
+    )
+
+
+def _close(ticket: Ticket, held: HeldStep | None, pending: PendingResolution, now: datetime) -> None:
     choice, decider = read_choice(pending), Decider(pending.decided_by)
     way = require_way(ticket, choice.kind)
-    if way.takes_proposal:
+    if held is not None and way.takes_proposal:
         require_seen(ticket, digest_text(held.proposed_json or ""), pending.seen_digest)
     PendingResolution.objects.filter(ticket=ticket.pk).delete()
     close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)
-    holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
+    if held is None:
+        tell_leads(ticket, now)
+    else:
+        holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
 
 
 def _void(ticket_id: int, looked_at: PendingResolution, why: str) -> None:

@@ -146,11 +146,16 @@ def _judge(
     ticket, now = lock_ticket(looked_at.pk)
     if not ticket.is_open:
         return _answer_closed(ticket, user, choice)
+    if ticket.decided_at is not None:
+        return answer_pending(ticket, user, choice)
     require_no_requester(ticket, user)
     require_claim(ticket, user, claim_number, now)
     require_seen(ticket, ticket.seen_digest, seen_digest)
     way = require_way(ticket, choice.kind)
-    require_reason(_queue_of(ticket, looked_at), choice)
+    queue = _queue_of(ticket, looked_at)
+    require_reason(queue, choice)
+    if queue.grace_seconds:
+        return hold_back(ticket, user, choice, queue.grace_seconds, now)
     close_ticket(
         ticket, Decider(user), choice, ticket.seen_json if way.takes_proposal else choice.output_json, now
     )

@@ -43,7 +43,8 @@ _TOLD: Final = f"""
     SELECT t.resolved_at, {_TICKET}, m.measure, m.bucket
     FROM escalation_ticket t JOIN escalation_reviewqueue q ON q.id = t.queue_id CROSS JOIN LATERAL (VALUES
         ('{DECIDED}' || t.resolution, 0),
-        (CASE WHEN {_HOLDS} THEN '{Measure.DECISION_TIME}' END, {_bucket("(COALESCE(t.decided_at, t.resolved_at) - t.opened_at)")}),
+        (CASE WHEN {_HOLDS} THEN '{Measure.DECISION_TIME}' END,
+         {_bucket("(COALESCE(t.decided_at, t.resolved_at) - t.opened_at)")}),
         (CASE WHEN {_HOLDS} AND NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'resolution') THEN '{Measure.KEPT}' END, 0),
         (CASE WHEN {JUDGED} THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END, 0)

@@ -96,16 +96,16 @@ class DeskNow:
     reviewers: list[ReviewerNow]
 
 
-IN_LINE: Final = (
-    "status = 'open' AND paused_at IS NULL AND (snoozed_until IS NULL OR snoozed_until <= %(now)s)"
-)
+IN_LINE: Final = """
+status = 'open' AND decided_at IS NULL AND paused_at IS NULL AND (snoozed_until IS NULL OR snoozed_until <= %(now)s)
+"""
 """Of tickets: those that wait to be decided. Work that nobody is offered makes no other ticket late."""
 
 _AGE_BOUNDS = ", ".join(f"{below:.0f}" for _, below in AGES[:-1])
 _OPEN: Final = f"""
 SELECT queue_id, width_bucket(EXTRACT(EPOCH FROM %(now)s - opened_at)::float8, ARRAY[{_AGE_BOUNDS}]::float8[]),
     count(*), count(*) FILTER (WHERE claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s),
-    count(*) FILTER (WHERE due_at < LEAST(paused_at, %(now)s)), count(*) FILTER (WHERE {IN_LINE})
+    count(*) FILTER (WHERE due_at < LEAST(decided_at, paused_at, %(now)s)), count(*) FILTER (WHERE {IN_LINE})
 FROM escalation_ticket WHERE status = 'open' AND queue_id = ANY(%(queues)s) GROUP BY 1, 2
 """
 _ARRIVED = """
@@ -121,7 +121,7 @@ SELECT * FROM (SELECT queue_id, person, sum(decided), sum(seconds)::float8, coun
     FROM escalation_ticket WHERE resolved_at > %(since)s
   UNION ALL
     SELECT queue_id, claimed_by_id, 0, 1, NULL FROM escalation_ticket
-    WHERE status = 'open' AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s
+    WHERE status = 'open' AND decided_at IS NULL AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s
 ) work WHERE person IS NOT NULL GROUP BY 1, 2) known WHERE queue_id = ANY(%(queues)s)
 """
 _LATE = f"""

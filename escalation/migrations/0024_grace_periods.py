@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             name='PendingResolution',
             fields=[
                 ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='pending', serialize=False, to='escalation.ticket')),
-                ('kind', models.CharField(choices=[('approve', 'approve'), ('edit', 'edit'), ('send_back', 'send_back'), ('hand_on', 'hand_on'), ('skip', 'skip'), ('close', 'close'), ('abort', 'abort'), ('default', 'default')], max_length=10)),
+                ('kind', models.CharField(choices=[('approve', 'approve'), ('edit', 'edit'), ('send_back', 'send_back'), ('hand_on', 'hand_on'), ('skip', 'skip'), ('close', 'close'), ('abort', 'abort'), ('refuse', 'refuse'), ('default', 'default')], max_length=10)),
                 ('claim_number', models.PositiveIntegerField(help_text='Of the claim under which it was decided.')),
                 ('seen_digest', models.CharField(help_text='SHA-256 of what the person saw.', max_length=64)),
                 ('output_json', models.TextField(null=True)),
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pendingresolution',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['approve', 'edit', 'send_back', 'hand_on', 'skip', 'close', 'abort'])), name='pending_kind_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['approve', 'edit', 'send_back', 'hand_on', 'skip', 'close', 'abort', 'refuse'])), name='pending_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='pendingresolution',

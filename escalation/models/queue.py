@@ -13,6 +13,7 @@ from orchestration.models import Project
 
 DEFAULT_QUEUE = "default"
 MOST_SEATS: Final = 20
+MOST_GRACE_SECONDS: Final = 86_400
 
 
 def default_warnings() -> list[int]:
@@ -142,6 +143,8 @@ class ReviewQueue(models.Model):
             faults["seats"] = f"Give 1 to {MOST_SEATS} seats."
         if not 1 <= self.votes_needed <= self.seats:
             faults["votes_needed"] = f"At least 1, and at most as many as there are seats ({self.seats})."
+        if self.grace_seconds > MOST_GRACE_SECONDS:
+            faults["grace_seconds"] = f"Give at most {MOST_GRACE_SECONDS} seconds, which is a day."
         if self.has_quorum and self.grace_seconds:
             faults["grace_seconds"] = "With several seats a decision takes effect at once: leave it at 0."
         if faults:

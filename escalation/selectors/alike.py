@@ -33,9 +33,11 @@ SELECT root, id FROM behind LIMIT %s
 def list_alike(caller: Caller, ticket: Ticket) -> QuerySet[Ticket]:
     """Return the open tickets of the same workflow, step and rule that the caller may decide, those due first on top.
 
-    None of a run that they asked for themselves.
+    None of a run that they asked for themselves, and none whose decision waits to take effect.
     """
-    alike = scope_tickets(caller, DeskRight.DECIDE).filter(alike=ticket.alike, status=TicketStatus.OPEN)
+    alike = scope_tickets(caller, DeskRight.DECIDE).filter(
+        alike=ticket.alike, status=TicketStatus.OPEN, decided_at=None
+    )
     return alike.exclude(alike="").exclude(for_others(caller.user_id)).order_by("due_at", "pk")
 
 

@@ -26,7 +26,7 @@ PAGE_ROWS: Final = 50
 MOST_COUNTED: Final = 1_000
 # As JSON, in the place of what the run was asked.
 _NOT_SHOWN: Final = '"(not shown)"'
-_RELATED = ("queue", "run", "step", "claimed_by", "resolved_by", "assigned_to")
+_RELATED = ("queue", "run", "step", "claimed_by", "resolved_by", "assigned_to", "pending")
 _IS_OPEN = Q(status=TicketStatus.OPEN)
 # The column that orders a view, and whether its latest come first; NULL is in none of these views.
 _ORDER: Final[dict[InboxState, tuple[str, bool]]] = {
@@ -118,9 +118,12 @@ def _is_assigned_to(user_id: int) -> Q:
 
 
 def _is_breaching() -> Q:
-    """Return the condition that less than a quarter of the time is left, or none; by the clock, should it stand."""
+    """Return the condition that less than a quarter of the time is left, or none; by the clock, should it stand.
+
+    What is decided does not run out any more, also while that waits to take effect.
+    """
     shown = Coalesce("paused_at", ClockTimestamp())
-    return _IS_OPEN & Q(due_at__lt=shown + (F("due_at") - F("opened_at")) / 4)
+    return _IS_OPEN & Q(decided_at=None, due_at__lt=shown + (F("due_at") - F("opened_at")) / 4)
 
 
 # That the time is known is what the indexes say, too.
@@ -168,6 +171,7 @@ SELECT (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open
             AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()) LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
             AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
+            AND decided_at IS NULL
             AND due_at < COALESCE(paused_at, clock_timestamp()) + (due_at - opened_at) / 4 LIMIT %(most)s) a)
 """
 

@@ -9,7 +9,8 @@ def find_pending_of(ticket: Ticket) -> PendingResolution | None:
     """Return the decision of an open ticket that has not taken effect; None: there is none."""
     if ticket.decided_at is None or not ticket.is_open:
         return None
-    return PendingResolution.objects.select_related("decided_by").filter(ticket=ticket.pk).first()
+    # Lists and pages read it with the ticket.
+    return getattr(ticket, "pending", None)
 
 
 def summarise_pending(ticket: Ticket) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ def list_reviewers(queue: ReviewQueue, now: datetime) -> dict[int, Reviewer]:
 def count_loads(user_ids: list[int], now: datetime) -> dict[int, int]:
     """Return how many tickets people hold or are assigned at the moment, in all queues, by id."""
     loads: dict[int, int] = {}
-    open_tickets = Ticket.objects.filter(status=TicketStatus.OPEN).order_by()
+    open_tickets = Ticket.objects.filter(status=TicketStatus.OPEN, decided_at=None).order_by()
     for column, until in (("claimed_by", "claim_expires_at"), ("assigned_to", "assigned_until")):
         rows = open_tickets.filter(**{f"{column}__in": user_ids, f"{until}__gt": now})
         for pk, count in rows.values_list(column).annotate(count=Count("pk")):

@@ -36,7 +36,6 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
         "note": ticket.note,
         "handed_to": ticket.handed_to,
         "scope": ticket.scope,
-        "pending": summarise_pending(ticket),
     }
 
 
@@ -62,6 +61,7 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
         **_summarise_clocks(ticket),
         **_summarise_claim(ticket),
         **_summarise_end(ticket),
+        "pending": summarise_pending(ticket),
     }
 
 

@@ -12,7 +12,7 @@ from escalation.errors import TicketNotFound
 from escalation.models import ReviewQueue, Ticket
 from orchestration.domain.states import ResolutionKind
 
-_RELATED = ("queue__project", "run", "step", "claimed_by", "resolved_by", "forecast")
+_RELATED = ("queue__project", "run", "step", "claimed_by", "resolved_by", "forecast", "pending__decided_by")
 # A mebibyte each: what a step gave is on its own page, and a ticket has its own copy of what is judged.
 OUTPUTS = ("step__output_json", "step__proposed_json")
 _BEGINNING = 4_000
@@ -26,6 +26,9 @@ LARGE_COLUMNS: Final = (
     "step__item_json",
     "step__spec_json",
     "step__feedback",
+    "pending__output_json",
+    "pending__feedback",
+    "pending__note",
     *OUTPUTS,
 )
 """What lists leave out, as seen from a ticket with its run and step."""

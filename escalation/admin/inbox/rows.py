@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from escalation.domain.excerpt import excerpt, excerpt_json
 from escalation.domain.sla import describe_time_left, grade_time_left
 from escalation.models import Ticket
+from escalation.selectors.pending import find_pending_of
 from orchestration.admin.visible import mark_unseen
 
 _EXCERPT_CHARACTERS = 140
@@ -32,6 +33,7 @@ class InboxRow:
 
     Attributes: first_look: the clock of the first look, while nobody has claimed it.  ending: how it was closed.
         holder: who holds a live claim, or decided it.  present: who else looks at it now.
+        takes_effect_at: of a decision that waits.  effect_left: in words.
     """
 
     ticket: Ticket
@@ -48,6 +50,8 @@ class InboxRow:
     may_claim: bool
     present: Sequence[str]
     is_cut: bool
+    takes_effect_at: datetime | None
+    effect_left: str
 
 
 def show_rows(
@@ -64,6 +68,7 @@ def _show(ticket: Any, present: list[str], person: User, deciding: frozenset[int
     now = ticket.read_at
     is_claimed = ticket.is_open and ticket.is_claimed(now)
     decider = ticket.claimed_by if is_claimed else ticket.resolved_by
+    pending = find_pending_of(ticket)
     return InboxRow(
         ticket=ticket,
         title=mark_unseen(ticket.title or excerpt_json(ticket.asked, _EXCERPT_CHARACTERS)),
@@ -82,6 +87,8 @@ def _show(ticket: Any, present: list[str], person: User, deciding: frozenset[int
         and (ticket.is_guest or ticket.queue_id in deciding),
         present=[one for one in present if one != person.get_username()],
         is_cut=getattr(ticket, "is_cut", False),
+        takes_effect_at=pending.takes_effect_at if pending else None,
+        effect_left=describe_time_left(pending.takes_effect_at, now) if pending else "",
     )
 
 

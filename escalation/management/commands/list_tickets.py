@@ -1,18 +1,19 @@
 """`list_tickets`: what waits for people, those due first at the top."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from textwrap import indent
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
 from django.db.models import QuerySet
 
-from escalation.domain.sla import describe_time_left
+from escalation.domain.sla import describe_duration, describe_time_left
 from escalation.domain.states import TicketStatus
 from escalation.management.base import DeskCommand
 from escalation.models import Ticket, read_clock
 from escalation.selectors import known_queues, list_tickets, summarise_ticket, with_content
+from escalation.selectors.pending import find_pending_of
 from orchestration.domain.visible import spell_out
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 
@@ -71,7 +72,11 @@ class Command(DeskCommand):
 
 def _format_row(ticket: Ticket, now: datetime) -> str:
     holder = ticket.claimed_by.get_username() if ticket.claimed_by and ticket.is_claimed(now) else "-"
-    left = describe_time_left(ticket.due_at, now) if ticket.is_open else "-"
+    left = describe_time_left(ticket.due_at, ticket.decided_at or now) if ticket.is_open else "-"
     place = f"{ticket.run.workflow_name}/{ticket.step.key}"
     reason = " ".join(spell_out(ticket.reason).split())
+    pending = find_pending_of(ticket)
+    if pending is not None:
+        wait = describe_duration(max(pending.takes_effect_at - now, timedelta(0)))
+        reason = f"[{pending.kind}, takes effect in {wait}] {reason}"
     return _ROW.format(ticket.pk, ticket.status, left, ticket.sla, place, holder, reason[:100])

@@ -20,12 +20,29 @@ from escalation.escrow import (
     open_audit_ticket,
     resolve_by_rule,
     resolve_ticket,
+    take_back_resolution,
 )
 from escalation.figures.measuring import FIGURES, name_span
 from escalation.learning import Work, calibrate, list_judged_work
-from escalation.models import Breach, BreachAction, Notice, ReviewQueue, RoutingRule, Ticket, read_clock
+from escalation.models import (
+    Breach,
+    BreachAction,
+    Notice,
+    PendingResolution,
+    ReviewQueue,
+    RoutingRule,
+    Ticket,
+    read_clock,
+)
 from escalation.selectors import alike, get_ticket, summarise_ticket
-from escalation.watch import audits, breaches, look_at_tickets, open_audit_tickets, watch_tickets
+from escalation.watch import (
+    audits,
+    breaches,
+    carry_out_decisions,
+    look_at_tickets,
+    open_audit_tickets,
+    watch_tickets,
+)
 from orchestration import StepSpec, Verify, WorkflowSpec, holds, runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.domain.holds import WAY_OF
@@ -446,3 +463,27 @@ def test_nothing_bars_audits_from_being_judged_together(
     monkeypatch.setattr(alike, "_is_irreversible", lambda _: True)
     found = alike.find_irreversible([audit, held], ResolutionKind.SEND_BACK)
     assert list(found) == [held.pk]
+
+
+def test_a_judgement_can_be_taken_back_where_the_queue_gives_a_grace_period(
+    audit: Ticket, anna: User
+) -> None:
+    ReviewQueue.objects.update(grace_seconds=60)
+    before = _traces(audit)
+    assert _judge(audit, anna, REFUSE, note="no").is_open
+    assert not Notice.objects.filter(happening="audit").exists(), "nobody is told of what may be taken back"
+    assert take_back_resolution(audit.pk, anna).decided_at is None
+
+    ReviewQueue.objects.update(grace_seconds=1)
+    _judge(audit, anna, REFUSE, note="no")
+
+
+    def is_carried_out() -> bool:
+        carry_out_decisions()
+        return not PendingResolution.objects.exists()
+
+    wait_for(is_carried_out, seconds=10)
+    audit.refresh_from_db()
+    assert (audit.status, audit.resolution, audit.resolved_by) == ("resolved", "refuse", anna)
+    assert _traces(audit) == before, "the run goes its way"
+    assert Notice.objects.filter(happening="audit").exists()

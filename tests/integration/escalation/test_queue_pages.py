@@ -40,6 +40,7 @@ def _form(queue: ReviewQueue, **changes: Any) -> dict[str, Any]:
         "slug": queue.slug,
         "name": queue.name,
         "assignment": "pull",
+        "grace_seconds": "0",
         "bulk_allowed": "on",
         "hand_on_agents": "",
         "passing_edits": "",
@@ -108,6 +109,8 @@ def test_a_queues_admin_changes_it_and_all_that_belongs_to_it(queue: ReviewQueue
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
+        ({"grace_seconds": "-1"}, "greater than or equal to 0"),
+        ({"grace_seconds": "86401"}, "Give at most 86400 seconds, which is a day"),
         ({"targets-0-first_touch_seconds": "0"}, "Give more than 0 seconds"),
         ({"targets-0-resolution_seconds": "5"}, "At least 60, the time for a first look"),
         ({"assignment": "by_lot"}, "not one of the available choices"),
