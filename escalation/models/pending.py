@@ -15,7 +15,9 @@ class PendingResolution(models.Model):
     is there, the open ticket says so in `decided_at`: triggers see to it that one is never without the other.
     """
 
-    ticket = models.OneToOneField("Ticket", primary_key=True, on_delete=models.CASCADE, related_name="pending")
+    ticket = models.OneToOneField(
+        "Ticket", primary_key=True, on_delete=models.CASCADE, related_name="pending"
+    )
     kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in ResolutionKind])
     claim_number = models.PositiveIntegerField(help_text="Of the claim under which it was decided.")
     seen_digest = models.CharField(max_length=64, help_text="SHA-256 of what the person saw.")

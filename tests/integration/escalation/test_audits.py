@@ -477,7 +477,6 @@ def test_a_judgement_can_be_taken_back_where_the_queue_gives_a_grace_period(
     ReviewQueue.objects.update(grace_seconds=1)
     _judge(audit, anna, REFUSE, note="no")
 
-
     def is_carried_out() -> bool:
         carry_out_decisions()
         return not PendingResolution.objects.exists()
