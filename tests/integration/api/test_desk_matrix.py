@@ -38,6 +38,7 @@ POST   tickets/<ticket_id>/pause             403 403 200 403 403 404
 POST   tickets/<ticket_id>/replan            403 403 403 409 403 404
 POST   tickets/<ticket_id>/resume            403 403 200 403 403 404
 POST   tickets/<ticket_id>/snooze            403 200 200 403 403 404
+POST   tickets/<ticket_id>/take-back         403 409 409 403 403 404
 POST   tickets/<ticket_id>/wake              403 409 409 403 403 404
 PUT    tickets/<ticket_id>/presence          200 200 200 200 200 404
 DELETE tickets/<ticket_id>/presence          204 204 204 204 204 404
