@@ -22,7 +22,7 @@ from escalation.domain.fieldset import Node, fill, walk
 from escalation.domain.form import form_fields, output_fields
 from escalation.domain.sla import describe_duration, describe_time_left, grade_time_left
 from escalation.escrow.rows import is_own_request
-from escalation.models import Comment, Ticket, read_clock
+from escalation.models import Comment, PendingResolution, Ticket, read_clock
 from escalation.selectors import (
     Received,
     Verdict,
@@ -134,11 +134,8 @@ def build_page(
         "alarms": list(ticket.alarms.all()),
         "deeds": list(ticket.breach_deeds.all()),
         "is_mine": is_mine,
-        "pending": pending,
-        "is_own_decision": pending is not None and pending.decided_by_id == user.pk,
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
-        "effect_left": describe_time_left(pending.takes_effect_at, now) if pending else "",
         "may_decide": may_decide,
         "is_own_request": is_own_request(ticket, user.pk),
         "is_refused": draft is not None,
@@ -149,8 +146,17 @@ def build_page(
         "verdicts": [_view_verdict(verdict) for verdict in list_verdicts(ticket)],
         "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skips(ticket),
+        **_describe_pending(pending, user, now),
         **build_outlook(ticket, user, plan, spec),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
+    }
+
+
+def _describe_pending(pending: PendingResolution | None, user: User, now: datetime) -> dict[str, Any]:
+    return {
+        "pending": pending,
+        "is_own_decision": pending is not None and pending.decided_by_id == user.pk,
+        "effect_left": describe_time_left(pending.takes_effect_at, now) if pending else "",
     }
 
 
