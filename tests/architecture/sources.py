@@ -33,12 +33,15 @@ class Source:
                 yield node
 
 
-@cache
 def sources(*rooms: str) -> tuple[Source, ...]:
     """Return every file below the rooms, generated migrations left out."""
-    files = [file for room in rooms for file in sorted((PROJECT_DIR / room).rglob("*.py"))]
+    return tuple(source for room in rooms for source in _read_room(room))
+
+
+@cache
+def _read_room(room: str) -> tuple[Source, ...]:
     return tuple(
         Source.parse(str(file.relative_to(PROJECT_DIR)), file.read_text(encoding="utf-8"))
-        for file in files
+        for file in sorted((PROJECT_DIR / room).rglob("*.py"))
         if "migrations" not in file.parts
     )
