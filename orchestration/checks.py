@@ -46,6 +46,7 @@ def check_paths(**_: Any) -> list[CheckMessage]:
         return []  # check_values says what is wrong
     paths = (
         conf.ESCALATOR,
+        *filter(None, (conf.HOLD_BACKS,)),
         *conf.MAINTENANCE_DUTIES,
         *conf.MAINTENANCE_COMPANIONS,
         *conf.LOOKS.values(),
@@ -127,7 +128,7 @@ def _path_faults(path: str) -> Iterator[CheckMessage]:
     except ImportError as error:
         yield Error(
             f"RINGMASTER names '{path}', which can't be imported: {error}",
-            hint="See ESCALATOR, MAINTENANCE_DUTIES, MAINTENANCE_COMPANIONS and LOOKS.",
+            hint="See ESCALATOR, HOLD_BACKS, MAINTENANCE_DUTIES, MAINTENANCE_COMPANIONS and LOOKS.",
             id="orchestration.E007",
         )
 

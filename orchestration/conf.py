@@ -22,6 +22,7 @@ class Conf:
     ESCALATOR: str = "escalation.escrow.DatabaseEscalator"
     MAINTENANCE_DUTIES: tuple[str, ...] = ()
     MAINTENANCE_COMPANIONS: tuple[str, ...] = ()
+    HOLD_BACKS: str = ""
     LOOKS: Mapping[str, str] = field(default_factory=dict)
     SIGNING_KEY: str | None = None
     FLOWER_URL: str = ""

@@ -1,9 +1,9 @@
 """What orchestration asks of the rooms above it, bound by dotted path in settings.
 
 `Escalator` opens a ticket in the transaction that holds the step, and says which tickets steps have; `MaintenanceDuty`
-is what the maintainer also runs each sweep, a `MaintenanceCompanion` what it runs beside its sweeps, and a `Look`
-what `manage.py health` and probes also ask. Nothing here may import a room above, nor ask its tables or follow its keys
-backwards. Read next: `escalation/escrow/escalator.py`.
+is what the maintainer also runs each sweep, a `MaintenanceCompanion` what it runs beside its sweeps, `FindHoldBacks`
+says which agents wait for people, and a `Look` is what `manage.py health` and probes also ask. Nothing here may import
+a room above, nor ask its tables or follow its keys backwards. Read next: `escalation/escrow/escalator.py`.
 """
 
 import threading
@@ -123,6 +123,29 @@ def load_escalator(path: str) -> Escalator:
     """Return the escalator at a dotted path, `RINGMASTER["ESCALATOR"]`."""
     escalator: Escalator = import_string(path)()
     return escalator
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBack:
+    """An agent whose steps wait, in one project, since people can't keep up with what it makes for them.
+
+    Attributes: source: which queue of people, within the project.  reason: in words, for whoever sees the step wait.
+    """
+
+    project_id: int
+    agent: str
+    source: str
+    reason: str
+
+
+FindHoldBacks = Callable[[], Collection[HoldBack]]
+"""Says which agents are held back at the moment; asked with each sweep: quick, reads only."""
+
+
+def load_hold_backs(path: str) -> FindHoldBacks:
+    """Return what is at a dotted path, `RINGMASTER["HOLD_BACKS"]`; without one nobody is held back."""
+    found: FindHoldBacks = import_string(path) if path else tuple
+    return found
 
 
 def load_duties(paths: Iterable[str]) -> list[MaintenanceDuty]:

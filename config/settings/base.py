@@ -136,6 +136,7 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.open_audit_tickets",
     ],
     "MAINTENANCE_COMPANIONS": ["escalation.notify.notify_people"],
+    "HOLD_BACKS": "escalation.figures.find_hold_backs",
     "LOOKS": {"channels": "escalation.selectors.channels.look_at_channels"},
     "CHANNELS": env.json_object("RINGMASTER_CHANNELS"),
     "SITE_URL": env.text("SITE_URL"),

@@ -40,7 +40,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         (None, {"fields": (("project", "slug", "name"), "is_restricted")}),
         (
             "Who gets a ticket",
-            {"classes": ["tab"], "fields": ("assignment", "needs_all_tags")},
+            {"classes": ["tab"], "fields": ("assignment", "needs_all_tags", "throttled_agents")},
         ),
         (
             "How it is decided",

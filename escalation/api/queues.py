@@ -18,7 +18,7 @@ from orchestration.api.bodies import Text
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_project
 
-# Seats, votes and throttling are columns that nothing acts on yet: nobody is offered them.
+# Seats and votes are columns that nothing acts on yet: nobody is offered them.
 SETTINGS = (
     "name",
     "assignment",
@@ -30,6 +30,7 @@ SETTINGS = (
     "passing_edits",
     "snooze_stops_clock",
     "mail_shows_content",
+    "throttled_agents",
 )
 
 

@@ -23,6 +23,7 @@ class WaitsFor(StrEnum):
     BREAKER = "breaker"
     DEADLINE = "deadline"
     RING = "ring"
+    REVIEWERS = "reviewers"
 
 
 class Waker(StrEnum):
@@ -108,6 +109,13 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
         words="about to be sent",
         sentence="Many steps became available at once; its message is sent with the maintainer's next sweeps.",
         is_trouble=False,
+    ),
+    # A queue of people is predicted to keep work longer than its target: what feeds it waits until it keeps up again.
+    WaitsFor.REVIEWERS: Wait(
+        wakes=(Waker.MAINTAINER,),
+        words="waits for reviewers",
+        sentence="A review queue that holds back the agent “{agent}” can't keep up with its tickets; the step goes on "
+        "when it can. The board shows what waits there, the step's last decision says how long.",
     ),
 }
 """How an available step waits, by its word; `NOTHING` is no wait and has no line."""

@@ -73,7 +73,8 @@ class Claim:
         task_id: Celery's id of the message (or of the link that was run on from).
         attempt: 1-based number.  attempt_id: its row.
         read_at: the database's clock.  monotonic_at: this process's, read at the same moment.
-        pools: the slots it holds, by pool.  is_kept_away: its agent's breaker is not closed; ask before the call.
+        pools: the slots it holds, by pool.  is_kept_away: its agent's breaker is not closed, or a review
+            queue holds its agent back; ask before the call.
     """
 
     run: RunFacts

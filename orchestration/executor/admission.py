@@ -32,9 +32,10 @@ from agents.domain.circuit import COUNTED
 from agents.domain.classification import describe_refusal
 from agents.domain.contract import strip_pin
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
-from orchestration.domain.policy import Ending
+from orchestration.domain.policy import Ending, HeldBack
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.work import Claim
+from orchestration.executor.reviewers import look_at_reviewers
 from orchestration.selectors.admission import kept_away_since
 
 log = structlog.get_logger(__name__)
@@ -53,8 +54,10 @@ def mute_breakers() -> Iterator[None]:
         _is_muted.reset(token)
 
 
-def keep_away(claim: Claim) -> Failed | None:
+def keep_away(claim: Claim) -> Failed | HeldBack | None:
     """Return why the agent is not to be called now; None lets the call in, and `note_call` must follow it."""
+    if claim.is_kept_away and (held_back := look_at_reviewers(claim)) is not None:
+        return held_back
     if claim.pools and not holds_slots(claim.token, claim.pools):
         wanted = ", ".join(f"{amount} of {name}" for name, amount in claim.pools.items())
         message = (

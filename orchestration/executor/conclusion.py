@@ -16,7 +16,7 @@ from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
 from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
-from orchestration.domain.policy import Decision, Ending, OutOfTime
+from orchestration.domain.policy import Decision, Ending, HeldBack, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 from orchestration.domain.waits import WaitsFor
@@ -287,6 +287,9 @@ def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
             return ()
         case OutOfTime():
             _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.DEADLINE))
+            return ()
+        case HeldBack():
+            _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.REVIEWERS))
             return ()
         case _:
             return _grow(claim, end, outcome)

@@ -13,7 +13,7 @@ from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf
 from orchestration.domain.holds import HoldSubject
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
-from orchestration.domain.policy import Decision, Ending, OutOfTime, PassedOver, Situation, decide
+from orchestration.domain.policy import Decision, Ending, HeldBack, OutOfTime, PassedOver, Situation, decide
 from orchestration.domain.policy.failures import KEPT_AWAY
 from orchestration.domain.policy.inputs import dump_inputs
 from orchestration.domain.spec import StepSpec
@@ -156,6 +156,7 @@ _ENDED_AS = {
     Collected: AttemptOutcome.COLLECTED,
     Verdicts: AttemptOutcome.COLLECTED,
     OutOfTime: AttemptOutcome.KEPT_AWAY,
+    HeldBack: AttemptOutcome.KEPT_AWAY,
 }
 _FAILED_AS = dict.fromkeys(KEPT_AWAY, AttemptOutcome.KEPT_AWAY) | {FailureKind.CRASH: AttemptOutcome.CRASHED}
 

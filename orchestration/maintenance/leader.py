@@ -34,6 +34,7 @@ from orchestration.maintenance.scheduler import (
     wake_due,
     wake_for_known_agents,
 )
+from orchestration.maintenance.throttling import hold_back_agents
 from orchestration.outages import is_away, is_of_statement
 from orchestration.ports import load_duties
 from orchestration.presence import leave_lead, note_lead, retire_dead, try_to_lead
@@ -53,6 +54,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_admissions,
     wake_pool_waiters,
     wake_breaker_waiters,
+    hold_back_agents,
     ring_left,
     ring_lost,
 )

@@ -104,7 +104,7 @@ def _suggest_by_steps(run: RunWithState, account: Account) -> str:
 
 
 def _suggest_waiting(account: Account) -> str:
-    """Return what to do about steps that wait for slots or for a breaker; "" when none does."""
+    """Return what to do about steps that wait for slots, a breaker or people; "" when none does."""
     kept_away = sorted({step.agent for step in account.steps if step.waits_for == WaitsFor.BREAKER})
     pools = {
         pool
@@ -116,6 +116,12 @@ def _suggest_waiting(account: Account) -> str:
         return (
             f"{', '.join(kept_away)} failed too often, and steps wait until they may call again: "
             "`manage.py breakers` says when"
+        )
+    held_back = sorted({step.agent for step in account.steps if step.waits_for == WaitsFor.REVIEWERS})
+    if held_back:
+        return (
+            f"{', '.join(held_back)} waits until people keep up with their tickets: `manage.py queue_report` says how "
+            "far behind they are"
         )
     if pools:
         return f"steps wait for slots of {', '.join(sorted(pools))}: `manage.py pools` shows who holds them"

@@ -4,6 +4,7 @@ from orchestration.models.access import ApiToken, Membership
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
+from orchestration.models.throttle import Throttle
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.trial import VerifierTrial
 from orchestration.models.workflow import Project, Workflow
@@ -28,6 +29,7 @@ __all__ = [
     "RunResult",
     "Seal",
     "Step",
+    "Throttle",
     "Usage",
     "VerifierTrial",
     "WorkerProcess",

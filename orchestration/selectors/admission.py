@@ -1,4 +1,4 @@
-"""Questions about steps that wait for a breaker or for slots of pools."""
+"""Questions about steps that wait for a breaker, for slots of pools or for people that can't keep up."""
 
 import json
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from django.db import connection
 
 from agents.domain.pools import Request
 from orchestration.domain.waits import WaitsFor
-from orchestration.models import Decision, Step
+from orchestration.models import Decision, Step, Throttle
 
 WAIT_RULES: Final = ("breaker_wait", "breaker_asked")
 """The rules by which a step goes on waiting for its agent's breaker."""
@@ -19,6 +19,17 @@ WAIT_RULES: Final = ("breaker_wait", "breaker_asked")
 def kept_away_since(step_id: int, opened_at: datetime) -> datetime | None:
     """Return when a step first had to wait for the present opening of its agent's breaker; None: never yet."""
     waits = Decision.objects.filter(step=step_id, rule__in=WAIT_RULES, decided_at__gte=opened_at)
+    return waits.order_by("id").values_list("decided_at", flat=True).first()
+
+
+def find_throttle(project_id: int, agent: str) -> Throttle | None:
+    """Return what holds an agent's steps back in a project, since when it did first; None: nothing does."""
+    return Throttle.objects.filter(project=project_id, agent=agent).order_by("since", "pk").first()
+
+
+def held_back_since(step_id: int, since: datetime) -> datetime | None:
+    """Return when a step first had to wait for people that can't keep up, since a time; None: never yet."""
+    waits = Decision.objects.filter(step=step_id, rule="reviewers_wait", decided_at__gte=since)
     return waits.order_by("id").values_list("decided_at", flat=True).first()
 
 

@@ -24,6 +24,17 @@ def list_claimed(step: str) -> str:
     return ", ".join(f"{step}.{column}" for column in _CLAIMED)
 
 
+def must_ask(step: str, run: str) -> str:
+    """Return the condition that a claim must ask before it calls its agent: the breaker, or whoever holds it back.
+
+    Two looks by index, in tables that are empty but for what is wrong at the moment.
+
+    Args: step, run: the aliases of their rows.
+    """
+    return f"""({is_kept_away(step)} OR EXISTS (SELECT 1 FROM orchestration_throttle h
+        WHERE h.project_id = {run}.project_id AND h.agent = split_part({step}.agent, '@', 1)))"""
+
+
 def needs_no_slots(step: str) -> str:
     """Return the condition that a claim of a step takes no slots: to collect what its children gave needs none."""
     return f"({step}.stage <> '' OR {step}.pools = '{{}}'::jsonb)"
@@ -77,7 +88,7 @@ WITH given AS MATERIALIZED ({select_lines(_LINE)}), claimed AS (
 ), told AS (
     {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="event", at="claimed_at")}
 )
-SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {is_kept_away("c")} AS is_kept_away, {RUN_FACTS},
+SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {must_ask("c", "r")} AS is_kept_away, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]') FROM received v WHERE v.to_id = c.id) AS received
 FROM claimed c, begun b, orchestration_run r, orchestration_workflow w, orchestration_agentcontext x
 WHERE b.step_id = c.id AND r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
@@ -204,7 +215,7 @@ def _read_run(row: Any) -> RunFacts:
 
 _LOAD_RUNNING = f"""
 SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id,
-    {is_kept_away("s")} AS is_kept_away, {RUN_FACTS},
+    {must_ask("s", "r")} AS is_kept_away, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
      FROM (SELECT {_BEFORE} FROM orchestration_edge e
            JOIN orchestration_step p ON p.id = e.predecessor_id WHERE e.successor_id = s.id) v) AS received

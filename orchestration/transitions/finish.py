@@ -8,14 +8,13 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from agents.admission import is_kept_away
 from orchestration.database.lines import dump_line, pass_lines
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.states import StepStatus
 from orchestration.domain.words import UNBEGUN
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.history import EventKind, insert_event
-from orchestration.transitions.claim import build_claim, find_claim, list_claimed, needs_no_slots
+from orchestration.transitions.claim import build_claim, find_claim, list_claimed, must_ask, needs_no_slots
 from orchestration.transitions.ending import ATTEMPT, DECISION, RECEIPT, Ending, Part, describe_end
 from orchestration.transitions.vocabulary import begin_attempts, hand_over, lost, ring
 
@@ -60,7 +59,7 @@ RELEASE = Part(
              OFFSET 0
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status IN {UNBEGUN}
-    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, {is_kept_away("n")} AS is_kept_away,
+    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, {must_ask("n", "r")} AS is_kept_away,
         e.carries_data, e.is_optional, e.is_child,
         d.id AS done_id, d.digest, d.tokens, d.next_task AS task_id, d.claim_event""",
     {

@@ -1,4 +1,4 @@
-"""Steps that are available and must not be rung for, since they wait for slots of pools or for their agent's breaker.
+"""Steps that are available and must not be rung for: they wait for slots of pools, their agent's breaker or people.
 
 `waits_for` says so, in the words of `domain/waits.py`. A claim clears the word.
 """
@@ -112,6 +112,38 @@ _WAKE_KEPT_AWAY = ring_chosen(
     guard=f"s.status = 'available' AND s.waits_for = '{WaitsFor.BREAKER}'",
     event=EventKind.STEP_WOKEN,
 )
+
+
+# Who was not asked about yet goes on once when it has waited as long as it may: it may be the one that asks.
+_WAKE_HELD_BACK = ring_chosen(
+    f"""held_back AS (
+    SELECT s.id, s.timeout_seconds, r.priority, r.created_at,
+        (SELECT min(h.since) FROM orchestration_throttle h
+         WHERE h.project_id = r.project_id AND h.agent = split_part(s.agent, '@', 1)) AS since
+    FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+    WHERE s.status = 'available' AND s.waits_for = '{WaitsFor.REVIEWERS}' AND r.status IN {GOES_ON}
+), chosen AS (
+    SELECT id FROM held_back b
+    WHERE since IS NULL OR (
+        (SELECT d.rule FROM orchestration_decision d WHERE d.step_id = b.id ORDER BY d.id DESC LIMIT 1)
+            <> 'reviewers_asked'
+        AND (SELECT min(d.decided_at) FROM orchestration_decision d
+             WHERE d.step_id = b.id AND d.rule = 'reviewers_wait' AND d.decided_at >= b.since)
+            <= clock_timestamp() - make_interval(secs => b.timeout_seconds))
+    ORDER BY priority DESC, created_at, id LIMIT %(limit)s
+)""",
+    sets="waits_for = ''",
+    guard=f"s.status = 'available' AND s.waits_for = '{WaitsFor.REVIEWERS}'",
+    event=EventKind.STEP_WOKEN,
+)
+
+
+def wake_held_back(limit: int) -> list[int]:
+    """Return steps that waited for reviewers and may be rung for; their dispatch is counted.
+
+    Those whose agent nobody holds back any more; and those that have waited as long as they may, once.
+    """
+    return [row.id for row in fetch_all(_WAKE_HELD_BACK, {"limit": limit})]
 
 
 def wake_kept_away(openings: list[tuple[str, Any, bool]], limit: int) -> list[int]:

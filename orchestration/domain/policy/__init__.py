@@ -12,6 +12,7 @@ from orchestration.domain.policy.rules import Rule, find_rule, list_rules
 from orchestration.domain.policy.values import (
     Decision,
     Ending,
+    HeldBack,
     OutOfTime,
     PassedOver,
     Situation,
@@ -22,6 +23,7 @@ __all__ = [
     "TRANSIENT",
     "Decision",
     "Ending",
+    "HeldBack",
     "OutOfTime",
     "PassedOver",
     "Rule",

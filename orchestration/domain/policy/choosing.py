@@ -3,10 +3,11 @@
 from agents.domain.invocation import Answered, Failed, SentBack
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy.answers import decide_answer, decide_rework, decide_verdicts
-from orchestration.domain.policy.failures import decide_failure, decide_out_of_time
+from orchestration.domain.policy.failures import decide_failure, decide_unbegun
 from orchestration.domain.policy.values import (
     Decision,
     Ending,
+    HeldBack,
     OutOfTime,
     PassedOver,
     Situation,
@@ -26,8 +27,8 @@ def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
             return decide_verdicts(outcome, spec, situation)
         case Failed():
             return decide_failure(outcome, spec, situation)
-        case OutOfTime():
-            return decide_out_of_time(outcome, spec, situation)
+        case OutOfTime() | HeldBack():
+            return decide_unbegun(outcome, spec, situation)
         case _:
             return _decide_growth(outcome)
 

@@ -7,7 +7,7 @@ step says so.
 from typing import Final
 
 from agents.domain.invocation import Failed, FailureKind
-from orchestration.domain.policy.values import Decision, OutOfTime, Situation
+from orchestration.domain.policy.values import Decision, HeldBack, OutOfTime, Situation
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 
@@ -54,7 +54,14 @@ def _decide_kept_away(failure: Failed, spec: StepSpec, situation: Situation) -> 
     return way
 
 
-def decide_out_of_time(late: OutOfTime, spec: StepSpec, situation: Situation) -> Decision:
+def decide_unbegun(why: OutOfTime | HeldBack, spec: StepSpec, situation: Situation) -> Decision:
+    """Decide on a step whose agent was not called, through no fault of its own."""
+    if isinstance(why, HeldBack):
+        return _decide_held_back(why)
+    return _decide_out_of_time(why, spec, situation)
+
+
+def _decide_out_of_time(late: OutOfTime, spec: StepSpec, situation: Situation) -> Decision:
     """Ask one person whether a run past its deadline goes on; what else would begin waits for the answer.
 
     A step past its own is given up: its next try was due in time, and could not begin.
@@ -67,6 +74,18 @@ def decide_out_of_time(late: OutOfTime, spec: StepSpec, situation: Situation) ->
     if spec.on_failure == "abort":
         return Decision(DecisionKind.ABORT, "run_deadline_abort", reason)
     return Decision(DecisionKind.ESCALATE, "run_deadline", reason)
+
+
+def _decide_held_back(held: HeldBack) -> Decision:
+    """Wait for the people; when that took too long, let one step ask them, whatever else it may do when it fails.
+
+    Neither another agent nor a skip nor the end of the run would be right: nothing has failed.
+    """
+    if not held.is_over:
+        return Decision(DecisionKind.WAIT, "reviewers_wait", held.reason)
+    if not held.may_ask:
+        return Decision(DecisionKind.WAIT, "reviewers_asked", held.reason)
+    return Decision(DecisionKind.ESCALATE, "reviewers", held.reason)
 
 
 def give_up(cause: str, reason: str, spec: StepSpec, situation: Situation) -> Decision:

@@ -1,12 +1,12 @@
 """What the policy saw, as JSON values beside its decision, and read back from there to decide anew."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
-from orchestration.domain.policy.values import Ending, OutOfTime, PassedOver, Situation
+from orchestration.domain.policy.values import Ending, HeldBack, OutOfTime, PassedOver, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ _TYPES: Final[Mapping[type, str]] = {
     Failed: "failed",
     Verdicts: "verdicts",
     OutOfTime: "out_of_time",
+    HeldBack: "held_back",
     PassedOver: "passed_over",
     Growth: "growth",
     ChildRun: "child_run",
@@ -66,8 +67,8 @@ def _dump_outcome(outcome: Ending) -> dict[str, Any]:
             return {"passed": outcome.passed, "reasons": list(outcome.reasons)}
         case SentBack():
             return {"step": outcome.step, "reasons": list(outcome.reasons)}
-        case OutOfTime():
-            return {"is_asked": outcome.is_asked, "of_step": outcome.of_step}
+        case OutOfTime() | HeldBack():
+            return asdict(outcome)
         case _:
             return {}
 
@@ -93,5 +94,6 @@ _LOADERS: Final[Mapping[Any, Callable[[Any, Tried], Ending]]] = {
     "sent_back": lambda said, tried: SentBack(
         said["step"], tuple(said["reasons"]), tried.agent, tried.agent_version or 0
     ),
+    "held_back": lambda said, _: HeldBack(said["reason"], said["is_over"], said["may_ask"]),
     "out_of_time": lambda said, _: OutOfTime(said["is_asked"], said.get("of_step", False)),
 }

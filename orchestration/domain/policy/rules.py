@@ -85,6 +85,11 @@ _DIRECT: Final = (
         "run_deadline_abort", DecisionKind.ABORT, "the run is past its deadline, and the step says to abort"
     ),
     Rule("run_deadline_wait", DecisionKind.WAIT, "the run is past its deadline, and a person is being asked"),
+    Rule("reviewers_wait", DecisionKind.WAIT, "the people whose queue its agent feeds can't keep up"),
+    Rule(
+        "reviewers_asked", DecisionKind.WAIT, "people can't keep up, and one of them is being asked about it"
+    ),
+    Rule("reviewers", DecisionKind.ESCALATE, "people can't keep up, and it can't wait any longer"),
     WITHDRAWN,
     Rule("engine_fault", DecisionKind.ESCALATE, "the engine itself failed at it; its agent is not to blame"),
     Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),

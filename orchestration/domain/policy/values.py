@@ -26,7 +26,20 @@ class OutOfTime:
     of_step: bool = False
 
 
-Ending = Outcome | PassedOver | Growth | ChildRun | AskPerson | Collected | Verdicts | OutOfTime
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The step was not begun: the people whose queue its agent feeds can't keep up.
+
+    Attributes: reason: which queue, and how far behind.  is_over: it has waited as long as it may.
+        may_ask: no other step asks people about it.
+    """
+
+    reason: str
+    is_over: bool
+    may_ask: bool
+
+
+Ending = Outcome | PassedOver | Growth | ChildRun | AskPerson | Collected | Verdicts | OutOfTime | HeldBack
 """All that an attempt can end with."""
 
 

@@ -91,6 +91,7 @@ CHANGING = {
     "orchestration_lead",
     "orchestration_membership",
     "orchestration_project",
+    "orchestration_throttle",
     "orchestration_workerprocess",
 }
 SPEC = WorkflowSpec(

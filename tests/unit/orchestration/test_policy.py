@@ -14,6 +14,7 @@ from orchestration.domain.policy import (
     MAX_RETRY_WAIT_SECONDS,
     Decision,
     Ending,
+    HeldBack,
     OutOfTime,
     PassedOver,
     Situation,
@@ -335,6 +336,22 @@ def test_each_rule_has_one_name_and_fits_its_column() -> None:
     assert set(NEVER_AGAIN) <= set(CAUSES)
 
 
+@pytest.mark.parametrize("fields", [{}, {"on_failure": "abort"}, {"critical": False}, {"fallback": ("x.z",)}])
+@pytest.mark.parametrize(
+    ("is_over", "may_ask", "kind", "rule"),
+    [
+        (False, False, WAIT, "reviewers_wait"),
+        (True, False, WAIT, "reviewers_asked"),
+        (True, True, ESCALATE, "reviewers"),
+    ],
+)
+def test_a_step_that_people_hold_back_waits_or_asks_them_whatever_it_does_when_it_fails(
+    fields: dict[str, Any], kind: DecisionKind, rule: str, *, is_over: bool, may_ask: bool
+) -> None:
+    made = decide(HeldBack("why", is_over, may_ask), _spec(**fields), CALM)
+    assert (made.kind, made.rule, made.reason) == (kind, rule, "why")
+
+
 _SPECS = st.builds(
     _spec,
     critical=st.booleans(),
@@ -356,6 +373,7 @@ _OUTCOMES: st.SearchStrategy[Ending] = st.one_of(
     st.builds(Verdicts, st.just("{}"), st.booleans(), st.just(("r",))),
     st.builds(SentBack, st.just("b"), st.just(("r",)), st.just("x.y"), st.just(1)),
     st.builds(OutOfTime, st.booleans()),
+    st.builds(HeldBack, st.just("r"), st.booleans(), st.booleans()),
     st.just(PassedOver("condition_false", "")),
 )
 _SITUATIONS = st.builds(
