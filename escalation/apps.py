@@ -18,3 +18,4 @@ class EscalationConfig(AppConfig):
 
         register(checks.check_values, SETTINGS)
         register(checks.check_own_decisions, Tags.security, deploy=True)
+        register(checks.check_channels, Tags.security, deploy=True)

@@ -11,6 +11,16 @@ class EscalationError(Exception):
     code = "escalation_error"
 
 
+class _NamesField:
+    """A refusal whose message begins with the field that is at fault."""
+
+    @property
+    def field(self) -> str:
+        """Return the field, "" where the message names none."""
+        field, colon, _ = str(self).partition(":")
+        return field if colon and " " not in field else ""
+
+
 class TicketNotFound(EscalationError):
     """No ticket has this id."""
 
@@ -108,7 +118,7 @@ class TagsMissing(EscalationError):
         )
 
 
-class AssigneeUnfit(EscalationError):
+class AssigneeUnfit(_NamesField, EscalationError):
     """The ticket can't be assigned to this person."""
 
     code = "assignee_unfit"
@@ -245,16 +255,28 @@ class ReviewerInactive(EscalationError):
         super().__init__(f"The account {username} is not active; an administrator can switch it on again.")
 
 
-class ResolutionInvalid(EscalationError):
+class ResolutionInvalid(_NamesField, EscalationError):
     """The resolution can't be read: an output that is no JSON, a field that does not go with the kind."""
 
     code = "resolution_invalid"
 
 
-class CalendarInvalid(EscalationError):
+class CalendarInvalid(_NamesField, EscalationError):
     """A business calendar can't be read: no zone of that name, hours that overlap, no open hours at all."""
 
     code = "calendar_invalid"
+
+
+class CalendarNotFound(EscalationError):
+    """There is no such calendar, or not for this person."""
+
+    code = "calendar_not_found"
+
+    def __init__(self, calendar_id: int) -> None:
+        """Name it."""
+        super().__init__(
+            f"There is no calendar {calendar_id}; the list of calendars shows those of your projects."
+        )
 
 
 class CalendarExhausted(EscalationError):
@@ -270,7 +292,7 @@ class CalendarExhausted(EscalationError):
         )
 
 
-class ClockInvalid(EscalationError):
+class ClockInvalid(_NamesField, EscalationError):
     """What was said about a ticket's clocks can't be: no reason, a time that is over, an unknown code."""
 
     code = "clock_invalid"
@@ -280,6 +302,45 @@ class ClockRefused(EscalationError):
     """The clocks of the ticket stand otherwise than the caller thinks."""
 
     code = "clock_refused"
+
+
+class SettingInvalid(_NamesField, EscalationError):
+    """What a person wants to set for themselves can't be: a view without a name, one more than they may have."""
+
+    code = "setting_invalid"
+
+
+class ReviewerNotFound(EscalationError):
+    """Nobody of this name is at the desk, or not for this person to see."""
+
+    code = "reviewer_not_found"
+
+    def __init__(self, username: str) -> None:
+        """Say whom they see."""
+        super().__init__(
+            f"There is nobody '{username[:150]}' whose profile you may see; the list of reviewers shows yourself and "
+            "the people at queues that you manage."
+        )
+
+
+class MessageNotFound(EscalationError):
+    """There is no such message, or not for this person."""
+
+    code = "message_not_found"
+
+    def __init__(self) -> None:
+        """Say where they are."""
+        super().__init__("There is no such message; the list of messages shows those that you may see.")
+
+
+class MessageNotLost(EscalationError):
+    """The message was not given up: it was sent, or is still tried."""
+
+    code = "message_not_lost"
+
+    def __init__(self, state: str) -> None:
+        """Say how it stands."""
+        super().__init__(f"The message is {state}; only one that was given up can be sent again.")
 
 
 class AuditUnavailable(EscalationError):

@@ -1,19 +1,27 @@
 """Business calendars, edited as a week: a line of hours a day, a line for each day that is different."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms.utils import pretty_name
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from escalation.domain.business_time import add_business
-from escalation.domain.calendar import WEEKDAYS, build_calendar, list_zones
-from escalation.domain.calendar_text import read_holiday_lines, read_hours_line, write_holiday_lines
+from escalation.domain.calendar import WEEKDAYS, BusinessCalendar, build_calendar, list_zones
+from escalation.domain.calendar_preview import CalendarPreview, DayPreview, preview_calendar
+from escalation.domain.calendar_text import (
+    name_lines,
+    read_holiday_lines,
+    read_hours_line,
+    write_holiday_lines,
+)
 from escalation.domain.sla import describe_duration
 from escalation.errors import CalendarExhausted, CalendarInvalid
 from escalation.escrow import save_calendar
@@ -23,7 +31,9 @@ from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_PREVIEWED = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4), timedelta(hours=16))
+
+
+_ZERO = timedelta(0)
 
 
 class CalendarForm(forms.ModelForm[Calendar]):
@@ -36,6 +46,9 @@ class CalendarForm(forms.ModelForm[Calendar]):
         help_text="A line each: “2026-12-25 Christmas Day” is closed, “2026-12-24 09:00-12:00 Christmas Eve” is "
         "half a day.",
     )
+
+    calendar: BusinessCalendar | None = None
+    """What was typed, once it was found to make sense; name and project may still be missing."""
 
     class Meta:
         model = Calendar
@@ -65,11 +78,12 @@ class CalendarForm(forms.ModelForm[Calendar]):
         hours = {day: read_hours_line(typed.get(day, "")) for day in WEEKDAYS if typed.get(day, "").strip()}
         try:
             typed["hours"], typed["special"] = hours, read_holiday_lines(typed.get("holidays", ""))
-            build_calendar(typed.get("time_zone", ""), hours, typed["special"])
+            self.calendar = build_calendar(typed.get("time_zone", ""), hours, typed["special"])
         except CalendarInvalid as error:
             place, _, _ = str(error).partition(":")
             field = place.partition(".")[2] if place.startswith("hours.") else place.partition("[")[0]
-            raise ValidationError({field if field in self.fields else "mon": str(error)}) from error
+            words = name_lines(typed.get("holidays", ""), str(error))
+            raise ValidationError({field if field in self.fields else "mon": words}) from error
         return typed
 
 
@@ -78,6 +92,7 @@ class CalendarAdmin(ScopedAdmin[Calendar]):
     """When teams work. Each change is a further version; tickets that are open keep theirs."""
 
     form = CalendarForm
+    change_form_template = "admin/escalation/calendar/change_form.html"
     empty_words: ClassVar[str] = (
         "Without a calendar the clocks of tickets run around the clock. Make one, then choose it at the review "
         "queues that shall go by it."
@@ -131,6 +146,35 @@ class CalendarAdmin(ScopedAdmin[Calendar]):
         )
         obj.pk, obj.current = version.calendar_id, version
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the preview, which takes the form as it stands and saves nothing."""
+        view = self.admin_site.admin_view(self.show_preview)
+        return [path("preview/", view, name="escalation_calendar_preview"), *super().get_urls()]
+
+    def show_preview(self, request: HttpRequest) -> HttpResponse:
+        """Show what the hours and holidays in the form would mean."""
+        if request.method != "POST" or not self.has_add_permission(request):
+            raise PermissionDenied
+        form = CalendarForm(request.POST)
+        faults = [
+            (form.fields[name].label or pretty_name(name), fault)
+            for name, found in form.errors.items()
+            for fault in found
+            if name not in {"project", "name"}
+        ]
+        try:
+            shown = _show(preview_calendar(form.calendar, read_clock())) if form.calendar else {}
+        except CalendarExhausted as error:
+            shown, faults = {}, [("Open hours", str(error))]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Preview of a calendar",
+            "preview": bool(shown),
+            "faults": faults,
+            **shown,
+        }
+        return TemplateResponse(request, "admin/escalation/calendar/preview.html", context)
+
     @admin.display(description="Time zone")
     def time_zone(self, calendar: Calendar) -> str:
         """Return where its clock hangs."""
@@ -151,11 +195,50 @@ def _foresee(calendar: Calendar) -> Iterator[str]:
     if calendar.current is None:
         yield "Nothing is saved yet."
         return
-    now = read_clock()
     try:
-        counted = calendar.current.read()
-        for length in _PREVIEWED:
-            due = add_business(counted, now, length).astimezone(counted.zone)
-            yield f"with {describe_duration(length)}: {due:%a %d %b %Y, %H:%M:%S} ({counted.zone.key})"
+        preview = preview_calendar(calendar.current.read(), read_clock(), days=0)
     except (CalendarInvalid, CalendarExhausted) as error:
         yield f"{error} Tickets count around the clock meanwhile."
+        return
+    for length, until in preview.reaches:
+        yield f"with {describe_duration(length)}: {_say_time(until)} ({calendar.current.time_zone})"
+
+
+def _show(preview: CalendarPreview) -> dict[str, Any]:
+    """Return a preview in words, as its page shows it."""
+    return {
+        "now": _say_time(preview.now),
+        "zone": str(preview.now.tzinfo),
+        "reaches": [(describe_duration(length), _say_time(until)) for length, until in preview.reaches],
+        "shifts": [
+            f"On {_say_day(day)} the clocks go {'forward' if day.shift > _ZERO else 'back'} by "
+            f"{describe_duration(abs(day.shift))}: an hour that is left out is not "
+            "counted, one that comes twice counts twice."
+            for day in preview.shifts
+        ],
+        "days": [
+            {
+                "on": _say_day(day),
+                "open": ", ".join(
+                    f"{_say_clock(begins)} to {_say_clock(ends, begins)}" for begins, ends in day.open
+                )
+                or "closed",
+                "open_for": describe_duration(day.open_for) if day.open else "",
+                "why": day.name or ("hours of its own" if day.is_special else ""),
+            }
+            for day in preview.days
+        ],
+    }
+
+
+def _say_time(at: datetime) -> str:
+    return f"{at:%a %d %b %Y, %H:%M:%S}"
+
+
+def _say_day(day: DayPreview) -> str:
+    return f"{day.on:%a %d %b %Y}"
+
+
+def _say_clock(at: datetime, begins: datetime | None = None) -> str:
+    """Return the time of day; the midnight at which a day ends is 24:00, as it is typed."""
+    return "24:00" if begins and at.date() > begins.date() else f"{at:%H:%M}"

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 
 from escalation.admin.access import find_queues_of, has_desk_right
-from escalation.admin.members import find_groups
 from escalation.admin.row_forms import RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import BreachAction, EscalationLevel, ReviewQueue, SnoozeReason
+from escalation.selectors.people import find_groups
+from orchestration.admin.access import caller_of
 
 if TYPE_CHECKING:
     # unfold ships no types; its classes are Django's with other templates.
@@ -51,7 +52,7 @@ class EscalationLevelInline(_OfQueue):
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the groups that the person knows."""
         if db_field.name == "groups":
-            kwargs["queryset"] = find_groups(request)
+            kwargs["queryset"] = find_groups(caller_of(request))
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
@@ -67,7 +68,7 @@ class BreachActionInline(_OfQueue):
         if db_field.name == "to_queue":
             kwargs["queryset"] = find_queues_of(request, DeskRight.MANAGE)
         if db_field.name == "to_group":
-            kwargs["queryset"] = find_groups(request)
+            kwargs["queryset"] = find_groups(caller_of(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 

@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import Group
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import ForeignKey
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
-from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.admin.access import has_desk_right
 from escalation.admin.row_forms import RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import QueueRole, ReviewQueue
-from orchestration.admin.projects import list_known_groups
+from escalation.selectors.people import find_groups
+from orchestration.admin.access import caller_of
 
 if TYPE_CHECKING:
     # unfold ships no types; its classes are Django's with other templates.
@@ -36,7 +36,7 @@ class QueueRoleInline(TabularInline[QueueRole, ReviewQueue]):
     ) -> ModelChoiceField[Any] | None:
         """Offer the groups that the person knows."""
         if db_field.name == "group":
-            kwargs["queryset"] = find_groups(request)
+            kwargs["queryset"] = find_groups(caller_of(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
@@ -56,11 +56,3 @@ class QueueRoleInline(TabularInline[QueueRole, ReviewQueue]):
     def has_delete_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let the queue's admins take roles away."""
         return self.has_add_permission(request, obj)
-
-
-def find_groups(request: HttpRequest) -> QuerySet[Group]:
-    """Return the groups that somebody may give a role here: those they know, and those who have one at their queues."""
-    managed = find_queues_of(request, DeskRight.MANAGE).order_by().values("pk")
-    theirs = Group.objects.filter(queue_roles__queue__in=managed).values("pk")
-    known = list_known_groups(request).order_by().values("pk")
-    return (Group.objects.filter(pk__in=theirs) | Group.objects.filter(pk__in=known)).order_by("name")

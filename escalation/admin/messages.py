@@ -5,22 +5,22 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.admin.access import has_desk_right
 from escalation.admin.row_forms import RowForm
 from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.notices import HAPPENING_WORDS, Happening
 from escalation.models import Delivery, QueueChannel, ReviewQueue
 from escalation.notify import send_again, send_test
-from escalation.selectors.channels import list_channels
-from orchestration.admin.access import ReadOnlyAdmin
+from escalation.selectors.channels import list_channels, scope_messages
+from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.visible import mark_unseen
 
 if TYPE_CHECKING:
@@ -106,11 +106,7 @@ class MessageAdmin(ReadOnlyAdmin[Delivery]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Return the person's own messages, and those about queues that they administer; superusers see all."""
         rows: QuerySet[Delivery] = super().get_queryset(request)
-        if getattr(request.user, "is_superuser", False):
-            return rows
-        managed = find_queues_of(request, DeskRight.MANAGE).order_by().values("pk")
-        theirs = Delivery.objects.filter(notices__queue__in=managed).order_by().values("pk")
-        return rows.filter(Q(person=request.user.pk) | Q(pk__in=theirs))
+        return rows.filter(pk__in=scope_messages(caller_of(request)).order_by().values("pk"))
 
     def get_urls(self) -> list[URLPattern]:
         """Add what the buttons do."""

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from escalation.admin.access import find_queues_of, has_desk_right
 from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRight
-from escalation.domain.reaching import is_time_zone
 from escalation.models import Preference
+from escalation.people import describe_preferences, tell_change
 from orchestration.admin.access import ScopedAdmin
 
 
@@ -32,19 +32,9 @@ class PreferenceForm(forms.ModelForm[Preference]):
         choices = cast("forms.MultipleChoiceField", self.fields["channels"])
         choices.choices = [(name, name) for name in (*offered, *kept)]
 
-    def clean_time_zone(self) -> str:
-        """Refuse a zone that nobody knows."""
-        name = str(self.cleaned_data["time_zone"])
-        if not is_time_zone(name):
-            raise forms.ValidationError(f"There is no time zone “{name}”; write one such as Europe/Berlin.")
-        return name
-
     def clean(self) -> dict[str, Any]:
-        """Refuse quiet hours with one end, and a second line about the same."""
+        """Refuse a second line about the same; what else is wrong, the row says."""
         given = super().clean() or self.cleaned_data
-        start, end = given.get("quiet_from"), given.get("quiet_until")
-        if (start is None) != (end is None) or (start is not None and start == end):
-            self.add_error("quiet_until", "Quiet hours need a beginning and another end, or neither.")
         same = Preference.objects.filter(user=self.instance.user_id, queue=given.get("queue"))
         if same.exclude(pk=self.instance.pk).exists():
             self.add_error("queue", "There is a line about this already: change that one.")
@@ -115,3 +105,20 @@ class PreferenceAdmin(ScopedAdmin[Preference]):
     def has_delete_permission(self, request: HttpRequest, obj: Preference | None = None) -> bool:
         """Let them take a line back."""
         return self.has_view_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: Preference, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save a line, and tell what was changed."""
+        before = describe_preferences(obj.user)
+        super().save_model(request, obj, form, change)
+        tell_change(obj.user, before)
+
+    def delete_model(self, request: HttpRequest, obj: Preference) -> None:
+        """Take a line back, and tell it."""
+        before = describe_preferences(obj.user)
+        super().delete_model(request, obj)
+        tell_change(obj.user, before)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Preference]) -> None:
+        """Take several lines back, and tell each."""
+        for line in queryset:
+            self.delete_model(request, line)

@@ -8,13 +8,13 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from escalation.admin.access import find_queues_of, has_desk_right
+from escalation.admin.access import has_desk_right
 from escalation.admin.row_forms import ONE_LINE, RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import ReviewerProfile
-from escalation.queues import describe_profile, record_change
-from escalation.selectors.people import list_deciders
-from orchestration.admin.access import ScopedAdmin
+from escalation.people import change_profile, remove_profile
+from escalation.selectors.people import list_colleagues, list_managed, scope_profiles
+from orchestration.admin.access import ScopedAdmin, caller_of
 
 
 @admin.register(ReviewerProfile)
@@ -35,7 +35,7 @@ class ReviewerProfileAdmin(ScopedAdmin[ReviewerProfile]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewerProfile]:
         """Return the person's own, and those of people at queues that they manage."""
         rows: QuerySet[ReviewerProfile] = super().get_queryset(request)
-        return rows.filter(Q(user=request.user.pk) | Q(user__in=_list_managed(request)))
+        return rows.filter(pk__in=scope_profiles(caller_of(request)).order_by().values("pk"))
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewerProfile | None = None) -> bool:
         """Let in whoever works at a queue."""
@@ -51,48 +51,34 @@ class ReviewerProfileAdmin(ScopedAdmin[ReviewerProfile]):
 
     def has_delete_permission(self, request: HttpRequest, obj: ReviewerProfile | None = None) -> bool:
         """Let those who manage a queue take a profile away."""
-        return obj is None or _list_managed(request).filter(pk=obj.user_id).exists()
+        return obj is None or list_managed(caller_of(request)).filter(pk=obj.user_id).exists()
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: ReviewerProfile | None = None
     ) -> tuple[str, ...]:
         """Let who manages nobody say only when they are away, and who stands in."""
-        manages = _list_managed(request).exists() if obj is None else self.has_delete_permission(request, obj)
+        manages = (
+            list_managed(caller_of(request)).exists()
+            if obj is None
+            else self.has_delete_permission(request, obj)
+        )
         return (("user",) if obj else ()) + (() if manages else ("capacity", "tags"))
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the people that the person may choose from."""
         people: QuerySet[User] = get_user_model().objects.filter(
-            Q(pk=request.user.pk) | Q(pk__in=_list_managed(request).values("pk"))
+            Q(pk=request.user.pk) | Q(pk__in=list_managed(caller_of(request)).values("pk"))
         )
-        kwargs["queryset"] = people if db_field.name == "user" else _list_colleagues(request)
+        kwargs["queryset"] = people if db_field.name == "user" else list_colleagues(caller_of(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ReviewerProfile, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Save, and tell what was changed."""
-        before = describe_profile(ReviewerProfile.objects.get(pk=obj.pk)) if change else {}
-        super().save_model(request, obj, form, change)
+        """Save what was typed, and tell what was changed."""
+        typed = {name: form.cleaned_data[name] for name in form.changed_data if name != "user"}
         person: Any = request.user
-        record_change(person, None, f"profile of {obj.user.get_username()}", before, describe_profile(obj))
+        obj.pk = change_profile(person, obj.user, typed).pk
 
     def delete_model(self, request: HttpRequest, obj: ReviewerProfile) -> None:
         """Take a profile away, and tell what it said."""
         person: Any = request.user
-        record_change(person, None, f"profile of {obj.user.get_username()}", describe_profile(obj), {})
-        super().delete_model(request, obj)
-
-
-def _list_managed(request: HttpRequest) -> QuerySet[User]:
-    return _list_people(find_queues_of(request, DeskRight.MANAGE))
-
-
-def _list_colleagues(request: HttpRequest) -> QuerySet[User]:
-    """Return who decides at queues that the person may look into."""
-    return _list_people(find_queues_of(request))
-
-
-def _list_people(queues: Any) -> QuerySet[User]:
-    found: set[int] = set()
-    for queue in queues:
-        found.update(list_deciders(queue).values_list("pk", flat=True))
-    return get_user_model().objects.filter(pk__in=found).order_by("username")
+        remove_profile(person, obj.user)

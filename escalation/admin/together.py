@@ -16,18 +16,17 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.excerpt import excerpt, excerpt_json
 from escalation.errors import AuditUnavailable, EscalationError, ResolutionInvalid
 from escalation.escrow import (
-    BULK_KINDS,
     MOST_TOGETHER,
     BulkLine,
     BulkResult,
     claim_alike,
+    list_bulk_ways,
     release_ticket,
     resolve_alike,
 )
 from escalation.models import Ticket, read_clock
 from escalation.selectors import (
     find_inputs_withheld,
-    find_irreversible,
     find_spec,
     find_ticket,
     list_alike,
@@ -40,7 +39,7 @@ from escalation.selectors import (
 )
 from orchestration.admin.access import caller_of
 from orchestration.admin.visible import mark_unseen
-from orchestration.domain.holds import SCOPE_WORDS, WAY_OF, Way
+from orchestration.domain.holds import SCOPE_WORDS, WAY_OF
 from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind
 
@@ -57,14 +56,6 @@ class LineView:
     bound: str
     asked: SafeString
     proposal: ValueView | None
-
-
-@dataclass(frozen=True, slots=True)
-class BulkWay:
-    """One decision for all. Attributes: barred: why it is not there, in words; "" where it is."""
-
-    way: Way
-    barred: str
 
 
 def can_be_together(ticket: Ticket) -> bool:
@@ -193,7 +184,10 @@ def _show_preview(
         "lines": [_view(line, ticket, review, is_withheld=ticket.pk in withheld) for line, ticket in shown],
         "left_out": left_out,
         "refusal": refusal,
-        "ways": _list_ways([ticket for _, ticket in shown]),
+        "ways": [
+            {"way": one.way, "barred": next(iter(one.barred.values()), "")}
+            for one in list_bulk_ways([ticket for _, ticket in shown])
+        ],
         "typed": request.POST,
         "agents": list_hand_on_agents(anchor),
         "reason_codes": list_reason_codes(anchor),
@@ -210,16 +204,6 @@ def _view(line: BulkLine, ticket: Ticket, review: Review | None, *, is_withheld:
         mark_unseen(ticket.title or asked),
         view_part(ticket, "proposal", review),
     )
-
-
-def _list_ways(tickets: Sequence[Ticket]) -> list[BulkWay]:
-    """Return what all of these tickets can be decided by, and why some of it is barred."""
-    ways = [WAY_OF[kind] for kind in BULK_KINDS if all(kind in ticket.ways for ticket in tickets)]
-    views = []
-    for way in ways:
-        barred = find_irreversible(tickets, way.kind)
-        views.append(BulkWay(way, next(iter(barred.values()), "")))
-    return views
 
 
 def _read_numbers(request: HttpRequest) -> list[int]:

@@ -10,7 +10,16 @@ from rest_framework.response import Response
 from escalation.api.rows import PendingRow, SaidBody, TicketDetail, TicketRow
 from escalation.api.views import Deciding, SummaryRow
 from escalation.audit import record_seen
-from escalation.escrow import BULK_KINDS, MOST_TOGETHER, BulkLine, BulkResult, claim_alike, resolve_alike
+from escalation.escrow import (
+    BULK_KINDS,
+    MOST_TOGETHER,
+    BulkLine,
+    BulkResult,
+    claim_alike,
+    list_bulk_ways,
+    preview_alike,
+    resolve_alike,
+)
 from escalation.models import Ticket
 from escalation.selectors import find_ticket, list_alike, summarise_ticket
 from escalation.selectors.pending import summarise_pending
@@ -85,6 +94,45 @@ class TicketAlike(ApiView):
     def get(self, _request: Request, ticket_id: int) -> Response:
         """List the open tickets of the same workflow, step and rule that you may decide, this one among them."""
         return self.show_page(list_alike(self.caller, find_ticket(self.caller, ticket_id)), SummaryRow)
+
+
+class BulkWayRow(serializers.Serializer[Any]):
+    """One decision for all of them."""
+
+    resolution = serializers.CharField(read_only=True)
+    effect = serializers.CharField(read_only=True)
+    barred = serializers.ListField(
+        child=serializers.DictField(),
+        read_only=True,
+        help_text="`ticket` and `why`, of those it is barred for.",
+    )
+
+
+class BulkPreviewRow(serializers.Serializer[Any]):
+    """What one decision would be about."""
+
+    tickets = BulkRow(many=True, read_only=True, help_text="`done`: it could be claimed now.")
+    resolutions = BulkWayRow(many=True, read_only=True)
+
+
+class TicketAlikePreview(Deciding):
+    """Looking before claiming."""
+
+    @extend_schema(operation_id="preview_alike_tickets", request=AlikeClaimBody, responses=BulkPreviewRow)
+    def post(self, _request: Request, ticket_id: int) -> Response:
+        """Say which of several tickets could be decided together with this one, and by what. Claims nothing."""
+        body = self.read_body(AlikeClaimBody)
+        results = preview_alike(self.find(ticket_id), body["tickets"], self.person, self.caller)
+        ways = list_bulk_ways([result.ticket for result in results if result.ticket])
+        told = [
+            {
+                "resolution": one.way.kind,
+                "effect": one.way.effect,
+                "barred": [{"ticket": number, "why": why} for number, why in one.barred.items()],
+            }
+            for one in ways
+        ]
+        return Response({"tickets": [_tell(result) for result in results], "resolutions": told})
 
 
 class TicketAlikeClaim(Deciding):

@@ -8,10 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.api.rows import TicketDetail
+from escalation.api.views import show_whole
 from escalation.domain.desk_rights import DeskRight
 from escalation.escrow import pause_ticket, replan_ticket, resume_ticket, snooze_ticket, wake_ticket
 from escalation.models import Ticket
-from escalation.selectors import find_ticket, summarise_clock, summarise_ticket
+from escalation.selectors import find_ticket, summarise_clock
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.rights import Right
@@ -77,7 +78,7 @@ class _AtClock(ApiView):
 
     def show(self, ticket_id: int) -> Response:
         """Return the ticket as it stands now."""
-        return Response(summarise_ticket(find_ticket(self.caller, ticket_id, self.desk)))
+        return show_whole(self, find_ticket(self.caller, ticket_id, self.desk))
 
 
 class TicketPause(_AtClock):

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from escalation.domain.desk_rights import DeskRight
 from escalation.escrow import comment_on
 from escalation.models import Comment
-from escalation.selectors import find_ticket, list_comments
+from escalation.selectors import find_ticket
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text
 from orchestration.domain.rights import Right
@@ -28,6 +28,14 @@ class CommentRow(serializers.Serializer[Any]):
     )
 
 
+class SaidRow(CommentRow):
+    """A comment as it was kept."""
+
+    untold = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Names it mentions of whom nobody was told."
+    )
+
+
 class CommentBody(Body):
     """A comment."""
 
@@ -41,17 +49,19 @@ class TicketComments(ApiView):
 
     rights: ClassVar[dict[str, Right]] = {"POST": Right.REVIEW}
 
+    queryset = Comment.objects.none()
+    order: ClassVar[tuple[str, ...]] = ("-pk",)
+
     @extend_schema(operation_id="list_ticket_comments", responses=CommentRow(many=True))
     def get(self, _request: Request, ticket_id: int) -> Response:
-        """List the latest hundred comments, the first of them first."""
-        comments = list_comments(find_ticket(self.caller, ticket_id))
-        return Response(CommentRow(comments, many=True).data)
+        """List the comments on a ticket, the latest first."""
+        return self.show_page(Comment.objects.filter(ticket=find_ticket(self.caller, ticket_id)), CommentRow)
 
-    @extend_schema(operation_id="comment_on_ticket", request=CommentBody, responses=CommentRow)
+    @extend_schema(operation_id="comment_on_ticket", request=CommentBody, responses=SaidRow)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Say something about a ticket; it can't be taken back. Those whom it mentions are told, if they may look."""
         ticket = find_ticket(self.caller, ticket_id, DeskRight.DECIDE)
         said = comment_on(ticket.pk, self.person, self.read_body(CommentBody)["text"])
         comment: Comment = said.comment
         comment.refresh_from_db()
-        return Response(CommentRow(comment).data)
+        return Response({**CommentRow(comment).data, "untold": list(said.untold)})

@@ -69,6 +69,8 @@ _PARAMETERS = [
 class AgentCalibration(ApiView):
     """What an agent's confidence is worth."""
 
+    pagination_class = None
+
     @extend_schema(
         operation_id="get_agent_calibration", parameters=_PARAMETERS, responses=CalibrationRow(many=True)
     )

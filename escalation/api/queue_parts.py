@@ -1,7 +1,10 @@
-"""What belongs to a review queue: its targets and its reason codes. Each list is changed as a whole."""
+"""What belongs to a review queue: its targets and its reason codes. Each list is changed as a whole.
+
+`queue_people.py` has who works there and how they are told, `queue_clocks.py` what its clocks set off.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import models, transaction
@@ -12,7 +15,7 @@ from rest_framework.response import Response
 
 from escalation.domain.desk_rights import DeskRight
 from escalation.errors import QueueNotFound
-from escalation.models import ReasonCode, ReviewQueue, SlaTarget
+from escalation.models import ReviewQueue
 from escalation.queues import describe_queue, record_change
 from escalation.selectors import find_queues, require_desk
 from orchestration.api.base import ApiView, Body
@@ -21,7 +24,7 @@ from orchestration.domain.rights import Right
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import Caller
 
-_MOST_LINES = 200
+MOST_LINES: Final = 200
 
 
 class TargetLine(Body):
@@ -47,31 +50,53 @@ class ReasonLine(Body):
 class TargetsBody(Body):
     """All targets of a queue."""
 
-    targets = serializers.ListField(child=TargetLine(), max_length=_MOST_LINES)
+    targets = serializers.ListField(child=TargetLine(), max_length=MOST_LINES)
 
 
 class ReasonsBody(Body):
     """All reason codes of a queue."""
 
-    reason_codes = serializers.ListField(child=ReasonLine(), max_length=_MOST_LINES)
+    reason_codes = serializers.ListField(child=ReasonLine(), max_length=MOST_LINES)
 
 
-class _Parts(ApiView):
+class QueueParts(ApiView):
     """One list of a queue.
 
-    Attributes: part: its name, in the address's answer and on the queue's row.  key: what stands in it once.
+    Attributes:
+        part: its name in what is sent and answered.  related: on the queue's row; the same, unless it says otherwise.
+        keys: what together stands in it once.  order: in which it is shown.
     """
 
     rights: ClassVar[dict[str, Right]] = {"PUT": Right.MANAGE}
     part: ClassVar[str]
-    key: ClassVar[str]
-    row: ClassVar[type[models.Model]]
+    related: ClassVar[str] = ""
+    keys: ClassVar[tuple[str, ...]]
     body: ClassVar[type[Body]]
+
+    def make_rows(self, queue: ReviewQueue, lines: list[dict[str, Any]]) -> list[Any]:
+        """Return the lines as rows that are not saved.
+
+        Raises: ValidationError: names the line and the field.
+        """
+        return [self.rows_of(queue).model(queue=queue, **line) for line in lines]
+
+    def keep_rows(self, rows: list[Any], lines: list[dict[str, Any]]) -> None:
+        """Save rows that were checked."""
+        for row in rows:
+            row.save(force_insert=True)
+
+    def tell_row(self, row: Any) -> Any:
+        """Return a row as its line is shown."""
+        return row
+
+    def rows_of(self, queue: ReviewQueue) -> Any:
+        """Return the list's rows."""
+        return getattr(queue, self.related or self.part)
 
     def show(self, queue: ReviewQueue) -> Response:
         """Return the list as it stands."""
-        lines = getattr(queue, self.part).order_by(self.key)
-        return Response(self.body({self.part: lines}).data)
+        rows = self.rows_of(queue).order_by(*self.keys)
+        return Response(self.body({self.part: [self.tell_row(row) for row in rows]}).data)
 
     def change(self, project: str, queue: str) -> Response:
         """Put another list in its place, in one piece, and tell it.
@@ -84,20 +109,19 @@ class _Parts(ApiView):
             # Two who change it at once do so one after the other, so that each tells what they found.
             ReviewQueue.objects.select_for_update().get(pk=found.pk)
             before = describe_queue(found)
-            rows = [self.row(queue=found, **line) for line in lines]
-            check_lines(self.part, self.key, rows)
-            getattr(found, self.part).all().delete()
-            getattr(found, self.part).bulk_create(rows)
+            rows = self.make_rows(found, lines)
+            check_lines(self.part, self.keys, rows)
+            self.rows_of(found).all().delete()
+            self.keep_rows(rows, lines)
             record_change(self.person, found, "queue", before, describe_queue(found))
         return self.show(found)
 
 
-class QueueTargets(_Parts):
+class QueueTargets(QueueParts):
     """How long the tickets of a queue may wait."""
 
     part: ClassVar[str] = "targets"
-    key: ClassVar[str] = "sla"
-    row: ClassVar[type[models.Model]] = SlaTarget
+    keys: ClassVar[tuple[str, ...]] = ("sla",)
     body: ClassVar[type[Body]] = TargetsBody
 
     @extend_schema(operation_id="list_queue_targets", responses=TargetsBody)
@@ -111,12 +135,11 @@ class QueueTargets(_Parts):
         return self.change(project, queue)
 
 
-class QueueReasons(_Parts):
+class QueueReasons(QueueParts):
     """Why the tickets of a queue are decided as they are."""
 
     part: ClassVar[str] = "reason_codes"
-    key: ClassVar[str] = "code"
-    row: ClassVar[type[models.Model]] = ReasonCode
+    keys: ClassVar[tuple[str, ...]] = ("code",)
     body: ClassVar[type[Body]] = ReasonsBody
 
     @extend_schema(operation_id="list_queue_reasons", responses=ReasonsBody)
@@ -153,7 +176,7 @@ def check_row(row: models.Model) -> None:
         raise serializers.ValidationError(error.message_dict) from error
 
 
-def check_lines(name: str, key: str, rows: Sequence[models.Model]) -> None:
+def check_lines(name: str, keys: Sequence[str], rows: Sequence[models.Model]) -> None:
     """Refuse lines that their model refuses, and a second one of the same key.
 
     Raises: ValidationError: names the line, from 0, and the field.
@@ -165,8 +188,9 @@ def check_lines(name: str, key: str, rows: Sequence[models.Model]) -> None:
             row.clean()
         except ModelInvalid as error:
             faults[str(number)] = error.message_dict
-        if key and getattr(row, key) in seen:
-            faults[str(number)] = {key: f"'{getattr(row, key)}' stands here twice"}
-        seen.add(getattr(row, key) if key else None)
+        key = tuple(getattr(row, name) for name in keys)
+        if keys and key in seen:
+            faults[str(number)] = {keys[0]: f"'{', '.join(map(str, key))}' stands here twice"}
+        seen.add(key)
     if faults:
         raise serializers.ValidationError({name: faults})

@@ -1,6 +1,6 @@
 """Review queues as their admins change them, and what routing rules would do."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.db import IntegrityError, transaction
 from drf_spectacular.utils import extend_schema
@@ -10,17 +10,18 @@ from rest_framework.response import Response
 
 from escalation.api.queue_parts import check_row, find_queue
 from escalation.domain.desk_rights import DeskRight
-from escalation.models import ReviewQueue
+from escalation.models import Calendar, ReviewQueue
 from escalation.queues import describe_queue, make_queue, record_change
 from escalation.selectors import find_queues
 from orchestration.api.base import ApiView, Body
-from orchestration.api.bodies import Text
+from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.rights import Right
-from orchestration.selectors.scope import find_project
+from orchestration.selectors.scope import find_project, scope_rows
 
 # Seats and votes are columns that nothing acts on yet: nobody is offered them.
 SETTINGS = (
     "name",
+    "is_restricted",
     "assignment",
     "needs_all_tags",
     "grace_seconds",
@@ -28,10 +29,15 @@ SETTINGS = (
     "hand_on_agents",
     "reasons_required",
     "passing_edits",
+    "calendar",
+    "warn_at",
     "snooze_stops_clock",
     "mail_shows_content",
     "throttled_agents",
 )
+
+
+_MOST_WARNINGS: Final = 20
 
 
 class QueueRow(serializers.ModelSerializer[ReviewQueue]):
@@ -41,11 +47,25 @@ class QueueRow(serializers.ModelSerializer[ReviewQueue]):
 
     class Meta:
         model = ReviewQueue
-        fields = ("project", "slug", *SETTINGS)
+        fields = ("id", "project", "slug", *SETTINGS)
 
 
 class QueueBody(Body, serializers.ModelSerializer[ReviewQueue]):
     """What is to be changed; what is left out stays."""
+
+    calendar = WholeNumber(
+        min_value=1,
+        max_value=2**63 - 1,
+        required=False,
+        allow_null=True,
+        help_text="Its number in the list of calendars; null: its clocks run around the clock.",
+    )
+    warn_at = serializers.ListField(
+        child=WholeNumber(min_value=1, max_value=100),
+        required=False,
+        max_length=_MOST_WARNINGS,
+        help_text="Warn when so many percent of a clock are used.",
+    )
 
     class Meta:
         model = ReviewQueue
@@ -108,9 +128,22 @@ class QueueView(ApiView):
         body = self.read_body(QueueBody)
         with transaction.atomic():
             before = describe_queue(found)
-            for name, value in body.items():
+            for name, value in self._resolve(body).items():
                 setattr(found, name, value)
             check_row(found)
             found.save(update_fields=list(body))
             record_change(self.person, found, "queue", before, describe_queue(found))
         return Response(QueueRow(found).data)
+
+    def _resolve(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return what is to be changed with the calendar in the place of its number.
+
+        Raises: ValidationError: there is none, or not for the caller.
+        """
+        number = body.get("calendar")
+        if number is None:
+            return body
+        calendar = scope_rows(self.caller, Calendar.objects.all()).filter(pk=number).first()
+        if calendar is None:
+            raise serializers.ValidationError({"calendar": f"you know no calendar {number}"})
+        return {**body, "calendar": calendar}

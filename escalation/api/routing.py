@@ -133,7 +133,7 @@ def _make_rows(project: Project, lines: list[dict[str, Any]]) -> list[RoutingRul
         RoutingRule(project=project, position=number, **{**line, "queue": queues.get(line["queue"])})
         for number, line in enumerate(lines, start=1)
     ]
-    check_lines("rules", "", rows)
+    check_lines("rules", (), rows)
     return rows
 
 

@@ -1,15 +1,19 @@
 """Tickets of the caller's review queues."""
 
-from typing import ClassVar
+from dataclasses import asdict
+from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.api.rows import ReleaseBody, ResolveBody, TicketDetail, TicketRow
 from escalation.audit import record_seen
 from escalation.domain.desk_rights import DeskRight
+from escalation.domain.inbox import InboxState
 from escalation.domain.resolution import NOT_GIVEN
 from escalation.domain.states import TicketStatus
 from escalation.escrow import (
@@ -21,12 +25,15 @@ from escalation.escrow import (
 )
 from escalation.models import Ticket
 from escalation.selectors import (
+    find_queues,
     find_ticket,
     may_desk,
     scope_tickets,
     summarise_ticket,
     summarise_without_content,
 )
+from escalation.selectors.inbox import count_inbox, is_in_state
+from escalation.selectors.searching import narrow_to_search
 from orchestration.api.base import ApiView
 from orchestration.domain.holds import Scope
 from orchestration.domain.rights import Right
@@ -43,6 +50,31 @@ class TicketFilter(filters.FilterSet):
     run = filters.UUIDFilter(field_name="run_id")
     workflow = filters.CharFilter(field_name="run__workflow_name", max_length=100)
     claimed_by = filters.CharFilter(field_name="claimed_by__username", max_length=150)
+    agent = filters.CharFilter(field_name="step__agent", max_length=200)
+    rule = filters.CharFilter(max_length=60)
+    tag = filters.CharFilter(method="narrow_to_tag", max_length=40)
+    state = filters.ChoiceFilter(
+        choices=[(s.value, s.value) for s in InboxState],
+        method="narrow_to_state",
+        label="A view of the inbox: mine, free, breaching, ...",
+    )
+    search = filters.CharFilter(
+        method="narrow_to_search",
+        max_length=200,
+        label="What stands in the input or the proposal; of very long ones only the beginning is searched.",
+    )
+
+    def narrow_to_tag(self, rows: QuerySet[Ticket], _name: str, tag: str) -> QuerySet[Ticket]:
+        """Return those that have it."""
+        return rows.filter(tags__contains=[tag])
+
+    def narrow_to_state(self, rows: QuerySet[Ticket], _name: str, state: str) -> QuerySet[Ticket]:
+        """Return those of a view, as the inbox has it for the caller."""
+        return rows.filter(is_in_state(InboxState(state), self.request.user.pk))
+
+    def narrow_to_search(self, rows: QuerySet[Ticket], _name: str, text: str) -> QuerySet[Ticket]:
+        """Return those that hold everything that is asked for."""
+        return narrow_to_search(rows, text)
 
 
 class SummaryRow(TicketRow):
@@ -64,6 +96,26 @@ class TicketList(ApiView):
     def get(self, _request: Request) -> Response:
         """List tickets, those due first at the top."""
         return self.show_page(scope_tickets(self.caller), SummaryRow)
+
+
+class CountsRow(serializers.Serializer[Any]):
+    """How many open tickets of your queues there are, each counted up to 1,000."""
+
+    open = serializers.IntegerField(read_only=True)
+    mine = serializers.IntegerField(read_only=True)
+    free = serializers.IntegerField(read_only=True)
+    breaching = serializers.IntegerField(read_only=True)
+
+
+class TicketCounts(ApiView):
+    """What the side bar counts."""
+
+    @extend_schema(operation_id="count_tickets", responses=CountsRow)
+    def get(self, _request: Request) -> Response:
+        """Count the open tickets of your queues: all, yours, the free ones, and those about to be missed."""
+        self.check_parameters()
+        queues = list(find_queues(self.caller).values_list("pk", flat=True))
+        return Response(asdict(count_inbox(self.person.pk, queues)))
 
 
 def show_whole(view: ApiView, ticket: Ticket) -> Response:

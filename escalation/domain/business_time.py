@@ -35,7 +35,7 @@ def add_business(calendar: BusinessCalendar | None, start: datetime, length: tim
         return start + length
     last_open = start
     try:
-        for begins, ends in _find_open(calendar, start, start + MOST_COUNTED):
+        for begins, ends in find_open(calendar, start, start + MOST_COUNTED):
             if begins - last_open > MOST_CLOSED:
                 break
             if begins + length <= ends:
@@ -58,16 +58,16 @@ def count_business(calendar: BusinessCalendar | None, start: datetime, end: date
         return end - start
     if end - start > MOST_COUNTED:
         raise CalendarExhausted(start)
-    return sum((ends - begins for begins, ends in _find_open(calendar, start, end)), start=_ZERO)
+    return sum((ends - begins for begins, ends in find_open(calendar, start, end)), start=_ZERO)
 
 
 def is_open(calendar: BusinessCalendar | None, at: datetime) -> bool:
     """Tell whether a moment is open."""
-    return calendar is None or any(_find_open(calendar, at, at + timedelta(microseconds=1)))
+    return calendar is None or any(find_open(calendar, at, at + timedelta(microseconds=1)))
 
 
-def _find_open(calendar: BusinessCalendar, start: datetime, end: datetime) -> Iterator[Piece]:
-    """Yield the open times between two moments, in order."""
+def find_open(calendar: BusinessCalendar, start: datetime, end: datetime) -> Iterator[Piece]:
+    """Yield the open times between two moments, in order; those around a change of the clocks in two pieces."""
     at = start
     while at < end:
         offset, until = _keep_offset(calendar, at, min(at + _DAY, end))

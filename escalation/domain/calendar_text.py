@@ -1,9 +1,12 @@
 """Calendars as people type them: a line of hours, and a line for each day that is different. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from escalation.errors import CalendarInvalid
+
+_PLACE: Final = re.compile(r"holidays\[(\d{1,9})\](?:\.\w+)?")
 
 
 def read_hours_line(line: str) -> list[str]:
@@ -27,6 +30,20 @@ def write_holiday_lines(holidays: Iterable[Mapping[str, Any]]) -> str:
         " ".join([day["date"], *day.get("hours", ()), *([day["name"]] if day.get("name") else [])])
         for day in holidays
     )
+
+
+def name_lines(text: str, words: str) -> str:
+    """Return what is wrong with a list of days in the words of who typed them as lines: by the line, from 1.
+
+    Args: text: as it was typed.  words: an error that counts days from 0, such as "holidays[2].date: ...".
+    """
+    numbers = [number for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+    def name(found: re.Match[str]) -> str:
+        place = int(found.group(1))
+        return f"holidays, line {numbers[place]}" if place < len(numbers) else found.group()
+
+    return _PLACE.sub(name, words)
 
 
 def _read_line(number: int, words: list[str]) -> dict[str, Any]:

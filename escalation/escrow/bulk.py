@@ -4,20 +4,29 @@ What is refused of one leaves the others as they are. Barred where a review queu
 ticket, and where a decision lets an effect happen that can't be undone: such a one is looked at alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
 
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.resolution import NOT_GIVEN, Choice
-from escalation.errors import BulkBarred, EscalationError, NotAlike, ResolutionInvalid, TicketNotFound
+from escalation.errors import (
+    BulkBarred,
+    EscalationError,
+    NotAlike,
+    ResolutionInvalid,
+    TicketNotFound,
+    TicketTaken,
+)
 from escalation.escrow.claims import claim_ticket
 from escalation.escrow.resolution import resolve_ticket
-from escalation.models import Ticket
+from escalation.escrow.rows import require_no_requester, require_open, require_waiting
+from escalation.models import Ticket, read_clock
 from escalation.selectors import find_irreversible, scope_tickets, with_content
-from orchestration.domain.holds import Scope
+from orchestration.domain.holds import WAY_OF, Scope, Way
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
 from orchestration.selectors.scope import Caller
@@ -49,6 +58,33 @@ class BulkResult:
     ticket_id: int
     ticket: Ticket | None = None
     error: EscalationError | OrchestrationError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkWay:
+    """One decision for several tickets. Attributes: barred: of which tickets it is, and why; by their numbers."""
+
+    way: Way
+    barred: Mapping[int, str]
+
+
+def list_bulk_ways(tickets: Sequence[Ticket]) -> list[BulkWay]:
+    """Return what all of these tickets can be decided by together, and what bars some of it."""
+    ways = [WAY_OF[kind] for kind in BULK_KINDS if all(kind in ticket.ways for ticket in tickets)]
+    return [BulkWay(way, find_irreversible(tickets, way.kind)) for way in ways]
+
+
+def preview_alike(
+    anchor: Ticket, ticket_ids: Sequence[int], user: AbstractBaseUser, caller: Caller
+) -> list[BulkResult]:
+    """Return which of these tickets could be claimed together now, and why the others could not. Claims nothing.
+
+    Raises: ResolutionInvalid, BulkBarred: as `claim_alike`.
+    """
+    chosen = list(dict.fromkeys(ticket_ids))
+    _require_number("tickets", chosen)
+    known, now = _read_known(anchor, chosen, caller), read_clock()
+    return [_preview(number, known.get(number), anchor, user, now) for number in chosen]
 
 
 def claim_alike(
@@ -132,6 +168,21 @@ def _require_alike(number: int, ticket: Ticket | None, anchor: Ticket) -> Ticket
         raise NotAlike(ticket.pk, anchor.pk)
     _require_allowed(ticket)
     return ticket
+
+
+def _preview(
+    number: int, ticket: Ticket | None, anchor: Ticket, user: AbstractBaseUser, now: datetime
+) -> BulkResult:
+    try:
+        found = _require_alike(number, ticket, anchor)
+        require_open(found)
+        require_waiting(found)
+        require_no_requester(found, user)
+        if found.is_claimed(now) and found.claimed_by_id != user.pk and found.claim_expires_at:
+            raise TicketTaken(number, str(found.claimed_by), found.claim_expires_at)
+    except EscalationError as error:
+        return BulkResult(number, error=error)
+    return BulkResult(number, found)
 
 
 def _claim(number: int, ticket: Ticket | None, anchor: Ticket, user: AbstractBaseUser) -> BulkResult:

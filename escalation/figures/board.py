@@ -83,6 +83,7 @@ def _tell_backlog_of(found: QueueNow, now: datetime) -> Row:
         "open": found.open,
         "claimed": found.claimed,
         "overdue": found.overdue,
+        "audits": found.audits,
         **{
             f"open_{name.replace(' ', '_')}": count for (name, _), count in zip(AGES, found.ages, strict=True)
         },

@@ -11,6 +11,7 @@ from django.db.models import Max, Q
 from escalation.domain.states import TicketStatus
 from escalation.figures.present import IN_LINE, look_at_work
 from escalation.models import ClockTimestamp, Forecast, Ticket, read_clock
+from orchestration.domain.holds import HoldSubject
 
 _BEHIND: Final = 1_000
 """Tickets may commit in another order than their numbers; one so far behind is not foreseen."""
@@ -52,10 +53,11 @@ def foresee_tickets(limit: int = 1_000) -> int:
 
 
 def _find_new(limit: int) -> list[tuple[int, int]]:
-    """Return tickets and their queues; those that are paused or put off stand in no line yet."""
+    """Return tickets and their queues; those that are paused or put off stand in no line yet, audits in none."""
     last = Forecast.objects.aggregate(last=Max("ticket"))["last"] or 0
     new = Ticket.objects.filter(
         Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp()),
+        ~Q(subject=HoldSubject.AUDIT),
         status=TicketStatus.OPEN,
         paused_at__isnull=True,
         forecast__isnull=True,

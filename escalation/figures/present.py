@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import connection
 
 from escalation.domain.forecast import WINDOW_SECONDS, estimate_pace, predict_overrun, predict_wait
+from orchestration.domain.holds import HoldSubject
 
 AGES: Final[tuple[tuple[str, float], ...]] = (
     ("under 5 min", 300),
@@ -31,7 +32,7 @@ class QueueNow:
     """One review queue.
 
     Attributes:
-        ages: open tickets, by the places of `AGES`.
+        ages: open tickets, by the places of `AGES`.  audits: open besides; nothing waits for them.
         arrivals, decided: within the last hour.  target_seconds: what the arrived were to be decided in, on average.
         work_seconds: from first claim to decision, on average.  present: who decided something or holds a claim.
         hands: those people, each split among the queues where they are present.
@@ -41,6 +42,7 @@ class QueueNow:
 
     queue: int
     ages: list[int] = field(default_factory=lambda: [0] * len(AGES))
+    audits: int = 0
     claimed: int = 0
     overdue: int = 0
     in_line: int = 0
@@ -55,7 +57,7 @@ class QueueNow:
 
     @property
     def open(self) -> int:
-        """Return how many tickets wait."""
+        """Return how many tickets wait, and something for them."""
         return sum(self.ages)
 
     @property
@@ -80,7 +82,7 @@ class QueueNow:
 
 @dataclass(slots=True)
 class ReviewerNow:
-    """One person: live claims now, decisions within the last hour, and how many claims they may hold at once."""
+    """One person: live claims now, decisions within the last hour, audits too, and how many claims they may hold."""
 
     name: str = ""
     claims: int = 0
@@ -96,31 +98,38 @@ class DeskNow:
     reviewers: list[ReviewerNow]
 
 
-IN_LINE: Final = """
-status = 'open' AND decided_at IS NULL AND paused_at IS NULL AND (snoozed_until IS NULL OR snoozed_until <= %(now)s)
-"""
+HOLDS: Final = f"subject <> '{HoldSubject.AUDIT}'"
+"""Of tickets: those that something waits for. Audits are done when there is time, and make no other ticket late."""
+
+IN_LINE: Final = (
+    f"status = 'open' AND {HOLDS} AND decided_at IS NULL AND paused_at IS NULL "
+    "AND (snoozed_until IS NULL OR snoozed_until <= %(now)s)"
+)
 """Of tickets: those that wait to be decided. Work that nobody is offered makes no other ticket late."""
 
 _AGE_BOUNDS = ", ".join(f"{below:.0f}" for _, below in AGES[:-1])
 _OPEN: Final = f"""
 SELECT queue_id, width_bucket(EXTRACT(EPOCH FROM %(now)s - opened_at)::float8, ARRAY[{_AGE_BOUNDS}]::float8[]),
-    count(*), count(*) FILTER (WHERE claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s),
-    count(*) FILTER (WHERE due_at < LEAST(decided_at, paused_at, %(now)s)), count(*) FILTER (WHERE {IN_LINE})
+    count(*) FILTER (WHERE {HOLDS}),
+    count(*) FILTER (WHERE {HOLDS} AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s),
+    count(*) FILTER (WHERE {HOLDS} AND due_at < LEAST(decided_at, paused_at, %(now)s)),
+    count(*) FILTER (WHERE {IN_LINE}),
+    count(*) FILTER (WHERE NOT {HOLDS})
 FROM escalation_ticket WHERE status = 'open' AND queue_id = ANY(%(queues)s) GROUP BY 1, 2
 """
-_ARRIVED = """
+_ARRIVED = f"""
 SELECT queue_id, count(*), avg(EXTRACT(EPOCH FROM due_at - opened_at))::float8 FROM escalation_ticket
-WHERE opened_at > %(since)s AND queue_id = ANY(%(queues)s) GROUP BY 1
+WHERE opened_at > %(since)s AND {HOLDS} AND queue_id = ANY(%(queues)s) GROUP BY 1
 """
 # People are counted over all queues, whichever are asked for: who works elsewhere too is not wholly here.
-_WORKED = """
-SELECT * FROM (SELECT queue_id, person, sum(decided), sum(seconds)::float8, count(seconds), sum(claims),
+_WORKED = f"""
+SELECT * FROM (SELECT queue_id, person, sum(decided), sum(done), sum(seconds)::float8, count(seconds), sum(claims),
     1.0::float8 / count(*) OVER (PARTITION BY person) FROM (
-    SELECT queue_id, resolved_by_id AS person, 1 AS decided, 0 AS claims,
-        EXTRACT(EPOCH FROM COALESCE(decided_at, resolved_at) - touched_at) AS seconds
+    SELECT queue_id, resolved_by_id AS person, CASE WHEN {HOLDS} THEN 1 ELSE 0 END AS decided, 1 AS done, 0 AS claims,
+        CASE WHEN {HOLDS} THEN EXTRACT(EPOCH FROM COALESCE(decided_at, resolved_at) - touched_at) END AS seconds
     FROM escalation_ticket WHERE resolved_at > %(since)s
   UNION ALL
-    SELECT queue_id, claimed_by_id, 0, 1, NULL FROM escalation_ticket
+    SELECT queue_id, claimed_by_id, 0, 0, 1, NULL FROM escalation_ticket
     WHERE status = 'open' AND decided_at IS NULL AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s
 ) work WHERE person IS NOT NULL GROUP BY 1, 2) known WHERE queue_id = ANY(%(queues)s)
 """
@@ -161,8 +170,9 @@ def _look_at_work(
     span = _name_span(found, now)
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, span)
-        for queue, age, count, claimed, overdue, in_line in cursor:
+        for queue, age, count, claimed, overdue, in_line, audits in cursor:
             found[queue].ages[age] = count
+            found[queue].audits += audits
             found[queue].claimed += claimed
             found[queue].overdue += overdue
             found[queue].in_line += in_line
@@ -181,7 +191,7 @@ def _read_work(
     span = _name_span(found, now)
     with connection.cursor() as cursor:
         cursor.execute(_WORKED, span)
-        for queue, person, decided, seconds, count, claims, part in cursor:
+        for queue, person, decided, done, seconds, count, claims, part in cursor:
             found[queue].decided += decided
             found[queue].present += 1
             found[queue].hands += part
@@ -189,7 +199,7 @@ def _read_work(
             measured[queue] = (total + (seconds or 0.0), times + count)
             if queue in people_of:
                 known = people.setdefault(person, ReviewerNow())
-                known.claims, known.decided = known.claims + claims, known.decided + decided
+                known.claims, known.decided = known.claims + claims, known.decided + done
     for queue, (total, times) in measured.items():
         found[queue].work_seconds = total / times if times else None
     return people

@@ -2,11 +2,12 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-from escalation.domain.reaching import MOST_DIGEST_MINUTES, Reach
+from escalation.domain.reaching import MOST_DIGEST_MINUTES, Reach, is_time_zone
 from escalation.models.queue import ReviewQueue
 
 
@@ -89,6 +90,22 @@ class Preference(models.Model):
     def __str__(self) -> str:
         """Return whose it is."""
         return f"preferences of {self.user_id}"
+
+    def clean(self) -> None:
+        """Refuse quiet hours with one end, and a zone that nobody knows.
+
+        Raises: ValidationError: by field.
+        """
+        faults = {}
+        start, end = self.quiet_from, self.quiet_until
+        if (start is None) != (end is None) or (start is not None and start == end):
+            faults["quiet_until"] = "Quiet hours need a beginning and another end, or neither."
+        if not is_time_zone(self.time_zone):
+            faults["time_zone"] = (
+                f"There is no time zone “{self.time_zone}”; write one such as Europe/Berlin."
+            )
+        if faults:
+            raise ValidationError(faults)
 
     @property
     def reach(self) -> Reach:

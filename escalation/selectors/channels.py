@@ -1,16 +1,19 @@
 """How the ways out of the desk do: what waits, what fails, what was given up. Reads only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from escalation.conf import get_conf
+from escalation.domain.desk_rights import DeskRight
 from escalation.models import ChannelState, Delivery, Notice, QueueChannel, ReviewQueue, read_clock
 from escalation.models.delivery import WAITS
+from escalation.selectors.scope import find_queues
 from orchestration.ports import Condition
+from orchestration.selectors.scope import Caller
 
 _LATE: Final = timedelta(minutes=1)
 _PLANNED_WITHIN: Final = timedelta(minutes=1)
@@ -97,6 +100,30 @@ def _line(
     return ChannelLine(name=name, kind=kind, is_late=is_late, **figures, **said)  # type: ignore[arg-type]
 
 
+STATES: Final = {
+    "waiting": WAITS,
+    "failing": WAITS & ~Q(last_error=""),
+    "lost": Q(gave_up_at__isnull=False),
+    "sent": Q(sent_at__isnull=False),
+}
+"""How messages can stand, for those who ask for some of them."""
+
+
+def scope_messages(caller: Caller) -> QuerySet[Delivery]:
+    """Return the messages that a caller may see: their own, and those about queues that they manage."""
+    rows = Delivery.objects.select_related("person").order_by("-made_at", "-pk")
+    if caller.sees_all:
+        return rows
+    managed = find_queues(caller, DeskRight.MANAGE).order_by().values("pk")
+    theirs = Delivery.objects.filter(notices__queue__in=managed).order_by().values("pk")
+    return rows.filter(Q(person=caller.user_id) | Q(pk__in=theirs))
+
+
+def may_try_channels(caller: Caller) -> bool:
+    """Return whether a caller manages any queue, so that they see how channels do and may try them."""
+    return caller.sees_all or find_queues(caller, DeskRight.MANAGE).exists()
+
+
 def find_channel_trouble() -> list[ChannelLine]:
     """Return the channels that do not do as they should."""
     return [line for line in list_channels() if line.trouble]
@@ -121,6 +148,14 @@ def describe_team_channels(queue: ReviewQueue) -> str:
     gone = [name for name in chosen if name not in known]
     words = f"Over {', '.join(chosen)}."
     return f"{words} The settings name no {', '.join(gone)}: messages over it wait." if gone else words
+
+
+def find_untold_queues(queue_ids: Collection[int]) -> list[str]:
+    """Return those of some queues whose team is told nothing, by name: no channel is chosen, and none stands in."""
+    if get_conf().team_channels:
+        return []
+    queues = ReviewQueue.objects.filter(pk__in=queue_ids, channels__isnull=True)
+    return list(queues.order_by("project__slug", "slug").values_list("name", flat=True))
 
 
 def look_at_channels() -> Condition:

@@ -142,6 +142,12 @@ _IN_STATE: Final[dict[InboxState, Any]] = {
 }
 
 
+def is_in_state(state: InboxState, user_id: int) -> Q:
+    """Return the condition that a ticket stands in a view, as this person has it."""
+    condition: Q = _IN_STATE[state](user_id)
+    return condition
+
+
 def _go_on(
     rows: QuerySet[Ticket], after: Place | None, column: str, *, latest_first: bool
 ) -> QuerySet[Ticket]:

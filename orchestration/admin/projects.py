@@ -3,15 +3,14 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.auth.models import Group
-from django.db.models import ForeignKey, Q, QuerySet
+from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.models import ApiToken, Membership, Project
-from orchestration.selectors.scope import find_projects
+from orchestration.selectors.scope import find_known_groups
 
 if TYPE_CHECKING:
     # unfold ships no types; its classes are Django's with other templates.
@@ -31,7 +30,7 @@ class MembershipInline(TabularInline[Membership, Project]):
     ) -> ModelChoiceField[Any] | None:
         """Offer admins of a project the groups they know: their own, and the members of what they are admins of."""
         if db_field.name == "group":
-            kwargs["queryset"] = list_known_groups(request)
+            kwargs["queryset"] = find_known_groups(caller_of(request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
@@ -49,15 +48,6 @@ class MembershipInline(TabularInline[Membership, Project]):
     def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
         """Let admins of the project end a membership."""
         return self.has_add_permission(request, obj)
-
-
-def list_known_groups(request: HttpRequest) -> QuerySet[Group]:
-    """Return the groups that somebody may give a role: their own, and the members of what they are admins of."""
-    groups, caller = Group.objects.order_by("name"), caller_of(request)
-    if caller.is_superuser:
-        return groups
-    ours = find_projects(caller, Right.MANAGE)
-    return groups.filter(Q(project_memberships__project__in=ours) | Q(user=caller.user_id)).distinct()
 
 
 @admin.register(Project)

@@ -56,6 +56,19 @@ class WholeNumber(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
+class TruthValue(serializers.BooleanField):
+    """`true` or `false`: `"yes"` and `1` are refused, not converted."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the value.
+
+        Raises: ValidationError.
+        """
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("must be true or false")
+        return data
+
+
 def _name(**how: Any) -> Text:
     return Text(max_length=100, **how)
 

@@ -77,9 +77,16 @@ def _read_size(text: str | None) -> int:
 
 def write_place(order: tuple[str, ...], row: Any) -> str:
     """Return the cursor that says the place of a row."""
-    values = [getattr(row, name.lstrip("-")) for name in order]
+    values = [_read_column(row, name.lstrip("-")) for name in order]
     text = json.dumps(values, cls=_Exact)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_column(row: Any, name: str) -> Any:
+    """Return the value of a column; `project__slug` is that of the row which `project` refers to."""
+    for part in name.split("__"):
+        row = getattr(row, part)
+    return row
 
 
 class _Exact(DjangoJSONEncoder):
@@ -109,13 +116,20 @@ def _read_cursor(cursor: str, order: tuple[str, ...], rows: QuerySet[Any]) -> li
 
 def _convert(rows: QuerySet[Any], name: str, value: Any) -> Any:
     """Return a cursor's value as its column holds it."""
-    columns = rows.model._meta  # noqa: SLF001 - Django's documented way to a model's fields
-    field = columns.pk if name.lstrip("-") == "pk" else columns.get_field(name.lstrip("-"))
+    field = _find_field(rows.model, name.lstrip("-"))
     read = field.to_python(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
     is_cast = isinstance(read, str) and not isinstance(value, str)
     if read is None or is_cast or (isinstance(read, datetime) and read.tzinfo is None):
         raise ValueError(name)
     return read
+
+
+def _find_field(model: Any, name: str) -> Any:
+    *way, last = name.split("__")
+    for part in way:
+        model = model._meta.get_field(part).related_model  # noqa: SLF001 - Django's documented way to a model's fields
+    columns = model._meta  # noqa: SLF001
+    return columns.pk if last == "pk" else columns.get_field(last)
 
 
 def _behind(order: tuple[str, ...], values: list[Any]) -> Q:

@@ -227,6 +227,8 @@ def _extras(error: Exception) -> Iterator[tuple[str, Any]]:
         yield "errors", list_spec_faults(error)
     if isinstance(error, AgentError) and hasattr(error, "path"):
         yield "errors", [{"field": error.path, "message": spell_out(str(error))}]
+    if field := getattr(error, "field", None):
+        yield "errors", [{"field": field, "message": spell_out(str(error).partition(": ")[2])}]
     if holder := getattr(error, "holder", None):
         yield "holder", holder
     if changed := getattr(error, "changed", None):

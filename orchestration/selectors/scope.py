@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractUser, AnonymousUser
-from django.db.models import Model, QuerySet
+from django.contrib.auth.models import AbstractUser, AnonymousUser, Group
+from django.db.models import Model, Q, QuerySet
 
 from orchestration.domain.rights import SCOPE_OF, Right, Role, rights_of, roles_with
 from orchestration.errors import ProjectNotFound, RightMissing, RunNotFound, ScopeMissing, StepNotFound
@@ -123,6 +123,15 @@ def find_project(caller: Caller, slug: str, right: Right = Right.VIEW) -> Projec
         raise ProjectNotFound(f"no project '{slug}'; the list of projects shows those you are a member of")
     require(caller, project, right)
     return project
+
+
+def find_known_groups(caller: Caller) -> QuerySet[Group]:
+    """Return the groups that a caller may give a role: their own, and the members of what they are admins of."""
+    groups = Group.objects.order_by("name")
+    if caller.is_superuser:
+        return groups
+    ours = find_projects(caller, Right.MANAGE).order_by().values("pk")
+    return groups.filter(Q(project_memberships__project__in=ours) | Q(user=caller.user_id)).distinct()
 
 
 def list_rights_by_project(caller: Caller) -> dict[int, frozenset[Right]]:

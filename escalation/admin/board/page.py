@@ -32,7 +32,7 @@ from escalation.domain.measures import Measure
 from escalation.domain.sheets import write_sheet
 from escalation.figures import PARTS, Board, Period, build_board
 from escalation.models import ReviewQueue, read_clock
-from escalation.selectors.channels import find_channel_trouble
+from escalation.selectors.channels import find_channel_trouble, find_untold_queues
 from orchestration.admin.access import caller_of
 
 PERIODS: Final = {
@@ -93,10 +93,11 @@ def show_board(request: HttpRequest) -> HttpResponse:
     # What a mail server said may name people: it is for those who can do something about it.
     is_lead = has_desk_right(request, DeskRight.LEAD) or has_desk_right(request, DeskRight.MANAGE)
     trouble = find_channel_trouble() if is_lead else []
+    untold = find_untold_queues(board.queues) if is_lead else []
     return TemplateResponse(
         request,
         "admin/escalation/board/page.html",
-        {**frame, **_build_page(board, asked, queues), "channels_in_trouble": trouble},
+        {**frame, **_build_page(board, asked, queues), "channels_in_trouble": trouble, "untold": untold},
     )
 
 
@@ -121,7 +122,8 @@ def _build_page(board: Board, asked: Asked, queues: list[ReviewQueue]) -> dict[s
         "periods": [(name, words) for name, (words, _) in PERIODS.items()],
         "queues": queues,
         "board": board,
-        "is_empty": not reading.total.counts and not any(queue.open for queue in board.desk.queues.values()),
+        "is_empty": not reading.total.counts
+        and not any(queue.open or queue.audits for queue in board.desk.queues.values()),
         "tiles": _list_tiles(board),
         "charts": draw_charts(board),
         "waiting": _list_waiting(board),
@@ -139,6 +141,8 @@ def _list_tiles(board: Board) -> list[Tile]:
     first = min((queue.first_late_at for queue in desk if queue.first_late_at), default=None)
     waits = [queue.wait_seconds for queue in desk if queue.open and queue.wait_seconds is not None]
     unattended = any(queue.open and queue.pace is None for queue in desk)
+    audits = sum(queue.audits for queue in desk)
+    besides = f"; {show_count(audits)} audits besides" if audits else ""
     return [
         Tile(
             "Decided in time",
@@ -160,7 +164,12 @@ def _list_tiles(board: Board) -> list[Tile]:
             show_length(total.tell(Measure.DECISION_TIME, 0.5)),
             f"9 of 10 within {show_length(total.tell(Measure.DECISION_TIME, 0.9))}",
         ),
-        Tile("Open now", show_count(waiting), f"{show_count(overdue)} overdue", "bad" if overdue else ""),
+        Tile(
+            "Open now",
+            show_count(waiting),
+            f"{show_count(overdue)} overdue{besides}",
+            "bad" if overdue else "",
+        ),
         Tile(
             "Will be late",
             show_count(late) if waits or not waiting else NOTHING,
@@ -184,7 +193,8 @@ def _list_waiting(board: Board) -> list[tuple[str, Table]]:
                 "What waits, and what will be late",
                 BACKLOG,
                 PARTS["backlog"](board),
-                note="At the pace of the last hour. “Falls behind”: what comes later is not decided in time.",
+                note="At the pace of the last hour. “Falls behind”: what comes later is not decided in time. "
+                "Audits hold nothing and are counted beside the others.",
             ),
         ),
     ]

@@ -109,6 +109,7 @@ BACKLOG: Final = (
     Column("open", "Open", show_count),
     Column("claimed", "Claimed", show_count),
     Column("overdue", "Overdue", show_count),
+    Column("audits", "Audits besides", show_count),
     Column("arrivals_per_hour", "Come an hour", show_rate),
     Column("capacity_per_hour", "Can be decided an hour", show_rate),
     Column("predicted_wait_seconds", "A new one waits", show_length),

@@ -11,17 +11,11 @@ from escalation.domain.wording import one_line
 from escalation.management.arguments import find_person
 from escalation.management.base import DeskCommand
 from escalation.models import Delivery
-from escalation.models.delivery import WAITS
 from escalation.notify import send_again, send_test
+from escalation.selectors.channels import STATES
 from orchestration.management.arguments import add_json_switch
 
-_STATES: Final = {
-    "waiting": WAITS,
-    "failing": WAITS & ~Q(last_error=""),
-    "lost": Q(gave_up_at__isnull=False),
-    "sent": Q(sent_at__isnull=False),
-    "all": Q(),
-}
+_STATES: Final = {**STATES, "all": Q()}
 _MOST: Final = 1000
 
 

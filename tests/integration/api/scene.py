@@ -7,7 +7,8 @@ from typing import Any
 
 from agents import Result, Task
 from agents.invoke import override
-from escalation.models import Ticket
+from escalation.escrow import save_calendar
+from escalation.models import Calendar, Ticket
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Project, Run, Step
@@ -40,6 +41,7 @@ class Scene:
     done: Run
     step: Step
     ticket: Ticket
+    calendar: Calendar
 
 
 @contextmanager
@@ -63,4 +65,5 @@ def set_scene() -> Scene:
         runs.publish(LETTER, project=project.slug)
     held, done = play("desk", 0.5), play("desk", 0.9)
     ticket = Ticket.objects.get(run=held)
-    return Scene(project, other, held, done, ticket.step, ticket)
+    version = save_calendar(project, "Office", "UTC", {"mon": ["09:00-17:00"]}, [], user=None)
+    return Scene(project, other, held, done, ticket.step, ticket, version.calendar)

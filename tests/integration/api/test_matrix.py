@@ -68,9 +68,40 @@ GET    queues/<project>/<queue>/targets      401 403 404 200 200 200 200 200 403
 PUT    queues/<project>/<queue>/targets      401 403 404 403 403 403 200 403 403 403 200 404
 GET    queues/<project>/<queue>/reason-codes 401 403 404 200 200 200 200 200 403 403 403 404
 PUT    queues/<project>/<queue>/reason-codes 401 403 404 403 403 403 200 403 403 403 200 404
+GET    queues/<project>/<queue>/members     401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/members     401 403 404 403 403 403 200 403 403 403 200 404
+GET    queues/<project>/<queue>/channels    401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/channels    401 403 404 403 403 403 200 403 403 403 200 404
+GET    queues/<project>/<queue>/levels      401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/levels      401 403 404 403 403 403 200 403 403 403 200 404
+GET    queues/<project>/<queue>/breach-actions 401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/breach-actions 401 403 404 403 403 403 200 403 403 403 200 404
+GET    queues/<project>/<queue>/snooze-reasons 401 403 404 200 200 200 200 200 403 403 403 404
+PUT    queues/<project>/<queue>/snooze-reasons 401 403 404 403 403 403 200 403 403 403 200 404
 GET    routing/<project>                     401 403 404 200 200 200 200 200 403 403 403 404
 PUT    routing/<project>                     401 403 404 403 403 403 200 403 403 403 200 404
 POST   routing/<project>/preview             401 403 404 403 403 403 200 403 403 403 200 404
+GET    calendars                            401 403 200 200 200 200 200 200 403 403 403 200
+POST   calendars                            401 403 404 403 403 403 201 403 403 403 201 404
+POST   calendars/preview                    401 403 200 200 200 200 200 200 403 403 403 200
+GET    calendars/<calendar_id>              401 403 404 200 200 200 200 200 403 403 403 404
+PUT    calendars/<calendar_id>              401 403 404 403 403 403 200 403 403 403 200 404
+GET    calendars/<calendar_id>/versions     401 403 404 200 200 200 200 200 403 403 403 404
+GET    reviewers                            401 403 200 200 200 200 200 200 403 403 403 200
+GET    reviewers/<username>                 401 403 404 404 404 200 200 200 403 403 403 404
+PATCH  reviewers/<username>                 401 403 404 404 404 403 200 403 403 403 200 404
+DELETE reviewers/<username>                 401 403 404 404 404 403 204 403 403 403 204 404
+GET    me/profile                           401 403 200 200 200 200 200 200 403 403 403 200
+PATCH  me/profile                           401 403 403 403 403 200 200 403 403 200 403 403
+GET    me/preferences                       401 403 200 200 200 200 200 200 403 403 403 200
+PUT    me/preferences                       401 403 200 200 200 200 200 403 403 200 403 200
+GET    me/views                             401 403 200 200 200 200 200 200 403 403 403 200
+POST   me/views                             401 403 200 200 200 200 200 403 403 200 403 200
+DELETE me/views/<view_id>                   401 403 404 404 404 404 404 403 403 404 403 404
+GET    channels                             401 403 403 403 403 403 200 200 403 403 403 403
+GET    messages                             401 403 200 200 200 200 200 200 403 403 403 200
+POST   messages/test                        401 403 204 204 204 204 204 403 403 204 403 204
+POST   messages/<message_id>/again          401 403 404 404 404 404 404 403 403 404 403 404
 GET    tickets                               401 403 200 200 200 200 200 200 403 403 403 200
 GET    tickets/<ticket_id>                   401 403 404 200 200 200 200 200 403 403 403 404
 GET    tickets/<ticket_id>/clock             401 403 404 200 200 200 200 200 403 403 403 404
@@ -93,12 +124,35 @@ POST   tickets/<ticket_id>/alike/claim       401 403 404 403 403 200 200 403 403
 POST   tickets/<ticket_id>/alike/resolve     401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/renew             401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/assign            401 403 404 403 403 403 200 403 403 200 403 404
+GET    tickets/counts                       401 403 200 200 200 200 200 200 403 403 403 200
+GET    breaches                             401 403 200 200 200 200 200 200 403 403 403 200
+GET    tickets/<ticket_id>/outlook          401 403 404 200 200 200 200 200 403 403 403 404
+POST   tickets/<ticket_id>/alike/preview    401 403 404 403 403 200 200 403 403 200 403 404
+GET    tickets/<ticket_id>/draft            401 403 404 403 403 200 200 403 403 403 403 404
+PUT    tickets/<ticket_id>/draft            401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
 GET    audit                                 401 403 200 200 200 200 200 200 403 403 403 200
 GET    tokens                                401 403 200 200 200 200 200 200 403 403 403 200
 POST   tokens                                401 403 201 201 201 201 201 403 403 403 201 201
 DELETE tokens/<token_id>                     401 403 204 204 204 204 204 403 403 403 204 204
 """
+_HOURS = {"time_zone": "UTC", "hours": {"mon": ["09:00-17:00"]}}
+_OF_THE_DESK: dict[str, Any] = {
+    "calendars": {"project": "desk", "name": "Night", **_HOURS},
+    "calendars/preview": _HOURS,
+    "calendars/<calendar_id>": _HOURS,
+    "reviewers/<username>": {"capacity": 3},
+    "me/profile": {"absent_from": "2026-12-24T08:00:00Z"},
+    "me/preferences": {"preferences": []},
+    "me/views": {"name": "Mine", "filters": {"state": "mine"}},
+    "messages/test": {},
+    "routing/<project>": {"rules": []},
+    "routing/<project>/preview": {"rules": []},
+    **{
+        f"queues/<project>/<queue>/{part}": {part.replace("-", "_"): []}
+        for part in ("members", "channels", "levels", "breach-actions", "snooze-reasons")
+    },
+}
 Line = tuple[str, str]
 EXPECTED: dict[Line, dict[str, int]] = {
     (words[0], words[1]): dict(zip(_HEAD.split(), map(int, words[2:]), strict=True))
@@ -132,11 +186,15 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "agent": "test.writer",
         "ticket_id": str(scene.ticket.pk),
         "token_id": _own_token(caller),
+        "username": "reviewer",
+        "calendar_id": str(scene.calendar.pk),
+        "view_id": "1",
+        "message_id": "00000000-0000-4000-8000-000000000000",
     }
     for name, value in values.items():
         route = route.replace(f"<{name}>", value)
     query = {"wait": "?timeout_seconds=0"}.get(route.rpartition("/")[2], "")
-    return f"/api/v1/{route}{query or ('?project=desk' if '/versions' in route else '')}"
+    return f"/api/v1/{route}{query or ('?project=desk' if '>/versions' in route and 'workflow' in route else '')}"
 
 
 def _own_token(caller: Caller) -> str:
@@ -168,6 +226,8 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "workflows/<workflow>/threshold": {"project": "desk", "step": "draft", "confidence": 0.9},
         "queues/<project>/<queue>": {"assignment": "least_loaded"},
         "tickets/<ticket_id>/alike/claim": {"tickets": [scene.ticket.pk]},
+        "tickets/<ticket_id>/alike/preview": {"tickets": [scene.ticket.pk]},
+        "tickets/<ticket_id>/draft": {"claim_number": 1, "note": "half"},
         "tickets/<ticket_id>/alike/resolve": {
             "resolution": "approve",
             "lines": [
@@ -176,8 +236,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         },
         "queues/<project>/<queue>/targets": {"targets": []},
         "queues/<project>/<queue>/reason-codes": {"reason_codes": []},
-        "routing/<project>": {"rules": []},
-        "routing/<project>/preview": {"rules": []},
+        **_OF_THE_DESK,
         "tickets/<ticket_id>/renew": {"claim_number": 1, "seen_digest": scene.ticket.seen_digest},
         "tickets/<ticket_id>/assign": {"to": "reviewer"},
         "tickets/<ticket_id>/pause": {"reason": "waits"},
@@ -196,7 +255,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
 
 def _prepare(route: str, scene: Scene, caller: Caller) -> None:
     """Let those who may decide have claimed the ticket."""
-    if route.endswith(("/release", "/renew", "/resolve", "/snooze")) and caller.user is not None:
+    if route.endswith(("/release", "/renew", "/resolve", "/snooze", "/draft")) and caller.user is not None:
         claim_ticket(scene.ticket.pk, caller.user)
     if route == "tickets/<ticket_id>/resume" and caller.user is not None:
         pause_ticket(scene.ticket.pk, caller.user, "waits")

@@ -68,6 +68,11 @@ def real(scene: Scene, one_connection: None, settings: Any) -> dict[str, Any]:
         "agent": "test.writer",
         "ticket_id": scene.ticket.pk,
         "token_id": str(ApiToken.objects.get().public_id),
+        "queue": scene.ticket.queue.slug,
+        "username": "root",
+        "calendar_id": scene.calendar.pk,
+        "view_id": 1,
+        "message_id": "00000000-0000-4000-8000-000000000000",
     }
 
 

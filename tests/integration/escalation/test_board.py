@@ -13,10 +13,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from escalation.checks import check_channels
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.figures import Period, build_board, fold_hours, foresee_tickets, summarise_board
 from escalation.figures.folding import HOUR, begin_hour
-from escalation.models import Delivery, Forecast, ReviewQueue, Ticket, read_clock
+from escalation.models import Delivery, Forecast, QueueChannel, ReviewQueue, Ticket, read_clock
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Project
 from orchestration.selectors.scope import call_as
@@ -26,6 +27,7 @@ from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/board/"
+_AUDIT: dict[str, Any] = {"subject": "audit", "rule": "audit_sample"}
 
 
 @pytest.fixture
@@ -265,3 +267,37 @@ def test_a_channel_that_fails_is_told_to_those_who_can_do_something(
     Delivery.objects.create(channel="fax", due_at=now, gave_up_at=now, last_error="no line")
     assert "Messages over fax: 1 messages were given up" in _show(lead)
     assert "fax" not in _show(anna)
+
+
+def test_audits_stand_apart_and_make_no_other_ticket_late(lead: User, ticket: Ticket) -> None:
+    now = read_clock()
+    place_ticket(now - timedelta(minutes=30), touched=1, resolved=1501, by=lead)
+    place_ticket(now - timedelta(minutes=20), touched=1, resolved=3, by=lead, sample_id=1, **_AUDIT)
+    audit = place_ticket(now - timedelta(minutes=20), sample_id=2, **_AUDIT)
+
+    assert foresee_tickets() == 1
+    assert Forecast.objects.get().ticket == ticket
+    assert Forecast.objects.get().ahead == 0
+    board = _board(lead)
+    [backlog] = board["backlog"]
+    assert (backlog["open"], backlog["overdue"], backlog["audits"]) == (1, 0, 1)
+    assert (backlog["arrivals_per_hour"], backlog["resolved_last_hour"]) == (5, 1)
+    assert backlog["predicted_wait_seconds"] == pytest.approx(2 * 1500)
+    assert [row["resolved_last_hour"] for row in board["reviewers"]] == [2]
+    assert "1 audits besides" in _show(lead)
+    assert audit.subject == "audit"
+
+
+def test_leads_are_told_of_which_queues_nobody_hears(lead: User, ticket: Ticket, settings: Any) -> None:
+    assert "Nobody is told of warnings and missed deadlines of Default" in _show(lead)
+    assert "Nobody is told" not in _show(make_member("rita", "reviewer"))
+
+    QueueChannel.objects.create(queue=ticket.queue, channel="fax")
+    assert "Nobody is told" not in _show(lead)
+    QueueChannel.objects.all().delete()
+    mail = {"kind": "mail", "to": ["team@example.org"]}
+    settings.RINGMASTER = {**settings.RINGMASTER, "SITE_URL": "http://desk.test", "CHANNELS": {"ops": mail}}
+    assert "Nobody is told" not in _show(lead)
+    assert check_channels() == []
+    settings.RINGMASTER = {**settings.RINGMASTER, "CHANNELS": {}}
+    assert [message.id for message in check_channels()] == ["escalation.I001"]

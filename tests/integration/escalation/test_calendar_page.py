@@ -188,3 +188,46 @@ def test_a_ticket_whose_clocks_stand_still_counts_nothing_down_in_the_inbox(clie
         f'data-ticket="{ticket.pk}"'
         not in client.get("/admin/escalation/ticket/?part=rows&state=breaching").content.decode()
     )
+
+
+PREVIEW = "/admin/escalation/calendar/preview/"
+
+
+def test_hours_are_tried_before_they_are_saved(client: Client, boss: User) -> None:
+    client.force_login(boss)
+    now = at("2026-10-19T08:00:00")
+    with patch("escalation.admin.calendars.read_clock", return_value=now):
+        page = client.post(
+            PREVIEW, _form(name="", sun="00:00-24:00", holidays="2026-10-23 Feast")
+        ).content.decode()
+
+    assert "Nothing is saved yet" in page
+    assert "5 min: until <strong>Mon 19 Oct 2026, 10:05:00</strong>" in page
+    assert "On Sun 25 Oct 2026 the clocks go back by 1 h" in page
+    assert "09:00 to 12:30, 13:30 to 17:00" in page
+    assert "00:00 to 24:00" in page
+    assert "Feast" in page
+    assert Calendar.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"mon": "22:00-06:00"}, "<strong>Monday</strong>: hours.mon: 22:00-06:00 ends before it begins"),
+        ({"holidays": "2026-12-25\n\n2026-13-01"}, "holidays, line 3: write the day like"),
+        ({"holidays": "2026-12-25\n2026-12-25"}, "holidays, line 2: 2026-12-25 stands there twice"),
+        ({"time_zone": "Mars"}, "<strong>Time zone</strong>"),
+    ],
+)
+def test_hours_that_make_no_sense_are_tried_in_vain(
+    client: Client, boss: User, wrong: dict[str, str], words: str
+) -> None:
+    client.force_login(boss)
+    assert words in client.post(PREVIEW, _form(**wrong)).content.decode()
+
+
+def test_a_preview_is_for_those_who_make_calendars(client: Client, boss: User) -> None:
+    client.force_login(make_member("vera", "reviewer"))
+    assert client.post(PREVIEW, _form()).status_code == 403
+    client.force_login(boss)
+    assert client.get(PREVIEW).status_code == 403

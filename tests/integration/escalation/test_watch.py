@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import transaction
 
 from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket
 from escalation.models import Breach, Ticket, read_clock
-from escalation.watch import watch_tickets
+from escalation.watch import look_at_tickets, watch_tickets
 from orchestration.domain.states import ResolutionKind
 from tests.integration.escalation.desk import hold, race
 from tests.processes import wait_for
@@ -130,12 +131,15 @@ def test_two_watches_at_once_record_once(settings: LazySettings) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_row_that_is_being_decided_is_left_to_whoever_holds_it(settings: LazySettings) -> None:
+@pytest.mark.parametrize("watch", [watch_tickets, look_at_tickets])
+def test_a_row_that_is_being_decided_is_left_to_whoever_holds_it(
+    settings: LazySettings, watch: Callable[[], None]
+) -> None:
     _set_clocks(settings, 0.01, 0.02)
     (ticket,) = hold()
     wait_for(lambda: read_clock() > ticket.due_at)
 
     with transaction.atomic():
         Ticket.objects.select_for_update(no_key=True).get(pk=ticket.pk)
-        assert race([watch_tickets]) == [None]
+        assert race([watch]) == [None]
         assert race([Breach.objects.count]) == [0]

@@ -2,7 +2,13 @@ from typing import Any
 
 import pytest
 
-from escalation.domain.calendar_text import read_holiday_lines, read_hours_line, write_holiday_lines
+from escalation.domain.calendar import build_calendar
+from escalation.domain.calendar_text import (
+    name_lines,
+    read_holiday_lines,
+    read_hours_line,
+    write_holiday_lines,
+)
 from escalation.errors import CalendarInvalid
 
 DAYS: list[dict[str, Any]] = [
@@ -28,3 +34,12 @@ def test_hours_of_a_day_stand_on_a_line() -> None:
 def test_a_line_without_a_day_is_named() -> None:
     with pytest.raises(CalendarInvalid, match="holidays: line 2 begins with no day"):
         read_holiday_lines("2026-12-25\nBoxing Day 2026-12-26")
+
+
+def test_an_error_names_the_line_as_it_was_typed() -> None:
+    text = "2026-12-25 Christmas Day\n\n2026-13-01\n"
+    with pytest.raises(CalendarInvalid) as refused:
+        build_calendar("UTC", {"mon": ["09:00-17:00"]}, read_holiday_lines(text))
+
+    assert name_lines(text, str(refused.value)) == "holidays, line 3: write the day like 2026-12-25."
+    assert name_lines(text, "holidays[7]: gone") == "holidays[7]: gone"
