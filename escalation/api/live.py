@@ -22,7 +22,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from escalation.live import Listener, get_watcher, leave_ticket, look_at_ticket
-from escalation.selectors import find_queues, find_ticket
+from escalation.selectors import find_ticket
+from escalation.selectors.listening import find_views
+from orchestration.api.access import entry_of
 from orchestration.api.base import ApiView
 from orchestration.api.stream import BEAT_SECONDS, LONGEST_SECONDS, EventStreamRenderer, StreamsExhausted
 
@@ -52,16 +54,16 @@ class TicketStream(ApiView):
 
         Events: `again`: ask for what you show anew, also at the beginning.  `tickets`: a list of changed tickets with
         their clocks and holders.  `looking`: a list of tickets with the names of those who look at them now. Comments
-        come in quiet times. The stream ends after ten minutes, and when you may look no longer: open it again.
+        come in quiet times. The stream ends after ten minutes, and soon after you may look no longer: open it again.
         """
         self.check_parameters()
-        queues = frozenset(find_queues(self.caller).values_list("pk", flat=True))
+        view = find_views([self.caller])[self.caller]
         if _open.total() >= MOST_STREAMS or _open[self.person.pk] >= MOST_STREAMS_OF_ONE:
             raise StreamsExhausted("as many streams are open here as may be; close some, or come back later")
         if not connection.in_atomic_block:
             # The response outlives this thread's work by minutes.
             connection.close()
-        stream = _speak(Listener(self.caller, queues), self.person.pk)
+        stream = _speak(Listener(entry_of(self.request), view), self.person.pk)
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)
 

@@ -6,7 +6,7 @@ anew; nothing piles up for it.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,12 +14,11 @@ from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import structlog
-from django.contrib.auth.models import User
 from django.db import DatabaseError, InterfaceError, connection
 
-from escalation.selectors import find_queues
 from escalation.selectors.changes import Change, Look, News, read_changes, read_looks, read_moment
-from orchestration.selectors.scope import Caller
+from escalation.selectors.listening import View, find_views
+from orchestration.selectors.entries import Entry, find_callers
 
 LOOK_SECONDS: Final = 1.0
 RIGHTS_SECONDS: Final = 5.0
@@ -32,10 +31,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open stream: who it is for, at which queues they may look, and what they have not taken yet."""
+    """One open stream: who it is for, what they may hear of, and what they have not taken yet."""
 
-    caller: Caller
-    queues: frozenset[int]
+    entry: Entry
+    view: View
     asked_at: float = field(default_factory=time.monotonic)
     is_over: bool = False
     must_ask_anew: bool = True
@@ -45,24 +44,24 @@ class Listener:
 
     def tell(self, changes: Iterable[Change], looks: Iterable[Look], *, is_whole: bool) -> None:
         """Put aside what this listener may see; the latest of each ticket takes the place of what was there."""
-        self.changes |= {change.id: change for change in changes if change.queue in self.queues}
-        self.looks |= {look.id: look for look in looks if look.queue in self.queues}
+        self.changes |= {change.id: change for change in changes if self.view.holds(change.queue, change.id)}
+        self.looks |= {look.id: look for look in looks if self.view.holds(look.queue, look.id)}
         if not is_whole or len(self.changes) > MOST_PENDING:
             self.must_ask_anew = True
             self.changes.clear()
         if self.changes or self.looks or self.must_ask_anew:
             self.news.set()
 
-    def allow(self, queues: frozenset[int]) -> None:
-        """Take over what the person may see now; nothing at all ends the stream."""
+    def allow(self, view: View) -> None:
+        """Take over what the person may hear of now; nothing at all ends the stream."""
         self.asked_at = time.monotonic()
-        if queues != self.queues:
+        if view != self.view:
             self.must_ask_anew = True
-            self.changes = {number: one for number, one in self.changes.items() if one.queue in queues}
-            self.looks = {number: one for number, one in self.looks.items() if one.queue in queues}
+            self.changes = {one.id: one for one in self.changes.values() if view.holds(one.queue, one.id)}
+            self.looks = {one.id: one for one in self.looks.values() if view.holds(one.queue, one.id)}
             self.news.set()
-        self.queues = queues
-        if not queues:
+        self.view = view
+        if not (view.queues or view.tickets):
             self.is_over = True
             self.news.set()
 
@@ -119,17 +118,30 @@ class Watcher:
             executor.shutdown(wait=False)
 
     async def _look(self, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> None:
-        bound = time.monotonic() - RIGHTS_SECONDS
-        asked = [one for one in self._listeners if one.asked_at < bound]
-        allowed = await loop.run_in_executor(executor, _read_rights, [one.caller for one in asked])
-        for listener in asked:
-            listener.allow(allowed[listener.caller])
-        queues = sorted(frozenset().union(*(one.queues for one in self._listeners)))
-        news, looks = await loop.run_in_executor(executor, _read, self._moment, queues)
+        queues = sorted(frozenset().union(*(one.view.queues for one in self._listeners)))
+        tickets = sorted(frozenset().union(*(one.view.tickets for one in self._listeners)))
+        news, looks = await loop.run_in_executor(executor, _read, self._moment, queues, tickets)
         told = _find_changed(self._looks, looks)
+        await self._ask_rights(loop, executor, {*(one.id for one in news.changes), *(one.id for one in told)})
         self._moment, self._looks = news.snapshot, looks
         for listener in self._listeners:
             listener.tell(news.changes, told, is_whole=news.is_whole)
+
+    async def _ask_rights(
+        self, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor, told: set[int]
+    ) -> None:
+        """Ask what each may hear of: before anything is told, and else every few seconds.
+
+        After what is told was read: who lost a right before that happened does not hear of it.
+        """
+        bound = time.monotonic() - RIGHTS_SECONDS
+        asked = [one for one in self._listeners if told or one.asked_at < bound]
+        if not asked:
+            return
+        entries = {one.entry for one in asked}
+        views = await loop.run_in_executor(executor, _read_rights, entries, told)
+        for listener in asked:
+            listener.allow(views[listener.entry])
 
 
 def _find_changed(before: dict[int, Look], now: dict[int, Look]) -> list[Look]:
@@ -146,21 +158,21 @@ def get_watcher() -> Watcher:
     return _watchers.setdefault(asyncio.get_running_loop(), Watcher())
 
 
-def _read(moment: str, queues: Sequence[int]) -> tuple[News, dict[int, Look]]:
-    return _safely(lambda: (read_changes(moment or read_moment(), queues), read_looks(queues)))
+def _read(moment: str, queues: Sequence[int], tickets: Sequence[int]) -> tuple[News, dict[int, Look]]:
+    return _safely(
+        lambda: (read_changes(moment or read_moment(), queues, tickets), read_looks(queues, tickets))
+    )
 
 
-def _read_rights(callers: Sequence[Caller]) -> dict[Caller, frozenset[int]]:
-    """Return at which queues each may look now; none for who is switched off."""
-    return _safely(lambda: {caller: _list_queues(caller) for caller in callers})
+def _read_rights(entries: Collection[Entry], told: Collection[int]) -> dict[Entry, View]:
+    """Return what each may hear of now; nothing who would not be let in any more."""
+    return _safely(lambda: _find_views(entries, told))
 
 
-def _list_queues(caller: Caller) -> frozenset[int]:
-    person = User.objects.filter(pk=caller.user_id or 0, is_active=True).first()
-    if person is None:
-        return frozenset()
-    now = Caller(person.pk, person.is_superuser, caller.scopes, caller.project_id)
-    return frozenset(find_queues(now).values_list("pk", flat=True))
+def _find_views(entries: Collection[Entry], told: Collection[int]) -> dict[Entry, View]:
+    callers = find_callers(entries)
+    views = find_views(set(callers.values()), told)
+    return {entry: views[callers[entry]] if entry in callers else View() for entry in entries}
 
 
 def _safely(read: Callable[[], _Read]) -> _Read:

@@ -56,14 +56,15 @@ SELECT now.snapshot::text, t.* FROM now LEFT JOIN LATERAL (
     FROM escalation_ticket t LEFT JOIN auth_user u ON u.id = t.claimed_by_id
     WHERE t.changed_in >= pg_snapshot_xmin(%(known)s::pg_snapshot)::text::bigint
     AND NOT pg_visible_in_snapshot(t.changed_in::text::xid8, %(known)s::pg_snapshot)
-    AND t.queue_id = ANY(%(queues)s)
+    AND (t.queue_id = ANY(%(queues)s) OR t.id = ANY(%(tickets)s))
     LIMIT %(most)s
 ) t ON true
 """
 _LOOKS = """
 SELECT p.ticket_id, t.queue_id, array_agg(u.username ORDER BY u.username)
 FROM escalation_presence p JOIN escalation_ticket t ON t.id = p.ticket_id JOIN auth_user u ON u.id = p.person_id
-WHERE p.seen_at > clock_timestamp() - %(present)s AND t.queue_id = ANY(%(queues)s)
+WHERE p.seen_at > clock_timestamp() - %(present)s
+AND (t.queue_id = ANY(%(queues)s) OR t.id = ANY(%(tickets)s))
 GROUP BY p.ticket_id, t.queue_id
 """
 
@@ -75,9 +76,14 @@ def read_moment() -> str:
         return str(cursor.fetchone()[0])
 
 
-def read_changes(moment: str, queue_ids: Collection[int]) -> News:
-    """Return which tickets of these queues are new to a moment, and the moment to ask from next."""
-    parameters: dict[str, Any] = {"known": moment, "queues": list(queue_ids), "most": MOST_CHANGES + 1}
+def read_changes(moment: str, queue_ids: Collection[int], ticket_ids: Collection[int] = ()) -> News:
+    """Return which tickets, of these queues or these, are new to a moment, and the moment to ask from next."""
+    parameters: dict[str, Any] = {
+        "known": moment,
+        "queues": list(queue_ids),
+        "tickets": list(ticket_ids),
+        "most": MOST_CHANGES + 1,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_CHANGES, parameters)
         rows = cursor.fetchall()
@@ -85,9 +91,13 @@ def read_changes(moment: str, queue_ids: Collection[int]) -> News:
     return News(rows[0][0], changes[:MOST_CHANGES], is_whole=len(changes) <= MOST_CHANGES)
 
 
-def read_looks(queue_ids: Collection[int]) -> dict[int, Look]:
-    """Return who looks at tickets of these queues now, by the ticket's number."""
-    parameters: dict[str, Any] = {"queues": list(queue_ids), "present": PRESENT_FOR}
+def read_looks(queue_ids: Collection[int], ticket_ids: Collection[int] = ()) -> dict[int, Look]:
+    """Return who looks at tickets, of these queues or these, now, by the ticket's number."""
+    parameters: dict[str, Any] = {
+        "queues": list(queue_ids),
+        "tickets": list(ticket_ids),
+        "present": PRESENT_FOR,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_LOOKS, parameters)
         return {number: Look(number, queue, tuple(names)) for number, queue, names in cursor.fetchall()}

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from orchestration.api.problems import CsrfFailed, NotAMember
 from orchestration.domain.rights import Right
 from orchestration.models import ApiToken
+from orchestration.selectors.entries import Entry
 from orchestration.selectors.scope import Caller, call_as, is_member, require_scope
 
 
@@ -102,6 +103,14 @@ def caller_of(request: Request) -> Caller:
 def token_of(request: Request) -> ApiToken | None:
     """Return the token that a request came with."""
     return request.auth if isinstance(request.auth, ApiToken) else None
+
+
+def entry_of(request: Request) -> Entry:
+    """Return the way by which a request came in."""
+    token = token_of(request)
+    if token is not None:
+        return Entry(cast("int", request.user.pk), token=token.pk)
+    return Entry(cast("int", request.user.pk), session=request.session.session_key)
 
 
 def right_for(view: Any, method: str | None) -> Right:

@@ -8,24 +8,30 @@ place are read for together, whatever brought them there. All but the reading ha
 import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
+from orchestration.selectors.entries import Entry, find_callers
 from orchestration.selectors.follow import Cursor, Line, News, Place, read_news
+from orchestration.selectors.scope import Caller, scope_runs
 
 POLL_SECONDS = 0.25
+RIGHTS_SECONDS = 5.0
 AWAY_SECONDS = 1.0
 STALLED_SECONDS = 30.0
 MOST_LINES = 200
 MOST_WAITING = 8
+
+_Found = TypeVar("_Found")
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +46,14 @@ class Message:
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open stream: how far its client was sent a run's history, and what it has not taken yet."""
+    """One open stream: how far its client was sent a run's history, and what it has not taken yet.
+
+    Attributes: entry: the way its client came in; None: nobody asks whether it is still theirs.
+    """
 
     run_id: UUID
     cursor: Cursor
+    entry: Entry | None = None
     task: "asyncio.Task[Any] | None" = None
     messages: "asyncio.Queue[Message]" = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     took_at: float = field(default_factory=time.monotonic)
@@ -69,7 +79,7 @@ class Listener:
             self.cursor = news.lines[-1].cursor
 
     def cut_off(self) -> None:
-        """End a stream whose client takes nothing; it may come back and go on from where it was."""
+        """End a stream; its client may come back and go on from where it was, if it is let in."""
         if self.task is not None:
             self.task.cancel()
 
@@ -80,6 +90,7 @@ class Follower:
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
+        self._asked_at = time.monotonic()
 
     def join(self, listener: Listener) -> None:
         """Begin to give a listener what is new behind its place."""
@@ -99,6 +110,7 @@ class Follower:
             while self._listeners:
                 pause = await self._read_on(loop, executor)
                 self._cut_off_stalled()
+                await self._cut_off_strangers(loop, executor)
                 await asyncio.sleep(pause)
         finally:
             # At once: who joins from here on begins to follow anew. Should this have failed, its listeners do.
@@ -135,6 +147,21 @@ class Follower:
             log.info(
                 "listener_cut_off", run=str(listener.run_id), why=f"took nothing for {STALLED_SECONDS:g} s"
             )
+            listener.cut_off()
+            self.leave(listener)
+
+    async def _cut_off_strangers(self, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> None:
+        """End the streams of those who signed out, were switched off, or may not look at the run any more."""
+        asked = {(one.entry, one.run_id) for one in self._listeners if one.entry is not None}
+        if not asked or time.monotonic() < self._asked_at + RIGHTS_SECONDS:
+            return
+        try:
+            allowed = await loop.run_in_executor(executor, _find_allowed, asked)
+        except (DatabaseError, InterfaceError, OSError) as error:
+            log.warning("follower_away", why=str(error), next="streams stay open; it is tried again")
+            return
+        self._asked_at = time.monotonic()
+        for listener in [one for one in self._listeners if (one.entry, one.run_id) in asked - allowed]:
             listener.cut_off()
             self.leave(listener)
 
@@ -178,8 +205,29 @@ def _close() -> None:
 
 
 def _read(places: list[Place]) -> dict[Place, News]:
+    return _safely(lambda: read_news(places, MOST_LINES))
+
+
+def _find_allowed(asked: set[tuple[Entry, UUID]]) -> set[tuple[Entry, UUID]]:
+    return _safely(lambda: _ask_each(asked))
+
+
+def _ask_each(asked: set[tuple[Entry, UUID]]) -> set[tuple[Entry, UUID]]:
+    callers = find_callers({entry for entry, _ in asked})
+    wanted: dict[Caller, set[UUID]] = defaultdict(set)
+    for entry, run_id in asked:
+        if entry in callers:
+            wanted[callers[entry]].add(run_id)
+    seen = {
+        caller: set(scope_runs(caller).filter(pk__in=run_ids).order_by().values_list("pk", flat=True))
+        for caller, run_ids in wanted.items()
+    }
+    return {(entry, run) for entry, run in asked if entry in callers and run in seen[callers[entry]]}
+
+
+def _safely(read: Callable[[], _Found]) -> _Found:
     try:
-        return read_news(places, MOST_LINES)
+        return read()
     except BaseException:
         # Whatever state it is in: the next look takes another connection.
         with suppress(DatabaseError, InterfaceError):

@@ -19,6 +19,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from orchestration.api.access import entry_of
 from orchestration.api.base import ApiView
 from orchestration.api.following import Listener, get_follower
 from orchestration.api.problems import ParameterInvalid
@@ -28,7 +29,7 @@ from orchestration.selectors.scope import find_run
 BEAT_SECONDS: Final = 15.0
 MOST_STREAMS: Final = 1_000
 MOST_STREAMS_OF_ONE: Final = 600
-# Rights and tokens end: a stream does too, and its client comes back with what it has now.
+# A stream ends with the right to it, too: its client comes back with what it has now.
 LONGEST_SECONDS: Final = 600.0
 _RETRY_MILLISECONDS: Final = (1_000, 3_000)
 
@@ -72,7 +73,7 @@ class RunStream(ApiView):
 
         Each event's data is a line of the history as JSON; its id is the place to go on from. Comments come in
         quiet times. The event `end` says with which status the run ended; nothing follows it. A stream that ends
-        without one, by the network or after ten minutes, is to be resumed.
+        without one, by the network, after ten minutes or as you may look no longer, is to be resumed.
         """
         run = find_run(self.caller, run_id)
         cursor = _read_place(request)
@@ -80,7 +81,7 @@ class RunStream(ApiView):
         if not connection.in_atomic_block:
             # The response outlives this thread's work by minutes.
             connection.close()
-        stream = _speak(Listener(run.pk, cursor), self.person.pk)
+        stream = _speak(Listener(run.pk, cursor, entry_of(request)), self.person.pk)
         headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
         return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)
 

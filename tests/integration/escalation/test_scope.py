@@ -7,7 +7,6 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from escalation.domain.desk_rights import DeskRight, DeskRole, desk_rights_of
 from escalation.errors import TicketNotFound
-from escalation.live.watcher import _read_rights
 from escalation.models import ReviewQueue, Ticket
 from escalation.selectors import (
     find_known_queues,
@@ -114,22 +113,6 @@ def test_nobody_is_nowhere(queue: ReviewQueue) -> None:
     gone.is_active = False
     for caller in (call_as(AnonymousUser()), call_as(gone), call_as(_stranger("else"))):
         assert (_rights(caller, queue), is_at_desk(caller)) == (set(), False)
-
-
-def test_an_open_stream_asks_anew_whether_one_is_there_and_what_one_may(queue: ReviewQueue) -> None:
-    nora, root = give_role(_stranger(), queue, "viewer"), User.objects.create_superuser("root")
-    gone, other = _stranger("gone"), Project.objects.create(slug="other", name="Other")
-    give_role(gone, queue, "lead")
-    token = Caller(nora.pk, is_superuser=False, scopes=frozenset({"read"}), project_id=other.pk)
-    callers = [call_as(nora), call_as(root), call_as(gone), token]
-    assert [len(seen) for seen in _read_rights(callers).values()] == [1, 1, 1, 0]
-
-    # when: one loses the role, one is a superuser no more, one is switched off
-    nora.groups.clear()
-    User.objects.filter(pk=root.pk).update(is_superuser=False)
-    User.objects.filter(pk=gone.pk).update(is_active=False)
-
-    assert _read_rights(callers) == dict.fromkeys(callers, frozenset())
 
 
 def test_a_token_of_another_project_opens_no_queue(queue: ReviewQueue) -> None:

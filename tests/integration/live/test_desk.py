@@ -3,16 +3,19 @@
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.contrib.auth.models import User
+import pytest
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from escalation.escrow import claim_ticket
-from escalation.models import Presence, Ticket
+from escalation.models import BreachDeed, Presence, Ticket
 from escalation.selectors.changes import read_changes, read_moment
 from tests.integration.escalation.buttons import sign_in as open_browser
 from tests.integration.escalation.desk import hold
@@ -68,16 +71,45 @@ def test_a_new_ticket_its_claim_and_who_looks_are_told(web: str) -> None:
         assert list(Presence.objects.values_list("person__username", flat=True)) == ["ben"]
 
 
-def test_a_stream_ends_with_the_role_it_was_opened_by(web: str) -> None:
-    person = make_member("carl", "reviewer")
+def _lose_role(person: User) -> None:
+    person.groups.clear()
+
+
+def _switch_off(person: User) -> None:
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+def _sign_out(person: User) -> None:
+    for session in Session.objects.all():
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
+            session.delete()
+
+
+@pytest.mark.parametrize("leave", [_lose_role, _switch_off, _sign_out])
+def test_a_stream_tells_nothing_more_and_ends_with_the_right_to_it(
+    web: str, leave: Callable[[User], None]
+) -> None:
+    person = make_member(f"carl{leave.__name__}", "reviewer")
     with _follow(web, person) as events:
         assert next(events) == ("again", {})
-        person.groups.clear()
-        (ticket,) = hold()
-        told = [one["id"] for event, data in events if event == "tickets" for one in data]
+        leave(person)
+        # What happens from here on is not for them, however soon it does.
         hold()
-    # What was told within the five seconds until they were asked again is no more than they had a right to.
-    assert set(told) <= {ticket.pk}
+        assert [data for event, data in events if event != "again"] == []
+
+
+def test_a_guest_follows_the_ticket_that_was_opened_to_them_and_no_other(web: str) -> None:
+    ticket, other = hold()[0], hold()[0]
+    gail, guests = User.objects.create_user("gail", is_staff=True), Group.objects.create(name="guests")
+    gail.groups.add(guests)
+    BreachDeed.objects.create(ticket=ticket, deadline="resolution", step="widen", outcome="", group=guests)
+    ben = make_member("bert", "reviewer")
+    with _follow(web, gail) as events:
+        assert next(events) == ("again", {})
+        claim_ticket(other.pk, ben)
+        claim_ticket(ticket.pk, ben)
+        told = next(data for event, data in events if event == "tickets")
+    assert [(one["id"], one["claimed_by"]) for one in told] == [(ticket.pk, "bert")]
 
 
 def test_a_change_that_commits_late_is_told_once() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connection
 
 from orchestration.models import Event, Run
@@ -110,6 +111,21 @@ def _count_followers() -> int:
         )
         count: int = cursor.fetchone()[0]
     return count
+
+
+def test_a_stream_ends_when_its_client_signs_out(rig: Rig, web: str) -> None:
+    client = StreamClient(web, _path(rig.run_id), sign_in(User.objects.create_superuser("otto")))
+    key = client.cookie.partition("=")[2]
+
+    async def scene() -> None:
+        follower = asyncio.create_task(client.follow())
+        await _until(lambda: bool(client.lines))
+        await asyncio.to_thread(Session.objects.filter(session_key=key).delete)
+        await asyncio.wait_for(follower, 30)
+
+    asyncio.run(scene())
+    # It came back, and was not let in.
+    assert (client.connections, client.status, client.ended) == (1, 401, "")
 
 
 def test_refusals_are_problems_and_open_no_stream(rig: Rig, cookie: str, web: str) -> None:
