@@ -136,6 +136,23 @@ def test_a_command_says_whose_shell_it_was(ticket: Ticket, ada: User) -> None:
     assert (line.actor, line.door, line.address) == (ada, "command", pwd.getpwuid(os.getuid()).pw_name)
 
 
+@pytest.mark.parametrize(
+    ("command", "rest"),
+    [
+        ("claim_ticket", ()),
+        ("assign_ticket", ("--to", "ben")),
+        ("resolve_ticket", ("--resolution", "approve")),
+    ],
+)
+def test_each_command_that_shows_a_ticket_whole_writes_down_who_saw_it(
+    command: str, rest: tuple[str, ...], ticket: Ticket, ada: User, ben: User
+) -> None:
+    shown = io.StringIO()
+    call_command(command, ticket.pk, "--as", "ada", *rest, "--json", stdout=shown)
+    assert "on its way" in shown.getvalue()
+    assert _seen() == [("ada", "command", ticket.seen_digest, ticket.pk)]
+
+
 def test_every_command_of_the_desk_comes_through_its_door() -> None:
     ours = [name for name, app in get_commands().items() if app == "escalation"]
     assert {"claim_ticket", "export_audit", "list_tickets", "resolve_ticket"} <= set(ours)
