@@ -194,7 +194,7 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
     for name, value in values.items():
         route = route.replace(f"<{name}>", value)
     query = {"wait": "?timeout_seconds=0"}.get(route.rpartition("/")[2], "")
-    return f"/api/v1/{route}{query or ('?project=desk' if '>/versions' in route and 'workflow' in route else '')}"
+    return f"/api/v1/{route}{query or ('?project=desk' if '/letter/versions' in route else '')}"
 
 
 def _own_token(caller: Caller) -> str:
