@@ -34,6 +34,7 @@ _NO_PAGES: Final = frozenset(
     | {"escalation_auditline_export", "escalation_delivery_again", "escalation_delivery_test"}
     | {
         "escalation_routingrule_preview",
+        "escalation_calendar_preview",
         "escalation_agent_threshold",
         "escalation_ticket_again",
         "escalation_ticket_claim_next",
