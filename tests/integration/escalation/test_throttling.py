@@ -210,6 +210,19 @@ def test_a_step_that_runs_on_in_place_is_looked_at_too(queue: ReviewQueue) -> No
     assert rig.take("a").is_kept_away
 
 
+def test_what_holds_another_project_back_is_neither_looked_at_nor_told(
+    bench: Bench, queue: ReviewQueue
+) -> None:
+    elsewhere = Project.objects.create(slug="elsewhere", name="x")
+    Throttle.objects.create(project=elsewhere, agent=AGENT, source="q", reason="theirs")
+    assert not Rig.begin(graph({"a": ()})).take("a").is_kept_away
+    Throttle.objects.create(project=elsewhere, agent=A, source="q", reason="theirs")
+    own = Throttle.objects.create(project=queue.project, agent=A, source="q", reason="ours")
+    run = bench.start(spec())
+    bench.perform(step_of(run, "s0"))
+    assert Decision.objects.get(step__run=run).reason == own.reason
+
+
 def test_work_that_came_back_waits_for_nobody(bench: Bench, queue: ReviewQueue, calls: list[str]) -> None:
     sweep()
     run = bench.start(spec())
