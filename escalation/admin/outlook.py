@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -23,7 +24,6 @@ from orchestration.domain.spec import StepSpec
 from orchestration.holds import foresee_abort
 from orchestration.models import Step
 from orchestration.selectors.plan_rows import load_plan
-from orchestration.selectors.progress import read_clock
 from orchestration.selectors.scope import call_as
 from orchestration.usage.sums import sum_used
 
@@ -43,7 +43,7 @@ class FollowerView:
 
 
 def build_outlook(
-    ticket: Ticket, user: User, plan: Mapping[str, StepSpec], spec: StepSpec | None
+    ticket: Ticket, user: User, plan: Mapping[str, StepSpec], spec: StepSpec | None, now: datetime
 ) -> dict[str, Any]:
     """Return what the page shows around the decision; `spec` is that of the step."""
     return {
@@ -52,7 +52,7 @@ def build_outlook(
         "reliability": _say_reliability(ticket),
         **_show_similar(ticket, user),
         "used": sum_used([ticket.run_id]).words,
-        "picture": _draw(ticket),
+        "picture": _draw(ticket, now),
     }
 
 
@@ -100,8 +100,8 @@ def _say_reliability(ticket: Ticket) -> str:
     return f"right {found.right} of {found.judged} times {band}{few}"
 
 
-def _draw(ticket: Ticket) -> Picture:
+def _draw(ticket: Ticket, now: datetime) -> Picture:
     most = Step.objects.filter(run=ticket.run_id).values("pk")[: _MOST_DRAWN + 1].count()
     if most > _MOST_DRAWN:
         return Picture(SafeString(""), (), note="The plan is large; the run's page has its picture.")
-    return draw_run(ticket.run, load_plan(ticket.run_id), read_clock(), unfold=False, here=ticket.step.key)
+    return draw_run(ticket.run, load_plan(ticket.run_id), now, unfold=False, here=ticket.step.key)

@@ -107,6 +107,7 @@ def build_page(
     withheld = find_withheld(ticket, user.pk)
     pending = find_pending_of(ticket)
     is_mine = ticket.is_open and pending is None and ticket.is_claimed_by(user.pk, now)
+    received = list_received(ticket, user.pk, _MOST_RECEIVED)
     return {
         "ticket": ticket,
         "now": now,
@@ -126,8 +127,8 @@ def build_page(
         "run_url": find_run_url(ticket),
         "agent_description": _describe_agent(ticket.step.agent),
         "run_input": None if "input" in withheld else view_part(ticket, "input"),
-        "received": [_view_received(item) for item in list_received(ticket, user.pk, _MOST_RECEIVED)],
-        "received_unseen": max(0, count_received(ticket) - _MOST_RECEIVED),
+        "received": [_view_received(item) for item in received],
+        "received_unseen": 0 if len(received) < _MOST_RECEIVED else count_received(ticket) - _MOST_RECEIVED,
         "attempts": [_view_attempt(attempt) for attempt in list_attempts(ticket)],
         "breaches": list(ticket.breaches.all()),
         "pauses": list(ticket.pauses.all()) if ticket.paused_at else [],
@@ -147,7 +148,7 @@ def build_page(
         "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skips(ticket),
         **_describe_pending(pending, user, now),
-        **build_outlook(ticket, user, plan, spec),
+        **build_outlook(ticket, user, plan, spec, now),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
 

@@ -72,7 +72,7 @@ def test_a_page_takes_as_many_queries_however_much_stands_around_it(anna: User) 
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
-    assert counts[0] <= 44
+    assert counts[0] <= 39
 
 
 def test_alike_tickets_tell_how_they_were_decided(anna: User) -> None:
