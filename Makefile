@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 VENV ?= .venv
 PY = "$(VENV)/bin/python"
 
-.PHONY: demo test tools check lock
+.PHONY: demo test tools check lock pictures
 
 demo: $(VENV)/installed
 	@exec $(PY) manage.py demo $(ARGS)
@@ -24,6 +24,11 @@ check: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+
+# The pictures of the how-tos, taken anew; look at them before they are committed.
+pictures: $(VENV)/installed-dev
+	@$(have-browser)
+	$(PY) -m pytest -q tests/browser/pictures.py
 
 # requirements*.txt are the exact versions that were tried together.
 lock: $(VENV)/installed-dev
