@@ -140,15 +140,14 @@ class TicketAdmin(DeskAdmin[Ticket]):
         return [again, whole, alike, *own, *super().get_urls()]
 
     def _guard(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Let only reviewers press a button, and answer a refusal with the page, the reason and the draft."""
+        """Let only who may press a button, and answer a refusal with the page, the reason and the draft."""
 
         @wraps(view)
         def guarded(request: HttpRequest, **route: int) -> HttpResponse:
             if request.method != "POST":
                 return self._say_button(request, route.get("ticket_id"))
             ticket = _get_or_404(request, route["ticket_id"]) if "ticket_id" in route else None
-            # A queue's admins, who need not be its reviewers, plan anew: that button asks for their right itself.
-            if view is not clock_buttons.replan and not self.has_change_permission(request, ticket):
+            if not self._may_press(request, view, ticket):
                 raise PermissionDenied
             try:
                 return view(request, **route)
@@ -159,6 +158,15 @@ class TicketAdmin(DeskAdmin[Ticket]):
                 return redirect(decisions.LIST)
 
         return guarded
+
+    def _may_press(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], ticket: Ticket | None
+    ) -> bool:
+        # What is listed how is everybody's own.
+        if view in (keep_view, forget_view):
+            return self.has_view_permission(request)
+        # A queue's admins, who need not be its reviewers, plan anew: that button asks for their right itself.
+        return view is clock_buttons.replan or self.has_change_permission(request, ticket)
 
     def _say_button(self, request: HttpRequest, ticket_id: int | None) -> HttpResponse:
         """Say that an address only takes a button, and where that is."""
