@@ -321,7 +321,9 @@ def test_a_recovery_code_lets_in_once_however_it_is_typed(enrolled: User) -> Non
     client = Client()
     assert sign_in(client, f" {code.upper().replace('-', ' ')} ").status_code == 302
     assert _is_in(client)
-    assert "9 recovery codes left" in _page(client.get(OWN))
+    own = _page(client.get(OWN))
+    assert "9 recovery codes left" in own
+    assert re.search(r"<title>\s*Second factor \| Ringmaster\s*</title>", own)
     assert sign_in(Client(), code).status_code == 200
     assert [line.act for line in AuditLine.objects.order_by("pk")] == ["recovered", "refused"]
 
