@@ -2,7 +2,8 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +16,7 @@ from escalation.escrow import save_draft
 from escalation.models import Ticket, read_clock
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
+from orchestration.api.problems import MEDIA_TYPE
 from orchestration.domain.rights import Right
 
 _LONGEST = 20_000
@@ -49,7 +51,13 @@ class TicketDraft(Deciding):
 
     rights: ClassVar[dict[str, Right]] = {"PUT": Right.REVIEW}
 
-    @extend_schema(operation_id="get_ticket_draft", responses=DraftRow)
+    @extend_schema(
+        operation_id="get_ticket_draft",
+        responses={
+            200: DraftRow,
+            (409, MEDIA_TYPE): OpenApiResponse(OpenApiTypes.OBJECT, "You hold it not."),
+        },
+    )
     def get(self, _request: Request, ticket_id: int) -> Response:
         """Show what was typed on a ticket that you hold, by you or by who held it before. 409: you hold it not."""
         return self._show(self.find(ticket_id))
