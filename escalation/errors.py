@@ -245,6 +245,43 @@ class NotYourDecision(EscalationError):
         )
 
 
+class AlreadyVoted(EscalationError):
+    """The person has voted on the ticket, and votes stand."""
+
+    code = "already_voted"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Say what happens now."""
+        super().__init__(
+            f"You have voted on ticket {ticket_id}, and votes stand; your colleagues vote now, each on their own."
+        )
+
+
+class SeatsTaken(EscalationError):
+    """As many people as decide the ticket have voted or are about to."""
+
+    code = "seats_taken"
+
+    def __init__(self, ticket_id: int, seats: int) -> None:
+        """Say how many."""
+        super().__init__(
+            f"All {seats} seats of ticket {ticket_id} are taken; take another ticket. One comes free if somebody gives "
+            "it back."
+        )
+
+
+class LeadNeeded(EscalationError):
+    """Several people could not decide the ticket, so it takes somebody who leads its queue."""
+
+    code = "lead_needed"
+
+    def __init__(self, ticket_id: int) -> None:
+        """Say who may."""
+        super().__init__(
+            f"Ticket {ticket_id} is for somebody who leads its queue: not enough people agree on it, or can decide it."
+        )
+
+
 class ReviewerInactive(EscalationError):
     """The account is switched off."""
 

@@ -7,6 +7,7 @@ from typing import Final, cast
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from escalation.admin.access import list_rights_at_desk
 from escalation.admin.inbox import InboxRow, describe_counts, show_rows
 from escalation.domain.inbox import InboxQuery, InboxState
 from escalation.models import ReviewQueue, Ticket
@@ -47,7 +48,7 @@ def show_reviews(request: HttpRequest, queues: Sequence[ReviewQueue]) -> list[Pi
             title,
             InboxQuery(state=state).write(),
             numbers[state.value],
-            show_rows(found[state], present, person, frozenset(ids)),
+            show_rows(found[state], present, person, list_rights_at_desk(request)),
             empty,
         )
         for state, (title, empty) in _TITLES.items()

@@ -11,7 +11,7 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.escrow import pause_ticket, reassign_ticket, replan_ticket, resume_ticket
 from escalation.models import Ticket
 from escalation.selectors import find_decider, find_ticket
-from escalation.selectors.people import list_deciders
+from escalation.selectors.people import list_deciders, list_leads
 from orchestration.admin.access import caller_of
 
 _MOST_NAMED: Final = 500
@@ -21,7 +21,10 @@ def lead_context(ticket: Ticket, *, may_lead: bool) -> dict[str, Any]:
     """Return what the lead's part of the page shows."""
     if not may_lead or not ticket.is_open:
         return {"may_lead": may_lead}
-    people = list_deciders(ticket.queue).values_list("username", flat=True)
+    if ticket.has_quorum:
+        return {"may_lead": True, "assignees": []}
+    fit = list_leads if ticket.needs_lead else list_deciders
+    people = fit(ticket.queue).values_list("username", flat=True)
     return {"may_lead": True, "assignees": sorted(people[:_MOST_NAMED])}
 
 

@@ -28,6 +28,7 @@ from escalation.escrow import (
 from escalation.models import Ticket
 from escalation.selectors import find_claimed_since, get_ticket
 from escalation.selectors.pending import find_pending_of
+from escalation.selectors.seats import sit
 from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, SCOPE, WAY_OF, Scope
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
@@ -63,7 +64,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
 def release(request: HttpRequest, ticket_id: int) -> HttpResponse:
     """Keep what was typed, give the claim back with the note for colleagues, and return to the list."""
     if "claim_number" in request.POST:
-        keep_what_was_typed(request, get_ticket(ticket_id))
+        keep_what_was_typed(request, read_as(request, ticket_id))
     release_ticket(ticket_id, person_of(request), request.POST.get("note", ""))
     messages.info(request, f"Ticket {ticket_id} is free again; your draft stays with it.")
     return redirect(LIST)
@@ -75,7 +76,7 @@ def keep_draft(request: HttpRequest, ticket_id: int) -> HttpResponse:
     save_draft(
         ticket_id,
         person,
-        read_draft(request, get_ticket(ticket_id)),
+        read_draft(request, read_as(request, ticket_id)),
         claim_number=read_claim_number(request.POST),
     )
     claim_ticket(ticket_id, person)
@@ -98,7 +99,7 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
 
     With `?drop`, an approval takes the output as proposed whatever was typed.
     """
-    person, ticket = person_of(request), get_ticket(ticket_id)
+    person, ticket = person_of(request), read_as(request, ticket_id)
     kind = read_kind(request.POST)
     keep_what_was_typed(request, ticket)
     output = _read_output(request, ticket, kind)
@@ -119,8 +120,17 @@ def resolve(request: HttpRequest, ticket_id: int) -> HttpResponse:
     return _advance(request) if "advance" in request.POST else redirect(LIST)
 
 
+def read_as(request: HttpRequest, ticket_id: int) -> Ticket:
+    """Return a ticket as the person sees it: with their own seat as its claim, where several people decide."""
+    return sit(get_ticket(ticket_id), person_of(request).pk)
+
+
 def _say_done(ticket: Ticket, kind: ResolutionKind) -> str:
-    pending = find_pending_of(get_ticket(ticket.pk))
+    stands = get_ticket(ticket.pk)
+    pending = find_pending_of(stands)
+    if stands.is_open and stands.seats > 1 and pending is None:
+        rest = "They do not agree, so a lead decides." if stands.needs_lead else "Your colleagues vote now."
+        return f"Your vote on ticket {ticket.pk} is kept: {stands.votes_cast} of {stands.seats} voted. {rest}"
     if pending is None:
         return f"Ticket {ticket.pk} is {ticket.ways[kind].done}."
     wait = describe_duration(pending.takes_effect_at - pending.decided_at)

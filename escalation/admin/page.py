@@ -135,6 +135,7 @@ def build_page(
         "alarms": list(ticket.alarms.all()),
         "deeds": list(ticket.breach_deeds.all()),
         "is_mine": is_mine,
+        "has_voted": ticket.own_seat is not None and ticket.own_seat.has_voted,
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
         "may_decide": may_decide,

@@ -47,6 +47,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
             {
                 "classes": ["tab"],
                 "fields": (
+                    ("seats", "votes_needed"),
                     "grace_seconds",
                     "bulk_allowed",
                     "hand_on_agents",

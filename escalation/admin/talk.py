@@ -7,12 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from escalation.admin.decisions import LIST, PAGE, keep_what_was_typed, person_of, read_claim_number
+from escalation.admin.decisions import LIST, PAGE, keep_what_was_typed, person_of, read_as, read_claim_number
 from escalation.admin.ways import SNOOZES
 from escalation.errors import ResolutionInvalid
 from escalation.escrow import comment_on, snooze_ticket
 from escalation.models import read_clock
-from escalation.selectors import get_ticket
 
 
 def comment(request: HttpRequest, ticket_id: int) -> HttpResponse:
@@ -28,7 +27,7 @@ def comment(request: HttpRequest, ticket_id: int) -> HttpResponse:
 
 def snooze(request: HttpRequest, ticket_id: int) -> HttpResponse:
     """Keep what was typed, put the ticket off, and return to the list."""
-    keep_what_was_typed(request, get_ticket(ticket_id))
+    keep_what_was_typed(request, read_as(request, ticket_id))
     minutes = _read_minutes(request.POST.get("snooze_minutes", ""))
     snooze_ticket(
         ticket_id,

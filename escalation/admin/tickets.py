@@ -32,6 +32,7 @@ from escalation.escrow.clock import foresee_replan
 from escalation.models import Ticket, read_clock
 from escalation.selectors import find_ticket, find_withheld, get_ticket, may_at_ticket
 from escalation.selectors.inbox import list_queues
+from escalation.selectors.seats import list_votes, sit
 from orchestration.admin.access import caller_of
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.errors import OrchestrationError
@@ -85,7 +86,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
             person_of(request),
             list_queues(caller_of(request)),
             read_query(request.GET),
-            frozenset(pk for pk, held in list_rights_at_desk(request).items() if DeskRight.DECIDE in held),
+            list_rights_at_desk(request),
         )
         words = {"title": "Inbox", "empty_words": self.empty_words, **(extra_context or {})}
         context |= {"may_decide": self.has_change_permission(request), **words}
@@ -278,6 +279,7 @@ class TicketAdmin(DeskAdmin[Ticket]):
         except AuditUnavailable as error:
             return self.hide(request, error)
         may_decide = self.has_change_permission(request, ticket)
+        may_lead = has_desk_right(request, DeskRight.LEAD, ticket.queue_id)
         page = build_page(
             ticket,
             person_of(request),
@@ -297,7 +299,8 @@ class TicketAdmin(DeskAdmin[Ticket]):
             "replanned": foresee_replan(ticket, read_clock())
             if has_desk_right(request, DeskRight.MANAGE, ticket.queue_id)
             else None,
-            **lead_context(ticket, may_lead=has_desk_right(request, DeskRight.LEAD, ticket.queue_id)),
+            **lead_context(ticket, may_lead=may_lead),
+            "votes": list_votes(ticket, person_of(request).pk, may_lead=may_lead),
             "unsaid": request.POST.get("comment", ""),
         }
         return self.show(request, "page.html", context, status=status)
@@ -319,6 +322,6 @@ class TicketAdmin(DeskAdmin[Ticket]):
 
 def _get_or_404(request: HttpRequest, ticket_id: int | str) -> Ticket:
     try:
-        return find_ticket(caller_of(request), int(ticket_id))
+        return sit(find_ticket(caller_of(request), int(ticket_id)), person_of(request).pk)
     except (ValueError, TicketNotFound) as error:
         raise Http404(f"There is no ticket {ticket_id}.") from error

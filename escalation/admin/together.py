@@ -60,7 +60,7 @@ class LineView:
 
 def can_be_together(ticket: Ticket) -> bool:
     """Tell whether the ticket's review queue lets several be decided together."""
-    return ticket.queue.bulk_allowed and not ticket.queue.has_quorum
+    return ticket.queue.bulk_allowed and not ticket.queue.has_quorum and ticket.seats == 1
 
 
 def count_alike(request: HttpRequest, ticket: Ticket) -> int:

@@ -151,7 +151,7 @@ class TicketAlikeClaim(Deciding):
         if result.ticket is None:
             return None
         record_seen(result.ticket, self.person)
-        return summarise_ticket(result.ticket)
+        return summarise_ticket(result.ticket, self.caller)
 
 
 class TicketAlikeResolve(Deciding):

@@ -18,12 +18,13 @@ from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_project, scope_rows
 
-# Seats and votes are columns that nothing acts on yet: nobody is offered them.
 SETTINGS = (
     "name",
     "is_restricted",
     "assignment",
     "needs_all_tags",
+    "seats",
+    "votes_needed",
     "grace_seconds",
     "bulk_allowed",
     "hand_on_agents",

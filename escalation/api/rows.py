@@ -75,6 +75,14 @@ class TicketRow(serializers.Serializer[Any]):
     pending = PendingRow(
         read_only=True, allow_null=True, help_text="What was decided and has not taken effect; null: nothing."
     )
+    seats = serializers.IntegerField(
+        read_only=True, help_text="How many people decide it, each on their own."
+    )
+    votes_needed = serializers.IntegerField(read_only=True, help_text="How many of them must agree.")
+    votes_cast = serializers.IntegerField(read_only=True, help_text="How many have voted.")
+    needs_lead = serializers.BooleanField(
+        read_only=True, help_text="Several people can't decide it, so a lead of its queue does."
+    )
 
 
 @extend_schema_field({"description": "Any JSON value."})
@@ -92,6 +100,23 @@ class AnyJson(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Return the value."""
         return data
+
+
+class VoteRow(serializers.Serializer[Any]):
+    """What one of several people voted."""
+
+    seat = serializers.IntegerField(read_only=True)
+    person = serializers.CharField(read_only=True)
+    resolution = serializers.ChoiceField(choices=[k.value for k in ResolutionKind], read_only=True)
+    output_digest = serializers.CharField(
+        read_only=True, help_text="SHA-256 of what would take effect; votes agree by it and the resolution."
+    )
+    feedback = serializers.CharField(read_only=True)
+    note = serializers.CharField(read_only=True)
+    agent = serializers.CharField(read_only=True)
+    reason_code = serializers.CharField(read_only=True)
+    scope = serializers.CharField(read_only=True)
+    at = serializers.DateTimeField(read_only=True)
 
 
 class WayRow(serializers.Serializer[Any]):
@@ -148,6 +173,16 @@ class TicketDetail(TicketRow):
     note = serializers.CharField(read_only=True)
     handed_to = serializers.CharField(read_only=True, help_text="The agent that does the step since.")
     scope = serializers.CharField(read_only=True, help_text="How far it reached that the run was closed.")
+    seat = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="Where several people decide: the number of yours; claim and draft are those of the seat.",
+    )
+    votes = VoteRow(
+        many=True,
+        read_only=True,
+        help_text="Yours; those of all once they decided, and for leads once a lead has to.",
+    )
 
 
 class ReleaseBody(Body):

@@ -124,7 +124,7 @@ def show_whole(view: ApiView, ticket: Ticket) -> Response:
     Raises: AuditUnavailable.
     """
     record_seen(ticket, view.person)
-    return Response(summarise_ticket(ticket))
+    return Response(summarise_ticket(ticket, view.caller))
 
 
 class TicketView(ApiView):
@@ -164,7 +164,7 @@ class TicketClaim(Deciding):
 
     @extend_schema(operation_id="claim_ticket", request=None, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
-        """Claim a ticket, or renew your claim. 409 names who holds it."""
+        """Claim a ticket, or a seat where several decide, or renew your claim. 409 names who holds it."""
         claim_ticket(self.find(ticket_id).pk, self.person)
         return self.show(ticket_id)
 
@@ -185,7 +185,7 @@ class TicketResolve(Deciding):
 
     @extend_schema(operation_id="resolve_ticket", request=ResolveBody, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
-        """Decide a ticket under your claim. 409: it, your claim or what is judged changed since you looked."""
+        """Decide a ticket, or vote, under your claim. 409: it, your claim or what is judged changed meanwhile."""
         body = self.read_body(ResolveBody)
         resolve_ticket(
             self.find(ticket_id).pk,

@@ -19,7 +19,8 @@ class Act(StrEnum):
     RESOLVED = "resolved"
     TOOK_BACK = "took_back"  # a decision that had not taken effect yet
     VOIDED = "voided"  # a decision that could not take effect any more
-    VOTED = "voted"
+    VOTED = "voted"  # what, the line of the decision says
+    SPLIT = "split"  # votes can't agree any more: a lead decides
     SNOOZED = "snoozed"
     WOKE = "woke"  # a ticket that was put off came back
     PAUSED = "paused"

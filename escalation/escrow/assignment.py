@@ -14,7 +14,7 @@ from escalation.escrow.pending import void_pending
 from escalation.escrow.room import require_tags
 from escalation.escrow.rows import is_own_request, lock_ticket, require_active, require_waiting
 from escalation.models import ReviewerProfile, Ticket
-from escalation.selectors.people import list_deciders
+from escalation.selectors.people import list_deciders, list_leads
 
 
 def assign_free_ticket(
@@ -97,6 +97,14 @@ def find_end(ticket: Ticket, now: datetime) -> datetime:
 
 def _require_fit(ticket: Ticket, to: AbstractBaseUser, now: datetime) -> None:
     name = to.get_username()
+    if ticket.has_quorum:
+        raise AssigneeUnfit(
+            f"to: {ticket.seats} people decide ticket {ticket.pk}, each on their own; it is assigned to nobody."
+        )
+    if ticket.needs_lead and not list_leads(ticket.queue).filter(pk=to.pk).exists():
+        raise AssigneeUnfit(
+            f"to: ticket {ticket.pk} is for somebody who leads its queue, which {name} does not."
+        )
     if not list_deciders(ticket.queue).filter(pk=to.pk).exists():
         raise AssigneeUnfit(f"to: {name} may not decide tickets of the queue '{ticket.queue.slug}'.")
     if is_own_request(ticket, to.pk):

@@ -9,6 +9,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from escalation.domain.sla import AUDIT
+from escalation.domain.votes import ALONE
 from escalation.escrow.escalator import create_ticket
 from escalation.escrow.planning import TicketPlan, plan_ticket
 from escalation.escrow.starting import start_clocks
@@ -49,7 +50,8 @@ def open_audit_ticket(sample_id: int) -> int | None:
 
 def _plan(hold: Hold) -> TicketPlan:
     """Return where the ticket goes, as one of a held step would; its clocks are those of audits."""
-    plan = plan_ticket(hold)
+    # One person looks again, also where several decide: nothing waits for what they say.
+    plan = replace(plan_ticket(hold), quorum=ALONE)
     if plan.queue_id is None:
         return plan
     clocks = start_clocks(read_target(plan.queue_id, AUDIT.name), plan.queue_id, plan.opened_at)

@@ -19,6 +19,8 @@ from escalation.errors import ClockRefused, TicketResolved, TicketTaken, TicketW
 from escalation.escrow.by_rule import resolve_by_rule
 from escalation.escrow.policies import ClockPolicy, list_members
 from escalation.escrow.rows import lock_ticket
+from escalation.escrow.seats import end_open_seats
+from escalation.escrow.votes import settle_votes
 from escalation.models import Alarm, Breach, BreachAction, BreachDeed, Pause, Ticket
 from escalation.notify import announce
 from orchestration.domain.states import ResolutionKind
@@ -144,6 +146,10 @@ def _reroute(ticket: Ticket, action: BreachAction, now: datetime) -> str:
         queue=target, next_look_at=now, assigned_to=None, assigned_until=None
     )
     ticket.queue = target
+    if ticket.has_quorum:
+        # Whoever was about to vote need not belong there; who voted has, and others have to be enough.
+        end_open_seats(ticket)
+        settle_votes(ticket)
     record(Act.REROUTED, None, ticket=ticket, rule="breach", deadline=action.deadline, from_queue=former)
     return f"it went to “{target}”"
 

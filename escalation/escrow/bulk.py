@@ -155,7 +155,7 @@ def _read_known(anchor: Ticket, ticket_ids: Sequence[int], caller: Caller) -> di
 
 def _require_allowed(ticket: Ticket) -> None:
     """Refuse tickets whose queue lets nobody decide several together."""
-    if ticket.queue.has_quorum:
+    if ticket.queue.has_quorum or ticket.seats > 1:
         raise BulkBarred(f"several people decide each ticket of the queue {ticket.queue.slug}")
     if not ticket.queue.bulk_allowed:
         raise BulkBarred(f"the queue {ticket.queue.slug} has each ticket decided for itself")

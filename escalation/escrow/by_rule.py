@@ -11,6 +11,7 @@ from escalation.domain.resolution import Choice
 from escalation.escrow.checks import require_unclaimed
 from escalation.escrow.closing import Decider, close_ticket, describe_chosen
 from escalation.escrow.rows import lock_ticket, look_at, require_open
+from escalation.escrow.seats import require_seats_unheld
 from escalation.models import Ticket
 from orchestration import holds
 from orchestration.domain.holds import BY_RULE
@@ -57,6 +58,7 @@ def _resolve(looked_at: Ticket, decider: Decider, choice: Choice) -> Ticket:
     if not ticket.is_open:
         return _answer_closed(ticket, choice.kind, decider.rule)
     require_unclaimed(ticket, now)
+    require_seats_unheld(ticket, now)
     put_out = holds.write_default(held) if choice.kind is ResolutionKind.DEFAULT else None
     close_ticket(ticket, decider, choice, put_out, now)
     holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, BY_RULE[choice.kind]))

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from escalation.audit import record
@@ -15,8 +15,11 @@ from escalation.domain.acts import Act
 from escalation.domain.draft import Draft
 from escalation.domain.resolution import check_text
 from escalation.errors import (
+    AlreadyVoted,
+    LeadNeeded,
     NoTicketFree,
     ResolutionStale,
+    SeatsTaken,
     TicketAssigned,
     TicketNotClaimed,
     TicketResolved,
@@ -27,27 +30,40 @@ from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import catch_up
 from escalation.escrow.room import find_capacity, require_offered, require_room
 from escalation.escrow.rows import lock_ticket, require_active, require_no_requester, require_waiting
+from escalation.escrow.seats import leave_seat, take_seat
 from escalation.escrow.snoozing import bring_back
-from escalation.models import Ticket
+from escalation.models import Seat, Ticket
 from escalation.selectors import list_offered_tickets
+from escalation.selectors.seats import sit
 from orchestration.selectors.scope import Caller
 
 _TRIED_TOGETHER: Final = 20
 _MOST_LOOKS: Final = 5
+_GONE: Final = (
+    TicketAssigned,
+    TicketTaken,
+    SeatsTaken,
+    AlreadyVoted,
+    LeadNeeded,
+    TicketResolved,
+    TicketWithdrawn,
+)
 
 
 def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
     """Give the ticket to this person for the length of a lease.
 
     Claiming one's own live claim renews it under the same number; a claim that ran out is free for anybody.
-    However many people ask at once, one wins. What was assigned to somebody is theirs to claim first.
+    However many people ask at once, one wins. What was assigned to somebody is theirs to claim first. Where several
+    people decide, each claims a seat: see `seats.py`.
 
-    Returns: the ticket as claimed.
+    Returns: the ticket as claimed, with the seat as its claim where it is one.
 
     Raises:
         TicketTaken: somebody else holds a live claim.
         TicketAssigned, TagsMissing: it is for somebody else, for a while or at all.
         CapacityReached: they hold as many as they are to hold at once.
+        SeatsTaken, AlreadyVoted, LeadNeeded: several people decide, or could not.
         TicketResolved, TicketWithdrawn: nothing is left to decide.
         OwnRequest: they asked for the run.
         TicketNotFound, ReviewerInactive: named in the message.
@@ -59,13 +75,17 @@ def claim_ticket(ticket_id: int, user: AbstractBaseUser) -> Ticket:
         require_waiting(ticket)
         require_no_requester(ticket, user)
         catch_up(ticket, now)
+        sit(ticket, user.pk)
         require_offered(ticket, user, now)
         require_room(ticket, user, capacity, now)
         is_renewal = ticket.is_claimed_by(user.pk, now)
-        if not _take(ticket, user, now):
+        if ticket.has_quorum:
+            take_seat(ticket, user, now)
+        elif not _take(ticket, user, now):
             holder, until = ticket.claimed_by, ticket.claim_expires_at
             raise TicketTaken(ticket_id, holder.get_username() if holder else "nobody", until or now)
         ticket.refresh_from_db()
+        sit(ticket, user.pk)
         if ticket.snoozed_until is not None:
             bring_back(ticket, now, user)
         record_missed([ticket], now)
@@ -105,7 +125,7 @@ def claim_next_ticket(user: AbstractBaseUser, caller: Caller) -> Ticket:
     for _ in range(_MOST_LOOKS):
         for ticket_id in list(offered[:_TRIED_TOGETHER]):
             # Somebody was quicker, and the ticket is no longer among those that are offered.
-            with suppress(TicketAssigned, TicketTaken, TicketResolved, TicketWithdrawn):
+            with suppress(*_GONE):
                 return claim_ticket(ticket_id, user)
     raise NoTicketFree
 
@@ -126,14 +146,19 @@ def release_ticket(ticket_id: int, user: AbstractBaseUser, note: str = "") -> Ti
     with transaction.atomic():
         ticket, _ = lock_ticket(ticket_id)
         require_waiting(ticket)
-        released = Ticket.objects.filter(pk=ticket_id, claimed_by=user.pk).update(
-            claimed_by=None, claim_expires_at=None, released_by=user.pk, assigned_to=None, assigned_until=None
-        )
-        if not released:
+        if ticket.has_quorum:
+            leave_seat(ticket, user)
+        elif not _release(ticket, user):
             raise TicketNotClaimed(ticket_id)
         ticket.refresh_from_db()
         record(Act.RELEASED, user, ticket=ticket, note=note)
     return ticket
+
+
+def _release(ticket: Ticket, user: AbstractBaseUser) -> int:
+    return Ticket.objects.filter(pk=ticket.pk, claimed_by=user.pk).update(
+        claimed_by=None, claim_expires_at=None, released_by=user.pk, assigned_to=None, assigned_until=None
+    )
 
 
 def save_draft(ticket_id: int, user: AbstractBaseUser, draft: Draft, *, claim_number: int) -> None:
@@ -146,14 +171,24 @@ def save_draft(ticket_id: int, user: AbstractBaseUser, draft: Draft, *, claim_nu
         ResolutionInvalid: a text is too long.
     """
     check_text("draft", draft.feedback + draft.note)
-    own = Ticket.objects.filter(pk=ticket_id, status="open", claimed_by=user.pk, claim_number=claim_number)
+    claim = Ticket.objects.filter(pk=ticket_id, status="open", claimed_by=user.pk, claim_number=claim_number)
+    seat = Seat.objects.filter(
+        ticket=ticket_id, ticket__status="open", person=user.pk, claim_number=claim_number, has_voted=False
+    )
     with transaction.atomic():
         # Told once for each draft that is begun, not with each word that is typed.
-        if own.filter(draft_json__isnull=True).update(draft_json=draft.to_json()):
-            record(Act.EDITED, user, ticket=own.only("queue").get(), claim_number=claim_number)
-        saved = own.update(draft_json=draft.to_json())
+        if _keep(claim, draft, is_new=True) or _keep(seat, draft, is_new=True):
+            ticket = Ticket.objects.only("queue").get(pk=ticket_id)
+            record(Act.EDITED, user, ticket=ticket, claim_number=claim_number)
+        saved = _keep(claim, draft) or _keep(seat, draft)
     if not saved:
         raise ResolutionStale(
             f"Ticket {ticket_id} is no longer under your claim {claim_number}; the draft was not saved. "
             "Copy your text and open the ticket again."
         )
+
+
+def _keep(rows: QuerySet[Ticket] | QuerySet[Seat], draft: Draft, *, is_new: bool = False) -> int:
+    """Write a draft under somebody's claim on a ticket, or under their seat there."""
+    begun = rows.filter(draft_json__isnull=True) if is_new else rows
+    return begun.update(draft_json=draft.to_json())

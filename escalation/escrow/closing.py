@@ -1,5 +1,6 @@
 """A ticket's close: the one write that decides it, and what the engine is told of it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from escalation.domain.resolution import Choice
 from escalation.domain.states import TicketStatus
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import settle_clocks
+from escalation.escrow.seats import end_seats
 from escalation.models import Ticket
 from orchestration.domain.holds import Way
 from orchestration.domain.work import PERSON, Chosen
@@ -19,29 +21,46 @@ from orchestration.domain.work import PERSON, Chosen
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Who decides: a person, or the rule that does so in nobody's place."""
+    """Who decides: a person, or the rule that does so in nobody's place.
+
+    Attributes: voters: names of all who voted so, where several decide; `user` is the last of them.
+    """
 
     user: AbstractBaseUser | None = None
     rule: str = ""
+    voters: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Return who it is, in words."""
+        if self.voters:
+            return ", ".join(self.voters)
         return self.user.get_username() if self.user else f"rule:{self.rule}"
 
     @property
     def actor(self) -> str:
-        """Return who it is, as receipts name them."""
+        """Return who it is, as receipts name them; no name of an account has a comma."""
+        if self.voters:
+            return f"{PERSON}{','.join(self.voters)}"
         return f"{PERSON}{self.user.get_username()}" if self.user else self.name
 
 
 def close_ticket(
-    ticket: Ticket, decider: Decider, choice: Choice, put_out: str | None, now: datetime
+    ticket: Ticket,
+    decider: Decider,
+    choice: Choice,
+    put_out: str | None,
+    now: datetime,
+    *,
+    votes: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Close a ticket that the caller has locked, and tell the audit.
 
-    Args: put_out: canonical JSON of the output that becomes final; None where none does.
+    Args:
+        put_out: canonical JSON of the output that becomes final; None where none does.
+        votes: how each of several people voted, for the audit.
     """
+    end_seats([ticket])
     settle_clocks(ticket, now)
     record_missed([ticket], now)
     Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(
@@ -72,6 +91,7 @@ def close_ticket(
         "rule": decider.rule,
         "reason_code": choice.reason_code,
         "agent": choice.agent,
+        "votes": list(votes),
     }
     record(
         Act.RESOLVED,

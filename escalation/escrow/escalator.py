@@ -16,7 +16,9 @@ from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import settle_clocks
 from escalation.escrow.pending import void_all
 from escalation.escrow.planning import TicketPlan, plan_ticket
+from escalation.escrow.quorum import HasQuorum
 from escalation.escrow.requesters import RequestersOf
+from escalation.escrow.seats import end_seats
 from escalation.escrow.starting import start_clocks
 from escalation.models import IS_AUDIT, Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
@@ -49,6 +51,7 @@ class DatabaseEscalator:
                 settle_clocks(ticket, now)
             record_missed(tickets, now)
             void_all(tickets, reason, now)
+            end_seats(tickets)
             Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(
                 status=TicketStatus.WITHDRAWN,
                 withdrawn_at=now,
@@ -97,9 +100,15 @@ def create_ticket(hold: Hold, plan: TicketPlan, **of_audit: object) -> Ticket:
 
     Args: of_audit: columns that only an audit has.
     """
-    queue_id = find_queue_id(hold.project_id, hold.sla, plan.queue_id)
+    found = find_queue_id(hold.project_id, hold.sla, plan.queue_id)
+    queue_id = find_or_make_default(hold.project_id).pk if found is None else found
+    is_planned = plan.queue_id == queue_id or bool(of_audit)
     return Ticket.objects.create(
-        queue_id=find_or_make_default(hold.project_id).pk if queue_id is None else queue_id,
+        queue_id=queue_id,
+        seats=plan.quorum.seats if is_planned else 1,
+        votes_needed=plan.quorum.votes_needed if is_planned else 1,
+        # Where nobody worked out who could vote, nobody decides alone what takes several.
+        needs_lead=plan.quorum.needs_lead if is_planned else HasQuorum(queue_id),
         run_id=hold.run_id,
         requesters=RequestersOf(hold.run_id),
         step_id=hold.step_id,

@@ -11,7 +11,9 @@ from escalation.domain.acts import Act
 from escalation.errors import ResolutionStale
 from escalation.escrow.room import find_capacity, require_room
 from escalation.escrow.rows import lock_ticket, require_active, require_waiting
+from escalation.escrow.seats import keep_seat
 from escalation.models import Ticket
+from escalation.selectors.seats import sit
 
 
 def renew_claim(ticket_id: int, user: AbstractBaseUser, *, claim_number: int, seen_digest: str) -> Ticket:
@@ -33,6 +35,7 @@ def renew_claim(ticket_id: int, user: AbstractBaseUser, *, claim_number: int, se
         capacity = find_capacity(user)
         ticket, now = lock_ticket(ticket_id)
         require_waiting(ticket)
+        sit(ticket, user.pk)
         if ticket.claimed_by_id != user.pk or ticket.claim_number != claim_number:
             raise ResolutionStale(
                 f"Ticket {ticket_id} is no longer under your claim {claim_number}; copy your text and claim it again."
@@ -42,6 +45,7 @@ def renew_claim(ticket_id: int, user: AbstractBaseUser, *, claim_number: int, se
         require_room(ticket, user, capacity, now)
         _extend(ticket, user, now)
         ticket.refresh_from_db()
+        sit(ticket, user.pk)
     return ticket
 
 
@@ -52,7 +56,10 @@ def _extend(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> None:
     until = min(now + conf.claim_lease, begun_at + conf.claim_renewal)
     if is_live and ticket.claim_expires_at and until <= ticket.claim_expires_at:
         return
-    Ticket.objects.filter(pk=ticket.pk).update(claimed_at=begun_at, claim_expires_at=until)
+    if ticket.has_quorum:
+        keep_seat(ticket, begun_at, until)
+    else:
+        Ticket.objects.filter(pk=ticket.pk).update(claimed_at=begun_at, claim_expires_at=until)
     if not is_live:
         record(
             Act.CLAIMED,

@@ -28,7 +28,7 @@ from escalation.escrow.rows import (
     require_open,
     require_waiting,
 )
-from escalation.models import PendingResolution, Ticket
+from escalation.models import PendingResolution, Ticket, Vote
 from orchestration.domain.holds import Scope
 from orchestration.domain.states import ResolutionKind
 
@@ -75,8 +75,8 @@ def hold_back(ticket: Ticket, user: AbstractBaseUser, choice: Choice, seconds: i
     return ticket
 
 
-def read_choice(pending: PendingResolution) -> Choice:
-    """Return what was decided."""
+def read_choice(pending: PendingResolution | Vote) -> Choice:
+    """Return what was decided, or voted."""
     return Choice(
         ResolutionKind(pending.kind),
         pending.output_json,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from escalation.domain.routing import Contents, ExpressionUnusable, Facts, Rule, find_route, join_notes
+from escalation.domain.votes import ALONE, Quorum
+from escalation.escrow.quorum import plan_quorum
 from escalation.escrow.starting import StartedClocks, start_clocks
 from escalation.models import read_clock
 from escalation.queues import find_or_make_default, find_queue_id, read_rules, read_target
@@ -31,6 +33,7 @@ class TicketPlan:
     opened_at: datetime
     clocks: StartedClocks
     note: str
+    quorum: Quorum = ALONE
 
 
 def plan_ticket(hold: Hold) -> TicketPlan:
@@ -41,14 +44,17 @@ def plan_ticket(hold: Hold) -> TicketPlan:
     title, faults = _make_title(hold.title, contents)
     opened_at = read_clock()
     clocks = start_clocks(read_target(queue_id, hold.sla), queue_id, opened_at)
+    tags = route.rule.tags if route.rule else ()
+    quorum, too_few = plan_quorum(queue_id, hold.run_id, tags)
     return TicketPlan(
         queue_id=queue_id,
         routed_by=f"rule {route.rule.label}" if route.rule else "",
         title=title,
-        tags=route.rule.tags if route.rule else (),
+        tags=tags,
         opened_at=opened_at,
         clocks=clocks,
-        note=join_notes([note for note in (*route.notes, *faults, clocks.note) if note]),
+        note=join_notes([note for note in (*route.notes, *faults, clocks.note, too_few) if note]),
+        quorum=quorum,
     )
 
 

@@ -26,7 +26,9 @@ from escalation.escrow.rows import (
     require_no_requester,
     require_open,
 )
+from escalation.escrow.votes import cast_vote, find_answer
 from escalation.models import ReviewQueue, Ticket
+from escalation.selectors.seats import sit
 from orchestration import holds
 from orchestration.conf import get_conf as get_engine_conf
 from orchestration.domain.holds import OUTPUT, Scope
@@ -51,7 +53,8 @@ def resolve_ticket(
 ) -> Ticket:
     """Decide the ticket and let its step go on, in one transaction; the same call again gets the same answer.
 
-    In a review queue with a grace period the decision is kept, and takes effect after it: see `pending.py`.
+    In a review queue with a grace period the decision is kept, and takes effect after it: see `pending.py`. Where
+    several people decide it is a vote, which decides the ticket if it makes enough that agree: see `votes.py`.
 
     Args:
         ticket_id: the ticket.
@@ -65,9 +68,10 @@ def resolve_ticket(
         agent: who shall do the step, with `hand_on`.
         reason_code: one of the review queue's; some decisions may need one.
         scope: how far it reaches, with `close` in a child run.
-    Returns: the resolved ticket, or the open one whose decision waits to take effect.
+    Returns: the resolved ticket, or the open one whose decision waits to take effect, or on which others vote.
 
     Raises:
+        AlreadyVoted: they have, otherwise.
         DecisionPending: it is decided otherwise, and that has not taken effect.
         TicketNotClaimed: no claim of this person's.
         ResolutionStale: the claim ran out or was replaced, or something else stands there; nothing changed.
@@ -116,7 +120,10 @@ def _resolve(
     if ticket.decided_at is not None:
         return answer_pending(ticket, user, choice)
     require_no_requester(ticket, user)
-    require_claim(ticket, user, claim_number, now)
+    answered = find_answer(ticket, user, choice)
+    if answered is not None:
+        return answered
+    require_claim(sit(ticket, user.pk), user, claim_number, now)
     require_seen(ticket, ticket.seen_digest, seen_digest)
     way = require_way(ticket, choice.kind)
     if way.takes_proposal:
@@ -126,6 +133,8 @@ def _resolve(
     require_fields(held, queue, choice, agents if choice.agent else [])
     if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
+    if ticket.has_quorum:
+        return cast_vote(held, ticket, user, choice, way, now)
     if queue.grace_seconds:
         return hold_back(ticket, user, choice, queue.grace_seconds, now)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
@@ -169,7 +178,9 @@ def _queue_of(ticket: Ticket, looked_at: Ticket) -> ReviewQueue:
 
 
 def _answer_closed(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket:
-    """Return the ticket if it was closed by this very decision; refuse otherwise."""
+    """Return the ticket if it was closed by this very decision, or after this very vote; refuse otherwise."""
+    if find_answer(ticket, user, choice) is not None:
+        return ticket
     if ticket.status == TicketStatus.RESOLVED and ticket.resolved_by_id == user.pk:
         edited = None if choice.output_json is None else ticket.resolution_output_json
         made = replace(

@@ -1,15 +1,19 @@
 """Whether somebody may take one more ticket: the rules of its queue, and how much they are to hold at once."""
 
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import connection
 
+from escalation.domain.desk_rights import DeskRight
 from escalation.domain.states import TicketStatus
-from escalation.errors import CapacityReached, TagsMissing, TicketAssigned
+from escalation.errors import CapacityReached, LeadNeeded, TagsMissing, TicketAssigned
 from escalation.models import ReviewerProfile, ReviewQueue, Ticket
 from escalation.selectors.people import list_tags
+from escalation.selectors.scope import find_queues
+from escalation.selectors.seats import list_live_seats
+from orchestration.selectors.scope import call_as
 
 _LOCK_CLASS: Final = 1_381_060_946
 
@@ -38,20 +42,34 @@ def require_room(ticket: Ticket, user: AbstractBaseUser, capacity: int | None, n
     held = Ticket.objects.filter(
         claimed_by=user.pk, claim_expires_at__gt=now, status=TicketStatus.OPEN, decided_at=None
     )
-    if held.exclude(pk=ticket.pk).count() >= capacity:
+    seats = list_live_seats([user.pk]).exclude(ticket=ticket.pk)
+    if held.exclude(pk=ticket.pk).count() + seats.count() >= capacity:
         raise CapacityReached(capacity)
 
 
 def require_offered(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> None:
-    """Refuse what is first for somebody else, or for people who know their way about in something.
+    """Refuse what is first for somebody else, or for people who know their way about in something, or for leads.
 
-    Raises: TicketAssigned, TagsMissing.
+    Raises: TicketAssigned, TagsMissing, LeadNeeded.
     """
     if ticket.is_claimed(now):
         return  # whose it is decides, and says so
+    require_lead(ticket, user)
     if ticket.is_assigned_to_another(user.pk, now) and ticket.assigned_to and ticket.assigned_until:
         raise TicketAssigned(ticket.pk, ticket.assigned_to.get_username(), ticket.assigned_until)
     require_tags(ticket, user)
+
+
+def require_lead(ticket: Ticket, user: AbstractBaseUser) -> None:
+    """Refuse somebody who does not lead the queue of a ticket that several people could not decide.
+
+    Raises: LeadNeeded.
+    """
+    if (
+        ticket.needs_lead
+        and not find_queues(call_as(cast("User", user)), DeskRight.LEAD).filter(pk=ticket.queue_id).exists()
+    ):
+        raise LeadNeeded(ticket.pk)
 
 
 def require_tags(ticket: Ticket, user: AbstractBaseUser) -> None:

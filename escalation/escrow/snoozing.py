@@ -43,6 +43,7 @@ def snooze_ticket(
 
     Raises:
         ClockInvalid: naming the field.
+        ClockRefused: several people decide it.
         TicketNotClaimed, ResolutionStale: no live claim of this person's, or a newer one.
         TicketResolved, TicketWithdrawn, TicketNotFound, ReviewerInactive: named in the message.
     """
@@ -51,6 +52,11 @@ def snooze_ticket(
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
         require_waiting(ticket)
+        if ticket.has_quorum:
+            raise ClockRefused(
+                f"Several people decide ticket {ticket_id}, each on their own, so none of them puts it off; give your "
+                "seat back instead."
+            )
         _require_claim(ticket, user, claim_number, now)
         check_time("until", until, now)
         stops = _find_reason(ticket, reason_code) or ticket.queue.snooze_stops_clock

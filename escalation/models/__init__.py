@@ -25,6 +25,7 @@ from escalation.models.ticket import Ticket
 from escalation.models.ticket_checks import IS_AUDIT
 from escalation.models.turn import AssignmentTurn
 from escalation.models.view import SavedView
+from escalation.models.vote import Seat, Vote
 from escalation.models.words import TicketWords, WordsPlace
 
 __all__ = [
@@ -63,10 +64,12 @@ __all__ = [
     "ReviewerProfile",
     "RoutingRule",
     "SavedView",
+    "Seat",
     "SlaTarget",
     "SnoozeReason",
     "Ticket",
     "TicketWords",
+    "Vote",
     "WordsPlace",
     "read_clock",
 ]

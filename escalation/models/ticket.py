@@ -120,6 +120,13 @@ class Ticket(models.Model):
     decided_at = models.DateTimeField(
         null=True, help_text="When somebody decided, where that takes effect only after a while."
     )
+    # How many people decide it, each on their own: as its queue said when it opened. Their claims are rows of `Seat`.
+    seats = models.PositiveSmallIntegerField(default=1)
+    votes_needed = models.PositiveSmallIntegerField(default=1)
+    votes_cast = models.PositiveSmallIntegerField(default=0)
+    needs_lead = models.BooleanField(
+        default=False, help_text="Several people can't decide it, so one who leads its queue does."
+    )
     # An assignment is no claim and no touch: it only says who is offered the ticket first, and until when.
     assigned_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="assigned_tickets"
@@ -157,6 +164,9 @@ class Ticket(models.Model):
     changed_in = models.BigIntegerField(
         default=0, editable=False, help_text="The transaction that wrote the row last; a trigger sets it."
     )
+
+    own_seat: Any = None
+    """Where several people decide: the row of `Seat` of whoever looks, once `selectors.seats.sit` has read it."""
 
     class Meta:
         ordering = ("due_at", "id")
@@ -239,6 +249,11 @@ class Ticket(models.Model):
         """Return its due time, if it was foreseen when it came that it would be missed; None: not, or not yet."""
         forecast = getattr(self, "forecast", None)
         return forecast.predicted_breach_at if forecast else None
+
+    @property
+    def has_quorum(self) -> bool:
+        """Tell whether several people decide it, each on their own, and have not failed to."""
+        return self.seats > 1 and not self.needs_lead
 
     @property
     def is_open(self) -> bool:

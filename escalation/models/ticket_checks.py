@@ -113,6 +113,22 @@ CHECKS: Final = (
         | Q(status=TicketStatus.RESOLVED),
         name="ticket_decided_is_held",
     ),
+    models.CheckConstraint(
+        condition=Q(votes_needed__gte=1, votes_needed__lte=F("seats"), votes_cast__lte=F("seats")),
+        name="ticket_votes_can_be_reached",
+    ),
+    # Where several people decide, each has a claim of their own beside the ticket.
+    models.CheckConstraint(
+        condition=Q(seats=1)
+        | Q(needs_lead=True)
+        | Q(
+            claimed_by__isnull=True,
+            assigned_to__isnull=True,
+            decided_at__isnull=True,
+            snoozed_until__isnull=True,
+        ),
+        name="ticket_quorum_has_no_holder",
+    ),
     # One-sided, as of a claim.
     models.CheckConstraint(
         condition=Q(assigned_to__isnull=True) | Q(status=TicketStatus.OPEN, assigned_until__isnull=False),

@@ -19,6 +19,7 @@ from escalation.selectors.hidden import find_inputs_withheld
 from escalation.selectors.offers import for_others
 from escalation.selectors.scope import find_queues, is_widened_to
 from escalation.selectors.searching import narrow_to_search
+from escalation.selectors.seats import has_place_for, is_at, sit_all
 from escalation.selectors.tickets import LARGE_COLUMNS, with_beginnings
 from orchestration.selectors.scope import Caller
 
@@ -72,13 +73,14 @@ def list_inbox(
         read_at=ClockTimestamp(),
         for_others=ExpressionWrapper(for_others(user_id), BooleanField()),
         is_guest=ExpressionWrapper(is_widened_to(user_id), BooleanField()),
+        has_place=ExpressionWrapper(has_place_for(user_id), BooleanField()),
     )
     rows = rows.select_related(*_RELATED).defer(*LARGE_COLUMNS)
     column, latest_first = _ORDER.get(query.state, _BY_DUE)
     sign = "-" if latest_first else ""
     order = [f"{sign}{name}" for name in (column, "pk") if name]
     found = list(_go_on(rows, query.after, column, latest_first=latest_first).order_by(*order)[: most + 1])
-    shown: list[Any] = found[:most]
+    shown: list[Any] = sit_all(found[:most], user_id)
     withheld = find_inputs_withheld(shown, user_id)
     for ticket in shown:
         ticket.asked = _NOT_SHOWN if ticket.pk in withheld else ticket.asked
@@ -129,9 +131,13 @@ def _is_breaching() -> Q:
 # That the time is known is what the indexes say, too.
 _IN_STATE: Final[dict[InboxState, Any]] = {
     InboxState.OPEN: lambda _: _IS_OPEN,
-    InboxState.MINE: lambda user_id: (_is_claimed() & Q(claimed_by=user_id)) | _is_assigned_to(user_id),
-    InboxState.FREE: lambda _: (
-        _IS_OPEN & (Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp()))
+    InboxState.MINE: lambda user_id: (
+        (_is_claimed() & Q(claimed_by=user_id)) | _is_assigned_to(user_id) | (_IS_OPEN & is_at(user_id))
+    ),
+    InboxState.FREE: lambda user_id: (
+        _IS_OPEN
+        & (Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp()))
+        & has_place_for(user_id)
     ),
     InboxState.BREACHING: lambda _: _is_breaching(),
     InboxState.SNOOZED: lambda _: _IS_OPEN & Q(snoozed_until__isnull=False),
@@ -163,18 +169,24 @@ def _go_on(
 
 _COUNTS = """
 WITH widened AS (SELECT ticket_id FROM escalation_breachdeed JOIN auth_user_groups USING (group_id)
-    WHERE user_id = %(person)s)
+    WHERE user_id = %(person)s), seated AS (SELECT ticket_id, has_voted FROM escalation_seat
+    WHERE person_id = %(person)s AND (has_voted OR claim_expires_at > clock_timestamp()))
 SELECT (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
             AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened)) LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
             AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
             AND ((claimed_by_id = %(person)s AND claim_expires_at > clock_timestamp())
                 OR (assigned_to_id = %(person)s AND assigned_until > clock_timestamp()
-                    AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp())))
+                    AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()))
+                OR id IN (SELECT ticket_id FROM seated WHERE NOT has_voted))
             LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
             AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
-            AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()) LIMIT %(most)s) a),
+            AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp())
+            AND (seats = 1 OR needs_lead OR (id NOT IN (SELECT ticket_id FROM seated) AND seats > (
+                SELECT count(*) FROM escalation_seat s WHERE s.ticket_id = escalation_ticket.id
+                AND (s.has_voted OR s.claim_expires_at > clock_timestamp()))))
+            LIMIT %(most)s) a),
        (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
             AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
             AND decided_at IS NULL

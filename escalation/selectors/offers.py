@@ -10,7 +10,8 @@ from escalation.domain.states import TicketStatus
 from escalation.models import ClockTimestamp, Ticket
 from escalation.selectors.people import list_tags
 from escalation.selectors.presence import find_present
-from escalation.selectors.scope import scope_tickets
+from escalation.selectors.scope import find_queues, scope_tickets
+from escalation.selectors.seats import has_place_for, list_live_seats
 from escalation.selectors.tickets import list_open_tickets
 from orchestration.selectors.scope import Caller
 
@@ -41,7 +42,10 @@ def list_offered_tickets(caller: Caller) -> QuerySet[Ticket]:
     gave_back = Case(When(released_by=caller.user_id, then=1), default=0)
     theirs = scope_tickets(caller, DeskRight.DECIDE).filter(status=TicketStatus.OPEN)
     is_due_back = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=ClockTimestamp())
-    free = theirs.filter(is_free & is_due_back).filter(is_offered(caller.user_id))
+    leads = find_queues(caller, DeskRight.LEAD).order_by().values("pk")
+    is_theirs = Q(needs_lead=False) | Q(queue__in=leads)
+    free = theirs.filter(is_free & is_due_back & is_theirs & has_place_for(caller.user_id))
+    free = free.filter(is_offered(caller.user_id))
     order = (is_looked_at, first_for(caller.user_id), gave_back, "due_at", "pk")
     return free.exclude(for_others(caller.user_id)).order_by(*order)
 
@@ -56,8 +60,12 @@ def for_others(user_id: int | None) -> Q:
 def find_claimed_since(caller: Caller, since: datetime) -> Ticket | None:
     """Return the ticket that the caller has claimed, or renewed their claim on, since a moment, and still holds."""
     lease = get_conf().claim_lease
+    seats = list_live_seats([caller.user_id])
     return (
         list_open_tickets()
-        .filter(claimed_by=caller.user_id, claim_expires_at__gt=since + lease, decided_at=None)
+        .filter(
+            Q(claimed_by=caller.user_id, claim_expires_at__gt=since + lease, decided_at=None)
+            | Q(pk__in=seats.filter(claim_expires_at__gt=since + lease).values("ticket"))
+        )
         .first()
     )

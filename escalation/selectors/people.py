@@ -13,6 +13,7 @@ from escalation.domain.states import TicketStatus
 from escalation.errors import AssigneeUnfit
 from escalation.models import AssignmentTurn, ClockTimestamp, QueueRole, ReviewerProfile, ReviewQueue, Ticket
 from escalation.selectors.scope import find_queues
+from escalation.selectors.seats import list_live_seats
 from orchestration.models import Membership
 from orchestration.selectors.scope import Caller, find_known_groups
 
@@ -130,6 +131,8 @@ def count_loads(user_ids: list[int], now: datetime) -> dict[int, int]:
         rows = open_tickets.filter(**{f"{column}__in": user_ids, f"{until}__gt": now})
         for pk, count in rows.values_list(column).annotate(count=Count("pk")):
             loads[pk] = loads.get(pk, 0) + count
+    for pk, count in list_live_seats(user_ids).values_list("person").annotate(count=Count("pk")):
+        loads[pk] = loads.get(pk, 0) + count
     return loads
 
 

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from escalation.domain.desk_rights import DeskRight
 from escalation.models import Ticket
 from escalation.selectors.choices import describe_ways
 from escalation.selectors.pending import summarise_pending
+from escalation.selectors.scope import may_desk
+from escalation.selectors.seats import list_votes, sit, tell_vote
 from orchestration.domain.anew import Anew, foresee_anew
 from orchestration.domain.states import ResolutionKind, Stage
 from orchestration.holds import foresee_skip
+from orchestration.selectors.scope import Caller
 
 
 def foresee_send_back(ticket: Ticket) -> Anew | None:
@@ -23,8 +27,15 @@ def foresee_skips(ticket: Ticket) -> list[str]:
     return foresee_skip(ticket.step_id) if ticket.is_open and ResolutionKind.SKIP in ticket.ways else []
 
 
-def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
-    """Return one ticket as a JSON object, in the words of the public interface."""
+def summarise_ticket(ticket: Ticket, caller: Caller | None = None) -> dict[str, Any]:
+    """Return one ticket as a JSON object, in the words of the public interface.
+
+    Args: caller: who looks: where several people decide, it shows their own seat and vote; None: nobody's.
+    """
+    user_id = caller.user_id if caller else None
+    sit(ticket, user_id)
+    may_lead = caller is not None and ticket.needs_lead and may_desk(caller, ticket.queue, DeskRight.LEAD)
+    votes = list_votes(ticket, user_id, may_lead=may_lead)
     return {
         **summarise_without_content(ticket),
         "resolutions": describe_ways(ticket),
@@ -36,6 +47,8 @@ def summarise_ticket(ticket: Ticket) -> dict[str, Any]:
         "note": ticket.note,
         "handed_to": ticket.handed_to,
         "scope": ticket.scope,
+        "seat": ticket.own_seat and ticket.own_seat.number,
+        "votes": [tell_vote(vote) for vote in votes],
     }
 
 
@@ -62,6 +75,7 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
         **_summarise_claim(ticket),
         **_summarise_end(ticket),
         "pending": summarise_pending(ticket),
+        **{name: getattr(ticket, name) for name in ("seats", "votes_needed", "votes_cast", "needs_lead")},
     }
 
 

@@ -17,7 +17,16 @@ from django.db.models import Q, QuerySet
 from escalation.domain.assignment import Policy, Reviewer, Turn, choose_reviewer
 from escalation.domain.states import TicketStatus
 from escalation.escrow import assign_free_ticket, free_ticket, is_own_request
-from escalation.models import AssignmentTurn, ClockTimestamp, ReviewerProfile, ReviewQueue, Ticket, read_clock
+from escalation.escrow.seats import free_seat
+from escalation.models import (
+    AssignmentTurn,
+    ClockTimestamp,
+    ReviewerProfile,
+    ReviewQueue,
+    Seat,
+    Ticket,
+    read_clock,
+)
 from escalation.selectors import LARGE_COLUMNS
 from escalation.selectors.people import list_reviewers
 
@@ -39,7 +48,7 @@ def assign_tickets() -> None:
 def _find_waiting() -> QuerySet[Ticket]:
     """Return what is to be assigned, due first at the top. In a queue with a quorum several people have each ticket."""
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp(), decided_at=None)
-    assigns = Q(queue__seats=1) & ~Q(queue__assignment=Policy.PULL)
+    assigns = Q(seats=1, needs_lead=False) & ~Q(queue__assignment=Policy.PULL)
     is_put_off = Q(snoozed_until__gt=ClockTimestamp())
     rows = Ticket.objects.filter(_OPEN & is_free & assigns & ~is_put_off, assigned_until__isnull=True)
     return rows.defer(*_LARGE).order_by("due_at", "pk")
@@ -78,6 +87,9 @@ def _free_of_the_gone() -> None:
     gone = Q(claimed_by__is_active=False) | Q(assigned_to__is_active=False)
     for ticket in _with_people(Ticket.objects.filter(_OPEN & gone)):
         free_ticket(ticket, "the account was switched off")
+    seats = Seat.objects.filter(ticket__status=TicketStatus.OPEN, claim_expires_at__isnull=False)
+    for seat in seats.filter(person__is_active=False).select_related("person").order_by("pk")[:SWEEP_LIMIT]:
+        free_seat(seat, "the account was switched off")
 
 
 def _free_of_the_absent() -> None:

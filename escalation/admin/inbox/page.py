@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from escalation.admin.inbox.rows import InboxRow, show_rows
+from escalation.admin.inbox.rows import InboxRow, Rights, show_rows
 from escalation.domain.inbox import STATE_WORDS, InboxQuery, InboxState
 from escalation.models import ReviewQueue, SavedView, read_clock
 from escalation.selectors.inbox import (
@@ -63,11 +63,14 @@ class InboxList:
 
 
 def build_inbox(
-    person: User, queues: Sequence[ReviewQueue], query: InboxQuery, deciding: frozenset[int]
+    person: User,
+    queues: Sequence[ReviewQueue],
+    query: InboxQuery,
+    rights: Rights,
 ) -> dict[str, Any]:
     """Return the page's context.
 
-    Args: queues: those whose tickets the person may see.  deciding: those whose tickets they may decide.
+    Args: queues: those whose tickets the person may see.  rights: what they may do there, by the queue's id.
     """
     queue_ids = [queue.pk for queue in queues]
     since = read_clock()
@@ -76,7 +79,7 @@ def build_inbox(
     present = list_present([ticket.pk for ticket in page.tickets])
     shown = InboxList(
         query=query,
-        rows=show_rows(page.tickets, present, person, deciding),
+        rows=show_rows(page.tickets, present, person, rights),
         next_address=query.write(after=page.following) if page.following else "",
         is_stopped=is_stopped,
         unsearched=count_unsearched(find_inbox(person.pk, queue_ids, _without_search(query)))

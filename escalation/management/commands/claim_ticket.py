@@ -9,7 +9,9 @@ from escalation.errors import EscalationError
 from escalation.escrow import claim_next_ticket, claim_ticket
 from escalation.management.arguments import add_ticket_and_person, find_person, note_seen
 from escalation.management.base import DeskCommand
+from escalation.models import Ticket
 from escalation.selectors import foresee_skips, get_ticket, summarise_ticket
+from escalation.selectors.seats import sit
 from orchestration.management.arguments import add_json_switch
 from orchestration.selectors.scope import call_as
 
@@ -43,15 +45,21 @@ class Command(DeskCommand):
             )
         except EscalationError as error:
             raise CommandError(str(error)) from error
-        claimed = get_ticket(found.pk)
+        claimed = sit(get_ticket(found.pk), person.pk)
         if as_json:
             note_seen(claimed, person)
-            self.stdout.write(json.dumps(summarise_ticket(claimed), indent=2))
+            self.stdout.write(json.dumps(summarise_ticket(claimed, call_as(person)), indent=2))
             return
         self.stdout.write(
-            f"Ticket {claimed.pk} is claimed by {username} until {claimed.claim_expires_at:%H:%M:%S} UTC "
+            f"{_name(claimed)} is claimed by {username} until {claimed.claim_expires_at:%H:%M:%S} UTC "
             f"(claim {claimed.claim_number})."
         )
         along = foresee_skips(claimed)
         if along:
             self.stdout.write(f"A skip would take along what needs its output: {', '.join(along)}.")
+
+
+def _name(claimed: Ticket) -> str:
+    if claimed.own_seat is None:
+        return f"Ticket {claimed.pk}"
+    return f"Seat {claimed.own_seat.number} of {claimed.seats} of ticket {claimed.pk}"

@@ -72,6 +72,10 @@ class Command(DeskCommand):
 
 def _format_row(ticket: Ticket, now: datetime) -> str:
     holder = ticket.claimed_by.get_username() if ticket.claimed_by and ticket.is_claimed(now) else "-"
+    if ticket.has_quorum:
+        holder = f"{ticket.votes_cast} of {ticket.seats} voted"
+    elif ticket.needs_lead and ticket.is_open and holder == "-":
+        holder = "for a lead"
     left = describe_time_left(ticket.due_at, ticket.decided_at or now) if ticket.is_open else "-"
     place = f"{ticket.run.workflow_name}/{ticket.step.key}"
     reason = " ".join(spell_out(ticket.reason).split())

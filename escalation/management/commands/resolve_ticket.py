@@ -19,10 +19,12 @@ from escalation.management.base import DeskCommand
 from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
 from escalation.selectors.pending import find_pending_of
+from escalation.selectors.seats import sit
 from orchestration.domain.holds import CHOSEN_BY_PEOPLE, OUTPUT, SCOPE_WORDS, WAY_OF, Scope, kinds_with
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, read_json
+from orchestration.selectors.scope import call_as
 
 
 class Command(DeskCommand):
@@ -83,12 +85,14 @@ class Command(DeskCommand):
         decided = get_ticket(ticket)
         if as_json:
             note_seen(decided, person)
-        self._report(decided, as_json=as_json)
+            self.stdout.write(json.dumps(summarise_ticket(decided, call_as(person)), indent=2))
+        else:
+            self._report(decided)
 
-    def _report(self, ticket: Ticket, *, as_json: bool) -> None:
+    def _report(self, ticket: Ticket) -> None:
         pending = find_pending_of(ticket)
-        if as_json:
-            self.stdout.write(json.dumps(summarise_ticket(ticket), indent=2))
+        if ticket.is_open and ticket.seats > 1:
+            self.stdout.write(_tell_vote(ticket))
         elif pending is not None:
             who = pending.decided_by.get_username()
             self.stdout.write(
@@ -101,9 +105,17 @@ class Command(DeskCommand):
             self.stdout.write(f"Ticket {ticket.pk} is resolved: {ticket.resolution} by {person}.")
 
 
+def _tell_vote(ticket: Ticket) -> str:
+    kept = f"Your vote on ticket {ticket.pk} is kept: {ticket.votes_cast} of {ticket.seats} voted"
+    if ticket.needs_lead:
+        return f"{kept}, and they do not agree. A lead of the queue decides."
+    return f"{kept}, {ticket.votes_needed} must agree. What they voted nobody is told before that."
+
+
 def _decide(number: int, person: User, kind: ResolutionKind, **said: Any) -> None:
-    found = ticket = get_ticket(number)
-    if found.is_open and found.decided_at is None:
+    found = ticket = sit(get_ticket(number), person.pk)
+    has_voted = found.own_seat is not None and found.own_seat.has_voted
+    if found.is_open and found.decided_at is None and not has_voted:
         ticket = claim_ticket(number, person)
     try:
         resolve_ticket(

@@ -36,7 +36,7 @@ class Command(DeskCommand):
         open_again = get_ticket(ticket)
         if as_json:
             note_seen(open_again, person)
-            self.stdout.write(json.dumps(summarise_ticket(open_again), indent=2))
+            self.stdout.write(json.dumps(summarise_ticket(open_again, call_as(person)), indent=2))
             return
         holder = open_again.claimed_by.get_username() if open_again.claimed_by else "nobody"
         self.stdout.write(

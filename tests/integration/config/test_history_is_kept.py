@@ -14,7 +14,7 @@ from escalation.audit import record
 from escalation.domain.acts import Act
 from escalation.domain.notices import Happening
 from escalation.escrow import pause_ticket, resume_ticket, save_calendar
-from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket
+from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket, Vote
 from escalation.notify import announce, plan_notices
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
@@ -38,6 +38,7 @@ KEPT = (
     "escalation_pause",
     "escalation_replan",
     "escalation_ticket",
+    "escalation_vote",
     "orchestration_attempt",
     "orchestration_auditsample",
     "orchestration_decision",
@@ -81,6 +82,7 @@ CHANGING = {
     "escalation_reviewqueue",
     "escalation_routingrule",
     "escalation_savedview",
+    "escalation_seat",
     "escalation_slatarget",
     "escalation_snoozereason",
     "escalation_ticketwords",
@@ -116,6 +118,9 @@ def rows() -> None:
     )
     record(Act.CLAIMED, None, ticket=ticket)
     Comment.objects.create(ticket=ticket, author_id=1, author_name="anna", text="x")
+    Vote.objects.create(
+        ticket=ticket, seat=1, person=make_member("vera", "reviewer"), claim_number=1, kind="abort"
+    )
     _use_clocks(ticket)
     announce(Happening.BREACHED, key="breach", ticket=ticket, channels=["ops"])
     plan_notices()

@@ -40,6 +40,8 @@ def _form(queue: ReviewQueue, **changes: Any) -> dict[str, Any]:
         "slug": queue.slug,
         "name": queue.name,
         "assignment": "pull",
+        "seats": "1",
+        "votes_needed": "1",
         "grace_seconds": "0",
         "bulk_allowed": "on",
         "hand_on_agents": "",
@@ -109,6 +111,10 @@ def test_a_queues_admin_changes_it_and_all_that_belongs_to_it(queue: ReviewQueue
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
+        ({"seats": "3", "votes_needed": "4"}, "at most as many as there are seats (3)"),
+        ({"seats": "0"}, "Give 1 to 20 seats"),
+        ({"seats": "21"}, "Give 1 to 20 seats"),
+        ({"seats": "3", "votes_needed": "2", "grace_seconds": "60"}, "leave it at 0"),
         ({"grace_seconds": "-1"}, "greater than or equal to 0"),
         ({"grace_seconds": "86401"}, "Give at most 86400 seconds, which is a day"),
         ({"targets-0-first_touch_seconds": "0"}, "Give more than 0 seconds"),

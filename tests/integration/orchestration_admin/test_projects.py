@@ -121,7 +121,7 @@ def test_a_review_queue_stays_in_its_project(desk: Project, admin_client: Client
     page = f"/admin/escalation/reviewqueue/{queue.pk}/change/"
     parts = ("targets", "reason_codes", "roles", "levels", "breach_actions", "snooze_reasons", "channels")
     none = {f"{part}-{count}_FORMS": 0 for part in parts for count in ("TOTAL", "INITIAL")}
-    how = {"assignment": "pull", "grace_seconds": 0, "warn_at": "50,75,100"}
+    how = {"assignment": "pull", "seats": 1, "votes_needed": 1, "grace_seconds": 0, "warn_at": "50,75,100"}
     admin_client.post(page, {"project": desk.pk, "slug": "default", "name": "Renamed", **how, **none})
     queue.refresh_from_db()
     assert (queue.name, queue.project.slug) == ("Renamed", "default")
