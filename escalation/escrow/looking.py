@@ -15,6 +15,7 @@ from escalation.escrow.breach_actions import act_on_breaches
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import catch_up, read_ticket_calendar
 from escalation.escrow.policies import ClockPolicy, list_members
+from escalation.escrow.votes import settle_votes
 from escalation.models import Alarm, Breach, BreachAction, ClockWarning, Replan, Ticket
 from escalation.notify import announce
 
@@ -34,6 +35,9 @@ def look_at_clocks(ticket: Ticket, policy: ClockPolicy, now: datetime) -> list[B
         Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(next_look_at=None)
         return []
     record_missed([ticket], now)
+    if ticket.has_quorum:
+        # People may have left since the last vote, so that the others are not enough.
+        settle_votes(ticket)
     faces = read_faces(ticket)
     for deadline, face in faces.items():
         _warn(ticket, deadline, face, policy, _met_at(ticket, deadline) or now, now)

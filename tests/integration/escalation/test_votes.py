@@ -410,6 +410,16 @@ def test_a_breach_that_reroutes_ends_open_seats_and_asks_who_is_left(anna: User,
     assert not Seat.objects.exists()
 
 
+def test_when_people_leave_the_next_look_gives_the_ticket_to_a_lead(asked: Ticket, anna: User) -> None:
+    vote(asked, anna)
+    look_at_tickets()
+    assert _now(asked).has_quorum
+    User.objects.exclude(pk=anna.pk).update(is_active=False)
+    Ticket.objects.update(next_look_at=asked.opened_at)
+    look_at_tickets()
+    assert _now(asked).needs_lead
+
+
 def test_two_of_two_need_each_other(anna: User, ben: User) -> None:
     ticket = hold_for_several(2, 2)
     vote(ticket, anna)
