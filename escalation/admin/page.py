@@ -135,7 +135,6 @@ def build_page(
         "alarms": list(ticket.alarms.all()),
         "deeds": list(ticket.breach_deeds.all()),
         "is_mine": is_mine,
-        "has_voted": ticket.own_seat is not None and ticket.own_seat.has_voted,
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
         "may_decide": may_decide,
@@ -148,14 +147,17 @@ def build_page(
         "verdicts": [_view_verdict(verdict) for verdict in list_verdicts(ticket)],
         "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skips(ticket),
-        **_describe_pending(pending, user, now),
+        **_describe_done(ticket, pending, user, now),
         **build_outlook(ticket, user, plan, spec, now),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
 
 
-def _describe_pending(pending: PendingResolution | None, user: User, now: datetime) -> dict[str, Any]:
+def _describe_done(
+    ticket: Ticket, pending: PendingResolution | None, user: User, now: datetime
+) -> dict[str, Any]:
     return {
+        "has_voted": ticket.own_seat is not None and ticket.own_seat.has_voted,
         "pending": pending,
         "is_own_decision": pending is not None and pending.decided_by_id == user.pk,
         "effect_left": describe_time_left(pending.takes_effect_at, now) if pending else "",

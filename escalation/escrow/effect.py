@@ -8,7 +8,8 @@ from escalation.errors import EscalationError
 from escalation.escrow.alarming import tell_leads
 from escalation.escrow.checks import require_seen, require_way
 from escalation.escrow.closing import Decider, close_ticket, describe_chosen
-from escalation.escrow.pending import read_choice, void_pending
+from escalation.escrow.kept import read_choice
+from escalation.escrow.pending import void_pending
 from escalation.escrow.rows import find_pending, lock_ticket
 from escalation.models import PendingResolution, Ticket
 from orchestration import holds

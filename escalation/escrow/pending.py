@@ -21,6 +21,7 @@ from escalation.domain.states import TicketStatus
 from escalation.errors import NothingPending, NotYourDecision
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import resume_clocks
+from escalation.escrow.kept import read_choice
 from escalation.escrow.rows import (
     find_pending,
     lock_ticket,
@@ -28,9 +29,7 @@ from escalation.escrow.rows import (
     require_open,
     require_waiting,
 )
-from escalation.models import PendingResolution, Ticket, Vote
-from orchestration.domain.holds import Scope
-from orchestration.domain.states import ResolutionKind
+from escalation.models import PendingResolution, Ticket
 
 # Lists show a ticket as held until then, also when the maintainer is late. `Ticket.is_claimed` asks no clock at all.
 _HELD_ON: Final = timedelta(days=1)
@@ -73,19 +72,6 @@ def hold_back(ticket: Ticket, user: AbstractBaseUser, choice: Choice, seconds: i
     )
     ticket.refresh_from_db()
     return ticket
-
-
-def read_choice(pending: PendingResolution | Vote) -> Choice:
-    """Return what was decided, or voted."""
-    return Choice(
-        ResolutionKind(pending.kind),
-        pending.output_json,
-        pending.feedback,
-        pending.note,
-        agent=pending.agent,
-        reason_code=pending.reason_code,
-        scope=Scope(pending.scope) if pending.scope else None,
-    )
 
 
 def answer_pending(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket:

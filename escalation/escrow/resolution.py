@@ -115,14 +115,10 @@ def _resolve(
 ) -> Ticket:
     held = holds.lock_for_resolution(looked_at.step_id, choice.scope)
     ticket, now = lock_ticket(looked_at.pk)
-    if not ticket.is_open:
-        return _answer_closed(ticket, user, choice)
-    if ticket.decided_at is not None:
-        return answer_pending(ticket, user, choice)
-    require_no_requester(ticket, user)
-    answered = find_answer(ticket, user, choice)
+    answered = _find_answer(ticket, user, choice)
     if answered is not None:
         return answered
+    require_no_requester(ticket, user)
     require_claim(sit(ticket, user.pk), user, claim_number, now)
     require_seen(ticket, ticket.seen_digest, seen_digest)
     way = require_way(ticket, choice.kind)
@@ -133,13 +129,17 @@ def _resolve(
     require_fields(held, queue, choice, agents if choice.agent else [])
     if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
+    decider, votes = Decider(user), []
     if ticket.has_quorum:
-        return cast_vote(held, ticket, user, choice, way, now)
-    if queue.grace_seconds:
+        agreed = cast_vote(ticket, user, choice, way)
+        if agreed is None:
+            return ticket
+        decider, choice, votes = Decider(user, voters=agreed.voters), agreed.choice, agreed.told
+    elif queue.grace_seconds:
         return hold_back(ticket, user, choice, queue.grace_seconds, now)
     # Closed first: whatever open tickets the engine withdraws with the run, this one is decided.
-    decider = Decider(user)
-    close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)
+    put_out = ticket.seen_json if way.takes_proposal else choice.output_json
+    close_ticket(ticket, decider, choice, put_out, now, votes=votes)
     holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
     return ticket
 
@@ -170,6 +170,18 @@ def _judge(
     )
     tell_leads(ticket, now)
     return ticket
+
+
+def _find_answer(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket | None:
+    """Return a locked ticket on which this very decision was made before; None: nothing was decided by them.
+
+    Raises: TicketResolved, TicketWithdrawn, DecisionPending, AlreadyVoted: something else was.
+    """
+    if not ticket.is_open:
+        return _answer_closed(ticket, user, choice)
+    if ticket.decided_at is not None:
+        return answer_pending(ticket, user, choice)
+    return find_answer(ticket, user, choice)
 
 
 def _queue_of(ticket: Ticket, looked_at: Ticket) -> ReviewQueue:

@@ -5,7 +5,7 @@ decision: the audit's line of a vote says that there is one, the line of the dec
 can't agree any more, a lead decides. Read next: `domain/votes.py`.
 """
 
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -17,15 +17,12 @@ from escalation.domain.resolution import Choice
 from escalation.domain.states import TicketStatus
 from escalation.domain.votes import Ballot, Standing, count_votes, fill_ballot, join_words
 from escalation.errors import AlreadyVoted
-from escalation.escrow.closing import Decider, close_ticket, describe_chosen
-from escalation.escrow.pending import read_choice
+from escalation.escrow.kept import read_choice
 from escalation.escrow.quorum import count_voters_left
 from escalation.escrow.seats import end_seats
 from escalation.models import Seat, Ticket, Vote
-from orchestration import holds
 from orchestration.domain.holds import Way
 from orchestration.domain.states import ResolutionKind
-from orchestration.domain.work import HeldStep
 
 
 def find_answer(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket | None:
@@ -43,13 +40,20 @@ def find_answer(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticke
     return None
 
 
-def cast_vote(
-    held: HeldStep, ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way, now: datetime
-) -> Ticket:
-    """Keep a choice that was checked as a vote; if it makes enough that agree, carry out what they decided.
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What enough people voted. Attributes: voters: who did.  told: how all voted, for the audit."""
+
+    choice: Choice
+    voters: tuple[str, ...]
+    told: list[dict[str, Any]]
+
+
+def cast_vote(ticket: Ticket, user: AbstractBaseUser, choice: Choice, way: Way) -> Agreed | None:
+    """Keep a choice that was checked as a vote.
 
     Args: ticket: locked behind its run and step, with the seat of this person as its claim.
-    Returns: the ticket: resolved, or open for more votes, or for a lead.
+    Returns: what the votes decided, for the caller to carry out in this transaction; None: nothing yet, or never.
     """
     seat: Seat = ticket.own_seat
     ballot = fill_ballot(choice, ticket.seen_json if way.takes_proposal else None)
@@ -74,9 +78,10 @@ def cast_vote(
     ticket.refresh_from_db()
     votes = _list_votes(ticket)
     winner = settle_votes(ticket, votes)
-    if winner is not None:
-        _carry_out(held, ticket, user, [vote for vote in votes if _ballot_of(vote) == winner], way, now)
-    return ticket
+    if winner is None:
+        return None
+    won = [vote for vote in votes if _ballot_of(vote) == winner]
+    return Agreed(_join(won), tuple(vote.person.get_username() for vote in won), _tell(votes))
 
 
 def settle_votes(ticket: Ticket, votes: list[Vote] | None = None) -> Ballot | None:
@@ -99,23 +104,13 @@ def _ballot_of(vote: Vote) -> Ballot:
     return Ballot(ResolutionKind(vote.kind), vote.output_digest)
 
 
-def _carry_out(
-    held: HeldStep, ticket: Ticket, user: AbstractBaseUser, won: list[Vote], way: Way, now: datetime
-) -> None:
-    last = read_choice(won[-1])
-    choice = Choice(
-        last.kind,
-        last.output_json,
-        join_words([vote.feedback for vote in won]),
-        join_words([vote.note for vote in won]),
-        agent=last.agent,
-        reason_code=last.reason_code,
-        scope=last.scope,
+def _join(won: list[Vote]) -> Choice:
+    """Return votes that agree as one choice: what all wrote, and the reason of the last."""
+    return replace(
+        read_choice(won[-1]),
+        feedback=join_words([vote.feedback for vote in won]),
+        note=join_words([vote.note for vote in won]),
     )
-    decider = Decider(user, voters=tuple(vote.person.get_username() for vote in won))
-    put_out = ticket.seen_json if way.takes_proposal else choice.output_json
-    close_ticket(ticket, decider, choice, put_out, now, votes=_tell(_list_votes(ticket)))
-    holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
 
 
 def _hand_to_lead(ticket: Ticket, votes: list[Vote]) -> None:
