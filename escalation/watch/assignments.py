@@ -48,7 +48,7 @@ def assign_tickets() -> None:
 def _find_waiting() -> QuerySet[Ticket]:
     """Return what is to be assigned, due first at the top. In a queue with a quorum several people have each ticket."""
     is_free = Q(claimed_by__isnull=True) | Q(claim_expires_at__lte=ClockTimestamp(), decided_at=None)
-    assigns = Q(seats=1, needs_lead=False) & ~Q(queue__assignment=Policy.PULL)
+    assigns = Q(queue__seats=1, seats=1, needs_lead=False) & ~Q(queue__assignment=Policy.PULL)
     is_put_off = Q(snoozed_until__gt=ClockTimestamp())
     rows = Ticket.objects.filter(_OPEN & is_free & assigns & ~is_put_off, assigned_until__isnull=True)
     return rows.defer(*_LARGE).order_by("due_at", "pk")
