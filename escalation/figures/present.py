@@ -132,7 +132,8 @@ SELECT * FROM (SELECT queue_id, person, sum(decided), sum(done), sum(seconds)::f
     SELECT queue_id, claimed_by_id, 0, 0, 1, NULL FROM escalation_ticket
     WHERE status = 'open' AND decided_at IS NULL AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s
   UNION ALL
-    SELECT t.queue_id, s.person_id, 0, 1, NULL FROM escalation_seat s JOIN escalation_ticket t ON t.id = s.ticket_id
+    SELECT t.queue_id, s.person_id, 0, 0, 1, NULL
+    FROM escalation_seat s JOIN escalation_ticket t ON t.id = s.ticket_id
     WHERE t.status = 'open' AND NOT t.needs_lead AND s.claim_expires_at > %(now)s
 ) work WHERE person IS NOT NULL GROUP BY 1, 2) known WHERE queue_id = ANY(%(queues)s)
 """
