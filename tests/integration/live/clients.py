@@ -31,8 +31,9 @@ class StreamClient:
         while not self.ended and self.status in {0, 200, 503}:
             if self.status == 503:
                 await asyncio.sleep(0.5)
-            cut, cut_after = cut_after, 0
-            await self._connect(cut)
+            await self._connect(cut_after)
+            if self.status == 200:
+                cut_after = 0
 
     async def _connect(self, cut_after: int) -> None:
         place = urlsplit(self.address)
