@@ -28,9 +28,11 @@ from orchestration.domain.states import ResolutionKind
 def find_answer(ticket: Ticket, user: AbstractBaseUser, choice: Choice) -> Ticket | None:
     """Return the ticket if somebody has cast this very vote: sent twice it is one. None: they have not voted.
 
+    Args: ticket: as its row says; a seat is no claim there.
     Raises: AlreadyVoted: they voted otherwise, and the vote is open.
     """
-    if ticket.seats == 1:
+    # A lead who holds it decides now, also in the words of the vote that they cast before.
+    if ticket.seats == 1 or ticket.claimed_by_id == user.pk:
         return None
     vote = Vote.objects.filter(ticket=ticket.pk, person=user.pk).first()
     if vote is not None and read_choice(vote) == choice:

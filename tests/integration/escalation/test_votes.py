@@ -295,6 +295,25 @@ def test_votes_that_cannot_agree_go_to_a_lead_alone(
     assert (done.status, done.resolved_by) == ("resolved", lea)
 
 
+@pytest.mark.parametrize("with_number", [True, False])
+def test_a_lead_who_voted_decides_by_themselves_as_they_voted(
+    anna: User, lea: User, *, with_number: bool
+) -> None:
+    asked = hold_for_several(2, 2)
+    voted = claim_ticket(asked.pk, lea).claim_number
+    resolve_ticket(asked.pk, lea, APPROVE, claim_number=voted, seen_digest=None)
+    assert vote(asked, anna, SKIP).needs_lead
+
+    again = resolve_ticket(asked.pk, lea, APPROVE, claim_number=voted, seen_digest=None)
+    assert again.is_open, "the vote, sent twice, decides nothing"
+    claimed = claim_ticket(asked.pk, lea)
+    number = claimed.claim_number if with_number else None
+    done = resolve_ticket(asked.pk, lea, APPROVE, claim_number=number, seen_digest=claimed.seen_digest)
+
+    assert (done.status, done.resolution, done.resolved_by) == ("resolved", "approve", lea)
+    assert Step.objects.get(pk=asked.step_id).status == "succeeded"
+
+
 def test_too_few_people_make_it_a_leads_from_the_start(anna: User) -> None:
     ticket = hold_for_several()
     assert (ticket.seats, ticket.votes_needed, ticket.needs_lead, ticket.has_quorum) == (3, 2, True, False)
