@@ -15,10 +15,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from config.second_factor import devices
 from escalation.audit import record
 from escalation.domain.acts import Act
-from escalation.domain.desk_rights import DeskRight
+from escalation.domain.desk_rights import DeskRight, desk_roles_with
+from escalation.models import QueueRole
 from escalation.selectors.people import list_deciders
 from escalation.selectors.scope import find_queues
-from orchestration.selectors.scope import call_as
+from orchestration.domain.rights import Right, roles_with
+from orchestration.models import Membership
+from orchestration.selectors.scope import call_as, find_projects
 
 
 def set_up_app(user: User, key: str, code: str, *, replaces: bool) -> tuple[Device, list[str]]:
@@ -43,7 +46,8 @@ def renew_codes(user: User) -> list[str]:
 def list_resettable(user: User) -> QuerySet[User]:
     """Return whose second factor somebody may take away: superusers all others', leads that of whom they lead.
 
-    No lead takes away a superuser's: with the password alone, one could then sign in as one.
+    No lead takes away that of a superuser, nor of who manages what the lead does not: with the password alone, one
+    could then sign in as one.
     """
     enrolled = User.objects.filter(pk__in=TOTPDevice.objects.filter(confirmed=True).values("user"))
     others = enrolled.exclude(pk=user.pk).order_by("username")
@@ -52,7 +56,7 @@ def list_resettable(user: User) -> QuerySet[User]:
     led: set[int] = set()
     for queue in find_queues(call_as(user), DeskRight.LEAD):
         led.update(list_deciders(queue).values_list("pk", flat=True))
-    gives_rights = Q(is_superuser=True) | _has_permissions()
+    gives_rights = Q(is_superuser=True) | _has_permissions() | _manages_beyond(user)
     return others.filter(pk__in=led).exclude(pk__in=User.objects.filter(gives_rights).values("pk"))
 
 
@@ -61,6 +65,16 @@ def _has_permissions() -> Q:
     return Q(user_permissions__content_type__app_label="auth") | Q(
         groups__permissions__content_type__app_label="auth"
     )
+
+
+def _manages_beyond(user: User) -> Q:
+    """Return the condition that an account gives roles where somebody does not: at a review queue, or in a project."""
+    caller = call_as(user)
+    roles = QueueRole.objects.filter(role__in=desk_roles_with(DeskRight.MANAGE)).order_by()
+    queues = roles.exclude(queue__in=find_queues(caller, DeskRight.MANAGE).order_by().values("pk"))
+    members = Membership.objects.filter(role__in=roles_with(Right.MANAGE)).order_by()
+    projects = members.exclude(project__in=find_projects(caller, Right.MANAGE).order_by().values("pk"))
+    return Q(groups__in=queues.values("group")) | Q(groups__in=projects.values("group"))
 
 
 def reset_second_factor(person: User, by: User | None) -> bool:

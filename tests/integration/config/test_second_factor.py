@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
@@ -18,8 +18,9 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from config.second_factor.devices import CodeRefused, enrol, make_key, renew_recovery_codes, verify_code
-from escalation.models import AuditLine
+from escalation.models import AuditLine, QueueRole
 from orchestration.domain.rights import Scope
+from orchestration.models import Membership, Project
 from orchestration.tokens import NewToken, make_token
 from tests.codes import KEY, code_now, give_device, secret_of
 from tests.integration.escalation.desk import hold
@@ -430,6 +431,30 @@ def test_a_lead_resets_who_they_lead_and_nobody_else(enrolled: User) -> None:
     assert _is_in(client)
     [line] = AuditLine.objects.filter(act="reset")
     assert (line.actor, line.door, '"person": "ada"' in line.data_json) == (lead, "console", True)
+
+
+def test_a_lead_resets_nobody_who_gives_roles_where_they_do_not(enrolled: User) -> None:
+    """With a reset and a password one would sign in as them: a way up for who only leads."""
+    queue = hold()[0].queue
+    lead, admin = make_member("lea", "reviewer"), make_member("ann", "admin")
+    keeper, elsewhere = make_member("kim", "reviewer"), make_member("eve", "reviewer")
+    other = Project.objects.create(slug="elsewhere", name="Elsewhere")
+    for person, role in ((lead, "lead"), (keeper, "queue_admin")):
+        group = Group.objects.create(name=f"{role}s")
+        group.user_set.add(person)
+        QueueRole.objects.create(queue=queue, group=group, role=role)
+    bosses = Group.objects.create(name="bosses")
+    bosses.user_set.add(elsewhere)
+    Membership.objects.create(project=other, group=bosses, role="admin")
+    for person in (lead, admin, keeper, elsewhere):
+        give_device(person)
+    client = _signed_in(lead)
+
+    for person in (admin, keeper, elsewhere):
+        assert client.post(OWN, {"person": person.pk}).status_code == 404
+    assert client.post(OWN, {"person": enrolled.pk}).status_code == 302
+    # Who gives roles there themselves could have given them to anybody.
+    assert _signed_in(admin).post(OWN, {"person": keeper.pk}).status_code == 302
 
 
 def test_a_shell_resets_anybody(enrolled: User, capsys: pytest.CaptureFixture[str]) -> None:
