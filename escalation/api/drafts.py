@@ -14,6 +14,7 @@ from escalation.domain.draft import Draft
 from escalation.errors import TicketNotClaimed
 from escalation.escrow import save_draft
 from escalation.models import Ticket, read_clock
+from escalation.selectors.seats import sit
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.api.problems import MEDIA_TYPE
@@ -60,7 +61,7 @@ class TicketDraft(Deciding):
     )
     def get(self, _request: Request, ticket_id: int) -> Response:
         """Show what was typed on a ticket that you hold, by you or by who held it before. 409: you hold it not."""
-        return self._show(self.find(ticket_id))
+        return self._show(sit(self.find(ticket_id), self.person.pk))
 
     @extend_schema(operation_id="save_ticket_draft", request=DraftBody, responses=DraftRow)
     def put(self, _request: Request, ticket_id: int) -> Response:

@@ -124,6 +124,16 @@ def test_one_sees_ones_own_vote_and_draft(voted: Ticket, anna: User, ben: User) 
     assert (body["seat"], body["claim_number"], body["claimed_by"], body["votes"]) == (2, 2, "ben", [])
 
 
+def test_the_draft_of_ones_seat_is_read_over_the_interface_by_nobody_else(
+    voted: Ticket, ben: User, cleo: User
+) -> None:
+    own = _api(sign_in(ben), voted, "/draft")
+    assert (own.status_code, own.json()["note"]) == (200, SECRET)
+    assert _api(sign_in(cleo), voted, "/draft").status_code == 409
+    claim_ticket(voted.pk, cleo)
+    assert SECRET not in text_of(_api(sign_in(cleo), voted, "/draft"))
+
+
 def test_once_decided_all_see_how_all_voted(voted: Ticket, ben: User, cleo: User) -> None:
     vote(voted, ben, SKIP)
     assert _api(sign_in(cleo), voted).json()["votes"] == []
