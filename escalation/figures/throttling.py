@@ -12,9 +12,11 @@ from agents.domain.contract import strip_pin
 from escalation.domain.states import TicketStatus
 from escalation.figures.present import QueueNow, look_at_desk
 from escalation.models import ReviewQueue, read_clock
+from orchestration.domain.holds import HoldSubject
 from orchestration.ports import HoldBack
 
-_WAITING: Final = Q(tickets__status=TicketStatus.OPEN)
+_WAITING: Final = Q(tickets__status=TicketStatus.OPEN) & ~Q(tickets__subject=HoldSubject.AUDIT.value)
+"""Nothing waits for an audit: it stands in no line, and its days make no other ticket less urgent."""
 _STEP: Final = 60.0
 """Waits are told in whole minutes: a reason that changed each second would be written each second."""
 

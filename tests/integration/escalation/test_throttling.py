@@ -138,6 +138,16 @@ def test_the_target_is_that_of_what_waits(queue: ReviewQueue) -> None:
     assert find_hold_backs() == []
 
 
+def test_an_audit_gives_nobody_more_time(queue: ReviewQueue) -> None:
+    """Nothing waits for it, so its days say nothing of what the queue's tickets are late for."""
+    opened_at = read_clock()
+    audit = place_ticket(opened_at, sample_id=1, subject="audit", rule="audit_sample")
+    with history_rewritten():
+        Ticket.objects.filter(pk=audit.pk).update(due_at=opened_at + timedelta(days=3))
+    (held,) = find_hold_backs()
+    assert held.reason.endswith("in about 40 minutes, its target is 1 minute")
+
+
 # The wait
 
 
