@@ -21,6 +21,7 @@ from escalation.errors import (
     ResolutionStale,
     SeatsTaken,
     TicketNotClaimed,
+    TicketResolved,
     TicketTaken,
     TicketWithdrawn,
 )
@@ -50,6 +51,7 @@ from escalation.models import (
 from escalation.queues import make_queue
 from escalation.watch import assign_tickets, look_at_tickets, watch_tickets
 from orchestration.domain.receipts import digest_text
+from orchestration.domain.states import ResolutionKind
 from orchestration.models import Project, Receipt, Step
 from orchestration.runs import cancel
 from orchestration.selectors.scope import call_as
@@ -164,6 +166,14 @@ def test_a_person_has_one_seat_in_the_database_too(asked: Ticket, anna: User) ->
         Vote.objects.create(ticket=asked, seat=2, person=anna, claim_number=9, kind="skip")
 
 
+def test_a_vote_ends_the_draft_of_its_seat(asked: Ticket, anna: User) -> None:
+    claim_ticket(asked.pk, anna)
+    save_draft(asked.pk, anna, Draft(note="mine"), claim_number=1)
+    resolve_ticket(asked.pk, anna, APPROVE, claim_number=1, seen_digest=asked.seen_digest)
+    seat = Seat.objects.get()
+    assert (seat.has_voted, seat.draft_json) == (True, None)
+
+
 def test_a_vote_stands(asked: Ticket, anna: User) -> None:
     vote(asked, anna, note="fine")
     with pytest.raises(AlreadyVoted, match="votes stand"):
@@ -186,6 +196,8 @@ def test_the_same_vote_gets_the_same_answer_after_the_decision_too(
         assert (
             resolve_ticket(asked.pk, person, APPROVE, claim_number=1, seen_digest=None).status == "resolved"
         )
+        with pytest.raises(TicketResolved):
+            resolve_ticket(asked.pk, person, SKIP, claim_number=1, seen_digest=None)
 
 
 def test_who_asked_has_neither_seat_nor_vote(anna: User, ben: User, cleo: User) -> None:
