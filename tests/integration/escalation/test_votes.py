@@ -38,6 +38,7 @@ from escalation.escrow import (
     save_draft,
     snooze_ticket,
 )
+from escalation.escrow.seats import free_seat
 from escalation.models import (
     AuditLine,
     BreachAction,
@@ -49,6 +50,7 @@ from escalation.models import (
     read_clock,
 )
 from escalation.queues import make_queue
+from escalation.selectors import list_offered_tickets
 from escalation.watch import assign_tickets, look_at_tickets, watch_tickets
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
@@ -155,6 +157,9 @@ def test_each_has_a_seat_of_their_own_and_the_first_is_the_first_look(
     dora = make_member("dora", "reviewer")
     with pytest.raises(SeatsTaken, match="All 3 seats"):
         claim_ticket(asked.pk, dora)
+    vote(asked, anna)
+    with pytest.raises(SeatsTaken):
+        claim_ticket(asked.pk, dora)
 
 
 def test_a_person_has_one_seat_in_the_database_too(asked: Ticket, anna: User) -> None:
@@ -254,6 +259,7 @@ def test_seats_are_renewed_and_given_back(asked: Ticket, anna: User, ben: User) 
         renew_claim(asked.pk, ben, claim_number=1, seen_digest=asked.seen_digest)
 
     release_ticket(asked.pk, anna)
+    assert _now(asked).released_by == anna
     with pytest.raises(TicketNotClaimed):
         release_ticket(asked.pk, anna)
     assert claim_ticket(asked.pk, ben).own_seat.number == 2, "anna's draft stays hers while there are others"
@@ -267,6 +273,9 @@ def test_capacity_counts_seats(asked: Ticket, anna: User) -> None:
         claim_ticket(other.pk, anna)
     vote(asked, anna)
     assert claim_ticket(other.pk, anna).own_seat.number == 1, "a vote takes no room"
+    (third,) = hold()
+    Seat.objects.filter(has_voted=False).update(claim_expires_at=asked.opened_at)
+    assert claim_ticket(third.pk, anna).own_seat.number == 1, "nor what ran out"
 
 
 def test_next_is_a_free_seat_and_none_where_one_voted(asked: Ticket, anna: User, ben: User) -> None:
@@ -300,6 +309,7 @@ def test_votes_that_cannot_agree_go_to_a_lead_alone(
         claim_ticket(asked.pk, dora)
     with pytest.raises(NoTicketFree):
         claim_next_ticket(dora, call_as(dora))
+    assert not list_offered_tickets(call_as(dora)).exists()
     with pytest.raises(AssigneeUnfit, match="leads its queue"):
         reassign_ticket(asked.pk, lea, dora)
     assert claim_next_ticket(lea, call_as(lea)).pk == asked.pk
@@ -405,10 +415,11 @@ def test_withdrawal_ends_seats_and_keeps_votes(asked: Ticket, anna: User, ben: U
 
 
 def test_a_rule_waits_for_seats_and_then_ends_the_vote(asked: Ticket, anna: User) -> None:
+    vote(asked, make_member("dora", "reviewer"))
     claim_ticket(asked.pk, anna)
     with pytest.raises(TicketTaken, match="a reviewer"):
         resolve_by_rule(asked.pk, ABORT)
-    Seat.objects.update(claim_expires_at=asked.opened_at)
+    Seat.objects.filter(person=anna).update(claim_expires_at=asked.opened_at)
     assert resolve_by_rule(asked.pk, ABORT).resolved_rule == "breach"
     assert not Seat.objects.exists()
 
@@ -419,6 +430,14 @@ def test_who_is_switched_off_loses_the_seat(asked: Ticket, anna: User) -> None:
     assign_tickets()
     assert Seat.objects.get().claim_expires_at is None
     assert _told("released")["before"] == "anna"
+
+
+def test_a_seat_that_went_to_somebody_else_is_not_taken_from_them(asked: Ticket, anna: User) -> None:
+    claim_ticket(asked.pk, anna)
+    before = Seat.objects.get()
+    Seat.objects.update(person=make_member("dora", "reviewer"))
+    free_seat(before, "gone")
+    assert Seat.objects.get().claim_expires_at == before.claim_expires_at
 
 
 def test_a_breach_that_reroutes_ends_open_seats_and_asks_who_is_left(anna: User, ben: User) -> None:
@@ -449,6 +468,13 @@ def test_when_people_leave_the_next_look_gives_the_ticket_to_a_lead(asked: Ticke
     Ticket.objects.update(next_look_at=asked.opened_at)
     look_at_tickets()
     assert _now(asked).needs_lead
+
+
+def test_a_ticket_from_before_is_decided_with_no_others_in_a_queue_where_several_decide(anna: User) -> None:
+    (ticket,) = hold()
+    ask_several()
+    with pytest.raises(BulkBarred, match="several people"):
+        claim_alike(_now(ticket), [ticket.pk], anna, call_as(anna))
 
 
 def test_two_of_two_need_each_other(anna: User, ben: User) -> None:
