@@ -312,6 +312,25 @@ def test_freeing_what_somebody_had_who_is_gone_makes_it_void(decided: Ticket, an
     assert "voided" in _acts(decided)
 
 
+def test_what_is_decided_anew_between_look_and_lock_waits_for_the_next_look(
+    decided: Ticket, anna: User
+) -> None:
+    let_time_pass(decided)
+    lock = effects._lock_step
+
+    def decide_anew(looked_at: PendingResolution) -> Any:
+        take_back_resolution(decided.pk, anna)
+        resolve_ticket(decided.pk, anna, ResolutionKind.SKIP, claim_number=1, seen_digest=None)
+        let_time_pass(decided)
+        return lock(looked_at)
+
+    with patch.object(effects, "_lock_step", decide_anew):
+        carry_out_decisions()
+    assert Ticket.objects.get(pk=decided.pk).is_open, "what was locked may be too little for it"
+    carry_out_decisions()
+    assert Ticket.objects.get(pk=decided.pk).resolution == "skip"
+
+
 def test_what_the_engine_refuses_by_then_is_void_and_is_told(held: Ticket, anna: User) -> None:
     ReviewQueue.objects.update(hand_on_agents=["test.sender"])
     with override(AGENTS):

@@ -177,6 +177,8 @@ def test_a_vote_ends_the_draft_of_its_seat(asked: Ticket, anna: User) -> None:
     resolve_ticket(asked.pk, anna, APPROVE, claim_number=1, seen_digest=asked.seen_digest)
     seat = Seat.objects.get()
     assert (seat.has_voted, seat.draft_json) == (True, None)
+    with pytest.raises(ResolutionStale):
+        save_draft(asked.pk, anna, Draft(note="late"), claim_number=1)
 
 
 def test_a_vote_stands(asked: Ticket, anna: User) -> None:
@@ -239,6 +241,8 @@ def test_a_seat_that_lapsed_goes_to_others_without_its_draft_or_back_with_it(ann
     Seat.objects.filter(person=anna).update(claim_expires_at=ticket.opened_at)
     back = claim_ticket(ticket.pk, anna)
     assert (back.own_seat.number, back.claim_number, Draft.from_json(back.draft_json).note) == (1, 3, "mine")
+    with pytest.raises(ResolutionStale):
+        save_draft(ticket.pk, anna, Draft(note="from another tab"), claim_number=1)
 
     Seat.objects.filter(person=anna).update(claim_expires_at=ticket.opened_at)
     other = claim_ticket(ticket.pk, cleo)
