@@ -53,7 +53,6 @@ from escalation.queues import make_queue
 from escalation.selectors import list_offered_tickets
 from escalation.watch import assign_tickets, look_at_tickets, watch_tickets
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.states import ResolutionKind
 from orchestration.models import Project, Receipt, Step
 from orchestration.runs import cancel
 from orchestration.selectors.scope import call_as
