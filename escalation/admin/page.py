@@ -130,10 +130,7 @@ def build_page(
         "received": [_view_received(item) for item in received],
         "received_unseen": 0 if len(received) < _MOST_RECEIVED else count_received(ticket) - _MOST_RECEIVED,
         "attempts": [_view_attempt(attempt) for attempt in list_attempts(ticket)],
-        "breaches": list(ticket.breaches.all()),
-        "pauses": list(ticket.pauses.all()) if ticket.paused_at else [],
-        "alarms": list(ticket.alarms.all()),
-        "deeds": list(ticket.breach_deeds.all()),
+        **_list_marks(ticket),
         "is_mine": is_mine,
         "holder": ticket.claimed_by if ticket.is_open and ticket.is_claimed(now) and not is_mine else None,
         "claim_left": describe_time_left(ticket.claim_expires_at, now) if ticket.claim_expires_at else "",
@@ -150,6 +147,16 @@ def build_page(
         **_describe_done(ticket, pending, user, now),
         **build_outlook(ticket, user, plan, spec, now),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
+    }
+
+
+def _list_marks(ticket: Ticket) -> dict[str, Any]:
+    """Return what its clocks have left behind."""
+    return {
+        "breaches": list(ticket.breaches.all()),
+        "pauses": list(ticket.pauses.all()) if ticket.paused_at else [],
+        "alarms": list(ticket.alarms.all()),
+        "deeds": list(ticket.breach_deeds.all()),
     }
 
 

@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from escalation.domain.assignment import POLICY_WORDS, Policy
-from escalation.models.calendar import Calendar
 from orchestration.models import Project
 
 DEFAULT_QUEUE = "default"
@@ -86,7 +85,7 @@ class ReviewQueue(models.Model):
 
     # Its clock, its mail, and the pace of what feeds it.
     calendar = models.ForeignKey(
-        Calendar,
+        "Calendar",
         null=True,
         blank=True,
         on_delete=models.PROTECT,
