@@ -116,15 +116,18 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ReviewQueue, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Save the queue itself; a new one gets the targets of the settings."""
+        """Save the queue itself, and keep how it was."""
         request.queue_before = describe_queue(obj) if change else {}  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
-        if not change:
-            give_first_targets(obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
-        """Save what belongs to the queue, and tell all that was changed."""
+        """Save what belongs to the queue, and tell all that was changed.
+
+        A new queue gets the targets of the settings after its own lines, for the classes that it has none for.
+        """
         super().save_related(request, form, formsets, change)
+        if not change:
+            give_first_targets(form.instance)
         person: Any = request.user
         before = request.queue_before  # type: ignore[attr-defined]
         record_change(person, form.instance, "queue", before, describe_queue(form.instance))

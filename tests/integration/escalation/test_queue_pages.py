@@ -153,6 +153,23 @@ def test_a_new_queue_gets_the_targets_of_the_settings(queue: ReviewQueue, lena: 
     assert {target.sla for target in made.targets.all()} == {"customer-facing", "internal"}
 
 
+def test_a_new_queue_keeps_the_targets_that_were_typed_with_it(queue: ReviewQueue, lena: Client) -> None:
+    form = _form(queue, slug="refunds", name="Refunds", project=str(queue.project_id))
+    form |= {
+        "targets-TOTAL_FORMS": "1",
+        "targets-INITIAL_FORMS": "0",
+        "targets-0-id": "",
+        "targets-0-queue": "",
+    }
+    form |= {"targets-0-sla": "customer-facing", "targets-0-first_touch_seconds": "60"}
+    form |= {"targets-0-resolution_seconds": "90"}
+
+    assert lena.post(reverse("admin:escalation_reviewqueue_add"), form).status_code == 302
+
+    targets = ReviewQueue.objects.get(slug="refunds").targets
+    assert dict(targets.values_list("sla", "resolution_seconds")) == {"customer-facing": 90, "internal": 1800}
+
+
 def _rule(to: ReviewQueue, **changes: Any) -> dict[str, Any]:
     return {
         "project": str(to.project_id),
