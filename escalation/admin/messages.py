@@ -158,7 +158,7 @@ class MessageAdmin(ReadOnlyAdmin[Delivery]):
             messages.warning(request, "There is no such channel, or it is not yours to try.")
         else:
             send_test(cast("Any", request.user), channel)
-            messages.success(request, "A test is on its way; it shows below when it was planned.")
+            messages.success(request, "A test is on its way; the next sweep puts it into the list below.")
         return HttpResponseRedirect(reverse("admin:escalation_delivery_changelist"))
 
     @admin.display(description="To")

@@ -25,9 +25,7 @@ class Command(DeskCommand):
         found = cast("User", read_person(person, "USER"))
         by = cast("User", read_person(username)) if username else None
         had_any = reset_second_factor(found, by)
+        found_so = f"The second factor of {person} is gone" if had_any else f"{person} had no second factor"
         self.stdout.write(
-            f"The second factor of {person} is gone; " if had_any else f"{person} had no second factor; "
-        )
-        self.stdout.write(
-            "their sessions have ended. If they need one, they set it up with their next sign-in."
+            f"{found_so}; their sessions have ended. If they need one, they set it up with their next sign-in."
         )

@@ -53,7 +53,7 @@ class Command(DeskCommand):
         if test:
             send_test(find_person(username or ""), channel)
             self.stdout.write(
-                "A test is on its way; `manage.py notices --state all` shows it when it was planned."
+                "A test is on its way; within seconds `manage.py notices --state all` shows what became of it."
             )
         elif resend:
             self._resend(messages, resend, username or "")
