@@ -8,7 +8,7 @@ from escalation.admin.access import find_queues_of, has_desk_right
 from escalation.admin.row_forms import RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import BreachAction, EscalationLevel, ReviewQueue, SnoozeReason
-from escalation.selectors.people import find_groups
+from escalation.selectors.colleagues import find_groups
 from orchestration.admin.access import caller_of
 
 if TYPE_CHECKING:

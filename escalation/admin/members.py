@@ -10,7 +10,7 @@ from escalation.admin.access import has_desk_right
 from escalation.admin.row_forms import RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import QueueRole, ReviewQueue
-from escalation.selectors.people import find_groups
+from escalation.selectors.colleagues import find_groups
 from orchestration.admin.access import caller_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from escalation.admin.row_forms import ONE_LINE, RowForm
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import ReviewerProfile
 from escalation.people import change_profile, remove_profile
-from escalation.selectors.people import list_colleagues, list_managed, scope_profiles
+from escalation.selectors.colleagues import list_colleagues, list_managed, scope_profiles
 from orchestration.admin.access import ScopedAdmin, caller_of
 
 

@@ -15,7 +15,7 @@ from escalation.domain.desk_rights import DeskRole
 from escalation.domain.notices import HAPPENING_WORDS, Happening
 from escalation.models import MOST_LEVELS, QueueChannel, QueueRole, ReviewQueue
 from escalation.selectors.channels import describe_team_channels
-from escalation.selectors.people import find_groups
+from escalation.selectors.colleagues import find_groups
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
 

@@ -16,7 +16,7 @@ from escalation.errors import ReviewerNotFound
 from escalation.models import ReviewerProfile
 from escalation.people import change_profile, remove_profile
 from escalation.selectors import find_queues
-from escalation.selectors.people import list_colleagues, list_managed, scope_reviewers
+from escalation.selectors.colleagues import list_colleagues, list_managed, scope_reviewers
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.rights import Right

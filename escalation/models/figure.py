@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
+from escalation.models.queue import ReviewQueue
 from orchestration.models import Project
 
 
@@ -26,7 +27,7 @@ class FoldedHour(models.Model):
 class Figure(models.Model):
     """One count. Written by `escalation.figures` alone, all rows of an hour or a day at once; counted anew at will."""
 
-    queue = models.ForeignKey("ReviewQueue", on_delete=models.CASCADE, related_name="+", db_index=False)
+    queue = models.ForeignKey(ReviewQueue, on_delete=models.CASCADE, related_name="+", db_index=False)
     agent = models.CharField(
         max_length=200, help_text="Empty where nobody asks for it; see `domain/measures.py`."
     )

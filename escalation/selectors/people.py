@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 
 from agents.domain.classification import make_storable
@@ -11,11 +11,9 @@ from escalation.domain.assignment import Reviewer
 from escalation.domain.desk_rights import DeskRight, desk_roles_with, project_roles_with
 from escalation.domain.states import TicketStatus
 from escalation.errors import AssigneeUnfit
-from escalation.models import AssignmentTurn, ClockTimestamp, QueueRole, ReviewerProfile, ReviewQueue, Ticket
-from escalation.selectors.scope import find_queues
+from escalation.models import AssignmentTurn, QueueRole, ReviewerProfile, ReviewQueue, Ticket
 from escalation.selectors.seats import list_live_seats
 from orchestration.models import Membership
-from orchestration.selectors.scope import Caller, find_known_groups
 
 
 def list_deciders(queue: ReviewQueue) -> QuerySet[User]:
@@ -34,42 +32,6 @@ def list_deciders_at(queues: QuerySet[ReviewQueue]) -> QuerySet[User]:
     is_member = Q(groups__in=own.values("group")) | Q(groups__in=implied.values("group"))
     people = get_user_model().objects.filter(is_member, is_active=True).order_by()
     return get_user_model().objects.filter(pk__in=people.values("pk")).order_by("username")
-
-
-def list_managed(caller: Caller) -> QuerySet[User]:
-    """Return the people who decide at queues that a caller manages."""
-    return list_deciders_at(find_queues(caller, DeskRight.MANAGE))
-
-
-def list_colleagues(caller: Caller) -> QuerySet[User]:
-    """Return the people who decide at queues that a caller may look into."""
-    return list_deciders_at(find_queues(caller))
-
-
-def scope_reviewers(caller: Caller) -> QuerySet[User]:
-    """Return the people whose profiles a caller may see, those without one too: themselves, and those managed.
-
-    Each row says in `read_at` when it was read, by the database's clock.
-    """
-    seen = Q(pk=caller.user_id) | Q(pk__in=list_managed(caller).order_by().values("pk"))
-    people = get_user_model().objects.filter(seen).annotate(read_at=ClockTimestamp())
-    return people.select_related("reviewer_profile__substitute")
-
-
-def scope_profiles(caller: Caller) -> QuerySet[ReviewerProfile]:
-    """Return the profiles that a caller may see: their own, and those of people at queues that they manage."""
-    seen = Q(user=caller.user_id) | Q(user__in=list_managed(caller).order_by().values("pk"))
-    return (
-        ReviewerProfile.objects.filter(seen).select_related("user", "substitute").order_by("user__username")
-    )
-
-
-def find_groups(caller: Caller) -> QuerySet[Group]:
-    """Return the groups that a caller may give a role here: those they know, and those with one at their queues."""
-    managed = find_queues(caller, DeskRight.MANAGE).order_by().values("pk")
-    theirs = Group.objects.filter(queue_roles__queue__in=managed).order_by().values("pk")
-    known = find_known_groups(caller).order_by().values("pk")
-    return Group.objects.filter(Q(pk__in=theirs) | Q(pk__in=known)).order_by("name")
 
 
 def list_leads(queue: ReviewQueue) -> QuerySet[User]:
