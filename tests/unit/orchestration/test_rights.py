@@ -46,8 +46,9 @@ def test_every_right_has_a_scope_and_a_role() -> None:
 
 def _codes(app: str) -> set[str]:
     """Return the codes of an app's error classes, as the source has them."""
-    tree = ast.parse((_ROOT / app / "errors.py").read_text(encoding="utf-8"))
-    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    files = [*(_ROOT / app).glob("errors.py"), *(_ROOT / app / "errors").glob("*.py")]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    assigned = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Assign)]
     return {
         node.value.value
         for node in assigned
