@@ -1,5 +1,6 @@
 """Review queues, and how a queue's tickets are handed to people and decided."""
 
+from difflib import get_close_matches
 from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
@@ -7,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
+from agents.selectors import find_contract, known_names
 from escalation.domain.assignment import POLICY_WORDS, Policy
 from orchestration.models import Project
 
@@ -133,11 +135,11 @@ class ReviewQueue(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse votes that can't be reached, and a decision of several people that could be taken back by one.
+        """Refuse votes that can't be reached, a decision of several that one could take back, agents nobody knows.
 
         Raises: ValidationError: by field.
         """
-        faults = {}
+        faults = self._find_unknown_agents()
         if not 1 <= self.seats <= MOST_SEATS:
             faults["seats"] = f"Give 1 to {MOST_SEATS} seats."
         if not 1 <= self.votes_needed <= self.seats:
@@ -153,3 +155,16 @@ class ReviewQueue(models.Model):
     def has_quorum(self) -> bool:
         """Tell whether several people decide each ticket, each on their own."""
         return self.seats > 1
+
+    def _find_unknown_agents(self) -> dict[str, str]:
+        """Return what is wrong with agents that were added; one that stood there and has gone since hinders nobody."""
+        fields = ("hand_on_agents", "throttled_agents")
+        before = ReviewQueue.objects.filter(pk=self.pk).values(*fields).first() or {}
+        faults = {}
+        for field in fields:
+            for name in sorted(set(getattr(self, field)) - set(before.get(field, ()))):
+                if find_contract(name) is None:
+                    near = get_close_matches(name, known_names(), n=3)
+                    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+                    faults[field] = f"No agent here is called '{name}'.{hint}"
+        return faults

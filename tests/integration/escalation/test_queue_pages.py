@@ -77,7 +77,7 @@ def test_a_queues_admin_changes_it_and_all_that_belongs_to_it(queue: ReviewQueue
     form = _form(
         queue,
         assignment="least_loaded",
-        hand_on_agents="writer, poet",
+        hand_on_agents="support.writer, support.template_writer",
         reasons_required=["skip", "abort"],
         **{"targets-0-first_touch_seconds": "30"},
         **{
@@ -93,7 +93,10 @@ def test_a_queues_admin_changes_it_and_all_that_belongs_to_it(queue: ReviewQueue
 
     assert answer.status_code == 302, text_of(answer)
     queue.refresh_from_db()
-    assert (queue.assignment, queue.hand_on_agents) == ("least_loaded", ["writer", "poet"])
+    assert (queue.assignment, queue.hand_on_agents) == (
+        "least_loaded",
+        ["support.writer", "support.template_writer"],
+    )
     assert queue.reasons_required == ["skip", "abort"]
     assert queue.targets.get(sla="customer-facing").first_touch_seconds == 30
     assert queue.reason_codes.get().kinds == ["edit", "send_back"]
@@ -330,16 +333,43 @@ def test_the_same_through_the_api(queue: ReviewQueue, lena: Client) -> None:
     address = f"/api/v1/queues/{queue.project.slug}/{queue.slug}"
 
     changed = lena.patch(
-        address, {"assignment": "round_robin", "hand_on_agents": ["poet"]}, content_type="application/json"
+        address,
+        {"assignment": "round_robin", "hand_on_agents": ["support.writer"]},
+        content_type="application/json",
     )
 
     assert changed.status_code == 200, changed.content
-    assert (changed.json()["assignment"], changed.json()["hand_on_agents"]) == ("round_robin", ["poet"])
+    assert (changed.json()["assignment"], changed.json()["hand_on_agents"]) == (
+        "round_robin",
+        ["support.writer"],
+    )
     told = AuditLine.objects.get(act="changed")
     assert (told.door, json.loads(told.data_json)["before"]) == (
         "api",
         {"assignment": "pull", "hand_on_agents": []},
     )
+
+
+@pytest.mark.parametrize("field", ["hand_on_agents", "throttled_agents"])
+def test_an_agent_that_nobody_knows_is_refused_by_name_and_one_that_has_gone_hinders_nobody(
+    queue: ReviewQueue, lena: Client, field: str
+) -> None:
+    address = f"/api/v1/queues/{queue.project.slug}/{queue.slug}"
+    ReviewQueue.objects.filter(pk=queue.pk).update(**{field: ["support.gone"]})
+
+    slip = lena.patch(address, {field: ["support.writr"]}, content_type="application/json")
+    typed = lena.post(_page(queue), _form(queue, **{field: "support.writr"}))
+    other = lena.patch(
+        address, {field: ["support.gone", "support.writer@1"], "seats": 2}, content_type="application/json"
+    )
+
+    assert slip.status_code == 400
+    [told] = slip.json()["errors"]
+    assert told["field"] == field
+    assert "No agent here is called 'support.writr'. Did you mean support.writer" in str(told)
+    assert "Did you mean support.writer" in text_of(typed)
+    assert other.status_code == 200, other.content
+    assert getattr(ReviewQueue.objects.get(pk=queue.pk), field) == ["support.gone", "support.writer@1"]
 
 
 @pytest.mark.parametrize(
