@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -16,6 +17,16 @@ _SET_UP = "/admin/second-factor/set-up/"
 def give_device(user: User, key: str = KEY) -> None:
     """Let somebody have an app already."""
     TOTPDevice.objects.create(user=user, name="app", key=key)
+
+
+def sign_in_with_app(user: User) -> Client:
+    """Return a browser in which somebody is signed in, and has shown a code of their app."""
+    client = Client()
+    client.force_login(user)
+    session = client.session
+    session[DEVICE_ID_SESSION_KEY] = TOTPDevice.objects.get(user=user).persistent_id
+    session.save()
+    return client
 
 
 def code_now(key: str = KEY, steps: int = 0) -> str:

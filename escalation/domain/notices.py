@@ -15,6 +15,7 @@ class Happening(StrEnum):
     MENTIONED = "mentioned"  # in a comment
     REMINDED = "reminded"
     AUDIT = "audit"  # a sample of accepted work was refused
+    LEAD = "lead"  # several people can't decide a ticket, so a lead has to
     TROUBLE = "trouble"  # of the desk itself, such as a queue without members
     TEST = "test"  # somebody tries their channel
 
@@ -27,6 +28,7 @@ HAPPENING_WORDS: Final[dict[Happening, str]] = {
     Happening.MENTIONED: "a mention in a comment",
     Happening.REMINDED: "a reminder",
     Happening.AUDIT: "a refused sample",
+    Happening.LEAD: "a ticket that only a lead decides",
     Happening.TROUBLE: "trouble of the desk",
     Happening.TEST: "a test",
 }

@@ -101,6 +101,7 @@ def _say(happening: Happening, level: int, data: Mapping[str, Any], what: str) -
         Happening.MENTIONED: f"You are mentioned at {what}",
         Happening.REMINDED: f"Still waits{of_level}: {what}",
         Happening.AUDIT: f"A sample of accepted work was refused: {what}",
+        Happening.LEAD: f"Several people can't decide it, a lead has to: {what}",
         Happening.TROUBLE: f"The desk needs an operator{f' about {what}' if what else ''}",
         Happening.TEST: "This is a test: messages from the desk reach you here",
     }[happening]

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from escalation.errors import EscalationError
-from escalation.escrow.alarming import tell_leads
+from escalation.escrow.alarming import tell_of_refusal
 from escalation.escrow.checks import require_seen, require_way
 from escalation.escrow.closing import Decider, close_ticket, describe_chosen
 from escalation.escrow.kept import read_choice
@@ -71,7 +71,7 @@ def _close(ticket: Ticket, held: HeldStep | None, pending: PendingResolution, no
     PendingResolution.objects.filter(ticket=ticket.pk).delete()
     close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)
     if held is None:
-        tell_leads(ticket, now)
+        tell_of_refusal(ticket, now)
     else:
         holds.resolve_held_step(held, describe_chosen(ticket, decider, choice, way))
 

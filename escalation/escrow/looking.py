@@ -11,6 +11,7 @@ from escalation.domain.clocks import ClockFace
 from escalation.domain.notices import Happening
 from escalation.domain.states import DeadlineKind, TicketStatus
 from escalation.domain.telling import DueAlarm, find_alarms, find_next_moment, find_warnings
+from escalation.escrow.alarming import ask_leads
 from escalation.escrow.breach_actions import act_on_breaches
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import catch_up, read_ticket_calendar
@@ -38,6 +39,9 @@ def look_at_clocks(ticket: Ticket, policy: ClockPolicy, now: datetime) -> list[B
     if ticket.has_quorum:
         # People may have left since the last vote, so that the others are not enough.
         settle_votes(ticket)
+    elif ticket.needs_lead and not ticket.votes_cast and ticket.touched_at is None:
+        # Too few could vote when it opened; the hold's own transaction tells nobody.
+        ask_leads(ticket)
     faces = read_faces(ticket)
     for deadline, face in faces.items():
         _warn(ticket, deadline, face, policy, _met_at(ticket, deadline) or now, now)

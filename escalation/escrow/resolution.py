@@ -9,7 +9,7 @@ from django.db import transaction
 from escalation.domain.form import check_form
 from escalation.domain.resolution import NOT_GIVEN, Choice
 from escalation.domain.states import TicketStatus
-from escalation.escrow.alarming import tell_leads
+from escalation.escrow.alarming import tell_of_refusal
 from escalation.escrow.checks import (
     require_claim,
     require_fields,
@@ -168,7 +168,7 @@ def _judge(
     close_ticket(
         ticket, Decider(user), choice, ticket.seen_json if way.takes_proposal else choice.output_json, now
     )
-    tell_leads(ticket, now)
+    tell_of_refusal(ticket, now)
     return ticket
 
 

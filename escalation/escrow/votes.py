@@ -17,6 +17,7 @@ from escalation.domain.resolution import Choice
 from escalation.domain.states import TicketStatus
 from escalation.domain.votes import Ballot, Standing, count_votes, fill_ballot, join_words
 from escalation.errors import AlreadyVoted
+from escalation.escrow.alarming import ask_leads
 from escalation.escrow.kept import read_choice
 from escalation.escrow.quorum import count_voters_left
 from escalation.escrow.seats import end_seats
@@ -126,6 +127,7 @@ def _hand_to_lead(ticket: Ticket, votes: list[Vote]) -> None:
     )
     record(Act.SPLIT, None, ticket=ticket, votes=_tell(votes))
     ticket.refresh_from_db()
+    ask_leads(ticket)
 
 
 def _tell(votes: list[Vote]) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class QueueNow:
         ages: open tickets, by the places of `AGES`.  audits: open besides; nothing waits for them.
         arrivals, decided: within the last hour.  target_seconds: what the arrived were to be decided in, on average.
         work_seconds: from first claim to decision, on average.  present: who decided something or holds a claim.
-        hands: those people, each split among the queues where they are present.
+        hands: those people, each split among the queues where they are present, and among the votes of a decision.
         in_line: open tickets that are neither paused nor put off until later.
         late_ahead: open tickets in time that will not be, at the present pace.  first_late_at: when the first is due.
     """
@@ -82,7 +82,7 @@ class QueueNow:
 
 @dataclass(slots=True)
 class ReviewerNow:
-    """One person: live claims now, decisions within the last hour, audits too, and how many claims they may hold."""
+    """One person: live claims now, decisions and votes within the last hour, audits too, and how many claims may be."""
 
     name: str = ""
     claims: int = 0
@@ -121,13 +121,19 @@ _ARRIVED = f"""
 SELECT queue_id, count(*), avg(EXTRACT(EPOCH FROM due_at - opened_at))::float8 FROM escalation_ticket
 WHERE opened_at > %(since)s AND {HOLDS} AND queue_id = ANY(%(queues)s) GROUP BY 1
 """
-# People are counted over all queues, whichever are asked for: who works elsewhere too is not wholly here.
+# People are counted over all queues, whichever are asked for: who works elsewhere too is not wholly here. Each vote is
+# its voter's work, the decision that came of it nobody's besides; and a decision takes as many hands as votes.
 _WORKED = f"""
-SELECT * FROM (SELECT queue_id, person, sum(decided), sum(done), sum(seconds)::float8, count(seconds), sum(claims),
-    1.0::float8 / count(*) OVER (PARTITION BY person) FROM (
-    SELECT queue_id, resolved_by_id AS person, CASE WHEN {HOLDS} THEN 1 ELSE 0 END AS decided, 1 AS done, 0 AS claims,
+SELECT known.*, 1.0::float8 / places / q.votes_needed FROM (
+    SELECT queue_id, person, sum(decided), sum(done), sum(seconds)::float8, count(seconds), sum(claims),
+    count(*) OVER (PARTITION BY person) AS places FROM (
+    SELECT queue_id, resolved_by_id AS person, CASE WHEN {HOLDS} THEN 1 ELSE 0 END AS decided,
+        CASE WHEN seats = 1 OR needs_lead THEN 1 ELSE 0 END AS done, 0 AS claims,
         CASE WHEN {HOLDS} THEN EXTRACT(EPOCH FROM COALESCE(decided_at, resolved_at) - touched_at) END AS seconds
     FROM escalation_ticket WHERE resolved_at > %(since)s
+  UNION ALL
+    SELECT t.queue_id, v.person_id, 0, 1, 0, NULL
+    FROM escalation_vote v JOIN escalation_ticket t ON t.id = v.ticket_id WHERE v.at > %(since)s
   UNION ALL
     SELECT queue_id, claimed_by_id, 0, 0, 1, NULL FROM escalation_ticket
     WHERE status = 'open' AND decided_at IS NULL AND claimed_by_id IS NOT NULL AND claim_expires_at > %(now)s
@@ -135,7 +141,8 @@ SELECT * FROM (SELECT queue_id, person, sum(decided), sum(done), sum(seconds)::f
     SELECT t.queue_id, s.person_id, 0, 0, 1, NULL
     FROM escalation_seat s JOIN escalation_ticket t ON t.id = s.ticket_id
     WHERE t.status = 'open' AND NOT t.needs_lead AND s.claim_expires_at > %(now)s
-) work WHERE person IS NOT NULL GROUP BY 1, 2) known WHERE queue_id = ANY(%(queues)s)
+) work WHERE person IS NOT NULL GROUP BY 1, 2) known
+JOIN escalation_reviewqueue q ON q.id = queue_id WHERE queue_id = ANY(%(queues)s)
 """
 _LATE = f"""
 SELECT queue_id, count(*), min(due_at) FROM (
@@ -195,7 +202,7 @@ def _read_work(
     span = _name_span(found, now)
     with connection.cursor() as cursor:
         cursor.execute(_WORKED, span)
-        for queue, person, decided, done, seconds, count, claims, part in cursor:
+        for queue, person, decided, done, seconds, count, claims, _, part in cursor:
             found[queue].decided += decided
             found[queue].present += 1
             found[queue].hands += part

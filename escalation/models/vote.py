@@ -67,6 +67,7 @@ class Vote(models.Model):
 
     class Meta:
         ordering = ("id",)
+        indexes = (models.Index(fields=("at",), name="vote_at"),)  # what each person did within the hour
         constraints = (
             models.UniqueConstraint(fields=("ticket", "seat"), name="vote_once_a_seat"),
             models.UniqueConstraint(fields=("ticket", "person"), name="vote_once_a_person"),

@@ -5,10 +5,9 @@ import time
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
-from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django_otp import DEVICE_ID_SESSION_KEY
@@ -23,12 +22,10 @@ from config.second_factor.devices import (
     renew_recovery_codes,
     verify_code,
 )
-from escalation.models import AuditLine, QueueRole
+from escalation.models import AuditLine
 from orchestration.domain.rights import Scope
-from orchestration.models import Membership, Project
 from orchestration.tokens import NewToken, make_token
-from tests.codes import KEY, code_now, give_device, secret_of
-from tests.integration.escalation.desk import hold
+from tests.codes import KEY, code_now, give_device, secret_of, sign_in_with_app
 from tests.integration.orchestration.rig import race
 from tests.people import make_member
 
@@ -366,17 +363,8 @@ def test_a_wrong_password_tells_nothing_of_the_code(enrolled: User) -> None:
 # One's own
 
 
-def _signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    session = client.session
-    session[DEVICE_ID_SESSION_KEY] = TOTPDevice.objects.get(user=user).persistent_id
-    session.save()
-    return client
-
-
 def test_an_open_session_alone_changes_no_second_factor(enrolled: User) -> None:
-    client = _signed_in(enrolled)
+    client = sign_in_with_app(enrolled)
     assert client.get(SET_UP).headers["Location"] == OWN
     assert client.post(SET_UP, {"factor_code": code_now("22" * 20)}).headers["Location"] == OWN
     for button in ("renew", "replace"):
@@ -386,7 +374,7 @@ def test_an_open_session_alone_changes_no_second_factor(enrolled: User) -> None:
 
 
 def test_another_app_takes_the_place_of_the_old(enrolled: User) -> None:
-    client = _signed_in(enrolled)
+    client = sign_in_with_app(enrolled)
     assert client.post(OWN, {"replace": "", "factor_code": code_now()}).headers["Location"] == SET_UP
     key = secret_of(client.get(SET_UP))
     assert client.post(SET_UP, {"factor_code": code_now(key)}).status_code == 200
@@ -394,77 +382,37 @@ def test_another_app_takes_the_place_of_the_old(enrolled: User) -> None:
     assert client.get(SET_UP).headers["Location"] == OWN  # once
 
 
+def test_leave_to_replace_is_worth_nothing_once_the_session_has_no_device(enrolled: User) -> None:
+    late, quick = sign_in_with_app(enrolled), sign_in_with_app(enrolled)
+    recovery = renew_recovery_codes(enrolled)[0]
+    late.post(OWN, {"replace": "", "factor_code": code_now()})
+    leftover = secret_of(late.get(SET_UP))
+    quick.post(OWN, {"replace": "", "factor_code": recovery})
+    key = secret_of(quick.get(SET_UP))
+    assert quick.post(SET_UP, {"factor_code": code_now(key)}).status_code == 200
+
+    assert late.get(SET_UP).headers["Location"] == LOGIN
+    assert late.post(SET_UP, {"factor_code": code_now(leftover)}).headers["Location"] == LOGIN
+    assert TOTPDevice.objects.get().key == key
+
+
+def test_guessing_in_an_open_session_is_braked_like_a_sign_in(enrolled: User, settings: Any) -> None:
+    client = sign_in_with_app(enrolled)
+    for _ in range(settings.SIGN_IN_TRIES):
+        client.post(OWN, {"replace": "", "factor_code": "000000"})
+        TOTPDevice.objects.update(throttling_failure_timestamp=None, throttling_failure_count=0)
+    answer = client.post(OWN, {"replace": "", "factor_code": code_now()})
+    assert "Too many tries from your address" in _page(answer)
+    assert client.get(SET_UP).headers["Location"] == OWN
+
+
 def test_new_recovery_codes_make_the_old_worthless(enrolled: User) -> None:
     old = renew_recovery_codes(enrolled)[0]
-    client = _signed_in(enrolled)
+    client = sign_in_with_app(enrolled)
     new = client.post(OWN, {"renew": "", "factor_code": code_now()}).context["codes"]
     assert sign_in(Client(), old).status_code == 200
     StaticDevice.objects.update(throttling_failure_timestamp=None)
     assert sign_in(Client(), new[0]).status_code == 302
-
-
-# Resetting somebody's
-
-
-def test_a_lead_resets_who_they_lead_and_nobody_else(enrolled: User) -> None:
-    lead, outsider = make_member("lea", "admin"), User.objects.create_user("out", password="x", is_staff=True)
-    boss = User.objects.create_superuser("boss", password="x")
-    boss.groups.add(*enrolled.groups.all())
-    for person in (lead, outsider, boss):
-        give_device(person)
-    theirs, client = _signed_in(enrolled), _signed_in(lead)
-    hold()  # so that there is a queue
-    page = _page(client.get(OWN))
-    assert "second factor of ada" in page
-    for person in (lead, outsider, boss):
-        assert client.post(OWN, {"person": person.pk}).status_code == 404
-    for nonsense in ("", "x", "9" * 40, "-1"):
-        assert client.post(OWN, {"person": nonsense}).status_code == 404
-    assert _signed_in(enrolled).post(OWN, {"person": lead.pk}).status_code == 404
-
-    assert client.post(OWN, {"person": enrolled.pk}).status_code == 302
-
-    assert not TOTPDevice.objects.filter(user=enrolled).exists()
-    assert theirs.get("/admin/").headers["Location"].startswith(LOGIN)
-    assert theirs.get(SET_UP).headers["Location"].startswith(LOGIN)  # the session is no way to set one up
-    assert _is_in(client)
-    [line] = AuditLine.objects.filter(act="reset")
-    assert (line.actor, line.door, '"person": "ada"' in line.data_json) == (lead, "console", True)
-
-
-def test_a_lead_resets_nobody_who_gives_roles_where_they_do_not(enrolled: User) -> None:
-    """With a reset and a password one would sign in as them: a way up for who only leads."""
-    queue = hold()[0].queue
-    lead, admin = make_member("lea", "reviewer"), make_member("ann", "admin")
-    keeper, elsewhere = make_member("kim", "reviewer"), make_member("eve", "reviewer")
-    other = Project.objects.create(slug="elsewhere", name="Elsewhere")
-    for person, role in ((lead, "lead"), (keeper, "queue_admin")):
-        group = Group.objects.create(name=f"{role}s")
-        group.user_set.add(person)
-        QueueRole.objects.create(queue=queue, group=group, role=role)
-    bosses = Group.objects.create(name="bosses")
-    bosses.user_set.add(elsewhere)
-    Membership.objects.create(project=other, group=bosses, role="admin")
-    for person in (lead, admin, keeper, elsewhere):
-        give_device(person)
-    client = _signed_in(lead)
-
-    for person in (admin, keeper, elsewhere):
-        assert client.post(OWN, {"person": person.pk}).status_code == 404
-    assert client.post(OWN, {"person": enrolled.pk}).status_code == 302
-    # Who gives roles there themselves could have given them to anybody.
-    assert _signed_in(admin).post(OWN, {"person": keeper.pk}).status_code == 302
-
-
-def test_a_shell_resets_anybody(enrolled: User, capsys: pytest.CaptureFixture[str]) -> None:
-    client = _signed_in(enrolled)
-    call_command("reset_two_factor", "ada")
-    assert "The second factor of ada is gone" in capsys.readouterr().out
-    assert (TOTPDevice.objects.count(), _is_in(client)) == (0, False)
-    [line] = AuditLine.objects.filter(act="reset")
-    assert (line.actor_name, line.door, bool(line.address)) == ("engine", "command", True)
-    with pytest.raises(CommandError, match="USER: there is no user 'nobody'"):
-        call_command("reset_two_factor", "nobody")
 
 
 # What is said of it
@@ -490,4 +438,4 @@ def test_a_setting_that_says_nothing_known_is_refused(settings: Any) -> None:
 def test_the_tables_of_devices_are_no_pages(enrolled: User) -> None:
     boss = User.objects.create_superuser("boss", password="x")
     give_device(boss)
-    assert _signed_in(boss).get("/admin/otp_totp/totpdevice/").status_code == 404
+    assert sign_in_with_app(boss).get("/admin/otp_totp/totpdevice/").status_code == 404

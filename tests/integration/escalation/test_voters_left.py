@@ -7,7 +7,7 @@ from escalation.escrow import claim_ticket
 from escalation.models import BreachAction, BreachDeed, ReviewerProfile, ReviewQueue, Seat, Ticket
 from escalation.queues import make_queue
 from escalation.watch import look_at_tickets, watch_tickets
-from orchestration.models import Project
+from orchestration.models import Project, Receipt
 from tests.integration.escalation.clocks import at_time
 from tests.integration.escalation.voting import SKIP, hold_for_several, vote
 from tests.people import make_member
@@ -87,3 +87,32 @@ def test_no_more_votes_can_come_than_seats_are_free(anna: User, ben: User, cleo:
     ticket = hold_for_several(3, 3)
     vote(ticket, anna)
     assert vote(ticket, ben, SKIP).needs_lead
+
+
+def test_a_vote_counts_though_its_voter_is_gone_or_may_no_longer_vote(
+    anna: User, ben: User, cleo: User
+) -> None:
+    ticket = hold_for_several(3, 3)
+    vote(ticket, anna)
+    vote(ticket, ben)
+    User.objects.filter(pk=anna.pk).update(is_active=False)
+    ben.groups.clear()
+    _look(ticket)
+    assert _now(ticket).has_quorum, "one vote is to come, and cleo is there for it"
+    done = vote(ticket, cleo)
+    assert (done.status, done.resolution) == ("resolved", "approve")
+    assert "person:anna,ben,cleo" in Receipt.objects.get(step=ticket.step_id).body_json
+
+
+def test_who_was_asked_in_and_is_switched_off_since_is_no_vote_to_come(anna: User, ben: User) -> None:
+    ticket = hold_for_several(2, 2)
+    vote(ticket, anna)
+    others = Group.objects.create(name="others")
+    dora = make_member("dora", "viewer")
+    dora.groups.add(others)
+    BreachDeed.objects.create(
+        ticket=ticket, deadline="resolution", step="widen", group=others, outcome="told"
+    )
+    User.objects.filter(pk__in=[ben.pk, dora.pk]).update(is_active=False)
+    _look(ticket)
+    assert _now(ticket).needs_lead
