@@ -73,8 +73,8 @@ class Claim:
         task_id: Celery's id of the message (or of the link that was run on from).
         attempt: 1-based number.  attempt_id: its row.
         read_at: the database's clock.  monotonic_at: this process's, read at the same moment.
-        pools: the slots it holds, by pool.  is_kept_away: its agent's breaker is not closed, or a review
-            queue holds its agent back; ask before the call.
+        pools: the slots it holds, by pool.  must_ask: before the call, as its breaker is not closed or a
+            review queue holds its agent back.
     """
 
     run: RunFacts
@@ -112,7 +112,7 @@ class Claim:
     renewals: int = 0
     fallbacks: int = 0
     pools: Mapping[str, int] = field(default_factory=dict)
-    is_kept_away: bool = False
+    must_ask: bool = False
 
     def now(self) -> datetime:
         """Return the database's time as this process can tell it: a wrong local clock does no harm."""

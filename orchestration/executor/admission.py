@@ -56,7 +56,7 @@ def mute_breakers() -> Iterator[None]:
 
 def keep_away(claim: Claim) -> Failed | HeldBack | None:
     """Return why the agent is not to be called now; None lets the call in, and `note_call` must follow it."""
-    if claim.is_kept_away and (held_back := look_at_reviewers(claim)) is not None:
+    if claim.must_ask and (held_back := look_at_reviewers(claim)) is not None:
         return held_back
     if claim.pools and not holds_slots(claim.token, claim.pools):
         wanted = ", ".join(f"{amount} of {name}" for name, amount in claim.pools.items())
@@ -68,7 +68,7 @@ def keep_away(claim: Claim) -> Failed | HeldBack | None:
 
 
 def _ask_breaker(claim: Claim) -> Failed | None:
-    if claim.is_kept_away:
+    if claim.must_ask:
         answer = admit(claim.agent, claim.token)
         if isinstance(answer, BreakerOpen):
             return describe_refusal(FailureKind.BREAKER_OPEN, _describe(answer), claim.agent)

@@ -88,7 +88,7 @@ WITH given AS MATERIALIZED ({select_lines(_LINE)}), claimed AS (
 ), told AS (
     {insert_event(EventKind.STEP_CLAIMED, source="claimed", data="event", at="claimed_at")}
 )
-SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {must_ask("c", "r")} AS is_kept_away, {RUN_FACTS},
+SELECT c.*, c.claimed_at AS read_at, b.id AS attempt_id, {must_ask("c", "r")} AS must_ask, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]') FROM received v WHERE v.to_id = c.id) AS received
 FROM claimed c, begun b, orchestration_run r, orchestration_workflow w, orchestration_agentcontext x
 WHERE b.step_id = c.id AND r.id = c.run_id AND w.id = r.workflow_id AND x.run_id = r.id
@@ -191,7 +191,7 @@ def build_claim(row: Any, run: RunFacts, received: list[list[Any]], task_id: str
         renewals=row.renewals,
         fallbacks=row.fallbacks,
         pools=row.pools,
-        is_kept_away=row.is_kept_away,
+        must_ask=row.must_ask,
     )
 
 
@@ -215,7 +215,7 @@ def _read_run(row: Any) -> RunFacts:
 
 _LOAD_RUNNING = f"""
 SELECT {list_claimed("s")}, clock_timestamp() AS read_at, a.id AS attempt_id, a.task_id,
-    {must_ask("s", "r")} AS is_kept_away, {RUN_FACTS},
+    {must_ask("s", "r")} AS must_ask, {RUN_FACTS},
     (SELECT coalesce(json_agg({RECEIVED} ORDER BY v.id), '[]')
      FROM (SELECT {_BEFORE} FROM orchestration_edge e
            JOIN orchestration_step p ON p.id = e.predecessor_id WHERE e.successor_id = s.id) v) AS received

@@ -59,7 +59,7 @@ RELEASE = Part(
              OFFSET 0
          ) take
     WHERE n.id = e.successor_id AND n.predecessor_count = 1 AND n.status IN {UNBEGUN}
-    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, {must_ask("n", "r")} AS is_kept_away,
+    RETURNING {list_claimed("n")}, n.claimed_at AS read_at, {must_ask("n", "r")} AS must_ask,
         e.carries_data, e.is_optional, e.is_child,
         d.id AS done_id, d.digest, d.tokens, d.next_task AS task_id, d.claim_event""",
     {

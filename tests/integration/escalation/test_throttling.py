@@ -217,7 +217,7 @@ def test_a_pinned_agent_waits_and_another_project_s_does_not(bench: Bench, queue
 def test_a_step_that_runs_on_in_place_is_looked_at_too(queue: ReviewQueue) -> None:
     Throttle.objects.create(project=Project.objects.get(slug="default"), agent=AGENT, source="q", reason="r")
     rig = Rig.begin(graph({"a": (), "b": ("a",)}))
-    assert rig.take("a").is_kept_away
+    assert rig.take("a").must_ask
 
 
 def test_what_holds_another_project_back_is_neither_looked_at_nor_told(
@@ -225,7 +225,7 @@ def test_what_holds_another_project_back_is_neither_looked_at_nor_told(
 ) -> None:
     elsewhere = Project.objects.create(slug="elsewhere", name="x")
     Throttle.objects.create(project=elsewhere, agent=AGENT, source="q", reason="theirs")
-    assert not Rig.begin(graph({"a": ()})).take("a").is_kept_away
+    assert not Rig.begin(graph({"a": ()})).take("a").must_ask
     Throttle.objects.create(project=elsewhere, agent=A, source="q", reason="theirs")
     own = Throttle.objects.create(project=queue.project, agent=A, source="q", reason="ours")
     run = bench.start(spec())
