@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from config.second_factor.policy import is_on
 from escalation.admin.access import list_rights_at_desk
 from escalation.domain.desk_rights import DeskRight
-from escalation.selectors.inbox import MOST_COUNTED, count_inbox
+from escalation.selectors.inbox import MOST_COUNTED, count_breaching
 from orchestration.admin.access import caller_of
 
 _INBOX = "escalation.Ticket"
@@ -77,7 +77,7 @@ def _list_placed(links: dict[str, str], request: HttpRequest) -> Iterator[dict[s
 def _count_breaching(request: HttpRequest) -> dict[str, Any]:
     """Return the mark beside the inbox: how many tickets are late or soon will be; a live inbox keeps it true."""
     seen = [queue for queue, rights in list_rights_at_desk(request).items() if DeskRight.LOOK in rights]
-    number = count_inbox(caller_of(request).user_id, seen).breaching
+    number = count_breaching(caller_of(request).user_id, seen)
     words = f"{MOST_COUNTED - 1}+" if number >= MOST_COUNTED else str(number or "")
     return {"badge": format_html('<span data-count="breaching">{}</span>', words)} if number else {}
 

@@ -21,6 +21,7 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.inbox import is_number
 from escalation.models import AuditLine
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.times import moment_column
 from orchestration.admin.visible import mark_unseen
 
 _TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
@@ -60,7 +61,7 @@ class AuditLineAdmin(ReadOnlyAdmin[AuditLine], DeskAdmin[AuditLine]):
         "a ticket, claims or decides it, or changes a queue."
     )
     list_display = (
-        "at",
+        moment_column("at", "At"),
         "actor_name",
         "act",
         "ticket_link",

@@ -21,6 +21,7 @@ from escalation.models import Delivery, QueueChannel, ReviewQueue
 from escalation.notify import send_again, send_test
 from escalation.selectors.channels import list_channels, scope_messages
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.times import moment_column
 from orchestration.admin.visible import mark_unseen
 
 if TYPE_CHECKING:
@@ -91,7 +92,15 @@ class MessageAdmin(ReadOnlyAdmin[Delivery]):
     empty_words: ClassVar[str] = (
         "No message yet. One appears when somebody is told of a ticket: by a level, a breach, an assignment."
     )
-    list_display = ("channel", "to_whom", "state", "due_at", "tries", "error", "made_at")
+    list_display = (
+        "channel",
+        "to_whom",
+        "state",
+        moment_column("due_at", "Due at"),
+        "tries",
+        "error",
+        moment_column("made_at", "Made at"),
+    )
     list_display_links = None
     list_filter = ("channel",)
     list_select_related = ("person",)

@@ -20,6 +20,7 @@ from escalation.queues import describe_queue, give_first_targets, record_change,
 from escalation.selectors import LARGE_COLUMNS, find_known_queues
 from escalation.selectors.channels import describe_team_channels
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
+from orchestration.admin.times import moment_column
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
 
@@ -160,7 +161,13 @@ class BreachAdmin(DeskAdmin[Breach]):
         "what is due next is at the top of the tickets."
     )
     queue: ClassVar[str] = "ticket__queue"
-    list_display = ("ticket", "deadline", "due_at", "found_at", "found_late_by")
+    list_display = (
+        "ticket",
+        "deadline",
+        moment_column("due_at", "Due at"),
+        moment_column("found_at", "Found at"),
+        "found_late_by",
+    )
     list_filter = ("deadline",)
     list_select_related = ("ticket",)
     ordering = ("-due_at",)

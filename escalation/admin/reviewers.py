@@ -15,6 +15,7 @@ from escalation.models import ReviewerProfile
 from escalation.people import change_profile, remove_profile
 from escalation.selectors.colleagues import list_colleagues, list_managed, scope_profiles
 from orchestration.admin.access import ScopedAdmin, caller_of
+from orchestration.admin.times import moment_column
 
 
 @admin.register(ReviewerProfile)
@@ -25,7 +26,14 @@ class ReviewerProfileAdmin(ScopedAdmin[ReviewerProfile]):
     empty_words: ClassVar[str] = (
         "Nobody has a profile: all are present, with room for any number of tickets and without tags."
     )
-    list_display = ("user", "capacity", "tags", "absent_from", "absent_until", "substitute")
+    list_display = (
+        "user",
+        "capacity",
+        "tags",
+        moment_column("absent_from", "Absent from"),
+        moment_column("absent_until", "Absent until"),
+        "substitute",
+    )
     list_select_related = ("user", "substitute")
     list_filter_sheet = False
     form = RowForm

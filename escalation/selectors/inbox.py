@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -27,7 +28,9 @@ PAGE_ROWS: Final = 50
 MOST_COUNTED: Final = 1_000
 # As JSON, in the place of what the run was asked.
 _NOT_SHOWN: Final = '"(not shown)"'
-_RELATED = ("queue", "run", "step", "claimed_by", "resolved_by", "assigned_to", "pending")
+# Not the people: beyond eight tables PostgreSQL plans long, and no longer begins with what narrows a search.
+_RELATED = ("queue", "run", "step", "pending")
+_PEOPLE = ("claimed_by", "resolved_by", "assigned_to")
 _IS_OPEN = Q(status=TicketStatus.OPEN)
 # The column that orders a view, and whether its latest come first; NULL is in none of these views.
 _ORDER: Final[dict[InboxState, tuple[str, bool]]] = {
@@ -80,7 +83,7 @@ def list_inbox(
     sign = "-" if latest_first else ""
     order = [f"{sign}{name}" for name in (column, "pk") if name]
     found = list(_go_on(rows, query.after, column, latest_first=latest_first).order_by(*order)[: most + 1])
-    shown: list[Any] = sit_all(found[:most], user_id)
+    shown: list[Any] = sit_all(_with_people(found[:most]), user_id)
     withheld = find_inputs_withheld(shown, user_id)
     for ticket in shown:
         ticket.asked = _NOT_SHOWN if ticket.pk in withheld else ticket.asked
@@ -88,6 +91,17 @@ def list_inbox(
         return InboxPage(shown, None)
     last = shown[-1]
     return InboxPage(shown, Place(getattr(last, column) if column else None, last.pk))
+
+
+def _with_people(tickets: list[Ticket]) -> list[Ticket]:
+    """Let these tickets have their people at hand, with one query for all."""
+    ids = {getattr(ticket, f"{name}_id") for ticket in tickets for name in _PEOPLE}
+    people = get_user_model().objects.in_bulk(ids - {None}) if ids - {None} else {}
+    for ticket in tickets:
+        for name in _PEOPLE:
+            if (person := people.get(getattr(ticket, f"{name}_id"))) is not None:
+                setattr(ticket, name, person)
+    return tickets
 
 
 def find_inbox(user_id: int, queue_ids: Sequence[int], query: InboxQuery) -> QuerySet[Ticket]:
@@ -167,31 +181,41 @@ def _go_on(
     return rows.filter(behind)
 
 
-_COUNTS = """
-WITH widened AS (SELECT ticket_id FROM escalation_breachdeed JOIN auth_user_groups USING (group_id)
-    WHERE user_id = %(person)s), seated AS (SELECT ticket_id, has_voted FROM escalation_seat
+_WIDENED: Final = """widened AS (SELECT ticket_id FROM escalation_breachdeed JOIN auth_user_groups USING (group_id)
+    WHERE user_id = %(person)s)"""
+_OPEN: Final = """SELECT FROM escalation_ticket WHERE status = 'open'
+    AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))"""
+_LATE_SOON: Final = (
+    "decided_at IS NULL AND due_at < COALESCE(paused_at, clock_timestamp()) + (due_at - opened_at) / 4"
+)
+_BREACHING: Final = f"""
+WITH {_WIDENED} SELECT count(*) FROM ({_OPEN} AND {_LATE_SOON} LIMIT %(most)s) a
+"""
+_COUNTS: Final = f"""
+WITH {_WIDENED}, seated AS (SELECT ticket_id, has_voted FROM escalation_seat
     WHERE person_id = %(person)s AND (has_voted OR claim_expires_at > clock_timestamp()))
-SELECT (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened)) LIMIT %(most)s) a),
-       (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
+SELECT (SELECT count(*) FROM ({_OPEN} LIMIT %(most)s) a),
+       (SELECT count(*) FROM ({_OPEN}
             AND ((claimed_by_id = %(person)s AND claim_expires_at > clock_timestamp())
                 OR (assigned_to_id = %(person)s AND assigned_until > clock_timestamp()
                     AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp()))
                 OR id IN (SELECT ticket_id FROM seated WHERE NOT has_voted))
             LIMIT %(most)s) a),
-       (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
+       (SELECT count(*) FROM ({_OPEN}
             AND (claimed_by_id IS NULL OR claim_expires_at <= clock_timestamp())
             AND (seats = 1 OR needs_lead OR (id NOT IN (SELECT ticket_id FROM seated) AND seats > (
                 SELECT count(*) FROM escalation_seat s WHERE s.ticket_id = escalation_ticket.id
                 AND (s.has_voted OR s.claim_expires_at > clock_timestamp()))))
             LIMIT %(most)s) a),
-       (SELECT count(*) FROM (SELECT FROM escalation_ticket WHERE status = 'open'
-            AND (queue_id = ANY(%(queues)s) OR id IN (SELECT ticket_id FROM widened))
-            AND decided_at IS NULL
-            AND due_at < COALESCE(paused_at, clock_timestamp()) + (due_at - opened_at) / 4 LIMIT %(most)s) a)
+       (SELECT count(*) FROM ({_OPEN} AND {_LATE_SOON} LIMIT %(most)s) a)
 """
+
+
+def count_breaching(user_id: int | None, queue_ids: Sequence[int]) -> int:
+    """Return how many open tickets are late or soon will be, up to MOST_COUNTED: each page of the console says so."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BREACHING, {"queues": list(queue_ids), "person": user_id, "most": MOST_COUNTED})
+        return int(cursor.fetchone()[0])
 
 
 def count_inbox(user_id: int | None, queue_ids: Sequence[int]) -> InboxCounts:

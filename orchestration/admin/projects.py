@@ -8,6 +8,7 @@ from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
+from orchestration.admin.times import moment_column
 from orchestration.domain.rights import Right
 from orchestration.models import ApiToken, Membership, Project
 from orchestration.selectors.scope import find_known_groups
@@ -90,6 +91,9 @@ class ProjectAdmin(ScopedAdmin[Project]):
         return ", ".join(f"{m.group.name} ({m.role})" for m in project.memberships.all()) or "-"
 
 
+_WHEN = (moment_column("created", "Created"), moment_column("expiry", "Expires"))
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(ScopedAdmin[ApiToken]):
     """API tokens: people see and revoke their own, superusers everybody's. The API and `create_token` make them."""
@@ -98,9 +102,10 @@ class ApiTokenAdmin(ScopedAdmin[ApiToken]):
         "You have no API token. POST /api/v1/tokens or `manage.py create_token` makes one."
     )
     project: ClassVar[str] = ""
-    list_display = ("name", "user", "scopes_shown", "project", "created", "expiry")
+    list_display = ("name", "user", "scopes_shown", "project", *_WHEN)
     list_select_related = ("user", "project")
-    fields = ("name", "user", "scopes", "project", "created", "expiry")
+    fields = ("name", "user", "scopes", "project", *_WHEN)
+    readonly_fields = _WHEN
     ordering = ("-created",)
     actions = None
 

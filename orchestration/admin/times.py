@@ -1,9 +1,11 @@
 """Moments as the console writes them: UTC in the page, and in the viewer's zone where a script can tell which."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from django import template
+from django.contrib import admin
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -32,3 +34,13 @@ def moment(at: datetime | None, form: str = "moment") -> SafeString | str:
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC".replace(".000000", ""),
         format_date(utc, _FORMS[form]),
     )
+
+
+def moment_column(field: str, words: str) -> Callable[[Any], SafeString | str]:
+    """Return a column of a list that shows a moment of its rows in the viewer's zone, and sorts by it."""
+
+    @admin.display(description=words, ordering=field, empty_value="-")
+    def column(row: Any) -> SafeString | str:
+        return moment(getattr(row, field)) or "-"
+
+    return column

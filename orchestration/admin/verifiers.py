@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from orchestration.admin.access import ReadOnlyAdmin, list_rights
+from orchestration.admin.times import moment_column
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.rights import Right
 from orchestration.domain.verdicts import Score
@@ -43,7 +44,14 @@ class VerifierTrialAdmin(ReadOnlyAdmin[VerifierTrial]):
     )
     # Agents belong to no project. What people decided is counted from the person's own projects.
     project = ""
-    list_display = ("agent", "agent_version", "expected", "said", "reasons_shown", "tried_at")
+    list_display = (
+        "agent",
+        "agent_version",
+        "expected",
+        "said",
+        "reasons_shown",
+        moment_column("tried_at", "Tried at"),
+    )
     list_filter = ("expected", "said")
     list_display_links = None
     search_fields = ("agent",)

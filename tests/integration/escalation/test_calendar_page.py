@@ -9,7 +9,7 @@ from django.test import Client
 
 from escalation.escrow import pause_ticket
 from escalation.models import Calendar, CalendarVersion, Ticket
-from escalation.selectors.inbox import count_inbox
+from escalation.selectors.inbox import count_breaching, count_inbox
 from orchestration.models import Project
 from tests.integration.escalation.clocks import at, at_time, give_calendar, make_calendar
 from tests.integration.escalation.desk import hold
@@ -175,6 +175,7 @@ def test_a_ticket_whose_clocks_stand_still_counts_nothing_down_in_the_inbox(clie
     person = make_member("rita", "admin")
     client.force_login(person)
     assert count_inbox(person.pk, [ticket.queue_id]).breaching == 1
+    assert count_breaching(person.pk, [ticket.queue_id]) == 1
     assert "data-due" in client.get("/admin/escalation/ticket/?part=rows").content.decode()
 
     with at_time("2026-11-20T16:58:30"):
@@ -184,6 +185,7 @@ def test_a_ticket_whose_clocks_stand_still_counts_nothing_down_in_the_inbox(clie
     assert "clock stopped" in page
     assert "data-due" not in page
     assert count_inbox(person.pk, [ticket.queue_id]).breaching == 0
+    assert count_breaching(person.pk, [ticket.queue_id]) == 0
     assert (
         f'data-ticket="{ticket.pk}"'
         not in client.get("/admin/escalation/ticket/?part=rows&state=breaching").content.decode()
