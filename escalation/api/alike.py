@@ -138,6 +138,8 @@ class TicketAlikePreview(Deciding):
 class TicketAlikeClaim(Deciding):
     """Claiming alike tickets."""
 
+    pagination_class = None
+
     @extend_schema(
         operation_id="claim_alike_tickets", request=AlikeClaimBody, responses=ClaimedRow(many=True)
     )
@@ -156,6 +158,8 @@ class TicketAlikeClaim(Deciding):
 
 class TicketAlikeResolve(Deciding):
     """Deciding alike tickets."""
+
+    pagination_class = None
 
     @extend_schema(
         operation_id="resolve_alike_tickets", request=AlikeResolveBody, responses=BulkRow(many=True)
