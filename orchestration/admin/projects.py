@@ -8,7 +8,7 @@ from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
-from orchestration.admin.times import moment_column
+from orchestration.admin.times import moment
 from orchestration.domain.rights import Right
 from orchestration.models import ApiToken, Membership, Project
 from orchestration.selectors.scope import find_known_groups
@@ -91,9 +91,6 @@ class ProjectAdmin(ScopedAdmin[Project]):
         return ", ".join(f"{m.group.name} ({m.role})" for m in project.memberships.all()) or "-"
 
 
-_WHEN = (moment_column("created", "Created"), moment_column("expiry", "Expires"))
-
-
 @admin.register(ApiToken)
 class ApiTokenAdmin(ScopedAdmin[ApiToken]):
     """API tokens: people see and revoke their own, superusers everybody's. The API and `create_token` make them."""
@@ -102,10 +99,10 @@ class ApiTokenAdmin(ScopedAdmin[ApiToken]):
         "You have no API token. POST /api/v1/tokens or `manage.py create_token` makes one."
     )
     project: ClassVar[str] = ""
-    list_display = ("name", "user", "scopes_shown", "project", *_WHEN)
+    list_display = ("name", "user", "scopes_shown", "project", "created_at", "expires_at")
     list_select_related = ("user", "project")
-    fields = ("name", "user", "scopes", "project", *_WHEN)
-    readonly_fields = _WHEN
+    fields = ("name", "user", "scopes", "project", "created_at", "expires_at")
+    readonly_fields = ("created_at", "expires_at")
     ordering = ("-created",)
     actions = None
 
@@ -126,6 +123,16 @@ class ApiTokenAdmin(ScopedAdmin[ApiToken]):
     def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
         """Let people revoke what they see."""
         return has_right(request, Right.VIEW)
+
+    @admin.display(description="Created", ordering="created")
+    def created_at(self, token: ApiToken) -> str:
+        """Return when it was made."""
+        return moment(token.created)
+
+    @admin.display(description="Expires", ordering="expiry")
+    def expires_at(self, token: ApiToken) -> str:
+        """Return until when it is good."""
+        return moment(token.expiry)
 
     @admin.display(description="Scopes")
     def scopes_shown(self, token: Any) -> str:

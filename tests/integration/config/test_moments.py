@@ -1,5 +1,7 @@
 """Every moment in a list of the console is told in the viewer's zone, and still sorts its list."""
 
+from typing import Any
+
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
@@ -45,6 +47,6 @@ def test_a_moment_of_a_list_says_its_zone_and_sorts_the_list() -> None:
     client.force_login(root)
     shown = client.get("/admin/escalation/auditline/").content.decode()
     assert '<time datetime="' in shown
-    page = admin.site._registry[AuditLine]
-    assert label_for_field(page.list_display[0], AuditLine, page) == "At"
+    page: Any = admin.site._registry[AuditLine]
+    assert str(label_for_field(page.list_display[0], AuditLine, page)) == "At"
     assert "?o=" in shown
