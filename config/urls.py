@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/v1/", include("orchestration.api.urls")),
     path("api/v1/", include("escalation.api.urls")),
     path("api/v1/", include("agents.api.urls")),
+    path("api/v1/", include("config.second_factor.urls")),
     path("api/schema", schema.SchemaView.as_view(), name="api-schema"),
     path("api/docs", schema.show_docs, name="api-docs"),
     re_path(r"^api(?:/|$)", problems.answer_unknown),

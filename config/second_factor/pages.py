@@ -31,7 +31,8 @@ from config.second_factor.devices import (
 )
 from config.second_factor.door import find_half_known
 from config.second_factor.people import list_resettable, renew_codes, reset_second_factor, set_up_app
-from config.second_factor.policy import is_needed, is_on
+from config.second_factor.policy import OFF_WORDS, is_needed, is_on
+from orchestration.selectors.scope import call_as
 
 # In the session: the secret that is being set up is of one browser, so that nobody else has seen it before.
 _KEY: Final = "second_factor_key"
@@ -118,7 +119,7 @@ def show_own(request: HttpRequest) -> HttpResponse:
         "fault": fault,
         "has_device": has_device(person),
         "codes_left": count_recovery_codes(person),
-        "people": list_resettable(person),
+        "people": list_resettable(call_as(person)),
     }
     return _render(request, "own.html", "Second factor", **shown)
 
@@ -143,7 +144,7 @@ def _reset(request: HttpRequest, by: User) -> HttpResponse:
     number = request.POST["person"]
     if not (number.isascii() and number.isdecimal() and len(number) < 19):
         raise Http404
-    person = get_object_or_404(list_resettable(by), pk=int(number))
+    person = get_object_or_404(list_resettable(call_as(by)), pk=int(number))
     reset_second_factor(person, by)
     messages.success(
         request,
@@ -155,7 +156,7 @@ def _reset(request: HttpRequest, by: User) -> HttpResponse:
 
 def _require_on() -> None:
     if not is_on():
-        raise Http404("Nobody is asked for a second factor here; RINGMASTER['TWO_FACTOR'] says whom.")
+        raise Http404(OFF_WORDS)
 
 
 def _read_next(request: HttpRequest) -> str:

@@ -21,7 +21,7 @@ from escalation.selectors.people import list_deciders
 from escalation.selectors.scope import find_queues
 from orchestration.domain.rights import Right, roles_with
 from orchestration.models import Membership
-from orchestration.selectors.scope import call_as, find_projects
+from orchestration.selectors.scope import Caller, find_projects
 
 
 def set_up_app(user: User, key: str, code: str, *, replaces: bool) -> tuple[Device, list[str]]:
@@ -43,20 +43,20 @@ def renew_codes(user: User) -> list[str]:
     return codes
 
 
-def list_resettable(user: User) -> QuerySet[User]:
+def list_resettable(caller: Caller) -> QuerySet[User]:
     """Return whose second factor somebody may take away: superusers all others', leads that of whom they lead.
 
     No lead takes away that of a superuser, nor of who manages what the lead does not: with the password alone, one
-    could then sign in as one.
+    could then sign in as one. A token that opens one project makes a superuser a lead of that project.
     """
     enrolled = User.objects.filter(pk__in=TOTPDevice.objects.filter(confirmed=True).values("user"))
-    others = enrolled.exclude(pk=user.pk).order_by("username")
-    if user.is_superuser:
+    others = enrolled.exclude(pk__in=[caller.user_id]).order_by("username")
+    if caller.sees_all:
         return others
     led: set[int] = set()
-    for queue in find_queues(call_as(user), DeskRight.LEAD):
+    for queue in find_queues(caller, DeskRight.LEAD):
         led.update(list_deciders(queue).values_list("pk", flat=True))
-    gives_rights = Q(is_superuser=True) | _has_permissions() | _manages_beyond(user)
+    gives_rights = Q(is_superuser=True) | _has_permissions() | _manages_beyond(caller)
     return others.filter(pk__in=led).exclude(pk__in=User.objects.filter(gives_rights).values("pk"))
 
 
@@ -67,9 +67,8 @@ def _has_permissions() -> Q:
     )
 
 
-def _manages_beyond(user: User) -> Q:
+def _manages_beyond(caller: Caller) -> Q:
     """Return the condition that an account gives roles where somebody does not: at a review queue, or in a project."""
-    caller = call_as(user)
     roles = QueueRole.objects.filter(role__in=desk_roles_with(DeskRight.MANAGE)).order_by()
     queues = roles.exclude(queue__in=find_queues(caller, DeskRight.MANAGE).order_by().values("pk"))
     members = Membership.objects.filter(role__in=roles_with(Right.MANAGE)).order_by()

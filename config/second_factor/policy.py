@@ -1,6 +1,6 @@
 """Who needs a second factor: what the setting says of whom, and whoever has set one up already."""
 
-from typing import cast
+from typing import Final, cast
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
@@ -12,6 +12,8 @@ from orchestration.selectors.scope import call_as
 
 # Who may give rights to people could give themselves those of a reviewer.
 _GIVE_RIGHTS = ("auth.add_user", "auth.change_user", "auth.add_group", "auth.change_group")
+
+OFF_WORDS: Final = "Nobody is asked for a second factor here; RINGMASTER['TWO_FACTOR'] says whom."
 
 
 def is_on() -> bool:

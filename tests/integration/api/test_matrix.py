@@ -131,6 +131,8 @@ POST   tickets/<ticket_id>/alike/preview    401 403 404 403 403 200 200 403 403 
 GET    tickets/<ticket_id>/draft            401 403 404 403 403 200 200 403 403 403 403 404
 PUT    tickets/<ticket_id>/draft            401 403 404 403 403 200 200 403 403 200 403 404
 POST   tickets/<ticket_id>/resolve           401 403 404 403 403 200 200 403 403 200 403 404
+GET    second-factors                       401 403 404 404 404 404 404 404 403 403 403 404
+DELETE second-factors/<username>            401 403 404 404 404 404 404 403 403 403 404 404
 GET    audit                                 401 403 200 200 200 200 200 200 403 403 403 200
 GET    tokens                                401 403 200 200 200 200 200 200 403 403 403 200
 POST   tokens                                401 403 201 201 201 201 201 403 403 403 201 201
