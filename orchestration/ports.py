@@ -96,6 +96,7 @@ class Escalator(Protocol):
         """Tell that somebody is about to be shown what steps proposed; return those of which that can't be told.
 
         Args: shown: by step, the SHA-256 digests of what is shown; what no ticket asked about is not told.
+            user_id: None at a shell, for the system's user.
         """
 
 

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "config.origin.OriginOfRequest",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.not_allowed.HelpfulNotAllowed",
     # The innermost: what it changes, the others see.
     "config.seeing.NothingUnseen",
 ]

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms.utils import pretty_name
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html_join
@@ -17,6 +17,9 @@ from django.utils.safestring import SafeString
 from escalation.domain.calendar import WEEKDAYS, BusinessCalendar, build_calendar, list_zones
 from escalation.domain.calendar_preview import CalendarPreview, DayPreview, preview_calendar
 from escalation.domain.calendar_text import (
+    DAYS,
+    FIELD_WORDS,
+    name_field,
     name_lines,
     read_holiday_lines,
     read_hours_line,
@@ -29,9 +32,6 @@ from escalation.models import Calendar, read_clock
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
-
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
 
 _ZERO = timedelta(0)
 
@@ -57,7 +57,7 @@ class CalendarForm(forms.ModelForm[Calendar]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Add a field for each weekday, and fill in the present version."""
         super().__init__(*args, **kwargs)
-        for day, name in zip(WEEKDAYS, _DAYS, strict=True):
+        for day, name in zip(WEEKDAYS, DAYS, strict=True):
             self.fields[day] = forms.CharField(
                 label=name,
                 required=False,
@@ -82,7 +82,7 @@ class CalendarForm(forms.ModelForm[Calendar]):
         except CalendarInvalid as error:
             place, _, _ = str(error).partition(":")
             field = place.partition(".")[2] if place.startswith("hours.") else place.partition("[")[0]
-            words = name_lines(typed.get("holidays", ""), str(error))
+            words = name_field(name_lines(typed.get("holidays", ""), str(error)))
             raise ValidationError({field if field in self.fields else "mon": words}) from error
         return typed
 
@@ -153,11 +153,13 @@ class CalendarAdmin(ScopedAdmin[Calendar]):
 
     def show_preview(self, request: HttpRequest) -> HttpResponse:
         """Show what the hours and holidays in the form would mean."""
-        if request.method != "POST" or not self.has_add_permission(request):
+        if request.method != "POST":
+            return HttpResponseNotAllowed(("POST",))
+        if not self.has_add_permission(request):
             raise PermissionDenied
         form = CalendarForm(request.POST)
         faults = [
-            (form.fields[name].label or pretty_name(name), fault)
+            _split_fault(str(form.fields[name].label or pretty_name(name)), str(fault))
             for name, found in form.errors.items()
             for fault in found
             if name not in {"project", "name"}
@@ -202,6 +204,12 @@ def _foresee(calendar: Calendar) -> Iterator[str]:
         return
     for length, until in preview.reaches:
         yield f"with {describe_duration(length)}: {_say_time(until)} ({calendar.current.time_zone})"
+
+
+def _split_fault(label: str, fault: str) -> tuple[str, str]:
+    """Return which field a fault is about and what is wrong; one of the calendar's own names its place already."""
+    place, colon, rest = fault.partition(": ")
+    return (place, rest) if colon and place.partition(",")[0] in FIELD_WORDS.values() else (label, fault)
 
 
 def _show(preview: CalendarPreview) -> dict[str, Any]:

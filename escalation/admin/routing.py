@@ -3,9 +3,9 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
@@ -13,7 +13,7 @@ from escalation.admin.access import find_queues_of
 from escalation.admin.row_forms import ONE_LINE
 from escalation.domain.routing import MOST_RULES
 from escalation.models import ReviewQueue, RoutingRule
-from escalation.queues import Preview, describe_rule, preview_routes, read_rule, record_change
+from escalation.queues import Preview, describe_rule, list_beside, preview_routes, read_rule, record_change
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
@@ -121,6 +121,12 @@ class RoutingRuleAdmin(ScopedAdmin[RoutingRule]):
         """Save, and tell what was changed."""
         before = describe_rule(RoutingRule.objects.get(pk=obj.pk)) if change else {}
         super().save_model(request, obj, form, change)
+        if others := list_beside(obj):
+            messages.info(
+                request,
+                f"At position {obj.position} stand several rules: {', '.join(map(str, others))} too. The one that was "
+                "made first is tried first; give this one another position to have it tried before or behind them.",
+            )
         record_change(_person(request), obj.queue, f"routing rule {obj}", before, describe_rule(obj))
 
     def delete_model(self, request: HttpRequest, obj: RoutingRule) -> None:
@@ -135,10 +141,12 @@ class RoutingRuleAdmin(ScopedAdmin[RoutingRule]):
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """Show what recent tickets would do under the rules as they stand in the form."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(("POST",))
         number = request.POST.get("rule_id", "")
         rule = self.get_object(request, number) if number else None
         may = self.has_change_permission(request, rule) if rule else self.has_add_permission(request)
-        if request.method != "POST" or not may:
+        if not may:
             raise PermissionDenied
         form = self.get_form(request, rule, change=rule is not None)(request.POST, instance=rule)
         context = {

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from escalation.domain.wording import one_line
+from escalation.domain.wording import both_ends
 from escalation.errors import MessageNotFound, MessageNotLost
 from escalation.models import Delivery
 from escalation.notify import send_again, send_test
@@ -60,8 +60,8 @@ class MessageRow(serializers.Serializer[Any]):
     last_error = serializers.SerializerMethodField()
 
     def get_last_error(self, row: Delivery) -> str:
-        """Return it on one line."""
-        return one_line(row.last_error)
+        """Return it on one line, of a very long one its beginning and its end."""
+        return both_ends(row.last_error)
 
 
 class MessageFilter(filters.FilterSet):

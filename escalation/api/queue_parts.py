@@ -17,7 +17,7 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.errors import QueueNotFound
 from escalation.models import ReviewQueue
 from escalation.queues import describe_queue, record_change
-from escalation.selectors import find_queues, require_desk
+from escalation.selectors import find_shown_queues, require_desk
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text
 from orchestration.domain.rights import Right
@@ -153,15 +153,18 @@ class QueueReasons(QueueParts):
         return self.change(project, queue)
 
 
-def find_queue(caller: Caller, project: str, queue: str, right: DeskRight = DeskRight.LOOK) -> ReviewQueue:
-    """Return a review queue that the caller may look into and do this at.
+def find_queue(caller: Caller, project: str, queue: str, right: DeskRight | None = None) -> ReviewQueue:
+    """Return a review queue whose settings the caller may read, and do this at.
 
+    Args: right: None to read them.
     Raises: QueueNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
     """
-    found = find_queues(caller).filter(project__slug=project, slug=queue).select_related("project").first()
+    shown = find_shown_queues(caller).filter(project__slug=project, slug=queue)
+    found = shown.select_related("project").first()
     if found is None:
         raise QueueNotFound(project, queue)
-    require_desk(caller, found, right)
+    if right is not None:
+        require_desk(caller, found, right)
     return found
 
 

@@ -12,7 +12,7 @@ from escalation.api.queue_parts import check_row, find_queue
 from escalation.domain.desk_rights import DeskRight
 from escalation.models import Calendar, ReviewQueue
 from escalation.queues import describe_queue, make_queue, record_change
-from escalation.selectors import find_queues
+from escalation.selectors import find_shown_queues
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.rights import Right
@@ -93,8 +93,8 @@ class QueueList(ApiView):
 
     @extend_schema(operation_id="list_queues", responses=QueueRow(many=True))
     def get(self, _request: Request) -> Response:
-        """List the review queues that you may look into, with how each works."""
-        return self.show_page(find_queues(self.caller).select_related("project"), QueueRow)
+        """List the review queues that you may look into or manage, with how each works."""
+        return self.show_page(find_shown_queues(self.caller).select_related("project"), QueueRow)
 
     @extend_schema(operation_id="make_queue", request=NewQueueBody, responses={201: QueueRow})
     def post(self, _request: Request) -> Response:

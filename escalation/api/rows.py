@@ -83,6 +83,11 @@ class TicketRow(serializers.Serializer[Any]):
     needs_lead = serializers.BooleanField(
         read_only=True, help_text="Several people can't decide it, so a lead of its queue does."
     )
+    seat = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="Where several people decide: the number of yours; claim and draft are those of the seat.",
+    )
 
 
 @extend_schema_field({"description": "Any JSON value."})
@@ -173,11 +178,6 @@ class TicketDetail(TicketRow):
     note = serializers.CharField(read_only=True)
     handed_to = serializers.CharField(read_only=True, help_text="The agent that does the step since.")
     scope = serializers.CharField(read_only=True, help_text="How far it reached that the run was closed.")
-    seat = serializers.IntegerField(
-        read_only=True,
-        allow_null=True,
-        help_text="Where several people decide: the number of yours; claim and draft are those of the seat.",
-    )
     votes = VoteRow(
         many=True,
         read_only=True,

@@ -34,6 +34,7 @@ from escalation.selectors import (
 )
 from escalation.selectors.inbox import count_inbox, is_in_state
 from escalation.selectors.searching import narrow_to_search
+from escalation.selectors.seats import is_held_by, sit_all
 from orchestration.api.base import ApiView
 from orchestration.domain.holds import Scope
 from orchestration.domain.rights import Right
@@ -49,7 +50,11 @@ class TicketFilter(filters.FilterSet):
     sla = filters.CharFilter(max_length=100)
     run = filters.UUIDFilter(field_name="run_id")
     workflow = filters.CharFilter(field_name="run__workflow_name", max_length=100)
-    claimed_by = filters.CharFilter(field_name="claimed_by__username", max_length=150)
+    claimed_by = filters.CharFilter(
+        method="narrow_to_holder",
+        max_length=150,
+        label="User name; of seats where several people decide, only your own are found.",
+    )
     agent = filters.CharFilter(field_name="step__agent", max_length=200)
     rule = filters.CharFilter(max_length=60)
     tag = filters.CharFilter(method="narrow_to_tag", max_length=40)
@@ -63,6 +68,10 @@ class TicketFilter(filters.FilterSet):
         max_length=200,
         label="What stands in the input or the proposal; of very long ones only the beginning is searched.",
     )
+
+    def narrow_to_holder(self, rows: QuerySet[Ticket], _name: str, username: str) -> QuerySet[Ticket]:
+        """Return those that somebody has claimed."""
+        return rows.filter(is_held_by(username, self.request.user))
 
     def narrow_to_tag(self, rows: QuerySet[Ticket], _name: str, tag: str) -> QuerySet[Ticket]:
         """Return those that have it."""
@@ -94,8 +103,12 @@ class TicketList(ApiView):
 
     @extend_schema(operation_id="list_tickets", responses=TicketRow(many=True))
     def get(self, _request: Request) -> Response:
-        """List tickets, those due first at the top."""
+        """List tickets, those due first at the top; where several people decide, your seat counts as your claim."""
         return self.show_page(scope_tickets(self.caller), SummaryRow)
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Return a page of tickets that show the caller's own seats."""
+        return sit_all(super().paginate_queryset(queryset) or (), self.person.pk)
 
 
 class CountsRow(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -9,8 +10,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, transaction
 from django.db.models.functions import TruncHour
 
-from escalation.audit.origin import current_origin
-from escalation.domain.acts import Act
+from escalation.audit.origin import current_origin, enter, find_system_user
+from escalation.domain.acts import Act, Door
 from escalation.errors import AuditUnavailable
 from escalation.models import AuditLine, ClockTimestamp, ReviewQueue, Ticket
 
@@ -36,11 +37,12 @@ def record(
     _write(act, user, ticket, queue, digest, data)
 
 
-def record_seen(ticket: Ticket, user: AbstractBaseUser) -> None:
+def record_seen(ticket: Ticket, user: AbstractBaseUser | None) -> None:
     """Tell that somebody was shown what a ticket asks about, whole: once an hour for the same bytes.
 
     Call it before the answer is sent: what can't be told must not be shown.
 
+    Args: user: None at a shell, where nobody said who looks: the line has the system's user.
     Raises: AuditUnavailable: the line can't be written.
     """
     try:
@@ -53,19 +55,23 @@ def record_seen(ticket: Ticket, user: AbstractBaseUser) -> None:
 def note_seen(shown: Mapping[int, Collection[str]], user_id: int | None) -> frozenset[int]:
     """Tell whose proposals somebody is about to be shown elsewhere than at the ticket; return what can't be told.
 
+    Who came through no door of the desk is at a shell, with a command of the engine.
+
     Args: shown: by step, the digests of what is shown. A ticket that asked about other bytes is not told of.
     """
     tickets = Ticket.objects.filter(step__in=shown, has_proposal=True).defer("seen_json", "draft_json")
     seen = [ticket for ticket in tickets.order_by("pk") if ticket.seen_digest in shown[ticket.step_id]]
-    if not seen or user_id is None:
+    if not seen:
         return frozenset()
-    user = get_user_model().objects.get(pk=user_id)
+    user = None if user_id is None else get_user_model().objects.get(pk=user_id)
     untold = set[int]()
-    for ticket in seen:
-        try:
-            record_seen(ticket, user)
-        except AuditUnavailable:
-            untold.add(ticket.step_id)
+    is_at_shell = current_origin().door is Door.ENGINE
+    with enter(Door.COMMAND, find_system_user()) if is_at_shell else nullcontext():
+        for ticket in seen:
+            try:
+                record_seen(ticket, user)
+            except AuditUnavailable:
+                untold.add(ticket.step_id)
     return frozenset(untold)
 
 

@@ -1,5 +1,7 @@
 """Through which door the present caller came, for whoever writes the audit further in."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,3 +39,15 @@ def enter(door: Door, address: str = "") -> Iterator[None]:
         yield
     finally:
         _ORIGIN.reset(token)
+
+
+def find_system_user() -> str:
+    """Return the name of the account that the process belongs to; its number when it has no name.
+
+    Asked of the system, not of the environment, which whoever calls may set.
+    """
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -78,8 +78,8 @@ def build_calendar(time_zone: str, hours: Any, holidays: Any) -> BusinessCalenda
     special = _read_holidays(holidays)
     if not any(days):
         raise CalendarInvalid(
-            'hours: no day of the week has open hours; give at least one, e.g. {"mon": ["09:00-17:00"]}, '
-            "or take the calendar off the review queue, which then counts around the clock."
+            "hours: no day of the week has open hours; give at least one day some, such as 09:00-17:00 on mon "
+            "(Monday), or take the calendar off the review queue, which then counts around the clock."
         )
     return BusinessCalendar(zone, days, special)
 

@@ -4,8 +4,17 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from escalation.domain.calendar import WEEKDAYS
 from escalation.errors import CalendarInvalid
 
+DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FIELD_WORDS: Final = {
+    "time_zone": "Time zone",
+    "hours": "Open hours",
+    "holidays": "Holidays",
+    **{f"hours.{day}": name for day, name in zip(WEEKDAYS, DAYS, strict=True)},
+}
+"""What people read for the places that errors of a calendar name."""
 _PLACE: Final = re.compile(r"holidays\[(\d{1,9})\](?:\.\w+)?")
 
 
@@ -44,6 +53,13 @@ def name_lines(text: str, words: str) -> str:
         return f"holidays, line {numbers[place]}" if place < len(numbers) else found.group()
 
     return _PLACE.sub(name, words)
+
+
+def name_field(words: str) -> str:
+    """Return what is wrong with a calendar in the words of its form: "hours.mon: ..." is about Monday."""
+    place, colon, rest = words.partition(":")
+    name, comma, line = place.partition(",")
+    return f"{FIELD_WORDS.get(name, name)}{comma}{line}{colon}{rest}"
 
 
 def _read_line(number: int, words: list[str]) -> dict[str, Any]:

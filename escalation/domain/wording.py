@@ -14,6 +14,8 @@ from orchestration.domain.visible import spell_out
 
 MOST_CONTENT: Final = 2_000
 _MOST_SUBJECT, _MOST_LINE = 150, 300
+# `[U+10FFFF]`, of what can't be seen.
+_LONGEST_SPELLING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ def one_line(text: str, most: int = _MOST_LINE) -> str:
     """Return a text on one line, fit for a header; what can't be seen is spelled out."""
     line = " ".join(spell_out(" ".join(text.split())).split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def both_ends(text: str, most: int = _MOST_LINE) -> str:
+    """Return an error on one line. A long one loses its middle: what failed stands first, and the reason often last."""
+    line = one_line(text, len(text) * _LONGEST_SPELLING + 1)
+    if len(line) <= most:
+        return line
+    tail = (most - 3) // 2
+    return f"{line[: most - 3 - tail].rstrip()} … {line[-tail:].lstrip()}"
 
 
 def _list_facts(facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -63,19 +63,22 @@ def summarise_board(board: Board) -> Row:
     }
 
 
+def _name(board: Board, queue: ReviewQueue) -> Row:
+    """Return how programs name a queue, and what people call it: with its project, where there are several."""
+    is_alone = len({one.project_id for one in board.queues.values()}) == 1
+    title = queue.name if is_alone else f"{queue.name} ({queue.project.name})"
+    return {"project": queue.project.slug, "queue": queue.slug, "title": title}
+
+
 def _tell_queues(board: Board) -> Iterator[Row]:
     for pk, queue in board.queues.items():
         figures = board.reading.by_queue.get(pk, Figures())
-        yield {"project": queue.project.slug, "queue": queue.slug, **summarise_figures(figures)}
+        yield {**_name(board, queue), **summarise_figures(figures)}
 
 
 def _tell_backlog(board: Board) -> Iterator[Row]:
     for pk, queue in board.queues.items():
-        yield {
-            "project": queue.project.slug,
-            "queue": queue.slug,
-            **_tell_backlog_of(board.desk.queues[pk], board.now),
-        }
+        yield {**_name(board, queue), **_tell_backlog_of(board.desk.queues[pk], board.now)}
 
 
 def _tell_backlog_of(found: QueueNow, now: datetime) -> Row:

@@ -1,11 +1,14 @@
 """Arguments that the ticket commands share beside those of `orchestration.management.arguments`."""
 
+from argparse import ArgumentTypeError
+from datetime import datetime, timedelta
 from typing import cast
 
 from django.contrib.auth.models import User
 from django.core.management import CommandError, CommandParser
 
 from escalation.audit import record_seen
+from escalation.domain.moments import read_point
 from escalation.errors import AuditUnavailable
 from escalation.models import Ticket
 from orchestration.domain.holds import CHOSEN_BY_PEOPLE
@@ -33,17 +36,56 @@ def add_ticket_and_person(parser: CommandParser, *, needs_ticket: bool = True) -
     parser.add_argument("--as", dest="username", required=True, metavar="USER", help="Who acts.")
 
 
-def find_person(username: str) -> User:
-    """Return the account named by `--as`.
+def add_looker(parser: CommandParser) -> None:
+    """Add an `--as` that may be left out: who looks."""
+    parser.add_argument(
+        "--as",
+        dest="username",
+        metavar="USER",
+        help="Who looks, for the audit and for what is theirs; without it, the system's user.",
+    )
+
+
+def read_time(text: str) -> datetime | timedelta:
+    """Return an argument that is a time with its zone, or a span.
+
+    Raises: ArgumentTypeError: argparse names the argument.
+    """
+    return _read_point(text, assumes_utc=False)
+
+
+def read_utc_time(text: str) -> datetime | timedelta:
+    """Return an argument that is a day, a time (UTC if no zone is said) or a span.
+
+    Raises: ArgumentTypeError: argparse names the argument.
+    """
+    return _read_point(text, assumes_utc=True)
+
+
+def _read_point(text: str, *, assumes_utc: bool) -> datetime | timedelta:
+    try:
+        return read_point(text, assumes_utc=assumes_utc)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def find_past(point: datetime | timedelta, end: datetime) -> datetime:
+    """Return the moment that an argument means: a span is counted back from `end`."""
+    return end - point if isinstance(point, timedelta) else point
+
+
+def find_person(username: str, argument: str = "--as") -> User:
+    """Return the account named by an argument, usually `--as`.
 
     Raises: CommandError: there is none.
     """
-    return cast("User", read_person(username))
+    return cast("User", read_person(username, argument))
 
 
-def note_seen(ticket: Ticket, person: User) -> None:
+def note_seen(ticket: Ticket, person: User | None) -> None:
     """Tell the audit that somebody is shown a ticket whole.
 
+    Args: person: None for whoever's shell it is.
     Raises: CommandError: it can't be told, so it is not shown.
     """
     try:

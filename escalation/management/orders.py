@@ -1,21 +1,19 @@
 """What the commands that do one thing to one ticket share: who acts, what is refused, and what to do then."""
 
 import json
-from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, overload
 
 from django.contrib.auth.models import User
 from django.core.management import CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
 
-from escalation.domain.span import read_span
 from escalation.errors import EscalationError
-from escalation.management.arguments import add_ticket_and_person, find_person, note_seen
+from escalation.management.arguments import add_ticket_and_person, find_person, note_seen, read_time
 from escalation.management.base import DeskCommand
 from escalation.models import Ticket, read_clock
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
+from orchestration.selectors.scope import call_as
 
 _ARGUMENT_OF_FIELD: Final = {
     "reason": "--reason",
@@ -65,7 +63,7 @@ class TicketOrder(DeskCommand):
         found = get_ticket(ticket)
         if as_json:
             note_seen(found, person)
-            self.stdout.write(json.dumps(summarise_ticket(found), indent=2))
+            self.stdout.write(json.dumps(summarise_ticket(found, call_as(person)), indent=2))
             return
         self.stdout.write(self.say(found))
 
@@ -79,7 +77,7 @@ def add_until(parser: CommandParser, meaning: str, *, is_needed: bool = False) -
     """Add `--until`: a time, or how long from now."""
     parser.add_argument(
         "--until",
-        type=_read_until,
+        type=read_time,
         required=is_needed,
         metavar="TIME|SPAN",
         help=f"{meaning} ISO 8601 with its zone, such as 2026-11-30T09:00:00Z; or a span from now, such as 2h or 3d.",
@@ -97,21 +95,6 @@ def find_moment(until: None) -> None: ...
 def find_moment(until: datetime | timedelta | None) -> datetime | None:
     """Return the time that `--until` means, by the database's clock."""
     return read_clock() + until if isinstance(until, timedelta) else until
-
-
-def _read_until(text: str) -> datetime | timedelta:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is not None and moment.tzinfo is not None:
-        return moment
-    try:
-        return read_span(text)
-    except ValueError:
-        raise ArgumentTypeError(
-            f"give a time with its zone, such as 2026-11-30T09:00:00Z, or a span, such as 2h or 3d, not {text[:40]!r}"
-        ) from None
 
 
 def _say_argument(error: EscalationError) -> str:

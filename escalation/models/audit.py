@@ -44,9 +44,19 @@ class AuditLine(models.Model):
             models.UniqueConstraint(
                 fields=("ticket", "actor", "digest", "hour"), condition=Q(act="saw"), name="audit_seen_once"
             ),
+            # At a shell, who did not say who they are is the system's user.
+            models.UniqueConstraint(
+                fields=("ticket", "address", "digest", "hour"),
+                condition=Q(act="saw", actor__isnull=True),
+                name="audit_seen_at_shell_once",
+            ),
             models.CheckConstraint(condition=Q(door__in=list(Door)), name="audit_door_known"),
             models.CheckConstraint(
-                condition=~Q(act="saw") | Q(hour__isnull=False, ticket__isnull=False, actor__isnull=False),
+                condition=~Q(act="saw")
+                | (
+                    Q(hour__isnull=False, ticket__isnull=False)
+                    & (Q(actor__isnull=False) | Q(door=Door.COMMAND.value))
+                ),
                 name="audit_seen_is_dated",
             ),
         )

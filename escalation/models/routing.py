@@ -18,7 +18,9 @@ class RoutingRule(models.Model):
     """One rule of a project: what is left empty matches all tickets. The first rule that matches wins."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
-    position = models.PositiveIntegerField(help_text="The lower, the earlier it is tried.")
+    position = models.PositiveIntegerField(
+        help_text="The lower, the earlier it is tried; of several at one, the one made first."
+    )
     name = models.CharField(max_length=100, blank=True, help_text="What tickets say they were routed by.")
 
     workflow = models.CharField(max_length=100, blank=True)

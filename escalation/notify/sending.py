@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from agents.egress import Answer, post, within
 from escalation.conf import get_conf
 from escalation.domain.channels import Channel, ChannelKind, is_address
-from escalation.domain.wording import one_line
+from escalation.domain.wording import both_ends, one_line
 from escalation.notify.composing import Message, NothingToSay
 from escalation.notify.outbox import Failure
 
@@ -47,7 +47,7 @@ def explain(error: Exception) -> Failure:
         return error.failure
     if isinstance(error, NothingToSay):
         return Failure(str(error), is_final=True, blames_channel=False)
-    why = one_line(f"{type(error).__name__}: {error}")
+    why = both_ends(f"{type(error).__name__}: {error}")
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         is_final = all(code >= http.client.INTERNAL_SERVER_ERROR for code, _ in error.recipients.values())
         return Failure(why, is_final=is_final, blames_channel=False)

@@ -14,7 +14,7 @@ from escalation.queues.changing import (
 )
 from escalation.queues.making import find_or_make_default, give_first_targets, make_queue
 from escalation.queues.preview import MOST_TICKETS, Preview, PreviewLine, preview_routes
-from escalation.queues.reading import find_queue_id, read_rule, read_rules, read_target
+from escalation.queues.reading import find_queue_id, list_beside, read_rule, read_rules, read_target
 
 __all__ = [
     "MOST_TICKETS",
@@ -26,6 +26,7 @@ __all__ = [
     "find_or_make_default",
     "find_queue_id",
     "give_first_targets",
+    "list_beside",
     "make_queue",
     "preview_routes",
     "read_rule",

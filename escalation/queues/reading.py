@@ -16,6 +16,12 @@ def read_rules(project_id: int) -> list[Rule]:
     return [read_rule(row) for row in rows[:MOST_RULES]]
 
 
+def list_beside(row: RoutingRule) -> list[RoutingRule]:
+    """Return the other rules of the same project at the position of one, in the order in which they are tried."""
+    same = RoutingRule.objects.filter(project=row.project_id, position=row.position)
+    return list(same.exclude(pk=row.pk).order_by("pk"))
+
+
 def read_rule(row: RoutingRule) -> Rule:
     """Return one rule, saved or not."""
     return Rule(

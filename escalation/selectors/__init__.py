@@ -24,6 +24,7 @@ from escalation.selectors.received import Received, count_received, list_attempt
 from escalation.selectors.scope import (
     find_known_queues,
     find_queues,
+    find_shown_queues,
     find_ticket,
     is_at_desk,
     is_guest,
@@ -72,6 +73,7 @@ __all__ = [
     "find_known_queues",
     "find_neighbours",
     "find_queues",
+    "find_shown_queues",
     "find_similar",
     "find_spec",
     "find_ticket",

@@ -59,11 +59,21 @@ def _is_open_to_guest(caller: Caller, right: DeskRight) -> Q:
     return is_widened_to(caller.user_id) & of_project
 
 
+def find_shown_queues(caller: Caller) -> QuerySet[ReviewQueue]:
+    """Return the review queues whose settings a caller may read: those they may look into, and those they manage.
+
+    They are not the same: of a restricted queue a superuser sees no ticket, and gives somebody the role to.
+    """
+    rights = (DeskRight.LOOK, DeskRight.MANAGE)
+    seen, managed = (find_queues(caller, right).order_by().values("pk") for right in rights)
+    return ReviewQueue.objects.filter(Q(pk__in=seen) | Q(pk__in=managed)).order_by("project", "slug")
+
+
 def find_known_queues(caller: Caller) -> QuerySet[ReviewQueue]:
-    """Return the review queues that a caller may know of: what they may look into, and what their projects have."""
+    """Return the review queues that a caller may know of: what they may read, and what their projects have."""
     administered = find_projects(caller, Right.MANAGE).order_by().values("pk")
-    seen = find_queues(caller).order_by().values("pk")
-    return ReviewQueue.objects.filter(Q(pk__in=seen) | Q(project__in=administered)).order_by(
+    shown = find_shown_queues(caller).order_by().values("pk")
+    return ReviewQueue.objects.filter(Q(pk__in=shown) | Q(project__in=administered)).order_by(
         "project", "slug"
     )
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from agents.domain.classification import make_storable
 from escalation.domain.states import TicketStatus
 from escalation.models import ClockTimestamp, Seat, Ticket, Vote
 
@@ -65,6 +67,20 @@ def list_live_seats(user_ids: Iterable[int | None]) -> QuerySet[Seat]:
 def is_at(user_id: int | None) -> Q:
     """Return the condition that somebody holds a seat of a ticket."""
     return Q(pk__in=list_live_seats([user_id]).values("ticket"))
+
+
+def is_held_by(username: str, looker: Any) -> Q:
+    """Return the condition that somebody has claimed a ticket; their seats count if it is they who look.
+
+    Who else sits where several people decide, nobody is told.
+
+    Args: looker: an account; None at a shell where nobody said who looks.
+    """
+    holders = get_user_model().objects.filter(username=make_storable(username))
+    ids = list(holders.values_list("pk", flat=True))
+    own = list_live_seats(pk for pk in ids if looker is not None and pk == looker.pk)
+    # As numbers: beside a condition on the ticket itself, an index finds them.
+    return Q(claimed_by__in=ids) | Q(pk__in=list(own.values_list("ticket", flat=True)))
 
 
 def list_votes(ticket: Ticket, user_id: int | None, *, may_lead: bool) -> list[Vote]:

@@ -47,13 +47,15 @@ def summarise_ticket(ticket: Ticket, caller: Caller | None = None) -> dict[str, 
         "note": ticket.note,
         "handed_to": ticket.handed_to,
         "scope": ticket.scope,
-        "seat": ticket.own_seat and ticket.own_seat.number,
         "votes": [tell_vote(vote) for vote in votes],
     }
 
 
 def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
-    """Return one ticket as a JSON object, without what is judged and what was written: lists stay small."""
+    """Return one ticket as a JSON object, without what is judged and what was written: lists stay small.
+
+    Where several people decide, `sit_all` lets it show the seat of whoever looks before.
+    """
     return {
         "id": ticket.pk,
         "status": ticket.status,
@@ -76,6 +78,7 @@ def summarise_without_content(ticket: Ticket) -> dict[str, Any]:
         **_summarise_end(ticket),
         "pending": summarise_pending(ticket),
         **{name: getattr(ticket, name) for name in ("seats", "votes_needed", "votes_cast", "needs_lead")},
+        "seat": ticket.own_seat and ticket.own_seat.number,
     }
 
 

@@ -49,6 +49,18 @@ def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
     }
 
 
+def list_texts(account: Account) -> dict[int, list[str | None]]:
+    """Return, by step, the stored texts that an account shows whole as JSON: proposals and outputs, past ones too."""
+    return {
+        step.pk: [
+            step.proposed_json,
+            step.output_json,
+            *(past.output_json for past in account.past_outputs.get(step.pk, ())),
+        ]
+        for step in account.steps
+    }
+
+
 def write_account(run: RunWithState, account: Account) -> Iterator[str]:
     """Yield a run's account as lines."""
     yield f"{run.workflow} run {run.pk}"

@@ -26,14 +26,20 @@ def withhold(shown: Mapping[int, Collection[str | None]], user_id: int | None) -
     if not shown:
         return {}
     hidden = dict.fromkeys(_escalator().find_hidden(shown, user_id), RESTRICTED)
+    untold = tell_shown({pk: texts for pk, texts in shown.items() if pk not in hidden}, user_id)
+    return hidden | dict.fromkeys(untold, UNTOLD)
+
+
+def tell_shown(shown: Mapping[int, Collection[str | None]], user_id: int | None) -> frozenset[int]:
+    """Tell that somebody is about to be shown what steps proposed and put out; return the steps where that fails.
+
+    Args: shown: by step, the stored texts.  user_id: None at a shell, for the system's user.
+    """
     digests = {
-        step_id: [digest_text(text) for text in texts if text is not None]
-        for step_id, texts in shown.items()
-        if step_id not in hidden
+        step_id: [digest_text(text) for text in texts if text is not None] for step_id, texts in shown.items()
     }
     told = {step_id: found for step_id, found in digests.items() if found}
-    untold = _escalator().note_seen(told, user_id) if told else ()
-    return hidden | dict.fromkeys(untold, UNTOLD)
+    return _escalator().note_seen(told, user_id) if told else frozenset()
 
 
 def hides_item(step: Step, user_id: int | None) -> bool:

@@ -99,13 +99,13 @@ TIMES: Final = (
     Column("resolution_p90_seconds", "Decision, 9 of 10 within", show_length),
 )
 QUEUES: Final = (
-    Column("queue", "Review queue", show_text, is_number=False),
+    Column("title", "Review queue", show_text, is_number=False),
     *TIMES[1:5],
     Column("resolution_p50_seconds", "Half within", show_length),
     Column("resolution_p90_seconds", "9 of 10 within", show_length),
 )
 BACKLOG: Final = (
-    Column("queue", "Review queue", show_text, is_number=False),
+    Column("title", "Review queue", show_text, is_number=False),
     Column("open", "Open", show_count),
     Column("claimed", "Claimed", show_count),
     Column("overdue", "Overdue", show_count),
@@ -118,7 +118,7 @@ BACKLOG: Final = (
     Column("falls_behind_at", "Falls behind at", show_moment),
 )
 AGE_COLUMNS: Final = (
-    Column("queue", "Review queue", show_text, is_number=False),
+    Column("title", "Review queue", show_text, is_number=False),
     *(Column(f"open_{name.replace(' ', '_')}", name.capitalize(), show_count) for name, _ in AGES),
 )
 REVIEWERS: Final = (

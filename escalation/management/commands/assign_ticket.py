@@ -11,6 +11,7 @@ from escalation.management.arguments import add_ticket_and_person, find_person, 
 from escalation.management.base import DeskCommand
 from escalation.selectors import find_decider, get_ticket, summarise_ticket
 from orchestration.management.arguments import add_json_switch
+from orchestration.selectors.scope import call_as
 
 
 class Command(DeskCommand):
@@ -37,7 +38,7 @@ class Command(DeskCommand):
             raise CommandError(str(error)) from error
         if as_json:
             note_seen(get_ticket(ticket), lead)
-            self.stdout.write(json.dumps(summarise_ticket(get_ticket(ticket)), indent=2))
+            self.stdout.write(json.dumps(summarise_ticket(get_ticket(ticket), call_as(lead)), indent=2))
             return
         self.stdout.write(
             f"Ticket {ticket} is assigned to {to}; until {assigned.assigned_until:%H:%M:%S} UTC nobody else claims it."

@@ -1,18 +1,16 @@
 """`export_audit`: who saw and did what at the desk, for an auditor's own tools."""
 
-from datetime import datetime
 from typing import Any
 
 from django.core.management import CommandError, CommandParser
 from django.db import DatabaseError
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from escalation.audit.reading import AuditFilter, export_lines, list_audit
 from escalation.audit.writing import FORMS
 from escalation.domain.acts import Act
-from escalation.management.arguments import find_person
+from escalation.management.arguments import find_past, find_person, read_utc_time
 from escalation.management.base import DeskCommand
+from escalation.models import read_clock
 from escalation.selectors import known_queues
 from orchestration.management.arguments import add_project, check_project
 
@@ -36,8 +34,13 @@ class Command(DeskCommand):
         parser.add_argument("--person", metavar="NAME", help="Only what this person did, by user name.")
         parser.add_argument("--ticket", type=int, help="Only lines of this ticket.")
         parser.add_argument("--act", choices=sorted(Act), help="Only what was done of this kind.")
-        parser.add_argument("--since", metavar="TIME", help="From then on: a date, or an ISO time; UTC.")
-        parser.add_argument("--until", metavar="TIME", help="Before then: a date, or an ISO time; UTC.")
+        for name, meaning in (("--since", "From then on"), ("--until", "Before then")):
+            parser.add_argument(
+                name,
+                type=read_utc_time,
+                metavar="TIME|SPAN",
+                help=f"{meaning}: a day, an ISO time (UTC if no zone is said), or a span back from now, such as 7d.",
+            )
 
     def handle(self, *, username: str, form: str, project: str | None, **options: Any) -> None:
         """Tell the audit, then write."""
@@ -47,14 +50,16 @@ class Command(DeskCommand):
             raise CommandError(
                 f"--queue: there is no review queue '{queue}'; known: {', '.join(known_queues())}."
             )
+        now = read_clock()
+        since, until = (options[name] and find_past(options[name], now) for name in ("since", "until"))
         asked = AuditFilter(
             project=project,
             queue=queue,
             person=options["person"],
             ticket=options["ticket"],
             act=options["act"],
-            since=_read_time("--since", options["since"]),
-            until=_read_time("--until", options["until"]),
+            since=since,
+            until=until,
         )
         try:
             lines = export_lines(list_audit(), asked, find_person(username), form)
@@ -64,18 +69,3 @@ class Command(DeskCommand):
             ) from error
         for text in FORMS[form](lines):
             self.stdout.write(text, ending="")
-
-
-def _read_time(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        day = parse_date(text)
-        time = datetime(day.year, day.month, day.day) if day else parse_datetime(text)  # noqa: DTZ001 - made aware below
-    except ValueError:
-        time = None
-    if time is None:
-        raise CommandError(
-            f"{name}: '{text}' is no date and no time; write 2026-03-01 or 2026-03-01T08:00:00Z."
-        )
-    return timezone.make_aware(time, timezone.get_fixed_timezone(0)) if timezone.is_naive(time) else time

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.management import CommandError, CommandParser
 from django.db.models import Q, QuerySet
 
-from escalation.domain.wording import one_line
+from escalation.domain.wording import both_ends
 from escalation.management.arguments import find_person
 from escalation.management.base import DeskCommand
 from escalation.models import Delivery
@@ -17,6 +17,7 @@ from orchestration.management.arguments import add_json_switch
 
 _STATES: Final = {**STATES, "all": Q()}
 _MOST: Final = 1000
+_MOST_SAID: Final = 160
 
 
 class Command(DeskCommand):
@@ -86,9 +87,8 @@ class Command(DeskCommand):
             self.stdout.write("No such messages.")
         for row in rows:
             to = row["person"] or "(as the channel says)"
-            self.stdout.write(
-                f"{row['id']}  {row['channel']:<16} {to:<20} {row['state']:<14} {row['last_error'][:100]}"
-            )
+            why = both_ends(row["last_error"], _MOST_SAID)
+            self.stdout.write(f"{row['id']}  {row['channel']:<16} {to:<20} {row['state']:<14} {why}")
 
 
 def _describe(row: Delivery) -> dict[str, Any]:
@@ -102,5 +102,5 @@ def _describe(row: Delivery) -> dict[str, Any]:
         "due_at": row.due_at.isoformat(),
         "sent_at": row.sent_at.isoformat() if row.sent_at else None,
         "gave_up_at": row.gave_up_at.isoformat() if row.gave_up_at else None,
-        "last_error": one_line(row.last_error),
+        "last_error": both_ends(row.last_error),
     }

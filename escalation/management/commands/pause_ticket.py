@@ -26,6 +26,9 @@ class Command(TicketOrder):
         pause_ticket(number, person, options["reason"], resume_at=find_moment(options["until"]))
 
     def say(self, ticket: Ticket) -> str:
-        """Return since when they stand."""
-        since = f"{ticket.paused_at:%Y-%m-%d %H:%M:%S} UTC"
-        return f"The clocks of ticket {ticket.pk} stand since {since}; resume_ticket lets them go on."
+        """Return since when they stand, and until when."""
+        since = f"The clocks of ticket {ticket.pk} stand since {ticket.paused_at:%Y-%m-%d %H:%M:%S} UTC"
+        until = ticket.pauses.filter(ended_at__isnull=True).values_list("resume_at", flat=True).first()
+        if until is None:
+            return f"{since}; resume_ticket lets them go on."
+        return f"{since}; they go on at {until:%Y-%m-%d %H:%M:%S} UTC, or before if resume_ticket says so."

@@ -1,22 +1,24 @@
 """`queue_report`: what the board tells, at a shell."""
 
 import json
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.core.management import CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
 
 from escalation.domain.sheets import write_sheet
 from escalation.domain.sla import describe_duration
-from escalation.domain.span import read_span
+from escalation.domain.span import LONGEST
 from escalation.figures import PARTS, Board, Period, build_board, rebuild, summarise_board
+from escalation.management.arguments import find_past, read_time
 from escalation.management.base import DeskCommand
 from escalation.models import ReviewQueue, read_clock
 from orchestration.management.arguments import add_json_switch, add_project, check_project
 from orchestration.management.terminal import show_table, show_text
+
+_LEFT_OUT: Final = frozenset({"by_resolution", "title"})
+"""Of the tables, in text: what is no single value, and the name of a queue beside its slug, which arguments take."""
 
 
 class Command(DeskCommand):
@@ -28,12 +30,17 @@ class Command(DeskCommand):
         """Add the period, the filters and the forms."""
         parser.add_argument(
             "--since",
-            type=_read_since,
+            type=read_time,
             default=timedelta(hours=24),
-            metavar="SPAN",
-            help="12h or 30d back from --until; 24h by default, 400d at most.",
+            metavar="TIME|SPAN",
+            help="ISO 8601 with its zone, or 12h or 30d back from --until; 24h by default, 400d at most.",
         )
-        parser.add_argument("--until", type=_read_moment, help="ISO 8601 with its zone; now by default.")
+        parser.add_argument(
+            "--until",
+            type=read_time,
+            metavar="TIME|SPAN",
+            help="ISO 8601 with its zone, or a span back from now; now by default.",
+        )
         parser.add_argument("--queue", metavar="SLUG", help="Only the review queue with this slug.")
         add_project(parser, "Only queues of this project.")
         parser.add_argument(
@@ -46,8 +53,8 @@ class Command(DeskCommand):
     def handle(
         self,
         *,
-        since: timedelta,
-        until: datetime | None,
+        since: datetime | timedelta,
+        until: datetime | timedelta | None,
         part: str,
         rebuild: bool,
         as_json: bool,
@@ -58,8 +65,7 @@ class Command(DeskCommand):
         if as_json and as_csv:
             raise CommandError("--csv: not together with --json; choose one.")
         queues = _find_queues(options["queue"], options["project"])
-        end = until or read_clock()
-        period = Period.build(end - since, end)
+        period = _find_period(since, until)
         if rebuild:
             self._rebuild(period)
         board = build_board(None, period, queues)
@@ -89,21 +95,20 @@ def _find_queues(slug: str | None, project: str | None) -> list[int] | None:
     return found
 
 
-def _read_since(text: str) -> timedelta:
-    try:
-        return read_span(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
+def _find_period(since: datetime | timedelta, until: datetime | timedelta | None) -> Period:
+    """Return the whole hours or days that are asked for.
 
-
-def _read_moment(text: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError(f"give a time with its zone, such as 2026-03-01T00:00:00Z, not {text[:40]!r}")
-    return moment
+    Raises: CommandError: they are none, or too many.
+    """
+    now = read_clock()
+    end = now if until is None else find_past(until, now)
+    start = find_past(since, end)
+    if not timedelta(0) < end - start <= LONGEST:
+        raise CommandError(
+            f"--since: give a time before the end of the period and at most {LONGEST.days}d before it; it ends at "
+            f"{end:%Y-%m-%dT%H:%M:%SZ}."
+        )
+    return Period.build(start, end)
 
 
 def _show(board: Board, part: str) -> Iterator[str]:
@@ -120,7 +125,7 @@ def _show(board: Board, part: str) -> Iterator[str]:
             "start one, or use --rebuild."
         )
     rows = list(PARTS[part](board))
-    columns = [name for name in (rows[0] if rows else ()) if name != "by_resolution"]
+    columns = [name for name in (rows[0] if rows else ()) if name not in _LEFT_OUT]
     if rows:
         yield from show_table(
             [_head(name) for name in columns], [[_cell(name, row[name]) for name in columns] for row in rows]

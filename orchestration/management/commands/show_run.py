@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
-from orchestration.management.account import describe_account, write_account
-from orchestration.management.arguments import add_json_switch, add_run, read_run
+from orchestration.management.account import describe_account, list_texts, write_account
+from orchestration.management.arguments import add_json_switch, add_run, read_person, read_run
 from orchestration.selectors.account import load_account
+from orchestration.selectors.withheld import UNTOLD, tell_shown
 
 
 class Command(EngineCommand):
@@ -20,12 +21,23 @@ class Command(EngineCommand):
         """Add the run and --json."""
         add_run(parser)
         add_json_switch(parser)
+        parser.add_argument(
+            "--as",
+            dest="username",
+            metavar="USER",
+            help="Who looks, for the audit of what people were asked; without it, the system's user.",
+        )
 
-    def handle(self, *args: Any, run: str, as_json: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, run: str, as_json: bool, username: str | None = None, **options: Any
+    ) -> None:
         """Write the account."""
+        person = read_person(username)
         found = read_run(run)
         account = load_account(found)
         if as_json:
+            if tell_shown(list_texts(account), None if person is None else person.pk):
+                raise CommandError(f"Nothing is shown: {UNTOLD}.")
             self.stdout.write(json.dumps(describe_account(found, account), indent=2))
         else:
             self.stdout.write("\n".join(write_account(found, account)))

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from escalation.models import AuditLine, Calendar, ReviewQueue
@@ -176,3 +176,33 @@ def test_whoever_works_there_sees_by_which_rules(queue: ReviewQueue, lena: Clien
     for part in ("members", "channels", "levels", "breach-actions", "snooze-reasons"):
         assert rita.get(f"/api/v1/{_QUEUE}/{part}").status_code == 200
         assert _put(rita, part, []).status_code == 403
+
+
+def test_a_superuser_gives_roles_at_a_restricted_queue_and_still_sees_no_ticket_of_it(
+    queue: ReviewQueue, lena: Client
+) -> None:
+    ReviewQueue.objects.filter(pk=queue.pk).update(is_restricted=True)
+    boss = sign_in(User.objects.create_superuser("boss"))
+
+    assert [row["slug"] for row in boss.get("/api/v1/queues").json()["results"]] == ["default", "refunds"]
+    assert boss.get(f"/api/v1/{_QUEUE}").json()["is_restricted"] is True
+    for part in (
+        "members",
+        "channels",
+        "levels",
+        "breach-actions",
+        "snooze-reasons",
+        "targets",
+        "reason-codes",
+    ):
+        assert boss.get(f"/api/v1/{_QUEUE}/{part}").status_code == 200, part
+    assert _put(boss, "members", [_MEMBER]).json() == {"members": [_MEMBER]}
+    assert AuditLine.objects.get(act="changed").actor_name == "boss"
+    assert boss.get("/api/v1/tickets?queue=default").json()["results"] == []
+    # Whoever is only an admin of its project finds nothing; as soon as their group has a role, what that opens.
+    assert [row["slug"] for row in lena.get("/api/v1/queues").json()["results"]] == ["default", "refunds"]
+    _put(boss, "members", [])
+    assert [row["slug"] for row in lena.get("/api/v1/queues").json()["results"]] == ["refunds"]
+    for method in ("get", "put"):
+        answer = getattr(lena, method)(f"/api/v1/{_QUEUE}/members", {}, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (404, "queue_not_found")

@@ -78,7 +78,7 @@ GET  escalation_auditline_add               xxxx
 GET  escalation_auditline_history           --oo
 GET  escalation_auditline_delete            --xx
 GET  escalation_auditline_change            l-----o----oo -----
-GET  escalation_calendar_preview            lxxxxxxxxxxxx xxxxx
+GET  escalation_calendar_preview            lbbbbbbbbbbbb bbbbb
 POST escalation_calendar_preview            lxxxxxxxoxxoo xxxoo
 GET  escalation_calendar_changelist         lxxxxxxxooooo xxooo
 GET  escalation_calendar_add                xxoo
@@ -118,7 +118,7 @@ GET  escalation_reviewerprofile_history     -ooo
 GET  escalation_reviewerprofile_delete      -ooo
 GET  escalation_reviewerprofile_change      l--o-o-----oo o---o
 POST escalation_reviewerprofile_change      l-->->----->> >--->
-GET  escalation_routingrule_preview         lxxxxxxxxxxxx xxxxx
+GET  escalation_routingrule_preview         lbbbbbbbbbbbb bbbbb
 POST escalation_routingrule_preview         lxxxxxxxoxxoo xxxoo
 GET  escalation_routingrule_changelist      lxxxxxxxooooo xxooo
 GET  escalation_routingrule_add             xxoo

@@ -13,10 +13,11 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.db import DatabaseError
 from django.test import Client
 
+from escalation.audit import enter, record, record_seen
 from escalation.audit import lines as audit_lines
-from escalation.audit import record
 from escalation.audit.reading import scope_audit
-from escalation.domain.acts import Act, guard_cell
+from escalation.domain.acts import Act, Door, guard_cell
+from escalation.errors import AuditUnavailable
 from escalation.escrow import claim_ticket
 from escalation.management.base import DeskCommand
 from escalation.models import AuditLine, ReviewQueue, Ticket
@@ -153,6 +154,43 @@ def test_each_command_that_shows_a_ticket_whole_writes_down_who_saw_it(
     assert _seen() == [("ada", "command", ticket.seen_digest, ticket.pk)]
 
 
+@pytest.mark.parametrize(("looker", "name"), [(("--as", "ada"), "ada"), ((), "engine")])
+@pytest.mark.parametrize("command", ["list_tickets", "show_run"])
+def test_a_command_that_shows_proposals_tells_who_looked_or_whose_shell_it_was(
+    command: str, looker: tuple[str, ...], name: str, ticket: Ticket, ada: User
+) -> None:
+    which = [str(ticket.run_id)] if command == "show_run" else []
+    for _ in range(2):
+        shown = io.StringIO()
+        call_command(command, *which, *looker, "--json", stdout=shown)
+        assert "on its way" in shown.getvalue()
+    assert _seen() == [(name, "command", ticket.seen_digest, ticket.pk)]
+    assert AuditLine.objects.get(act=Act.SAW).address == pwd.getpwuid(os.getuid()).pw_name
+    for words in ((), ("--claimed-by", "ada")) if command == "list_tickets" else ((),):
+        call_command(command, *which, *words, stdout=io.StringIO())
+    assert len(_seen()) == 1, "what shows no proposal tells nothing"
+
+
+@pytest.mark.parametrize("command", ["list_tickets", "show_run"])
+def test_a_command_that_can_t_tell_shows_nothing(
+    command: str, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise DatabaseError("read-only")
+
+    monkeypatch.setattr(audit_lines, "_write", refuse)
+    shown = io.StringIO()
+    which = [str(ticket.run_id)] if command == "show_run" else []
+    with pytest.raises(CommandError, match="audit can't be"):
+        call_command(command, *which, "--json", stdout=shown)
+    assert "on its way" not in shown.getvalue()
+
+
+def test_nobody_sees_through_another_door_without_a_name(ticket: Ticket) -> None:
+    with enter(Door.API), pytest.raises(AuditUnavailable):
+        record_seen(ticket, None)
+
+
 def test_every_command_of_the_desk_comes_through_its_door() -> None:
     ours = [name for name, app in get_commands().items() if app == "escalation"]
     assert {"claim_ticket", "export_audit", "list_tickets", "resolve_ticket"} <= set(ours)
@@ -231,6 +269,13 @@ def test_no_cell_of_a_csv_is_a_formula(ticket: Ticket) -> None:
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
     assert (guard_cell(text), guard_cell("x" + text)) == ("'" + text, "x" + text)
+
+
+def test_an_export_is_narrowed_by_a_time_or_by_a_span(ticket: Ticket, ada: User) -> None:
+    record(Act.CLAIMED, ada, ticket=ticket)
+    for since in ("1h", "2020-01-01", "2020-01-01T00:00:00Z"):
+        assert "claimed" in _export("--since", since), since
+        assert "claimed" not in _export("--until", since), since
 
 
 @pytest.mark.parametrize(

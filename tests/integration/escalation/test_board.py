@@ -237,6 +237,38 @@ def test_a_report_is_written_for_people_and_as_csv(past: datetime, lead: User) -
     assert sheet.getvalue().startswith("at,opened,")
 
 
+def test_a_report_begins_at_a_time_or_a_span_before_its_end(db: None) -> None:
+    def report(*words: str) -> tuple[str, str]:
+        out = StringIO()
+        call_command("queue_report", "--json", *words, stdout=out)
+        told = json.loads(out.getvalue())
+        return told["since"], told["until"]
+
+    end = ("--until", "2026-03-02T00:00:00Z")
+    assert report("--since", "2026-03-01T02:00:00+02:00", *end) == report("--since", "1d", *end)
+    assert report(*end)[0] == "2026-03-01T00:00:00+00:00"
+    for since in ("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", "2024-03-02T00:00:00Z"):
+        with pytest.raises(CommandError, match="--since: give a time before the end of the period"):
+            report("--since", since, *end)
+
+
+def test_the_board_names_queues_as_people_do(lead: User, ticket: Ticket) -> None:
+    ReviewQueue.objects.filter(pk=ticket.queue_id).update(name="Letters to customers")
+    page = _show(lead)
+    assert '<th scope="row">Letters to customers</th>' in page
+    assert f'<th scope="row">{ticket.queue.slug}</th>' not in page
+    [queue] = _board(lead)["queues"]
+    assert (queue["queue"], queue["title"]) == (ticket.queue.slug, "Letters to customers")
+    other = Project.objects.create(slug="shop", name="Shop")
+    ReviewQueue.objects.create(project=other, slug="default", name="Default")
+    lead.is_superuser = True
+    lead.save()
+    assert [row["title"] for row in _board(lead)["queues"]] == [
+        "Letters to customers (Default)",
+        "Default (Shop)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from escalation.audit.origin import find_system_user
 from escalation.escrow import claim_ticket
-from escalation.management.base import find_system_user
 from escalation.models import AuditLine, Comment, SnoozeReason, Ticket
 from tests.integration.escalation.clocks import give_calendar, make_calendar
 
@@ -28,7 +28,9 @@ def _last() -> AuditLine:
 def test_clocks_are_stopped_and_let_go_on(ticket: Ticket, anna: User) -> None:
     said = _run("pause_ticket", ticket.pk, "--as", "anna", "--reason", "asked back", "--until", "2h")
 
+    until = f"{ticket.pauses.get().resume_at:%Y-%m-%d %H:%M:%S} UTC"
     assert f"The clocks of ticket {ticket.pk} stand since" in said
+    assert f"; they go on at {until}, or before if resume_ticket says so." in said
     line = _last()
     assert (line.act, line.actor_name, line.door, line.address) == (
         "paused",
@@ -36,7 +38,6 @@ def test_clocks_are_stopped_and_let_go_on(ticket: Ticket, anna: User) -> None:
         "command",
         find_system_user(),
     )
-    assert ticket.pauses.get().resume_at is not None
     with pytest.raises(CommandError, match=r"stand still since .* UTC\. resume_ticket lets clocks go on"):
         _run("pause_ticket", ticket.pk, "--as", "anna", "--reason", "again")
     shown = json.loads(_run("resume_ticket", ticket.pk, "--as", "anna", "--json"))
@@ -44,6 +45,9 @@ def test_clocks_are_stopped_and_let_go_on(ticket: Ticket, anna: User) -> None:
     assert (_last().act, _last().actor_name) == ("saw", "anna")
     with pytest.raises(CommandError, match="nothing to resume"):
         _run("resume_ticket", ticket.pk, "--as", "anna")
+    assert "; resume_ticket lets them go on." in _run(
+        "pause_ticket", ticket.pk, "--as", "anna", "--reason", "again"
+    )
 
 
 def test_a_ticket_goes_by_its_queues_calendar_of_today(ticket: Ticket, anna: User) -> None:

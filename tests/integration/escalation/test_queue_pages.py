@@ -406,3 +406,25 @@ def test_a_command_previews_the_rules_as_they_are_saved(queue: ReviewQueue) -> N
     lines = out.getvalue().splitlines()
     assert lines[:2] == ["Of 1 tickets: 1 to refunds.", f"{ticket.pk}: default -> refunds by rule 2"]
     assert "no such key" in lines[2]
+
+
+def test_of_rules_at_one_position_the_one_made_first_is_tried_first_and_the_page_says_so(
+    queue: ReviewQueue, lena: Client
+) -> None:
+    vip = make_queue(queue.project_id, "vip", "VIP")
+    for target in (vip, queue):
+        form = {
+            "project": str(queue.project_id),
+            "position": "1",
+            "queue": str(target.pk),
+            "name": target.slug,
+        }
+        page = text_of(lena.post(reverse("admin:escalation_routingrule_add"), form, follow=True))
+        assert ("At position 1 stand several rules: 1 (vip) too" in page) == (target == queue)
+    older, newer = RoutingRule.objects.order_by("pk")
+
+    (ticket,) = hold()
+
+    assert (ticket.queue, ticket.routed_by) == (vip, "rule 1 (vip)")
+    listed = lena.get("/api/v1/routing/default").json()["rules"]
+    assert [rule["name"] for rule in listed] == [older.name, newer.name]

@@ -4,6 +4,7 @@ import pytest
 
 from escalation.domain.calendar import build_calendar
 from escalation.domain.calendar_text import (
+    name_field,
     name_lines,
     read_holiday_lines,
     read_hours_line,
@@ -43,3 +44,17 @@ def test_an_error_names_the_line_as_it_was_typed() -> None:
 
     assert name_lines(text, str(refused.value)) == "holidays, line 3: write the day like 2026-12-25."
     assert name_lines(text, "holidays[7]: gone") == "holidays[7]: gone"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("hours.wed: '9-5' can't be read", "Wednesday: '9-5' can't be read"),
+        ("hours: no day has any", "Open hours: no day has any"),
+        ("holidays, line 3: write: it", "Holidays, line 3: write: it"),
+        ("time_zone: there is none", "Time zone: there is none"),
+        ("something else", "something else"),
+    ],
+)
+def test_a_form_names_day_and_field_as_people_read_them(words: str, said: str) -> None:
+    assert name_field(words) == said
