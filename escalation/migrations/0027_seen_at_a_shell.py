@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """Two constraints of the audit, and what a form says of a routing rule's place."""
 
     dependencies = [
-        ("escalation", "0025_quorum"),
+        ("escalation", "0026_votes_by_time"),
     ]
 
     operations = [
