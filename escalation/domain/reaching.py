@@ -1,7 +1,8 @@
 """When somebody is told: at once, after their quiet hours, or together with what else there is."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -49,18 +50,19 @@ class Reach:
         local = at.astimezone(ZoneInfo(self.time_zone))
         if not _is_within(local.time(), self.quiet_from, self.quiet_until):
             return at
-        end = _combine(local.date(), self.quiet_until, local)
-        if end <= at:
-            end = _combine(local.date() + timedelta(days=1), self.quiet_until, local)
-        return end
+        return next(end for end in _list_ends(local, self.quiet_until) if end > at)
 
 
 def _is_within(moment: time, start: time, end: time) -> bool:
     return start <= moment < end if start < end else moment >= start or moment < end
 
 
-def _combine(day: date, clock: time, like: datetime) -> datetime:
-    return datetime.combine(day, clock, like.tzinfo).astimezone(UTC)
+def _list_ends(local: datetime, clock: time) -> Iterator[datetime]:
+    """Yield when the wall shows a time, this day and the next two; both moments where an hour comes twice."""
+    for days in range(3):
+        day = local.date() + timedelta(days=days)
+        for fold in (0, 1):
+            yield datetime.combine(day, clock.replace(fold=fold), local.tzinfo).astimezone(UTC)
 
 
 def is_time_zone(name: str) -> bool:
