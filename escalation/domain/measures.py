@@ -28,6 +28,7 @@ class Measure(StrEnum):
     WITHDRAWN = "withdrawn"
     RIGHT = "right"  # what the agent proposed stood
     WRONG = "wrong"  # a person decided otherwise
+    EDITED = "edited"  # a person changed what the agent proposed, and let that pass; right or wrong besides
     TOUCH_TIME = "touch_time"  # by bucket of time, from opening to the first claim
     DECISION_TIME = "decision_time"  # by bucket of time, from opening to the decision
 
@@ -97,8 +98,8 @@ class Figures:
 
     @property
     def edits(self) -> int:
-        """Return how many decisions were edits of a proposal, or outputs that a person gave."""
-        return self.decided.get("edit", 0)
+        """Return how many of the judged proposals were edited; an output where none was proposed is no edit."""
+        return self.count(Measure.EDITED)
 
     def tell(self, measure: Measure, share: float) -> float | None:
         """Return the percentile of a measure of time, in seconds."""

@@ -13,6 +13,7 @@ from escalation.domain.histogram import LAST_BUCKET, RATIO, SHORTEST
 from escalation.domain.measures import DECIDED, OF_QUEUE, Measure
 from escalation.selectors.judged import JUDGED, STANDS
 from orchestration.domain.holds import HoldSubject
+from orchestration.domain.states import ResolutionKind
 
 
 def _in_span(moment: str) -> str:
@@ -47,7 +48,8 @@ _TOLD: Final = f"""
          {_bucket("(COALESCE(t.decided_at, t.resolved_at) - t.opened_at)")}),
         (CASE WHEN {_HOLDS} AND NOT EXISTS (SELECT FROM escalation_breach b
               WHERE b.ticket_id = t.id AND b.deadline = 'resolution') THEN '{Measure.KEPT}' END, 0),
-        (CASE WHEN {JUDGED} THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END, 0)
+        (CASE WHEN {JUDGED} THEN CASE WHEN {STANDS} THEN '{Measure.RIGHT}' ELSE '{Measure.WRONG}' END END, 0),
+        (CASE WHEN {JUDGED} AND t.resolution = '{ResolutionKind.EDIT}' THEN '{Measure.EDITED}' END, 0)
     ) AS m (measure, bucket) WHERE {_in_span("t.resolved_at")}
   UNION ALL
     SELECT t.withdrawn_at, {_TICKET}, '{Measure.WITHDRAWN}', 0

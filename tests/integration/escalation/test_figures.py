@@ -81,6 +81,7 @@ def test_an_hour_counts_what_happened_in_it(past: datetime, anna: User) -> None:
         "missed": 1,
         "right": 1,
         "wrong": 2,
+        "edited": 1,
     }
     assert total.sla_share == pytest.approx(2 / 3)
     assert total.overturn_share == pytest.approx(2 / 3)
@@ -292,8 +293,19 @@ def test_what_was_not_proposed_or_not_decided_judges_nobody(past: datetime, anna
     _fold_all()
 
     total = _read(past).total
-    assert total.overturn_share is None
+    assert (total.overturn_share, total.edit_share, total.edits) == (None, None, 0)
     assert total.count(Measure.WITHDRAWN) == 1
+
+
+def test_an_output_that_a_person_gave_is_no_edit_of_a_proposal(past: datetime, anna: User) -> None:
+    place_ticket(past, touched=1, resolved=2, by=anna)
+    for without in ({"has_proposal": False}, {"subject": "task"}):
+        place_ticket(past, touched=1, resolved=2, by=anna, kind="edit", **without)
+    _fold_all()
+
+    total = _read(past).total
+    assert total.decided == {"approve": 1, "edit": 2}
+    assert (total.judged, total.edits, total.edit_share) == (1, 0, 0.0)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.004, 0.01, 0.0101, 1.0, 59.9, 300.0, 86_400.0, 4e7, 1e9])
