@@ -74,6 +74,12 @@ def choose_reviewer(
     return min(turns, key=lambda turn: _since(people[turn.of_id]), default=None)
 
 
+def list_takers(people: Mapping[int, Reviewer]) -> list[Reviewer]:
+    """Return who could be assigned anything now: present, or standing in for somebody, and with room."""
+    ids = {find_taker(people, user_id) for user_id in people}
+    return [people[pk] for pk in sorted(pk for pk in ids if pk is not None) if people[pk].has_room]
+
+
 def find_taker(people: Mapping[int, Reviewer], user_id: int) -> int | None:
     """Return who takes somebody's work: they themselves; while they are absent their substitute, if present.
 

@@ -4,17 +4,17 @@ After the commit of what opened them, from rows, by the maintainer: late without
 assigned yet is offered to everybody.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from escalation.domain.assignment import Policy, Reviewer, Turn, choose_reviewer
+from escalation.conf import get_conf
+from escalation.domain.assignment import Policy, Reviewer, Turn, choose_reviewer, list_takers
 from escalation.domain.states import TicketStatus
 from escalation.escrow import assign_free_ticket, free_ticket, is_own_request
 from escalation.escrow.seats import free_seat
@@ -29,6 +29,7 @@ from escalation.models import (
 )
 from escalation.selectors import LARGE_COLUMNS
 from escalation.selectors.people import list_reviewers
+from orchestration.maintenance.each import A_WHILE, for_a_while
 
 SWEEP_LIMIT: Final = 200
 _OPEN: Final = Q(status=TicketStatus.OPEN)
@@ -38,11 +39,11 @@ def assign_tickets() -> None:
     """Free what people have who are gone, then assign what waits in queues that assign."""
     _free_of_the_gone()
     _free_of_the_absent()
-    waiting: dict[int, list[Ticket]] = defaultdict(list)
-    for ticket in _find_waiting()[:SWEEP_LIMIT]:
-        waiting[ticket.queue_id].append(ticket)
-    for queue in ReviewQueue.objects.filter(pk__in=waiting):
-        _assign(queue, waiting[queue.pk])
+    waits = Exists(_find_waiting().filter(queue=OuterRef("pk")))
+    queues = list(ReviewQueue.objects.exclude(assignment=Policy.PULL).filter(waits).order_by("pk"))
+    for queue in queues:
+        # Each has its part of the sweep: of one where nobody has room, all the others would wait for that.
+        _assign(queue, max(1, SWEEP_LIMIT // len(queues)))
 
 
 def _find_waiting() -> QuerySet[Ticket]:
@@ -57,16 +58,34 @@ def _find_waiting() -> QuerySet[Ticket]:
 _LARGE: Final = tuple(name for name in LARGE_COLUMNS if "__" not in name)
 
 
-def _assign(queue: ReviewQueue, tickets: Iterable[Ticket]) -> None:
+def _assign(queue: ReviewQueue, most: int) -> None:
     now = read_clock()
     people = list_reviewers(queue, now)
+    takers = list_takers(people)
+    if not takers:
+        return
     names = {user.pk: user for user in get_user_model().objects.filter(pk__in=people)}
-    for ticket in tickets:
+    waiting = _find_waiting().filter(_is_for_any(takers, asks_for_tags=queue.needs_all_tags), queue=queue)
+    for ticket in for_a_while(list(waiting[:most]), A_WHILE * most / SWEEP_LIMIT):
         excluded = {pk for pk in people if is_own_request(ticket, pk)} | {ticket.released_by_id or 0}
         tags = ticket.tags if queue.needs_all_tags else []
         turn = choose_reviewer(people, Policy(queue.assignment), tags, excluded)
         if turn is not None and _carry_out(ticket, turn, names, now):
             _note_turn(queue, people, turn)
+
+
+def _is_for_any(takers: Sequence[Reviewer], *, asks_for_tags: bool) -> Q:
+    """Return the condition that a ticket can go to one of some people: what can't must not stand before the others."""
+    ids = [person.user_id for person in takers]
+    is_for = Q() if get_conf().OWN_DECISIONS else ~Q(requesters__contains=ids)
+    if len(ids) == 1:
+        is_for &= Q(released_by=None) | ~Q(released_by=ids[0])
+    if not asks_for_tags:
+        return is_for
+    has_tags = Q(tags=[])
+    for tags in {person.tags for person in takers if person.tags}:
+        has_tags |= Q(tags__contained_by=sorted(tags))
+    return is_for & has_tags
 
 
 def _carry_out(ticket: Ticket, turn: Turn, names: dict[int, User], now: datetime) -> bool:

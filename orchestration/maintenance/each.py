@@ -1,7 +1,8 @@
 """Does something for each of many rows, so that one that can't be dealt with never keeps the others."""
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
 
 import structlog
 
@@ -10,6 +11,18 @@ from orchestration.outages import is_away, is_of_statement
 log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+A_WHILE: Final = 0.5
+"""Seconds that one duty may take of a sweep, however much there is to do: the same sweep rescues steps."""
+
+
+def for_a_while(items: Iterable[Item], seconds: float = A_WHILE) -> Iterator[Item]:
+    """Yield items, the first in any case, until the time is up; the next sweep finds those that are left."""
+    ends_at = time.monotonic() + seconds
+    for place, item in enumerate(items):
+        if place and time.monotonic() >= ends_at:
+            return
+        yield item
 
 
 def do_each(what: str, items: Iterable[Item], act: Callable[[Item], Answer]) -> list[Answer]:
