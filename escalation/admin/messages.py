@@ -16,7 +16,7 @@ from escalation.admin.access import has_desk_right
 from escalation.admin.row_forms import RowForm
 from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRight
-from escalation.domain.notices import HAPPENING_WORDS, Happening
+from escalation.domain.notices import HAPPENING_WORDS, TOLD_TO_QUEUES
 from escalation.models import Delivery, QueueChannel, ReviewQueue
 from escalation.notify import send_again, send_test
 from escalation.selectors.channels import list_channels, scope_messages
@@ -40,7 +40,7 @@ class ChannelForm(RowForm):
     happenings = forms.MultipleChoiceField(
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        choices=[(one.value, HAPPENING_WORDS[one]) for one in Happening if one is not Happening.TEST],
+        choices=[(one.value, HAPPENING_WORDS[one]) for one in TOLD_TO_QUEUES],
         label="Only for",
         help_text="None: for everything.",
     )
@@ -90,7 +90,7 @@ class MessageAdmin(ReadOnlyAdmin[Delivery]):
 
     project: ClassVar[str] = ""
     empty_words: ClassVar[str] = (
-        "No message yet. One appears when somebody is told of a ticket: by a level, a breach, an assignment."
+        "No message yet. One appears when somebody is told of a ticket: by a level, a breach, a lead."
     )
     list_display = (
         "channel",

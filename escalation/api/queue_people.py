@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from escalation.api.queue_parts import MOST_LINES, QueueParts, find_queue
 from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRole
-from escalation.domain.notices import HAPPENING_WORDS, Happening
+from escalation.domain.notices import HAPPENING_WORDS, TOLD_TO_QUEUES
 from escalation.models import MOST_LEVELS, QueueChannel, QueueRole, ReviewQueue
 from escalation.selectors.channels import describe_team_channels
 from escalation.selectors.colleagues import find_groups
@@ -32,12 +32,12 @@ class ChannelLine(Body):
 
     channel = Text(max_length=60, help_text="As RINGMASTER['CHANNELS'] names it.")
     happenings = serializers.ListField(
-        child=serializers.ChoiceField([one.value for one in Happening if one is not Happening.TEST]),
+        child=serializers.ChoiceField([one.value for one in TOLD_TO_QUEUES]),
         required=False,
         default=list,
-        max_length=len(Happening),
+        max_length=len(TOLD_TO_QUEUES),
         help_text="What is told over it; empty: everything. "
-        + "; ".join(f"{one}: {HAPPENING_WORDS[one]}" for one in Happening if one is not Happening.TEST),
+        + "; ".join(f"{one}: {HAPPENING_WORDS[one]}" for one in TOLD_TO_QUEUES),
     )
     from_level = WholeNumber(
         min_value=0,

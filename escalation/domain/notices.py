@@ -11,12 +11,10 @@ class Happening(StrEnum):
     LEVEL = "level"  # an escalation level was reached
     BREACHED = "breached"
     WARNED = "warned"  # so much of the time is over
-    ASSIGNED = "assigned"
+    ASSIGNED = "assigned"  # by a lead; what a queue assigns by itself is free again within moments
     MENTIONED = "mentioned"  # in a comment
-    REMINDED = "reminded"
     AUDIT = "audit"  # a sample of accepted work was refused
     LEAD = "lead"  # several people can't decide a ticket, so a lead has to
-    TROUBLE = "trouble"  # of the desk itself, such as a queue without members
     TEST = "test"  # somebody tries their channel
 
 
@@ -24,14 +22,20 @@ HAPPENING_WORDS: Final[dict[Happening, str]] = {
     Happening.LEVEL: "an escalation level",
     Happening.BREACHED: "a missed deadline",
     Happening.WARNED: "a warning before it",
-    Happening.ASSIGNED: "an assignment",
+    Happening.ASSIGNED: "an assignment by a lead",
     Happening.MENTIONED: "a mention in a comment",
-    Happening.REMINDED: "a reminder",
     Happening.AUDIT: "a refused sample",
     Happening.LEAD: "a ticket that only a lead decides",
-    Happening.TROUBLE: "trouble of the desk",
     Happening.TEST: "a test",
 }
+TOLD_TO_QUEUES: Final = (
+    Happening.LEVEL,
+    Happening.BREACHED,
+    Happening.WARNED,
+    Happening.AUDIT,
+    Happening.LEAD,
+)
+"""What the channels of a review queue are told; all else is for one person alone."""
 
 _NOTICES: Final = uuid.UUID("5a1e2f60-0b57-4a3c-9c1e-7f0d6f7f3b21")
 MOST_KEY: Final = 200

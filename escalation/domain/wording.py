@@ -56,7 +56,7 @@ def tell(happening: Happening, level: int, data: Mapping[str, Any], about: About
     """Return what is told."""
     title = _say(happening, level, data, f"ticket {about.number}" if about else "")
     if about is None:
-        return Item(one_line(title), _list_facts((("What", str(data.get("what", ""))),)))
+        return Item(one_line(title))
     facts = (
         ("Review queue", about.queue),
         ("Question", about.question or _ask(about)),
@@ -108,12 +108,10 @@ def _say(happening: Happening, level: int, data: Mapping[str, Any], what: str) -
         Happening.LEVEL: f"{'Still needs' if data.get('round') else 'Needs'} somebody{of_level}: {what}",
         Happening.BREACHED: f"Overdue for its {clock}: {what}",
         Happening.WARNED: f"{percent} % of the time for the {clock} is over: {what}",
-        Happening.ASSIGNED: f"Assigned to you: {what}",
+        Happening.ASSIGNED: f"{data.get('by', 'A lead')} assigned to you: {what}",
         Happening.MENTIONED: f"You are mentioned at {what}",
-        Happening.REMINDED: f"Still waits{of_level}: {what}",
         Happening.AUDIT: f"A sample of accepted work was refused: {what}",
         Happening.LEAD: f"Several people can't decide it, a lead has to: {what}",
-        Happening.TROUBLE: f"The desk needs an operator{f' about {what}' if what else ''}",
         Happening.TEST: "This is a test: messages from the desk reach you here",
     }[happening]
 

@@ -4,7 +4,7 @@ A row says what was done, written in the transaction that does it: killed in bet
 look does it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -31,13 +31,17 @@ _ORDER: Final = (BreachStep.TELL, BreachStep.WIDEN, BreachStep.REROUTE, *CLOSING
 
 
 def act_on_breaches(
-    ticket: Ticket, missed: Iterable[Breach], policy: ClockPolicy, now: datetime
+    ticket: Ticket,
+    missed: Iterable[Breach],
+    done: Collection[tuple[str, str]],
+    policy: ClockPolicy,
+    now: datetime,
 ) -> list[BreachAction]:
     """Carry out what the queue does at missed deadlines and was not done yet, for a locked ticket.
 
+    Args: done: clocks and actions.
     Returns: actions that would close the ticket: these lock the run first, so they are for `close_by_action`.
     """
-    done = set(BreachDeed.objects.filter(ticket=ticket).values_list("deadline", "step"))
     closing = []
     for breach in missed:
         actions = policy.actions.get(DeadlineKind(breach.deadline), [])
@@ -113,7 +117,8 @@ def _tell_next_level(ticket: Ticket, action: BreachAction, policy: ClockPolicy, 
         Happening.LEVEL,
         key=f"level:{ticket.pk}:breach:{action.deadline}",
         ticket=ticket,
-        people=list_members(pk for pk, _ in groups),
+        people=policy.members[level],
+        to_queue=True,
         level=level,
         kind=AlarmKind.BREACH,
     )

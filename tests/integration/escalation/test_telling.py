@@ -1,13 +1,16 @@
 """What clocks tell as they run: warnings, levels, and what queues do at missed deadlines. Each once, whoever looks."""
 
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from escalation.escrow import claim_ticket, pause_ticket, resume_ticket
+from escalation.escrow.breach_actions import act_on_breaches
 from escalation.models import (
     Alarm,
     AuditLine,
@@ -140,9 +143,11 @@ def test_levels_are_told_in_their_order_and_again(friday: Ticket, leads: Group) 
     _look("2026-11-23T10:09")
     assert _told()[-1] == (2, "due", 6, at("2026-11-23T10:08"))
     assert Alarm.objects.count() == 3
-    told = Notice.objects.filter(happening="level")
-    assert set(told.values_list("person__username", flat=True)) == {"lea"}
-    assert told.count() == 3
+    told = Notice.objects.filter(happening="level").order_by("level", "person")
+    each = [("lea", 1), (None, 1), ("lea", 2), ("lea", 2), (None, 2), (None, 2)]
+    assert list(told.values_list("person__username", "level")) == each, (
+        "in person, and over the queue's channels"
+    )
 
 
 def test_a_level_is_told_of_what_was_looked_at_and_not_decided(
@@ -171,6 +176,8 @@ def test_a_missed_deadline_tells_the_next_level(friday: Ticket, leads: Group) ->
 
     assert [(level, kind) for level, kind, _, _ in _told()] == [(1, "due"), (2, "breach")]
     assert BreachDeed.objects.get().outcome == "level 2 was told: leads"
+    told = Notice.objects.filter(key=f"level:{friday.pk}:breach:resolution").order_by("person")
+    assert list(told.values_list("person__username", "level")) == [("lea", 2), (None, 2)]
 
 
 def test_a_queue_without_levels_says_that_nobody_was_told(friday: Ticket) -> None:
@@ -218,7 +225,8 @@ def test_two_who_look_at_once_tell_once() -> None:
     assert Alarm.objects.count() == 2
     assert BreachDeed.objects.count() == 1
     assert ClockWarning.objects.count() == 6
-    assert Notice.objects.filter(happening="level").count() == 2
+    told = Notice.objects.filter(happening="level").values_list("person__username", flat=True)
+    assert sorted(told, key=str) == [None, None, "lea", "lea"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -233,3 +241,58 @@ def test_a_ticket_that_is_being_decided_is_left_alone() -> None:
 
     look_at_tickets()
     assert _next_look(ticket) > before
+
+
+def _count_statements() -> int:
+    with CaptureQueriesContext(connection) as asked:
+        look_at_tickets()
+    return len(asked)
+
+
+def test_many_are_looked_at_in_as_many_statements_as_one(leads: Group) -> None:
+    with at_time(FRIDAY):
+        one, *others = [hold()[0] for _ in range(5)]
+    _level(1, [leads], after_percent=50, repeat_minutes=1)
+    with at_time("2026-11-20T17:30"):
+        Ticket.objects.exclude(pk=one.pk).update(next_look_at=None)
+        alone = _count_statements()
+        Ticket.objects.filter(pk__in=[other.pk for other in others]).update(next_look_at=at(FRIDAY))
+        assert _count_statements() == alone
+
+    assert Alarm.objects.values("ticket").distinct().count() == 5
+    assert ClockWarning.objects.count() == 5 * 6
+    assert Notice.objects.count() == 5 * (6 + 2 + 2), (
+        "warnings, missed deadlines, a level to a lead and the channels"
+    )
+    assert set(Ticket.objects.values_list("next_look_at", flat=True)) == {at("2026-11-20T17:30:30")}
+
+
+def test_one_that_can_not_be_looked_at_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with at_time(FRIDAY):
+        first, broken, last = (hold()[0] for _ in range(3))
+    Ticket.objects.filter(pk=broken.pk).update(title="broken")
+
+    def find(ticket: Ticket, *rest: Any) -> Any:
+        if ticket.title == "broken":
+            raise ZeroDivisionError
+        return act_on_breaches(ticket, *rest)
+
+    monkeypatch.setattr("escalation.escrow.looking.act_on_breaches", find)
+    before = read_clock()
+    _look("2026-11-20T16:59")
+
+    assert set(ClockWarning.objects.values_list("ticket", flat=True)) == {first.pk, last.pk}
+    later = _next_look(broken)
+    assert minutes(0.9) < later - before < minutes(2), "so that many such stand before no others"
+
+
+def test_a_sweep_ends_after_a_while_however_much_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    with at_time(FRIDAY):
+        tickets = [hold()[0] for _ in range(3)]
+    monkeypatch.setattr("escalation.watch.clocks._TOGETHER", 1)
+    clock = SimpleNamespace(monotonic=iter(range(100)).__next__)
+    monkeypatch.setattr("orchestration.maintenance.each.time", clock)
+
+    _look("2026-11-20T16:59")
+    assert ClockWarning.objects.values("ticket").distinct().count() == 1
+    assert [_next_look(one) == at(FRIDAY) for one in tickets].count(True) == 2

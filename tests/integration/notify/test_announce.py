@@ -54,7 +54,7 @@ def test_the_same_is_told_each_recipient_once(ticket: Ticket, anna: User, ben: U
 
 def test_what_is_told_under_another_key_is_something_else(ticket: Ticket, anna: User) -> None:
     for turn in (1, 2):
-        assert len(announce(Happening.REMINDED, key=f"level:1:{turn}", ticket=ticket, people=[anna.pk])) == 1
+        assert len(announce(Happening.WARNED, key=f"level:1:{turn}", ticket=ticket, people=[anna.pk])) == 1
 
 
 def test_a_notice_is_undone_with_what_it_tells(ticket: Ticket, anna: User) -> None:
@@ -66,14 +66,14 @@ def test_a_notice_is_undone_with_what_it_tells(ticket: Ticket, anna: User) -> No
 
 
 def test_nobody_to_tell_writes_nothing(ticket: Ticket) -> None:
-    assert announce(Happening.TROUBLE, key="x", ticket=ticket, channels=[""]) == []
+    assert announce(Happening.TEST, key="x", ticket=ticket, channels=[""]) == []
     assert not Notice.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])
 def test_a_key_that_does_not_fit_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match=r"key: 1 to 200 characters"):
-        announce(Happening.TROUBLE, key=key, to_queue=True)
+        announce(Happening.TEST, key=key, to_queue=True)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -100,7 +100,8 @@ def test_no_name_can_forge_a_header_or_turn_the_reading_order(
     with deliver_to(mailbox) as port:
         mail_to(port)
         _tell(ticket, anna)
-        announce(Happening.TROUBLE, key="t", people=[anna.pk], what="a\r\nBcc: eve@example.org\u202e")
+        forged = "a\r\nBcc: eve@example.org\u202e"
+        announce(Happening.ASSIGNED, key="t", people=[anna.pk], ticket=ticket, by=forged)
         plan_notices()
         assert _send("mail") == 2
     for mail in mailbox.mails:
