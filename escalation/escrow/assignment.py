@@ -8,12 +8,14 @@ from django.db.models import Q
 
 from escalation.audit import record
 from escalation.domain.acts import Act
+from escalation.domain.notices import Happening
 from escalation.domain.resolution import check_text
 from escalation.errors import AssigneeUnfit
 from escalation.escrow.pending import void_pending
 from escalation.escrow.room import require_tags
 from escalation.escrow.rows import is_own_request, lock_ticket, require_active, require_waiting
 from escalation.models import ReviewerProfile, Ticket
+from escalation.notify import announce
 from escalation.selectors.people import list_deciders, list_leads
 
 
@@ -67,7 +69,19 @@ def reassign_ticket(ticket_id: int, lead: AbstractBaseUser, to: AbstractBaseUser
         ticket.refresh_from_db()
         before = had.get_username() if had else ""
         record(Act.ASSIGNED, lead, ticket=ticket, to=to.get_username(), before=before, note=note)
+        if to.pk != lead.pk:
+            _tell(ticket, lead, to, now)
     return ticket
+
+
+def _tell(ticket: Ticket, lead: AbstractBaseUser, to: AbstractBaseUser, now: datetime) -> None:
+    announce(
+        Happening.ASSIGNED,
+        key=f"assigned:{ticket.pk}:{now.isoformat()}",
+        ticket=ticket,
+        people=[to.pk],
+        by=lead.get_username(),
+    )
 
 
 def free_ticket(ticket: Ticket, why: str) -> bool:
@@ -81,7 +95,12 @@ def free_ticket(ticket: Ticket, why: str) -> bool:
         if now_has.is_open and now_has.claimed_by_id == ticket.claimed_by_id:
             void_pending(now_has, why, now)
         freed = Ticket.objects.filter(pk=ticket.pk, **had).update(
-            claimed_by=None, claim_expires_at=None, assigned_to=None, assigned_until=None
+            claimed_by=None,
+            claim_expires_at=None,
+            assigned_to=None,
+            assigned_until=None,
+            # A queue that closes what is overdue waited for the end of this claim.
+            next_look_at=now,
         )
         if freed:
             who = ticket.claimed_by or ticket.assigned_to

@@ -144,20 +144,26 @@ def release_ticket(ticket_id: int, user: AbstractBaseUser, note: str = "") -> Ti
     """
     check_text("note", note)
     with transaction.atomic():
-        ticket, _ = lock_ticket(ticket_id)
+        ticket, now = lock_ticket(ticket_id)
         require_waiting(ticket)
         if ticket.has_quorum:
             leave_seat(ticket, user)
-        elif not _release(ticket, user):
+        elif not _release(ticket, user, now):
             raise TicketNotClaimed(ticket_id)
         ticket.refresh_from_db()
         record(Act.RELEASED, user, ticket=ticket, note=note)
     return ticket
 
 
-def _release(ticket: Ticket, user: AbstractBaseUser) -> int:
+def _release(ticket: Ticket, user: AbstractBaseUser, now: datetime) -> int:
     return Ticket.objects.filter(pk=ticket.pk, claimed_by=user.pk).update(
-        claimed_by=None, claim_expires_at=None, released_by=user.pk, assigned_to=None, assigned_until=None
+        claimed_by=None,
+        claim_expires_at=None,
+        released_by=user.pk,
+        assigned_to=None,
+        assigned_until=None,
+        # A queue that closes what is overdue waited for the end of this claim.
+        next_look_at=now,
     )
 
 

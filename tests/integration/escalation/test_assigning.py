@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -29,9 +30,10 @@ from escalation.escrow import (
     resolve_ticket,
     save_draft,
 )
-from escalation.models import AuditLine, ReviewerProfile, ReviewQueue, Ticket, read_clock
+from escalation.models import AuditLine, Notice, ReviewerProfile, ReviewQueue, Ticket, read_clock
 from escalation.watch import assign_tickets
 from orchestration.domain.states import ResolutionKind
+from orchestration.models import Project
 from orchestration.selectors.scope import call_as
 from tests.integration.escalation.desk import expire_claim, hold, race
 from tests.people import make_member
@@ -190,6 +192,64 @@ def test_assignments_count_towards_somebodys_room(in_turn: ReviewQueue, anna: Us
     assign_tickets()
 
     assert [_fresh(one).assigned_to for one in tickets] == [anna, None, None, None]
+
+
+def _move(tickets: list[Ticket], queue: ReviewQueue, **columns: Any) -> None:
+    Ticket.objects.filter(pk__in=[one.pk for one in tickets]).update(queue=queue, **columns)
+
+
+def _make_queue(**says: Any) -> ReviewQueue:
+    project = Project.objects.get(slug="default")
+    return ReviewQueue.objects.create(project=project, slug="other", name="Other", **says)
+
+
+def test_a_queue_where_nobody_has_room_keeps_no_other_waiting(
+    in_turn: ReviewQueue, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escalation.watch.assignments.SWEEP_LIMIT", 2)
+    full = _make_queue(is_restricted=True, assignment="round_robin")
+    stuck, free = [hold()[0] for _ in range(3)], hold()[0]
+    _move(stuck, full)
+
+    assign_tickets()
+
+    assert _fresh(free).assigned_to == anna
+    assert [_fresh(one).assigned_to for one in stuck] == [None] * 3
+
+
+def test_tickets_that_nobody_there_can_take_keep_no_others_waiting(
+    in_turn: ReviewQueue, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escalation.watch.assignments.SWEEP_LIMIT", 1)
+    ReviewQueue.objects.update(needs_all_tags=True)
+    ReviewerProfile.objects.create(user=anna, tags=["fr", "vip"])
+    (asked_for,) = hold(requested_by=anna)
+    given_back, strange, known, plain = (hold()[0] for _ in range(4))
+    _move([given_back], in_turn, released_by=anna)
+    _move([strange], in_turn, tags=["fr", "legal"])
+    _move([known], in_turn, tags=["fr"])
+
+    assign_tickets()
+    assert _fresh(known).assigned_to == anna
+    assign_tickets()
+
+    assert _fresh(plain).assigned_to == anna
+    assert [_fresh(one).assigned_to for one in (asked_for, given_back, strange)] == [None] * 3
+
+
+def test_who_is_given_a_ticket_by_a_lead_is_told(ticket: Ticket, anna: User) -> None:
+    lead = make_member("lena", "admin")
+    reassign_ticket(ticket.pk, lead, lead)
+    reassign_ticket(ticket.pk, lead, anna)
+
+    told = Notice.objects.get()
+    assert (told.happening, told.person, told.ticket, told.queue_id) == (
+        "assigned",
+        anna,
+        ticket,
+        ticket.queue_id,
+    )
+    assert json.loads(told.data_json) == {"by": "lena"}
 
 
 def test_the_least_loaded_is_assigned(in_turn: ReviewQueue, anna: User, ben: User) -> None:

@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from escalation.errors import EscalationError
-from escalation.escrow import claim_ticket, pause_ticket, resolve_ticket, resume_ticket
+from escalation.escrow import claim_ticket, pause_ticket, release_ticket, resolve_ticket, resume_ticket
 from escalation.models import BreachAction, BreachDeed, Ticket
-from escalation.watch import look_at_tickets
+from escalation.watch import assign_tickets, look_at_tickets
 from orchestration import StepSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import StepNotHeld
@@ -97,6 +97,25 @@ def test_whoever_is_at_it_is_waited_for(anna: User) -> None:
     assert BreachDeed.objects.count() == 0
 
     _look(LATER)
+    assert Ticket.objects.get(pk=ticket.pk).resolution == "default"
+
+
+@pytest.mark.parametrize("way", ["given back", "switched off"])
+def test_a_claim_that_ends_early_is_waited_for_no_longer(anna: User, way: str) -> None:
+    ticket = _open("default")
+    with at_time("2026-11-23T09:04"):
+        claim_ticket(ticket.pk, anna)
+    _look(MISSED)
+    assert Ticket.objects.get(pk=ticket.pk).is_open
+
+    with at_time("2026-11-23T09:07"):
+        if way == "given back":
+            release_ticket(ticket.pk, anna)
+        else:
+            User.objects.update(is_active=False)
+            assign_tickets()
+        look_at_tickets()
+
     assert Ticket.objects.get(pk=ticket.pk).resolution == "default"
 
 
