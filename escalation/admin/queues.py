@@ -15,8 +15,9 @@ from escalation.admin.row_forms import ONE_LINE
 from escalation.domain.desk_rights import DeskRight
 from escalation.domain.sla import describe_duration
 from escalation.domain.states import TicketStatus
+from escalation.escrow import settle_change
 from escalation.models import Breach, Calendar, ReviewQueue
-from escalation.queues import describe_queue, give_first_targets, record_change, record_deletion
+from escalation.queues import describe_queue, give_first_targets, record_deletion
 from escalation.selectors import LARGE_COLUMNS, find_known_queues
 from escalation.selectors.channels import describe_team_channels
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
@@ -131,7 +132,7 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
             give_first_targets(form.instance)
         person: Any = request.user
         before = request.queue_before  # type: ignore[attr-defined]
-        record_change(person, form.instance, "queue", before, describe_queue(form.instance))
+        settle_change(person, form.instance, before)
 
     @admin.display(description="How its team is told")
     def team_is_told(self, queue: ReviewQueue) -> str:

@@ -15,8 +15,9 @@ from rest_framework.response import Response
 
 from escalation.domain.desk_rights import DeskRight
 from escalation.errors import QueueNotFound
+from escalation.escrow import settle_change
 from escalation.models import ReviewQueue
-from escalation.queues import describe_queue, record_change
+from escalation.queues import describe_queue
 from escalation.selectors import find_shown_queues, require_desk
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text
@@ -113,7 +114,7 @@ class QueueParts(ApiView):
             check_lines(self.part, self.keys, rows)
             self.rows_of(found).all().delete()
             self.keep_rows(rows, lines)
-            record_change(self.person, found, "queue", before, describe_queue(found))
+            settle_change(self.person, found, before)
         return self.show(found)
 
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from escalation.api.queue_parts import check_row, find_queue
 from escalation.domain.desk_rights import DeskRight
+from escalation.escrow import settle_change
 from escalation.models import Calendar, ReviewQueue
 from escalation.queues import describe_queue, make_queue, record_change
 from escalation.selectors import find_shown_queues
@@ -133,7 +134,7 @@ class QueueView(ApiView):
                 setattr(found, name, value)
             check_row(found)
             found.save(update_fields=list(body))
-            record_change(self.person, found, "queue", before, describe_queue(found))
+            settle_change(self.person, found, before)
         return Response(QueueRow(found).data)
 
     def _resolve(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from escalation.escrow.comments import comment_on
 from escalation.escrow.escalator import DatabaseEscalator
 from escalation.escrow.leases import renew_claim
 from escalation.escrow.pending import take_back_resolution
+from escalation.escrow.queue_changes import settle_change
 from escalation.escrow.resolution import resolve_ticket
 from escalation.escrow.rows import is_own_request, name_decider
 from escalation.escrow.snoozing import snooze_ticket, wake_ticket
@@ -60,6 +61,7 @@ __all__ = [
     "resume_ticket",
     "save_calendar",
     "save_draft",
+    "settle_change",
     "snooze_ticket",
     "take_back_resolution",
     "wake_ticket",

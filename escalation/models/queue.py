@@ -146,6 +146,8 @@ class ReviewQueue(models.Model):
             faults["votes_needed"] = f"At least 1, and at most as many as there are seats ({self.seats})."
         if self.grace_seconds > MOST_GRACE_SECONDS:
             faults["grace_seconds"] = f"Give at most {MOST_GRACE_SECONDS} seconds, which is a day."
+        if not all(1 <= percent <= 100 for percent in self.warn_at):
+            faults["warn_at"] = "Give percents from 1 to 100; what comes after is for the escalation levels."
         if self.has_quorum and self.grace_seconds:
             faults["grace_seconds"] = "With several seats a decision takes effect at once: leave it at 0."
         if faults:

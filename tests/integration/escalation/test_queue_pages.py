@@ -12,7 +12,18 @@ from django.test import Client
 from django.urls import reverse
 
 from escalation.admin import routing
-from escalation.models import AuditLine, QueueChannel, ReviewerProfile, ReviewQueue, RoutingRule, SlaTarget
+from escalation.escrow import pause_ticket
+from escalation.models import (
+    AuditLine,
+    BreachAction,
+    QueueChannel,
+    ReviewerProfile,
+    ReviewQueue,
+    RoutingRule,
+    SlaTarget,
+    Ticket,
+    read_clock,
+)
 from escalation.queues import give_first_targets, make_queue, preview_routes, read_rule
 from tests.integration.escalation.buttons import sign_in, text_of
 from tests.integration.escalation.desk import hold
@@ -111,9 +122,40 @@ def test_a_queues_admin_changes_it_and_all_that_belongs_to_it(queue: ReviewQueue
     assert "name" not in data["after"]
 
 
+def test_open_tickets_are_looked_at_by_what_their_queue_says_of_clocks_now(
+    queue: ReviewQueue, lena: Client
+) -> None:
+    held, stopped, done = hold()[0], hold()[0], hold()[0]
+    pause_ticket(stopped.pk, User.objects.get(username="lena"), "waits")
+    Ticket.objects.update(next_look_at=None)
+    Ticket.objects.filter(pk=done.pk).update(status="withdrawn", withdrawn_at=read_clock())
+
+    def send(address: str, body: dict[str, Any], method: str = "put") -> list[int]:
+        """Change something, and return what is to be looked at since."""
+        answer = getattr(lena, method)(f"/api/v1/{address}", body, content_type="application/json")
+        assert answer.status_code == 200, answer.content
+        return looked_at()
+
+    def looked_at() -> list[int]:
+        found = list(Ticket.objects.filter(next_look_at__isnull=False).values_list("pk", flat=True))
+        Ticket.objects.filter(pk__in=found).update(next_look_at=None)
+        return found
+
+    tell = {"deadline": "resolution", "action": "tell", "to_queue": None, "to_group": None}
+    assert send("queues/default/default/breach-actions", {"breach_actions": [tell]}) == [held.pk]
+    assert send("queues/default/default/breach-actions", {"breach_actions": [tell]}) == []
+    assert send("queues/default/default", {"warn_at": [10]}, "patch") == [held.pk]
+    assert send("queues/default/default", {"name": "Other"}, "patch") == []
+    BreachAction.objects.all().delete()
+    assert lena.post(_page(queue), _form(queue, warn_at="20,30")).status_code == 302
+    assert looked_at() == [held.pk]
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
+        ({"warn_at": "0,50"}, "from 1 to 100"),
+        ({"warn_at": "50,101"}, "from 1 to 100"),
         ({"seats": "3", "votes_needed": "4"}, "at most as many as there are seats (3)"),
         ({"seats": "0"}, "Give 1 to 20 seats"),
         ({"seats": "21"}, "Give 1 to 20 seats"),
