@@ -1,5 +1,6 @@
 """The API keeps to its own OpenAPI document, whatever is sent: no server error, no answer it does not name."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,3 +106,13 @@ def test_the_document_is_whole() -> None:
     assert document["openapi"].startswith("3.1")
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     assert all(operation["description"] for operation in operations)
+
+
+def test_only_what_is_read_comes_in_pages() -> None:
+    paged = {
+        operation["operationId"]
+        for path in build_document()["paths"].values()
+        for method, operation in path.items()
+        if method != "get" and "/Paginated" in json.dumps(operation["responses"])
+    }
+    assert paged == set()

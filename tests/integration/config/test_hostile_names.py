@@ -71,7 +71,7 @@ def _call_all_by_the_name(desk: Desk) -> None:
     root = User.objects.get(username="root")
     ReviewQueue.objects.update(name=_NAME)
     Project.objects.update(name=_NAME)
-    Group.objects.filter(pk=desk.rows["group"]).update(name=_NAME)
+    Group.objects.filter(pk=str(desk.rows["group"])).update(name=_NAME)
     Calendar.objects.update(name=_NAME)
     RoutingRule.objects.update(name=_NAME, tags=[_NAME[:40]])
     ReviewerProfile.objects.update(tags=[_NAME[:40]])
@@ -114,7 +114,8 @@ def test_no_name_is_markup_on_any_page_of_the_console() -> None:
     _call_all_by_the_name(desk)
     root = Client(raise_request_exception=False)
     root.cookies["sessionid"] = desk.sessions["root"]
-    found, shown = {}, set()
+    found: dict[str, list[str]] = {}
+    shown: set[str] = set()
     for method, name in sorted(_list_lines()):
         if method != "GET" or not name.startswith(_PAGES):
             continue
