@@ -6,6 +6,7 @@ has a queue, a project's person and a run of its own, so that whatever is asked 
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ from tests.people import give_role
 
 pytestmark = pytest.mark.django_db
 FEW, MANY = 3, 12
+Asks = dict[str, Callable[[], Any]]
 _OURS = ("escalation.", "config.")
 # One thing each, whatever there is; its own tests ask how much that takes.
 _NO_LISTS = frozenset(
@@ -166,13 +168,13 @@ def _count(ask: Callable[[], Any]) -> tuple[int, list[str]]:
     return len(answer.content), [query["sql"] for query in asked.captured_queries]
 
 
-def _measure(asks: dict[str, Callable[[], Any]]) -> dict[str, tuple[int, list[str]]]:
+def _measure(asks: Asks) -> dict[str, tuple[int, list[str]]]:
     for ask in asks.values():
         ask()  # what is asked once in a process
     return {name: _count(ask) for name, ask in asks.items()}
 
 
-def _compare(desk: Desk, asks: dict[str, Callable[[], Any]], still: frozenset[str] = frozenset()) -> None:
+def _compare(desk: Desk, asks: Asks, still: frozenset[str] = frozenset()) -> None:
     desk.grow(FEW)
     few = _measure(asks)
     desk.grow(MANY)
@@ -190,7 +192,7 @@ def test_lists_of_the_api_take_the_same_statements_however_long_they_are(setting
     settings.RINGMASTER = {**settings.RINGMASTER, "TWO_FACTOR": "deciders"}
     desk = Desk()
     caller = Caller("root", desk.root, desk.key)
-    asks = {route: lambda route=route: caller.get(desk.fill(route)) for route in _list_addresses()}
+    asks: Asks = {route: partial(caller.get, desk.fill(route)) for route in _list_addresses()}
     # There are three levels, and each deadline is rerouted once.
     still = frozenset(f"queues/{{project}}/{{queue}}/{part}" for part in ("levels", "breach-actions"))
     _compare(desk, asks, still)
@@ -205,6 +207,6 @@ def test_lists_of_the_console_take_the_same_statements_however_long_they_are() -
         f"inbox {state}": f"{reverse('admin:escalation_ticket_changelist')}?state={state}"
         for state in ("mine", "all")
     }
-    asks = {name: lambda address=address: client.get(address) for name, address in pages.items()}
+    asks: Asks = {name: partial(client.get, address) for name, address in pages.items()}
     # Home shows the first few; the agents are one.
     _compare(desk, asks, frozenset({"home", "admin:escalation_agenthour_changelist"}))
