@@ -79,5 +79,5 @@ def _close(ticket: Ticket, held: HeldStep | None, pending: PendingResolution, no
 def _void(ticket_id: int, looked_at: PendingResolution, why: str) -> None:
     with transaction.atomic():
         ticket, now = lock_ticket(ticket_id)
-        if ticket.decided_at == looked_at.decided_at and ticket.is_open:
+        if ticket.decided_at == looked_at.decided_at:
             void_pending(ticket, why, now)

@@ -42,8 +42,7 @@ def require_room(ticket: Ticket, user: AbstractBaseUser, capacity: int | None, n
     held = Ticket.objects.filter(
         claimed_by=user.pk, claim_expires_at__gt=now, status=TicketStatus.OPEN, decided_at=None
     )
-    seats = list_live_seats([user.pk]).exclude(ticket=ticket.pk)
-    if held.exclude(pk=ticket.pk).count() + seats.count() >= capacity:
+    if held.count() + list_live_seats([user.pk]).count() >= capacity:
         raise CapacityReached(capacity)
 
 

@@ -77,9 +77,7 @@ def _find_place(ticket: Ticket, now: datetime) -> Seat | int:
 
 def keep_seat(ticket: Ticket, begun_at: datetime, until: datetime) -> None:
     """Set the lease of the seat that a locked ticket shows."""
-    Seat.objects.filter(pk=ticket.own_seat.pk, has_voted=False).update(
-        claimed_at=begun_at, claim_expires_at=until
-    )
+    Seat.objects.filter(pk=ticket.own_seat.pk).update(claimed_at=begun_at, claim_expires_at=until)
 
 
 def leave_seat(ticket: Ticket, user: AbstractBaseUser) -> None:
@@ -87,9 +85,8 @@ def leave_seat(ticket: Ticket, user: AbstractBaseUser) -> None:
 
     Raises: TicketNotClaimed: they hold none.
     """
-    left = Seat.objects.filter(
-        ticket=ticket.pk, person=user.pk, has_voted=False, claim_expires_at__isnull=False
-    ).update(claim_expires_at=None)
+    own = Seat.objects.filter(ticket=ticket.pk, person=user.pk, claim_expires_at__isnull=False)
+    left = own.update(claim_expires_at=None)
     if not left:
         raise TicketNotClaimed(ticket.pk)
     Ticket.objects.filter(pk=ticket.pk, status=TicketStatus.OPEN).update(released_by=user.pk)
@@ -99,9 +96,8 @@ def free_seat(seat: Seat, why: str) -> None:
     """Take a seat from somebody who can't vote any more; the caller is the maintainer."""
     with transaction.atomic():
         ticket, _ = lock_ticket(seat.ticket_id)
-        freed = Seat.objects.filter(
-            pk=seat.pk, person=seat.person_id, has_voted=False, claim_expires_at__isnull=False
-        ).update(claim_expires_at=None)
+        held = Seat.objects.filter(pk=seat.pk, person=seat.person_id, claim_expires_at__isnull=False)
+        freed = held.update(claim_expires_at=None)
         if freed:
             record(Act.RELEASED, None, ticket=ticket, before=seat.person.get_username(), why=why)
 

@@ -8,20 +8,26 @@ from django.contrib.auth.models import User
 from escalation.domain.desk_rights import DeskRight
 from escalation.errors import (
     BulkBarred,
+    DecisionPending,
     NotAlike,
+    OwnRequest,
     ResolutionInvalid,
     ResolutionStale,
     TicketNotFound,
     TicketTaken,
+    TicketWithdrawn,
 )
 from escalation.escrow import (
     MOST_TOGETHER,
     BulkLine,
     BulkResult,
+    DatabaseEscalator,
     claim_alike,
     claim_ticket,
+    preview_alike,
     release_ticket,
     resolve_alike,
+    resolve_ticket,
 )
 from escalation.models import AuditLine, ReviewQueue, Ticket
 from escalation.selectors import find_ticket, list_alike
@@ -235,6 +241,30 @@ def test_no_more_than_fifty_and_no_less_than_one(anna: User) -> None:
         _resolve([ticket], [BulkLine(n, 1, "") for n in range(MOST_TOGETHER + 1)], anna)
     with pytest.raises(ResolutionInvalid, match="at least one"):
         claim_alike(anchor, [], anna, call_as(anna))
+
+
+def test_a_preview_says_of_each_what_a_claim_would_and_claims_nothing(anna: User, ben: User) -> None:
+    free, own, bens, decided, withdrawn = _hold(5)
+    asked = hold(requested_by=anna)[0]
+    for ticket, person in ((own, anna), (bens, ben), (decided, ben)):
+        claim_ticket(ticket.pk, person)
+    ReviewQueue.objects.update(grace_seconds=60)
+    resolve_ticket(decided.pk, ben, APPROVE, claim_number=1, seen_digest=None)
+    DatabaseEscalator().withdraw_tickets([withdrawn.step_id], "reset")
+    other = _hold(1, OTHER)[0]
+    chosen = [one.pk for one in (free, own, bens, decided, withdrawn, asked, other)]
+
+    results = preview_alike(_find(free, anna), [*chosen, 99], anna, call_as(anna))
+
+    refused = [TicketTaken, DecisionPending, TicketWithdrawn, OwnRequest, NotAlike, TicketNotFound]
+    assert [type(one.error) for one in results] == [type(None), type(None), *refused]
+    assert Ticket.objects.filter(claimed_by=anna).get() == own
+    for wrong in ([], list(range(1, MOST_TOGETHER + 2))):
+        with pytest.raises(ResolutionInvalid, match="tickets: "):
+            preview_alike(_find(free, anna), wrong, anna, call_as(anna))
+    ReviewQueue.objects.update(bulk_allowed=False)
+    with pytest.raises(BulkBarred):
+        preview_alike(_find(free, anna), chosen, anna, call_as(anna))
 
 
 def test_whoever_may_not_decide_a_ticket_finds_none(anna: User) -> None:

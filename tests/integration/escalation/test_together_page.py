@@ -16,6 +16,7 @@ from tests.integration.escalation.desk import hold
 from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
+_SEVERAL = {"seats": 3, "votes_needed": 2}
 _LINE = re.compile(r'name="line" value="([^"]+)"')
 
 
@@ -121,9 +122,17 @@ def test_a_bar_is_said_before_anybody_presses(anna: User) -> None:
     assert 'value="send_back"' in preview
 
 
-def test_a_queue_that_bars_it_offers_nothing(anna: User) -> None:
+@pytest.mark.parametrize(
+    ("opened", "since"),
+    [({}, {"bulk_allowed": False}), ({}, _SEVERAL), (_SEVERAL, {"seats": 1, "votes_needed": 1})],
+    ids=["barred", "several decide since", "several decide these"],
+)
+def test_a_queue_that_bars_it_offers_nothing(
+    anna: User, ben: User, opened: dict[str, Any], since: dict[str, Any]
+) -> None:
+    ReviewQueue.objects.update(**opened)
     tickets = [hold()[0] for _ in range(2)]
-    ReviewQueue.objects.filter(pk=tickets[0].queue_id).update(bulk_allowed=False)
+    ReviewQueue.objects.filter(pk=tickets[0].queue_id).update(**since)
     browser = sign_in(anna)
 
     assert "alike tickets wait" not in text_of(browser.get(page_of(tickets[0])))

@@ -74,8 +74,10 @@ def test_who_lacks_a_tag_that_the_queue_asks_for_is_no_vote_to_come(
     anna: User, ben: User, cleo: User
 ) -> None:
     asked = hold_for_several()
-    ReviewQueue.objects.update(needs_all_tags=True)
     Ticket.objects.update(tags=["french"])
+    _look(asked)
+    assert _now(asked).has_quorum, "the queue asks for no tags"
+    ReviewQueue.objects.update(needs_all_tags=True)
     ReviewerProfile.objects.create(user=anna, tags=["french"])
     vote(asked, anna)
     assert _now(asked).needs_lead

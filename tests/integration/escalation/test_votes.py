@@ -370,6 +370,9 @@ def test_a_ticket_about_which_nothing_was_planned_is_decided_by_nobody_alone(
     assert hold_for_several().needs_lead
     ask_several(1, 1)
     assert not hold()[0].needs_lead
+    ReviewQueue.objects.update(assignment="round_robin")
+    assign_tickets()
+    assert Ticket.objects.get(needs_lead=True).assigned_to is None, "not to somebody who may not take it"
 
 
 def test_a_ticket_keeps_the_seats_it_opened_with(asked: Ticket, anna: User, ben: User) -> None:
