@@ -112,6 +112,7 @@ def test_a_decision_waits_and_then_takes_effect_once(decided: Ticket, anna: User
     assert pending.decided_at == decided.decided_at
 
     carry_out_decisions()
+    assert not effects.carry_out_pending(decided.pk)
     assert Ticket.objects.get(pk=decided.pk).is_open, "it is too early"
     let_time_pass(decided)
     carry_out_decisions()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _MOST = 60
 
 
-def _survives(act: Callable[[], Any], place: int) -> bool:
+def survives(act: Callable[[], Any], place: int) -> bool:
     """Do something in a process that is killed before its statement of this number; tell if it got through."""
     connection.close()
     child = os.fork()
@@ -58,7 +58,7 @@ def _stands(ticket: Ticket) -> tuple[str, str, bool]:
 
 def _kill_everywhere(act: Callable[[], Any], ticket: Ticket, before: tuple[str, str, bool]) -> int:
     for place in range(1, _MOST):
-        if _survives(act, place):
+        if survives(act, place):
             return place - 1
         assert _stands(ticket) == before, f"killed before statement {place}"
         assert PendingResolution.objects.exists() == before[2]
@@ -99,7 +99,7 @@ def test_a_process_that_dies_leaves_no_transaction_open(anna: User) -> None:
     resolve_ticket(ticket.pk, anna, ResolutionKind.APPROVE, claim_number=1, seen_digest=None)
     let_time_pass(ticket)
 
-    assert not _survives(lambda: carry_out_pending(ticket.pk), 8)
+    assert not survives(lambda: carry_out_pending(ticket.pk), 8)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '20s'")
         assert Ticket.objects.select_for_update().get(pk=ticket.pk).is_open

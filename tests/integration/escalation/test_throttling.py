@@ -1,6 +1,6 @@
 """While people can't keep up, agents that their queue lists wait, until people can again or are asked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -23,6 +23,7 @@ from orchestration.models import Attempt, Decision, Project, Run, Step, Throttle
 from orchestration.transitions.claim import claim_step
 from tests.integration.escalation.desk import hold
 from tests.integration.escalation.figured import place_ticket
+from tests.integration.escalation.test_pending_killed import survives
 from tests.integration.orchestration.bench import Bench, step_of, waits
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 from tests.people import make_member
@@ -316,3 +317,39 @@ def test_its_admins_say_which_agents_wait(queue: ReviewQueue) -> None:
     changed = client.patch(address, {"throttled_agents": ["support.writer"]}, content_type="application/json")
     assert changed.json()["throttled_agents"] == ["support.writer"]
     assert Run.objects.count() >= 1
+
+
+# Killed
+
+
+def _kill_everywhere(check: Callable[[], Any]) -> int:
+    """Kill a maintainer that sweeps before each of its statements; return how many those were."""
+    for place in range(1, 60):
+        if survives(sweep, place):
+            return place - 1
+        check()
+    raise AssertionError("it never got through")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_anywhere_an_agent_is_held_back_once_and_let_go_once(
+    bench: Bench, queue: ReviewQueue, calls: list[str]
+) -> None:
+    assert _kill_everywhere(lambda: None) > 3
+    assert Throttle.objects.get().agent == A
+    run = bench.start(spec())
+    assert bench.perform(step_of(run, "s0")) == "wait"
+
+    def look() -> tuple[str, str, int]:
+        step = step_of(run, "s0")
+        return step.status, step.waits_for, step.failures
+
+    def is_whole() -> None:
+        assert look() in {("available", "reviewers", 0), ("available", "", 0)}
+
+    decide_all(queue)
+    assert _kill_everywhere(is_whole) > 3
+    assert (look(), Throttle.objects.count()) == (("available", "", 0), 0)
+    assert bench.perform(step_of(run, "s0")) == "accept"
+    assert calls == [A]
+    assert runs.verify(run.pk).fault is None

@@ -16,7 +16,7 @@ from orchestration.errors import StepNotHeld
 from orchestration.models import Receipt, Step
 from orchestration.runs import cancel
 from tests.integration.escalation.desk import go_on, race
-from tests.integration.escalation.test_pending_killed import _survives
+from tests.integration.escalation.test_pending_killed import survives
 from tests.integration.escalation.voting import APPROVE, SKIP, hold_for_several, vote
 from tests.people import make_member
 
@@ -118,7 +118,7 @@ def _stands(ticket: Ticket) -> tuple[str, str, int, int, int]:
 
 def _kill_everywhere(act: Callable[[], Any], ticket: Ticket, before: tuple[str, str, int, int, int]) -> int:
     for place in range(1, 80):
-        if _survives(act, place):
+        if survives(act, place):
             return place - 1
         assert _stands(ticket) == before, f"killed before statement {place}"
     raise AssertionError("it never got through")
