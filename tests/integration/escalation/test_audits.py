@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from agents import Result
 from agents.invoke import override
-from escalation.errors import OwnRequest, ResolutionInvalid, TicketNotClaimed, TicketResolved
+from escalation.errors import DecisionPending, OwnRequest, ResolutionInvalid, TicketNotClaimed, TicketResolved
 from escalation.escrow import (
     DatabaseEscalator,
     claim_next_ticket,
@@ -470,7 +470,10 @@ def test_a_judgement_can_be_taken_back_where_the_queue_gives_a_grace_period(
 ) -> None:
     ReviewQueue.objects.update(grace_seconds=60)
     before = _traces(audit)
-    assert _judge(audit, anna, REFUSE, note="no").is_open
+    assert _judge(audit, anna, REFUSE).is_open
+    assert _judge_again(audit, anna).is_open, "sent twice it is one"
+    with pytest.raises(DecisionPending):
+        resolve_ticket(audit.pk, anna, APPROVE, claim_number=None, seen_digest=None)
     assert not Notice.objects.filter(happening="audit").exists(), "nobody is told of what may be taken back"
     assert take_back_resolution(audit.pk, anna).decided_at is None
 
