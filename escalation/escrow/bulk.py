@@ -23,7 +23,7 @@ from escalation.errors import (
 )
 from escalation.escrow.claims import claim_ticket
 from escalation.escrow.resolution import resolve_ticket
-from escalation.escrow.rows import require_no_requester, require_open, require_waiting
+from escalation.escrow.rows import require_no_requester, require_waiting
 from escalation.models import Ticket, read_clock
 from escalation.selectors import find_irreversible, scope_tickets, with_content
 from orchestration.domain.holds import WAY_OF, Scope, Way
@@ -175,7 +175,6 @@ def _preview(
 ) -> BulkResult:
     try:
         found = _require_alike(number, ticket, anchor)
-        require_open(found)
         require_waiting(found)
         require_no_requester(found, user)
         if found.is_claimed(now) and found.claimed_by_id != user.pk and found.claim_expires_at:

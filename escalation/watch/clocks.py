@@ -30,7 +30,7 @@ def look_at_tickets() -> None:
 
     A row that is locked is being claimed or decided at this moment, and is found again by the next sweep.
     """
-    due = Ticket.objects.filter(status=TicketStatus.OPEN, decided_at=None, next_look_at__lte=ClockTimestamp())
+    due = Ticket.objects.filter(status=TicketStatus.OPEN, next_look_at__lte=ClockTimestamp())
     found = list(due.order_by("next_look_at").values_list("pk", "queue")[:SWEEP_LIMIT])
     if not found:
         return

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -22,6 +23,7 @@ from config.second_factor.devices import (
     renew_recovery_codes,
     verify_code,
 )
+from config.second_factor.door import lacks_second_factor
 from escalation.models import AuditLine
 from orchestration.domain.rights import Scope
 from orchestration.tokens import NewToken, make_token
@@ -181,6 +183,13 @@ def test_a_session_with_a_device_that_is_not_the_persons_is_nobodys(enrolled: Us
     )
     session.save()
     assert not _is_in(client)
+
+
+def test_who_signs_in_in_the_middle_of_a_request_is_asked_anew(ada: User, rf: RequestFactory) -> None:
+    request = rf.get("/")
+    request.session = SessionStore()
+    assert not lacks_second_factor(request, make_member("vic", "viewer"))
+    assert lacks_second_factor(request, ada)
 
 
 def test_an_app_that_was_never_confirmed_opens_nothing(ada: User) -> None:

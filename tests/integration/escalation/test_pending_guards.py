@@ -134,5 +134,5 @@ def test_a_look_that_was_about_to_come_tells_nothing_of_what_is_decided(anna: Us
     with at_time("2026-11-23T09:01"):
         approve(ticket, anna)
     with at_time("2026-11-23T09:30"):
-        clocks._look_and_act(ticket.pk, {})
+        clocks._look([ticket.pk], {})
     assert not ClockWarning.objects.exists()

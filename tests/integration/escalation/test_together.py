@@ -37,6 +37,7 @@ from orchestration.models import Step
 from orchestration.selectors.scope import call_as
 from tests.integration.escalation.desk import go_on, hold
 from tests.people import make_member
+from tests.tampering import history_rewritten
 
 pytestmark = pytest.mark.django_db
 APPROVE, SEND_BACK = ResolutionKind.APPROVE, ResolutionKind.SEND_BACK
@@ -128,6 +129,17 @@ def test_one_that_was_claimed_anew_or_shows_something_else_is_refused_alone(anna
 
     assert [type(one.error) for one in results] == [type(None), ResolutionStale, ResolutionStale]
     assert [Ticket.objects.get(pk=one.pk).status for one in tickets] == ["resolved", "open", "open"]
+
+
+def test_tickets_of_which_nothing_says_what_they_are_like_are_alike_to_none(anna: User) -> None:
+    tickets = _hold(2)
+    with history_rewritten():
+        Ticket.objects.update(alike="")
+
+    results = _claim(tickets, anna)
+
+    assert [type(one.error) for one in results] == [NotAlike, NotAlike]
+    assert not list_alike(call_as(anna), _find(tickets[0], anna)).exists()
 
 
 def test_a_ticket_that_is_not_alike_is_not_decided_along(anna: User) -> None:
