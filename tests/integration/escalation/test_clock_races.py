@@ -84,7 +84,8 @@ def test_fifty_who_look_at_once_record_tell_and_move_once() -> None:
 
     assert Breach.objects.filter(ticket=ticket, deadline="resolution").count() == 1
     assert sorted(BreachDeed.objects.values_list("step", flat=True)) == ["reroute", "tell"]
-    assert Notice.objects.filter(happening="level").count() == 1
+    told = Notice.objects.filter(happening="level").select_related("person")
+    assert sorted(str(one.person or "the queue") for one in told) == ["lena", "the queue"]
     assert AuditLine.objects.filter(act="rerouted").count() == 1
 
 
