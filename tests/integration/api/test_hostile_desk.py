@@ -48,8 +48,40 @@ _DOORS: dict[str, tuple[str, dict[str, Any]]] = {
     "calendars/{calendar}": ("PUT", _HOURS),
     "tickets/{ticket}/draft": ("PUT", {"claim_number": 1, "typed": {"f": "t"}, "note": "n"}),
     "tickets/{ticket}/alike/preview": ("POST", {"tickets": [1]}),
+    f"{_QUEUE}/targets": (
+        "PUT",
+        {"targets": [{"sla": "vip", "first_touch_seconds": 1.0, "resolution_seconds": 2.0}]},
+    ),
+    f"{_QUEUE}/reason-codes": ("PUT", {"reason_codes": [{"code": "c", "label": "l", "kinds": ["edit"]}]}),
+    "queues": ("POST", {"project": "default", "slug": "s", "name": "n"}),
+    "routing/default": (
+        "PUT",
+        {
+            "rules": [
+                {"queue": "default", "confidence_from": 0.1, "expression": "input.x == 1", "tags": ["t"]}
+            ]
+        },
+    ),
+    "workflows/letter/threshold": ("POST", {"project": "default", "step": "draft", "confidence": 0.5}),
+    "tickets/{ticket}/assign": ("POST", {"to": "rita", "note": "n"}),
+    "tickets/{ticket}/comments": ("POST", {"text": "@rita"}),
+    "tickets/{ticket}/pause": ("POST", {"reason": "r", "resume_at": "2030-01-01T00:00:00Z"}),
+    "tickets/{ticket}/snooze": (
+        "POST",
+        {"until": "2030-01-01T00:00:00Z", "reason": "r", "reason_code": "c", "claim_number": 1},
+    ),
+    "tickets/{ticket}/renew": ("POST", {"claim_number": 1, "seen_digest": "d"}),
+    "tickets/{ticket}/resolve": (
+        "POST",
+        {"resolution": "edit", "claim_number": 1, "seen_digest": "d", "output": 1, "scope": "part"},
+    ),
+    "tickets/{ticket}/alike/resolve": (
+        "POST",
+        {"lines": [{"ticket": 1, "claim_number": 1, "seen_digest": "d"}], "resolution": "skip"},
+    ),
 }
 _ODD: list[Any] = [True, 7.5, -1, 10**15, "", "x" * 100_000, [], [[[]]], {}, {"a": {"b": 1}}, None]
+_ODD += ["NaN", "-Infinity", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
 _BODIES = {
     "NUL": '{"name": "a\\u0000b"}',
     "half a character": '{"name": "\\ud800"}',
