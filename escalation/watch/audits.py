@@ -6,7 +6,7 @@ from django.db.models import Exists, Max, OuterRef
 
 from escalation.escrow import open_audit_ticket
 from escalation.models import Ticket
-from orchestration.maintenance.each import do_each, for_a_while
+from orchestration.maintenance.each import do_each, for_a_while, in_any_order
 from orchestration.models import AuditSample
 
 # One sweep stays short; what is left is found by the next.
@@ -20,5 +20,5 @@ def open_audit_tickets() -> None:
     last = Ticket.objects.filter(sample__isnull=False).aggregate(last=Max("sample"))["last"] or 0
     has_ticket = Exists(Ticket.objects.filter(sample=OuterRef("pk")))
     new = AuditSample.objects.filter(~has_ticket, pk__gt=last - _BEHIND).order_by("pk")
-    samples = list(new.values_list("pk", flat=True)[:SWEEP_LIMIT])
-    do_each("open_audit_tickets", for_a_while(samples), open_audit_ticket)
+    samples = new.values_list("pk", flat=True)[:SWEEP_LIMIT]
+    do_each("open_audit_tickets", for_a_while(in_any_order(samples)), open_audit_ticket)

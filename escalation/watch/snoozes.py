@@ -7,7 +7,7 @@ from escalation.domain.states import TicketStatus
 from escalation.escrow.clock import catch_up
 from escalation.escrow.snoozing import bring_back
 from escalation.models import ClockTimestamp, Pause, Ticket, read_clock
-from orchestration.maintenance.each import do_each, for_a_while
+from orchestration.maintenance.each import do_each, for_a_while, in_any_order
 
 # One sweep stays short; what is left is found by the next.
 SWEEP_LIMIT = 200
@@ -18,7 +18,7 @@ def wake_tickets() -> None:
 
     A row that is locked is being dealt with at this moment, and is found again by the next sweep.
     """
-    do_each("wake_tickets", for_a_while(_find_due()), _wake)
+    do_each("wake_tickets", for_a_while(in_any_order(_find_due())), _wake)
 
 
 def _find_due() -> list[int]:

@@ -1,5 +1,6 @@
 """Does something for each of many rows, so that one that can't be dealt with never keeps the others."""
 
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
@@ -23,6 +24,13 @@ def for_a_while(items: Iterable[Item], seconds: float = A_WHILE) -> Iterator[Ite
         if place and time.monotonic() >= ends_at:
             return
         yield item
+
+
+def in_any_order(items: Iterable[Item]) -> list[Item]:
+    """Return items in another order each time, so that those that fail with each sweep keep no others waiting."""
+    mixed = list(items)
+    random.shuffle(mixed)
+    return mixed
 
 
 def do_each(what: str, items: Iterable[Item], act: Callable[[Item], Answer]) -> list[Answer]:

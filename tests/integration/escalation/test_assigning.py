@@ -217,6 +217,18 @@ def test_a_queue_where_nobody_has_room_keeps_no_other_waiting(
     assert [_fresh(one).assigned_to for one in stuck] == [None] * 3
 
 
+def test_each_queue_has_its_part_of_a_sweep(
+    in_turn: ReviewQueue, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("escalation.watch.assignments.SWEEP_LIMIT", 2)
+    tickets = [hold()[0] for _ in range(4)]
+    _move(tickets[2:], _make_queue(assignment="least_loaded"))
+
+    assign_tickets()
+
+    assert [_fresh(one).assigned_to for one in tickets] == [anna, None, anna, None]
+
+
 def test_tickets_that_nobody_there_can_take_keep_no_others_waiting(
     in_turn: ReviewQueue, anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,8 @@ def test_a_claim_that_ends_early_is_waited_for_no_longer(anna: User, way: str) -
         else:
             User.objects.update(is_active=False)
             assign_tickets()
+        ticket.refresh_from_db()
+        assert ticket.next_look_at == at("2026-11-23T09:07"), "not when the lease would have ended"
         look_at_tickets()
 
     assert Ticket.objects.get(pk=ticket.pk).resolution == "default"

@@ -165,6 +165,15 @@ def test_the_verifiers_reasons_stand_beside_the_proposal(anna: User) -> None:
     assert "no &lt;b&gt;price&lt;/b&gt; is named" in shown
 
 
+def test_what_the_run_cost_so_far_stands_beside_the_decision(anna: User) -> None:
+    used = {"input_tokens": 1200, "output_tokens": 34, "cost_usd": "0.05"}
+    (ticket,) = hold(writer=lambda _: Result(PROPOSAL, confidence=0.5, usage=used))
+
+    page = text_of(sign_in(anna).get(page_of(ticket)))
+
+    assert "<dt>Used so far</dt><dd>1,200 tokens in, 34 tokens out, 0.05 US dollars</dd>" in page
+
+
 def test_the_plan_is_drawn_with_this_step_marked(ticket: Ticket, anna: User) -> None:
     page = text_of(sign_in(anna).get(page_of(ticket)))
 
