@@ -166,8 +166,10 @@ def test_the_verifiers_reasons_stand_beside_the_proposal(anna: User) -> None:
 
 
 def test_what_the_run_cost_so_far_stands_beside_the_decision(anna: User) -> None:
-    used = {"input_tokens": 1200, "output_tokens": 34, "cost_usd": "0.05"}
-    (ticket,) = hold(writer=lambda _: Result(PROPOSAL, confidence=0.5, usage=used))
+    answer = Result(
+        PROPOSAL, confidence=0.5, usage={"input_tokens": 1200, "output_tokens": 34, "cost_usd": "0.05"}
+    )
+    (ticket,) = hold(writer=lambda _: answer)
 
     page = text_of(sign_in(anna).get(page_of(ticket)))
 
