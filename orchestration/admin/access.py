@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 
 from orchestration.admin.paging import CappedPaginator
+from orchestration.admin.plain_lists import PlainList
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import Caller, call_as, list_rights_by_project, scope_rows
 
@@ -67,6 +68,10 @@ class ScopedAdmin(ModelAdmin[Row]):
         if row is None:
             raise Http404(f"There is no {self.opts.verbose_name} {object_id}.")
         return row
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let the first column name the rows also where they lead nowhere."""
+        return PlainList if self.list_display_links is None else super().get_changelist(request, **kwargs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the app to whom it shows anything."""

@@ -21,6 +21,19 @@ _FORMS: Final = {
 }
 
 
+def place_moment(words: str, at: datetime, form: str = "moment") -> tuple[SafeString, str]:
+    """Return words around a moment for an element that can hold no other, such as a title in a picture.
+
+    Args: words: with `{}` where the moment stands.
+    Returns: attributes by which `times.js` writes them in the viewer's zone, and the words as they stand until then.
+    """
+    utc = at.astimezone(UTC)
+    attributes = format_html(
+        ' data-at="{}" data-form="{}" data-words="{}"', utc.isoformat().replace("+00:00", "Z"), form, words
+    )
+    return attributes, words.replace("{}", f"{format_date(utc, _FORMS[form])} UTC", 1)
+
+
 @register.filter
 def moment(at: datetime | None, form: str = "moment") -> SafeString | str:
     """Return a moment as an element: to the second, `exact` to parts of it, `short`, or only its `time`."""

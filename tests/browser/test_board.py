@@ -1,6 +1,6 @@
 """The board in a real browser: charts are drawn, each is a table too, and nothing is clipped on a phone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from escalation.escrow import claim_ticket
 from escalation.figures import fold_hours
 from escalation.figures.folding import HOUR, begin_hour
-from escalation.models import read_clock
+from escalation.models import Ticket, read_clock
 from tests.browser.axe import look
-from tests.browser.conftest import Console
+from tests.browser.conftest import Console, elsewhere
 from tests.integration.escalation.desk import hold
 from tests.integration.escalation.figured import place_ticket
 from tests.people import make_member
@@ -66,3 +66,34 @@ def test_the_board_can_be_read_and_used(work: User, console: Console) -> None:
     console.page.set_viewport_size({"width": 1440, "height": 900})
     console.open(BOARD)
     assert look(console, "board") == []
+
+
+def test_hours_of_charts_and_moments_of_a_timeline_are_the_viewers(work: User, console: Console) -> None:
+    page = console.page
+    ticket = elsewhere(lambda: Ticket.objects.latest("pk"))
+    session = page.context.new_cdp_session(page)
+    session.send(
+        "Emulation.setTimezoneOverride", {"timezoneId": "Asia/Kathmandu"}
+    )  # 5:45 ahead, all the year
+
+    console.open(BOARD)
+    labels, first = page.evaluate(
+        """() => {
+          const { value, times } = document.querySelector("canvas[data-times]").dataset;
+          return [JSON.parse(value).labels, JSON.parse(times)[0]];
+        }"""
+    )
+    there = datetime.fromisoformat(first) + timedelta(hours=5, minutes=45)
+    assert (labels[0], len(labels)) == (f"{there:%H:%M}", 25)
+    assert (
+        page.evaluate("() => Chart.getChart(document.querySelector('canvas[data-times]')).data.labels")
+        == labels
+    )
+
+    console.open_live(f"/admin/orchestration/run/{ticket.run_id}/change/")
+    tick = page.locator(".rm-timeline .rm-tick-text[data-at]").first
+    began = datetime.fromisoformat(tick.get_attribute("data-at") or "") + timedelta(hours=5, minutes=45)
+    assert tick.text_content() == f"{began:%H:%M:%S}"
+    titles = page.locator(".rm-timeline title[data-at]").all_text_contents()
+    assert titles
+    assert not [words for words in titles if "UTC" in words or "{}" in words]

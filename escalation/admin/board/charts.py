@@ -6,13 +6,13 @@ Two colours that people of any colour vision tell apart, and a dash beside the s
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
 from escalation.admin.board.tables import (
     AGE_COLUMNS,
     TIMES,
     Table,
-    localise,
     make_table,
     show_length,
     show_share,
@@ -31,6 +31,7 @@ class Chart:
     """A picture and the same as a table.
 
     Attributes: says: what the picture shows, for who does not see it.  value, options: JSON.
+        times: JSON, the moments that `times.js` labels in the viewer's zone; "": its labels stay.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Chart:
     value: str
     options: str
     table: Table
+    times: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def _draw_lines(
     by_day: bool,
     highest: float | None = None,
 ) -> Chart:
-    labels = [f"{localise(row['at']):%-d %b}" if by_day else f"{localise(row['at']):%H:%M}" for row in rows]
+    # Days are UTC's, and say so; hours are of wherever the viewer is.
+    moments = [row["at"].astimezone(UTC) for row in rows]
+    labels = [f"{at:%-d %b}" if by_day else f"{at:%H:%M}" for at in moments]
     looks: tuple[dict[str, Any], ...] = (
         {"borderColor": BLUE, "backgroundColor": BLUE, "order": 1},
         {"borderColor": VERMILION, "backgroundColor": VERMILION, "borderDash": [5, 4], "order": 0},
@@ -126,6 +130,7 @@ def _draw_lines(
         json.dumps({"labels": labels, "datasets": sets}),
         write_options(highest=highest),
         make_table(title, columns, rows),
+        "" if by_day else json.dumps([at.isoformat() for at in moments]),
     )
 
 

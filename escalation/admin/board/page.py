@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from escalation.admin.access import find_queues_of, has_desk_right
@@ -181,7 +182,7 @@ def _list_tiles(board: Board) -> list[Tile]:
 
 def _say_late(first: Any, *, unattended: bool) -> str:
     if first is not None:
-        return f"at this pace; the first at {show_moment(first)}"
+        return format_html("at this pace; the first at {}", show_moment(first))
     return "nobody is there to decide" if unattended else "at this pace"
 
 

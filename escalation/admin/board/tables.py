@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.utils.timezone import get_current_timezone
-
 from escalation.domain.sla import describe_duration
 from escalation.figures import AGES
+from orchestration.admin.times import moment
 
 NOTHING: Final = "-"
 
@@ -63,14 +62,9 @@ def show_length(seconds: float | None) -> str:
     return describe_duration(timedelta(seconds=seconds)) if seconds >= 1 else "under 1 s"
 
 
-def show_moment(moment: datetime | None) -> str:
-    """Return a time of day, with the day where it is not today's hour by hour."""
-    return NOTHING if moment is None else f"{localise(moment):%-d %b, %H:%M}"
-
-
-def localise(moment: datetime) -> datetime:
-    """Return a moment in the viewer's time zone."""
-    return moment.astimezone(get_current_timezone())
+def show_moment(at: datetime | None) -> str:
+    """Return a time of day with its day, in the viewer's zone where a script can tell which."""
+    return NOTHING if at is None else moment(at, "short")
 
 
 def show_text(value: str) -> str:

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from orchestration.admin.timeline.lanes import Lane
 from orchestration.admin.timeline.scale import GAP_WIDTH, Scale
 from orchestration.admin.timeline.spans import Span, SpanKind
+from orchestration.admin.times import place_moment
 from orchestration.admin.words import describe_duration
 from orchestration.selectors.time_spent import Mark
 
@@ -74,13 +75,13 @@ def _draw_grid(scale: Scale, height: float) -> Iterator[SafeString]:
     ]
     for (x, passed), words in zip(ticks, _name_ticks([passed for _, passed in ticks]), strict=True):
         yield format_html(
-            '<path class="rm-tick" d="M{} {}V{}"/><text class="rm-tick-text" x="{}" y="{}">{}</text>',
+            '<path class="rm-tick" d="M{} {}V{}"/><text class="rm-tick-text" x="{}" y="{}"{}>{}</text>',
             f"{_LABELS + x:.1f}",
             f"{_HEAD - 4:g}",
             f"{height:g}",
             f"{_LABELS + x + 3:.1f}",
             f"{_HEAD - 8:g}",
-            words if passed else f"{scale.start:%H:%M:%S}",
+            *(("", words) if passed else place_moment("{}", scale.start, "time")),
         )
 
 
@@ -119,9 +120,8 @@ def _draw_marks(scale: Scale, marks: Sequence[tuple[Mark, str]], height: float) 
         has_room = left >= written
         written = left + width if has_room else written
         yield format_html(
-            '<g><title>{}: {} UTC</title><path class="rm-mark" d="M{} 12V{}"/>{}</g>',
-            words,
-            f"{mark.at:%Y-%m-%d %H:%M:%S}",
+            '<g><title{}>{}</title><path class="rm-mark" d="M{} 12V{}"/>{}</g>',
+            *place_moment(f"{words}: {{}}", mark.at),
             f"{x:.1f}",
             f"{height:g}",
             _write_mark(words, x, is_left=is_left) if has_room else "",
@@ -153,8 +153,8 @@ def _draw_spans(lane: Lane, scale: Scale, y: float) -> Iterator[SafeString]:
     for span in lane.spans:
         x, width = _measure(span, scale)
         yield format_html(
-            '<g><title>{}</title><rect class="{}" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
-            _describe(span),
+            '<g><title{}>{}</title><rect class="{}" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
+            *place_moment(_describe(span), span.start, "time"),
             f"rm-span rm-tone-{find_tone(span)}",
             f"{_LABELS + x:.1f}",
             f"{y + (_LANE - _BAR) / 2:g}",
@@ -218,8 +218,9 @@ def find_tone(span: Span) -> str:
 
 
 def _describe(span: Span) -> str:
+    """Return what a span was, with `{}` for when it began."""
     length = describe_duration(span.end - span.start)
-    since = f"from {span.start:%H:%M:%S}"
+    since = "from {}"
     if span.tried is None:
         return f"{TONES[span.kind]} {length}, {since}"
     decided = f", then {span.tried.decision.replace('_', ' ')}" if span.tried.decision else ""

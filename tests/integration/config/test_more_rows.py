@@ -155,6 +155,7 @@ def _list_addresses() -> Iterator[str]:
 
 def _list_pages() -> Iterator[str]:
     """Yield every list of the desk in the console."""
+    assert reverse("admin:index"), "the console is loaded with its addresses"
     for model in admin.site._registry:
         if model._meta.app_label == "escalation":
             yield f"admin:escalation_{model._meta.model_name}_changelist"

@@ -224,7 +224,7 @@ def _marks(*marks: tuple[str, float]) -> tuple[list[str], list[str]]:
     told = [(Mark(f"run_{words}", at(seconds)), words) for words, seconds in marks]
     svg = draw_timeline([], at(0), at(60), told, "t")
     written = re.findall(r'<text class="rm-mark-text[^>]*>([^<]+)<', svg)
-    return written, re.findall(r'<title>([^:]+):[^<]+</title><path class="rm-mark"', svg)
+    return written, re.findall(r'<title[^>]*>([^:]+):[^<]+ UTC</title><path class="rm-mark"', svg)
 
 
 def test_the_words_of_a_mark_give_way_to_those_before_them_and_its_tooltip_stays() -> None:
@@ -248,3 +248,22 @@ def test_tones_say_how_an_attempt_ended() -> None:
     outcomes = ("answered", "collected", "failed", "crashed", "withdrawn", None)
     spans = [Span(SpanKind.RUN, at(0), at(1), tried(1, 0, 1, outcome=outcome)) for outcome in outcomes]
     assert [find_tone(span) for span in spans] == ["done", "done", "bad", "bad", "withdrawn", "running"]
+
+
+def test_each_moment_of_the_picture_can_be_told_in_the_viewers_zone() -> None:
+    span = Span(SpanKind.RUN, at(0), at(60), Try(1, at(0), at(60), "succeeded", None, None))
+    lane = Lane("draft", "draft", "/", "succeeded", 0, [span])
+
+    svg = draw_timeline([lane], at(0), at(60), [(Mark("run_paused", at(30)), "paused")], "t")
+
+    told = re.findall(r'data-at="([^"]+)" data-form="(\w+)" data-words="([^"]+)">([^<]+)<', svg)
+    assert [words for _, _, words, _ in told] == [
+        "{}",
+        "paused: {}",
+        "attempt 1: succeeded 1 min, from {}",
+    ]
+    assert {at for at, _, _, _ in told} == {"2026-05-04T02:00:00Z", "2026-05-04T02:00:30Z"}
+    assert told[0][3] == "02:00:00 UTC"
+    # No moment stands there that is not told so.
+    plain = re.sub(r'data-at="[^"]+"', "", re.sub(r">[^<]*02:00:[^<]*UTC[^<]*<", "><", svg))
+    assert "02:00" not in plain
