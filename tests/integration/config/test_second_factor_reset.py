@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -78,11 +78,17 @@ def test_a_lead_resets_nobody_who_gives_roles_where_they_do_not(enrolled: User) 
     bosses = Group.objects.create(name="bosses")
     bosses.user_set.add(elsewhere)
     Membership.objects.create(project=other, group=bosses, role="admin")
-    for person in (lead, admin, keeper, elsewhere):
+    change = Permission.objects.get(codename="change_user")
+    clerk, helper = make_member("cla", "reviewer"), make_member("hal", "reviewer")
+    clerk.user_permissions.add(change)
+    clerks = Group.objects.create(name="clerks")
+    clerks.permissions.add(change)
+    helper.groups.add(clerks)
+    for person in (lead, admin, keeper, elsewhere, clerk, helper):
         give_device(person)
     client = sign_in_with_app(lead)
 
-    for person in (admin, keeper, elsewhere):
+    for person in (admin, keeper, elsewhere, clerk, helper):
         assert client.post(OWN, {"person": person.pk}).status_code == 404
     assert client.post(OWN, {"person": enrolled.pk}).status_code == 302
     # Who gives roles there themselves could have given them to anybody.

@@ -406,6 +406,19 @@ def test_a_claim_that_somebody_took_is_not_taken_again(ticket: Ticket, anna: Use
         renew_claim(ticket.pk, anna, claim_number=1, seen_digest=claimed.seen_digest)
 
 
+def test_neither_a_claim_given_back_nor_an_earlier_one_is_renewed(ticket: Ticket, anna: User) -> None:
+    seen = claim_ticket(ticket.pk, anna).seen_digest
+    release_ticket(ticket.pk, anna)
+    with pytest.raises(ResolutionStale):
+        renew_claim(ticket.pk, anna, claim_number=1, seen_digest=seen)
+    claim_ticket(ticket.pk, anna)
+    with pytest.raises(ResolutionStale):
+        renew_claim(ticket.pk, anna, claim_number=1, seen_digest=seen)
+    anna.is_active = False
+    with pytest.raises(ReviewerInactive):
+        renew_claim(ticket.pk, anna, claim_number=2, seen_digest=seen)
+
+
 def test_taking_a_claim_again_needs_room(anna: User) -> None:
     ReviewerProfile.objects.create(user=anna, capacity=1)
     first, second = hold()[0], hold()[0]

@@ -1,5 +1,6 @@
 """Alike tickets decided together: each for itself, and barred where one has to look at each alone."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from escalation.escrow import (
     resolve_ticket,
 )
 from escalation.models import AuditLine, ReviewQueue, Ticket
-from escalation.selectors import find_ticket, list_alike
+from escalation.selectors import alike, find_irreversible, find_ticket, list_alike
 from orchestration import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Step
@@ -184,6 +185,24 @@ def test_a_step_whose_own_effect_can_not_be_undone_is_sent_back_alone(anna: User
     results = _resolve(tickets, lines, anna, SEND_BACK, feedback="be brief")
 
     assert [type(one.error) for one in results] == [BulkBarred, type(None)]
+
+
+def test_only_what_is_still_to_come_and_can_not_be_undone_bars_it(
+    anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ticket,) = _hold(1, MAIL)
+    assert list(find_irreversible([ticket], APPROVE)) == [ticket.pk]
+
+    with monkeypatch.context() as told:
+        told.setattr(alike, "find_contract", lambda _: SimpleNamespace(effects=("mail",), reversible=True))
+        assert find_irreversible([ticket], APPROVE) == {}
+        assert find_irreversible([ticket], SEND_BACK) == {}
+    with monkeypatch.context() as told:
+        told.setattr(alike, "_MOST_BEHIND", 3)
+        assert "can be looked through" in find_irreversible([ticket], APPROVE)[ticket.pk]
+    with history_rewritten():
+        Step.objects.filter(run=ticket.run_id, key="send").update(status="skipped")
+    assert find_irreversible([ticket], APPROVE) == {}
 
 
 @pytest.mark.parametrize(
