@@ -384,12 +384,14 @@ def test_a_claim_that_ran_out_is_taken_again_with_its_draft(ticket: Ticket, anna
     claimed = claim_ticket(ticket.pk, anna)
     save_draft(ticket.pk, anna, Draft(note="half"), claim_number=1)
     expire_claim(ticket)
+    Ticket.objects.update(claimed_at=read_clock() - timedelta(hours=2))
 
     with pytest.raises(ResolutionStale, match="no longer shows what you saw"):
         renew_claim(ticket.pk, anna, claim_number=1, seen_digest="0" * 64)
     again = renew_claim(ticket.pk, anna, claim_number=1, seen_digest=claimed.seen_digest)
 
-    assert again.is_claimed_by(anna.pk, read_clock())
+    assert again.is_claimed_by(anna.pk, read_clock()), "for an hour from now"
+    assert [act for act, _ in _acts(ticket)] == ["claimed", "edited", "claimed"]
     assert (again.claim_number, "half" in (again.draft_json or "")) == (1, True)
     resolve_ticket(ticket.pk, anna, ResolutionKind.SKIP, claim_number=1, seen_digest=claimed.seen_digest)
 
