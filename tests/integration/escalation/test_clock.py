@@ -254,6 +254,7 @@ def _replan(ticket: Ticket, **changes: Any) -> Replan:
         ({"due_before": at("2026-01-01T00:00")}, {"due_at": 60, "replan_number": 1}),
         ({}, {"due_at": 60, "replan_number": 1, "first_touch_due_at": 1}),
         ({"calendar_after": None}, {"due_at": 60, "replan_number": 1}),
+        ({"number": 2}, {"due_at": 60, "replan_number": 1}),
     ],
 )
 def test_no_due_time_changes_but_as_a_re_plan_says(
@@ -282,6 +283,10 @@ def test_clocks_stand_still_with_a_pause_only(friday: Ticket, anna: User) -> Non
         pause_ticket(friday.pk, anna, "why")
     with pytest.raises(DatabaseError, match="with a pause only"), transaction.atomic():
         Ticket.objects.filter(pk=friday.pk).update(paused_at=None)
+    with at_time("2026-11-20T16:59:30"):
+        resume_ticket(friday.pk, anna)
+    with pytest.raises(DatabaseError, match="with a pause only"), transaction.atomic():
+        Ticket.objects.filter(pk=friday.pk).update(paused_at=Pause.objects.get().started_at)
 
 
 def test_a_pause_ends_once_and_says_the_same_for_ever(friday: Ticket, anna: User) -> None:
