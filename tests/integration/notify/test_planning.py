@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from structlog.testing import capture_logs
 
 from escalation.conf import get_conf
 from escalation.domain.notices import Happening
 from escalation.models import Delivery, Notice, Preference, QueueChannel, ReviewerProfile, Ticket, read_clock
 from escalation.notify import announce, plan_notices, send_due
 from escalation.notify.composing import compose
+from escalation.notify.outbox import claim_next
 from orchestration import Review
 from tests.integration.escalation.desk import LETTER, hold, race
 from tests.integration.notify.posts import Mailbox, deliver_to
+from tests.integration.orchestration.rig import race as meet
 from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +187,26 @@ def test_two_planners_at_once_plan_each_notice_once(ticket: Ticket, anna: User, 
     assert Notice.objects.filter(planned_at=None).count() == 0
     assert Delivery.objects.filter(person=ben).count() == 4
     assert sum(d.notices.count() for d in Delivery.objects.filter(person=anna)) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_planner_leaves_alone_what_the_first_is_at(ticket: Ticket, anna: User) -> None:
+    _tell(ticket, anna)
+    with capture_logs() as lines:
+        assert meet(plan_notices, plan_notices) == 0
+    assert lines == []
+    assert _planned() == [("mail", anna.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_gathers_is_claimed_by_no_sender_while_a_planner_adds_to_it(ticket: Ticket, anna: User) -> None:
+    Preference.objects.create(user=anna, digest_minutes=30)
+    _tell(ticket, anna, key="k1")
+    plan_notices()
+    Delivery.objects.update(due_at=ticket.opened_at)
+    _tell(ticket, anna, key="k2")
+    assert meet(plan_notices, lambda: claim_next("mail")) is None
+    assert Delivery.objects.get().notices.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
