@@ -105,6 +105,38 @@ class SendingTimedOut(AgentError):
         super().__init__(f"the other side was not done after {seconds:g} s")
 
 
+class CallRefused(PermanentError):
+    """A call could not be made; nothing was done. The message says what to write instead."""
+
+    code = "agent_call_refused"
+
+
+class CallDiverged(PermanentError):
+    """Another call was done where an agent makes one now: its code or its data changed. A person decides.
+
+    Args:
+        path: of the call.
+        why: what does not fit.
+    """
+
+    code = "agent_call_diverged"
+
+    def __init__(self, path: str, why: str = "it was done with other arguments") -> None:
+        # Both go to `args` so that the error survives pickling between processes.
+        super().__init__(path, why)
+        self.path = path
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"the call {self.path} can't be answered from the journal: {self.why}"
+
+
+class CallLimit(AgentError):
+    """An agent made more calls, or reads more answers, than one step may."""
+
+    code = "agent_call_limit"
+
+
 class PoolRefused(AgentError):
     """A pool's size or name is wrong; the message says what to give instead."""
 

@@ -49,6 +49,9 @@ class Conf:
     # PostgreSQL gives no row of more than a gigabyte, and text doubles where it is quoted.
     MAX_COLLECTED_BYTES: int = between(4_194_304, 1, 268_435_456)
 
+    CALLS_PER_ATTEMPT: int = 1_000
+    CALL_BYTES_PER_ATTEMPT: int = between(1_048_576, 1, 268_435_456)
+
     EXPRESSION_SECONDS: float = between(5.0, 0.1, 60.0)
     EXPRESSION_HELPERS: int = 2
 

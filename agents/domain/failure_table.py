@@ -11,7 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agents.domain.invocation import FailureKind
-from agents.errors import InputRefused, LoopHeld, PermanentError, TransientError, UnreadableOutput
+from agents.errors import (
+    CallDiverged,
+    CallLimit,
+    InputRefused,
+    LoopHeld,
+    PermanentError,
+    TransientError,
+    UnreadableOutput,
+)
 
 TRANSIENT, RATE_LIMIT, TIMEOUT, BAD_INPUT, PERMANENT, UNREADABLE = (
     FailureKind.TRANSIENT,
@@ -28,6 +36,8 @@ _OWN: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (UnreadableOutput, UNREADABLE),
     (InputRefused, BAD_INPUT),
     (LoopHeld, FailureKind.HELD_UP),
+    (CallDiverged, FailureKind.DIVERGED),
+    (CallLimit, FailureKind.LIMIT),
     (TransientError, TRANSIENT),
     (PermanentError, PERMANENT),
 )

@@ -15,6 +15,8 @@ from enum import StrEnum
 from numbers import Real
 from typing import Any, Final, TypeAlias
 
+from agents.domain.calling import make_once
+from agents.domain.calls import Calls, MemoryJournal
 from agents.domain.canonical import EXACT_INTEGER_LIMIT, canonical_json
 from agents.errors import UnreadableOutput
 
@@ -39,6 +41,9 @@ _TOKEN_KEYS: Final = ("input_tokens", "output_tokens")
 _PLAIN_AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
 
 
+_NO_CALLS: Final = Calls(MemoryJournal())
+
+
 def _never() -> bool:
     return False
 
@@ -61,6 +66,7 @@ class Task:
         item: the item of a `for_each`.
         deadline_at: when the attempt runs out of time, aware UTC.
         is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
+        calls: what was called and answered so far; agents use `once`.
     """
 
     input: JSON
@@ -76,6 +82,35 @@ class Task:
     item: JSON = None
     deadline_at: datetime | None = None
     is_cancelled: Callable[[], bool] = field(default=_never, repr=False, compare=False)
+    calls: Calls = field(default=_NO_CALLS, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Give a task that no engine made a journal of its own."""
+        if self.calls is _NO_CALLS:
+            object.__setattr__(self, "calls", Calls(MemoryJournal(self.idempotency_key)))
+
+    def once(self, name: str, function: Callable[..., Any], *arguments: Any, key: str | None = None) -> Any:
+        """Call a function, or return what it returned when it was called before, by whichever attempt of the step.
+
+        In an `async def` write `await task.once(...)`; the function may then be async too.
+
+        Args:
+            name: of the call, for histories: 1 to 100 characters without / # [ ].
+            function: called with the arguments; one with a parameter `idempotency_key` gets the call's key, the same
+                for every attempt.
+            arguments: JSON values; other ones than before are a divergence.
+            key: tells calls of one name apart that are made at once.
+
+        Returns: what the function returned, read back from JSON.
+
+        Raises:
+            CallRefused: it can't be made, and was not: inside a transaction, an argument that is not JSON, no name, the
+                same call twice at once.
+            CallDiverged: it was done with other arguments; the attempt ends, and a person decides.
+            UnreadableOutput: it was made, and its answer is not JSON.
+            Exception: whatever the function raises; a later attempt calls it again.
+        """
+        return make_once(self.calls, name, function, *arguments, key=key)
 
     @property
     def cancelled(self) -> bool:
@@ -151,6 +186,7 @@ class FailureKind(StrEnum):
     BAD_INPUT = "bad_input"
     PERMANENT = "permanent"
     UNREADABLE = "unreadable"
+    DIVERGED = "diverged"
     UNKNOWN_AGENT = "unknown_agent"
     LIMIT = "limit"
     CHILD_FAILED = "child_failed"

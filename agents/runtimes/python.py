@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from asgiref.sync import ThreadSensitiveContext
 
+from agents.domain.calling import SERVANT, Servant
 from agents.domain.catalogue import RegisteredAgent
 from agents.domain.invocation import Task
 from agents.errors import LeftTransactionOpen, LoopHeld
@@ -50,21 +51,28 @@ class PythonRuntime:
         self, agent: str, coroutine: Coroutine[Any, Any, object], timeout_seconds: float
     ) -> object:
         CALLER.set(agent)
-        while True:
-            given = self._wait(_Entry(agent, coroutine, timeout_seconds), loops.choose())
-            if given is None:
-                continue
-            answer, error = given
-            if error is not None:
-                raise error
-            return answer
+        servant = Servant()
+        waiting = SERVANT.set(servant)
+        try:
+            while True:
+                given = self._wait(_Entry(agent, coroutine, timeout_seconds), loops.choose(), servant)
+                if given is not None:
+                    break
+        finally:
+            SERVANT.reset(waiting)
+            servant.leave()
+        answer, error = given
+        if error is not None:
+            raise error
+        return answer
 
-    def _wait(self, entry: _Entry, thread: LoopThread) -> _Answer | None:
+    def _wait(self, entry: _Entry, thread: LoopThread, servant: Servant) -> _Answer | None:
         """Wait for the answer; return None if the loop is held and the coroutine did not begin there."""
         future = thread.submit(entry.run())
+        future.add_done_callback(servant.wake)
         pause = PATIENCE_SECONDS
         try:
-            while not _is_done(future, min(pause, max(self._grace_seconds - entry.count_late(), 0))):
+            while not servant.wait(future, min(pause, max(self._grace_seconds - entry.count_late(), 0))):
                 hold = thread.look()
                 if hold is not None and entry.withdraw():
                     return None
@@ -157,14 +165,6 @@ class _Entry:
             )
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
             return None, error
-
-
-def _is_done(future: Future[_Answer], seconds: float) -> bool:
-    try:
-        future.exception(seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 def _excuse(entry: _Entry, thread: LoopThread) -> LoopHeld | None:

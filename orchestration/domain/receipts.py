@@ -79,6 +79,7 @@ class ReceiptFacts:
     Attributes: actor: "agent:<name>@<version>" or "person:<username>".
         decision: the id of the resolution for a person, "attempt:<n>" for the policy.
         received: hand-offs of the final attempt.  parents: receipts of all predecessors.
+        calls: number and digest of the journal of its calls; None: nothing was called.
     """
 
     run_id: str
@@ -97,12 +98,16 @@ class ReceiptFacts:
     final_digest: str
     feedback_digest: str | None
     finished_at: str
+    calls: tuple[int, str] | None = None
 
 
 def build_receipt(facts: ReceiptFacts) -> str:
     """Return a receipt's body as canonical JSON; its digest is `digest_text` of it."""
+    # A step whose agent called nothing has the receipt that it always had.
+    calls = {} if facts.calls is None else {"calls": {"journal": facts.calls[0], "digest": facts.calls[1]}}
     return canonical_record(
-        {
+        calls
+        | {
             "run": facts.run_id,
             "spec": facts.spec_digest,
             "step": facts.step,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from orchestration.domain.calls import CallsMade
 from orchestration.domain.holds import Scope, Way
 from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
@@ -140,11 +141,13 @@ class Facts:
 
     Attributes: received: the hand-offs that were made to it.  earlier: the step's attempts before it, in order.
         handed: that a person handed the step to its agent, in words; "" if nobody did.
+        calls: that were done, by this attempt or one before it; None: none.
     """
 
     received: tuple[HandoffLine, ...] = ()
     earlier: tuple[AttemptLine, ...] = ()
     handed: str = ""
+    calls: CallsMade | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +272,7 @@ class HeldStep:
     Attributes: proposed_json: what can be approved; None: nothing.  now: the database's clock after the lock was had.
         root_id: the run at the top of the tree.
         kind, spec_key, spec_json, agent, workflow_id, spec_digest: by which its spec is found.
+        renewals: number of the journal of its calls.
     """
 
     step_id: int
@@ -288,6 +292,7 @@ class HeldStep:
     spec_json: str | None
     agent: str
     workflow_id: int
+    renewals: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,22 @@ from uuid import UUID, uuid4
 import structlog
 
 from agents.domain.classification import describe_error, describe_fault, describe_refusal
-from agents.domain.invocation import Failed, FailureKind, Task
+from agents.domain.invocation import Failed, FailureKind, Outcome, Task
 from agents.invoke import invoke
 from agents.selectors import answered_names
 from orchestration.conf import get_conf, get_signer
 from orchestration.database.insistence import insist
 from orchestration.dispatch import ISOLATED, Continuation, dispatch
-from orchestration.domain.policy import Ending
+from orchestration.domain.policy import Ending, HeldBack
 from orchestration.domain.receipts import canonical
-from orchestration.domain.spec import ENGINE_AGENTS
+from orchestration.domain.spec import ENGINE_AGENTS, StepSpec
 from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Facts, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.handed import check_handed
+from orchestration.executor.journal import settle_calls
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.patience import ask_patiently
 from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare
@@ -155,9 +156,9 @@ def _attempt(claim: Claim, continuation: Continuation, stride: _Stride) -> tuple
     """
     try:
         prepared = _prepare(claim)
-        outcome = _or_fault(lambda: _invoke(prepared, claim, stride), claim, "calling its agent")
+        outcome, facts = _invoke_surely(prepared, claim, stride)
         run_on = _plan_run_on(claim, continuation, stride)
-        conclusion = conclude_surely(claim, prepared.spec, prepared.facts, outcome, run_on=run_on)
+        conclusion = conclude_surely(claim, prepared.spec, facts, outcome, run_on=run_on)
     except ClaimLost as error:
         continuation.clear()
         with suppress(Exception):
@@ -201,9 +202,16 @@ def _prepare(claim: Claim) -> Prepared:
     return Prepared(spec, begun, Facts())
 
 
-def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
+def _invoke_surely(prepared: Prepared, claim: Claim, stride: _Stride) -> tuple[Ending, Facts]:
+    """Call the agent, and return how that ended with what is known of it; nothing is called where there is no task."""
     if not isinstance(prepared.task, Task):
-        return prepared.task
+        return prepared.task, prepared.facts
+    task, spec = prepared.task, prepared.spec
+    outcome = _or_fault(lambda: _invoke(task, spec, claim, stride), claim, "calling its agent")
+    return settle_calls(task, outcome, prepared.facts)
+
+
+def _invoke(task: Task, spec: StepSpec, claim: Claim, stride: _Stride) -> Outcome | HeldBack:
     kept_away = ask_patiently(claim, keep_away, doing="ask for admission")
     if kept_away is not None:
         return kept_away
@@ -213,10 +221,10 @@ def _invoke(prepared: Prepared, claim: Claim, stride: _Stride) -> Ending:
         return describe_refusal(FailureKind.OUTAGE, message, claim.agent)
     started = time.monotonic()
     with lent_connection(claim.agent):
-        outcome = invoke(claim.agent, prepared.task, timeout_seconds=claim.timeout_seconds)
+        outcome = invoke(claim.agent, task, timeout_seconds=claim.timeout_seconds)
     note_call(claim, outcome)
     stride.seconds += time.monotonic() - started
-    return check_handed(claim, prepared.spec, outcome)
+    return check_handed(claim, spec, outcome)
 
 
 def _plan_run_on(claim: Claim, continuation: Continuation, stride: _Stride) -> RunOn | None:

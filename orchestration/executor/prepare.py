@@ -10,6 +10,7 @@ import orjson
 import structlog
 from django.db import DatabaseError
 
+from agents.domain.calls import Calls
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
 from agents.errors import UnreadableOutput
@@ -28,9 +29,11 @@ from orchestration.executor.collecting import collect
 from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
+from orchestration.executor.journal import ClaimJournal
 from orchestration.handoff import Handed, assemble_handoff
 from orchestration.models import Workflow
 from orchestration.outages import is_away
+from orchestration.selectors.calls import load_calls_made
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
 
 log = structlog.get_logger(__name__)
@@ -131,6 +134,7 @@ def _address(
         item=item,
         deadline_at=claim.deadline_at,
         is_cancelled=ask_whether_cancelled(claim),
+        calls=Calls(ClaimJournal(claim)),
     )
 
 
@@ -179,7 +183,8 @@ def _end(claim: Claim, spec: StepSpec, ending: Ending, earlier: tuple[AttemptLin
 def _read_facts(claim: Claim, earlier: tuple[AttemptLine, ...]) -> Facts:
     """Return what the rows say was handed: a summary may have been recorded before the fault."""
     handed = find_handed(claim, earlier)
-    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier, handed)
+    calls = load_calls_made(claim.step_id, claim.renewals) if claim.attempt > 1 else None
+    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier, handed, calls)
 
 
 def _read_earlier(claim: Claim) -> tuple[AttemptLine, ...]:

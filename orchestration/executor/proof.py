@@ -70,6 +70,7 @@ def _build(claim: Claim, facts: Facts, end: AttemptEnd, kind: ReceiptKind, actor
             final_digest=digest,
             feedback_digest=digest_text(claim.feedback) if claim.feedback else None,
             finished_at=stamp(end.finished_at),
+            calls=facts.calls,
         )
     )
 

@@ -18,6 +18,7 @@ from orchestration.handoff import count_tokens
 from orchestration.holds.specs import find_spec_of
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
+from orchestration.selectors.calls import load_calls_made
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (
@@ -202,6 +203,7 @@ def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
             final_digest=digest,
             feedback_digest=digest_text(held.feedback) if held.feedback else None,
             finished_at=stamp(held.now),
+            calls=load_calls_made(held.step_id, held.renewals),
         )
     )
     return FinalOutput(

@@ -22,7 +22,7 @@ from orchestration.conf import get_conf
 from orchestration.database.insistence import reconnect
 from orchestration.maintenance.companions import Companions
 from orchestration.maintenance.queues import free_admissions, wake_breaker_waiters, wake_pool_waiters
-from orchestration.maintenance.rescuer import free_overdue, free_stranded, ring_after_death
+from orchestration.maintenance.rescuer import free_overdue, free_stranded, lose_calls, ring_after_death
 from orchestration.maintenance.scheduler import (
     cancel_orphans,
     pause_strays,
@@ -44,6 +44,7 @@ log = structlog.get_logger(__name__)
 _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_stranded,
     free_overdue,
+    lose_calls,
     release_forgotten,
     cancel_orphans,
     tell_parents,

@@ -18,6 +18,7 @@ from orchestration.maintenance.each import do_each
 from orchestration.outages import is_away, is_of_statement
 from orchestration.selectors.left import find_died_since, find_overdue, find_stranded
 from orchestration.selectors.processes import Block, count_in_flight, find_blocks, is_queue_served
+from orchestration.transitions.calls import lose_tries
 from orchestration.transitions.claim import load_claims, lock_claim
 from orchestration.transitions.heal import ring_suspects_of
 from orchestration.transitions.tree import lock_run
@@ -74,6 +75,11 @@ def free_overdue() -> int:
     freed = sum(do_each("free_overdue", claims, free))
     dispatch(rung)
     return freed
+
+
+def lose_calls() -> int:
+    """Tell as lost what agents had called when they lost their claim, and that nobody could tell; return how many."""
+    return lose_tries("its attempt had ended")
 
 
 def _load(step_ids: list[int]) -> list[Claim]:

@@ -1,6 +1,7 @@
 """The rows. No behaviour lives here but what a row can say about itself; `transitions/` writes status."""
 
 from orchestration.models.access import ApiToken, Membership
+from orchestration.models.call import Call, CallTry
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
@@ -16,6 +17,8 @@ __all__ = [
     "ApiToken",
     "Attempt",
     "AuditSample",
+    "Call",
+    "CallTry",
     "Decision",
     "Edge",
     "Event",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from orchestration.domain.calls import CallsMade
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_text, stamp
 from orchestration.domain.states import DONE, ReceiptKind, Stage
 from orchestration.domain.work import PERSON
@@ -42,6 +43,18 @@ def _handoff_faults(rows: ProofRows, handoff: ProofHandoff) -> Iterator[str]:
         yield f"{place}: tokens_after differs although nothing was shortened"
     if is_latest and handoff.tokens_before != sender.output_tokens:
         yield f"{place}: tokens_before differs from the sender's output_tokens"
+
+
+def find_call_faults(rows: ProofRows) -> Iterator[str]:
+    """Yield what is wrong with what steps called: texts that are not those of their digests."""
+    for call in rows.calls:
+        place = f"step '{rows.key_of(call.step_id)}', call {call.path}"
+        if call.run_id != rows.run.pk:
+            yield f"{place}: its run is another"
+        if digest_text(call.request_json) != call.request_digest:
+            yield f"{place}: request_json does not match its digest"
+        if call.response_json is not None and digest_text(call.response_json) != call.response_digest:
+            yield f"{place}: response_json does not match its digest"
 
 
 def find_receipt_faults(rows: ProofRows) -> Iterator[str]:
@@ -114,8 +127,9 @@ class _Check:
             yield f"{place}: the receipt's kind '{receipt.kind}' or its revision is not what it says"
             return
         said = json.loads(receipt.body_json)
-        for field, value in json.loads(self._rebuild(put_out, receipt, said)).items():
-            if field not in untold and said.get(field) != value:
+        made = json.loads(self._rebuild(put_out, receipt, said))
+        for field in [*made, *(name for name in said if name not in made)]:
+            if field not in untold and said.get(field) != made.get(field):
                 yield f"{place}: the receipt's '{field}' does not fit the rows it was made from"
         if "parents" in untold and not set(said.get("parents", ())) <= self.known:
             yield f"{place}: the receipt names one as its parent that is not there"
@@ -143,8 +157,16 @@ class _Check:
                 final_digest=output_digest,
                 feedback_digest=digest_text(step.feedback) if step.feedback else None,
                 finished_at=stamp(put_out.finished_at) if put_out.finished_at else "",
+                calls=self._calls(put_out, step, said),
             )
         )
+
+    def _calls(self, put_out: Step | PastOutput, step: Step, said: dict[str, Any]) -> CallsMade | None:
+        """Return what was called for an output; of a past one only the receipt tells which journal was its."""
+        told = said.get("calls")
+        if isinstance(told, dict):
+            return self.rows.calls_made(step.pk, int(told.get("journal", 0)))
+        return self.rows.calls_made(step.pk, step.renewals) if put_out is step else None
 
     def _parents(self, step: Step) -> tuple[str, ...]:
         edges = self.rows.edges_in.get(step.pk, ())

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
+from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
 from orchestration.domain.receipts import AttemptLine, HandoffLine, stamp
 from orchestration.domain.states import StepKind
-from orchestration.models import Attempt, Edge, Event, Handoff, PastOutput, Receipt, Run, Seal, Step
+from orchestration.models import Attempt, Call, Edge, Event, Handoff, PastOutput, Receipt, Run, Seal, Step
 
 _T = TypeVar("_T")
 _NEVER_LET_GO = (StepKind.PLANNED, StepKind.COMPENSATION)
@@ -68,6 +69,21 @@ class ProofHandoff(NamedTuple):
     handed_at: datetime
 
 
+class ProofCall(NamedTuple):
+    """A journaled call as a proof looks at it."""
+
+    step_id: int
+    run_id: UUID
+    journal: int
+    path: str
+    name: str
+    state: str
+    request_json: str
+    request_digest: str
+    response_json: str | None
+    response_digest: str | None
+
+
 @dataclass(frozen=True)
 class ProofRows:
     """All rows that a run's proof is about: one query for each table, however many steps there are."""
@@ -81,6 +97,7 @@ class ProofRows:
     past_outputs: list[PastOutput]
     events: list[Event]
     seals: list[Seal]
+    calls: list[ProofCall]
 
     @cached_property
     def edges_in(self) -> dict[int, list[ProofEdge]]:
@@ -106,6 +123,20 @@ class ProofRows:
     def past_of(self) -> dict[int, list[PastOutput]]:
         """Return what each step had put out before."""
         return _group(self.past_outputs, "step_id")
+
+    @cached_property
+    def calls_of(self) -> dict[int, list[ProofCall]]:
+        """Return each step's calls."""
+        return _group(self.calls, "step_id")
+
+    def calls_made(self, step_id: int, journal: int) -> CallsMade | None:
+        """Return what a receipt of a step says of the calls in a journal of it."""
+        done = [
+            CallLine(call.path, call.name, call.request_digest, call.response_digest or "")
+            for call in self.calls_of.get(step_id, ())
+            if call.journal == journal and call.state == CallState.DONE
+        ]
+        return digest_calls(journal, done)
 
     @cached_property
     def attached(self) -> set[int]:
@@ -153,6 +184,10 @@ def load_proof(run: Run) -> ProofRows:
         past_outputs=list(PastOutput.objects.filter(**of_steps).order_by("id")),
         events=list(Event.objects.filter(run=run).order_by("id")),
         seals=list(Seal.objects.filter(run=run).order_by("round")),
+        calls=[
+            ProofCall(*row)
+            for row in Call.objects.filter(**of_steps).order_by("id").values_list(*ProofCall._fields)
+        ],
     )
 
 

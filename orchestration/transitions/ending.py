@@ -64,6 +64,13 @@ RECEIPT: Final = Part(
         "receipt": "text",
     },
 )
+# Tries of calls that are under way when the attempt ends: nobody can complete them any more.
+LOSE_TRIES: Final = Part(
+    "given_up",
+    """
+    UPDATE orchestration_calltry t SET state = 'lost', ended_at = d.now, error = 'its attempt had ended'
+    FROM done d WHERE t.step_id = d.id AND t.state = 'begun'""",
+)
 BREAK_CHORD: Final = Part("broken", break_chords("done"))
 # The edges of the children's own children go too: `is_in_plan` looks for the edge from a step to the one that grew it.
 DETACH: Final = (
@@ -128,6 +135,8 @@ class Ending:
         effects = [
             Part(effect.name, effect.statement, {"effects": "json"}) for effect in EFFECTS if self.has_effects
         ]
+        if self.source is StepStatus.RUNNING and self.has_effects:
+            effects.append(LOSE_TRIES)
         parts = [Part("done", self._change()), *self.parts, *effects, Part("told", told)]
         columns = dict(_LINE if self.source is StepStatus.RUNNING else _LINE_OF_HELD)
         for part in parts:

@@ -22,7 +22,7 @@ TRANSIENT: Final = frozenset(
 )
 KEPT_AWAY: Final = frozenset({FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT})
 """Of an agent that was not called at all."""
-_FOR_PEOPLE: Final = frozenset({FailureKind.CRASH, FailureKind.ENGINE_FAULT})
+_FOR_PEOPLE: Final = frozenset({FailureKind.CRASH, FailureKind.ENGINE_FAULT, FailureKind.DIVERGED})
 MAX_RETRY_WAIT_SECONDS: Final = 3_600.0
 
 
@@ -112,6 +112,8 @@ def _decide_alarming(failure: Failed, situation: Situation) -> Decision:
     """Let a person see what kills its process, and what nobody foresaw: neither skipped nor another agent's."""
     if failure.kind is FailureKind.ENGINE_FAULT:
         return Decision(DecisionKind.ESCALATE, "engine_fault", _describe(failure))
+    if failure.kind is FailureKind.DIVERGED:
+        return Decision(DecisionKind.ESCALATE, "journal_diverged", failure.message)
     if situation.crashes >= situation.crash_limit:
         reason = f"it ended its worker process {situation.crashes} times"
         return Decision(DecisionKind.ESCALATE, "crash_limit", reason)

@@ -92,6 +92,7 @@ _DIRECT: Final = (
     Rule("reviewers", DecisionKind.ESCALATE, "people can't keep up, and it can't wait any longer"),
     WITHDRAWN,
     Rule("engine_fault", DecisionKind.ESCALATE, "the engine itself failed at it; its agent is not to blame"),
+    Rule("journal_diverged", DecisionKind.ESCALATE, "it made another call than was done before in its place"),
     Rule("unforeseen", DecisionKind.ESCALATE, "it ended in a way that no rule names"),
 )
 

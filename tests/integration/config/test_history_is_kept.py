@@ -41,6 +41,8 @@ KEPT = (
     "escalation_vote",
     "orchestration_attempt",
     "orchestration_auditsample",
+    "orchestration_call",
+    "orchestration_calltry",
     "orchestration_decision",
     "orchestration_event",
     "orchestration_handoff",
@@ -109,7 +111,10 @@ SPEC = WorkflowSpec(
 @pytest.fixture
 def rows() -> None:
     """At least one row in each table of the history."""
-    agents = {"kept.first": lambda _: Result(1, usage={"input_tokens": 1}), "kept.second": lambda _: 2}
+    agents = {
+        "kept.first": lambda _: Result(1, usage={"input_tokens": 1}),
+        "kept.second": lambda task: task.once("two", lambda: 2),
+    }
     done = run_workflow(SPEC, agents=agents)
     run_workflow(WorkflowSpec(name="short", steps=(StepSpec("one", agent="kept.first"),)), agents=agents)
     ticket = Ticket.objects.get(run=done.run)

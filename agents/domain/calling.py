@@ -1,0 +1,194 @@
+"""How a call is made: asked of the journal, made if it was not done, and its answer written. Pure.
+
+A `def` does all of it in its own thread. In an `async def` the call is awaited, and what asks the journal, which may
+take long while the database is away, is carried out by the thread that waits for the coroutine: the event loop turns
+on for its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import queue
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from contextvars import ContextVar
+from types import CoroutineType
+from typing import Any, Final, TypeVar
+
+from agents.domain.calls import (
+    Begun,
+    CallKind,
+    Calls,
+    CallWish,
+    Kept,
+    read_response,
+    write_request,
+    write_response,
+)
+from agents.errors import CallRefused
+
+T = TypeVar("T")
+_KEY: Final = "idempotency_key"
+
+
+def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments: Any, key: str | None) -> Any:
+    """Return what a function returns, from the journal if it was called before; awaitable under a running loop.
+
+    Raises: CallRefused, CallDiverged, UnreadableOutput: as `Task.once` says. Else whatever the function raises.
+    """
+    if not callable(function):
+        raise CallRefused(
+            f"task.once(name, function, *arguments): {function!r:.80} is not callable; hand over the function itself, "
+            "not what it returned"
+        )
+    if is_in_loop():
+        return _make_awaited(calls, name, function, arguments, key)
+    carry = _carry_by_servant if SERVANT.get() is not None else _carry_here
+    with calls.take_path(name, key) as path:
+        wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
+        begun = carry(lambda: calls.journal.begin(wish))
+        if isinstance(begun, Kept):
+            return read_response(path, begun.response_json)
+        try:
+            text = write_response(name, _call(function, arguments, begun, name))
+        except Exception as error:
+            failed = error
+            carry(lambda: calls.journal.fail(wish, begun, failed))
+            raise
+        carry(lambda: calls.journal.end(wish, begun, text))
+        return read_response(path, text)
+
+
+async def _make_awaited(
+    calls: Calls, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], key: str | None
+) -> Any:
+    with calls.take_path(name, key) as path:
+        wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
+        begun = await _carry_awaited(lambda: calls.journal.begin(wish))
+        if isinstance(begun, Kept):
+            return read_response(path, begun.response_json)
+        try:
+            text = write_response(name, await _call_awaited(function, arguments, begun))
+        except Exception as error:
+            failed = error
+            await _carry_awaited(lambda: calls.journal.fail(wish, begun, failed))
+            raise
+        await _carry_awaited(lambda: calls.journal.end(wish, begun, text))
+        return read_response(path, text)
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], begun: Begun, name: str) -> Any:
+    answer = function(*arguments, **_give_key(function, begun))
+    if type(answer) is CoroutineType:
+        answer.close()
+        raise CallRefused(
+            f"the call '{name}' is of an async function: let the agent be `async def`, and await task.once(...)"
+        )
+    return answer
+
+
+async def _call_awaited(function: Callable[..., Any], arguments: tuple[Any, ...], begun: Begun) -> Any:
+    more = _give_key(function, begun)
+    if inspect.iscoroutinefunction(function):
+        return await function(*arguments, **more)
+    # What is no coroutine may block, and would block the loop with it.
+    answer = await asyncio.to_thread(function, *arguments, **more)
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+def _give_key(function: Callable[..., Any], begun: Begun) -> dict[str, str]:
+    """Return the call's key for a function that asks for it by the parameter's name."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some built-in functions tell nothing
+        return {}
+    return {_KEY: begun.key} if _KEY in parameters else {}
+
+
+class Servant:
+    """The thread that waits for a coroutine, and meanwhile carries out what the coroutine may not do on its loop."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._is_gone = False
+
+    def ask(self, act: Callable[[], T]) -> Future[T]:
+        """Let the waiting thread do something; the future tells what came of it."""
+        answer: Future[T] = Future()
+
+        def carry_out() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            try:
+                answer.set_result(act())
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                answer.set_exception(error)
+
+        if self._is_gone:
+            answer.set_exception(CallRefused("nobody waits for this agent any more: its time is over"))
+        else:
+            self._jobs.put(carry_out)
+        return answer
+
+    def wait(self, future: Future[Any], seconds: float) -> bool:
+        """Carry out what is asked for until the future is done, or the time is over; return whether it is done."""
+        over_at = time.monotonic() + seconds
+        while not future.done():
+            try:
+                job = self._jobs.get(timeout=max(over_at - time.monotonic(), 0))
+            except queue.Empty:
+                return future.done()
+            if job is not None:
+                job()
+        return True
+
+    def wake(self, _future: object = None) -> None:
+        """Let the waiting thread look at its future."""
+        self._jobs.put(None)
+
+    def leave(self) -> None:
+        """Wait for nobody any more; what was asked for is refused."""
+        self._is_gone = True
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job is not None:
+                job()
+
+
+SERVANT: Final[ContextVar[Servant | None]] = ContextVar("agents_servant", default=None)
+"""Who waits for the coroutine of this context."""
+
+
+def is_in_loop() -> bool:
+    """Return whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _carry_here(act: Callable[[], T]) -> T:
+    return act()
+
+
+def _carry_by_servant(act: Callable[[], T]) -> T:
+    """Carry out on a thread that a coroutine began."""
+    servant = SERVANT.get()
+    return act() if servant is None else servant.ask(act).result()
+
+
+def _carry_awaited(act: Callable[[], T]) -> Coroutine[Any, Any, T]:
+    servant = SERVANT.get()
+    if servant is None:  # a coroutine that no engine runs, as in a test of it
+        return asyncio.to_thread(act)
+    return _await(servant.ask(act))
+
+
+async def _await(future: Future[T]) -> T:
+    return await asyncio.wrap_future(future)

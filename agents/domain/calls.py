@@ -1,0 +1,217 @@
+"""Calls that an agent makes once: what names one, and who keeps its answer. Pure.
+
+An agent's code runs again from its top after a crash or a retry; a call that was done is then answered, not made. Read
+next: `agents/runtimes/calling.py`, which makes calls, and `orchestration/executor/journal.py`, which keeps them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from agents.domain.canonical import canonical_json
+from agents.errors import CallDiverged, CallRefused, UnreadableOutput
+
+MOST_NAME: Final = 100
+MOST_PATH: Final = 600
+# What a path is made of, and what can't be seen, has no place in its parts.
+_NAME: Final = re.compile(r"[^/#\[\]\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,100}")
+
+
+class CallKind(StrEnum):
+    """What a call is."""
+
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class CallWish:
+    """A call that an agent wants to make.
+
+    Attributes: path: names it within its step.  request_json: canonical JSON of what is asked.
+    """
+
+    path: str
+    kind: CallKind
+    name: str
+    request_json: str
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of what is asked as 64 hex digits."""
+        return hashlib.sha256(self.request_json.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The call was done: this is its answer, as canonical JSON."""
+
+    response_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The call is to be made.
+
+    Attributes: key: the same for every try of it, for targets that honour keys.  row: by which its keeper knows it.
+    """
+
+    key: str
+    row: int = 0
+
+
+class CallJournal(Protocol):
+    """Keeps the calls of one attempt. Any thread may ask it."""
+
+    def begin(self, wish: CallWish) -> Kept | Begun:
+        """Return the answer of a call that was done, or write that it begins.
+
+        Raises: CallDiverged: another call was done under this path.  CallRefused: it can't be made now.
+        """
+
+    def end(self, wish: CallWish, begun: Begun, response_json: str) -> None:
+        """Write the answer of a call that was begun."""
+
+    def fail(self, wish: CallWish, begun: Begun, error: Exception) -> None:
+        """Write that a call that was begun has no answer; a later attempt makes it again."""
+
+
+class MemoryJournal:
+    """The journal of a task that no engine made, as in a test of an agent's function: it lasts as long as the task."""
+
+    def __init__(self, key: str = "") -> None:
+        self._key = key
+        self._done: dict[str, tuple[str, str]] = {}
+
+    def begin(self, wish: CallWish) -> Kept | Begun:
+        """Return the answer of a call that was done, or let it be made."""
+        done = self._done.get(wish.path)
+        if done is None:
+            return Begun(f"{self._key}:{wish.path}")
+        if done[0] != wish.digest:
+            raise CallDiverged(wish.path)
+        return Kept(done[1])
+
+    def end(self, wish: CallWish, begun: Begun, response_json: str) -> None:  # noqa: ARG002 - the interface
+        """Keep the answer."""
+        self._done[wish.path] = (wish.digest, response_json)
+
+    def fail(self, wish: CallWish, begun: Begun, error: Exception) -> None:
+        """Forget that it was begun."""
+
+
+class Calls:
+    """The calls of one attempt: gives each its path and asks the journal.
+
+    Args: journal: who keeps them.
+    """
+
+    def __init__(self, journal: CallJournal) -> None:
+        self.journal = journal
+        self._root = _Place(self, "")
+
+    @contextmanager
+    def take_path(self, name: str, key: str | None) -> Iterator[str]:
+        """Lend the path of a call while it is made; what is called meanwhile in its context is below it.
+
+        Raises: CallRefused: the name or the key is none, or the same call is being made already.
+        """
+        parent = _HERE.get()
+        if parent is None or parent.calls is not self:
+            parent = self._root
+        part = _check("name", name) if key is None else f"{_check('name', name)}[{_check('key', key)}]"
+        path = parent.enter(part)
+        token = _HERE.set(_Place(self, f"{path}/"))
+        try:
+            yield path
+        finally:
+            _HERE.reset(token)
+            parent.leave(part)
+
+
+class _Place:
+    """Where calls are made: at the top of an agent's code, or within another call."""
+
+    def __init__(self, calls: Calls, prefix: str) -> None:
+        self.calls = calls
+        self._prefix = prefix
+        self._made: Counter[str] = Counter()
+        self._under_way: set[str] = set()
+        self._lock = threading.Lock()
+
+    def enter(self, part: str) -> str:
+        with self._lock:
+            if part in self._under_way:
+                raise CallRefused(
+                    f"the call '{part}' is being made already, and which of two comes first would be chance: give each "
+                    "a key of its own, as task.once(name, function, ..., key='7')"
+                )
+            path = f"{self._prefix}{part}#{self._made[part] + 1}"
+            if len(path) > MOST_PATH:
+                raise CallRefused(
+                    f"the call '{part}' is nested too deep: its path is over {MOST_PATH:,} characters"
+                )
+            self._made[part] += 1
+            self._under_way.add(part)
+            return path
+
+    def leave(self, part: str) -> None:
+        with self._lock:
+            self._under_way.discard(part)
+
+
+_HERE: Final[ContextVar[_Place | None]] = ContextVar("agents_call_place", default=None)
+
+
+def _check(what: str, value: object) -> str:
+    if isinstance(value, str) and value.strip() and _NAME.fullmatch(value):
+        return value
+    raise CallRefused(
+        f"a call's {what} is text of 1 to {MOST_NAME} visible characters without / # [ ]: not {value!r:.80}"
+    )
+
+
+def write_request(name: str, arguments: tuple[Any, ...]) -> str:
+    """Return what is asked of a call as canonical JSON.
+
+    Raises: CallRefused: an argument can't be kept.
+    """
+    try:
+        return canonical_json(list(arguments))
+    except UnreadableOutput as error:
+        raise CallRefused(
+            f"the call '{name}' can't be kept: its argument {error.path or '/'} is not JSON ({error.reason}); hand "
+            "over plain values, and make the rest inside the function"
+        ) from error
+
+
+def write_response(name: str, answer: Any) -> str:
+    """Return a call's answer as canonical JSON.
+
+    Raises: UnreadableOutput: it can't be kept; names the call.
+    """
+    try:
+        return canonical_json(answer)
+    except UnreadableOutput as error:
+        reason = f"the answer of the call '{name}' can't be kept: {error.reason}; let the function return plain values"
+        raise UnreadableOutput(error.path, reason) from error
+
+
+def read_response(path: str, response_json: str) -> Any:
+    """Return an answer as later readers see it: read back from what is kept, the first time too.
+
+    Raises: CallDiverged: it can't be read any more.
+    """
+    try:
+        return json.loads(response_json)
+    except ValueError as error:
+        raise CallDiverged(path, "its stored answer can't be read any more") from error

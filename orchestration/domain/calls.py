@@ -1,0 +1,45 @@
+"""States of a journaled call and of its tries, and what a receipt commits to of them. Pure."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from orchestration.domain.receipts import digest_lines
+
+
+class CallState(StrEnum):
+    """Where a call stands. `begun`: a later attempt makes it again."""
+
+    BEGUN = "begun"
+    DONE = "done"
+
+
+class TryState(StrEnum):
+    """How one time that a call was made ended. `lost`: nobody can tell, or nobody may any more."""
+
+    BEGUN = "begun"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class CallLine(NamedTuple):
+    """One call that was done, as a receipt commits to it."""
+
+    path: str
+    name: str
+    request_digest: str
+    response_digest: str
+
+
+class CallsMade(NamedTuple):
+    """The done calls of a step's journal, as a receipt commits to them."""
+
+    journal: int
+    digest: str
+
+
+def digest_calls(journal: int, lines: Iterable[CallLine]) -> CallsMade | None:
+    """Return what a receipt says of calls; None where none was done."""
+    listed = list(lines)
+    return CallsMade(journal, digest_lines(listed)) if listed else None

@@ -1,0 +1,84 @@
+"""The journal of calls: what an agent called once, what answered, and each time that it was tried.
+
+A call is written before it is made and answered once; a try ends once. Neither is ever deleted. docs/adr/0039.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from agents.domain.calls import MOST_NAME, MOST_PATH, CallKind
+from orchestration.domain.calls import CallState, TryState
+from orchestration.models.run import Run, Step
+
+
+class Call(models.Model):
+    """One call of a step's agent: an identity with at most one answer."""
+
+    step = models.ForeignKey(
+        Step, on_delete=models.CASCADE, related_name="calls", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="calls", db_constraint=False)
+    journal = models.IntegerField(
+        help_text="Changes with the step's idempotency key: work that is done anew calls anew."
+    )
+    path = models.CharField(max_length=MOST_PATH, help_text="Names it within the journal.")
+    kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in CallKind])
+    name = models.CharField(max_length=MOST_NAME)
+    request_json = models.TextField(help_text="What was asked: canonical JSON.")
+    request_digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in CallState])
+    begun_at = models.DateTimeField(db_default=Now(), help_text="The first time.")
+    ended_at = models.DateTimeField(null=True)
+    response_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no answer yet"
+    response_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001
+
+    class Meta:
+        ordering = ("step", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("step", "journal", "path"), name="call_once"),
+            models.CheckConstraint(
+                condition=Q(state=CallState.DONE, ended_at__isnull=False, response_json__isnull=False)
+                | Q(state=CallState.BEGUN, ended_at__isnull=True, response_json__isnull=True),
+                name="call_done_has_answer",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Return the path."""
+        return self.path
+
+
+class CallTry(models.Model):
+    """One time that a call was made, under one claim."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tries", db_index=False)
+    step = models.ForeignKey(
+        Step, on_delete=models.CASCADE, related_name="call_tries", db_constraint=False, db_index=False
+    )
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    number = models.IntegerField(help_text="From 1.")
+    attempt = models.IntegerField(help_text="Number of the step's attempt.")
+    token = models.UUIDField(help_text="Of the claim under which it was made.")
+    state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in TryState])
+    begun_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    error = models.TextField(db_default="", help_text="What it raised, or why it is lost.")
+
+    class Meta:
+        ordering = ("call", "number")
+        constraints = (
+            models.UniqueConstraint(fields=("call", "token"), name="call_try_once"),
+            models.CheckConstraint(
+                condition=Q(state=TryState.BEGUN, ended_at__isnull=True)
+                | (~Q(state=TryState.BEGUN) & Q(ended_at__isnull=False)),
+                name="call_try_ended_is_dated",
+            ),
+        )
+        indexes = (models.Index(fields=("step",), condition=Q(state=TryState.BEGUN), name="call_try_open"),)
+
+    def __str__(self) -> str:
+        """Return the number."""
+        return f"try {self.number}"

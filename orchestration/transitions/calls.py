@@ -1,0 +1,141 @@
+"""begun -> done: the journal of a claimed step's calls. Each function is one statement, and one commit.
+
+A call begins and ends only while the step is held under the claim's token; the lock that a beginning takes on the
+step's row lets no call begin after the commit of a cancel. Read next: `orchestration/executor/journal.py`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.domain.calls import CallState
+from orchestration.domain.work import Claim
+from orchestration.transitions.vocabulary import is_held_by, lost
+
+_BEGIN: Final = f"""
+WITH held AS MATERIALIZED (
+    SELECT s.id, s.run_id FROM orchestration_step s
+    WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
+), taken AS (
+    INSERT INTO orchestration_call
+        (step_id, run_id, journal, path, kind, name, request_json, request_digest, state, begun_at)
+    SELECT id, run_id, %(journal)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text, %(request)s::text,
+        %(digest)s::text, 'begun', clock_timestamp() FROM held
+    ON CONFLICT (step_id, journal, path) DO NOTHING RETURNING id
+), met AS (
+    SELECT c.id, c.state, c.request_digest, c.response_json FROM orchestration_call c JOIN held h ON c.step_id = h.id
+    WHERE c.journal = %(journal)s::integer AND c.path = %(path)s::text
+), made AS (
+    SELECT id FROM taken UNION ALL SELECT id FROM met WHERE state = 'begun' AND request_digest = %(digest)s::text
+), tried AS (
+    INSERT INTO orchestration_calltry (call_id, step_id, run_id, number, attempt, token, state, begun_at)
+    SELECT m.id, h.id, h.run_id,
+        1 + (SELECT count(*) FROM orchestration_calltry t WHERE t.call_id = m.id), %(attempt)s::integer,
+        %(token)s::uuid, 'begun', clock_timestamp() FROM made m, held h
+    ON CONFLICT (call_id, token) DO NOTHING
+)
+SELECT h.id IS NOT NULL AS is_held, coalesce(t.id, m.id) AS call, coalesce(m.state, 'begun') AS state,
+    coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json
+FROM (SELECT 1) one LEFT JOIN held h ON true LEFT JOIN taken t ON true LEFT JOIN met m ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFound:
+    """What the beginning of a call found.
+
+    Attributes: call_id: its row.  state: `done`: it was answered before, and nothing was begun.
+        request_digest: of what was asked the first time; another than now: nothing was begun.
+    """
+
+    call_id: int
+    state: CallState
+    request_digest: str
+    response_json: str | None
+
+
+def begin_call(
+    claim: Claim, journal: int, *, path: str, kind: str, name: str, request_json: str, request_digest: str
+) -> CallFound:
+    """Write that a claimed step's call begins, or find it answered. Once more under the same claim it changes nothing.
+
+    Raises: ClaimLost: the claim passed on; nothing was written.
+    """
+    row = fetch_one(
+        _BEGIN,
+        {
+            "step": claim.step_id,
+            "token": claim.token,
+            "attempt": claim.attempt,
+            "journal": journal,
+            "path": path,
+            "kind": kind,
+            "name": name,
+            "request": request_json,
+            "digest": request_digest,
+        },
+    )
+    if not row.is_held:
+        raise lost(claim)
+    return CallFound(row.call, CallState(row.state), row.digest, row.response_json)
+
+
+_END: Final = f"""
+WITH held AS MATERIALIZED (
+    SELECT s.id FROM orchestration_step s
+    WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
+), done AS (
+    UPDATE orchestration_call c
+    SET state = 'done', ended_at = clock_timestamp(), response_json = %(response)s, response_digest = %(digest)s
+    FROM held h, orchestration_calltry t
+    WHERE c.id = %(call)s AND c.step_id = h.id AND c.state = 'begun'
+      AND t.call_id = c.id AND t.token = %(token)s::uuid AND t.state = 'begun' RETURNING c.id
+), tried AS (
+    UPDATE orchestration_calltry t SET state = 'done', ended_at = clock_timestamp()
+    FROM done d WHERE t.call_id = d.id AND t.token = %(token)s::uuid
+)
+SELECT id FROM done
+"""
+_WAS_ENDED: Final = """
+SELECT t.id FROM orchestration_calltry t
+WHERE t.call_id = %(call)s AND t.token = %(token)s::uuid AND t.state = 'done'
+"""
+
+
+def end_call(claim: Claim, call_id: int, *, response_json: str, response_digest: str) -> None:
+    """Write the answer of a call that this claim began.
+
+    Raises: ClaimLost: the claim passed on; nothing was written.
+    """
+    about = {"step": claim.step_id, "token": claim.token, "call": call_id}
+    if not fetch_all(_END, about | {"response": response_json, "digest": response_digest}):
+        raise lost(claim)
+
+
+def was_ended(claim: Claim, call_id: int) -> bool:
+    """Return whether this claim's try of a call is written as answered: one whose answer was lost is found so."""
+    return bool(fetch_all(_WAS_ENDED, {"call": call_id, "token": claim.token}))
+
+
+_END_TRY: Final = """
+UPDATE orchestration_calltry SET state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
+WHERE call_id = %(call)s AND token = %(token)s::uuid AND state = 'begun' RETURNING id
+"""
+
+
+def end_try(claim: Claim, call_id: int, *, state: str, error: str) -> None:
+    """Write that this claim's try of a call came to nothing; whoever was quicker stays right."""
+    fetch_all(_END_TRY, {"call": call_id, "token": claim.token, "state": state, "error": error})
+
+
+_LOSE: Final = """
+UPDATE orchestration_calltry t SET state = 'lost', ended_at = clock_timestamp(), error = %(error)s
+WHERE t.state = 'begun' AND NOT EXISTS (
+    SELECT 1 FROM orchestration_step s WHERE s.id = t.step_id AND s.status = 'running' AND s.token = t.token)
+RETURNING t.id
+"""
+
+
+def lose_tries(error: str) -> int:
+    """Write as lost the tries whose claim has ended, and return how many: nobody can complete them any more."""
+    return len(fetch_all(_LOSE, {"error": error}))
