@@ -109,6 +109,12 @@ class StepNotFound(OrchestrationError):
     code = "step_not_found"
 
 
+class CallNotFound(OrchestrationError):
+    """No call has this id, or none that the caller may see."""
+
+    code = "call_not_found"
+
+
 class ForkRefused(OrchestrationError):
     """The run can't be forked there: nothing would be done anew, or the key belongs to another fork."""
 

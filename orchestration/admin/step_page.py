@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from orchestration.admin.access import caller_of, has_right
 from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.attempt_view import view_attempt
+from orchestration.admin.calls import show_calls
 from orchestration.admin.chips import chip
 from orchestration.admin.orders import order_url
 from orchestration.admin.paging import turn_page
@@ -54,6 +55,7 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "fork_url": _find_fork_url(request, run, step),
         "page": page,
         "attempts": [view_attempt(attempt, step.key) for attempt in page.rows],
+        **show_calls(request, step, caller_of(request).user_id),
         **_show_outputs(step, caller_of(request).user_id),
         "received": [view_handoff(row) for row in handoffs.filter(to_step=step)[:_MOST_LINES]],
         "passed_on": [view_handoff(row) for row in handoffs.filter(from_step=step)[:_MOST_LINES]],

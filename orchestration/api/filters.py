@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from orchestration.domain.calls import CallState
 from orchestration.domain.events import EventKind
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
 from orchestration.models import Run
@@ -91,6 +92,13 @@ class HandoffFilter(filters.FilterSet):
 
     from_step = _Id(field_name="from_step_id")
     to_step = _Id(field_name="to_step_id")
+
+
+class CallFilter(filters.FilterSet):
+    """Calls."""
+
+    name = _text()
+    state = _word(CallState)
 
 
 class RunEventFilter(filters.FilterSet):

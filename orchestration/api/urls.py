@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orchestration.api import control, health, projects, runs, stream, tokens, trace, workflows
+from orchestration.api import calls, control, health, projects, runs, stream, tokens, trace, workflows
 
 urlpatterns = [
     path("projects", projects.ProjectList.as_view()),
@@ -27,8 +27,11 @@ urlpatterns = [
     path("runs/<uuid:run_id>/attempts", trace.AttemptList.as_view()),
     path("runs/<uuid:run_id>/decisions", trace.DecisionList.as_view()),
     path("runs/<uuid:run_id>/handoffs", trace.HandoffList.as_view()),
+    path("runs/<uuid:run_id>/calls", calls.RunCalls.as_view()),
     path("runs/<uuid:run_id>/events", trace.RunEventList.as_view()),
     path("steps/<int:step_id>", trace.StepView.as_view()),
+    path("steps/<int:step_id>/calls", calls.StepCalls.as_view()),
+    path("calls/<int:call_id>", calls.CallView.as_view()),
     path("events", trace.EventList.as_view()),
     path("agents/<str:agent>/health", health.AgentHealth.as_view()),
     path("tokens", tokens.TokenList.as_view()),

@@ -8,6 +8,7 @@ from typing import Any
 from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.domain.waits import WaitsFor
+from orchestration.management.calls import CALL_HEAD, call_rows, describe_call
 from orchestration.management.family import (
     child_rows,
     describe_family,
@@ -43,6 +44,7 @@ def describe_account(run: RunWithState, account: Account) -> dict[str, Any]:
         **describe_family(run, account),
         "steps": [_describe_step(step, account, resolutions) for step in account.steps],
         "handoffs": [_describe_handoff(handoff, account.keys) for handoff in account.handoffs],
+        "calls": [describe_call(call, account.keys) for call in account.calls],
         "events": [_describe_event(event, account.keys) for event in account.events],
         "story": [_describe_line(line) for line in tell_story(account)],
         "next": suggest_next(run, account),
@@ -85,6 +87,7 @@ def write_account(run: RunWithState, account: Account) -> Iterator[str]:
         _attempt_rows(account),
     )
     yield from _section("HAND-OFFS", ("FROM", "TO", "NO", "TOKENS", "DIGEST"), _handoff_rows(account))
+    yield from _section("CALLS", CALL_HEAD, call_rows(account.calls, account.keys))
     yield from _section("EVENTS", ("AT", "STEP", "NO", "WHAT", "MORE"), _event_rows(account))
     yield f"\nnext: {suggest_next(run, account)}"
 

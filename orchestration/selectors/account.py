@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestration.models import Attempt, Edge, Event, Handoff, PastOutput, Run, Step
+from orchestration.models import Attempt, Call, Edge, Event, Handoff, PastOutput, Run, Step
 from orchestration.usage import Used
 from orchestration.usage.sums import sum_used
 
@@ -26,6 +26,7 @@ class Account:
     children: Sequence[Run] = ()
     forks: Sequence[Run] = ()
     used: Used = field(default_factory=Used)
+    calls: Sequence[Call] = ()
 
     @property
     def keys(self) -> dict[int, str]:
@@ -54,4 +55,5 @@ def load_account(run: Run) -> Account:
         children=list(Run.objects.filter(parent_step__run=run).order_by("created_at", "id")),
         forks=list(run.forks.order_by("created_at", "id")),
         used=sum_used([run.pk]),
+        calls=list(run.calls.prefetch_related("tries").order_by("id")),
     )

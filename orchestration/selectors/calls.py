@@ -1,11 +1,18 @@
 """The journal of calls, read."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db.models import QuerySet
 
+from agents.domain.redaction import redact
 from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
 from orchestration.models import Call
+from orchestration.selectors.withheld import withhold
+
+_TEXTS: Final = ("request_json", "response_json")
+_TEXTS_OF_STEP: Final = ("item_json", "spec_json", "proposed_json", "output_json", "feedback", "reason")
 
 
 class KeptCall(NamedTuple):
@@ -23,6 +30,17 @@ class KeptCall(NamedTuple):
         return CallLine(self.path, self.name, self.request_digest, self.response_digest)
 
 
+class CallTexts(NamedTuple):
+    """What was asked of a call, and its answer, as people see them: JSON without secrets.
+
+    Attributes: response: None while there is none.  hidden: why neither is shown; "" when they are.
+    """
+
+    request: str | None
+    response: str | None
+    hidden: str
+
+
 def load_kept_calls(step_id: int, journal: int) -> dict[str, KeptCall]:
     """Return the calls of a step's journal that were done, by path."""
     rows = _done(step_id, journal).values_list(*KeptCall._fields)
@@ -37,3 +55,31 @@ def load_calls_made(step_id: int, journal: int) -> CallsMade | None:
 
 def _done(step_id: int, journal: int) -> QuerySet[Call, Any]:
     return Call.objects.order_by().filter(step=step_id, journal=journal, state=CallState.DONE)
+
+
+def list_calls(*, run_id: UUID | None = None, step_id: int | None = None) -> QuerySet[Call]:
+    """Return the calls of a run or of a step in the order in which they began, without what was asked and answered."""
+    about = {"run": run_id} if step_id is None else {"step": step_id}
+    calls = Call.objects.filter(**about).select_related("step").prefetch_related("tries").order_by("pk")
+    return calls.defer(*_TEXTS, *(f"step__{name}" for name in _TEXTS_OF_STEP))
+
+
+def show_texts(calls: Sequence[Call], user_id: int | None) -> dict[int, CallTexts]:
+    """Return what was asked and answered, by the call's id, without secrets; or why somebody may not see it."""
+    texts: dict[int, list[str | None]] = {}
+    for call in calls:
+        texts.setdefault(call.step_id, []).extend((call.request_json, call.response_json))
+    hidden = withhold(texts, user_id)
+    return {call.pk: _read_texts(call, hidden.get(call.step_id, "")) for call in calls}
+
+
+def read_texts(call: Call) -> CallTexts:
+    """Return what was asked and answered, without secrets, for whoever may see all."""
+    return _read_texts(call, "")
+
+
+def _read_texts(call: Call, hidden: str) -> CallTexts:
+    if hidden:
+        return CallTexts(None, None, hidden)
+    response = call.response_json
+    return CallTexts(redact(call.request_json), None if response is None else redact(response), "")

@@ -13,8 +13,15 @@ from django.contrib.auth.models import AbstractUser, AnonymousUser, Group
 from django.db.models import Model, Q, QuerySet
 
 from orchestration.domain.rights import SCOPE_OF, Right, Role, rights_of, roles_with
-from orchestration.errors import ProjectNotFound, RightMissing, RunNotFound, ScopeMissing, StepNotFound
-from orchestration.models import ApiToken, Membership, Project, Run, Step, Workflow
+from orchestration.errors import (
+    CallNotFound,
+    ProjectNotFound,
+    RightMissing,
+    RunNotFound,
+    ScopeMissing,
+    StepNotFound,
+)
+from orchestration.models import ApiToken, Call, Membership, Project, Run, Step, Workflow
 
 Row = TypeVar("Row", bound=Model)
 
@@ -111,6 +118,19 @@ def find_step(caller: Caller, step_id: int, right: Right = Right.VIEW) -> Step:
         raise StepNotFound(f"no step {step_id}; the steps of a run show their ids")
     require(caller, step.run.project, right)
     return step
+
+
+def find_call(caller: Caller, call_id: int) -> Call:
+    """Return a call of a step that the caller may see, with what was asked and answered.
+
+    Raises: CallNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
+    """
+    calls = Call.objects.select_related("step", "run__project").prefetch_related("tries")
+    call = scope_rows(caller, calls, "run__project").filter(pk=call_id).first()
+    if call is None:
+        raise CallNotFound(f"no call {call_id}; the calls of a run show their ids")
+    require(caller, call.run.project, Right.VIEW)
+    return call
 
 
 def find_project(caller: Caller, slug: str, right: Right = Right.VIEW) -> Project:

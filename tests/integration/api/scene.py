@@ -11,7 +11,7 @@ from escalation.escrow import save_calendar
 from escalation.models import Calendar, Ticket
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
-from orchestration.models import Project, Run, Step
+from orchestration.models import Call, Project, Run, Step
 from orchestration.testing import drive
 
 LETTER = WorkflowSpec(
@@ -23,7 +23,7 @@ LETTER = WorkflowSpec(
     ),
 )
 AGENTS: dict[str, Callable[[Task], Any]] = {
-    "test.facts": lambda _task: {"order": 7},
+    "test.facts": lambda task: task.once("look up", lambda: {"order": 7}),
     "test.writer": lambda task: Result(
         {"body": "Dear Ada"}, confidence=task.run_input.get("confidence", 0.5)
     ),
@@ -42,6 +42,7 @@ class Scene:
     step: Step
     ticket: Ticket
     calendar: Calendar
+    call: Call
 
 
 @contextmanager
@@ -66,4 +67,5 @@ def set_scene() -> Scene:
     held, done = play("desk", 0.5), play("desk", 0.9)
     ticket = Ticket.objects.get(run=held)
     version = save_calendar(project, "Office", "UTC", {"mon": ["09:00-17:00"]}, [], user=None)
-    return Scene(project, other, held, done, ticket.step, ticket, version.calendar)
+    call = Call.objects.get(run=held)
+    return Scene(project, other, held, done, ticket.step, ticket, version.calendar, call)

@@ -51,8 +51,11 @@ GET    runs/<run_id>/steps                   401 403 404 200 200 200 200 200 403
 GET    runs/<run_id>/attempts                401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/decisions               401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/handoffs                401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/calls                   401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/events                  401 403 404 200 200 200 200 200 403 403 403 404
 GET    steps/<step_id>                       401 403 404 200 200 200 200 200 403 403 403 404
+GET    steps/<step_id>/calls                 401 403 404 200 200 200 200 200 403 403 403 404
+GET    calls/<call_id>                       401 403 404 200 200 200 200 200 403 403 403 404
 GET    events                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>                        401 403 200 200 200 200 200 200 403 403 403 200
@@ -185,6 +188,7 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "run_id": str(scene.held.pk),
         "queue": scene.ticket.queue.slug,
         "step_id": str(scene.step.pk),
+        "call_id": str(scene.call.pk),
         "agent": "test.writer",
         "ticket_id": str(scene.ticket.pk),
         "token_id": _own_token(caller),

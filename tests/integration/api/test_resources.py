@@ -178,13 +178,19 @@ def test_the_trace_of_a_run(scene: Scene, viewer: Caller) -> None:
     root = f"{V1}/runs/{scene.done.pk}"
     seen = {
         kind: viewer.get(f"{root}/{kind}").json()["results"]
-        for kind in ("steps", "attempts", "decisions", "handoffs", "events")
+        for kind in ("steps", "attempts", "decisions", "handoffs", "calls", "events")
     }
     assert [step["key"] for step in seen["steps"]] == ["facts", "draft", "send"]
     assert [attempt["outcome"] for attempt in seen["attempts"]] == ["answered"] * 3
     assert [decision["kind"] for decision in seen["decisions"]] == ["accept"] * 3
     assert len(seen["handoffs"]) == 2
     assert seen["events"][-1]["kind"] == "run_closed"
+    [call] = seen["calls"]
+    assert (call["path"], call["step_key"], call["state"]) == ("look up#1", "facts", "done")
+    assert [each["state"] for each in call["tries"]] == ["done"]
+    assert viewer.get(f"{V1}/steps/{seen['steps'][0]['id']}/calls").json()["results"] == [call]
+    told = viewer.get(f"{V1}/calls/{call['id']}").json()
+    assert (told["request"], told["response"], told["hidden"]) == ("[]", '{"order":7}', None)
     step = viewer.get(f"{V1}/steps/{seen['steps'][1]['id']}").json()
     assert (step["output"], step["child_runs"]) == ({"body": "Dear Ada"}, [])
 

@@ -66,6 +66,7 @@ def real(scene: Scene, one_connection: None, settings: Any) -> dict[str, Any]:
         "version": 1,
         "run_id": str(scene.held.pk),
         "step_id": scene.step.pk,
+        "call_id": scene.call.pk,
         "agent": "test.writer",
         "ticket_id": scene.ticket.pk,
         "token_id": str(ApiToken.objects.get().public_id),

@@ -64,6 +64,8 @@ def _addresses(ticket: Ticket) -> dict[str, str]:
         "api attempts": f"/api/v1/runs/{ticket.run_id}/attempts",
         "api decisions": f"/api/v1/runs/{ticket.run_id}/decisions",
         "api handoffs": f"/api/v1/runs/{ticket.run_id}/handoffs",
+        "api calls": f"/api/v1/runs/{ticket.run_id}/calls",
+        "api call": f"/api/v1/calls/{ticket.step.calls.get().pk}",
     }
 
 
@@ -87,6 +89,8 @@ def test_members_of_the_project_are_shown_nothing_of_it(
     assert "Not shown: it went to a review queue that is restricted" in texts["step"]
     step = json.loads(texts["api step"])
     assert (step["proposed"], step["output"], step["hidden"]) == (None, None, RESTRICTED)
+    call = json.loads(texts["api call"])
+    assert (call["request"], call["response"], call["hidden"]) == (None, None, RESTRICTED)
     run = json.loads(texts["api run"])
     assert (run["outputs"], run["hidden"]) == ({}, ["draft"] if is_decided else [])
 
@@ -94,6 +98,7 @@ def test_members_of_the_project_are_shown_nothing_of_it(
 def test_a_role_at_the_queue_shows_it(ticket: Ticket) -> None:
     texts = _texts(give_role(make_member("mia", "viewer"), ticket.queue, "viewer"), ticket)
     assert SECRET in texts["step"]
+    assert SECRET in json.loads(texts["api call"])["response"]
     step = json.loads(texts["api step"])
     assert (SECRET in step["proposed"]["body"], step["hidden"]) == (True, None)
 

@@ -1,0 +1,85 @@
+"""What a step's agent called, as the step's page shows it: folded, with its tries, without secrets."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from orchestration.admin.chips import chip
+from orchestration.admin.visible import mark_unseen, show_json
+from orchestration.admin.words import describe_span
+from orchestration.domain.calls import TryState
+from orchestration.models import Call, CallTry, Step
+from orchestration.selectors.calls import CallTexts, list_calls, show_texts
+
+_MOST: Final = 50
+_TONES: Final[dict[str, str]] = {
+    TryState.BEGUN: "running",
+    TryState.DONE: "succeeded",
+    TryState.FAILED: "failed",
+    TryState.LOST: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TryView:
+    """One time that a call was made."""
+
+    row: CallTry
+    state: SafeString
+    took: str
+    error: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One call. Texts are escaped; None where there is none, or it is not shown."""
+
+    row: Call
+    path: SafeString
+    state: SafeString
+    took: str
+    tries: list[TryView]
+    request: SafeString | None
+    response: SafeString | None
+    hidden: str
+
+
+def show_calls(request: HttpRequest, step: Step, user_id: int | None) -> dict[str, Any]:
+    """Return the calls of a step for its page, the latest journal last.
+
+    Args: request: its `calls` says from which call on; the page links to the rest.
+    """
+    after = request.GET.get("calls", "")
+    rows = list_calls(step_id=step.pk).defer(None)
+    if after.isascii() and after.isdecimal() and len(after) < 19:
+        rows = rows.filter(pk__gt=int(after))
+    found = list(rows[: _MOST + 1])
+    calls = found[:_MOST]
+    texts = show_texts(calls, user_id)
+    return {
+        "calls": [_view(call, texts[call.pk]) for call in calls],
+        "calls_after": calls[-1].pk if len(found) > _MOST else None,
+    }
+
+
+def _view(call: Call, texts: CallTexts) -> CallView:
+    return CallView(
+        row=call,
+        path=mark_unseen(call.path),
+        state=chip(_TONES[call.state], call.state),
+        took=describe_span(call.begun_at, call.ended_at),
+        tries=[
+            TryView(
+                each,
+                chip(_TONES[each.state], each.state),
+                describe_span(each.begun_at, each.ended_at),
+                mark_unseen(each.error),
+            )
+            for each in call.tries.all()
+        ],
+        request=None if texts.request is None else show_json(texts.request),
+        response=None if texts.response is None else show_json(texts.response),
+        hidden=texts.hidden,
+    )

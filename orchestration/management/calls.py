@@ -1,0 +1,59 @@
+"""The calls of a run as rows and as JSON: a part of what `show_run` prints."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from orchestration.management.terminal import show_text, show_time
+from orchestration.models import Call
+from orchestration.selectors.calls import read_texts
+
+CALL_HEAD: Final = ("STEP", "CALL", "STATE", "TRIES", "BEGAN", "ENDED", "WHY NOT")
+_ERROR_WIDTH: Final = 120
+
+
+def call_rows(calls: Iterable[Call], keys: Mapping[int, str]) -> list[tuple[str, ...]]:
+    """Return the calls as rows of a table; `--json` has what was asked and answered."""
+    return [
+        (
+            keys.get(call.step_id, ""),
+            call.path,
+            call.state,
+            ", ".join(f"{each.attempt} {each.state}" for each in call.tries.all()),
+            show_time(call.begun_at),
+            show_time(call.ended_at),
+            show_text(
+                next((each.error for each in reversed(call.tries.all()) if each.error), ""), _ERROR_WIDTH
+            ),
+        )
+        for call in calls
+    ]
+
+
+def describe_call(call: Call, keys: Mapping[int, str]) -> dict[str, Any]:
+    """Return a call as JSON values, without secrets."""
+    texts = read_texts(call)
+    return {
+        "step": keys.get(call.step_id),
+        "journal": call.journal,
+        "path": call.path,
+        "kind": call.kind,
+        "name": call.name,
+        "state": call.state,
+        "begun_at": call.begun_at.isoformat(),
+        "ended_at": call.ended_at and call.ended_at.isoformat(),
+        "request": texts.request,
+        "response": texts.response,
+        "request_digest": call.request_digest,
+        "response_digest": call.response_digest,
+        "tries": [
+            {
+                "number": each.number,
+                "attempt": each.attempt,
+                "state": each.state,
+                "begun_at": each.begun_at.isoformat(),
+                "ended_at": each.ended_at and each.ended_at.isoformat(),
+                "error": each.error,
+            }
+            for each in call.tries.all()
+        ],
+    }
