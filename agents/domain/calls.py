@@ -1,7 +1,7 @@
 """Calls that an agent makes once: what names one, and who keeps its answer. Pure.
 
 An agent's code runs again from its top after a crash or a retry; a call that was done is then answered, not made. Read
-next: `agents/runtimes/calling.py`, which makes calls, and `orchestration/executor/journal.py`, which keeps them.
+next: `agents/domain/calling.py`, which makes calls, and `orchestration/executor/journal.py`, which keeps them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
-from agents.domain.invocation import FailureKind
+from agents.domain.failure_kinds import FailureKind
 from agents.domain.settings import MOST_SECONDS
 
 COUNTED: Final = frozenset(

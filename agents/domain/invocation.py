@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from numbers import Real
 from typing import Any, Final, TypeAlias
 
 from agents.domain.calling import make_once
 from agents.domain.calls import Calls, MemoryJournal
 from agents.domain.canonical import EXACT_INTEGER_LIMIT, canonical_json
+from agents.domain.failure_kinds import FailureKind
 from agents.errors import UnreadableOutput
 
 __all__ = [
@@ -174,28 +174,6 @@ class Rework:
             raise UnreadableOutput("/rework", "name the step that the work goes back to")
         if not reasons or not all(isinstance(text, str) and text.strip() for text in reasons):
             raise UnreadableOutput("/rework", "give at least one reason; the step gets them as feedback")
-
-
-class FailureKind(StrEnum):
-    """Why an attempt has no answer; the policy decides by this word."""
-
-    TRANSIENT = "transient"
-    RATE_LIMIT = "rate_limit"
-    TIMEOUT = "timeout"
-    HELD_UP = "held_up"
-    BAD_INPUT = "bad_input"
-    PERMANENT = "permanent"
-    UNREADABLE = "unreadable"
-    DIVERGED = "diverged"
-    UNKNOWN_AGENT = "unknown_agent"
-    LIMIT = "limit"
-    CHILD_FAILED = "child_failed"
-    CRASH = "crash"
-    BREAKER_OPEN = "breaker_open"
-    AGENT_SUSPECT = "agent_suspect"
-    OUTAGE = "outage"
-    ENGINE_FAULT = "engine_fault"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.admin.words import describe_span
 from orchestration.domain.calls import TryState
+from orchestration.journal.reading import CallTexts, list_calls, show_texts
 from orchestration.models import Call, CallTry, Step
-from orchestration.selectors.calls import CallTexts, list_calls, show_texts
 
 _MOST: Final = 50
 _TONES: Final[dict[str, str]] = {

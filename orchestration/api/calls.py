@@ -12,8 +12,8 @@ from orchestration.api.base import ApiView
 from orchestration.api.filters import CallFilter
 from orchestration.api.problems import AuditSilent
 from orchestration.api.rows import Row
+from orchestration.journal.reading import list_calls, show_texts
 from orchestration.models import Call
-from orchestration.selectors.calls import list_calls, show_texts
 from orchestration.selectors.scope import find_call, find_run, find_step
 from orchestration.selectors.withheld import UNTOLD
 

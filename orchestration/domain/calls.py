@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from orchestration.domain.receipts import digest_lines
 
@@ -32,14 +32,11 @@ class CallLine(NamedTuple):
     response_digest: str
 
 
-class CallsMade(NamedTuple):
-    """The done calls of a step's journal, as a receipt commits to them."""
-
-    journal: int
-    digest: str
+CallsMade: TypeAlias = dict[str, int | str]
+"""What a receipt says of the done calls of a step: `journal`, its number, and `digest`."""
 
 
 def digest_calls(journal: int, lines: Iterable[CallLine]) -> CallsMade | None:
     """Return what a receipt says of calls; None where none was done."""
     listed = list(lines)
-    return CallsMade(journal, digest_lines(listed)) if listed else None
+    return {"journal": journal, "digest": digest_lines(listed)} if listed else None

@@ -98,13 +98,13 @@ class ReceiptFacts:
     final_digest: str
     feedback_digest: str | None
     finished_at: str
-    calls: tuple[int, str] | None = None
+    calls: Mapping[str, int | str] | None = None
 
 
 def build_receipt(facts: ReceiptFacts) -> str:
     """Return a receipt's body as canonical JSON; its digest is `digest_text` of it."""
     # A step whose agent called nothing has the receipt that it always had.
-    calls = {} if facts.calls is None else {"calls": {"journal": facts.calls[0], "digest": facts.calls[1]}}
+    calls = {} if facts.calls is None else {"calls": dict(facts.calls)}
     return canonical_record(
         calls
         | {

@@ -25,8 +25,8 @@ from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim, Facts
 from orchestration.errors import ClaimLost
 from orchestration.executor.patience import ask_patiently, write_patiently
-from orchestration.selectors.calls import KeptCall, load_kept_calls
-from orchestration.transitions.calls import begin_call, end_call, end_try, was_ended
+from orchestration.journal.reading import KeptCall, load_kept_calls
+from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -31,9 +31,9 @@ from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
 from orchestration.handoff import Handed, assemble_handoff
+from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
-from orchestration.selectors.calls import load_calls_made
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
 
 log = structlog.get_logger(__name__)

@@ -16,9 +16,9 @@ from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, Hel
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.holds.specs import find_spec_of
+from orchestration.journal.reading import load_calls_made
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
-from orchestration.selectors.calls import load_calls_made
 from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (

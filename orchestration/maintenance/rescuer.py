@@ -14,11 +14,11 @@ from orchestration.dispatch import ISOLATED, dispatch
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor import Crash, conclude_surely, get_spec_or_plain, load_facts
+from orchestration.journal.writing import lose_tries
 from orchestration.maintenance.each import do_each
 from orchestration.outages import is_away, is_of_statement
 from orchestration.selectors.left import find_died_since, find_overdue, find_stranded
 from orchestration.selectors.processes import Block, count_in_flight, find_blocks, is_queue_served
-from orchestration.transitions.calls import lose_tries
 from orchestration.transitions.claim import load_claims, lock_claim
 from orchestration.transitions.heal import ring_suspects_of
 from orchestration.transitions.tree import lock_run

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from orchestration.journal.reading import read_texts
 from orchestration.management.terminal import show_text, show_time
 from orchestration.models import Call
-from orchestration.selectors.calls import read_texts
 
 CALL_HEAD: Final = ("STEP", "CALL", "STATE", "TRIES", "BEGAN", "ENDED", "WHY NOT")
 _ERROR_WIDTH: Final = 120

@@ -20,9 +20,9 @@ from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ClaimLost
 from orchestration.executor.journal import ClaimJournal
+from orchestration.journal.writing import end_call, lose_tries
 from orchestration.models import Call, CallTry, Receipt, Step
 from orchestration.testing import FinishedRun, drive, run_workflow
-from orchestration.transitions.calls import end_call, lose_tries
 from tests.integration.orchestration.rig import Rig, graph
 
 pytestmark = pytest.mark.django_db

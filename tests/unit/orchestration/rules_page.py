@@ -35,6 +35,7 @@ _KINDS = {
     FailureKind.AGENT_SUSPECT: "the agent failed a moment ago; it was not called",
     FailureKind.OUTAGE: "the database was away until the step's time was over; its agent was not called",
     FailureKind.ENGINE_FAULT: "anything that the engine itself raises at an attempt; always a person's to decide",
+    FailureKind.DIVERGED: "`task.once` with other arguments than in an attempt before; always a person's to decide",
     FailureKind.UNKNOWN: "anything else",
 }
 

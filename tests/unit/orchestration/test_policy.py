@@ -133,7 +133,13 @@ TRANSIENT = (
     FailureKind.HELD_UP,
     FailureKind.OUTAGE,
 )
-APART = (FailureKind.CRASH, FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPECT, FailureKind.ENGINE_FAULT)
+APART = (
+    FailureKind.CRASH,
+    FailureKind.BREAKER_OPEN,
+    FailureKind.AGENT_SUSPECT,
+    FailureKind.ENGINE_FAULT,
+    FailureKind.DIVERGED,
+)
 NEVER_AGAIN = tuple(kind for kind in FailureKind if kind not in (*TRANSIENT, *APART))
 WAYS_OUT = pytest.mark.parametrize(
     ("fields", "decision", "suffix"),
@@ -175,6 +181,14 @@ def test_the_engines_own_fault_is_a_persons_whatever_the_spec_says(
 ) -> None:
     made = decide(_failure(FailureKind.ENGINE_FAULT), _spec(**fields), CALM)
     assert (made.kind, made.rule) == (ESCALATE, "engine_fault")
+
+
+@WAYS_OUT
+def test_another_call_than_before_is_a_persons_whatever_the_spec_says(
+    fields: dict[str, Any], decision: DecisionKind, suffix: str
+) -> None:
+    made = decide(_failure(FailureKind.DIVERGED), _spec(retry=Retry(max_attempts=50), **fields), CALM)
+    assert (made.kind, made.rule) == (ESCALATE, "journal_diverged")
 
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN)

@@ -63,6 +63,7 @@ _FACTS = ReceiptFacts(
     final_digest="f",
     feedback_digest=None,
     finished_at="t1",
+    calls={"journal": 0, "digest": "c"},
 )
 _SEAL = SealFacts(
     result={"kind": "computed"},

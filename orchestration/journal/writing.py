@@ -1,4 +1,4 @@
-"""begun -> done: the journal of a claimed step's calls. Each function is one statement, and one commit.
+"""The calls of a claimed step, from begun to done. Each function is one statement, and one commit.
 
 A call begins and ends only while the step is held under the claim's token; the lock that a beginning takes on the
 step's row lets no call begin after the commit of a cancel. Read next: `orchestration/executor/journal.py`.
