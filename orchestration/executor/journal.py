@@ -39,15 +39,16 @@ _INSIDE: Final = (
 class ClaimJournal:
     """Keeps the calls of one claim.
 
+    Args: has_calls: attempts before this one called something.
     Attributes: fault: what no agent may make light of: another call than before, or more than a step may make.
     """
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, *, has_calls: bool) -> None:
         self._claim = claim
         # Inside somebody's transaction nobody else sees these rows, and the engine has no other connection.
         self._depth = len(connection.atomic_blocks) if connection.in_atomic_block else None
         self._lock = threading.RLock()
-        self._kept: dict[str, KeptCall] | None = {} if claim.attempt == 1 else None
+        self._kept: dict[str, KeptCall] | None = None if has_calls else {}
         self._made = self._read_bytes = 0
         self.fault: CallDiverged | CallLimit | None = None
 

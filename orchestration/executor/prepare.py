@@ -17,7 +17,7 @@ from agents.errors import UnreadableOutput
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
 from orchestration.domain.plan import AskPerson, LimitExceeded, local_name, resolve_spec
 from orchestration.domain.policy import Ending, PassedOver
-from orchestration.domain.receipts import AttemptLine, canonical
+from orchestration.domain.receipts import canonical
 from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
 from orchestration.domain.states import PASSED_OVER, StepKind, StepStatus
 from orchestration.domain.waits import collects
@@ -34,7 +34,7 @@ from orchestration.handoff import Handed, assemble_handoff
 from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
-from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
+from orchestration.selectors.proof import EarlierTries, load_earlier_tries, load_handoff_lines
 
 log = structlog.get_logger(__name__)
 
@@ -64,10 +64,10 @@ def prepare(claim: Claim) -> Prepared:
     return _begin(claim, spec, earlier)
 
 
-def _begin(claim: Claim, spec: StepSpec, earlier: tuple[AttemptLine, ...]) -> Prepared:
+def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
     if collects(claim.stage):
         return _end(claim, spec, collect(claim, spec), earlier)
-    late = find_out_of_time(claim, spec, earlier)
+    late = find_out_of_time(claim, spec, earlier.lines)
     if late is not None:
         return _end(claim, spec, late, earlier)
     try:
@@ -78,9 +78,9 @@ def _begin(claim: Claim, spec: StepSpec, earlier: tuple[AttemptLine, ...]) -> Pr
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
         return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
-    return Prepared(
-        spec, _build_task(claim, spec, handed), Facts(handed.lines, earlier, find_handed(claim, earlier))
-    )
+    calls = Calls(ClaimJournal(claim, has_calls=earlier.has_calls))
+    facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
+    return Prepared(spec, _build_task(claim, spec, handed, calls), facts)
 
 
 def load_facts(claim: Claim) -> Facts:
@@ -88,7 +88,7 @@ def load_facts(claim: Claim) -> Facts:
     return _read_facts(claim, _read_earlier(claim))
 
 
-def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
+def _build_task(claim: Claim, spec: StepSpec, handed: Handed, calls: Calls) -> Task | Ending:
     listed = referenced_steps(spec.for_each or "")
     missing = _find_missing(claim, listed)
     if missing is not None:
@@ -101,7 +101,7 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         if spec.for_each is not None:
             return unfold(claim, spec, {"input": run_input, "steps": _read_originals(claim, listed)})
-        return _address(claim, spec, handed, _resolve_input(claim, spec, values), values)
+        return _address(claim, spec, handed, calls, values)
     except LimitExceeded as error:
         return _fail(claim, FailureKind.LIMIT, error)
     except (ExpressionFailed, UnreadableOutput) as error:
@@ -110,9 +110,10 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed) -> Task | Ending:
 
 
 def _address(
-    claim: Claim, spec: StepSpec, handed: Handed, resolved: Any, values: dict[str, Any]
+    claim: Claim, spec: StepSpec, handed: Handed, calls: Calls, values: dict[str, Any]
 ) -> Task | Ending:
     """Return the work for whoever does the step: a child run, a person, or an agent."""
+    resolved = _resolve_input(claim, spec, values)
     item, run_input = values["item"], values["input"]
     if spec.workflow is not None:
         return plan_child(claim, spec.workflow, resolved)
@@ -134,7 +135,7 @@ def _address(
         item=item,
         deadline_at=claim.deadline_at,
         is_cancelled=ask_whether_cancelled(claim),
-        calls=Calls(ClaimJournal(claim)),
+        calls=calls,
     )
 
 
@@ -176,20 +177,20 @@ def _find_missing(claim: Claim, listed: Collection[str]) -> str | None:
     return None
 
 
-def _end(claim: Claim, spec: StepSpec, ending: Ending, earlier: tuple[AttemptLine, ...]) -> Prepared:
+def _end(claim: Claim, spec: StepSpec, ending: Ending, earlier: EarlierTries) -> Prepared:
     return Prepared(spec, ending, _read_facts(claim, earlier))
 
 
-def _read_facts(claim: Claim, earlier: tuple[AttemptLine, ...]) -> Facts:
+def _read_facts(claim: Claim, earlier: EarlierTries) -> Facts:
     """Return what the rows say was handed: a summary may have been recorded before the fault."""
-    handed = find_handed(claim, earlier)
-    calls = load_calls_made(claim.step_id, claim.renewals) if claim.attempt > 1 else None
-    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier, handed, calls)
+    handed = find_handed(claim, earlier.lines)
+    calls = load_calls_made(claim.step_id, claim.renewals) if earlier.has_calls else None
+    return Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier.lines, handed, calls)
 
 
-def _read_earlier(claim: Claim) -> tuple[AttemptLine, ...]:
+def _read_earlier(claim: Claim) -> EarlierTries:
     """Return the attempts before this one; nothing is read for the first."""
-    return load_attempt_lines(claim.step_id, before=claim.attempt) if claim.attempt > 1 else ()
+    return load_earlier_tries(claim.step_id, claim.attempt) if claim.attempt > 1 else EarlierTries()
 
 
 def _fail(claim: Claim, kind: FailureKind, error: Exception) -> Failed:

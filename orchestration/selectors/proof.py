@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
 from orchestration.domain.receipts import AttemptLine, HandoffLine, stamp
 from orchestration.domain.states import StepKind
@@ -25,6 +27,21 @@ def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[Atte
     if before is not None:
         attempts = attempts.filter(number__lt=before)
     return tuple(_line(attempt) for attempt in attempts.order_by("number"))
+
+
+class EarlierTries(NamedTuple):
+    """What a later attempt of a step begins with. `has_calls`: calls of its agents are journaled."""
+
+    lines: tuple[AttemptLine, ...] = ()
+    has_calls: bool = False
+
+
+def load_earlier_tries(step_id: int, before: int) -> EarlierTries:
+    """Return a step's ended attempts before a number, and whether anything was called in them, in one look."""
+    has_calls = Exists(Call.objects.order_by().filter(step=OuterRef("step_id")))
+    attempts = Attempt.objects.filter(step_id=step_id, number__lt=before, outcome__isnull=False)
+    rows = list(attempts.select_related("decision", "usage").annotate(has_calls=has_calls).order_by("number"))
+    return EarlierTries(tuple(map(_line, rows)), any(row.has_calls for row in rows))
 
 
 def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:

@@ -72,8 +72,8 @@ class Arena:
     def isolated_worker(self, name: str = "isolated", **options: Any) -> Child:
         return self.worker(name, queue="isolated", pool="prefork", concurrency=2, **options)
 
-    def maintainer(self) -> Child:
-        child = self.starter.maintainer(**self.env)
+    def maintainer(self, **env: str) -> Child:
+        child = self.starter.maintainer(**self.env, **env)
         child.wait_for_output("maintainer_leads")
         return child
 

@@ -49,6 +49,18 @@ def grow(task: Task) -> Result:
     return Result(_work(task), spawn=steps)
 
 
+@agent("crash.calls", timeout_seconds=60)
+def call_often(task: Task) -> list[int]:
+    """Make so many calls, one after the other, each of which is paid when it is made."""
+
+    def pay(number: int, idempotency_key: str) -> int:
+        note("paid", run=task.run_id, key=task.step_key, number=number, call_key=idempotency_key)
+        return number * number
+
+    _start(task)
+    return [int(task.once(f"call-{n}", pay, n)) for n in range(int(task.input["calls"]))]
+
+
 @agent("crash.draw", timeout_seconds=60, pools={"gpu": 1})
 def draw(task: Task) -> dict[str, str]:
     return _work(task)

@@ -19,13 +19,14 @@ from django.db import transaction
 from orchestration import executor
 from orchestration.domain.signing import Signer
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
-from orchestration.models import Step
+from orchestration.models import Call, Step
 from tests.chaos.crashapp.journal import folder, note
 
 _perform: Any = import_module("orchestration.executor.pipeline")
 _conclude: Any = import_module("orchestration.executor.conclusion")
 _prepare: Any = import_module("orchestration.executor.prepare")
 _together: Any = import_module("orchestration.executor.together")
+_journal: Any = import_module("orchestration.executor.journal")
 _release: Any = import_module("orchestration.transitions.release")
 _dispatch: Any = import_module("orchestration.dispatch")
 
@@ -64,6 +65,8 @@ def install() -> None:
     _conclude.expand_step = _growing(_conclude.expand_step)
     _conclude.start_child = _growing(_conclude.start_child)
     _prepare.collect = _collecting(_prepare.collect)
+    _journal.begin_call = _beginning_call(_journal.begin_call)
+    _journal.end_call = _ending_call(_journal.end_call)
     _release.tell_parent = _telling(_release.tell_parent)
     if CLIENT_VARIABLE in os.environ:
         _dispatch.dispatch = _following_orders(_dispatch.dispatch)
@@ -156,6 +159,34 @@ def _collecting(original: Callable[..., Any]) -> Callable[..., Any]:
         return collected
 
     return collect
+
+
+def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Die with a call written as begun, before it is made."""
+
+    def begin_call(claim: Claim, journal: int, **said: Any) -> Any:
+        found = original(claim, journal, **said)
+        hit("call_begun", said["name"])
+        return found
+
+    return begin_call
+
+
+def _ending_call(original: Callable[..., None]) -> Callable[..., None]:
+    """Die with a call made and paid, but not written as answered; or right after that."""
+
+    def end_call(claim: Claim, call_id: int, **said: Any) -> None:
+        name = Call.objects.values_list("name", flat=True).get(pk=call_id) if is_armed_for_calls() else ""
+        hit("call_paid", name)
+        original(claim, call_id, **said)
+        hit("call_ended", name)
+
+    return end_call
+
+
+def is_armed_for_calls() -> bool:
+    """Return whether somebody is to die at the end of a call."""
+    return is_armed("call_paid") or is_armed("call_ended")
 
 
 def _telling(original: Callable[[UUID], list[Released]]) -> Callable[[UUID], list[Released]]:

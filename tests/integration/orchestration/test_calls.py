@@ -253,7 +253,7 @@ def rig() -> Rig:
 
 def _journal(rig: Rig, attempt_of: Any = None) -> tuple[Any, ClaimJournal]:
     claim = attempt_of or rig.take("work")
-    return claim, ClaimJournal(claim)
+    return claim, ClaimJournal(claim, has_calls=True)
 
 
 def _ask(journal: ClaimJournal, answer: Any = "said", name: str = "ask") -> Any:
@@ -289,7 +289,7 @@ def test_a_beginning_or_an_end_whose_answer_was_lost_is_written_once(rig: Rig) -
     task = Task({}, {}, {}, "r", "work", 1, "t", "k", calls=Calls(journal))
 
     def begin_again() -> str:
-        ClaimJournal(claim).begin(_wish_of(Call.objects.get()))
+        ClaimJournal(claim, has_calls=True).begin(_wish_of(Call.objects.get()))
         return "said"
 
     assert task.once("ask", begin_again) == "said"
