@@ -1,11 +1,13 @@
-"""What a step's agent called, as the step's page shows it: folded, with its tries, without secrets."""
+"""What agents called, as the pages of a run and of a step show it: folded, with its tries, without secrets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from orchestration.admin.addresses import step_url
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.admin.words import describe_span
@@ -37,6 +39,7 @@ class CallView:
     """One call. Texts are escaped; None where there is none, or it is not shown."""
 
     row: Call
+    step_url: str
     path: SafeString
     state: SafeString
     took: str
@@ -57,16 +60,22 @@ def show_calls(request: HttpRequest, step: Step, user_id: int | None) -> dict[st
         rows = rows.filter(pk__gt=int(after))
     found = list(rows[: _MOST + 1])
     calls = found[:_MOST]
-    texts = show_texts(calls, user_id)
     return {
-        "calls": [_view(call, texts[call.pk]) for call in calls],
+        "calls": view_calls(calls, user_id),
         "calls_after": calls[-1].pk if len(found) > _MOST else None,
     }
+
+
+def view_calls(calls: Sequence[Call], user_id: int | None) -> list[CallView]:
+    """Return calls as pages show them: without what somebody may not see. Their steps and tries must be loaded."""
+    texts = show_texts(calls, user_id)
+    return [_view(call, texts[call.pk]) for call in calls]
 
 
 def _view(call: Call, texts: CallTexts) -> CallView:
     return CallView(
         row=call,
+        step_url=step_url(call.run_id, call.step.key),
         path=mark_unseen(call.path),
         state=chip(_TONES[call.state], call.state),
         took=describe_span(call.begun_at, call.ended_at),

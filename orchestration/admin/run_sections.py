@@ -14,12 +14,14 @@ from orchestration import runs
 from orchestration.admin.access import caller_of
 from orchestration.admin.addresses import run_url, step_url, worker_url
 from orchestration.admin.attempt_view import view_attempt
+from orchestration.admin.calls import view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
 from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
 from orchestration.domain.states import Stage
+from orchestration.journal.reading import list_calls
 from orchestration.models import Attempt, Event, Handoff, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
@@ -111,6 +113,12 @@ def build_attempts(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {"page": page, "attempts": [view_attempt(attempt, attempt.step.key) for attempt in page.rows]}
 
 
+def build_calls(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return what the agents called, in the order in which the calls began."""
+    page = turn_page(request, list_calls(run_id=run.pk).defer(None), _ATTEMPTS_PER_PAGE)
+    return {"page": page, "calls": view_calls(page.rows, caller_of(request).user_id)}
+
+
 def build_handoffs(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the hand-offs in the order in which they happened."""
     page = turn_page(request, run_details.list_handoffs(run.pk), _LINES_PER_PAGE)
@@ -162,6 +170,7 @@ def build_proof(request: HttpRequest, run: Run) -> dict[str, Any]:
 SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = {
     "steps": ("Steps", build_steps),
     "attempts": ("Attempts and decisions", build_attempts),
+    "calls": ("Calls", build_calls),
     "handoffs": ("Hand-offs", build_handoffs),
     "children": ("Child runs", build_children),
     "history": ("History", build_history),

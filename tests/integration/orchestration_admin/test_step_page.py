@@ -87,6 +87,41 @@ def test_errors_reasons_and_tracebacks_are_text(operator: Client, show: str) -> 
     assert not set(UNSEEN) & set(page)
 
 
+def _call_evil(task: Any) -> Any:
+    def fail() -> None:
+        raise ConnectionError(EVIL)
+
+    if task.attempt == 1:
+        task.once("fails", fail)
+    return task.once("evil", lambda said, _secret: {"<b>key</b>": said}, EVIL, "password=hunter2hunter2")
+
+
+@pytest.mark.parametrize("place", ["steps/send/", "change/?show=calls"])
+def test_what_was_called_is_text_without_secrets(operator: Client, place: str) -> None:
+    run = play_letter(sender=_call_evil).run
+    page = operator.get(f"/admin/orchestration/run/{run.pk}/{place}").content.decode()
+    calls = page[page.index("fails#1") :]
+    assert "evil#1" in calls
+    assert calls.count(SHOWN) >= 3  # asked, answered, and why the first try failed
+    assert "hunter2" not in page
+    assert "<script>alert" not in page
+    assert "<b>key</b>" not in page
+    assert not set(UNSEEN) & set(page)
+    assert f"/steps/send/#attempt-{Step.objects.get(run=run, key='send').attempt}" in calls
+
+
+def test_many_calls_come_page_by_page(operator: Client) -> None:
+    run = play_letter(sender=lambda task: [task.once("part", lambda: 1) for _ in range(60)]).run
+    first = _step(operator, run, "send")
+    assert len(first.context["calls"]) == 50
+    after = first.context["calls_after"]
+    rest = operator.get(f"/admin/orchestration/run/{run.pk}/steps/send/?calls={after}")
+    assert [call.row.path for call in rest.context["calls"]][:1] == ["part#51"]
+    assert len(rest.context["calls"]) == 10
+    for odd in ("x", "-1", "9" * 40, "²"):
+        assert operator.get(f"/admin/orchestration/run/{run.pk}/steps/send/?calls={odd}").status_code == 200
+
+
 def test_the_lists_show_agents_words_as_text(operator: Client) -> None:
     run = play_letter(sender=_evil_failure).run
     process = Run.objects.get(pk=run.pk).steps.get(key="send").attempts.get().process_id
