@@ -49,6 +49,9 @@ class Notice(models.Model):
     data_json = models.TextField(default="{}", help_text="What else there is to say, as JSON.")
     made_at = models.DateTimeField(db_default=ClockTimestamp())
     planned_at = models.DateTimeField(null=True, help_text="When it was worked out how it is sent.")
+    retry_at = models.DateTimeField(
+        null=True, help_text="When that is tried again; empty: it never failed, and goes before all that did."
+    )
 
     class Meta:
         ordering = ("made_at", "id")

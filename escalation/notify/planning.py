@@ -2,12 +2,13 @@
 
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import F, Q
 
 from escalation.conf import get_conf
 from escalation.domain.notices import Happening, identify_notice, name_recipient
@@ -26,6 +27,8 @@ from orchestration.outages import is_away, is_of_statement
 
 log = structlog.get_logger(__name__)
 _LIMIT: Final = 200
+_SHORTEST_WAIT: Final = timedelta(seconds=5)
+_LONGEST_WAIT: Final = timedelta(minutes=10)
 _PERSONAL: Final = frozenset({Happening.ASSIGNED, Happening.MENTIONED, Happening.TEST})
 """What nobody can be told instead of somebody else."""
 
@@ -34,14 +37,17 @@ def plan_notices() -> int:
     """Work out how what was announced is sent; return for how many notices. Two at once share the work."""
     planned = 0
     with transaction.atomic():
-        waiting = Notice.objects.filter(planned_at=None).order_by("made_at", "pk")
+        is_due = Q(retry_at=None) | Q(retry_at__lte=ClockTimestamp())
+        waiting = Notice.objects.filter(is_due, planned_at=None)
+        # Those that failed come behind all that are new: however many they are, they keep no other waiting.
+        waiting = waiting.order_by(F("retry_at").asc(nulls_first=True), "made_at", "pk")
         for notice in waiting.select_for_update(skip_locked=True)[:_LIMIT]:
             planned += _plan_safely(notice)
     return planned
 
 
 def _plan_safely(notice: Notice) -> int:
-    """Plan one; where that fails, the log says so, it is tried again, and the others are planned."""
+    """Plan one; where that fails, the log says so, it is tried again later, and the others are planned."""
     try:
         with transaction.atomic():
             _plan(notice, read_clock())
@@ -49,9 +55,26 @@ def _plan_safely(notice: Notice) -> int:
     except Exception as error:
         if is_away(error) and not is_of_statement(error):
             raise
-        log.exception("notice_not_planned", notice=str(notice.pk), next="it is tried again at the next sweep")
+        retry_at = _put_behind(notice)
+        log.exception(
+            "notice_not_planned",
+            notice=str(notice.pk),
+            person=notice.person_id,
+            queue=notice.queue_id,
+            retry_at=retry_at.isoformat(),
+            next="mend what the error names, such as this person's notifications or this queue's channels; "
+            "it is tried again by itself",
+        )
         return 0
     return 1
+
+
+def _put_behind(notice: Notice) -> datetime:
+    """Let one that failed wait once more as long as it has waited so far, within bounds; return until when."""
+    now = read_clock()
+    retry_at = now + min(max(now - notice.made_at, _SHORTEST_WAIT), _LONGEST_WAIT)
+    Notice.objects.filter(pk=notice.pk).update(retry_at=retry_at)
+    return retry_at
 
 
 def _plan(notice: Notice, now: datetime) -> None:

@@ -158,14 +158,22 @@ def find_untold_queues(queue_ids: Collection[int]) -> list[str]:
     return list(queues.order_by("project__slug", "slug").values_list("name", flat=True))
 
 
+def _describe_unplanned(waiting: int, failed: int) -> str:
+    """Say how many notices wait to be sent, and why as far as it is known."""
+    if not failed:
+        return f"{waiting} notices wait to be sent: see that a maintainer leads; its log says more."
+    return (
+        f"{waiting} notices wait to be sent, {failed} of them as it failed to work out how: "
+        "the maintainer's log says at notice_not_planned what to mend; they are tried again by themselves."
+    )
+
+
 def look_at_channels() -> Condition:
     """Say in a line how messages go out; for `manage.py health channels`, probes and the board."""
-    unplanned = Notice.objects.filter(planned_at=None, made_at__lt=read_clock() - _PLANNED_WITHIN).count()
-    if unplanned:
-        return Condition(
-            is_well=False,
-            said=f"{unplanned} notices wait to be sent: see that a maintainer leads; its log says more.",
-        )
+    unplanned = Notice.objects.filter(planned_at=None, made_at__lt=read_clock() - _PLANNED_WITHIN)
+    counts = unplanned.aggregate(waiting=Count("pk"), failed=Count("retry_at"))
+    if counts["waiting"]:
+        return Condition(is_well=False, said=_describe_unplanned(**counts))
     trouble = find_channel_trouble()
     if trouble:
         return Condition(

@@ -16,6 +16,7 @@ from escalation.models import Delivery, Notice, Preference, QueueChannel, Review
 from escalation.notify import announce, plan_notices, send_due
 from escalation.notify.composing import compose
 from escalation.notify.outbox import claim_next
+from escalation.selectors.channels import look_at_channels
 from orchestration import Review
 from tests.integration.escalation.desk import LETTER, hold, race
 from tests.integration.notify.posts import Mailbox, deliver_to
@@ -145,14 +146,68 @@ def test_quiet_hours_and_digests_gather(ticket: Ticket, anna: User) -> None:
     assert Delivery.objects.get(is_gathering=False).notices.get().key == "urgent"
 
 
-def test_one_notice_that_can_not_be_planned_keeps_no_other(
-    ticket: Ticket, anna: User, ben: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _break_preferences(person: User) -> Preference:
+    return Preference.objects.create(
+        user=person, quiet_from=time(1), quiet_until=time(2), time_zone="No/Where"
+    )
+
+
+def test_one_notice_that_can_not_be_planned_keeps_no_other(ticket: Ticket, anna: User, ben: User) -> None:
     _tell(ticket, anna, ben)
-    Preference.objects.create(user=anna, quiet_from=time(1), quiet_until=time(2), time_zone="No/Where")
+    _break_preferences(anna)
     assert plan_notices() == 1
     assert _planned() == [("mail", ben.pk)]
     assert Notice.objects.get(planned_at=None).person == anna
+
+
+def test_however_many_can_not_be_planned_they_keep_no_other_waiting(
+    ticket: Ticket, anna: User, ben: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = _break_preferences(anna)
+    for number in range(250):
+        _tell(ticket, anna, key=f"k{number}")
+    _tell(ticket, ben)
+
+    assert [plan_notices(), plan_notices()] == [0, 1]
+
+    assert _planned() == [("mail", ben.pk)]
+    behind = Notice.objects.filter(planned_at=None)
+    assert behind.count() == behind.filter(retry_at__gt=read_clock()).count() == 250
+    said = next(record.getMessage() for record in caplog.records)
+    assert f"person={anna.pk}" in said
+    assert "mend what the error names, such as this person's notifications" in said
+
+    broken.delete()
+    assert plan_notices() == 0, "not before its time"
+    behind.update(retry_at=read_clock())
+    _tell(ticket, ben, key="new")
+    assert plan_notices() == 200
+    assert Delivery.objects.filter(person=ben).count() == 2, "new ones come first"
+    assert [plan_notices(), plan_notices()] == [51, 0]
+
+
+def test_what_can_not_be_planned_is_tried_more_and_more_seldom_but_for_ever(
+    ticket: Ticket, anna: User
+) -> None:
+    _break_preferences(anna)
+    _tell(ticket, anna)
+    waits = []
+    for age in (timedelta(0), timedelta(minutes=3), timedelta(days=30)):
+        Notice.objects.update(made_at=read_clock() - age, retry_at=None)
+        now = read_clock()
+        plan_notices()
+        waits.append((Notice.objects.get().retry_at or now) - now)
+    assert [round(wait.total_seconds() / 5) * 5 for wait in waits] == [5, 180, 600]
+
+
+def test_the_health_of_the_channels_says_what_can_not_be_planned(ticket: Ticket, anna: User) -> None:
+    _break_preferences(anna)
+    _tell(ticket, anna)
+    Notice.objects.update(made_at=read_clock() - timedelta(minutes=3))
+    assert "1 notices wait to be sent: see that a maintainer leads" in look_at_channels().said
+    plan_notices()
+    assert "1 of them as it failed to work out how" in look_at_channels().said
+    assert "notice_not_planned" in look_at_channels().said
 
 
 @pytest.mark.django_db(transaction=True)
