@@ -127,6 +127,16 @@ def test_no_page_has_inline_styles_or_scripts(operator: Client) -> None:
         assert not re.search(r"<style|<script| style=| on\w+=", content)
 
 
+def test_every_moment_of_a_run_is_told_in_the_viewers_zone(operator: Client) -> None:
+    run = play_letter(writer=doubt).run
+    for show in run_sections.SECTIONS:
+        page = _open(operator, run, show=show).content.decode()
+        # What `times.js` writes anew: moments, and words around one.
+        left = re.sub(r"<time\b.*?</time>|<(\w+)[^>]* data-at=[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
+        assert left != page
+        assert "UTC" not in left, show
+
+
 def test_the_table_of_steps(operator: Client) -> None:
     run = play_letter(writer=doubt).run
     lines = _open(operator, run).context["section"]["lines"]
