@@ -16,7 +16,7 @@ from escalation.admin.access import has_desk_right
 from escalation.admin.row_forms import RowForm
 from escalation.conf import get_conf
 from escalation.domain.desk_rights import DeskRight
-from escalation.domain.notices import HAPPENING_WORDS, TOLD_TO_QUEUES
+from escalation.domain.notices import HAPPENING_WORDS, TOLD_TO_QUEUES, Happening
 from escalation.models import Delivery, QueueChannel, ReviewQueue
 from escalation.notify import send_again, send_test
 from escalation.selectors.channels import list_channels, scope_messages
@@ -33,6 +33,16 @@ else:
 _MOST_LOST = 50
 
 
+def _describe_happenings(happenings: list[str]) -> list[tuple[str, str]]:
+    """Return what a queue's channel may be chosen for, or was: of the latter what no queue is told says so."""
+    known: dict[str, str] = {one.value: HAPPENING_WORDS[one] for one in Happening}
+    told = set(TOLD_TO_QUEUES)
+    return [
+        (one, known.get(one, one) if one in told else f"{known.get(one, one)} (no queue is told of it)")
+        for one in happenings
+    ]
+
+
 class ChannelForm(RowForm):
     """A channel of a queue: one that the settings name, for what is ticked."""
 
@@ -40,7 +50,6 @@ class ChannelForm(RowForm):
     happenings = forms.MultipleChoiceField(
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        choices=[(one.value, HAPPENING_WORDS[one]) for one in TOLD_TO_QUEUES],
         label="Only for",
         help_text="None: for everything.",
     )
@@ -54,6 +63,12 @@ class ChannelForm(RowForm):
         if kept and kept not in names:
             choices.append((kept, f"{kept} (the settings name it no more)"))
         cast("forms.ChoiceField", self.fields["channel"]).choices = choices
+        # Left out, they would be lost with the next saving, and no choice means everything.
+        happenings = cast("forms.MultipleChoiceField", self.fields["happenings"])
+        offered = list(TOLD_TO_QUEUES)
+        happenings.choices = _describe_happenings(
+            [*offered, *(one for one in self.instance.happenings if one not in offered)]
+        )
 
 
 class QueueChannelInline(TabularInline[QueueChannel, ReviewQueue]):

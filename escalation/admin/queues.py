@@ -1,10 +1,11 @@
 """Review queues and missed deadlines."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin
-from django.db.models import Case, Count, Q, QuerySet, When
-from django.http import HttpRequest
+from django.db.models import BooleanField, Case, Count, Q, QuerySet, When
+from django.http import Http404, HttpRequest
+from django.urls import NoReverseMatch
 
 from escalation.admin.access import DeskAdmin, find_queues_of, has_desk_right
 from escalation.admin.clock_settings import BreachActionInline, EscalationLevelInline, SnoozeReasonInline
@@ -18,12 +19,31 @@ from escalation.domain.states import TicketStatus
 from escalation.escrow import settle_change
 from escalation.models import Breach, Calendar, ReviewQueue
 from escalation.queues import describe_queue, give_first_targets, record_deletion
-from escalation.selectors import LARGE_COLUMNS, find_known_queues
+from escalation.selectors import LARGE_COLUMNS, find_known_queues, find_shown_queues
 from escalation.selectors.channels import describe_team_channels
 from orchestration.admin.access import ScopedAdmin, caller_of, has_right
 from orchestration.admin.times import moment_column
 from orchestration.domain.rights import Right
 from orchestration.selectors.scope import find_projects
+
+if TYPE_CHECKING:
+    # unfold ships no types; its lists are Django's.
+    from django.contrib.admin.views.main import ChangeList
+else:
+    from unfold.views import ChangeList
+
+
+class QueueList(ChangeList):
+    """The list of queues; those of which one may only know that they are lead nowhere."""
+
+    def url_for_result(self, result: Any) -> str:
+        """Return the address of a queue's settings.
+
+        Raises: NoReverseMatch: they are not for this person; the cell is then shown without a link.
+        """
+        if not result.is_shown:
+            raise NoReverseMatch(f"the settings of {result} are for its own roles")
+        return str(super().url_for_result(result))
 
 
 @admin.register(ReviewQueue)
@@ -84,9 +104,25 @@ class ReviewQueueAdmin(ScopedAdmin[ReviewQueue]):
         known = find_known_queues(caller_of(request)).order_by().values("pk")
         seen = Q(pk__in=find_queues_of(request).order_by().values("pk"))
         is_open = Q(tickets__status=TicketStatus.OPEN)
+        shown = find_shown_queues(caller_of(request)).order_by().values("pk")
         return rows.filter(pk__in=known).annotate(
-            open_tickets=Case(When(seen, then=Count("tickets", filter=is_open)))
+            open_tickets=Case(When(seen, then=Count("tickets", filter=is_open))),
+            is_shown=Case(When(pk__in=shown, then=True), default=False, output_field=BooleanField()),
         )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> ReviewQueue:
+        """Return a queue whose settings the person may read, as the API does.
+
+        Raises: Http404: there is none, or they may only know that it exists.
+        """
+        queue: Any = super().get_object(request, object_id, from_field)
+        if not queue.is_shown:
+            raise Http404(f"The settings of the review queue {queue} are for its own roles.")
+        return cast("ReviewQueue", queue)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Link only to what may be opened."""
+        return QueueList
 
     def has_view_permission(self, request: HttpRequest, obj: ReviewQueue | None = None) -> bool:
         """Let in who may look at any queue; rows are found by it."""

@@ -1,6 +1,7 @@
 """Review queues, routing rules and reviewers as their admins change them: faults by field, and each change told."""
 
 import json
+import re
 from io import StringIO
 from typing import Any
 
@@ -325,6 +326,47 @@ def test_a_queue_can_choose_only_channels_that_there_are(
     assert QueueChannel.objects.get().channel == "team"
     QueueChannel.objects.update(channel="gone")
     assert "The settings name no gone" in text_of(lena.get(_page(queue)))
+
+
+def test_what_a_channel_was_chosen_for_is_kept_also_where_no_queue_is_told_of_it(
+    queue: ReviewQueue, lena: Client
+) -> None:
+    row = QueueChannel.objects.create(queue=queue, channel="gone", happenings=["mentioned", "assigned"])
+    page = text_of(lena.get(_page(queue)))
+    assert "a mention in a comment (no queue is told of it)" in page
+    assert page.count("(no queue is told of it)") == 2, "of this row, not of one to come"
+    ticked = re.findall(r'name="channels-0-happenings" value="(\w+)"[^>]* checked', page)
+    assert ticked == ["mentioned", "assigned"]
+
+    kept = {"channels-INITIAL_FORMS": "1", "channels-0-id": str(row.pk), "channels-0-happenings": ticked}
+    form = _form(queue, **_channel(queue, "gone"), **kept)
+    assert lena.post(_page(queue), form).status_code == 302
+
+    row.refresh_from_db()
+    assert row.happenings == ["mentioned", "assigned"]
+    assert not row.carries("breached", 0)
+
+
+def test_of_a_restricted_queue_admins_of_its_project_know_only_that_it_exists(
+    queue: ReviewQueue, lena: Client
+) -> None:
+    ReviewQueue.objects.filter(pk=queue.pk).update(is_restricted=True)
+    listed, address = reverse("admin:escalation_reviewqueue_changelist"), "/api/v1/queues/default/default"
+    rows = text_of(lena.get(listed))
+    assert ">Default<" in rows
+    assert _page(queue) not in rows
+    history, deletion = (
+        reverse(f"admin:escalation_reviewqueue_{what}", args=(queue.pk,)) for what in ("history", "delete")
+    )
+    for closed in (_page(queue), history, deletion, address, f"{address}/members"):
+        assert lena.get(closed).status_code == 404, closed
+    assert lena.post(_page(queue), _form(queue, name="Ours")).status_code == 404
+    assert lena.get("/api/v1/queues").json()["results"] == []
+
+    give_role(User.objects.get(username="lena"), queue, "viewer")
+    assert _page(queue) in text_of(lena.get(listed))
+    for opened in (_page(queue), address, f"{address}/members"):
+        assert lena.get(opened).status_code == 200, opened
 
 
 def test_a_preview_is_for_those_who_may_change_rules(queue: ReviewQueue) -> None:
