@@ -14,7 +14,6 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.difference import Change, find_changes
 from escalation.domain.draft import Draft
 from escalation.domain.form import is_edited, is_typed, read_form, read_output
-from escalation.domain.moments import read_moment
 from escalation.domain.sla import describe_duration
 from escalation.errors import NoTicketFree, ResolutionInvalid, ResolutionStale, TicketTaken
 from escalation.escrow import (
@@ -30,6 +29,7 @@ from escalation.selectors import find_claimed_since, get_ticket
 from escalation.selectors.pending import find_pending_of
 from escalation.selectors.seats import sit
 from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, SCOPE, WAY_OF, Scope
+from orchestration.domain.moments import read_moment
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as
 

@@ -10,12 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from escalation.domain.span import read_span
 from escalation.figures import Period, build_board, summarise_board
 from escalation.models import read_clock
 from escalation.selectors import find_queues
 from orchestration.api.base import ApiView
 from orchestration.api.problems import ParameterInvalid
+from orchestration.domain.span import read_span
 
 
 class BoardRow(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from escalation.domain.moments import read_moment
+from orchestration.domain.moments import read_moment
 
 _MOST_CHARACTERS: Final = 200
 _LARGEST: Final = 2**63 - 1

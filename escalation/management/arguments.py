@@ -1,14 +1,11 @@
 """Arguments that the ticket commands share beside those of `orchestration.management.arguments`."""
 
-from argparse import ArgumentTypeError
-from datetime import datetime, timedelta
 from typing import cast
 
 from django.contrib.auth.models import User
 from django.core.management import CommandError, CommandParser
 
 from escalation.audit import record_seen
-from escalation.domain.moments import read_point
 from escalation.errors import AuditUnavailable
 from escalation.models import Ticket
 from orchestration.domain.holds import CHOSEN_BY_PEOPLE
@@ -44,34 +41,6 @@ def add_looker(parser: CommandParser) -> None:
         metavar="USER",
         help="Who looks, for the audit and for what is theirs; without it, the system's user.",
     )
-
-
-def read_time(text: str) -> datetime | timedelta:
-    """Return an argument that is a time with its zone, or a span.
-
-    Raises: ArgumentTypeError: argparse names the argument.
-    """
-    return _read_point(text, assumes_utc=False)
-
-
-def read_utc_time(text: str) -> datetime | timedelta:
-    """Return an argument that is a day, a time (UTC if no zone is said) or a span.
-
-    Raises: ArgumentTypeError: argparse names the argument.
-    """
-    return _read_point(text, assumes_utc=True)
-
-
-def _read_point(text: str, *, assumes_utc: bool) -> datetime | timedelta:
-    try:
-        return read_point(text, assumes_utc=assumes_utc)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
-
-
-def find_past(point: datetime | timedelta, end: datetime) -> datetime:
-    """Return the moment that an argument means: a span is counted back from `end`."""
-    return end - point if isinstance(point, timedelta) else point
 
 
 def find_person(username: str, argument: str = "--as") -> User:

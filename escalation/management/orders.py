@@ -8,11 +8,11 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, CommandParser
 
 from escalation.errors import EscalationError
-from escalation.management.arguments import add_ticket_and_person, find_person, note_seen, read_time
+from escalation.management.arguments import add_ticket_and_person, find_person, note_seen
 from escalation.management.base import DeskCommand
 from escalation.models import Ticket, read_clock
 from escalation.selectors import get_ticket, summarise_ticket
-from orchestration.management.arguments import add_json_switch
+from orchestration.management.arguments import add_json_switch, read_time
 from orchestration.selectors.scope import call_as
 
 _ARGUMENT_OF_FIELD: Final = {

@@ -3,6 +3,7 @@
 import math
 import sys
 from argparse import ArgumentTypeError
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,6 +13,7 @@ from django.core.management import CommandError, CommandParser
 
 from agents.domain import reading
 from agents.errors import UnreadableJson
+from orchestration.domain.moments import read_point
 from orchestration.errors import OrchestrationError, RunNotFound
 from orchestration.models import Project
 from orchestration.selectors.progress import RunWithState, find_run
@@ -53,6 +55,34 @@ def read_run(beginning: str) -> RunWithState:
         return find_run(beginning)
     except RunNotFound as error:
         raise CommandError(f"ID: {error}.") from None
+
+
+def read_time(text: str) -> datetime | timedelta:
+    """Return an argument that is a time with its zone, or a span.
+
+    Raises: ArgumentTypeError: argparse names the argument.
+    """
+    return _read_point(text, assumes_utc=False)
+
+
+def read_utc_time(text: str) -> datetime | timedelta:
+    """Return an argument that is a day, a time (UTC if no zone is said) or a span.
+
+    Raises: ArgumentTypeError: argparse names the argument.
+    """
+    return _read_point(text, assumes_utc=True)
+
+
+def _read_point(text: str, *, assumes_utc: bool) -> datetime | timedelta:
+    try:
+        return read_point(text, assumes_utc=assumes_utc)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def find_past(point: datetime | timedelta, end: datetime) -> datetime:
+    """Return the moment that an argument means: a span is counted back from `end`."""
+    return end - point if isinstance(point, timedelta) else point
 
 
 @overload

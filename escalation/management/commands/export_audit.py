@@ -8,11 +8,11 @@ from django.db import DatabaseError
 from escalation.audit.reading import AuditFilter, export_lines, list_audit
 from escalation.audit.writing import FORMS
 from escalation.domain.acts import Act
-from escalation.management.arguments import find_past, find_person, read_utc_time
+from escalation.management.arguments import find_person
 from escalation.management.base import DeskCommand
 from escalation.models import read_clock
 from escalation.selectors import known_queues
-from orchestration.management.arguments import add_project, check_project
+from orchestration.management.arguments import add_project, check_project, find_past, read_utc_time
 
 
 class Command(DeskCommand):

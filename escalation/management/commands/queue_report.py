@@ -9,12 +9,17 @@ from django.core.management import CommandError, CommandParser
 
 from escalation.domain.sheets import write_sheet
 from escalation.domain.sla import describe_duration
-from escalation.domain.span import LONGEST
 from escalation.figures import PARTS, Board, Period, build_board, rebuild, summarise_board
-from escalation.management.arguments import find_past, read_time
 from escalation.management.base import DeskCommand
 from escalation.models import ReviewQueue, read_clock
-from orchestration.management.arguments import add_json_switch, add_project, check_project
+from orchestration.domain.span import LONGEST
+from orchestration.management.arguments import (
+    add_json_switch,
+    add_project,
+    check_project,
+    find_past,
+    read_time,
+)
 from orchestration.management.terminal import show_table, show_text
 
 _LEFT_OUT: Final = frozenset({"by_resolution", "title"})

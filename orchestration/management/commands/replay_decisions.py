@@ -1,9 +1,8 @@
 """`replay_decisions`: what would another policy have decided on what happened?"""
 
 import json
-import re
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -12,13 +11,11 @@ from django.utils import timezone
 from agents.management.base import EngineCommand
 from orchestration.domain.policy.changes import Changes, read_changes
 from orchestration.errors import SpecInvalid
-from orchestration.management.arguments import add_json_switch, read_json
+from orchestration.management.arguments import add_json_switch, find_past, read_json, read_utc_time
 from orchestration.management.terminal import show_table
 from orchestration.models import Workflow
 from orchestration.runs.replay import Replay, ReplayLine, replay_decisions
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d|w)\Z")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HEADINGS = ("", "WORKFLOW", "STEP", "COUNT", "WAS", "WOULD BE", "FOR EXAMPLE (RUN, STEP, ATTEMPT)")
 
 
@@ -33,7 +30,11 @@ class Command(EngineCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the span, the changes and the filter."""
         parser.add_argument(
-            "--since", default="7d", metavar="SPAN", help="How far back: 30m, 12h, 7d or 2w; 7d by default."
+            "--since",
+            type=read_utc_time,
+            default="7d",
+            metavar="TIME|SPAN",
+            help="From when on: a day or time (UTC unless it says its zone), or so long back: 12h, 30d. 7d by default.",
         )
         parser.add_argument(
             "--policy",
@@ -47,7 +48,7 @@ class Command(EngineCommand):
     def handle(
         self,
         *args: Any,
-        since: str,
+        since: datetime | timedelta,
         policy: str | None,
         workflow: str | None,
         as_json: bool,
@@ -59,17 +60,10 @@ class Command(EngineCommand):
                 f"--workflow: no workflow '{workflow}' is published; see `manage.py publish_workflows`."
             )
         try:
-            replay = replay_decisions(timezone.now() - _read_span(since), _read_policy(policy), workflow)
+            replay = replay_decisions(find_past(since, timezone.now()), _read_policy(policy), workflow)
         except SpecInvalid as error:
             raise CommandError(f"--policy: {error}") from None
         self.stdout.write(json.dumps(_describe(replay), indent=2) if as_json else _show(replay))
-
-
-def _read_span(text: str) -> timedelta:
-    found = _SPAN.match(text)
-    if found is None:
-        raise CommandError(f"--since: '{text}' is no span; give e.g. 30m, 12h, 7d or 2w.")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _read_policy(source: str | None) -> Changes:

@@ -7,10 +7,10 @@ from django.urls import reverse
 
 from escalation.audit import record
 from escalation.domain.acts import Act
-from escalation.domain.moments import read_moment
 from escalation.escrow import claim_ticket
 from escalation.models import ReviewerProfile, ReviewQueue, SavedView, Ticket
 from escalation.queues import make_queue
+from orchestration.domain.moments import read_moment
 from tests.integration.escalation.buttons import LIST, press, sign_in, text_of
 from tests.integration.escalation.desk import hold
 from tests.people import give_role, make_member

@@ -179,7 +179,9 @@ def test_what_is_older_or_of_another_workflow_is_left_out() -> None:
     done = _run_desk()
     with history_rewritten():
         Decision.objects.filter(run=done.run).update(decided_at="2020-01-01T00:00:00Z")
-    assert _replay("--since", "30m")["decisions"] == []
+    for since in ("1h", "2020-01-02", "2020-01-01T00:00:01Z"):
+        assert _replay("--since", since)["decisions"] == [], since
+    assert _replay("--since", "2020-01-01")["decisions"] != []
 
 
 def test_a_decision_of_an_older_release_is_counted_apart() -> None:
@@ -192,7 +194,11 @@ def test_a_decision_of_an_older_release_is_counted_apart() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (("--since", "yesterday"), "--since: 'yesterday' is no span"),
+        (
+            ("--since", "yesterday"),
+            "--since: give a time, such as .* or give hours or days, .* not 'yesterday'",
+        ),
+        (("--since", "2w"), "--since: give a time"),
         (("--workflow", "nobody"), "no workflow 'nobody'"),
         (("--policy", "/nowhere.json"), "--policy: can't read /nowhere.json"),
         (("--policy", "{"), "--policy: no valid JSON"),

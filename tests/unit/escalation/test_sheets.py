@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from escalation.domain.sheets import write_sheet
-from escalation.domain.span import read_span
 
 
 def test_rows_become_lines_and_what_is_nested_columns() -> None:
@@ -30,13 +29,3 @@ def test_what_a_spreadsheet_would_compute_gets_an_apostrophe(text: str) -> None:
 
 def test_a_number_below_nothing_stays_a_number() -> None:
     assert write_sheet([{"n": -1, "x": -0.5}]) == "n,x\r\n-1,-0.5\r\n"
-
-
-def test_a_span_is_hours_or_days() -> None:
-    assert (read_span("12h").total_seconds(), read_span("30d").days) == (43_200, 30)
-
-
-@pytest.mark.parametrize("text", ["", "h", "0h", "401d", "-1h", "1.5h", "1w", "99999999h", "\u0661h", "1 h"])
-def test_any_other_span_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"give .*\d+"):
-        read_span(text)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from escalation.domain.span import LONGEST, read_span
+from orchestration.domain.span import LONGEST, read_span
 
 _LONGEST: Final = 40
 # Far enough from what Python and PostgreSQL can hold that a span may be added to either end.
