@@ -26,6 +26,7 @@ from escalation.admin.board.tables import (
     show_count,
     show_length,
     show_moment,
+    show_most,
     show_share,
 )
 from escalation.domain.desk_rights import DeskRight
@@ -158,12 +159,12 @@ def _list_tiles(board: Board) -> list[Tile]:
         Tile(
             "Time to the first look",
             show_length(total.tell(Measure.TOUCH_TIME, 0.5)),
-            f"9 of 10 within {show_length(total.tell(Measure.TOUCH_TIME, 0.9))}",
+            show_most(total.tell(Measure.TOUCH_TIME, 0.9)),
         ),
         Tile(
             "Time to the decision",
             show_length(total.tell(Measure.DECISION_TIME, 0.5)),
-            f"9 of 10 within {show_length(total.tell(Measure.DECISION_TIME, 0.9))}",
+            show_most(total.tell(Measure.DECISION_TIME, 0.9)),
         ),
         Tile(
             "Open now",

@@ -62,6 +62,13 @@ def show_length(seconds: float | None) -> str:
     return describe_duration(timedelta(seconds=seconds)) if seconds >= 1 else "under 1 s"
 
 
+def show_most(seconds: float | None) -> str:
+    """Return in words within what nine of ten were."""
+    if seconds is None:
+        return ""
+    return f"9 of 10 {'within' if seconds >= 1 else 'in'} {show_length(seconds)}"
+
+
 def show_moment(at: datetime | None) -> str:
     """Return a time of day with its day, in the viewer's zone where a script can tell which."""
     return NOTHING if at is None else moment(at, "short")
