@@ -347,28 +347,6 @@ def test_what_a_channel_was_chosen_for_is_kept_also_where_no_queue_is_told_of_it
     assert not row.carries("breached", 0)
 
 
-def test_of_a_restricted_queue_admins_of_its_project_know_only_that_it_exists(
-    queue: ReviewQueue, lena: Client
-) -> None:
-    ReviewQueue.objects.filter(pk=queue.pk).update(is_restricted=True)
-    listed, address = reverse("admin:escalation_reviewqueue_changelist"), "/api/v1/queues/default/default"
-    rows = text_of(lena.get(listed))
-    assert ">Default<" in rows
-    assert _page(queue) not in rows
-    history, deletion = (
-        reverse(f"admin:escalation_reviewqueue_{what}", args=(queue.pk,)) for what in ("history", "delete")
-    )
-    for closed in (_page(queue), history, deletion, address, f"{address}/members"):
-        assert lena.get(closed).status_code == 404, closed
-    assert lena.post(_page(queue), _form(queue, name="Ours")).status_code == 404
-    assert lena.get("/api/v1/queues").json()["results"] == []
-
-    give_role(User.objects.get(username="lena"), queue, "viewer")
-    assert _page(queue) in text_of(lena.get(listed))
-    for opened in (_page(queue), address, f"{address}/members"):
-        assert lena.get(opened).status_code == 200, opened
-
-
 def test_a_preview_is_for_those_who_may_change_rules(queue: ReviewQueue) -> None:
     anna = sign_in(make_member("anna", "reviewer"))
 
