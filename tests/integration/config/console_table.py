@@ -105,8 +105,8 @@ GET  escalation_reviewqueue_changelist      lxooooooooooo ooooo
 GET  escalation_reviewqueue_add             xxoo
 GET  escalation_reviewqueue_history         -ooo
 GET  escalation_reviewqueue_delete          -ooo
-GET  escalation_reviewqueue_change          l-ooooo--oooo o--oo
-POST escalation_reviewqueue_change          l-xxxox--xxoo x--xo
+GET  escalation_reviewqueue_change          l-ooooo--oooo o---o
+POST escalation_reviewqueue_change          l-xxxox--xxoo x---o
 GET  escalation_breach_changelist           lxooooooooooo ooooo
 GET  escalation_breach_add                  xxxx
 GET  escalation_breach_history              -ooo
