@@ -131,6 +131,20 @@ def test_other_arguments_than_before_go_to_a_person(swallows: bool) -> None:
     assert runs.verify(done.run.pk).fault is None
 
 
+def test_a_call_that_failed_is_not_made_with_other_arguments_either() -> None:
+    """It may have got there: what it asked for then is not what it asks for now."""
+    made: list[int] = []
+
+    def charge(euro: int) -> None:
+        made.append(euro)
+        raise TransientError("no answer from the bank")
+
+    done = _run(lambda task: task.once("charge", charge, task.attempt))
+    assert done.steps["work"].decisions.latest("pk").rule == "journal_diverged"
+    assert made == [1]
+    assert [(each.attempt, each.state) for each in CallTry.objects.all()] == [(1, "failed")]
+
+
 def test_a_receipt_commits_to_what_was_called_and_to_nothing_where_nothing_was() -> None:
     done = _run(lambda task: task.once("ask", lambda: "said"))
     body = Receipt.objects.get(step=done.steps["work"]).body_json
@@ -301,6 +315,17 @@ def test_a_beginning_or_an_end_whose_answer_was_lost_is_written_once(rig: Rig) -
 
 def _wish_of(call: Call) -> CallWish:
     return CallWish(call.path, CallKind(call.kind), call.name, call.request_json)
+
+
+def test_who_frees_a_step_tells_in_the_same_statement_what_was_under_way(rig: Rig) -> None:
+    claim, journal = _journal(rig)
+    journal.begin(CallWish("ask#1", CallKind.ONCE, "ask", "[]"))
+    rig.free(claim)
+    lost = CallTry.objects.get()
+    assert (lost.state, lost.ended_at) == (
+        "lost",
+        Step.objects.get(pk=claim.step_id).attempts.get().finished_at,
+    )
 
 
 def test_what_is_left_under_way_by_who_is_gone_is_told_as_lost(rig: Rig) -> None:
