@@ -119,6 +119,21 @@ class Calls:
         self.journal = journal
         self._root = _Place(self, "")
 
+    def __deepcopy__(self, _memo: object) -> Calls:
+        """A copy of a task makes the same calls."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a task that no engine made go to another process; it remembers nothing there.
+
+        Raises: CallRefused: the engine's can't: what is called there would not be kept.
+        """
+        if isinstance(self.journal, MemoryJournal):
+            return Calls, (MemoryJournal(),)
+        raise CallRefused(
+            "a task can't go to another process: hand over what is needed of it, and call from here"
+        )
+
     @contextmanager
     def take_path(self, name: str, key: str | None) -> Iterator[str]:
         """Lend the path of a call while it is made; what is called meanwhile in its context is below it.

@@ -1,9 +1,12 @@
 """Calls that are made once, without an engine: paths, answers from the journal, what is refused."""
 
 import asyncio
+import pickle
 import threading
 from collections.abc import Callable
-from typing import Any
+from copy import deepcopy
+from dataclasses import asdict, replace
+from typing import Any, cast
 
 import pytest
 
@@ -217,6 +220,25 @@ def test_an_agent_without_an_engine_can_be_tested_as_it_is() -> None:
     task = Task({}, {}, {}, "r", "s", 1, "t", "k")
     assert asyncio.run(work(task)) == 8
     assert task.once("plain", lambda: 1) == 1
+
+
+def test_a_task_can_be_copied_and_only_one_without_an_engine_goes_to_another_process(
+    journal: Recorder,
+) -> None:
+    plain = Task({}, {}, {}, "r", "s", 1, "t", "k")
+    assert pickle.loads(pickle.dumps(plain)).once("a", lambda: 1) == 1  # noqa: S301 - made here
+    assert asdict(plain)["step_key"] == "s"
+    kept = _task(journal)
+    kept.once("a", lambda: 1)
+    assert deepcopy(kept).once("b", lambda: 2) == 2
+    assert [path for what, path in journal.said if what == "end"] == ["a#1", "b#1"]
+    kept = replace(kept, calls=Calls(cast("Any", _Other())))
+    with pytest.raises(CallRefused, match="another process"):
+        pickle.dumps(kept)
+
+
+class _Other:
+    begin = end = fail = Any
 
 
 def _run(function: Callable[[Task], Any], task: Task) -> Any:
