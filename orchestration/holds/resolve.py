@@ -19,7 +19,7 @@ from orchestration.holds.specs import find_spec_of
 from orchestration.journal.reading import load_calls_made
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
-from orchestration.selectors.proof import load_attempt_lines, load_handoff_lines
+from orchestration.selectors.proof import load_earlier_tries, load_handoff_lines
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (
     abort_by_person,
@@ -185,6 +185,7 @@ def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
     parents = Edge.objects.filter(successor_id=held.step_id).values_list(
         "predecessor__receipt_digest", flat=True
     )
+    tries = load_earlier_tries(held.step_id, held.attempt + 1)
     receipt = build_receipt(
         ReceiptFacts(
             run_id=str(held.run_id),
@@ -198,12 +199,12 @@ def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:
             decision=f"resolution:{chosen.resolution_id}",
             parents=tuple(str(parent) for parent in parents),
             received=load_handoff_lines(held.step_id, held.attempt),
-            attempts=load_attempt_lines(held.step_id),
+            attempts=tries.lines,
             proposed_digest=digest_text(held.proposed_json) if held.proposed_json is not None else None,
             final_digest=digest,
             feedback_digest=digest_text(held.feedback) if held.feedback else None,
             finished_at=stamp(held.now),
-            calls=load_calls_made(held.step_id, held.renewals),
+            calls=load_calls_made(held.step_id, held.renewals) if tries.has_calls else None,
         )
     )
     return FinalOutput(

@@ -37,7 +37,7 @@ TWINS = WorkflowSpec(
 def _write(task: Task) -> Result:
     if task.feedback:
         return Result({"body": f"Better: {task.feedback}"}, confidence=0.4)
-    return Result(task.once("write", lambda: PROPOSAL), confidence=0.5)
+    return Result(PROPOSAL, confidence=0.5)
 
 
 AGENTS: dict[str, Callable[[Task], Any]] = {

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.test import Client
 
+from agents import Result, Task
 from agents.invoke import override
 from escalation.audit import lines as audit_lines
 from escalation.domain.acts import Act
@@ -20,7 +21,7 @@ from orchestration.dispatch import mute_dispatch
 from orchestration.models import Run, Step
 from orchestration.selectors.withheld import RESTRICTED
 from orchestration.testing import drive
-from tests.integration.escalation.desk import AGENTS, LETTER, hold
+from tests.integration.escalation.desk import AGENTS, LETTER, PROPOSAL, hold
 from tests.integration.escalation.restricted import SECRET, WITH_ROLE, approve, make_mia, read, restrict
 from tests.people import give_role, make_member
 
@@ -43,9 +44,13 @@ OUTER = WorkflowSpec(
 )
 
 
+def _write_by_a_call(task: Task) -> Result:
+    return Result(task.once("write", lambda: PROPOSAL), confidence=0.5)
+
+
 @pytest.fixture
 def ticket() -> Ticket:
-    (held,) = hold(ALONE)
+    (held,) = hold(ALONE, writer=_write_by_a_call)
     ReviewQueue.objects.filter(pk=held.queue_id).update(is_restricted=True)
     return held
 
