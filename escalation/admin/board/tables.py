@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
 from escalation.domain.sla import describe_duration
 from escalation.figures import AGES
 from orchestration.admin.times import moment
 
 NOTHING: Final = "-"
+_NUMBER: Final = mark_safe(' class="rm-number"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,19 @@ class Table:
     rows: list[list[tuple[str, bool]]]
     note: str = ""
     empty: str = ""
+
+    @property
+    def body(self) -> SafeString:
+        """Return the rows as HTML: of hundreds of them a template takes most of the page's time, cell by cell."""
+        return format_html_join("\n", "<tr>{}</tr>", ((_write_row(row),) for row in self.rows))
+
+
+def _write_row(row: list[tuple[str, bool]]) -> SafeString:
+    [(name, _), *others] = row
+    cells = format_html_join(
+        "", "<td{}>{}</td>", ((_NUMBER if is_number else "", words) for words, is_number in others)
+    )
+    return format_html('<th scope="row">{}</th>{}', name, cells)
 
 
 def show_count(value: int | None) -> str:
