@@ -98,7 +98,6 @@ class TicketResume(_AtClock):
     @extend_schema(operation_id="resume_ticket", request=None, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Let the clocks of a ticket go on, with what was left; for leads. 409: they run."""
-        self.refuse_body()
         resume_ticket(self.find(ticket_id).pk, self.person)
         return self.show(ticket_id)
 
@@ -131,7 +130,6 @@ class TicketWake(_AtClock):
     @extend_schema(operation_id="wake_ticket", request=None, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Bring back a ticket before its time. 409: it is not put off."""
-        self.refuse_body()
         wake_ticket(self.find(ticket_id).pk, self.person)
         return self.show(ticket_id)
 
@@ -145,6 +143,5 @@ class TicketReplan(_AtClock):
     @extend_schema(operation_id="replan_ticket", request=None, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Let a ticket go by its queue's calendar of today; for its admins. 409: it does, or its clocks stand."""
-        self.refuse_body()
         replan_ticket(self.find(ticket_id).pk, self.person)
         return self.show(ticket_id)

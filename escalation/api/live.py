@@ -76,14 +76,12 @@ class TicketPresence(ApiView):
     @extend_schema(operation_id="look_at_ticket", request=None, responses=Lookers)
     def put(self, _request: Request, ticket_id: int) -> Response:
         """Say that you look at a ticket, and see who else does. Say it again every 15 seconds; after 45 it is over."""
-        self.refuse_body()
         ticket = find_ticket(self.caller, ticket_id)
         return Response({"others": look_at_ticket(ticket.pk, self.person)})
 
     @extend_schema(operation_id="leave_ticket", request=None, responses={204: None})
     def delete(self, _request: Request, ticket_id: int) -> Response:
         """Say that you look no longer."""
-        self.refuse_body()
         leave_ticket(find_ticket(self.caller, ticket_id).pk, self.person)
         return Response(status=204)
 

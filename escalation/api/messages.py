@@ -142,7 +142,6 @@ class MessageAgain(ApiView):
     @extend_schema(operation_id="send_message_again", request=None, responses=MessageRow)
     def post(self, _request: Request, message_id: UUID) -> Response:
         """Try a message that was given up anew, under its old id. 409: it was not given up."""
-        self.refuse_body()
         rows = scope_messages(self.caller).filter(pk=message_id)
         message = rows.first()
         if message is None:

@@ -135,7 +135,6 @@ class ReviewerView(_OfPerson):
     @extend_schema(operation_id="remove_reviewer", request=None, responses={204: None})
     def delete(self, _request: Request, username: str) -> Response:
         """Take somebody's profile away: they are present, with room for any number of tickets and without tags."""
-        self.refuse_body()
         remove_profile(self.person, self._find_managed(username))
         return Response(status=204)
 

@@ -169,7 +169,6 @@ class TicketClaimNext(Deciding):
     @extend_schema(operation_id="claim_next_ticket", request=None, responses=TicketDetail)
     def post(self, _request: Request) -> Response:
         """Claim the free ticket that is due first, of those that you did not request. 404: none is free."""
-        self.refuse_body()
         return self.show(claim_next_ticket(self.person, self.caller).pk)
 
 
@@ -179,7 +178,6 @@ class TicketClaim(Deciding):
     @extend_schema(operation_id="claim_ticket", request=None, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Claim a ticket, or a seat where several decide, or renew your claim. 409 names who holds it."""
-        self.refuse_body()
         claim_ticket(self.find(ticket_id).pk, self.person)
         return self.show(ticket_id)
 
@@ -224,7 +222,6 @@ class TicketTakeBack(Deciding):
     @extend_schema(operation_id="take_back_resolution", request=None, responses=TicketDetail)
     def post(self, _request: Request, ticket_id: int) -> Response:
         """Take back a decision that has not taken effect: your own, or any as a lead. 409: there is none."""
-        self.refuse_body()
         ticket = self.find(ticket_id)
         as_lead = may_desk(self.caller, ticket.queue, DeskRight.LEAD)
         take_back_resolution(ticket.pk, self.person, as_lead=as_lead)

@@ -65,15 +65,6 @@ class ApiView(GenericAPIView[Any]):
         read.is_valid(raise_exception=True)
         return cast("dict[str, Any]", read.validated_data)
 
-    def refuse_body(self) -> None:
-        """Refuse fields sent to what takes none, as any field is refused that would not be obeyed.
-
-        Raises: ValidationError: names them.
-        """
-        # `null` names no field.
-        if self.request.data is not None:
-            self.read_body(Body)
-
     def read_parameter(self, name: str, default: str) -> str:
         """Return a parameter of the query.
 
