@@ -13,7 +13,7 @@ from tests.chaos.specs import step
 from tests.processes import SHORT_TIMES
 
 # Each death takes seconds: CHAOS_CALLS=15 dies in all 45 places of fifteen calls.
-CALLS = int(os.environ.get("CHAOS_CALLS", "4"))
+CALLS = int(os.environ.get("CHAOS_CALLS", "2"))
 # So many deaths of one process must not look like crashes of one step.
 _PATIENT = json.dumps({**SHORT_TIMES, "CRASH_LIMIT": 100})
 _SPEC = WorkflowSpec(name="crash-calls", steps=(step("work", agent="crash.calls", calls=CALLS),))
