@@ -1,15 +1,17 @@
 """Masks secrets in texts that were not meant to be kept: messages of errors, tracebacks, log lines.
 
-One redactor for all of them. What an agent returns is data, proven by its digest, and is never changed. A secret that
-looks like any other word can't be told, but for those of the installation's own settings, which it is taught.
+One redactor for all of them. What an agent returns is data, proven by its digest, and is never changed; of its calls
+people are shown a masked copy. A secret that looks like any other word can't be told, but for those of the
+installation's own settings, which it is taught.
 Each pattern reads a text once, whatever it says: repetitions are bounded, and none holds another.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "[redacted]"
 SHORTEST_KNOWN: Final = 8
@@ -38,6 +40,8 @@ _SHAPED: Final = (
 _AUTHORIZATION: Final = re.compile(r"(?i)\b(bearer|basic)(\s{1,3})[A-Za-z0-9._~+/=-]{8,8192}")
 _IN_URL: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,255}:)[^\s/@]{1,1024}@")
 _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
+# As an unquoted value of a text.
+_SHORTEST_NUMBER: Final = 4
 _KEY_ENDS: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
 
 
@@ -62,6 +66,34 @@ def redact(text: str) -> str:
     for pattern in _SHAPED:
         text = pattern.sub(MASK, text)
     return text
+
+
+def redact_json(stored: str) -> str:
+    """Return stored JSON with every secret that can be told masked, as JSON: its texts, and what a name calls secret.
+
+    A text that is taken for JSON as a whole would not stay JSON, and what is JSON within a text has its quotes escaped.
+    """
+    return json.dumps(_redact_value(json.loads(stored)), ensure_ascii=False, separators=(",", ":"))
+
+
+def _redact_value(value: Any, name: str = "") -> Any:
+    """Return a JSON value masked. `name`: of the member that it is, or is an element of."""
+    match value:
+        case str():
+            return MASK if value and _is_secret(name) else redact(value)
+        case dict():
+            return {redact(key): _redact_value(member, key) for key, member in value.items()}
+        case list():
+            return [_redact_value(element, name) for element in value]
+        case bool() | None:
+            return value
+        case _:
+            return MASK if len(str(value)) >= _SHORTEST_NUMBER and _is_secret(name) else value
+
+
+def _is_secret(name: str) -> bool:
+    """Return whether a member's name says that its value is a secret."""
+    return bool(name and _NAMED.search(f'{name}="value"'))
 
 
 def _mask_value(found: re.Match[str]) -> str:

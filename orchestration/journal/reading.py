@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from agents.domain.redaction import redact
+from agents.domain.redaction import redact_json
 from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
 from orchestration.models import Call
 from orchestration.selectors.withheld import withhold
@@ -82,4 +82,4 @@ def _read_texts(call: Call, hidden: str) -> CallTexts:
     if hidden:
         return CallTexts(None, None, hidden)
     response = call.response_json
-    return CallTexts(redact(call.request_json), None if response is None else redact(response), "")
+    return CallTexts(redact_json(call.request_json), None if response is None else redact_json(response), "")

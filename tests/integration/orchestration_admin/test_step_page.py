@@ -87,13 +87,21 @@ def test_errors_reasons_and_tracebacks_are_text(operator: Client, show: str) -> 
     assert not set(UNSEEN) & set(page)
 
 
+# The second would not be JSON any more if it were masked as a whole; the third is JSON within JSON.
+_SECRETS = (
+    "password=hunter2hunter2",
+    "-----BEGIN PRIVATE KEY-----\nhunter2",
+    '{"password": "hunter2hunter2"}',
+)
+
+
 def _call_evil(task: Any) -> Any:
     def fail() -> None:
         raise ConnectionError(EVIL)
 
     if task.attempt == 1:
         task.once("fails", fail)
-    return task.once("evil", lambda said, _secret: {"<b>key</b>": said}, EVIL, "password=hunter2hunter2")
+    return task.once("evil", lambda said, *_secrets: {"<b>key</b>": said}, EVIL, *_SECRETS)
 
 
 @pytest.mark.parametrize("place", ["steps/send/", "change/?show=calls"])

@@ -1,12 +1,14 @@
 """What is masked, what is not, and that no text takes long."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.domain import redaction
 from agents.domain.classification import describe_failure
-from agents.domain.redaction import MASK, redact, teach
+from agents.domain.redaction import MASK, redact, redact_json, teach
 
 _BODY = "Zx9" * 12
 SECRETS = {
@@ -121,3 +123,43 @@ def test_long_texts_are_read_once(part: str) -> None:
     # A pattern that went over a text again and again would take minutes here.
     text = part * (400_000 // len(part))
     assert redact(f"{text} hello") != ""
+
+
+@pytest.mark.parametrize("case", SECRETS)
+def test_a_secret_in_a_text_of_json_is_masked_and_it_stays_json(case: str) -> None:
+    shape, secret = SECRETS[case]
+    stored = json.dumps({"said": [shape.format(secret), {shape.format(secret): 1}]})
+    shown = redact_json(stored)
+    assert secret not in shown
+    assert MASK in json.dumps(json.loads(shown))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"password": "pw"}, {"password": MASK}),
+        ({"a": [{"client_secret": "x" * 9_000}]}, {"a": [{"client_secret": MASK}]}),
+        ({"api_keys": ["one", "two"]}, {"api_keys": [MASK, MASK]}),
+        ({"db.password": 123456}, {"db.password": MASK}),
+        ({"access_token": None, "secret": True, "password": ""},) * 2,
+        ({"secret_count": 3},) * 2,
+        ({"tokens": "12 and 13", "pass": "yes", "n": 123456, "f": 0.5},) * 2,
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE", MASK),
+        ({"text": '{"password": "hunter3hunter3"}'}, {"text": f'{{"password": "{MASK}"}}'}),
+        ([], []),
+        ("Gr\u00fc\u00dfe \u202e", "Gr\u00fc\u00dfe \u202e"),
+    ],
+)
+def test_what_a_name_calls_secret_is_masked_and_nothing_else(value: object, shown: object) -> None:
+    assert json.loads(redact_json(json.dumps(value))) == shown
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_whatever_is_masked_stays_json(value: object) -> None:
+    shown = redact_json(json.dumps(value))
+    assert json.loads(redact_json(shown)) == json.loads(shown)
