@@ -45,19 +45,18 @@ def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments:
         )
     if is_in_loop():
         return _make_awaited(calls, name, function, arguments, key)
-    carry = _carry_by_servant if SERVANT.get() is not None else _carry_here
     with calls.take_path(name, key) as path:
         wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
-        begun = carry(lambda: calls.journal.begin(wish))
+        begun = _carry(lambda: calls.journal.begin(wish))
         if isinstance(begun, Kept):
             return read_response(path, begun.response_json)
         try:
             text = write_response(name, _call(function, arguments, begun, name))
         except Exception as error:
             failed = error
-            carry(lambda: calls.journal.fail(wish, begun, failed))
+            _carry(lambda: calls.journal.fail(wish, begun, failed))
             raise
-        carry(lambda: calls.journal.end(wish, begun, text))
+        _carry(lambda: calls.journal.end(wish, begun, text))
         return read_response(path, text)
 
 
@@ -173,12 +172,8 @@ def is_in_loop() -> bool:
     return True
 
 
-def _carry_here(act: Callable[[], T]) -> T:
-    return act()
-
-
-def _carry_by_servant(act: Callable[[], T]) -> T:
-    """Carry out on a thread that a coroutine began."""
+def _carry(act: Callable[[], T]) -> T:
+    """Carry out here, or, on a thread that a coroutine began, where somebody waits for the coroutine."""
     servant = SERVANT.get()
     return act() if servant is None else servant.ask(act).result()
 

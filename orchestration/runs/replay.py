@@ -23,7 +23,7 @@ from orchestration.domain.tries import find_first_try
 from orchestration.errors import SpecInvalid
 from orchestration.models import Decision
 from orchestration.planning import load_plan
-from orchestration.selectors.proof import load_attempt_lines
+from orchestration.selectors.proof import load_earlier_tries
 
 _OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION)
 
@@ -143,7 +143,7 @@ def _count_seconds_left(
     elif row.run.deadline_at is not None:
         left.append((row.run.deadline_at - row.decided_at).total_seconds())
     if changed.deadline_seconds is not None:
-        earlier = load_attempt_lines(row.step_id, before=row.attempt.number)
+        earlier = load_earlier_tries(row.step_id, row.attempt.number).lines
         first = find_first_try(earlier, row.attempt.started_at)
         left.append(changed.deadline_seconds - (row.decided_at - first).total_seconds())
     return min(left, default=None)

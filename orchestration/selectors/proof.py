@@ -19,16 +19,6 @@ _T = TypeVar("_T")
 _NEVER_LET_GO = (StepKind.PLANNED, StepKind.COMPENSATION)
 
 
-def load_attempt_lines(step_id: int, *, before: int | None = None) -> tuple[AttemptLine, ...]:
-    """Return a step's ended attempts with their decisions, in order; those before a number, if given."""
-    attempts = Attempt.objects.filter(step_id=step_id, outcome__isnull=False).select_related(
-        "decision", "usage"
-    )
-    if before is not None:
-        attempts = attempts.filter(number__lt=before)
-    return tuple(_line(attempt) for attempt in attempts.order_by("number"))
-
-
 class EarlierTries(NamedTuple):
     """What a later attempt of a step begins with. `has_calls`: calls of its agents are journaled."""
 
