@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from agents.domain.calls import Begun, CallWish, Kept
+from agents.domain.calls import Begun, CallWish, Kept, read_response
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error, describe_refusal
 from agents.domain.invocation import FailureKind, Task
 from agents.errors import CallDiverged, CallLimit, CallRefused
@@ -110,10 +110,11 @@ class ClaimJournal:
             return digest_calls(self._claim.renewals, (call.line for call in self._read().values()))
 
     def _answer(self, wish: CallWish, request_digest: str, response_json: str | None) -> Kept:
-        if request_digest != wish.digest or response_json is None:
-            self.fault = self.fault or CallDiverged(wish.path)
-            raise CallDiverged(wish.path)
-        return Kept(response_json)
+        answer = _read_answer(wish, request_digest, response_json)
+        if isinstance(answer, Kept):
+            return answer
+        self.fault = self.fault or answer
+        raise answer
 
     def _read(self) -> dict[str, KeptCall]:
         if self._kept is None:
@@ -152,6 +153,17 @@ class ClaimJournal:
 
     def _apart(self) -> AbstractContextManager[None]:
         return keep_for_engine() if self._depth is None else nullcontext()
+
+
+def _read_answer(wish: CallWish, request_digest: str, response_json: str | None) -> Kept | CallDiverged:
+    """Return what is stored under a path, or why it is no answer to what is asked now."""
+    if request_digest != wish.digest or response_json is None:
+        return CallDiverged(wish.path)
+    try:
+        read_response(wish.path, response_json)
+    except CallDiverged as unreadable:
+        return unreadable
+    return Kept(response_json)
 
 
 def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Facts]:

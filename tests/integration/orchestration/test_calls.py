@@ -131,6 +131,24 @@ def test_other_arguments_than_before_go_to_a_person(swallows: bool) -> None:
     assert runs.verify(done.run.pk).fault is None
 
 
+def test_an_answer_that_can_not_be_read_any_more_goes_to_a_person_whatever_the_agent_makes_of_it() -> None:
+    def work(task: Task) -> Any:
+        try:
+            said = task.once("ask", lambda: "said")
+        except CallDiverged as fault:
+            return str(fault)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE orchestration_call DISABLE TRIGGER USER")
+            cursor.execute("UPDATE orchestration_call SET response_json = '{broken'")
+        raise TransientError(said)
+
+    done = _run(work)
+    assert done.held == ["work"]
+    decision = done.steps["work"].decisions.latest("pk")
+    assert decision.rule == "journal_diverged"
+    assert "can't be read any more" in decision.reason
+
+
 def test_a_call_that_failed_is_not_made_with_other_arguments_either() -> None:
     """It may have got there: what it asked for then is not what it asks for now."""
     made: list[int] = []
