@@ -31,7 +31,7 @@ from escalation.models import (
     ReviewQueue,
     RoutingRule,
 )
-from orchestration.models import Project
+from orchestration.models import Project, WorkerProcess
 from tests.integration.api.people import make_key
 from tests.integration.config.console_table import TABLE
 from tests.integration.escalation.desk import hold
@@ -134,6 +134,7 @@ class Desk:
             "reviewerprofile": ReviewerProfile.objects.create(user=reviewer).pk,
             "preference": Preference.objects.create(user=reviewer).pk,
             "auditline": AuditLine.objects.get(act=Act.COMMENTED).pk,
+            "workerprocess": WorkerProcess.objects.latest("pk").pk,
         }
 
     def fill(self, route: str) -> str:
