@@ -208,7 +208,8 @@ def _invoke_surely(prepared: Prepared, claim: Claim, stride: _Stride) -> tuple[E
         return prepared.task, prepared.facts
     task, spec = prepared.task, prepared.spec
     outcome = _or_fault(lambda: _invoke(task, spec, claim, stride), claim, "calling its agent")
-    return settle_calls(task, outcome, prepared.facts)
+    settled = _or_fault(lambda: settle_calls(task, outcome, prepared.facts), claim, "reading its calls")
+    return settled if isinstance(settled, tuple) else (settled, prepared.facts)
 
 
 def _invoke(task: Task, spec: StepSpec, claim: Claim, stride: _Stride) -> Outcome | HeldBack:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.conf import LazySettings
@@ -360,6 +361,14 @@ def test_what_is_left_under_way_by_who_is_gone_is_told_as_lost(rig: Rig) -> None
     Step.objects.filter(pk=claim.step_id).update(token="00000000-0000-4000-8000-000000000000")
     _sweep()
     assert CallTry.objects.get().state == "lost"
+
+
+def test_an_attempt_whose_calls_can_not_be_read_ends_at_once_as_the_engines_fault() -> None:
+    with patch.object(ClaimJournal, "summarise", side_effect=RuntimeError("odd row")):
+        done = _run(lambda task: task.once("ask", lambda: 1))
+    decision = done.steps["work"].decisions.get()
+    assert (decision.rule, done.held) == ("engine_fault", ["work"])
+    assert "reading its calls" in decision.reason
 
 
 def test_names_and_arguments_that_can_not_be_kept_fail_with_words() -> None:
