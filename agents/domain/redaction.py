@@ -68,12 +68,12 @@ def redact(text: str) -> str:
     return text
 
 
-def redact_json(stored: str) -> str:
+def redact_json(stored_json: str) -> str:
     """Return stored JSON with every secret that can be told masked, as JSON: its texts, and what a name calls secret.
 
     A text that is taken for JSON as a whole would not stay JSON, and what is JSON within a text has its quotes escaped.
     """
-    return json.dumps(_redact_value(json.loads(stored)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(_redact_value(json.loads(stored_json)), ensure_ascii=False, separators=(",", ":"))
 
 
 def _redact_value(value: Any, name: str = "") -> Any:
