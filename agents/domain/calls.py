@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from agents.domain.canonical import canonical_json
+from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged, CallRefused, UnreadableOutput
 
 MOST_NAME: Final = 100
@@ -78,10 +79,10 @@ class CallJournal(Protocol):
         Raises: CallDiverged: another call was done under this path.  CallRefused: it can't be made now.
         """
 
-    def end(self, wish: CallWish, begun: Begun, response_json: str) -> None:
-        """Write the answer of a call that was begun."""
+    def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:
+        """Write the answer of a call that was begun, and what it used where that is known."""
 
-    def fail(self, wish: CallWish, begun: Begun, error: Exception) -> None:
+    def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
         """Write that a call that was begun has no answer; a later attempt makes it again."""
 
 
@@ -101,11 +102,17 @@ class MemoryJournal:
             raise CallDiverged(wish.path)
         return Kept(done[1])
 
-    def end(self, wish: CallWish, begun: Begun, response_json: str) -> None:  # noqa: ARG002 - the interface
+    def end(
+        self,
+        wish: CallWish,
+        begun: Begun,  # noqa: ARG002 - the interface
+        response_json: str,
+        usage: CallUsage | None = None,  # noqa: ARG002
+    ) -> None:
         """Keep the answer."""
         self._done[wish.path] = (wish.digest, response_json)
 
-    def fail(self, wish: CallWish, begun: Begun, error: Exception) -> None:
+    def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
         """Forget that it was begun."""
 
 

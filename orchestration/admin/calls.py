@@ -31,6 +31,7 @@ class TryView:
     row: CallTry
     state: SafeString
     took: str
+    used: str
     error: SafeString
 
 
@@ -43,6 +44,7 @@ class CallView:
     path: SafeString
     state: SafeString
     took: str
+    used: SafeString
     tries: list[TryView]
     request: SafeString | None
     response: SafeString | None
@@ -79,11 +81,13 @@ def _view(call: Call, texts: CallTexts) -> CallView:
         path=mark_unseen(call.path),
         state=chip(_TONES[call.state], call.state),
         took=describe_span(call.begun_at, call.ended_at),
+        used=mark_unseen(call.usage.words if call.usage else ""),
         tries=[
             TryView(
                 each,
                 chip(_TONES[each.state], each.state),
                 describe_span(each.begun_at, each.ended_at),
+                _describe_cost(each),
                 mark_unseen(each.error),
             )
             for each in call.tries.all()
@@ -92,3 +96,11 @@ def _view(call: Call, texts: CallTexts) -> CallView:
         response=None if texts.response is None else show_json(texts.response),
         hidden=texts.hidden,
     )
+
+
+def _describe_cost(each: CallTry) -> str:
+    told = (
+        f"{each.tokens:,} tokens" if each.tokens else "",
+        f"{each.cost_usd} US dollars" if each.cost_usd else "",
+    )
+    return ", ".join(filter(None, told))

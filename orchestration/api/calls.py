@@ -27,6 +27,25 @@ class CallTryRow(Row):
     begun_at = serializers.DateTimeField(read_only=True)
     ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
     error = serializers.CharField(read_only=True, help_text="What it raised, or why it is lost.")
+    tokens = serializers.IntegerField(read_only=True, allow_null=True, help_text="In and out, where known.")
+    cost_usd = serializers.CharField(read_only=True, allow_null=True)
+
+
+class CallUsageRow(Row):
+    """What a call used, as its provider counted."""
+
+    input_tokens = serializers.IntegerField(
+        read_only=True, help_text="With those read from and written to a cache."
+    )
+    output_tokens = serializers.IntegerField(read_only=True, help_text="With those of reasoning.")
+    cache_read_tokens = serializers.IntegerField(read_only=True)
+    cache_write_tokens = serializers.IntegerField(read_only=True)
+    reasoning_tokens = serializers.IntegerField(read_only=True)
+    cost_usd = serializers.CharField(read_only=True, allow_null=True, help_text="A decimal; null: not known.")
+    provider = serializers.CharField(read_only=True)
+    model = serializers.CharField(read_only=True)
+    response_id = serializers.CharField(read_only=True)
+    finish_reason = serializers.CharField(read_only=True)
 
 
 class CallRow(Row):
@@ -46,6 +65,7 @@ class CallRow(Row):
     ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
     request_digest = serializers.CharField(read_only=True)
     response_digest = serializers.CharField(read_only=True, allow_null=True)
+    usage = CallUsageRow(read_only=True, allow_null=True, help_text="Null: nothing is known.")
     tries = CallTryRow(many=True, read_only=True)
 
 

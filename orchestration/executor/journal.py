@@ -16,6 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from agents.domain.calls import Begun, CallWish, Kept, read_response
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error, describe_refusal
 from agents.domain.invocation import FailureKind, Task
+from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged, CallLimit, CallRefused
 from agents.sessions import keep_for_engine
 from orchestration.conf import get_conf
@@ -80,29 +81,35 @@ class ClaimJournal:
             return self._answer(wish, found.request_digest, found.response_json)
         return Begun(f"{self._claim.idempotency_key}:{wish.path}", found.call_id)
 
-    def end(self, wish: CallWish, begun: Begun, response_json: str) -> None:
-        """Write the answer of a call that was begun.
+    def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:
+        """Write the answer of a call that was begun, and what it used.
 
         Raises: ClaimLost: the claim passed on; what was called is told as lost.
         """
         claim, digest = self._claim, digest_text(response_json)
 
         def write() -> bool:
-            end_call(claim, begun.row, response_json=response_json, response_digest=digest)
+            end_call(claim, begun.row, response_json=response_json, response_digest=digest, usage=usage)
             return True
 
         try:
             with self._apart():
                 write_patiently(claim, write, lambda: was_ended(claim, begun.row) or None, doing="end a call")
         except ClaimLost:
-            self._end_try(begun, TryState.LOST, "it answered when its claim had passed on")
+            self._end_try(begun, TryState.LOST, "it answered when its claim had passed on", usage)
             raise
         with self._lock:
             self._read()[wish.path] = KeptCall(wish.path, wish.name, wish.digest, digest, response_json)
 
-    def fail(self, wish: CallWish, begun: Begun, error: Exception) -> None:  # noqa: ARG002 - the interface
-        """Write that a call that was begun has no answer."""
-        self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS])
+    def fail(
+        self,
+        wish: CallWish,  # noqa: ARG002 - the interface
+        begun: Begun,
+        error: Exception,
+        usage: CallUsage | None = None,
+    ) -> None:
+        """Write that a call that was begun has no answer, and what it used all the same."""
+        self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
 
     def summarise(self) -> CallsMade | None:
         """Return what the step's receipt says of its calls: all that were done, by whichever attempt."""
@@ -140,10 +147,10 @@ class ClaimJournal:
         if len(connections[DEFAULT_DB_ALIAS].atomic_blocks) > (self._depth or 0):
             raise CallRefused(_INSIDE.format(name=name))
 
-    def _end_try(self, begun: Begun, state: TryState, why: str) -> None:
+    def _end_try(self, begun: Begun, state: TryState, why: str, usage: CallUsage | None) -> None:
         """Tell how a try ended; if that can't be written the maintainer tells that it is lost."""
         try:
-            self._ask(lambda claim: end_try(claim, begun.row, state=state, error=why))
+            self._ask(lambda claim: end_try(claim, begun.row, state=state, error=why, usage=usage))
         except Exception as error:  # noqa: BLE001 - what the agent raised must not be hidden by it
             log.warning("try_not_ended", step=self._claim.step_id, error=describe_error(error))
 

@@ -4,9 +4,10 @@ A call begins and ends only while the step is held under the claim's token; the 
 step's row lets no call begin after the commit of a cancel. Read next: `orchestration/executor/journal.py`.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
+from agents.domain.usage import CallUsage
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.calls import CallState
 from orchestration.domain.work import Claim
@@ -80,18 +81,35 @@ def begin_call(
     return CallFound(row.call, CallState(row.state), row.digest, row.response_json)
 
 
+_USAGE: Final = {
+    "input_tokens": "bigint", "output_tokens": "bigint", "cache_read_tokens": "bigint", "cache_write_tokens": "bigint",
+    "reasoning_tokens": "bigint", "cost_micro_usd": "bigint", "provider": "text", "model": "text",
+    "response_id": "text", "finish_reason": "text",
+}  # fmt: skip
+_SET_USAGE: Final = ", ".join(f"{name} = %({name})s::{kind}" for name, kind in _USAGE.items())
+_SET_COST: Final = "tokens = %(tokens)s::bigint, cost_micro_usd = %(cost_micro_usd)s::bigint"
+
+
+def _describe(usage: CallUsage | None) -> dict[str, Any]:
+    """Return what a call used as the statements take it; nothing said of it is NULL."""
+    if usage is None:
+        return dict.fromkeys(_USAGE) | {"tokens": None}
+    return asdict(usage) | {"tokens": usage.tokens}
+
+
 _END: Final = f"""
 WITH held AS MATERIALIZED (
     SELECT s.id FROM orchestration_step s
     WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
 ), done AS (
     UPDATE orchestration_call c
-    SET state = 'done', ended_at = clock_timestamp(), response_json = %(response)s, response_digest = %(digest)s
+    SET state = 'done', ended_at = clock_timestamp(), response_json = %(response)s, response_digest = %(digest)s,
+        {_SET_USAGE}
     FROM held h, orchestration_calltry t
     WHERE c.id = %(call)s AND c.step_id = h.id AND c.state = 'begun'
       AND t.call_id = c.id AND t.token = %(token)s::uuid AND t.state = 'begun' RETURNING c.id
 ), tried AS (
-    UPDATE orchestration_calltry t SET state = 'done', ended_at = clock_timestamp()
+    UPDATE orchestration_calltry t SET state = 'done', ended_at = clock_timestamp(), {_SET_COST}
     FROM done d WHERE t.call_id = d.id AND t.token = %(token)s::uuid
 )
 SELECT id FROM done
@@ -102,13 +120,20 @@ WHERE t.call_id = %(call)s AND t.token = %(token)s::uuid AND t.state = 'done'
 """
 
 
-def end_call(claim: Claim, call_id: int, *, response_json: str, response_digest: str) -> None:
-    """Write the answer of a call that this claim began.
+def end_call(
+    claim: Claim,
+    call_id: int,
+    *,
+    response_json: str,
+    response_digest: str,
+    usage: CallUsage | None = None,
+) -> None:
+    """Write the answer of a call that this claim began, and what it used.
 
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     about = {"step": claim.step_id, "token": claim.token, "call": call_id}
-    if not fetch_all(_END, about | {"response": response_json, "digest": response_digest}):
+    if not fetch_all(_END, about | {"response": response_json, "digest": response_digest} | _describe(usage)):
         raise lost(claim)
 
 
@@ -117,15 +142,16 @@ def was_ended(claim: Claim, call_id: int) -> bool:
     return bool(fetch_all(_WAS_ENDED, {"call": call_id, "token": claim.token}))
 
 
-_END_TRY: Final = """
-UPDATE orchestration_calltry SET state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
+_END_TRY: Final = f"""
+UPDATE orchestration_calltry SET state = %(state)s, ended_at = clock_timestamp(), error = %(error)s, {_SET_COST}
 WHERE call_id = %(call)s AND token = %(token)s::uuid AND state = 'begun' RETURNING id
 """
 
 
-def end_try(claim: Claim, call_id: int, *, state: str, error: str) -> None:
+def end_try(claim: Claim, call_id: int, *, state: str, error: str, usage: CallUsage | None = None) -> None:
     """Write that this claim's try of a call came to nothing; whoever was quicker stays right."""
-    fetch_all(_END_TRY, {"call": call_id, "token": claim.token, "state": state, "error": error})
+    about = {"call": call_id, "token": claim.token, "state": state, "error": error}
+    fetch_all(_END_TRY, about | _describe(usage))
 
 
 _LOSE: Final = """

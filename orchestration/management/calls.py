@@ -1,14 +1,16 @@
 """The calls of a run as rows and as JSON: a part of what `show_run` prints."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from orchestration.journal.reading import read_texts
 from orchestration.management.terminal import show_text, show_time
 from orchestration.models import Call
 
-CALL_HEAD: Final = ("STEP", "CALL", "STATE", "TRIES", "BEGAN", "ENDED", "WHY NOT")
+CALL_HEAD: Final = ("STEP", "CALL", "STATE", "TRIES", "BEGAN", "ENDED", "USED", "WHY NOT")
 _ERROR_WIDTH: Final = 120
+_USED_WIDTH: Final = 120
 
 
 def call_rows(calls: Iterable[Call], keys: Mapping[int, str]) -> list[tuple[str, ...]]:
@@ -21,6 +23,7 @@ def call_rows(calls: Iterable[Call], keys: Mapping[int, str]) -> list[tuple[str,
             ", ".join(f"{each.attempt} {each.state}" for each in call.tries.all()),
             show_time(call.begun_at),
             show_time(call.ended_at),
+            show_text(call.usage.words if call.usage else "", _USED_WIDTH),
             show_text(
                 next((each.error for each in reversed(call.tries.all()) if each.error), ""), _ERROR_WIDTH
             ),
@@ -45,6 +48,7 @@ def describe_call(call: Call, keys: Mapping[int, str]) -> dict[str, Any]:
         "response": texts.response,
         "request_digest": call.request_digest,
         "response_digest": call.response_digest,
+        "usage": None if call.usage is None else asdict(call.usage),
         "tries": [
             {
                 "number": each.number,
@@ -53,6 +57,8 @@ def describe_call(call: Call, keys: Mapping[int, str]) -> dict[str, Any]:
                 "begun_at": each.begun_at.isoformat(),
                 "ended_at": each.ended_at and each.ended_at.isoformat(),
                 "error": each.error,
+                "tokens": each.tokens,
+                "cost_micro_usd": each.cost_micro_usd,
             }
             for each in call.tries.all()
         ],

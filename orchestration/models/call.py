@@ -3,11 +3,14 @@
 A call is written before it is made and answered once; a try ends once. Neither is ever deleted. docs/adr/0039.
 """
 
+from dataclasses import fields
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.domain.calls import MOST_NAME, MOST_PATH, CallKind
+from agents.domain.usage import CallUsage, show_micro_usd
 from orchestration.domain.calls import CallState, TryState
 from orchestration.models.run import Run, Step
 
@@ -32,6 +35,17 @@ class Call(models.Model):
     ended_at = models.DateTimeField(null=True)
     response_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no answer yet"
     response_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    # What it used, where that is known; `CallUsage` says what each means.
+    input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    cache_read_tokens = models.BigIntegerField(null=True)
+    cache_write_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    cost_micro_usd = models.BigIntegerField(null=True)
+    provider = models.TextField(null=True)  # noqa: DJ001 - NULL is "nothing was said", in these four
+    model = models.TextField(null=True)  # noqa: DJ001
+    response_id = models.TextField(null=True)  # noqa: DJ001
+    finish_reason = models.TextField(null=True)  # noqa: DJ001
 
     class Meta:
         ordering = ("step", "id")
@@ -47,6 +61,12 @@ class Call(models.Model):
     def __str__(self) -> str:
         """Return the path."""
         return self.path
+
+    @property
+    def usage(self) -> CallUsage | None:
+        """Return what it used; None where nothing was said of it."""
+        said = {each.name: getattr(self, each.name) for each in fields(CallUsage)}
+        return None if said["input_tokens"] is None else CallUsage(**said)
 
 
 class CallTry(models.Model):
@@ -66,6 +86,8 @@ class CallTry(models.Model):
     begun_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
     error = models.TextField(db_default="", help_text="What it raised, or why it is lost.")
+    tokens = models.BigIntegerField(null=True, help_text="In and out; NULL: nothing was said.")
+    cost_micro_usd = models.BigIntegerField(null=True)
 
     class Meta:
         ordering = ("call", "number")
@@ -82,3 +104,8 @@ class CallTry(models.Model):
     def __str__(self) -> str:
         """Return the number."""
         return f"try {self.number}"
+
+    @property
+    def cost_usd(self) -> str | None:
+        """Return the cost in US dollars as a plain decimal; None where nothing was said of it."""
+        return None if self.cost_micro_usd is None else show_micro_usd(self.cost_micro_usd)

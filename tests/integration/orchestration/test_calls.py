@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 
 from agents import PermanentError, Result, Task, TransientError
-from agents.domain.calls import CallKind, Calls, CallWish
+from agents.domain.calls import Begun, CallKind, Calls, CallWish
+from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from escalation import escrow
 from escalation.models import Ticket
@@ -331,6 +332,26 @@ def test_a_beginning_or_an_end_whose_answer_was_lost_is_written_once(rig: Rig) -
     call = Call.objects.get()
     with pytest.raises(ClaimLost):  # a second end finds nothing to change; the journal reads that it was ours
         end_call(claim, call.pk, response_json='"said"', response_digest=digest_text('"said"'))
+
+
+def test_what_a_call_used_is_kept_with_its_answer_and_what_failed_cost_all_the_same(rig: Rig) -> None:
+    wish = CallWish("ask#1", CallKind.ONCE, "ask", "[]")
+    used = CallUsage(120, 30, 80, 5, 20, 1_500, "openai", "gpt-5", "resp-1", "stop")
+    claim, journal = _journal(rig)
+    begun = journal.begin(wish)
+    assert isinstance(begun, Begun)
+    journal.fail(wish, begun, TransientError("cut off"), CallUsage(120, 7, cost_micro_usd=900))
+    rig.free(claim)
+    _, journal = _journal(rig)
+    begun = journal.begin(wish)
+    assert isinstance(begun, Begun)
+    journal.end(wish, begun, '"said"', used)
+    call = Call.objects.get()
+    assert call.usage == used
+    assert [(each.state, each.tokens, each.cost_usd) for each in call.tries.all()] == [
+        ("failed", 127, "0.0009"),
+        ("done", 150, "0.0015"),
+    ]
 
 
 def _wish_of(call: Call) -> CallWish:

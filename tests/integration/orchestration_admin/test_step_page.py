@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from agents import Result
+from agents.domain.calls import CallKind, CallWish
+from agents.domain.usage import CallUsage
 from orchestration import runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Run, Step
@@ -116,6 +119,37 @@ def test_what_was_called_is_text_without_secrets(operator: Client, place: str) -
     assert "<b>key</b>" not in page
     assert not set(UNSEEN) & set(page)
     assert f"/steps/send/#attempt-{Step.objects.get(run=run, key='send').attempt}" in calls
+
+
+def _ask_model(task: Any) -> Any:
+    wish = CallWish("model#1", CallKind.ONCE, "model", "[]")
+    begun = task.calls.journal.begin(wish)
+    task.calls.journal.end(
+        wish, begun, '"said"', CallUsage(120, 30, 80, 0, 20, 1_500, "openai", "<b>m</b>", "r1", "stop")
+    )
+
+
+def test_what_a_call_used_is_shown_wherever_calls_are(operator: Client, capsys: Any) -> None:
+    run = play_letter(sender=_ask_model).run
+    words = "120 tokens in (80 cached), 30 tokens out (20 reasoning), 0.0015 US dollars, openai/"
+    for place in ("steps/send/", "change/?show=calls"):
+        page = operator.get(f"/admin/orchestration/run/{run.pk}/{place}").content.decode()
+        assert f"{words}&lt;b&gt;m&lt;/b&gt;, finished: stop" in page
+    call_command("show_run", str(run.pk))
+    assert words in capsys.readouterr().out
+    used = operator.get(f"/api/v1/runs/{run.pk}/calls").json()["results"][0]["usage"]
+    assert used == {
+        "input_tokens": 120,
+        "output_tokens": 30,
+        "cache_read_tokens": 80,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 20,
+        "cost_usd": "0.0015",
+        "provider": "openai",
+        "model": "<b>m</b>",
+        "response_id": "r1",
+        "finish_reason": "stop",
+    }
 
 
 def test_many_calls_come_page_by_page(operator: Client) -> None:

@@ -15,6 +15,7 @@ from agents.domain.calling import Servant
 from agents.domain.calls import Begun, Calls, CallWish, Kept, MemoryJournal
 from agents.domain.catalogue import RegisteredAgent
 from agents.domain.contract import AgentContract
+from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged, CallRefused, UnreadableOutput
 from agents.runtimes.python import PythonRuntime
 
@@ -33,12 +34,12 @@ class Recorder(MemoryJournal):
         self._note("begin", wish)
         return super().begin(wish)
 
-    def end(self, wish: CallWish, begun: Begun, response_json: str) -> None:
+    def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:
         self._note("end", wish)
-        super().end(wish, begun, response_json)
+        super().end(wish, begun, response_json, usage)
 
-    def fail(self, wish: CallWish, begun: Begun, error: Exception) -> None:
-        super().fail(wish, begun, error)
+    def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
+        super().fail(wish, begun, error, usage)
         self._note("fail", wish)
 
     def _note(self, what: str, wish: CallWish) -> None:
