@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from secrets import randbits
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from django.apps import AppConfig, apps
@@ -91,7 +91,16 @@ def _unusable(error: psycopg.OperationalError) -> CheckMessage:
     )
 
 
+_RENAMED: Final = {"HANDOFF_TOKEN_BUDGET": "HANDOFF_TOKENS"}
+
+
 def _unknown(name: str, known: list[str]) -> CheckMessage:
+    if name in _RENAMED:
+        return Error(
+            f"RINGMASTER['{name}'] has another name now",
+            hint=f"Call it {_RENAMED[name]}; it means what it meant.",
+            id="orchestration.E001",
+        )
     message = f"RINGMASTER['{name}']: no installed app reads this name"
     close = get_close_matches(name.upper(), known, n=1, cutoff=0.8)
     if close:

@@ -41,7 +41,7 @@ class Conf:
     RUN_ON_SECONDS: float = 0.1
     PUBLISH_BUDGET_SECONDS: float = 0.5
 
-    HANDOFF_TOKEN_BUDGET: int = 4000
+    HANDOFF_TOKENS: int = 4000
     TOKENIZER: str = "characters"
     SUMMARISER: str = "orchestration.handoff.summary.summarise_extractively"
     DEFAULT_MIN_CONFIDENCE: float = between(0.7, 0.0, 1.0)

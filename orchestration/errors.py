@@ -55,10 +55,10 @@ class IdempotencyConflict(OrchestrationError):
     code = "idempotency_conflict"
 
 
-class BudgetExceeded(OrchestrationError):
-    """What a step should be handed can't be brought under its token budget."""
+class HandoffTooLarge(OrchestrationError):
+    """What a step should be handed can't be brought under the tokens of a hand-off."""
 
-    code = "budget_exceeded"
+    code = "handoff_too_large"
 
 
 class WaitTimedOut(OrchestrationError):

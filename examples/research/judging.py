@@ -51,7 +51,7 @@ def read_findings(plan: Any) -> list[Finding]:
     if isinstance(plan, Mapping) and "summary" in plan:
         raise HandoffUnreadable(
             "the researchers brought more than fits into a hand-off: ask for fewer things or raise "
-            "HANDOFF_TOKEN_BUDGET"
+            "HANDOFF_TOKENS"
         )
     if isinstance(plan, Mapping) and "spawned" not in plan:
         raise HandoffUnreadable(

@@ -100,7 +100,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_refused": 500,
     "agent_duplicate": 500,
     "agent_output_unreadable": 500,
-    "budget_exceeded": 500,
+    "handoff_too_large": 500,
     "unavailable": 503,
     "audit_unavailable": 503,
     "wait_timed_out": 504,

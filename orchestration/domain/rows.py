@@ -66,7 +66,7 @@ class NewRun:
     input_digest: str
     idempotency_key: str | None
     requested_by_id: int | None
-    token_budget: int
+    handoff_tokens: int
     steps: tuple[StepRow, ...]
     edges: tuple[EdgeRow, ...]
     priority: int = 0

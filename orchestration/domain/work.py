@@ -58,7 +58,7 @@ class RunFacts:
     sla: str
     round: int
     input_json: str
-    token_budget: int
+    handoff_tokens: int
     root_id: uuid.UUID
     depth: int
     priority: int

@@ -30,7 +30,7 @@ from orchestration.transitions.expand import start_child_run
 def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Collected:
     """Return the items of a `for_each`; without any, its output at once.
 
-    Args: values: what its expression reads. Not under the token budget: no agent is handed it.
+    Args: values: what its expression reads. Not within the tokens of a hand-off: no agent is handed it.
     Raises: ExpressionFailed: the expression fails or gives no list.  LimitExceeded: too many, or one too large,
         or with too long a key.
     """
@@ -44,9 +44,9 @@ def unfold(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Growth | Col
     check_keys(growth.children)
     for child in growth.children:
         tokens = count_tokens(child.item_json or "")
-        if tokens > claim.run.token_budget:
+        if tokens > claim.run.handoff_tokens:
             raise LimitExceeded(
-                f"item {child.index} has {tokens} tokens, the budget of a hand-off is {claim.run.token_budget}; "
+                f"item {child.index} has {tokens} tokens, a hand-off has at most {claim.run.handoff_tokens}; "
                 "hand over a reference to it instead"
             )
     return growth

@@ -1,4 +1,4 @@
-"""From a claim to the agent's task: the spec, the hand-off under its budget, the condition, the resolved input."""
+"""From a claim to the agent's task: the spec, the hand-off within its tokens, the condition, the resolved input."""
 
 import json
 from collections.abc import Collection
@@ -22,7 +22,7 @@ from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
 from orchestration.domain.states import PASSED_OVER, StepKind, StepStatus
 from orchestration.domain.waits import collects
 from orchestration.domain.work import Claim, Facts
-from orchestration.errors import BudgetExceeded, ClaimLost
+from orchestration.errors import ClaimLost, HandoffTooLarge
 from orchestration.evaluation import evaluate
 from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.executor.collecting import collect
@@ -72,7 +72,7 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
         return _end(claim, spec, late, earlier)
     try:
         handed = assemble_handoff(claim)
-    except BudgetExceeded as error:
+    except HandoffTooLarge as error:
         return _end(claim, spec, _fail(claim, FailureKind.BAD_INPUT, error), earlier)
     except (ClaimLost, DatabaseError):
         raise

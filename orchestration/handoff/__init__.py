@@ -1,6 +1,6 @@
-"""What a step receives: the outputs of the steps it needs, under the run's token budget.
+"""What a step receives: the outputs of the steps it needs, within the run's tokens per hand-off.
 
-The claim has written a row per hand-off already; over the budget this room shortens them and says so in the rows.
+The claim has written a row per hand-off already; above that this room shortens them and says so in the rows.
 Owns token counting and summaries; must not decide anything. Read next: `assemble.py`.
 """
 

@@ -1,4 +1,4 @@
-"""Puts together what an attempt receives, and shortens it when it is over the budget."""
+"""Puts together what an attempt receives, and shortens it when it is over its tokens."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,9 @@ import orjson
 from django.utils.module_loading import import_string
 
 from orchestration.conf import get_conf
-from orchestration.domain.budget import share_budget
 from orchestration.domain.plan import local_name
 from orchestration.domain.receipts import HandoffLine, canonical, digest_text
+from orchestration.domain.sharing import share_tokens
 from orchestration.domain.work import Claim, Predecessor, Summary
 from orchestration.handoff.tokens import count_tokens
 from orchestration.models import Handoff
@@ -26,15 +26,15 @@ class Handed:
 
 
 def assemble_handoff(claim: Claim) -> Handed:
-    """Return the outputs of the steps a claimed step needs, at most `token_budget` tokens in all.
+    """Return the outputs of the steps a claimed step needs, at most `handoff_tokens` tokens in all.
 
     What had to be shortened is `{"summary": text, "of": digest of the original}`; its hand-off row says so before
     the agent sees it.
 
-    Raises: BudgetExceeded: not even summaries fit.  ClaimLost: the claim passed on.
+    Raises: HandoffTooLarge: not even summaries fit.  ClaimLost: the claim passed on.
     """
     senders = [p for p in claim.predecessors if p.carries_data and not p.is_child]
-    allowances = share_budget([p.output_tokens for p in senders], claim.run.token_budget)
+    allowances = share_tokens([p.output_tokens for p in senders], claim.run.handoff_tokens)
     shortened = [(p, most) for p, most in zip(senders, allowances, strict=True) if most < p.output_tokens]
     summaries = _shorten(claim, shortened) if shortened else {}
     texts = {p.key: summaries[p.key].text if p.key in summaries else p.output_json for p in senders}

@@ -130,10 +130,10 @@ class Run(models.Model):
 
 
 class AgentContext(models.Model):
-    """What the agents of one run share: the token budget of each hand-off (and, later, memory)."""
+    """What the agents of one run share: how much each hand-off may have (and, later, memory)."""
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="context")
-    token_budget = models.PositiveIntegerField(help_text="Tokens that one receiving step may be handed.")
+    handoff_tokens = models.PositiveIntegerField(help_text="Tokens that one receiving step may be handed.")
 
     def __str__(self) -> str:
         """Return whose context it is."""

@@ -94,7 +94,7 @@ def describe_new_run(
         input_digest=digest_text(input_json),
         idempotency_key=idempotency_key,
         requested_by_id=requested_by_id,
-        token_budget=get_conf().HANDOFF_TOKEN_BUDGET,
+        handoff_tokens=get_conf().HANDOFF_TOKENS,
         steps=plan.steps,
         edges=plan.edges,
         priority=priority,

@@ -26,7 +26,7 @@ from orchestration.usage import read_used
 FACTS = """
 SELECT r.status, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_digest, r.idempotency_key,
     r.requested_by_id, r.created_at, r.priority, r.deadline_at, r.parent_step_id, r.root_id, r.depth,
-    r.forked_from_id, r.forked_from_step, w.version, w.sla, w.output, w.digest AS spec_digest, x.token_budget,
+    r.forked_from_id, r.forked_from_step, w.version, w.sla, w.output, w.digest AS spec_digest, x.handoff_tokens,
     clock_timestamp() AS now,
     (SELECT z.root FROM orchestration_seal z WHERE z.run_id = r.id AND z.round = r.round - 1) AS former_root
 FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id
@@ -214,7 +214,8 @@ def _run_facts(run_id: UUID, facts: Any, ending: RunEnd) -> dict[str, Any]:
         "reason": ending.reason,
         "idempotency_key": facts.idempotency_key,
         "requested_by": facts.requested_by_id,
-        "token_budget": facts.token_budget,
+        # Its name of before: what is sealed must have the digest that it had.
+        "token_budget": facts.handoff_tokens,
         "created_at": stamp(facts.created_at),
         "finished_at": stamp(ending.finished_at),
         "priority": facts.priority,

@@ -15,7 +15,7 @@ from orchestration.transitions.vocabulary import begin_attempts, hand_over, is_h
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
     r.root_id, r.depth AS run_depth, r.priority, r.deadline_at AS run_deadline_at,
-    w.digest AS workflow_digest, w.sla, x.token_budget
+    w.digest AS workflow_digest, w.sla, x.handoff_tokens
 """
 
 
@@ -205,7 +205,7 @@ def _read_run(row: Any) -> RunFacts:
         sla=row.sla,
         round=row.round,
         input_json=row.input_json,
-        token_budget=row.token_budget,
+        handoff_tokens=row.handoff_tokens,
         root_id=row.root_id,
         depth=row.run_depth,
         priority=row.priority,

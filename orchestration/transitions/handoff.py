@@ -28,7 +28,7 @@ RETURNING h.id
 
 
 def record_summaries(claim: Claim, summaries: list[Summary]) -> None:
-    """Write what an attempt is handed instead of originals that are over the budget.
+    """Write what an attempt is handed instead of originals that are over its tokens.
 
     Raises: ClaimLost: the claim passed on; nothing was written.
     """

@@ -38,7 +38,7 @@ _EDGES = insert_edges(f"""
     JOIN steps p ON p.position = e.predecessor JOIN steps s ON s.position = e.successor""")
 _PLAN = f"""
 WITH context AS (
-    INSERT INTO orchestration_agentcontext (run_id, token_budget) VALUES (%(run)s, %(budget)s)
+    INSERT INTO orchestration_agentcontext (run_id, handoff_tokens) VALUES (%(run)s, %(handoff_tokens)s)
 ), steps AS ({_STEPS} RETURNING id, position, status
 ), edges AS ({_EDGES}
 ), told AS (
@@ -85,7 +85,7 @@ def _run_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
 def _plan_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
     return {
         "run": run_id,
-        "budget": new.token_budget,
+        "handoff_tokens": new.handoff_tokens,
         "steps": dump_line([_describe_step(place, step) for place, step in enumerate(new.steps)]),
         "edges": dump_line([asdict(edge) for edge in new.edges]),
     }

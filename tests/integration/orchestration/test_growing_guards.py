@@ -195,7 +195,7 @@ def test_child_runs_end_at_their_limit(settings: Settings) -> None:
     assert "MAX_RUN_DEPTH" in Decision.objects.get(run__root_id=done.run.pk, rule="limit").reason
 
 
-def test_an_item_over_the_token_budget_grows_nothing() -> None:
+def test_an_item_over_the_tokens_of_a_hand_off_grows_nothing() -> None:
     spec = WorkflowSpec(
         name="large-items",
         steps=(StepSpec("each", agent=A, for_each="input.items", input={"n": "item"}),),

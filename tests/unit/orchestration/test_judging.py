@@ -31,7 +31,7 @@ RUN = RunFacts(
     sla="normal",
     round=1,
     input_json="{}",
-    token_budget=8_000,
+    handoff_tokens=8_000,
     root_id=UUID(int=1),
     depth=0,
     priority=0,

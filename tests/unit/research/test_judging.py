@@ -104,7 +104,7 @@ def test_those_sent_by_a_lead_are_found_where_they_stand() -> None:
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        ({"summary": "much", "of": "0"}, "HANDOFF_TOKEN_BUDGET"),
+        ({"summary": "much", "of": "0"}, "HANDOFF_TOKENS"),
         (None, "coordinator's step put out"),
         ({"spawned": []}, "coordinator's step put out"),
         ({"question": "?"}, "nobody was sent"),

@@ -36,6 +36,7 @@ def test_a_healthy_worker_starts() -> None:
     ("given", "named"),
     [
         ({"LEASE_SECOND": 15.0}, "orchestration.E001: RINGMASTER['LEASE_SECOND']"),
+        ({"HANDOFF_TOKEN_BUDGET": 9}, "orchestration.E001: RINGMASTER['HANDOFF_TOKEN_BUDGET']"),
         ({"LEASE_SECONDS": 1.0}, "orchestration.E003: RINGMASTER['LEASE_SECONDS'] (1)"),
     ],
 )

@@ -1,11 +1,11 @@
-"""Hand-offs share a token budget: small ones whole, the rest evenly, never more than the budget."""
+"""Hand-offs share the tokens of a step: small ones whole, the rest evenly, never more than all."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from orchestration.domain.budget import LEAST_SUMMARY_TOKENS, share_budget
-from orchestration.errors import BudgetExceeded
+from orchestration.domain.sharing import LEAST_SUMMARY_TOKENS, share_tokens
+from orchestration.errors import HandoffTooLarge
 
 _TOKENS = st.lists(st.integers(0, 20_000), max_size=40)
 
@@ -25,33 +25,33 @@ _TOKENS = st.lists(st.integers(0, 20_000), max_size=40)
     ],
 )
 def test_small_ones_pass_whole_and_large_ones_share(tokens: list[int], allowances: list[int]) -> None:
-    assert share_budget(tokens, 4000) == allowances
+    assert share_tokens(tokens, 4000) == allowances
 
 
 def test_a_share_too_small_for_a_summary_is_refused_with_advice() -> None:
-    assert share_budget([1000, 1000], 2 * LEAST_SUMMARY_TOKENS) == [LEAST_SUMMARY_TOKENS] * 2
-    with pytest.raises(BudgetExceeded, match=r"2 hand-offs of 2000 tokens .* let an earlier step"):
-        share_budget([1000, 1000], 2 * LEAST_SUMMARY_TOKENS - 1)
+    assert share_tokens([1000, 1000], 2 * LEAST_SUMMARY_TOKENS) == [LEAST_SUMMARY_TOKENS] * 2
+    with pytest.raises(HandoffTooLarge, match=r"2 hand-offs of 2000 tokens .* let an earlier step"):
+        share_tokens([1000, 1000], 2 * LEAST_SUMMARY_TOKENS - 1)
 
 
 @given(_TOKENS, st.integers(1, 8_000))
-def test_the_sum_never_exceeds_the_budget(tokens: list[int], budget: int) -> None:
+def test_the_sum_never_exceeds_the_most(tokens: list[int], most: int) -> None:
     try:
-        allowances = share_budget(tokens, budget)
-    except BudgetExceeded:
-        assert sum(tokens) > budget
+        allowances = share_tokens(tokens, most)
+    except HandoffTooLarge:
+        assert sum(tokens) > most
         return
-    assert sum(allowances) <= budget
+    assert sum(allowances) <= most
     assert all(0 <= allowance <= token for allowance, token in zip(allowances, tokens, strict=True))
 
 
 @given(_TOKENS, st.integers(1, 8_000))
 def test_who_is_shortened_keeps_no_less_than_anybody_and_enough_for_a_summary(
-    tokens: list[int], budget: int
+    tokens: list[int], most: int
 ) -> None:
     try:
-        allowances = share_budget(tokens, budget)
-    except BudgetExceeded:
+        allowances = share_tokens(tokens, most)
+    except HandoffTooLarge:
         assume(False)
     cut = [a for a, t in zip(allowances, tokens, strict=True) if a < t]
     whole = [a for a, t in zip(allowances, tokens, strict=True) if a == t]
@@ -63,4 +63,4 @@ def test_who_is_shortened_keeps_no_less_than_anybody_and_enough_for_a_summary(
 
 @given(_TOKENS, st.integers(0, 8_000))
 def test_what_fits_passes_whole(tokens: list[int], room: int) -> None:
-    assert share_budget(tokens, sum(tokens) + room) == tokens
+    assert share_tokens(tokens, sum(tokens) + room) == tokens
