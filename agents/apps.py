@@ -25,3 +25,4 @@ class AgentsConfig(AppConfig):
         discover_agents(own_app=self.name)
         register(checks.check_settings, SETTINGS)
         register(checks.check_pools, Tags.database)
+        register(checks.check_models, "models")

@@ -12,6 +12,7 @@ from agents.admission.board import PoolLine, list_pools
 from agents.conf import DEFAULT_CAPACITY, get_conf
 from agents.domain.catalogue import catalogue
 from agents.domain.failure_table import knows_name
+from agents.providers import is_priced
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
@@ -51,6 +52,24 @@ def _find_path_faults(path: str) -> Iterator[CheckMessage]:
             hint=f"Write '{own}'.",
             id="agents.E005",
         )
+
+
+def check_models(**_: Any) -> list[CheckMessage]:
+    """Refuse models that nobody knows the price of: no budget could hold for them, and no bill be foreseen."""
+    try:
+        models = get_conf().MODELS
+    except ImproperlyConfigured:
+        return []  # told by `check_settings`
+    return [
+        Error(
+            f"RINGMASTER['MODELS']['{spec.name}']: nobody knows what {spec.address} costs",
+            hint="Add 'price': {'input_usd_per_million': '0.10', 'output_usd_per_million': '0.40'}, with the "
+            "provider's figures, or '0' for a server of your own.",
+            id="agents.E006",
+        )
+        for spec in models.values()
+        if not is_priced(spec)
+    ]
 
 
 def _warn_of_unknown(unknown: Sequence[str]) -> list[CheckMessage]:

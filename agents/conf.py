@@ -14,6 +14,7 @@ from agents.domain.circuit import Limits
 from agents.domain.contract import MAX_SLOTS
 from agents.domain.failure_table import REGISTRABLE
 from agents.domain.invocation import FailureKind
+from agents.domain.model_specs import ModelSpec, read_models
 from agents.domain.networks import Network, read_networks
 from agents.domain.settings import read_settings
 
@@ -23,7 +24,7 @@ DEFAULT_CAPACITY = 1
 
 @dataclass(frozen=True, slots=True)
 class Conf:
-    """Settings of breakers and pools. Durations are seconds.
+    """Settings of breakers, pools and models. Durations are seconds.
 
     Attributes:
         BREAKER_FAILURES: a breaker opens at more counted failures than this.
@@ -36,6 +37,7 @@ class Conf:
         ERROR_KINDS: dotted path of an exception's class -> what its being raised means: one of `transient`,
             `rate_limit`, `timeout`, `bad_input`, `permanent`, `unreadable`.
         POOLS: pool -> how many slots it has, unless a person set another number.
+        MODELS: name -> a model, `provider:model` or an object with more; `agents/domain/model_specs.py`.
         EGRESS_NETWORKS: networks that may be spoken to though they are not of the open internet, such as `10.1.0.0/16`.
     """
 
@@ -47,7 +49,7 @@ class Conf:
     BREAKERS: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     POOLS: Mapping[str, int] = field(default_factory=dict)
     ERROR_KINDS: Mapping[str, FailureKind] = field(default_factory=dict)
-
+    MODELS: Mapping[str, ModelSpec] = field(default_factory=dict)
     EGRESS_NETWORKS: tuple[str, ...] = ()
 
     @property
@@ -92,7 +94,7 @@ def get_conf() -> Conf:
         conf.egress_networks  # noqa: B018 - reading them checks them
     except ValueError as error:
         raise ImproperlyConfigured(f"RINGMASTER['EGRESS_NETWORKS']: {error}") from None
-    return replace(conf, ERROR_KINDS=_read_kinds(conf.ERROR_KINDS))
+    return replace(conf, ERROR_KINDS=_read_kinds(conf.ERROR_KINDS), MODELS=_read_models(conf.MODELS))
 
 
 def list_secrets() -> list[str]:
@@ -110,6 +112,13 @@ def list_secrets() -> list[str]:
         *(database.get("PASSWORD") for database in settings.DATABASES.values()),
     ]
     return [str(secret) for secret in found if secret]
+
+
+def _read_models(said: object) -> Mapping[str, ModelSpec]:
+    try:
+        return read_models(said)
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
 
 
 def _read_kinds(said: object) -> Mapping[str, FailureKind]:

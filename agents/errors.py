@@ -137,6 +137,58 @@ class CallLimit(AgentError):
     code = "agent_call_limit"
 
 
+class ModelUnknown(PermanentError):
+    """`RINGMASTER["MODELS"]` names no such model.
+
+    Args:
+        name: that was asked for.
+        near: names there are that look like it.
+    """
+
+    code = "model_unknown"
+
+    def __init__(self, name: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(name, near)
+        self.name = name
+        self.near = near
+
+    def __str__(self) -> str:
+        hint = (
+            f"did you mean {' or '.join(self.near)}?"
+            if self.near
+            else "`manage.py check_models` lists those there are"
+        )
+        return f"RINGMASTER['MODELS'] has no model {self.name!r:.80}; {hint}"
+
+
+class ModelKeyMissing(PermanentError):
+    """A model can't be asked: this process does not have the key.
+
+    Args:
+        name: of the model.
+        variable: of the environment, that should hold the key.
+    """
+
+    code = "model_key_missing"
+
+    def __init__(self, name: str, variable: str) -> None:
+        super().__init__(name, variable)
+        self.name = name
+        self.variable = variable
+
+    def __str__(self) -> str:
+        return (
+            f"the model '{self.name}' needs a key: set the environment variable {self.variable} for the workers, and "
+            "start them again"
+        )
+
+
+class ScriptRefused(AgentError):
+    """A script can't be followed; the message names the reply and the field, and says what to write."""
+
+    code = "model_script_refused"
+
+
 class PoolRefused(AgentError):
     """A pool's size or name is wrong; the message says what to give instead."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from agents.domain.failure_table import is_soft_time_limit
+from agents.domain.failure_table import find_advice, is_soft_time_limit
 from agents.domain.failure_tree import Look, read_parts
 from agents.domain.interruption import is_order_to_end, read_traceback
 from agents.domain.invocation import Failed, FailureKind
@@ -53,11 +53,11 @@ def describe_failure(
     """
     if is_soft_time_limit(error):
         return _describe_too_long(error, agent, agent_version, timeout_seconds)
-    kind, wait = _look(error, registered, now)
+    kind, wait, advice = _look(error, registered, now)
     return Failed(
         kind=kind,
         error_class=name_class(type(error)),
-        message=describe_error(error),
+        message=_put_first(advice, describe_error(error)),
         traceback_tail=_traceback(error),
         retry_after_seconds=wait if kind in _MAY_PASS else None,
         agent=agent,
@@ -85,14 +85,14 @@ def describe_fault(error: BaseException, agent: str, during: str) -> Failed:
 
 def _look(
     error: BaseException, registered: Mapping[str, FailureKind], now: datetime | None
-) -> tuple[FailureKind, float | None]:
+) -> tuple[FailureKind, float | None, str]:
     try:
-        look = Look(error, registered, now)
+        look, advice = Look(error, registered, now), find_advice(error)
     except BaseException as fault:
         if is_order_to_end(fault):
             raise
-        return FailureKind.UNKNOWN, None
-    return look.kind, look.retry_after_seconds
+        return FailureKind.UNKNOWN, None, ""
+    return look.kind, look.retry_after_seconds, advice
 
 
 def _describe_too_long(
@@ -150,6 +150,11 @@ def describe_error(error: BaseException) -> str:
         f"{name_class(type(part))}: {_say(part)}" for part in islice(read_parts(error), _MOST_PARTS_TOLD)
     ]
     return f"{_say(error)}: {'; '.join(parts)}"[:MAX_MESSAGE_CHARACTERS] if parts else _say(error)
+
+
+def _put_first(advice: str, message: str) -> str:
+    """Return what a person can do about an exception before its own words; those alone if that is not known."""
+    return f"{advice} ({message}"[: MAX_MESSAGE_CHARACTERS - 1] + ")" if advice else message
 
 
 def _say(error: BaseException) -> str:

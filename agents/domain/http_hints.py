@@ -30,7 +30,10 @@ def read_status(error: BaseException) -> int | None:
 
 
 def read_retry_after(error: BaseException, now: datetime | None) -> float | None:
-    """Return how long the far side asked to wait: as the exception says itself, or as its answer's header does.
+    """Return how long the far side asked to wait: as the exception says itself, or as its answer's headers do.
+
+    `retry-after-ms` is OpenAI's and Anthropic's, more exact than `retry-after`, whose seconds are whole. What a client
+    read out of a body (Google's RetryInfo) it says as `retry_after`.
 
     Args: now: to read a date by, if the answer has none of its own.
     """
@@ -39,10 +42,13 @@ def read_retry_after(error: BaseException, now: datetime | None) -> float | None
         return own
     for holder in (_read(error, "response"), error):
         headers = _read(holder, "headers")
+        milliseconds = _read_header(headers, "retry-after-ms")
+        if milliseconds is not None and _SECONDS.match(milliseconds):
+            return _keep(float(milliseconds) / 1000)
         text = _read_header(headers, "retry-after")
         if text is not None:
             return _read_seconds(text, _read_date(_read_header(headers, "date")) or now)
-    return None
+    return _keep(_read(error, "retry_after"))
 
 
 def _read(holder: object, name: str) -> Any:

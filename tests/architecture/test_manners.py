@@ -27,6 +27,7 @@ _OWN_CLOCK = frozenset(
 _ENVIRONMENT = frozenset(
     {
         "config/env.py",
+        "agents/providers/keys.py",  # keys of providers: settings name the variables only
         "agents/runtimes/belongings.py",  # reads nothing from it: puts it back after an agent
     }
 )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.core.management.base import CommandParser
 
 from agents.domain.contract import AgentContract
+from agents.domain.model_result import describe_schema
 from agents.management.base import EngineCommand
 from agents.selectors import list_contracts
 
@@ -21,16 +22,24 @@ class Command(EngineCommand):
     help = "Lists the agents found in the installed apps: version, queue, timeout, effects, where defined."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add `--json`."""
+        """Add `--json` and `--schema`."""
         parser.add_argument(
             "--json",
             action="store_true",
             dest="as_json",
             help="write a JSON array, with schemas and descriptions",
         )
+        parser.add_argument(
+            "--schema",
+            action="store_true",
+            help="write the JSON Schema of what is kept of a model's answer, the same for all providers",
+        )
 
-    def handle(self, *, as_json: bool, **options: Any) -> None:
-        """Write the list."""
+    def handle(self, *, as_json: bool, schema: bool, **options: Any) -> None:
+        """Write the list, or the schema."""
+        if schema:
+            self.stdout.write(json.dumps(describe_schema(), indent=2))
+            return
         contracts = list_contracts()
         self.stdout.write(_as_json(contracts) if as_json else _as_table(contracts))
 

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from agents import Task
 from agents.checks import check_settings
 from agents.domain.classification import classify, describe_failure
-from agents.domain.failure_table import LIBRARIES, REGISTRABLE
+from agents.domain.failure_table import ADVICE, BEYOND_STATUS, LIBRARIES, REGISTRABLE, STATUSES
 from agents.domain.invocation import Failed, FailureKind
 from agents.errors import PermanentError, TransientError
 from agents.invoke import invoke, override
@@ -50,7 +50,7 @@ def _named(path: str) -> Exception:
     return made("x")
 
 
-@pytest.mark.parametrize(("path", "kind"), LIBRARIES.items())
+@pytest.mark.parametrize(("path", "kind"), {**LIBRARIES, **BEYOND_STATUS}.items())
 def test_libraries_are_known_by_package_and_class(path: str, kind: FailureKind) -> None:
     assert classify(_named(path)) is kind
     package, name = path.split(".")
@@ -76,7 +76,7 @@ def test_libraries_are_known_by_package_and_class(path: str, kind: FailureKind) 
         (501, FailureKind.PERMANENT),
         (503, FailureKind.TRANSIENT),
         (504, FailureKind.TIMEOUT),
-        (529, FailureKind.TRANSIENT),
+        (529, FailureKind.RATE_LIMIT),
         (302, FailureKind.UNKNOWN),
         (99, FailureKind.UNKNOWN),
         (600, FailureKind.UNKNOWN),
@@ -127,6 +127,9 @@ def test_the_nearest_ancestor_counts() -> None:
         ({"Retry-After": "Sun, 01 Mar 2026 11:59:00 GMT"}, 0.0),
         ({"Retry-After": "Sun, 01 Mar 2099 12:00:00 GMT"}, 86_400.0),
         ({"Retry-After": "999999999"}, 86_400.0),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "2"}, 2.0),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "9" * 400}, None),
@@ -198,3 +201,30 @@ def test_what_is_registered_in_the_settings_counts_when_an_agent_is_called(setti
 def test_the_register_is_checked(kinds: object, found: list[str], settings: Settings) -> None:
     settings.RINGMASTER = {"ERROR_KINDS": kinds}
     assert [message.id for message in check_settings()] == found
+
+
+@pytest.mark.parametrize(("path", "kind"), BEYOND_STATUS.items())
+def test_some_know_more_than_their_status(path: str, kind: FailureKind) -> None:
+    error = _named(path)
+    error.status_code = 400  # type: ignore[attr-defined]
+    assert classify(error) is kind is not STATUSES[400]
+
+
+def test_a_wait_that_a_client_read_out_of_a_body_counts_after_the_headers() -> None:
+    error = HTTPError(Response(429, {}))
+    error.retry_after = 14.5  # type: ignore[attr-defined]
+    assert describe_failure(error, "x", 1, now=NOW).retry_after_seconds == 14.5
+    error.response = Response(429, {"Retry-After": "7"})
+    assert describe_failure(error, "x", 1, now=NOW).retry_after_seconds == 7.0
+
+
+@pytest.mark.parametrize(("path", "advice"), ADVICE.items())
+def test_what_a_person_can_do_is_told_before_the_provider_s_words(path: str, advice: str) -> None:
+    assert describe_failure(_named(path), "x", 1).message == f"{advice} (x)"
+
+
+def test_advice_leaves_a_message_as_short_as_any() -> None:
+    error = type("ModelNotFoundError", (Exception,), {"__module__": "pydantic_ai.exceptions"})("y" * 5_000)
+    message = describe_failure(error, "x", 1).message
+    assert len(message) == 2_000
+    assert message.endswith("y)")

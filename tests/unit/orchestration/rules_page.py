@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from agents.domain.failure_table import LIBRARIES, STATUSES
+from agents.domain.failure_table import BEYOND_STATUS, LIBRARIES, STATUSES
 from agents.domain.invocation import FailureKind
 from orchestration.domain.policy import MAX_RETRY_WAIT_SECONDS, TRANSIENT, Rule, list_rules
 from orchestration.domain.policy.rules import CAUSES, KIND_WORDS
@@ -70,7 +70,8 @@ def write_page() -> str:
         ),
         (
             "Another 4xx status is `permanent`, another 5xx `transient`. An exception's own class comes first, then\n"
-            '`RINGMASTER["ERROR_KINDS"]`, then the status it carries, then the libraries, then Python\'s own classes.\n'
+            '`RINGMASTER["ERROR_KINDS"]`, then a library that knows more than its status, then the status it carries,\n'
+            "then the other libraries, then Python's own classes.\n"
             "One that none of them knows is what its parts are, if it is a group (one that can't pass decides), or\n"
             "else its documented cause (`raise ... from`), if that says whether another try may help.\n"
         ),
@@ -95,7 +96,7 @@ def _kind_row(kind: FailureKind) -> tuple[str, ...]:
         f"`{kind}`",
         _KINDS[kind],
         ", ".join(map(str, _invert(STATUSES)[kind])),
-        _list(_invert(LIBRARIES)[kind]),
+        _list(_invert({**LIBRARIES, **BEYOND_STATUS})[kind]),
     )
 
 

@@ -1,0 +1,33 @@
+"""Builds models that OpenAI's client speaks to: OpenAI, and every server that takes the same requests."""
+
+from __future__ import annotations
+
+from openai import AsyncOpenAI
+from pydantic_ai.models import Model
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers import Provider
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+from pydantic_ai.settings import ModelSettings
+
+from agents.domain.model_specs import ModelSpec
+from agents.providers.http import make_client
+
+
+def build(spec: ModelSpec, key: str, settings: ModelSettings) -> Model:
+    """Return the model of an entry."""
+    client = AsyncOpenAI(
+        api_key=key,
+        base_url=spec.url,
+        max_retries=0,
+        timeout=spec.timeout_seconds,
+        http_client=make_client(spec.timeout_seconds),
+    )
+    # The name tells a server's responses from OpenAI's: what one signed or keeps, the other is never sent.
+    provider: Provider[AsyncOpenAI] = (
+        OpenAICompatibleProvider(spec.name, openai_client=client)
+        if spec.is_compatible
+        else OpenAIProvider(openai_client=client)
+    )
+    kind = OpenAIChatModel if spec.takes_chat_completions else OpenAIResponsesModel
+    return kind(spec.model, provider=provider, settings=settings)

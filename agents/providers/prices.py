@@ -1,0 +1,83 @@
+"""What calls cost, in whole millionths of a US dollar, rounded up: a configured price, else the table's.
+
+The table is genai-prices', read from its wheel and imported when first asked; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from django.utils.module_loading import import_string
+
+from agents.conf import get_conf
+from agents.domain.model_specs import ModelSpec
+from agents.providers.building import find_spec
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelResponse
+
+    Look = Callable[..., Decimal | None]
+
+
+def price_response(response: ModelResponse) -> int | None:
+    """Return what a response cost; None if neither settings nor the table know, or it did not tell its tokens."""
+    usage = response.usage
+    if usage.unmeasured_requests or not response.model_name:
+        return None
+    spec = _find_entry(response.provider_name or "", response.model_name)
+    if spec is not None and spec.price is not None:
+        return spec.price.calculate_micro_usd(
+            usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+        )
+    if usage.cost is not None:
+        return _round_up(usage.cost)
+    return _round_up(
+        _look_up(
+            usage,
+            response.model_name,
+            url=response.provider_url,
+            provider=None if spec is not None and spec.is_compatible else response.provider_name,
+            at=response.timestamp,
+            context=response.provider_details,
+        )
+    )
+
+
+def estimate_cost(name: str, input_tokens: int, output_tokens: int) -> int | None:
+    """Return what a call of a model would cost with so many tokens, none of them from a cache; None if not known.
+
+    Raises: ModelUnknown: `RINGMASTER["MODELS"]` has no such name.
+    """
+    spec = find_spec(name)
+    if spec.price is not None:
+        return spec.price.calculate_micro_usd(input_tokens, output_tokens)
+    counts = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    provider = None if spec.is_compatible else spec.provider
+    return _round_up(_look_up(counts, spec.model, url=spec.url, provider=provider))
+
+
+def is_priced(spec: ModelSpec) -> bool:
+    """Return whether what calls of this model cost can be told."""
+    return estimate_cost(spec.name, 1, 1) is not None
+
+
+def _find_entry(provider: str, model: str) -> ModelSpec | None:
+    """Return the entry of settings that a response came from: the one whose model's name it begins with at most length.
+
+    Providers answer `gpt-5-mini` as `gpt-5-mini-2025-08-07`; a server under an entry's name answers as it likes.
+    """
+    entries = [spec for spec in get_conf().MODELS.values() if spec.provider == provider]
+    fitting = [spec for spec in entries if spec.is_compatible or model.startswith(spec.model)]
+    return max(fitting, key=lambda spec: len(spec.model), default=None)
+
+
+def _look_up(usage: Any, model: str, **where: Any) -> Decimal | None:
+    look: Look = import_string("agents.providers.price_table.look_up")
+    return look(usage, model, **where)
+
+
+def _round_up(usd: Decimal | None) -> int | None:
+    return None if usd is None else ceil(usd * 1_000_000)

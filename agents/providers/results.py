@@ -1,0 +1,83 @@
+"""Reads a response of pydantic-ai into values of our own, without importing it: whoever has one has done so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from agents.domain.model_result import ModelResult, ModelToolCall
+from agents.domain.reading import read_json
+from agents.domain.usage import CallUsage
+from agents.errors import UnreadableJson
+from agents.providers.prices import price_response
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelResponse, ToolCallPart
+
+OUTPUT_TOOL: Final = "final_result"
+"""What the tool is called, or begins with, by whose arguments a model gives structured output."""
+
+
+def describe_usage(response: ModelResponse) -> CallUsage:
+    """Return what a response used and cost, as its call's row keeps it."""
+    usage = response.usage
+    return CallUsage(
+        input_tokens=_count(usage.input_tokens),
+        output_tokens=_count(usage.output_tokens),
+        cache_read_tokens=_count(usage.cache_read_tokens),
+        cache_write_tokens=_count(usage.cache_write_tokens),
+        reasoning_tokens=_count(usage.output_reasoning_tokens),
+        cost_micro_usd=price_response(response),
+        provider=response.provider_name or "",
+        model=response.model_name or "",
+        response_id=response.provider_response_id or "",
+        finish_reason=response.finish_reason or "",
+    )
+
+
+def normalise(response: ModelResponse, latency_ms: int | None = None) -> ModelResult:
+    """Return a response in the form that is the same for all providers.
+
+    Args: latency_ms: from the request to the whole answer, by whoever made it.
+    """
+    calls = response.tool_calls
+    outputs = [call for call in calls if call.tool_name.startswith(OUTPUT_TOOL)]
+    text, data = response.text or None, None
+    if outputs:
+        data = _read_arguments(outputs[0])
+    elif text is not None and (said := _read_object(text)) is not None:
+        text, data = None, said
+    return ModelResult(
+        text=text,
+        data=data,
+        tool_calls=tuple(
+            ModelToolCall(call.tool_call_id, call.tool_name, _read_arguments(call))
+            for call in calls
+            if call not in outputs
+        ),
+        latency_ms=latency_ms,
+        **asdict(describe_usage(response)),
+    )
+
+
+def _count(tokens: int | None) -> int:
+    return max(int(tokens or 0), 0)
+
+
+def _read_object(text: str) -> Any:
+    """Return the JSON object that a text is as a whole; None if it is something else."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return read_json(text)
+    except UnreadableJson:
+        return None
+
+
+def _read_arguments(call: ToolCallPart) -> Any:
+    if not isinstance(call.args, str):
+        return call.args or {}
+    try:
+        return read_json(call.args or "{}")
+    except UnreadableJson:
+        return call.args
