@@ -1,11 +1,13 @@
 """Agents: named callables with a contract. This is what an app's `agents.py` imports.
 
 In reading order: `domain/invocation.py` (Task, Result, Outcome), `domain/contract.py`, `registry/` (`@agent`,
-discovery, fakes), `runtimes/`, `invoke.py` (how the engine calls one), `selectors.py` (what others may ask).
+`@model_agent`, discovery, fakes), `runtimes/`, `invoke.py` (how the engine calls
+one), `selectors.py` (what others may ask).
 """
 
 from agents.domain.invocation import Result, Task
+from agents.domain.model_calls import Call
 from agents.errors import PermanentError, TransientError
-from agents.registry import agent
+from agents.registry import agent, model_agent
 
-__all__ = ["PermanentError", "Result", "Task", "TransientError", "agent"]
+__all__ = ["Call", "PermanentError", "Result", "Task", "TransientError", "agent", "model_agent"]

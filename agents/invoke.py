@@ -21,6 +21,7 @@ from agents.domain.classification import (
     describe_unknown,
     make_storable,
 )
+from agents.domain.contract import AgentKind
 from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import (
     Answered,
@@ -36,11 +37,18 @@ from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
 from agents.runtimes.confinement import confine
+from agents.runtimes.model.builds import build_all
+from agents.runtimes.model.names import override_models
+from agents.runtimes.model.runtime import ModelRuntime
 from agents.runtimes.python import PythonRuntime
 
-__all__ = ["invoke", "override"]
+__all__ = ["build_all", "invoke", "override", "override_models"]
 
-_RUNTIME: Final[Runtime] = PythonRuntime()
+_PYTHON: Final = PythonRuntime()
+_RUNTIMES: Final[dict[AgentKind, Runtime]] = {
+    AgentKind.PYTHON: _PYTHON,
+    AgentKind.MODEL: ModelRuntime(_PYTHON),
+}
 
 
 def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
@@ -62,9 +70,10 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
     if agent is None:
         return describe_unknown(agent_name)
     answer: object = None
+    runtime = _RUNTIMES[agent.contract.kind]
     try:
         _check_input(agent.input_check, task.input)
-        answer = confine(agent_name, lambda: _RUNTIME.run(agent, task, timeout_seconds))
+        answer = confine(agent_name, lambda: runtime.run(agent, task, timeout_seconds))
         return _read_answer(agent, answer)
     except BaseException as error:
         if is_order_to_end(error):

@@ -5,26 +5,37 @@
         assert done.status == "succeeded"
         assert done.outputs["draft"]["text"].startswith("Dear Ada")
 
+    def test_triage(db):
+        done = run_workflow(DESK, models={"fast": scripted([call("find_order", id="7"), {"kind": "late"}])})
+        assert done.calls("triage") == ["model", "tool:find_order", "model"]
+
 Works inside pytest-django's transaction. Uses the real engine (claims, decisions, receipts); only the broker and the
 waiting between retries are left out, and breakers: an agent may fail as often as a test likes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 
+from agents.domain.calls import CallKind
 from agents.domain.invocation import Task
-from agents.invoke import override
+from agents.domain.scripts import Script, call, scripted
+from agents.invoke import override, override_models
 from orchestration import executor, runs
 from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.maintenance.scheduler import settle_run
-from orchestration.models import Run, Step, WorkerProcess
+from orchestration.models import Call, CallTry, Run, Step, WorkerProcess
+
+__all__ = ["FinishedRun", "call", "drive", "run_workflow", "scripted"]
 
 _MOST_ATTEMPTS = 100_000
 _PERFORMED = (RunStatus.RUNNING, RunStatus.COMPENSATING)
@@ -41,6 +52,18 @@ class FinishedRun:
     status: str
     outputs: dict[str, Any]
     steps: dict[str, Step]
+
+    def calls(self, step: str) -> list[str]:
+        """Return what a step called in the order in which it began: `model`, `tool:find_order`, `once:charge`."""
+        found = Call.objects.filter(step=self.steps[step]).order_by("pk").values_list("kind", "name")
+        return [kind if kind == CallKind.MODEL else f"{kind}:{name}" for kind, name in found]
+
+    @property
+    def cost(self) -> dict[str, str]:
+        """Return what the calls of each step that made any cost, in US dollars, as far as that is known."""
+        tries = CallTry.objects.filter(run=self.run).values("step__key").order_by()
+        sums = tries.annotate(sum=Coalesce(Sum("cost_micro_usd"), 0)).values_list("step__key", "sum")
+        return {key: f"{(Decimal(spent) / 1_000_000).normalize():f}" for key, spent in sums}
 
     @property
     def held(self) -> list[str]:
@@ -76,6 +99,7 @@ def run_workflow(
     input: Mapping[str, Any] | None = None,  # noqa: A002 - the public word
     *,
     agents: Mapping[str, Callable[[Task], Any]] | None = None,
+    models: Mapping[str, Script | Any] | None = None,
     idempotency_key: str | None = None,
 ) -> FinishedRun:
     """Run a workflow to its end, or until only people can go on.
@@ -83,20 +107,26 @@ def run_workflow(
     Args:
         workflow: a spec (published for the test) or the name of a code-defined or published one.
         agents: fakes by agent name; everything else is the real thing.
+        models: by a name of `RINGMASTER["MODELS"]`, what answers in its place: `scripted([...])`.
     Raises: SpecInvalid. WorkflowNotFound. InputInvalid.
     """
     with override(agents or {}), mute_dispatch(), executor.mute_breakers():
         run = runs.start(_publish(workflow), dict(input or {}), idempotency_key=idempotency_key)
-        return drive(run.pk)
+        return drive(run.pk, models=models)
 
 
-def drive(run_id: UUID, *, agents: Mapping[str, Callable[[Task], Any]] | None = None) -> FinishedRun:
+def drive(
+    run_id: UUID,
+    *,
+    agents: Mapping[str, Callable[[Task], Any]] | None = None,
+    models: Mapping[str, Script | Any] | None = None,
+) -> FinishedRun:
     """Go on with a run, e.g. after a ticket was resolved; retries don't wait."""
     process = WorkerProcess.objects.create(
         name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1
     )
     host = _TestHost(process.pk)
-    with override(agents or {}), mute_dispatch(), executor.mute_breakers():
+    with override(agents or {}), override_models(models or {}), mute_dispatch(), executor.mute_breakers():
         for _ in range(_MOST_ATTEMPTS):
             # By id at last: child runs of one step tie, and PostgreSQL would answer now this way, now that.
             step = (

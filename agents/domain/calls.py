@@ -32,6 +32,8 @@ class CallKind(StrEnum):
     """What a call is."""
 
     ONCE = "once"
+    MODEL = "model"
+    TOOL = "tool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,11 @@ class Calls:
             "a task can't go to another process: hand over what is needed of it, and call from here"
         )
 
+    def find_prefix(self) -> str:
+        """Return what paths of calls begin with here: within which call this context is."""
+        here = _HERE.get()
+        return here.prefix if here is not None and here.calls is self else ""
+
     @contextmanager
     def take_path(self, name: str, key: str | None) -> Iterator[str]:
         """Lend the path of a call while it is made; what is called meanwhile in its context is below it.
@@ -165,7 +172,7 @@ class _Place:
 
     def __init__(self, calls: Calls, prefix: str) -> None:
         self.calls = calls
-        self._prefix = prefix
+        self.prefix = prefix
         self._made: Counter[str] = Counter()
         self._under_way: set[str] = set()
         self._lock = threading.Lock()
@@ -177,7 +184,7 @@ class _Place:
                     f"the call '{part}' is being made already, and which of two comes first would be chance: give each "
                     "a key of its own, as task.once(name, function, ..., key='7')"
                 )
-            path = f"{self._prefix}{part}#{self._made[part] + 1}"
+            path = f"{self.prefix}{part}#{self._made[part] + 1}"
             if len(path) > MOST_PATH:
                 raise CallRefused(
                     f"the call '{part}' is nested too deep: its path is over {MOST_PATH:,} characters"

@@ -37,15 +37,28 @@ class SchemaCheck(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelDetails:
+    """What only a model-backed agent declares.
+
+    Attributes: prompt: writes what the model is told of a task; None: the usual text.
+        confidence: the field of its output that says how sure it is, if one does.
+    """
+
+    prompt: Callable[[Task], str] | None = None
+    confidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredAgent:
     """A contract with what carries it out.
 
     Attributes:
         contract: what the agent declared.
-        function: the function as its author wrote it.
+        function: the function as its author wrote it; a model-backed agent's builds the agent.
         place: file and line, so that a name claimed twice can be found.
         input_check: what the task's input must meet, if declared.
         output_check: what the output must meet, if declared.
+        model: of a model-backed agent.
     """
 
     contract: AgentContract
@@ -53,6 +66,7 @@ class RegisteredAgent:
     place: str
     input_check: SchemaCheck | None = None
     output_check: SchemaCheck | None = None
+    model: ModelDetails | None = None
 
 
 class Catalogue:

@@ -29,6 +29,13 @@ class Queue(StrEnum):
     ISOLATED = "isolated"
 
 
+class AgentKind(StrEnum):
+    """What carries an agent out: a Python function, or a model that a function's agent asks."""
+
+    PYTHON = "python"
+    MODEL = "model"
+
+
 @dataclass(frozen=True, slots=True)
 class AgentContract:
     """One agent's declaration, checked.
@@ -46,6 +53,7 @@ class AgentContract:
         description: first line of the function's docstring.
         module: dotted path of the module that defines it.
         function: qualified name of the function in that module.
+        kind: what carries it out.
     """
 
     name: str
@@ -60,6 +68,7 @@ class AgentContract:
     description: str = ""
     module: str = ""
     function: str = ""
+    kind: AgentKind = AgentKind.PYTHON
 
     @property
     def defined_in(self) -> str:

@@ -1,4 +1,4 @@
-"""How agents become known: the `@agent` decorator, discovery in installed apps, and fakes for tests.
+"""How agents become known: `@agent` and `@model_agent`, discovery in installed apps, and fakes for tests.
 
 The table itself is `domain/catalogue.py`. Other apps read it through `agents.selectors` and call through
 `agents.invoke`.
@@ -7,7 +7,7 @@ The table itself is `domain/catalogue.py`. Other apps read it through `agents.se
 from __future__ import annotations
 
 from agents.domain.catalogue import RegisteredAgent, catalogue
-from agents.registry.declare import agent
+from agents.registry.declare import agent, model_agent
 from agents.registry.discovery import discover_agents
 from agents.registry.fakes import override
 
@@ -17,6 +17,7 @@ __all__ = [
     "discover_agents",
     "find",
     "known_names",
+    "model_agent",
     "override",
 ]
 

@@ -1,4 +1,4 @@
-"""The decorator: checks a declaration once, at import, so that no step meets a wrong one."""
+"""The decorators: they check a declaration once, at import, so that no step meets a wrong one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from agents.domain import contract as rules
-from agents.domain.catalogue import AgentFunction, RegisteredAgent, catalogue
-from agents.domain.contract import AgentContract, Queue
+from agents.domain.catalogue import AgentFunction, ModelDetails, RegisteredAgent, catalogue
+from agents.domain.contract import AgentContract, AgentKind, Queue
+from agents.domain.invocation import Task
 from agents.errors import AgentRefused
 from agents.registry.schemas import compile_schema
 
@@ -54,35 +55,116 @@ def agent(
         AgentRefused: the declaration is wrong; names the argument.
         DuplicateAgent: another function has this name.
     """
-    _refuse_unknown(name, unknown)
+    _refuse_unknown(agent, name, unknown)
+    return _declare(
+        name,
+        AgentKind.PYTHON,
+        timeout_seconds=timeout_seconds,
+        queue=queue,
+        version=version,
+        input_schema=input_schema,
+        output_schema=output_schema,
+        effects=effects,
+        reversible=reversible,
+        pools=pools,
+    )
+
+
+def model_agent(
+    name: str,
+    *,
+    timeout_seconds: float | None = None,
+    queue: str = Queue.STEPS,
+    version: int = 1,
+    input_schema: Schema | None = None,
+    output_schema: Schema | None = None,
+    effects: Iterable[str] = (),
+    reversible: bool = True,
+    pools: Mapping[str, int] = MappingProxyType({}),
+    prompt: Callable[[Task], str] | None = None,
+    confidence: str | None = None,
+    **unknown: object,
+) -> Callable[[Function], Function]:
+    """Register a function that builds an agent of pydantic-ai, as `def triage(durable): return Agent(...)`.
+
+    It is called once in a process that needs the agent, with what the agent is to be given as `capabilities`: each of
+    its requests to a model, and each call of a tool, is then kept in the step's journal.
+
+    Args:
+        name, timeout_seconds, queue, version, input_schema, output_schema, effects, reversible, pools: as of `agent`.
+        prompt: returns what the model is told of a task; without it the input, the item of a `for_each`, results of
+            earlier steps, and why work was sent back.
+        confidence: the field of the output that says how sure it is, from 0 to 1.
+        **unknown: refused by name.
+
+    Raises:
+        AgentRefused: the declaration is wrong; names the argument.
+        DuplicateAgent: another function has this name.
+    """
+    _refuse_unknown(model_agent, name, unknown)
+    return _declare(
+        name,
+        AgentKind.MODEL,
+        ModelDetails(_check_prompt(name, prompt), _check_confidence(name, confidence)),
+        timeout_seconds=timeout_seconds,
+        queue=queue,
+        version=version,
+        input_schema=input_schema,
+        output_schema=output_schema,
+        effects=effects,
+        reversible=reversible,
+        pools=pools,
+    )
+
+
+def _declare(
+    name: str, kind: AgentKind, model: ModelDetails | None = None, /, **said: Any
+) -> Callable[[Function], Function]:
     checked = rules.check_name(name)
-    input_check = compile_schema(checked, "input_schema", input_schema)
-    output_check = compile_schema(checked, "output_schema", output_schema)
+    input_check = compile_schema(checked, "input_schema", said["input_schema"])
+    output_check = compile_schema(checked, "output_schema", said["output_schema"])
     contract = AgentContract(
         name=checked,
-        version=rules.check_version(checked, version),
-        queue=rules.check_queue(checked, queue),
-        timeout_seconds=rules.check_timeout(checked, timeout_seconds),
+        version=rules.check_version(checked, said["version"]),
+        queue=rules.check_queue(checked, said["queue"]),
+        timeout_seconds=rules.check_timeout(checked, said["timeout_seconds"]),
         input_schema=input_check.json_schema if input_check else None,
         output_schema=output_check.json_schema if output_check else None,
-        effects=rules.check_effects(checked, effects),
-        reversible=rules.check_reversible(checked, reversible),
-        pools=rules.check_pools(checked, pools),
+        effects=rules.check_effects(checked, said["effects"]),
+        reversible=rules.check_reversible(checked, said["reversible"]),
+        pools=rules.check_pools(checked, said["pools"]),
+        kind=kind,
     )
 
     def register(function: Function) -> Function:
-        _check_function(checked, function)
+        _check_function(contract, function)
         declared = _locate(contract, function)
-        catalogue.add(RegisteredAgent(declared, function, _place(function), input_check, output_check))
+        catalogue.add(RegisteredAgent(declared, function, _place(function), input_check, output_check, model))
         return function
 
     return register
 
 
-def _refuse_unknown(name: object, unknown: Mapping[str, object]) -> None:
+def _check_prompt(name: str, prompt: object) -> Callable[[Task], str] | None:
+    if prompt is not None and not callable(prompt):
+        raise AgentRefused(
+            f"agent {name}: prompt is {prompt!r:.80}; give a function of the task that returns text"
+        )
+    return prompt
+
+
+def _check_confidence(name: str, field: object) -> str | None:
+    if field is not None and not (isinstance(field, str) and field):
+        raise AgentRefused(f"agent {name}: confidence is {field!r:.80}; name a field of the output")
+    return field
+
+
+def _refuse_unknown(decorator: Callable[..., Any], name: object, unknown: Mapping[str, object]) -> None:
     if unknown:
         known = [
-            key for key, kind in inspect.signature(agent).parameters.items() if kind.kind is kind.KEYWORD_ONLY
+            key
+            for key, kind in inspect.signature(decorator).parameters.items()
+            if kind.kind is kind.KEYWORD_ONLY
         ]
         raise AgentRefused(
             f"agent {name}: unknown argument {', '.join(sorted(unknown))}; remove it. "
@@ -90,18 +172,23 @@ def _refuse_unknown(name: object, unknown: Mapping[str, object]) -> None:
         )
 
 
-def _check_function(name: str, function: object) -> None:
+def _check_function(contract: AgentContract, function: object) -> None:
+    name, is_model = contract.name, contract.kind is AgentKind.MODEL
     if not callable(function) or inspect.isclass(function):
-        raise AgentRefused(
-            f"agent {name}: {function!r:.80} is not a function; put @agent above a def or async def"
-        )
+        written = "@model_agent above a def" if is_model else "@agent above a def or async def"
+        raise AgentRefused(f"agent {name}: {function!r:.80} is not a function; put {written}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise AgentRefused(f"agent {name}: {_qualified_name(function)} yields; return one answer instead")
+    if is_model and inspect.iscoroutinefunction(function):
+        raise AgentRefused(
+            f"agent {name}: {_qualified_name(function)} is async; a plain def builds and returns the agent"
+        )
     try:
         inspect.signature(function).bind(object())
     except TypeError as error:
+        taken = "what its agent is to be given as capabilities" if is_model else "the task"
         raise AgentRefused(
-            f"agent {name}: {_qualified_name(function)} must take one argument, the task ({error})"
+            f"agent {name}: {_qualified_name(function)} must take one argument, {taken} ({error})"
         ) from None
 
 

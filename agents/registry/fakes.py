@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from agents.domain.catalogue import AgentFunction, RegisteredAgent, catalogue
-from agents.domain.contract import AgentContract, check_name
+from agents.domain.contract import AgentContract, AgentKind, check_name
 from agents.errors import AgentRefused
 
 
@@ -31,5 +31,6 @@ def _replace_agent(name: str, fake: AgentFunction) -> RegisteredAgent:
         raise AgentRefused(f"fake for {name}: {fake!r:.80} is not callable; write lambda task: {fake!r:.80}")
     known = catalogue.find(name)
     if known is not None:
-        return replace(known, function=fake)
+        contract = replace(known.contract, kind=AgentKind.PYTHON)
+        return replace(known, contract=contract, function=fake, model=None)
     return RegisteredAgent(AgentContract(name, description="a fake"), fake, place="a fake")

@@ -8,14 +8,15 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from agents.domain.calls import Begun, CallWish, Kept, read_response
+from agents.domain.calls import Begun, CallKind, CallWish, Kept, read_response
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error, describe_refusal
-from agents.domain.invocation import FailureKind, Task
+from agents.domain.invocation import Answered, Failed, FailureKind, Task, Usage
 from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged, CallLimit, CallRefused
 from agents.sessions import keep_for_engine
@@ -27,6 +28,7 @@ from orchestration.domain.work import Claim, Facts
 from orchestration.errors import ClaimLost
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.journal.reading import KeptCall, load_kept_calls
+from orchestration.journal.spending import sum_unreported
 from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
 
 log = structlog.get_logger(__name__)
@@ -51,6 +53,7 @@ class ClaimJournal:
         self._lock = threading.RLock()
         self._kept: dict[str, KeptCall] | None = None if has_calls else {}
         self._made = self._read_bytes = 0
+        self._asks_models = False
         self.fault: CallDiverged | CallLimit | None = None
 
     @property
@@ -62,6 +65,7 @@ class ClaimJournal:
         """Return the answer of a call that was done, or write that it begins."""
         self._refuse_inside_transaction(wish.name)
         with self._lock:
+            self._asks_models |= wish.kind is CallKind.MODEL
             kept = self._read().get(wish.path)
             self._count(kept)
         if kept is not None:
@@ -115,6 +119,10 @@ class ClaimJournal:
         """Return what the step's receipt says of its calls: all that were done, by whichever attempt."""
         with self._lock:
             return digest_calls(self._claim.renewals, (call.line for call in self._read().values()))
+
+    def find_used(self) -> CallUsage | None:
+        """Return what the models that were asked used, and no attempt has reported; None: none was asked."""
+        return self._ask(lambda claim: sum_unreported(claim.step_id)) if self._asks_models else None
 
     def _answer(self, wish: CallWish, request_digest: str, response_json: str | None) -> Kept:
         answer = _read_answer(wish, request_digest, response_json)
@@ -183,6 +191,8 @@ def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Fac
         return outcome, facts
     made = journal.summarise()
     told = facts if made is None else replace(facts, calls=made)
+    if isinstance(outcome, Answered | Failed):
+        outcome = replace(outcome, usage=_add(outcome.usage, journal.find_used()))
     if journal.fault is None:
         return outcome, told
     kind = FailureKind.DIVERGED if isinstance(journal.fault, CallDiverged) else FailureKind.LIMIT
@@ -194,3 +204,13 @@ def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Fac
         error_class=type(journal.fault).__name__,
     )
     return replace(fault, usage=getattr(outcome, "usage", {})), told
+
+
+def _add(said: Usage, used: CallUsage | None) -> Usage:
+    """Return what an agent says of its own, and what its models used: the sum where it says the same things."""
+    if used is None:
+        return said
+    told = {name: getattr(used, name) + int(said.get(name, 0)) for name in ("input_tokens", "output_tokens")}
+    if used.cost_usd is None:
+        return {**said, **told}
+    return {**said, **told, "cost_usd": f"{Decimal(used.cost_usd) + Decimal(said.get('cost_usd', 0)):f}"}

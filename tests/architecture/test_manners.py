@@ -17,6 +17,7 @@ _WALL_CLOCKS = frozenset(
 _OWN_CLOCK = frozenset(
     {
         "agents/invoke.py",  # a Retry-After header that names a date
+        "agents/runtimes/model/durability.py",  # from when an agent's own time limit counts, kept with its calls
         "orchestration/worker/telling.py",  # what Flower shows beside its other events
         "orchestration/tokens.py",  # days ahead
         "orchestration/management/commands/replay_decisions.py",  # days back

@@ -12,6 +12,7 @@ _OWN_TEXT = {
     "agents/domain/json_schema.py": "a schema's text that it has just written",
     "agents/domain/reading.py": "the reader itself",
     "agents/invoke.py": "reads canonical JSON back that it has just written",
+    "agents/runtimes/model/backend.py": "answers of calls as they were stored",
     "config/demo/stage.py": "a file of the state folder",
     "config/services/record.py": "a file of the state folder",
     "escalation/domain/draft.py": "a draft as it was stored",

@@ -1,4 +1,4 @@
-"""`list_agents`: which agents this installation knows, and where they are defined."""
+"""`list_agents`: which agents this installation knows, what carries them out, and where they are defined."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from agents.domain.model_result import describe_schema
 from agents.management.base import EngineCommand
 from agents.selectors import list_contracts
 
-_HEADINGS: Final = ("NAME", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED IN")
+_HEADINGS: Final = ("NAME", "KIND", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED IN")
 
 
 class Command(EngineCommand):
     """List the agents of this installation."""
 
-    help = "Lists the agents found in the installed apps: version, queue, timeout, effects, where defined."
+    help = (
+        "Lists the agents found in the installed apps: kind, version, queue, timeout, effects, where defined."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--json` and `--schema`."""
@@ -53,7 +55,9 @@ def _as_json(contracts: list[AgentContract]) -> str:
 
 def _as_table(contracts: list[AgentContract]) -> str:
     if not contracts:
-        return "No agents: decorate a function with @agent in the agents.py of an installed app."
+        return (
+            "No agents: decorate a function with @agent or @model_agent in the agents.py of an installed app."
+        )
     rows = [_HEADINGS, *map(_row, contracts)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
@@ -65,6 +69,7 @@ def _row(contract: AgentContract) -> tuple[str, ...]:
     marked = effects if contract.reversible else f"{effects} (irreversible)"
     return (
         contract.name,
+        contract.kind,
         str(contract.version),
         contract.queue,
         timeout,

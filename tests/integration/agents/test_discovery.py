@@ -78,12 +78,13 @@ def test_list_agents_shows_a_line_for_each() -> None:
     out = io.StringIO()
     call_command("list_agents", stdout=out)
     heading, *lines = out.getvalue().splitlines()
-    assert heading.split() == ["NAME", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED", "IN"]
+    assert heading.split() == ["NAME", "KIND", "VERSION", "QUEUE", "TIMEOUT", "EFFECTS", "DEFINED", "IN"]
     assert [line.split()[0] for line in lines] == sorted(known_names())
     line = next(line for line in lines if line.startswith("test.found "))
     fields = [field.strip() for field in line.split("  ") if field.strip()]
     assert fields == [
         "test.found",
+        "python",
         "3",
         "isolated",
         "2.5 s",
@@ -111,6 +112,7 @@ def test_list_agents_as_json() -> None:
         "description": "Find what was lost.",
         "module": "found_app.agents",
         "function": "found",
+        "kind": "python",
         "defined_in": "found_app.agents.found",
     }
 
@@ -120,5 +122,5 @@ def test_without_agents_list_agents_says_what_to_do(monkeypatch: pytest.MonkeyPa
     out = io.StringIO()
     call_command("list_agents", stdout=out)
     assert out.getvalue().strip() == (
-        "No agents: decorate a function with @agent in the agents.py of an installed app."
+        "No agents: decorate a function with @agent or @model_agent in the agents.py of an installed app."
     )

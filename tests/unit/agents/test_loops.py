@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from agents.domain.contract import AgentKind
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, Task
-from agents.invoke import invoke, override
+from agents.invoke import _RUNTIMES, invoke, override
 from agents.runtimes import loops as module
 from agents.runtimes import python
 from agents.runtimes.loops import Hold, Loops
@@ -146,7 +147,7 @@ def test_who_is_cancelled_after_a_hold_is_not_blamed(scene: Scene, own_loops: Lo
 
 
 def test_who_holds_the_loop_is_blamed_itself(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.invoke._RUNTIME", python.PythonRuntime(grace_seconds=0.3))
+    monkeypatch.setitem(_RUNTIMES, AgentKind.PYTHON, python.PythonRuntime(grace_seconds=0.3))
     failure = scene.call("block", 0.2).result(10)
     assert isinstance(failure, Failed)
     assert failure.kind is FailureKind.TIMEOUT

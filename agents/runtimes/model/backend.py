@@ -1,0 +1,120 @@
+"""Carries out what a model-backed agent asks for as calls of the step's journal: begin, body, end.
+
+pydantic-ai hands each request to a model and each call of a tool to a backend, and takes what that returns for the
+answer. A call that was done is answered from its row; its body is not run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from pydantic_ai.durable_exec import (
+    JSON_CODEC,
+    BoundDurableOperation,
+    DurableOperation,
+    DurableOperationId,
+    JournalCallableOperationBackend,
+    ModelRequestId,
+    ResultCodec,
+    RoleBasedOperationConfig,
+    record_durable_unit,
+)
+from pydantic_ai.messages import ModelResponse
+
+from agents.domain.calls import Begun, CallWish, write_response
+from agents.domain.invocation import Task
+from agents.domain.model_calls import make_under
+from agents.domain.usage import CallUsage
+from agents.errors import CallDiverged
+from agents.providers import describe_usage
+from agents.runtimes.model.keeping import call_awaited
+from agents.runtimes.model.requests import describe_operation
+from agents.runtimes.model.scripted import SCRIPT, read_cost
+
+ParamsT = TypeVar("ParamsT")
+WireT = TypeVar("WireT")
+ResultT = TypeVar("ResultT")
+_NO_SETTINGS: Final = RoleBasedOperationConfig[None](model=None, event=None, capability=None, tool=None)
+
+TASK: Final[ContextVar[Task | None]] = ContextVar("agents_model_task", default=None)
+"""The attempt for which the agent of this context works; None outside any step."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    path: str
+    payload: object
+
+
+class JournalBackend(JournalCallableOperationBackend[None]):
+    """Keeps what one agent asks for.
+
+    Args: agent_name: part of the names under which operations are kept; another name is another call.
+    """
+
+    def __init__(self, agent_name: str, default_model_id: str | None) -> None:
+        super().__init__(agent_name=agent_name, default_model_id=default_model_id, config=_NO_SETTINGS)
+
+    def bind(
+        self, operation: DurableOperation[ParamsT, WireT, ResultT]
+    ) -> BoundDurableOperation[ParamsT, WireT, ResultT]:
+        """Bind an operation so that an answer which can't be read any more is told as such, and nothing made again."""
+        return super().bind(replace(operation, result_codec=_Reading(operation.result_codec)))
+
+    async def execute(
+        self,
+        *,
+        operation_id: DurableOperationId,
+        name: str,
+        body: Callable[[], Awaitable[object]],
+        cache_key: tuple[object, ...],
+        config: None,  # noqa: ARG002 - the interface
+    ) -> object:
+        """Return the answer of an operation, from the journal if it was done before."""
+        task = TASK.get()
+        assert task is not None  # noqa: S101 - asked only inside a step
+        asked = describe_operation(operation_id, name, cache_key)
+        is_made = False
+
+        async def perform(begun: Begun) -> tuple[str, CallUsage | None]:
+            nonlocal is_made
+            is_made = True
+            with make_under(begun.key):
+                payload = await body()
+            used = _read_usage(payload) if isinstance(operation_id, ModelRequestId) else None
+            return write_response(asked.name, payload), used
+
+        with task.calls.take_path(asked.part, None) as path:
+            text = await call_awaited(
+                task.calls, CallWish(path, asked.kind, asked.name, asked.request_json), perform
+            )
+        record_durable_unit(executed=is_made)
+        return _Answer(path, json.loads(text))
+
+
+class _Reading(ResultCodec[ResultT]):
+    """Reads answers as a codec does, and knows whose they are."""
+
+    def __init__(self, codec: ResultCodec[ResultT]) -> None:
+        self._codec = codec
+
+    def dump(self, value: ResultT) -> object:
+        return self._codec.dump(value)
+
+    def load(self, payload: object) -> ResultT:
+        assert isinstance(payload, _Answer)  # noqa: S101 - what `execute` returned
+        try:
+            return self._codec.load(payload.payload)
+        except (ValueError, TypeError, LookupError) as error:
+            # As a ValidationError it would be taken for a fault of the model, and the tool be called again.
+            raise CallDiverged(payload.path, f"its stored answer can't be read any more: {error}") from error
+
+
+def _read_usage(payload: object) -> CallUsage:
+    response: ModelResponse = JSON_CODEC.load(ModelResponse, payload)
+    used = describe_usage(response)
+    return used if response.provider_name != SCRIPT else replace(used, cost_micro_usd=read_cost(response))

@@ -1,0 +1,70 @@
+"""Agents of models, built once in a process: by the first attempt that needs one, or before in the background.
+
+What builds them takes seconds to import: it is loaded here, where it is needed, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+from django.utils.module_loading import import_string
+
+from agents.domain.catalogue import RegisteredAgent, catalogue
+from agents.domain.contract import AgentKind
+from agents.domain.invocation import Result, Task
+
+_PERFORMING: Final = "agents.runtimes.model.performing"
+log = structlog.get_logger(__name__)
+
+
+class Builds:
+    """The agents that were built in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._built: dict[int, tuple[object, Any]] = {}
+
+    def find(self, agent: RegisteredAgent) -> Any:
+        """Return an agent, built if it was not yet.
+
+        Raises: AgentRefused: its function builds none. Else whatever the function raises.
+        """
+        found = self._built.get(id(agent.function))
+        if found is not None:
+            return found[1]
+        build = import_string(f"{_PERFORMING}.build")
+        with self._lock:
+            if id(agent.function) not in self._built:
+                # With its function, so that no other comes to have the same id.
+                self._built[id(agent.function)] = agent.function, build(agent)
+            return self._built[id(agent.function)][1]
+
+    def forget_lock(self) -> None:
+        """Take a lock of its own in a forked child: the parent's may be held by a thread that is not there."""
+        self._lock = threading.Lock()
+
+
+builds: Final = Builds()
+os.register_at_fork(after_in_child=builds.forget_lock)
+
+
+def perform(agent: RegisteredAgent, built: Any, task: Task) -> Coroutine[Any, Any, Result]:
+    """Let an agent answer a task."""
+    performing: Coroutine[Any, Any, Result] = import_string(f"{_PERFORMING}.perform")(agent, built, task)
+    return performing
+
+
+def build_all() -> None:
+    """Build every agent of a model; what can't be built is told, and again by each attempt."""
+    for contract in catalogue.contracts():
+        agent = catalogue.find(contract.name) if contract.kind is AgentKind.MODEL else None
+        if agent is None:
+            continue
+        try:
+            builds.find(agent)
+        except Exception as error:  # noqa: BLE001 - whatever a function of users raises
+            log.error("agent_not_built", agent=contract.name, error=f"{type(error).__name__}: {error}")

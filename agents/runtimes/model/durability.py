@@ -1,0 +1,142 @@
+"""What makes an agent of pydantic-ai keep its calls in the journal of the step that it works for."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final, NoReturn
+
+from pydantic_ai import RunContext
+from pydantic_ai.agent.abstract import AbstractAgent
+from pydantic_ai.capabilities.abstract import AbstractCapability, WrapRunHandler
+from pydantic_ai.durable_exec import (
+    JSON_CODEC,
+    BaseDurabilityCapability,
+    DurabilityEngineSpec,
+    ExternalEventWaiter,
+    conversation_id_from_run_id,
+    external_event_scope,
+)
+from pydantic_ai.models import Model, ModelResolutionContext
+from pydantic_ai.run import AgentRunResult
+from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
+
+from agents.domain.scripts import Script
+from agents.errors import CallRefused, UnreadableOutput
+from agents.providers import build_model
+from agents.runtimes.model.backend import TASK, JournalBackend
+from agents.runtimes.model.names import find_override
+from agents.runtimes.model.scripted import make_model
+
+_NO_WAIT: Final = (
+    "the agent '{name}' waits for an answer from outside within its run, which can't be kept: let a tool that needs a "
+    "person require approval, or make what waits a step of its own"
+)
+NESTED: Final = (
+    "'{tool}' of the agent '{name}' needs a person's approval, and an agent inside a tool can't hold one: make that "
+    "agent a step of its own"
+)
+
+
+class RingmasterDurability(BaseDurabilityCapability[Any]):
+    """Keeps an agent's requests to models and its calls of tools in the journal of its step.
+
+    Outside a step, as in a unit test of the agent alone, it does nothing.
+
+    Args: agent: whose builder is given it; an agent that is built under no name of its own keeps its calls under this.
+    Attributes: bound: every agent that was built with it.
+    """
+
+    engine_spec: ClassVar = DurabilityEngineSpec(
+        engine_name="Ringmaster",
+        durable_unit_noun="call",
+        durable_container_noun="step",
+        codec=JSON_CODEC,
+        serialization_failure=lambda error: UnreadableOutput(
+            "", f"what a call answered can't be kept: {error}"
+        ),
+        wrapped_toolset_kinds=frozenset({"function", "mcp", "dynamic"}),
+        toolset_lifecycles={
+            "function": "enter-always",
+            "mcp": "enter-in-durable-unit",
+            "dynamic": "enter-never",
+        },
+    )
+
+    def __init__(self, agent: str) -> None:
+        super().__init__()
+        self._named_after = agent
+        self.bound: list[AbstractAgent[Any, Any]] = []
+
+    def for_agent(self, agent: AbstractAgent[Any, Any]) -> AbstractCapability[Any]:
+        """Return the capability for an agent that is being built."""
+        named = copy.copy(self)
+        named.name = agent.name or self._named_after
+        self.bound.append(agent)
+        return super(RingmasterDurability, named).for_agent(agent)
+
+    @property
+    def in_durable_context(self) -> bool:
+        """Return whether a step is being worked at here."""
+        return TASK.get() is not None
+
+    def get_durable_operation_backend(self) -> JournalBackend:
+        """Return what carries out this agent's operations."""
+        return JournalBackend(self.name, self.default_model_id)
+
+    def get_default_run_id(self) -> str | None:
+        """Return the same id in each attempt: of the step's work, and of the call within which an agent runs."""
+        task = TASK.get()
+        return None if task is None else f"{task.idempotency_key}:{task.calls.find_prefix()}{self.name}"
+
+    def get_default_conversation_id(self, run_id: str) -> str | None:
+        """Return the id of a run's conversation."""
+        return conversation_id_from_run_id(run_id) if self.in_durable_context else None
+
+    async def get_run_start_time(self, run_id: str) -> datetime | None:
+        """Return when a run with a time limit of its own began, in whichever attempt that was."""
+        task = TASK.get()
+        if task is None:
+            return None
+        told = await task.once(f"{self.name}.run_start", _tell_time)
+        return datetime.fromisoformat(told)
+
+    async def resolve_model_id(self, ctx: ModelResolutionContext[Any], *, model_id: str) -> Model[Any] | None:
+        """Return the model of a name of `RINGMASTER["MODELS"]`, or what a test put in its place."""
+        known: Model[Any] | None = await super().resolve_model_id(ctx, model_id=model_id)
+        if known is not None:
+            return known
+        given: Script | Model[Any] | None = find_override(model_id)
+        if isinstance(given, Script):
+            return make_model(model_id, given)
+        return build_model(model_id) if given is None else given
+
+    async def wrap_run(self, ctx: RunContext[Any], *, handler: WrapRunHandler) -> AgentRunResult[Any]:
+        """Refuse waits within a run that no journal could keep."""
+        if not self.in_durable_context:
+            return await handler()
+        with external_event_scope(_NoWaiter(self.name)):
+            return await super().wrap_run(ctx, handler=handler)
+
+    async def handle_deferred_tool_calls(
+        self, ctx: RunContext[Any], *, requests: DeferredToolRequests
+    ) -> DeferredToolResults | None:
+        """Refuse what an agent inside a tool wants to leave to a person."""
+        task = TASK.get()
+        if task is None:
+            return None
+        for wish in (*requests.approvals, *requests.calls):
+            raise CallRefused(NESTED.format(tool=wish.tool_name, name=self.name))
+        return None
+
+
+class _NoWaiter(ExternalEventWaiter):
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def wait(self, name: str, *, ask: Any, timeout: timedelta | None) -> NoReturn:  # noqa: ASYNC109 - the interface
+        raise CallRefused(_NO_WAIT.format(name=self._name))
+
+
+def _tell_time() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,82 @@
+"""Builds an agent of pydantic-ai, and performs one attempt with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_ai import Agent
+from pydantic_ai.agent.abstract import AbstractAgent
+from pydantic_ai.durable_exec import replay_scope
+from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
+from pydantic_core import to_jsonable_python
+
+from agents.domain.catalogue import RegisteredAgent
+from agents.domain.invocation import Result, Task
+from agents.domain.model_calls import Call
+from agents.errors import AgentRefused
+from agents.runtimes.model.backend import TASK
+from agents.runtimes.model.durability import NESTED, RingmasterDurability
+from agents.runtimes.model.prompts import write_prompt
+
+
+def build(agent: RegisteredAgent) -> Agent[Any, Any]:
+    """Return the agent that an agent's function builds.
+
+    Raises: AgentRefused: it is none, keeps no calls, or wants what can't be.
+    """
+    name = agent.contract.name
+    durable = RingmasterDurability(name)
+    built = agent.function([durable])  # type: ignore[arg-type]  # a builder takes this, not a task
+    if not isinstance(built, Agent):
+        raise AgentRefused(
+            f"agent {name}: its function returned {built!r:.80}, not a pydantic_ai.Agent; return the agent it builds"
+        )
+    if not any(bound is built for bound in durable.bound):
+        raise AgentRefused(
+            f"agent {name}: its calls would not be kept; build it with what the function is given, "
+            "as Agent(..., capabilities=durable)"
+        )
+    for inner in durable.bound:
+        if inner is not built:
+            _refuse_approvals(inner, name)
+    return built
+
+
+def _refuse_approvals(agent: AbstractAgent[Any, Any], outer: str) -> None:
+    for tool in _list_tools(agent):
+        if tool.requires_approval:
+            raise AgentRefused(NESTED.format(tool=tool.name, name=agent.name or outer))
+
+
+def _list_tools(agent: AbstractAgent[Any, Any]) -> Iterator[Any]:
+    leaves: list[AbstractToolset[Any]] = []
+    for toolset in agent.toolsets:
+        toolset.apply(leaves.append)
+    for leaf in leaves:
+        if isinstance(leaf, FunctionToolset):
+            yield from leaf.tools.values()
+
+
+async def perform(agent: RegisteredAgent, built: Agent[Any, Any], task: Task) -> Result:
+    """Let an agent answer a task.
+
+    Raises: Exception: whatever the agent's tools, the library, or the model's provider, raise.
+    """
+    details = agent.model
+    prompt = write_prompt(task) if details is None or details.prompt is None else details.prompt(task)
+    token = TASK.set(task)
+    try:
+        with replay_scope():
+            done = await built.run(prompt, deps=Call(task))
+    finally:
+        TASK.reset(token)
+    output = done.output if isinstance(done.output, BaseModel) else to_jsonable_python(done.output)
+    return Result(output, confidence=_find_confidence(details.confidence if details else None, output))
+
+
+def _find_confidence(field: str | None, output: object) -> float | None:
+    if field is None:
+        return None
+    return output.get(field) if isinstance(output, dict) else getattr(output, field, None)

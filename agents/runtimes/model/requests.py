@@ -1,0 +1,138 @@
+"""What names a call of a model-backed agent within its step, and what is asked of it, as a row keeps both.
+
+A path is made of what stays the same when the agent runs again: the provider's id of a tool call comes from an answer
+that is kept. What differs each time, timestamps and the run's context, is no part of what is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Final
+
+from pydantic_ai import RunContext
+from pydantic_ai.durable_exec import (
+    DurableOperationId,
+    ModelRequestId,
+    ToolsetCallToolId,
+    ToolsetValidateToolArgumentsId,
+)
+from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_core import to_jsonable_python
+
+from agents.domain.calls import MOST_NAME, CallKind
+from agents.domain.canonical import canonical_json
+from agents.errors import CallRefused, UnreadableOutput
+
+FORMAT: Final = "pydantic-ai/2"
+"""Of requests and answers as rows keep them: the library's major version."""
+_RESERVED: Final = str.maketrans("/#[]", "____")
+# Of messages and their parts: when they were made, and for which run.
+_PASSING: Final = frozenset({"timestamp", "run_id", "conversation_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked.
+
+    Attributes: part: names the call under its parent.  name: for people.  request_json: canonical JSON.
+    """
+
+    part: str
+    kind: CallKind
+    name: str
+    request_json: str
+
+
+def describe_operation(operation: DurableOperationId, name: str, key: tuple[object, ...]) -> Asked:
+    """Return what one of an agent's operations asks.
+
+    Args: name: of the operation, as the library persists it.  key: what the library says that identifies its work.
+    Raises: CallRefused: what is asked can't be kept.
+    """
+    context = next((each for each in key if isinstance(each, RunContext)), None)
+    call_id = context.tool_call_id if context is not None else None
+    if isinstance(operation, ModelRequestId):
+        model = operation.model_id or operation.model_name
+        return _ask(name, CallKind.MODEL, model, _describe_model(operation, key))
+    if isinstance(operation, ToolsetCallToolId | ToolsetValidateToolArgumentsId):
+        tool, arguments = str(key[0]), key[1]
+        is_call = isinstance(operation, ToolsetCallToolId)
+        part = f"{'t' if is_call else 'v'}.{call_id}" if call_id else name
+        label = tool if is_call else f"{tool} (arguments)"
+        return _ask(part, CallKind.TOOL, label, {"tool": tool, "arguments": arguments})
+    label = name.rpartition("__")[2]
+    return _ask(
+        name, CallKind.ONCE, label, {"asked": [each for each in key if not isinstance(each, RunContext)]}
+    )
+
+
+def _ask(part: str, kind: CallKind, name: str, request: Mapping[str, Any]) -> Asked:
+    try:
+        text = canonical_json({"format": FORMAT, **_make_plain(request)})
+    except (UnreadableOutput, ValueError, TypeError) as error:
+        raise CallRefused(f"what '{name}' is asked can't be kept: {error}") from error
+    return Asked(_fit(part), kind, _fit(name), text)
+
+
+def _fit(text: str) -> str:
+    """Return a text that may stand in a path: other programs choose ids of tool calls, and names of tools."""
+    plain = (
+        "".join(letter if letter.isprintable() else "_" for letter in text.translate(_RESERVED)).strip()
+        or "_"
+    )
+    if len(plain) <= MOST_NAME and plain == text:
+        return plain
+    return f"{plain[: MOST_NAME - 33]}~{_digest(text)[:32]}"
+
+
+def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[str, Any]:
+    """Return what a model is asked: only the messages since its last answer, and digests of what it knows already.
+
+    Each request carries all that was said before: kept whole, an agent's rows would grow with the square of it.
+    """
+    _, messages, settings, parameters, *_ = key
+    assert isinstance(messages, list) and isinstance(parameters, ModelRequestParameters)  # noqa: S101, PT018
+    said = max((n for n, each in enumerate(messages, 1) if isinstance(each, ModelResponse)), default=0)
+    asked: dict[str, Any] = {
+        "model": operation.model_id or operation.model_name,
+        "messages": _describe_messages(messages[said:]),
+        "tools": [tool.name for tool in parameters.function_tools],
+        "parameters": _digest(canonical_json(_make_plain(parameters))),
+    }
+    if said:
+        before = _describe_messages(messages[:said])
+        asked["before"] = {"messages": said, "digest": _digest(canonical_json(before))}
+    return asked | ({"settings": settings} if settings else {})
+
+
+def _describe_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
+    told = ModelMessagesTypeAdapter.dump_python(list(messages), mode="json")
+    return [
+        _leave_out(message) | {"parts": [_leave_out(part) for part in message["parts"]]} for message in told
+    ]
+
+
+def _leave_out(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name not in _PASSING and value is not None}
+
+
+def _make_plain(value: Any) -> Any:
+    """Return plain JSON values of what an agent hands over, the same in every process: sets have no order."""
+    if isinstance(value, AbstractSet):
+        return sorted((_make_plain(each) for each in value), key=canonical_json)
+    if isinstance(value, Mapping):
+        return {str(name): _make_plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_make_plain(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        own = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {name: _make_plain(each) for name, each in own.items() if not name.startswith("_")}
+    return to_jsonable_python(value, fallback=lambda other: type(other).__qualname__)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
