@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletion
 from pydantic_ai.models import Model
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers import Provider
@@ -29,5 +32,16 @@ def build(spec: ModelSpec, key: str, settings: ModelSettings) -> Model:
         if spec.is_compatible
         else OpenAIProvider(openai_client=client)
     )
-    kind = OpenAIChatModel if spec.takes_chat_completions else OpenAIResponsesModel
+    kind = ChatModel if spec.takes_chat_completions else OpenAIResponsesModel
     return kind(spec.model, provider=provider, settings=settings)
+
+
+class ChatModel(OpenAIChatModel):
+    """Chat Completions as servers of others write them: some (Mistral's) leave out that a tool call is a function's."""
+
+    def _validate_completion(self, response: ChatCompletion) -> Any:
+        for choice in response.choices or ():
+            for call in choice.message.tool_calls or ():
+                if getattr(call, "type", None) is None and hasattr(call, "function"):
+                    call.type = "function"
+        return super()._validate_completion(response)

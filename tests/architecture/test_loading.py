@@ -39,7 +39,7 @@ _OF_MODELS = {
     "genai_prices": "the table of prices",
     "httpx2": "what these clients speak by",
 }
-_MODELS = '{"MODELS": {"fast": "openai:gpt-5-mini", "strong": "anthropic:claude-sonnet-4-5"}}'
+_MODELS = '{"MODELS": {"fast": "openai:gpt-5-mini", "strong": "anthropic:claude-sonnet-5"}}'
 # Only who starts something rings a bell.
 _ONLY_TO_DISPATCH = {"celery.canvas": "messages", "celery.backends.redis": "chords"}
 

@@ -40,13 +40,13 @@ def test_an_entry_says_the_rest() -> None:
 
 @pytest.mark.parametrize(
     ("model", "variable"),
-    [("anthropic:claude-sonnet-4-5", "ANTHROPIC_API_KEY"), ("google:gemini-2.5-flash", "GOOGLE_API_KEY")],
+    [("anthropic:claude-sonnet-5", "ANTHROPIC_API_KEY"), ("google:gemini-2.5-flash", "GOOGLE_API_KEY")],
 )
 def test_the_key_s_variable_is_the_provider_s(model: str, variable: str) -> None:
     assert read_models({"x": model})["x"].api_key_env == variable
 
 
-@pytest.mark.parametrize("model", ["openai:llama3", "anthropic:claude-sonnet-4-5", "google:gemini-2.5-flash"])
+@pytest.mark.parametrize("model", ["openai:llama3", "anthropic:claude-sonnet-5", "google:gemini-2.5-flash"])
 def test_another_server_gets_no_key_unless_one_is_named(model: str) -> None:
     assert (
         read_models({"x": {"model": model, "base_url": "https://gateway.example"}})["x"].api_key_env is None

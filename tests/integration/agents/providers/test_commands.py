@@ -34,20 +34,20 @@ def test_the_list_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k-0123456789")
     out = io.StringIO()
     with (
-        models(fast="openai:gpt-5-mini", strong="anthropic:claude-sonnet-4-5"),
+        models(fast="openai:gpt-5-mini", strong="anthropic:claude-sonnet-5"),
         pytest.raises(CommandError) as caught,
     ):
         call_command("check_models", stdout=out)
     assert out.getvalue().splitlines() == [
-        "NAME    MODEL                        SERVER                     KEY                     PRICE",
-        "fast    openai/gpt-5-mini            https://api.openai.com/v1  OPENAI_API_KEY NOT SET  table",
-        "strong  anthropic/claude-sonnet-4-5  https://api.anthropic.com  ANTHROPIC_API_KEY set   table",
+        "NAME    MODEL                      SERVER                     KEY                     PRICE",
+        "fast    openai/gpt-5-mini          https://api.openai.com/v1  OPENAI_API_KEY NOT SET  table",
+        "strong  anthropic/claude-sonnet-5  https://api.anthropic.com  ANTHROPIC_API_KEY set   table",
     ]
     assert (
         str(caught.value)
         == "fast: OPENAI_API_KEY is not set here; set it for the workers that run its agents"
     )
-    with models(fast="openai:gpt-5-mini", strong="anthropic:claude-sonnet-4-5"):
+    with models(fast="openai:gpt-5-mini", strong="anthropic:claude-sonnet-5"):
         assert json.loads(_run("check_models", "strong", "--json"))[0]["faults"] == []
 
 

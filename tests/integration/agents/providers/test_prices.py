@@ -46,7 +46,7 @@ def test_a_usage_is_the_provider_s_count_with_a_cost() -> None:
 
 @pytest.mark.parametrize(
     ("provider", "model"),
-    [("openai", "gpt-5"), ("anthropic", "claude-sonnet-4-5-20250929"), ("google", "gemini-2.5-flash")],
+    [("openai", "gpt-5"), ("anthropic", "claude-sonnet-5"), ("google", "gemini-2.5-flash")],
 )
 def test_the_table_knows_the_usual_models(provider: str, model: str) -> None:
     assert (describe_usage(_response(provider, model)).cost_micro_usd or 0) > 0
@@ -134,8 +134,8 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ("model", "kind", "url"),
     [
         ("openai:gpt-5-mini", "OpenAIResponsesModel", "https://api.openai.com/v1/"),
-        ("openai-chat:gpt-5-mini", "OpenAIChatModel", "https://api.openai.com/v1/"),
-        ("anthropic:claude-sonnet-4-5", "AnthropicModel", "https://api.anthropic.com"),
+        ("openai-chat:gpt-5-mini", "ChatModel", "https://api.openai.com/v1/"),
+        ("anthropic:claude-sonnet-5", "AnthropicModel", "https://api.anthropic.com"),
         ("google:gemini-2.5-flash", "GoogleModel", "https://generativelanguage.googleapis.com"),
     ],
 )
