@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from agents.domain.invocation import FailureKind
 from agents.errors import (
+    AgentRefused,
     CallDiverged,
     CallLimit,
     InputRefused,
@@ -40,6 +41,7 @@ _OWN: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (LoopHeld, FailureKind.HELD_UP),
     (CallDiverged, FailureKind.DIVERGED),
     (CallLimit, FailureKind.LIMIT),
+    (AgentRefused, PERMANENT),
     (TransientError, TRANSIENT),
     (PermanentError, PERMANENT),
 )

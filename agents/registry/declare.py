@@ -18,6 +18,7 @@ from agents.errors import AgentRefused
 from agents.registry.schemas import compile_schema
 
 Function = TypeVar("Function", bound=AgentFunction)
+Builder = TypeVar("Builder", bound=Callable[[Any], Any])
 Schema = Mapping[str, Any] | type[BaseModel]
 
 
@@ -84,7 +85,7 @@ def model_agent(
     prompt: Callable[[Task], str] | None = None,
     confidence: str | None = None,
     **unknown: object,
-) -> Callable[[Function], Function]:
+) -> Callable[[Builder], Builder]:
     """Register a function that builds an agent of pydantic-ai, as `def triage(durable): return Agent(...)`.
 
     It is called once in a process that needs the agent, with what the agent is to be given as `capabilities`: each of
@@ -119,7 +120,7 @@ def model_agent(
 
 def _declare(
     name: str, kind: AgentKind, model: ModelDetails | None = None, /, **said: Any
-) -> Callable[[Function], Function]:
+) -> Callable[[Builder], Builder]:
     checked = rules.check_name(name)
     input_check = compile_schema(checked, "input_schema", said["input_schema"])
     output_check = compile_schema(checked, "output_schema", said["output_schema"])
@@ -136,7 +137,7 @@ def _declare(
         kind=kind,
     )
 
-    def register(function: Function) -> Function:
+    def register(function: Builder) -> Builder:
         _check_function(contract, function)
         declared = _locate(contract, function)
         catalogue.add(RegisteredAgent(declared, function, _place(function), input_check, output_check, model))

@@ -16,6 +16,7 @@ from celery.signals import (
     worker_shutdown,
 )
 
+from agents.invoke import build_ahead
 from agents.selectors import answered_names
 from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.handoff import count_tokens
@@ -60,6 +61,7 @@ class _Life:
         self.heart.start()
         if teller is not None:
             teller.start()
+        build_ahead(presence.queues)
 
     def end(self) -> None:
         if self.heart is not None:

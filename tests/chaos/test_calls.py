@@ -8,7 +8,9 @@ import pytest
 
 from orchestration import WorkflowSpec, runs
 from orchestration.models import Call, CallTry, Step
+from orchestration.usage.sums import sum_used
 from tests.chaos.arena import Arena
+from tests.chaos.crashapp.agents import MODEL_TOOLS
 from tests.chaos.specs import step
 from tests.processes import SHORT_TIMES
 
@@ -46,4 +48,41 @@ def test_a_worker_killed_at_each_call_pays_none_that_was_done_again(workers: Are
     assert Call.objects.filter(run=run, state="done").count() == CALLS
     states = Counter(CallTry.objects.filter(run=run).values_list("state", flat=True))
     assert states == ({"done": CALLS} if point == "call_ended" else {"done": CALLS, "lost": CALLS})
+    assert runs.verify(run.pk).fault is None
+
+
+# Fifteen calls: a model's requests, and between them what it wants called.
+_REQUESTS = [f"asker__model.request#{n}" for n in range(1, MODEL_TOOLS + 2)]
+_PATHS = [path for n in range(MODEL_TOOLS) for path in (_REQUESTS[n], f"t.c{n}#1")] + [_REQUESTS[-1]]
+
+
+_POINTS = ("call_begun", "call_paid", "call_ended")
+# All 45 places in three runs where asked; else one of each kind in one run, at the last three calls.
+_DEATHS = (
+    [[(point, path) for path in _PATHS] for point in _POINTS]
+    if len(_PATHS) <= CALLS
+    else [list(zip(_POINTS, _PATHS[-3:], strict=True))]
+)
+
+
+@pytest.mark.parametrize("deaths", _DEATHS)
+def test_a_model_agent_killed_at_its_calls_goes_on_where_it_was(
+    workers: Arena, deaths: list[tuple[str, str]]
+) -> None:
+    for point, path in deaths:
+        workers.arm(point, path)
+    before = len(workers.journal.lines("paid"))
+
+    run = workers.start(WorkflowSpec(name="crash-model", steps=(step("work", agent="crash.model"),)))
+    workers.wait_done(run, seconds=240)
+
+    assert Step.objects.get(run=run).output == " ".join(str(n * n) for n in range(MODEL_TOOLS))
+    paid = Counter(line.path for line in workers.journal.lines("paid")[before:])
+    assert paid == dict.fromkeys(_PATHS, 1) | {path: 2 for point, path in deaths if point == "call_paid"}
+    states = Counter(CallTry.objects.filter(run=run).values_list("state", flat=True))
+    lost = sum(point != "call_ended" for point, _ in deaths)
+    assert states == Counter(done=len(_PATHS), lost=lost)
+    # As of a run that nobody disturbed: what died reported nothing, and what was answered again cost nothing.
+    used = sum_used([run.pk])
+    assert (used.input_tokens, used.output_tokens) == (10 * len(_REQUESTS), len(_REQUESTS))
     assert runs.verify(run.pk).fault is None

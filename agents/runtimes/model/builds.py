@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
 from django.utils.module_loading import import_string
 
 from agents.domain.catalogue import RegisteredAgent, catalogue
+from agents.domain.classification import describe_error
 from agents.domain.contract import AgentKind
 from agents.domain.invocation import Result, Task
 
@@ -58,13 +59,32 @@ def perform(agent: RegisteredAgent, built: Any, task: Task) -> Coroutine[Any, An
     return performing
 
 
-def build_all() -> None:
-    """Build every agent of a model; what can't be built is told, and again by each attempt."""
-    for contract in catalogue.contracts():
-        agent = catalogue.find(contract.name) if contract.kind is AgentKind.MODEL else None
-        if agent is None:
-            continue
+def build_ahead(queues: Collection[str]) -> threading.Thread | None:
+    """Begin to build the agents of models whose steps come by these queues; None: there are none.
+
+    A worker takes steps meanwhile; one for such an agent waits until it is built. What can't be built is told here, and
+    by each attempt.
+    """
+    wanted = [
+        contract.name
+        for contract in catalogue.contracts()
+        if contract.kind is AgentKind.MODEL and contract.queue in queues
+    ]
+    if not wanted:
+        return None
+    thread = threading.Thread(target=_build, args=(wanted,), name="agents-building", daemon=True)
+    thread.start()
+    return thread
+
+
+def _build(names: Sequence[str]) -> None:
+    for agent in filter(None, map(catalogue.find, names)):
         try:
             builds.find(agent)
         except Exception as error:  # noqa: BLE001 - whatever a function of users raises
-            log.error("agent_not_built", agent=contract.name, error=f"{type(error).__name__}: {error}")
+            log.warning(
+                "agent_not_built",
+                agent=agent.contract.name,
+                error=describe_error(error),
+                next="its attempts fail with the same words",
+            )

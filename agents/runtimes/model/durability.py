@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final, NoReturn
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
 
 from pydantic_ai import RunContext
 from pydantic_ai.agent.abstract import AbstractAgent
-from pydantic_ai.capabilities.abstract import AbstractCapability, WrapRunHandler
+from pydantic_ai.capabilities.abstract import AbstractCapability
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
     BaseDurabilityCapability,
     DurabilityEngineSpec,
-    ExternalEventWaiter,
     conversation_id_from_run_id,
-    external_event_scope,
 )
 from pydantic_ai.models import Model, ModelResolutionContext
-from pydantic_ai.run import AgentRunResult
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
 
 from agents.domain.scripts import Script
@@ -28,10 +25,6 @@ from agents.runtimes.model.backend import TASK, JournalBackend
 from agents.runtimes.model.names import find_override
 from agents.runtimes.model.scripted import make_model
 
-_NO_WAIT: Final = (
-    "the agent '{name}' waits for an answer from outside within its run, which can't be kept: let a tool that needs a "
-    "person require approval, or make what waits a step of its own"
-)
 NESTED: Final = (
     "'{tool}' of the agent '{name}' needs a person's approval, and an agent inside a tool can't hold one: make that "
     "agent a step of its own"
@@ -111,13 +104,6 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
             return make_model(model_id, given)
         return build_model(model_id) if given is None else given
 
-    async def wrap_run(self, ctx: RunContext[Any], *, handler: WrapRunHandler) -> AgentRunResult[Any]:
-        """Refuse waits within a run that no journal could keep."""
-        if not self.in_durable_context:
-            return await handler()
-        with external_event_scope(_NoWaiter(self.name)):
-            return await super().wrap_run(ctx, handler=handler)
-
     async def handle_deferred_tool_calls(
         self, ctx: RunContext[Any], *, requests: DeferredToolRequests
     ) -> DeferredToolResults | None:
@@ -128,14 +114,6 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         for wish in (*requests.approvals, *requests.calls):
             raise CallRefused(NESTED.format(tool=wish.tool_name, name=self.name))
         return None
-
-
-class _NoWaiter(ExternalEventWaiter):
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    async def wait(self, name: str, *, ask: Any, timeout: timedelta | None) -> NoReturn:  # noqa: ASYNC109 - the interface
-        raise CallRefused(_NO_WAIT.format(name=self._name))
 
 
 def _tell_time() -> str:

@@ -28,7 +28,13 @@ def build(agent: RegisteredAgent) -> Agent[Any, Any]:
     """
     name = agent.contract.name
     durable = RingmasterDurability(name)
-    built = agent.function([durable])  # type: ignore[arg-type]  # a builder takes this, not a task
+    try:
+        built = agent.function([durable])  # type: ignore[arg-type]  # a builder takes this, not a task
+    except NameError as error:
+        raise AgentRefused(
+            f"agent {name}: {error}; if it stands in a tool's annotation, put the tools into a module of "
+            "their own that imports it, and import that inside the function"
+        ) from error
     if not isinstance(built, Agent):
         raise AgentRefused(
             f"agent {name}: its function returned {built!r:.80}, not a pydantic_ai.Agent; return the agent it builds"

@@ -167,6 +167,7 @@ def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
     def begin_call(claim: Claim, journal: int, **said: Any) -> Any:
         found = original(claim, journal, **said)
         hit("call_begun", said["name"])
+        hit("call_begun", said["path"])
         return found
 
     return begin_call
@@ -176,10 +177,14 @@ def _ending_call(original: Callable[..., None]) -> Callable[..., None]:
     """Die with a call made and paid, but not written as answered; or right after that."""
 
     def end_call(claim: Claim, call_id: int, **said: Any) -> None:
-        name = Call.objects.values_list("name", flat=True).get(pk=call_id) if is_armed_for_calls() else ""
-        hit("call_paid", name)
+        named: tuple[str, ...] = ()
+        if is_armed_for_calls():
+            named = Call.objects.values_list("name", "path").get(pk=call_id)
+        for word in named:
+            hit("call_paid", word)
         original(claim, call_id, **said)
-        hit("call_ended", name)
+        for word in named:
+            hit("call_ended", word)
 
     return end_call
 
