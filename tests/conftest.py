@@ -3,6 +3,7 @@
 Where the servers come from: tests/plugins/services.py; how children start and end: tests/processes.py.
 """
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,11 +24,17 @@ from config import services
 from config.services.process import choose_port
 from orchestration import testing  # noqa: F401 - lets the flush between tests that commit pass
 from orchestration.models import Project
-from tests.plugins.edges import EdgeWatch
+from tests.plugins.edges import EdgeWatch, may_write
 from tests.processes import ProcessStarter, child_env
 
 if TYPE_CHECKING:
     from tests.chaos.arena import Arena
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what stays until the end: all that was imported, and every test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,16 +50,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.fixturenames.append("django_db_serialized_rollback")
 
 
+_EMPTIED = pytest.StashKey[bool]()
+"""Whether a test that commits has come since the first rows were looked for."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Put the first rows back before a test that does not commit: side by side, files come in any order."""
-    if _uses_database(item) and not _commits(item):
+    """Put the first rows back before a test that does not commit: side by side, files come in any order.
+
+    A test that comes after another of its kind has the connection of that one: a new one costs more than many tests.
+    """
+    if _commits(item):
+        item.config.stash[_EMPTIED] = True
+    elif may_write(item) and item.config.stash.get(_EMPTIED, False):
         with item.config.stash[blocking_manager_key].unblock():
             _restore_if_empty()
-
-
-def _uses_database(item: pytest.Item) -> bool:
-    return item.get_closest_marker("django_db") is not None or "db" in getattr(item, "fixturenames", ())
+        item.config.stash[_EMPTIED] = False
 
 
 def _commits(item: pytest.Item) -> bool:

@@ -11,6 +11,9 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
 INSTALLED_APPS = [*base.INSTALLED_APPS, *env.app_list("RINGMASTER_APPS", EXAMPLE_APPS)]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# Static files are looked for when they are asked for: each test's client would list them all at its first request.
+WHITENOISE_AUTOREFRESH = True
+
 # A pool would keep connections to the test database open when it is dropped.
 DATABASES = {
     "default": database_settings(

@@ -76,6 +76,7 @@ _HOMES: Final = {
 }
 """By the file of integration tests, the words of those edges that it shows, or could."""
 
+_DATABASES: Final = frozenset({"db", "transactional_db", "committed_db"})
 _OUTPUT: Final = "edges_shown"
 _JUDGED: Final = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
@@ -131,7 +132,9 @@ class EdgeWatch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Any:
-        """Look once the test is over, and all that it had started."""
+        """Look once a test with a database is over, and all that it had started."""
+        if not may_write(item):
+            return (yield)
         self._test = item
         try:
             return (yield)
@@ -181,6 +184,13 @@ def is_whole(config: pytest.Config) -> bool:
     is_narrowed = any(config.getoption(option, None) for option in narrowed)
     is_all = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not is_narrowed
     return is_all or bool(config.getoption("all_edges"))
+
+
+def may_write(item: pytest.Item) -> bool:
+    """Return whether a test has a database, itself or by one of its fixtures."""
+    return item.get_closest_marker("django_db") is not None or bool(
+        _DATABASES & set(getattr(item, "fixturenames", ()))
+    )
 
 
 def find_home(word: str) -> str:

@@ -180,8 +180,11 @@ def test_tickets_from_before_say_what_they_were_about(ticket: Ticket, task: Tick
     claim_ticket(task.pk, anna)
     _decide(task, anna, SKIP)
     connection.check_constraints()  # a table whose rows are still to be looked at is not altered
-    for name in ("0005_no_way_back", "0006_subject"):
-        MigrationExecutor(connection).migrate([("escalation", name)])
+    loader = MigrationExecutor(connection).loader
+    subject = loader.get_migration("escalation", "0006_subject")
+    # That migration alone: all that came later stays, as neither its tables nor its rows depend on it.
+    for step in (subject.unapply, subject.apply):
+        with connection.schema_editor() as editor:
+            step(loader.project_state([("escalation", "0005_no_way_back")]), editor)
 
-    # The columns of later migrations are not there.
     assert dict(Ticket.objects.values_list("pk", "subject")) == {ticket.pk: "output", task.pk: "task"}
