@@ -1,12 +1,15 @@
 """What an agent says that it used is a row of numbers, written with the end of its attempt or not at all."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import ProjectState
 
 from agents import Result, Task
 from agents.domain.invocation import Answered
@@ -177,28 +180,29 @@ def test_what_was_text_before_is_moved_with_its_proof_or_not_at_all() -> None:
     for cost, rig in rigs.items():
         rig.conclude(rig.take("a"), _answer_with_usage(cost_usd=cost, output_tokens=0))
         rig.release("a")
-    _migrate(("orchestration", "0021_known_waits"))
+    connection.check_constraints()  # a table whose rows are still to be looked at is not altered
+    loader = MigrationExecutor(connection).loader
+    numbers = loader.get_migration("orchestration", "0022_usage_as_numbers")
 
+    def run(migrate: Callable[[ProjectState, BaseDatabaseSchemaEditor], object]) -> None:
+        """Carry out that migration alone, as the tables of later ones do not depend on its own."""
+        with connection.schema_editor() as editor:
+            migrate(loader.project_state([("orchestration", "0021_known_waits")]), editor)
+
+    run(numbers.unapply)
     with pytest.raises(DatabaseError, match=r'cost "007.50".* start with a new database'), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE orchestration_attempt DISABLE TRIGGER attempt_ends_once")
             cursor.execute("""UPDATE orchestration_attempt SET usage_json = '{"cost_usd":"007.50"}'""")
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("ALTER TABLE orchestration_attempt ENABLE TRIGGER attempt_ends_once")
-        _migrate(("orchestration", "0022_usage_as_numbers"))
-    _migrate()
+        run(numbers.apply)
+    run(numbers.apply)
 
     for cost, rig in rigs.items():
         moved = Usage.objects.get(attempt__step__run=rig.run_id)
         assert moved.used.line == {"cost_usd": cost, "output_tokens": 0}
         assert rig.fault() is None
-
-
-def _migrate(*targets: tuple[str, str]) -> None:
-    """Bring the tables to a migration, or to where the code is that asks them."""
-    connection.check_constraints()  # a table whose rows are still to be looked at is not altered
-    executor = MigrationExecutor(connection)
-    executor.migrate(list(targets) or executor.loader.graph.leaf_nodes())
 
 
 def test_no_ending_leads_where_no_edge_does() -> None:
