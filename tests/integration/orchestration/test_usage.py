@@ -190,7 +190,10 @@ def test_what_was_text_before_is_moved_with_its_proof_or_not_at_all() -> None:
             migrate(loader.project_state([("orchestration", "0021_known_waits")]), editor)
 
     run(numbers.unapply)
-    with pytest.raises(DatabaseError, match=r'cost "007.50".* start with a new database'), transaction.atomic():
+    with (
+        pytest.raises(DatabaseError, match=r'cost "007.50".* start with a new database'),
+        transaction.atomic(),
+    ):
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE orchestration_attempt DISABLE TRIGGER attempt_ends_once")
             cursor.execute("""UPDATE orchestration_attempt SET usage_json = '{"cost_usd":"007.50"}'""")
