@@ -190,16 +190,15 @@ def test_what_was_text_before_is_moved_with_its_proof_or_not_at_all() -> None:
             migrate(loader.project_state([("orchestration", "0021_known_waits")]), editor)
 
     run(numbers.unapply)
-    with (
-        pytest.raises(DatabaseError, match=r'cost "007.50".* start with a new database'),
-        transaction.atomic(),
-    ):
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE orchestration_attempt DISABLE TRIGGER attempt_ends_once")
-            cursor.execute("""UPDATE orchestration_attempt SET usage_json = '{"cost_usd":"007.50"}'""")
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("ALTER TABLE orchestration_attempt ENABLE TRIGGER attempt_ends_once")
+    point = transaction.savepoint()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orchestration_attempt DISABLE TRIGGER attempt_ends_once")
+        cursor.execute("""UPDATE orchestration_attempt SET usage_json = '{"cost_usd":"007.50"}'""")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE orchestration_attempt ENABLE TRIGGER attempt_ends_once")
+    with pytest.raises(DatabaseError, match=r'cost "007.50".* start with a new database'):
         run(numbers.apply)
+    transaction.savepoint_rollback(point)
     run(numbers.apply)
 
     for cost, rig in rigs.items():
