@@ -12,8 +12,8 @@ from django.core.signals import setting_changed
 
 from agents.domain.circuit import Limits
 from agents.domain.contract import MAX_SLOTS
+from agents.domain.failure_kinds import FailureKind
 from agents.domain.failure_table import REGISTRABLE
-from agents.domain.invocation import FailureKind
 from agents.domain.model_specs import ModelSpec, read_models
 from agents.domain.networks import Network, read_networks
 from agents.domain.settings import read_settings

@@ -131,6 +131,38 @@ class CallDiverged(PermanentError):
         return f"the call {self.path} can't be answered from the journal: {self.why}"
 
 
+class SignalTimedOut(PermanentError, TimeoutError):
+    """Nobody answered a wait in time. Not caught, it goes to a person: trying again would find the same.
+
+    Args: path: of the wait.
+    """
+
+    code = "agent_signal_timed_out"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"nobody answered {self.path} in time; catch SignalTimedOut to go on without an answer"
+
+
+class Suspended(BaseException):
+    """The attempt ends here: something it waits for is not there yet. Let it pass; `finally` blocks may clean up.
+
+    No Exception, so that no agent takes it for a failure by chance.
+
+    Args: path: of the wait; of the call that could not begin, where the run is paused.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"suspended at {self.path}: the agent runs again once that is answered"
+
+
 class CallLimit(AgentError):
     """An agent made more calls, or reads more answers, than one step may."""
 

@@ -22,13 +22,14 @@ from agents.domain.classification import (
     make_storable,
 )
 from agents.domain.contract import AgentKind
-from agents.domain.interruption import is_order_to_end
+from agents.domain.interruption import is_order_to_end, is_suspension
 from agents.domain.invocation import (
     Answered,
     Outcome,
     Result,
     Rework,
     SentBack,
+    Suspends,
     Task,
     Usage,
     canonical_json,
@@ -78,6 +79,8 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
     except BaseException as error:
         if is_order_to_end(error):
             raise
+        if is_suspension(error):
+            return Suspends(agent.contract.name, agent.contract.version)
         failed = describe_failure(
             error,
             agent.contract.name,

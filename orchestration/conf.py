@@ -26,6 +26,7 @@ class Conf:
     LOOKS: Mapping[str, str] = field(default_factory=dict)
     SIGNING_KEY: str | None = None
     FLOWER_URL: str = ""
+    SITE_URL: str = ""
 
     LEASE_SECONDS: float = 15.0
     HEARTBEAT_SECONDS: float = 1.0

@@ -115,6 +115,24 @@ class CallNotFound(OrchestrationError):
     code = "call_not_found"
 
 
+class SignalInvalid(OrchestrationError):
+    """A signal's name, key or value is none, or does not fit what whoever waits for it accepts."""
+
+    code = "signal_invalid"
+
+
+class SignalConflict(OrchestrationError):
+    """Another signal of this name came to the run under this key."""
+
+    code = "signal_conflict"
+
+
+class CallbackInvalid(OrchestrationError):
+    """An address for a signal was changed, or its time is over."""
+
+    code = "callback_invalid"
+
+
 class ForkRefused(OrchestrationError):
     """The run can't be forked there: nothing would be done anew, or the key belongs to another fork."""
 

@@ -30,7 +30,7 @@ from agents.invoke import override, override_models
 from orchestration import executor, runs
 from orchestration.dispatch import Continuation, mute_dispatch
 from orchestration.domain.spec import WorkflowSpec
-from orchestration.domain.states import RunStatus, StepStatus
+from orchestration.domain.states import RunStatus, Stage, StepStatus
 from orchestration.domain.work import Claim
 from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Call, CallTry, Run, Step, WorkerProcess
@@ -43,9 +43,9 @@ _PERFORMED = (RunStatus.RUNNING, RunStatus.COMPENSATING)
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """How a run stands when nothing more can be done without a person.
+    """How a run stands when nothing more can be done without somebody outside.
 
-    Attributes: status: the run's; `running` means that steps are held.  outputs: by step key, of done steps.
+    Attributes: status: the run's; `running` means that steps are held, or wait.  outputs: by step key, of done steps.
     """
 
     run: Run
@@ -64,6 +64,15 @@ class FinishedRun:
         tries = CallTry.objects.filter(run=self.run).values("step__key").order_by()
         sums = tries.annotate(sum=Coalesce(Sum("cost_micro_usd"), 0)).values_list("step__key", "sum")
         return {key: f"{(Decimal(spent) / 1_000_000).normalize():f}" for key, spent in sums}
+
+    @property
+    def waiting(self) -> list[str]:
+        """Return the keys of the steps whose agents wait for a signal."""
+        return [
+            key
+            for key, step in self.steps.items()
+            if (step.status, step.stage) == (StepStatus.WAITING, Stage.CALLS)
+        ]
 
     @property
     def held(self) -> list[str]:
@@ -120,8 +129,12 @@ def drive(
     *,
     agents: Mapping[str, Callable[[Task], Any]] | None = None,
     models: Mapping[str, Script | Any] | None = None,
+    times_out: bool = False,
 ) -> FinishedRun:
-    """Go on with a run, e.g. after a ticket was resolved; retries don't wait."""
+    """Go on with a run, e.g. after a ticket was resolved or a signal was sent; retries and sleeping agents don't wait.
+
+    Args: times_out: waits for signals that name a time are over, as if nobody had sent one.
+    """
     process = WorkerProcess.objects.create(
         name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1
     )
@@ -139,7 +152,7 @@ def drive(
                 executor.perform(
                     step.pk, f"{step.run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest())
                 )
-            elif not settle_run(run_id):
+            elif not settle_run(run_id, times_out=times_out):
                 break
     return _describe(run_id)
 

@@ -22,7 +22,7 @@ from agents.conf import get_conf
 from agents.domain import circuit as rules
 from agents.domain.circuit import COUNTED, BreakerState, Circuit, Limits, ProbeEnd
 from agents.domain.contract import strip_pin
-from agents.domain.invocation import FailureKind
+from agents.domain.failure_kinds import FailureKind
 from agents.models import Breaker, BreakerEvent, CountedFailure
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
 from types import CoroutineType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from agents.domain.calls import (
     Begun,
@@ -27,10 +27,17 @@ from agents.domain.calls import (
     write_request,
     write_response,
 )
+from agents.domain.usage import CallUsage
 from agents.errors import CallRefused
 
 T = TypeVar("T")
 _KEY: Final = "idempotency_key"
+_LOOK_SECONDS: Final = 0.005
+_QUIET_TURNS: Final = 5
+
+
+Body: TypeAlias = Callable[[Begun], Awaitable[tuple[str, CallUsage | None]]]
+"""Makes a call that was begun; returns its answer as canonical JSON, and what it used where that is known."""
 
 
 def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments: Any, key: str | None) -> Any:
@@ -44,38 +51,96 @@ def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments:
             "not what it returned"
         )
     if is_in_loop():
-        return _make_awaited(calls, name, function, arguments, key)
-    with calls.take_path(name, key) as path:
+        return _make_once_awaited(calls, name, function, arguments, key)
+    with calls.take_path(name, key) as path, calls.count_under_way():
         wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
-        begun = _carry(lambda: calls.journal.begin(wish))
+        begun = carry(lambda: calls.journal.begin(wish))
         if isinstance(begun, Kept):
             return read_response(path, begun.response_json)
         try:
             text = write_response(name, _call(function, arguments, begun, name))
         except Exception as error:
             failed = error
-            _carry(lambda: calls.journal.fail(wish, begun, failed))
+            carry(lambda: calls.journal.fail(wish, begun, failed))
             raise
-        _carry(lambda: calls.journal.end(wish, begun, text))
+        carry(lambda: calls.journal.end(wish, begun, text))
         return read_response(path, text)
 
 
-async def _make_awaited(
+async def _make_once_awaited(
     calls: Calls, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], key: str | None
 ) -> Any:
+    async def perform(begun: Begun) -> tuple[str, None]:
+        return write_response(name, await _call_awaited(function, arguments, begun)), None
+
     with calls.take_path(name, key) as path:
         wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
-        begun = await _carry_awaited(lambda: calls.journal.begin(wish))
+        return read_response(path, await call_awaited(calls, wish, perform))
+
+
+async def call_awaited(calls: Calls, wish: CallWish, perform: Body) -> str:
+    """Return the answer of a call, from the journal if it was done before; the caller has taken its path.
+
+    Args: perform: makes the call.
+    Raises: CallRefused, CallDiverged, Suspended. Else whatever `perform` raises.
+    """
+    return await outlive(calls, _make(calls, wish, perform))
+
+
+async def outlive(calls: Calls, call: Coroutine[Any, Any, T]) -> T:
+    """Await a call that is finished and kept, once it has begun, although the attempt is suspended meanwhile.
+
+    A coroutine that is cancelled because another of its group waits must not lose what is paid for.
+    """
+    made = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(made)
+    except asyncio.CancelledError:
+        if not calls.journal.is_suspended:
+            made.cancel()
+            await asyncio.wait([made])
+        made.add_done_callback(_pass_over)
+        raise
+
+
+async def _make(calls: Calls, wish: CallWish, perform: Body) -> str:
+    with calls.count_under_way():
+        begun = await carry_awaited(lambda: calls.journal.begin(wish))
         if isinstance(begun, Kept):
-            return read_response(path, begun.response_json)
+            return begun.response_json
         try:
-            text = write_response(name, await _call_awaited(function, arguments, begun))
+            text, usage = await perform(begun)
         except Exception as error:
             failed = error
-            await _carry_awaited(lambda: calls.journal.fail(wish, begun, failed))
+            await carry_awaited(lambda: calls.journal.fail(wish, begun, failed))
             raise
-        await _carry_awaited(lambda: calls.journal.end(wish, begun, text))
-        return read_response(path, text)
+        await carry_awaited(lambda: calls.journal.end(wish, begun, text, usage))
+        return text
+
+
+def _pass_over(made: asyncio.Future[Any]) -> None:
+    """Take note of an error that nobody waits for, lest asyncio complains of it."""
+    if not made.cancelled():
+        made.exception()
+
+
+async def settle(calls: Calls) -> None:
+    """Let what runs beside a coroutine that was suspended go on as long as it calls something.
+
+    Each branch comes to where it waits, too. What does something else for longer than a few turns of the loop is cut
+    off there.
+    """
+    quiet = 0
+    while quiet < _QUIET_TURNS:
+        quiet = 0 if calls.are_under_way else quiet + 1
+        await asyncio.sleep(0 if quiet else _LOOK_SECONDS)
+
+
+def settle_threads(calls: Calls, seconds: float) -> None:
+    """Wait likewise for what a `def` lets other threads call, for at most so long."""
+    over_at = time.monotonic() + seconds
+    while calls.are_under_way and time.monotonic() < over_at:
+        time.sleep(_LOOK_SECONDS)
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...], begun: Begun, name: str) -> Any:
@@ -172,13 +237,14 @@ def is_in_loop() -> bool:
     return True
 
 
-def _carry(act: Callable[[], T]) -> T:
+def carry(act: Callable[[], T]) -> T:
     """Carry out here, or, on a thread that a coroutine began, where somebody waits for the coroutine."""
     servant = SERVANT.get()
     return act() if servant is None else servant.ask(act).result()
 
 
-def _carry_awaited(act: Callable[[], T]) -> Coroutine[Any, Any, T]:
+def carry_awaited(act: Callable[[], T]) -> Coroutine[Any, Any, T]:
+    """Have something carried out by the thread that waits for this coroutine."""
     servant = SERVANT.get()
     if servant is None:  # a coroutine that no engine runs, as in a test of it
         return asyncio.to_thread(act)

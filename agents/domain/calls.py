@@ -9,18 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from agents.domain.canonical import canonical_json
+from agents.domain.interruption import is_suspension
 from agents.domain.usage import CallUsage
-from agents.errors import CallDiverged, CallRefused, UnreadableOutput
+from agents.errors import CallDiverged, CallRefused, Suspended, UnreadableOutput
 
 MOST_NAME: Final = 100
 MOST_PATH: Final = 600
@@ -29,11 +32,18 @@ _NAME: Final = re.compile(r"[^/#\[\]\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]
 
 
 class CallKind(StrEnum):
-    """What a call is."""
+    """What a call is. `once`: of a function.  The others wait: for a time, for a signal, for a person."""
 
     ONCE = "once"
     MODEL = "model"
     TOOL = "tool"
+    TIMER = "timer"
+    SIGNAL = "signal"
+    ASK = "ask"
+
+
+WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK})
+"""Calls that nobody makes: they stay open until something answers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,17 @@ class CallWish:
     def digest(self) -> str:
         """Return the SHA-256 of what is asked as 64 hex digits."""
         return hashlib.sha256(self.request_json.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When a wait is over by itself: after some seconds from its first beginning, or at a moment; never without both.
+
+    Whichever of the two is given counts from the first time; a later attempt can't move it.
+    """
+
+    seconds: float | None = None
+    moment: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,19 @@ class CallJournal(Protocol):
     def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
         """Write that a call that was begun has no answer; a later attempt makes it again."""
 
+    def wait(self, wish: CallWish, until: Until) -> Kept:
+        """Return what a wait was answered with, or write that it is open.
+
+        Raises: Suspended: nothing has answered it yet.  CallDiverged. CallRefused.
+        """
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether a wait is open, or the run is paused: the attempt will end without an answer."""
+
+    def make_callback(self, name: str, expires_seconds: float) -> str:
+        """Return an address at which whoever has it may send a signal to the run, for so long."""
+
 
 class MemoryJournal:
     """The journal of a task that no engine made, as in a test of an agent's function: it lasts as long as the task."""
@@ -117,6 +151,26 @@ class MemoryJournal:
     def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
         """Forget that it was begun."""
 
+    def wait(self, wish: CallWish, until: Until) -> Kept:  # noqa: ARG002 - the interface
+        """Let time pass at once.
+
+        Raises: CallRefused: it waits for somebody, and nobody can answer here.
+        """
+        if wish.kind is CallKind.TIMER:
+            return Kept("null")
+        raise CallRefused(
+            f"nobody can answer {wish.path} outside an engine: run it in a workflow, as with run_workflow() and drive()"
+        )
+
+    @property
+    def is_suspended(self) -> bool:
+        """Return False: nothing stays open here."""
+        return False
+
+    def make_callback(self, name: str, expires_seconds: float) -> str:  # noqa: ARG002 - the interface
+        """Return an address that leads nowhere."""
+        return f"http://localhost/callback-of-no-engine/{name}"
+
 
 class Calls:
     """The calls of one attempt: gives each its path and asks the journal.
@@ -127,6 +181,24 @@ class Calls:
     def __init__(self, journal: CallJournal) -> None:
         self.journal = journal
         self._root = _Place(self, "")
+        self._lock = threading.Lock()
+        self._under_way = 0
+
+    @property
+    def are_under_way(self) -> bool:
+        """Return whether a call of any thread or task has begun and not come to its end."""
+        return self._under_way > 0
+
+    @contextmanager
+    def count_under_way(self) -> Iterator[None]:
+        """Count a call as under way until it has come to its end."""
+        with self._lock:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def __deepcopy__(self, _memo: object) -> Calls:
         """A copy of a task makes the same calls."""
@@ -149,15 +221,21 @@ class Calls:
         return here.prefix if here is not None and here.calls is self else ""
 
     @contextmanager
-    def take_path(self, name: str, key: str | None) -> Iterator[str]:
+    def take_path(self, name: str, key: str | None, kind: CallKind = CallKind.ONCE) -> Iterator[str]:
         """Lend the path of a call while it is made; what is called meanwhile in its context is below it.
 
-        Raises: CallRefused: the name or the key is none, or the same call is being made already.
+        Raises: CallRefused: the name or the key is none, the same call is being made already, or something would wait
+            inside a call.  Suspended: one is being handled.
         """
+        part = _name_part(name, key, kind)
+        refuse_unwinding(part)
         parent = _HERE.get()
         if parent is None or parent.calls is not self:
             parent = self._root
-        part = _check("name", name) if key is None else f"{_check('name', name)}[{_check('key', key)}]"
+        if kind in WAITS and parent is not self._root:
+            raise CallRefused(
+                f"'{part}' waits inside a call, which would be made again after the wait: take it out, before or after"
+            )
         path = parent.enter(part)
         token = _HERE.set(_Place(self, f"{path}/"))
         try:
@@ -182,7 +260,7 @@ class _Place:
             if part in self._under_way:
                 raise CallRefused(
                     f"the call '{part}' is being made already, and which of two comes first would be chance: give each "
-                    "a key of its own, as task.once(name, function, ..., key='7')"
+                    "a key of its own, as in task.once(name, function, ..., key='7')"
                 )
             path = f"{self.prefix}{part}#{self._made[part] + 1}"
             if len(path) > MOST_PATH:
@@ -201,7 +279,29 @@ class _Place:
 _HERE: Final[ContextVar[_Place | None]] = ContextVar("agents_call_place", default=None)
 
 
-def _check(what: str, value: object) -> str:
+def refuse_unwinding(part: str) -> None:
+    """Let nothing be called by what cleans up while an attempt is suspended: the work is not over.
+
+    Raises: Suspended.
+    """
+    handled = sys.exception()
+    if handled is not None and is_suspension(handled):
+        raise Suspended(part)
+
+
+def _name_part(name: str, key: str | None, kind: CallKind) -> str:
+    """Return what stands in a path for a call: the kinds have names of their own."""
+    part = check_part("name", name)
+    if kind is not CallKind.ONCE:
+        part = str(kind) if part == kind else f"{kind}:{part}"
+    return part if key is None else f"{part}[{check_part('key', key)}]"
+
+
+def check_part(what: str, value: object) -> str:
+    """Return what names a call or a signal.
+
+    Raises: CallRefused: it is no such text.
+    """
     if isinstance(value, str) and value.strip() and _NAME.fullmatch(value):
         return value
     raise CallRefused(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from agents.domain.contract import AgentContract
-from agents.domain.invocation import JSON, Task
+from agents.domain.task import JSON, Task
 from agents.errors import DuplicateAgent
 
 # A `def` returns its answer, an `async def` a coroutine of it; the runtime tells them by what comes back.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
-from agents.domain.invocation import FailureKind
+from agents.domain.failure_kinds import FailureKind
 from agents.errors import (
     AgentRefused,
     CallDiverged,

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from agents.domain.failure_kinds import FailureKind
 from agents.domain.failure_table import find_kind
 from agents.domain.http_hints import read_retry_after, read_status
-from agents.domain.invocation import FailureKind
 
 _MOST_LEVELS: Final = 12
 _MOST_EXCEPTIONS: Final = 1_000

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final
 
+from agents.errors import Suspended
+
 # A worker process that is told to end is interrupted by an exit raised from this module's signal handler.
 _SIGNAL_HANDLERS: Final = frozenset({"billiard.common"})
 
@@ -23,6 +25,16 @@ def is_order_to_end(error: BaseException) -> bool:
         return is_heard and threading.current_thread() is threading.main_thread()
     # Not only the innermost frame: in a pool's child `sys.exit` itself is a function of the pool's.
     return issubclass(type(error), SystemExit) and not _SIGNAL_HANDLERS.isdisjoint(_modules_on_the_way(error))
+
+
+def is_suspension(error: BaseException) -> bool:
+    """Return whether an exception says that its agent waits: by itself, or with all of the group that it is.
+
+    What else a group holds is a failure, which counts more: that may pass, and the wait is still there then.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return bool(error.exceptions) and all(map(is_suspension, error.exceptions))
+    return isinstance(error, Suspended)
 
 
 def read_traceback(error: BaseException) -> TracebackType | None:

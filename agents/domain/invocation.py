@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Final, TypeAlias
 
-from agents.domain.calling import make_once
-from agents.domain.calls import Calls, MemoryJournal
 from agents.domain.canonical import EXACT_INTEGER_LIMIT, canonical_json
 from agents.domain.failure_kinds import FailureKind
+from agents.domain.task import JSON, Task
 from agents.errors import UnreadableOutput
 
 __all__ = [
@@ -29,93 +27,15 @@ __all__ = [
     "Result",
     "Rework",
     "SentBack",
+    "Suspends",
     "Task",
     "canonical_json",
 ]
 
-# A recursive alias would make every `task.input["key"]` in an agent a type error; schemas check it instead.
-JSON: TypeAlias = Any
 Usage: TypeAlias = dict[str, int | str]
 
 _TOKEN_KEYS: Final = ("input_tokens", "output_tokens")
 _PLAIN_AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
-
-
-_NO_CALLS: Final = Calls(MemoryJournal())
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One attempt at one step, as the agent sees it.
-
-    Attributes:
-        input: this step's input, resolved.
-        handoff: output of every step this one needs, by step key.
-        run_input: the run's input.
-        run_id: the run.
-        step_key: the step within the run.
-        attempt: 1 for the first try.
-        token: the claim's token; hand it to targets that can refuse a stale caller.
-        idempotency_key: the same until finished or proposed work of the step is to be done anew.
-        feedback: why the last answer was sent back, if it was.
-        index: position in a `for_each`.
-        item: the item of a `for_each`.
-        deadline_at: when the attempt runs out of time, aware UTC.
-        is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
-        calls: what was called and answered so far; agents use `once`.
-    """
-
-    input: JSON
-    handoff: Mapping[str, JSON]
-    run_input: JSON
-    run_id: str
-    step_key: str
-    attempt: int
-    token: str
-    idempotency_key: str
-    feedback: str | None = None
-    index: int | None = None
-    item: JSON = None
-    deadline_at: datetime | None = None
-    is_cancelled: Callable[[], bool] = field(default=_never, repr=False, compare=False)
-    calls: Calls = field(default=_NO_CALLS, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Give a task that no engine made a journal of its own."""
-        if self.calls is _NO_CALLS:
-            object.__setattr__(self, "calls", Calls(MemoryJournal(self.idempotency_key)))
-
-    def once(self, name: str, function: Callable[..., Any], *arguments: Any, key: str | None = None) -> Any:
-        """Call a function, or return what it returned when it was called before, by whichever attempt of the step.
-
-        In an `async def` write `await task.once(...)`; the function may then be async too.
-
-        Args:
-            name: of the call, for histories: 1 to 100 characters without / # [ ].
-            function: called with the arguments; one with a parameter `idempotency_key` gets the call's key, the same
-                for every attempt.
-            arguments: JSON values; other ones than before are a divergence.
-            key: tells calls of one name apart that are made at once.
-
-        Returns: what the function returned, read back from JSON.
-
-        Raises:
-            CallRefused: it can't be made, and was not: inside a transaction, an argument that is not JSON, no name, the
-                same call twice at once.
-            CallDiverged: it was done with other arguments; the attempt ends, and a person decides.
-            UnreadableOutput: it was made, and its answer is not JSON.
-            Exception: whatever the function raises; a later attempt calls it again.
-        """
-        return make_once(self.calls, name, function, *arguments, key=key)
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the answer is no longer wanted; a long agent looks now and then and stops early."""
-        return self.is_cancelled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +154,15 @@ class Failed:
     usage: Usage = field(default_factory=dict)
 
 
-Outcome: TypeAlias = Answered | SentBack | Failed
+@dataclass(frozen=True, slots=True)
+class Suspends:
+    """The agent waits: its attempt ends, and it runs again once something of what it waits for is there."""
+
+    agent: str
+    agent_version: int
+
+
+Outcome: TypeAlias = Answered | SentBack | Failed | Suspends
 
 
 def _read_spawn(value: object) -> tuple[Any, ...]:

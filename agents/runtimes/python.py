@@ -16,15 +16,16 @@ from typing import Any, Final, TypeAlias
 
 from asgiref.sync import ThreadSensitiveContext
 
-from agents.domain.calling import SERVANT, Servant
+from agents.domain.calling import SERVANT, Servant, settle, settle_threads
 from agents.domain.catalogue import RegisteredAgent
+from agents.domain.interruption import is_suspension
 from agents.domain.invocation import Task
 from agents.errors import LeftTransactionOpen, LoopHeld
 from agents.runtimes.confinement import ending_forked_copies, refuse_lost, tell_lost
 from agents.runtimes.loops import LOOK_SECONDS, PATIENCE_SECONDS, Hold, LoopThread, loops
 from agents.runtimes.threads import CALLER, CallThread
 
-_Answer: TypeAlias = tuple[object, Exception | None]
+_Answer: TypeAlias = tuple[object, BaseException | None]
 _ENDING_SECONDS: Final = 10.0
 
 
@@ -41,10 +42,16 @@ class PythonRuntime:
 
     def run(self, agent: RegisteredAgent, task: Task, timeout_seconds: float) -> object:
         """Return what the function returned; a coroutine is run to its end or its deadline."""
-        answer = agent.function(task)
+        try:
+            answer = agent.function(task)
+        except BaseException as error:
+            if is_suspension(error):
+                settle_threads(task.calls, timeout_seconds)
+            raise
         # By what came back, not by inspecting the function: partials, callable objects and lambdas work too.
         if type(answer) is CoroutineType:
-            return self._run_on_loop(agent.contract.name, answer, timeout_seconds)
+            name = agent.contract.name
+            return self._run_on_loop(name, _settling(task, answer), timeout_seconds)
         return answer
 
     def _run_on_loop(
@@ -108,6 +115,16 @@ class PythonRuntime:
         )
 
 
+async def _settling(task: Task, coroutine: Coroutine[Any, Any, object]) -> object:
+    """Await an agent; where it is suspended, what it calls at that moment is finished and kept first."""
+    try:
+        return await coroutine
+    except BaseException as error:
+        if is_suspension(error):
+            await settle(task.calls)
+        raise
+
+
 class _Entry:
     """One coroutine on one loop: it begins there, or is withdrawn before it does."""
 
@@ -164,6 +181,10 @@ class _Entry:
                 f"no answer within {self.timeout_seconds:g} s; the coroutine was cancelled"
             )
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            return None, error
+        except BaseException as error:
+            if not is_suspension(error):
+                raise
             return None, error
 
 

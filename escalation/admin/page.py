@@ -205,6 +205,8 @@ def ask(ticket: Ticket, review: Review | None) -> str:
     """Return the question that the ticket puts, in words: the spec's own, where it has one."""
     if ticket.step.kind == StepKind.COMPENSATION and ticket.step.parent:
         return f"The run was aborted, and “{ticket.step.parent.key}” is not undone yet. What shall happen?"
+    if ticket.is_question:
+        return str(ticket.seen["question"])
     if review is not None and review.question and ticket.holds_step:
         return review.question
     return ask_about(HoldSubject(ticket.subject), ticket.step.key, has_proposal=ticket.has_proposal)

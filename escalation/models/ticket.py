@@ -224,6 +224,11 @@ class Ticket(models.Model):
         return self.subject == HoldSubject.TASK
 
     @property
+    def is_question(self) -> bool:
+        """Tell whether an agent asks something, and goes on with the answer."""
+        return self.subject == HoldSubject.QUESTION
+
+    @property
     def holds_step(self) -> bool:
         """Tell whether a step waits for the answer; an audit looks at work that was accepted, and holds nothing."""
         return SUBJECTS[HoldSubject(self.subject)].holds
@@ -236,7 +241,7 @@ class Ticket(models.Model):
     @property
     def form(self) -> dict[str, Any] | None:
         """Return the JSON Schema of what is to be filled in; None when anything may be put out."""
-        asked = self.seen.get("form") if self.is_for_person else None
+        asked = self.seen.get("form") if self.is_for_person or self.is_question else None
         return asked if isinstance(asked, dict) else None
 
     @property

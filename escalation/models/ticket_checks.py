@@ -26,7 +26,7 @@ _BY_RULE = Q(resolved_by__isnull=True, resolution__in=[kind.value for kind in BY
 _BY_PERSON = Q(resolved_by__isnull=False, resolved_rule="")
 
 
-_PUT_OUT = ("approve", "edit", "default")
+_PUT_OUT = ("approve", "edit", "answer", "default")
 IS_AUDIT = Q(subject=HoldSubject.AUDIT.value)
 """It looks again at accepted work: no step waits for it."""
 

@@ -11,13 +11,14 @@ from orchestration.admin.addresses import step_url
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.admin.words import describe_span
-from orchestration.domain.calls import TryState
+from orchestration.domain.calls import CallState, TryState
 from orchestration.journal.reading import CallTexts, list_calls, show_texts
 from orchestration.models import Call, CallTry, Step
 
 _MOST: Final = 50
 _TONES: Final[dict[str, str]] = {
     TryState.BEGUN: "running",
+    CallState.OPEN: "waiting",
     TryState.DONE: "succeeded",
     TryState.FAILED: "failed",
     TryState.LOST: "cancelled",

@@ -139,6 +139,16 @@ class FinishBody(ReasonBody):
     output = AnyValue(help_text="The run's result; null has to be sent.")
 
 
+class SignalBody(Body):
+    """Send a signal to a run."""
+
+    value = AnyValue(required=False, default=None, help_text="Any JSON value; null if left out.")
+    key = Text(
+        required=False, allow_null=True, default=None, help_text="The same signal once more has the same key."
+    )
+    step = Text(required=False, allow_blank=True, default="", help_text="Key of the step that it is for.")
+
+
 class TokenBody(Body):
     """Make a token of one's own."""
 

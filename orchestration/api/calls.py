@@ -60,9 +60,12 @@ class CallRow(Row):
     path = serializers.CharField(read_only=True, help_text="Names it within the journal.")
     kind = serializers.CharField(read_only=True)
     name = serializers.CharField(read_only=True)
-    state = serializers.CharField(read_only=True, help_text="`begun`: a later attempt makes it again.")
+    state = serializers.CharField(
+        read_only=True, help_text="`begun`: a later attempt makes it again; `open`: it waits."
+    )
     begun_at = serializers.DateTimeField(read_only=True)
     ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    due_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="When a wait is over.")
     request_digest = serializers.CharField(read_only=True)
     response_digest = serializers.CharField(read_only=True, allow_null=True)
     usage = CallUsageRow(read_only=True, allow_null=True, help_text="Null: nothing is known.")

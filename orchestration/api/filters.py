@@ -101,6 +101,13 @@ class CallFilter(filters.FilterSet):
     state = _word(CallState)
 
 
+class SignalFilter(filters.FilterSet):
+    """Signals."""
+
+    name = _text()
+    key = _text()
+
+
 class RunEventFilter(filters.FilterSet):
     """Lines of a run's history."""
 

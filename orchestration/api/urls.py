@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from orchestration.api import calls, control, health, projects, runs, stream, tokens, trace, workflows
+from orchestration.api import (
+    calls,
+    control,
+    health,
+    projects,
+    runs,
+    signals,
+    stream,
+    tokens,
+    trace,
+    workflows,
+)
 
 urlpatterns = [
     path("projects", projects.ProjectList.as_view()),
@@ -28,6 +39,9 @@ urlpatterns = [
     path("runs/<uuid:run_id>/decisions", trace.DecisionList.as_view()),
     path("runs/<uuid:run_id>/handoffs", trace.HandoffList.as_view()),
     path("runs/<uuid:run_id>/calls", calls.RunCalls.as_view()),
+    path("runs/<uuid:run_id>/signals", signals.RunSignals.as_view()),
+    path("runs/<uuid:run_id>/signals/<str:name>", signals.RunSignal.as_view()),
+    path("callbacks/<str:token>", signals.Callback.as_view(), name="api-callback"),
     path("runs/<uuid:run_id>/events", trace.RunEventList.as_view()),
     path("steps/<int:step_id>", trace.StepView.as_view()),
     path("steps/<int:step_id>/calls", calls.StepCalls.as_view()),

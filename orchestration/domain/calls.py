@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+from agents.domain.calls import CallKind
 from orchestration.domain.receipts import digest_lines
 
 
 class CallState(StrEnum):
-    """Where a call stands. `begun`: a later attempt makes it again."""
+    """Where a call stands. `begun`: a later attempt makes it again.  `open`: it waits, and nobody makes it."""
 
     BEGUN = "begun"
+    OPEN = "open"
     DONE = "done"
 
 
@@ -21,6 +23,15 @@ class TryState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     LOST = "lost"
+
+
+class OpenWait(NamedTuple):
+    """Something that a step waits for. `request_json`: what was asked, canonical JSON."""
+
+    path: str
+    kind: CallKind
+    name: str
+    request_json: str
 
 
 class CallLine(NamedTuple):

@@ -16,12 +16,13 @@ from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
 class HoldSubject(StrEnum):
     """What a person is asked about.
 
-    An output that an agent gave or could not give; a step that people do; work that was accepted without a person and
-    is looked at again, which holds nothing.
+    An output that an agent gave or could not give; a step that people do; what an agent asks while it works; work that
+    was accepted without a person and is looked at again, which holds nothing.
     """
 
     OUTPUT = "output"
     TASK = "task"
+    QUESTION = "question"
     AUDIT = "audit"
 
 
@@ -155,6 +156,16 @@ _EDIT = Way(
 )
 _GIVE = replace(_EDIT, title="Give the output yourself", button="Use this output", needs_proposal=False)
 _DO = replace(_EDIT, title="Do the step", button="Done", needs_proposal=None)
+_ANSWER = Way(
+    ResolutionKind.ANSWER,
+    StepStatus.AVAILABLE,
+    effect="the agent gets the answer and goes on where it asked",
+    title="Answer",
+    button="Answer",
+    done="answered",
+    told="answered it",
+    field=OUTPUT,
+)
 _SEND_BACK = Way(
     ResolutionKind.SEND_BACK,
     StepStatus.AVAILABLE,
@@ -269,6 +280,11 @@ SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
         "The step “{step}” is yours to do.",
         "The step “{step}” is yours to do.",
         (_DO, _ASK_AGAIN, _SKIP, _CLOSE, _ABORT),
+    ),
+    HoldSubject.QUESTION: Subject(
+        "The agent of the step “{step}” asks you something.",
+        "The agent of the step “{step}” asks you something.",
+        (_ANSWER, _SKIP, _CLOSE, _ABORT),
     ),
     HoldSubject.AUDIT: Subject(
         "Would you have let this result of the step “{step}” pass?",

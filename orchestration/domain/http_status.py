@@ -24,6 +24,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "calendar_exhausted": 400,
     "resolution_refused": 400,
     "output_invalid": 400,
+    "signal_invalid": 400,
     "agent_input_refused": 400,
     "pool_refused": 400,
     # Who asks is not known, or may not.
@@ -46,6 +47,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "run_not_found": 404,
     "step_not_found": 404,
     "call_not_found": 404,
+    "callback_invalid": 404,
     "ticket_not_found": 404,
     "queue_not_found": 404,
     "message_not_found": 404,
@@ -59,6 +61,7 @@ STATUS_OF: Final[dict[str, int]] = {
     # It stands otherwise than the caller thinks.
     "claim_lost": 409,
     "idempotency_conflict": 409,
+    "signal_conflict": 409,
     "run_final": 409,
     "run_not_failed": 409,
     "probe_refused": 400,
@@ -97,6 +100,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_call_refused": 500,
     "agent_call_diverged": 500,
     "agent_call_limit": 500,
+    "agent_signal_timed_out": 500,
     "agent_refused": 500,
     "agent_duplicate": 500,
     "agent_output_unreadable": 500,

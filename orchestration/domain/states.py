@@ -53,6 +53,7 @@ class Stage(StrEnum):
     SPAWNED = "spawned"
     CHILD_RUN = "child_run"
     VERDICTS = "verdicts"
+    CALLS = "calls"
 
 
 class Acceptance(StrEnum):
@@ -86,6 +87,7 @@ class AttemptOutcome(StrEnum):
     CRASHED = "crashed"
     PASSED_OVER = "passed_over"
     KEPT_AWAY = "kept_away"
+    SUSPENDED = "suspended"
     WITHDRAWN = "withdrawn"
 
 
@@ -109,6 +111,7 @@ class ResolutionKind(StrEnum):
 
     APPROVE = "approve"
     EDIT = "edit"
+    ANSWER = "answer"  # what an agent asks; it goes on where it asked
     SEND_BACK = "send_back"
     HAND_ON = "hand_on"
     SKIP = "skip"
@@ -175,13 +178,13 @@ STEP_EDGES: dict[tuple[StepStatus, StepStatus], str] = {
     (StepStatus.RUNNING, StepStatus.SUCCEEDED): "accept",
     (StepStatus.RUNNING, StepStatus.SKIPPED): "skip",
     (StepStatus.RUNNING, StepStatus.RETRYABLE): "retry",
-    (StepStatus.RUNNING, StepStatus.AVAILABLE): "free, put aside, revise or fall back",
-    (StepStatus.RUNNING, StepStatus.WAITING): "expand",
+    (StepStatus.RUNNING, StepStatus.AVAILABLE): "free, put aside, revise, fall back or stop at a pause",
+    (StepStatus.RUNNING, StepStatus.WAITING): "expand or suspend",
     (StepStatus.RUNNING, StepStatus.PENDING): "rework",
     (StepStatus.RUNNING, StepStatus.HELD): "hold",
     (StepStatus.RUNNING, StepStatus.FAILED): "fail",
     (StepStatus.RUNNING, StepStatus.CANCELLED): "abort",
-    (StepStatus.WAITING, StepStatus.AVAILABLE): "release",
+    (StepStatus.WAITING, StepStatus.AVAILABLE): "release or answer",
     (StepStatus.WAITING, StepStatus.PENDING): "rework",
     (StepStatus.WAITING, StepStatus.CANCELLED): "abort",
     (StepStatus.RETRYABLE, StepStatus.AVAILABLE): "wake",
@@ -189,7 +192,7 @@ STEP_EDGES: dict[tuple[StepStatus, StepStatus], str] = {
     (StepStatus.RETRYABLE, StepStatus.CANCELLED): "abort",
     (StepStatus.HELD, StepStatus.SUCCEEDED): "approve",
     (StepStatus.HELD, StepStatus.SKIPPED): "skip by a person",
-    (StepStatus.HELD, StepStatus.AVAILABLE): "send back",
+    (StepStatus.HELD, StepStatus.AVAILABLE): "send back or answer",
     (StepStatus.HELD, StepStatus.FAILED): "abort by a person",
     (StepStatus.HELD, StepStatus.PENDING): "rework",
     (StepStatus.HELD, StepStatus.WAITING): "send back",

@@ -34,6 +34,7 @@ class Waker(StrEnum):
     WORKER = "a worker that takes its message"
     CHILDREN = "the last of the steps it grew"
     CHILD_RUN = "its child run"
+    ANSWERER = "whoever answers what it waits for, or the maintainer when time is up"
 
 
 class GoesOn(StrEnum):
@@ -125,6 +126,8 @@ STAGES: Final[dict[Stage, StageWait]] = {
     Stage.SPAWNED: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for the steps it asked for"),
     Stage.CHILD_RUN: StageWait(Waker.CHILD_RUN, GoesOn.COLLECTS, "waiting for its child run"),
     Stage.VERDICTS: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for its verifiers"),
+    # Its stage is empty again in the statement that wakes it: hand-offs and slots are as at a first claim.
+    Stage.CALLS: StageWait(Waker.ANSWERER, GoesOn.WORKS, "waiting for a time or a signal"),
 }
 """How a `waiting` step waits, by its stage; `FRESH` has no line, since such a step started nothing."""
 

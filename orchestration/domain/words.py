@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from orchestration.domain.states import DONE, FINAL, LIVE_RUN, RunStatus, StepStatus
-from orchestration.domain.waits import Waker, find_stages
+from orchestration.domain.waits import STAGES, Waker, collects, find_stages
 
 
 def one_of(words: Iterable[str]) -> str:
@@ -21,5 +21,9 @@ UNBEGUN: Final = one_of({StepStatus.PENDING, StepStatus.WAITING})
 """Steps that others release."""
 BY_CHILDREN: Final = one_of(find_stages(Waker.CHILDREN))
 """Stages in which the steps that a step grew make it go on."""
+BY_ANSWER: Final = one_of(find_stages(Waker.ANSWERER))
+"""Stages in which an answer from outside makes a step go on."""
+COLLECTS: Final = one_of(stage for stage in STAGES if collects(stage))
+"""Stages of a step that keeps what it started, to collect it."""
 BY_CHILD_RUN: Final = one_of(find_stages(Waker.CHILD_RUN))
 """Stages in which the run that a step started makes it go on."""

@@ -16,7 +16,7 @@ from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
 from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
-from orchestration.domain.policy import Decision, Ending, HeldBack, OutOfTime
+from orchestration.domain.policy import AwaitsCalls, Decision, Ending, HeldBack, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 from orchestration.domain.waits import WaitsFor
@@ -29,6 +29,7 @@ from orchestration.executor.judging import Judgement, Seen, describe_hold, judge
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
+from orchestration.executor.suspending import suspend
 from orchestration.executor.together import finish_together
 from orchestration.outages import is_away
 from orchestration.planning import find_terms, foresee_end, plan_undo
@@ -282,6 +283,8 @@ def _choose_next(agent: str, spec: StepSpec) -> NextAgent:
 def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
     """Write what a step waits for; return what of it can be performed at once."""
     match outcome:
+        case AwaitsCalls():
+            return suspend(claim, end, outcome)
         case Failed():
             _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.BREAKER))
             return ()

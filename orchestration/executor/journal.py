@@ -7,28 +7,29 @@ on its own; in a run that is driven inside a transaction, as in a test, on the o
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from decimal import Decimal
+from datetime import timedelta
 from typing import Final, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from agents.domain.calls import Begun, CallKind, CallWish, Kept, read_response
-from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error, describe_refusal
-from agents.domain.invocation import Answered, Failed, FailureKind, Task, Usage
+from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until, read_response
+from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
 from agents.domain.usage import CallUsage
-from agents.errors import CallDiverged, CallLimit, CallRefused
+from agents.errors import CallDiverged, CallLimit, CallRefused, Suspended
 from agents.sessions import keep_for_engine
 from orchestration.conf import get_conf
-from orchestration.domain.calls import CallsMade, CallState, TryState, digest_calls
-from orchestration.domain.policy import Ending
+from orchestration.dispatch import dispatch_after_commit
+from orchestration.domain.calls import CallsMade, CallState, OpenWait, TryState, digest_calls
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.work import Claim, Facts
+from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor.patience import ask_patiently, write_patiently
+from orchestration.journal.callbacks import make_callback_url
+from orchestration.journal.matching import match_signals
 from orchestration.journal.reading import KeptCall, load_kept_calls
 from orchestration.journal.spending import sum_unreported
+from orchestration.journal.waiting import WaitFound, answer_over, open_wait
 from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
 
 log = structlog.get_logger(__name__)
@@ -43,7 +44,10 @@ class ClaimJournal:
     """Keeps the calls of one claim.
 
     Args: has_calls: attempts before this one called something.
-    Attributes: fault: what no agent may make light of: another call than before, or more than a step may make.
+
+    Attributes:
+        fault: what no agent may make light of: another call than before, or more than a step may make.
+        waits: what is open, by path.  is_paused: the run was, when a call was to begin.
     """
 
     def __init__(self, claim: Claim, *, has_calls: bool) -> None:
@@ -55,6 +59,8 @@ class ClaimJournal:
         self._made = self._read_bytes = 0
         self._asks_models = False
         self.fault: CallDiverged | CallLimit | None = None
+        self.waits: dict[str, OpenWait] = {}
+        self.is_paused = False
 
     @property
     def agent(self) -> str:
@@ -81,9 +87,52 @@ class ClaimJournal:
                 request_digest=wish.digest,
             )
         )
+        if found.is_paused and found.state is not CallState.DONE:
+            self.is_paused = True
+            raise Suspended(wish.path)
         if found.state is CallState.DONE or found.request_digest != wish.digest:
             return self._answer(wish, found.request_digest, found.response_json)
         return Begun(f"{self._claim.idempotency_key}:{wish.path}", found.call_id)
+
+    @property
+    def is_suspended(self) -> bool:
+        """Return whether something is waited for, or the run is paused."""
+        return bool(self.waits) or self.is_paused
+
+    def wait(self, wish: CallWish, until: Until) -> Kept:
+        """Return what a wait was answered with, or write that it is open."""
+        self._refuse_inside_transaction(wish.name)
+        with self._lock:
+            kept = self._read().get(wish.path)
+            self._count(kept)
+        if kept is not None:
+            return self._answer(wish, kept.request_digest, kept.response_json)
+        found = self._ask(lambda claim: open_wait(claim, claim.renewals, wish, until))
+        if found.response_json is None and found.request_digest == wish.digest:
+            found = self._look_for_answer(wish, until, found)
+        if found.response_json is None and found.request_digest == wish.digest:
+            with self._lock:
+                self.waits[wish.path] = OpenWait(wish.path, wish.kind, wish.name, wish.request_json)
+            raise Suspended(wish.path)
+        answer = self._answer(wish, found.request_digest, found.response_json)
+        self._keep(wish, answer.response_json)
+        return answer
+
+    def _look_for_answer(self, wish: CallWish, until: Until, found: WaitFound) -> WaitFound:
+        """Look, after the commit of a wait, for what may answer it already."""
+        if found.is_due:
+            self._ask(lambda _: answer_over([found.call_id]))
+        elif found.has_signal:
+            woken = self._ask(lambda claim: match_signals(claim.run.run_id, wish.name))
+            dispatch_after_commit(woken)
+        else:
+            return found
+        return self._ask(lambda claim: open_wait(claim, claim.renewals, wish, until))
+
+    def make_callback(self, name: str, expires_seconds: float) -> str:
+        """Return an address at which whoever has it may send a signal to the run."""
+        expires_at = self._claim.now() + timedelta(seconds=expires_seconds)
+        return make_callback_url(self._claim.run.run_id, name, expires_at)
 
     def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:
         """Write the answer of a call that was begun, and what it used.
@@ -102,8 +151,7 @@ class ClaimJournal:
         except ClaimLost:
             self._end_try(begun, TryState.LOST, "it answered when its claim had passed on", usage)
             raise
-        with self._lock:
-            self._read()[wish.path] = KeptCall(wish.path, wish.name, wish.digest, digest, response_json)
+        self._keep(wish, response_json)
 
     def fail(
         self,
@@ -114,6 +162,17 @@ class ClaimJournal:
     ) -> None:
         """Write that a call that was begun has no answer, and what it used all the same."""
         self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Return the paths of all calls whose answers this attempt could have had."""
+        with self._lock:
+            return tuple(self._kept or ())
+
+    def _keep(self, wish: CallWish, response_json: str) -> None:
+        digest = digest_text(response_json)
+        with self._lock:
+            self._read()[wish.path] = KeptCall(wish.path, wish.name, wish.digest, digest, response_json)
 
     def summarise(self) -> CallsMade | None:
         """Return what the step's receipt says of its calls: all that were done, by whichever attempt."""
@@ -179,38 +238,3 @@ def _read_answer(wish: CallWish, request_digest: str, response_json: str | None)
     except CallDiverged as unreadable:
         return unreadable
     return Kept(response_json)
-
-
-def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Facts]:
-    """Return how a call of an agent ended, and what is known of it, once what it called is looked at.
-
-    An agent that went on after another call than before was found, or beyond the limits, has no outcome of its own.
-    """
-    journal = task.calls.journal
-    if not isinstance(journal, ClaimJournal):
-        return outcome, facts
-    made = journal.summarise()
-    told = facts if made is None else replace(facts, calls=made)
-    if isinstance(outcome, Answered | Failed):
-        outcome = replace(outcome, usage=_add(outcome.usage, journal.find_used()))
-    if journal.fault is None:
-        return outcome, told
-    kind = FailureKind.DIVERGED if isinstance(journal.fault, CallDiverged) else FailureKind.LIMIT
-    fault = describe_refusal(
-        kind,
-        str(journal.fault),
-        journal.agent,
-        agent_version=getattr(outcome, "agent_version", None),
-        error_class=type(journal.fault).__name__,
-    )
-    return replace(fault, usage=getattr(outcome, "usage", {})), told
-
-
-def _add(said: Usage, used: CallUsage | None) -> Usage:
-    """Return what an agent says of its own, and what its models used: the sum where it says the same things."""
-    if used is None:
-        return said
-    told = {name: getattr(used, name) + int(said.get(name, 0)) for name in ("input_tokens", "output_tokens")}
-    if used.cost_usd is None:
-        return {**said, **told}
-    return {**said, **told, "cost_usd": f"{Decimal(used.cost_usd) + Decimal(said.get('cost_usd', 0)):f}"}

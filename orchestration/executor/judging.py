@@ -7,15 +7,26 @@ What the database knows was read before: the `Facts` before the agent was called
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
+from typing import Final
 
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf
 from orchestration.domain.holds import HoldSubject
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
-from orchestration.domain.policy import Decision, Ending, HeldBack, OutOfTime, PassedOver, Situation, decide
+from orchestration.domain.policy import (
+    AwaitsCalls,
+    Decision,
+    Ending,
+    HeldBack,
+    OutOfTime,
+    PassedOver,
+    Situation,
+    decide,
+)
 from orchestration.domain.policy.failures import KEPT_AWAY
 from orchestration.domain.policy.inputs import dump_inputs
+from orchestration.domain.questions import write_questions
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import AttemptOutcome, DecisionKind
 from orchestration.domain.work import AttemptEnd, Claim, Facts
@@ -129,7 +140,9 @@ def _describe_end(
         rule=decision.rule,
         inputs_json=canonical_record(inputs),
         reason=decision.reason,
-        agent_version=said.agent_version if isinstance(said, Answered | SentBack | Failed) else None,
+        agent_version=said.agent_version
+        if isinstance(said, Answered | SentBack | Failed | AwaitsCalls)
+        else None,
         confidence=said.confidence if isinstance(said, Answered) else None,
         usage_json=used.json if used else "{}",
         effects={SPENT.name: [used.line]} if used else {},
@@ -155,6 +168,7 @@ _ENDED_AS = {
     AskPerson: AttemptOutcome.ASKED,
     Collected: AttemptOutcome.COLLECTED,
     Verdicts: AttemptOutcome.COLLECTED,
+    AwaitsCalls: AttemptOutcome.SUSPENDED,
     OutOfTime: AttemptOutcome.KEPT_AWAY,
     HeldBack: AttemptOutcome.KEPT_AWAY,
 }
@@ -167,10 +181,17 @@ def _name_outcome(said: Ending) -> AttemptOutcome:
     return _ENDED_AS[type(said)]
 
 
+_SUBJECTS: Final = {AskPerson: HoldSubject.TASK, AwaitsCalls: HoldSubject.QUESTION}
+
+
 def describe_hold(claim: Claim, spec: StepSpec, outcome: Ending, decision: Decision) -> Hold:
     """Return a step that waits for a person, as its ticket needs to know it."""
     proposed = _find_proposal(outcome)
-    shown = outcome.seen_json if isinstance(outcome, AskPerson) else proposed
+    shown = proposed
+    if isinstance(outcome, AskPerson):
+        shown = outcome.seen_json
+    elif isinstance(outcome, AwaitsCalls):
+        shown = write_questions(outcome.questions)
     return Hold(
         project_id=claim.run.project_id,
         run_id=claim.run.run_id,
@@ -180,7 +201,7 @@ def describe_hold(claim: Claim, spec: StepSpec, outcome: Ending, decision: Decis
         sla=claim.run.sla,
         agent=claim.agent,
         attempt=claim.attempt,
-        subject=HoldSubject.TASK if isinstance(outcome, AskPerson) else HoldSubject.OUTPUT,
+        subject=_SUBJECTS.get(type(outcome), HoldSubject.OUTPUT),
         rule=decision.rule,
         reason=decision.reason + _tell_unspawned(outcome),
         seen_json=shown if shown is not None else "null",

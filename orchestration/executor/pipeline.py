@@ -25,10 +25,10 @@ from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
 from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
 from orchestration.executor.handed import check_handed
-from orchestration.executor.journal import settle_calls
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.patience import ask_patiently
 from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare
+from orchestration.executor.settling import settle_calls
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.together import claim_together, release_together
 from orchestration.outages import is_away

@@ -10,19 +10,22 @@ from agents.selectors import find_contract
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, WAY_OF, Scope
+from orchestration.domain.questions import read_answers
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, ResolutionKind, ResultKind, StepStatus
 from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, HeldStep, NextAgent
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.holds.specs import find_spec_of
-from orchestration.journal.reading import load_calls_made
+from orchestration.journal.reading import find_questions, load_calls_made
+from orchestration.journal.waiting import answer_wait
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.proof import load_earlier_tries, load_handoff_lines
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (
     abort_by_person,
+    answer_held_step,
     close_by_person,
     hand_on_held_step,
     lock_held_step,
@@ -57,7 +60,8 @@ def resolve_step(
 
     Args:
         actor: the person, e.g. a username.  resolution_id: names the resolution in the receipt.
-        output: with `edit`, the output instead of the proposed one.  feedback: with `send_back`, required.
+        output: with `edit`, the output instead of the proposed one; with `answer`, the answer.
+        feedback: with `send_back`, required.
     Raises: StepNotHeld. ResolutionRefused: nothing to approve, no feedback, an output that is not JSON.
     """
     way = WAY_OF[kind]
@@ -76,12 +80,8 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
     match chosen.way.to:
         case StepStatus.SUCCEEDED | StepStatus.SKIPPED:
             _settle(held, chosen, event)
-        case StepStatus.AVAILABLE if chosen.way.field is AGENT:
-            dispatch_after_commit(_hand_on(held, chosen))
         case StepStatus.AVAILABLE:
-            if not chosen.feedback.strip():
-                raise ResolutionRefused(f"feedback: {FEEDBACK.missing}")
-            dispatch_after_commit(send_back_held_step(held, chosen.feedback, event_json=event))
+            dispatch_after_commit(_let_work(held, chosen, event))
         case StepStatus.FAILED:
             why = chosen.reason or f"aborted by {chosen.name}"
             dispatch_after_commit(abort_by_person(held, why, get_signer(), plan_undo, event_json=event))
@@ -93,6 +93,17 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
             )
         case other:
             raise AssertionError(f"no resolution moves a step to {other}")
+
+
+def _let_work(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
+    """Let an agent work on a held step, with what it was given; return what is to be dispatched."""
+    if chosen.way.field is OUTPUT:
+        return _answer(held, chosen, event)
+    if chosen.way.field is AGENT:
+        return _hand_on(held, chosen)
+    if not chosen.feedback.strip():
+        raise ResolutionRefused(f"feedback: {FEEDBACK.missing}")
+    return send_back_held_step(held, chosen.feedback, event_json=event)
 
 
 def _write_output(output: Any) -> str:
@@ -123,6 +134,19 @@ def _end_run(held: HeldStep, final: FinalOutput) -> None:
     if not finish_run(held.run_id, early, get_signer(), event_json=event):
         raise ResolutionRefused(f"run {held.run_id} undoes what it did; skip the step or abort instead")
     transaction.on_commit(lambda: dispatch([item.step_id for item in tell_parent(held.run_id)]))
+
+
+def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
+    """Answer what the agent of a held step asks; it goes on where it asked, under the same journal."""
+    if chosen.output_json is None:
+        raise ResolutionRefused(f"output: {OUTPUT.missing}")
+    questions = find_questions(held.step_id, held.renewals)
+    if not questions:
+        raise ResolutionRefused("resolution: the step asks nothing any more; skip it or abort instead")
+    answers = read_answers(list(questions.values()), chosen.output_json)
+    for call_id, question in questions.items():
+        answer_wait(call_id, answers[question.path])
+    return answer_held_step(held, event_json=event)
 
 
 def _hand_on(held: HeldStep, chosen: Chosen) -> list[int]:

@@ -1,16 +1,20 @@
 """The journal of calls, read."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
+from agents.domain.calls import CallKind
 from agents.domain.redaction import redact_json
-from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
-from orchestration.models import Call
+from orchestration.domain.calls import CallLine, CallsMade, CallState, OpenWait, digest_calls
+from orchestration.models import Call, Signal
 from orchestration.selectors.withheld import withhold
 
+_LOOK_PATIENCE: Final = timedelta(seconds=1)
 _TEXTS: Final = ("request_json", "response_json")
 _TEXTS_OF_STEP: Final = ("item_json", "spec_json", "proposed_json", "output_json", "feedback", "reason")
 
@@ -51,6 +55,38 @@ def load_calls_made(step_id: int, journal: int) -> CallsMade | None:
     """Return what a receipt says of the calls of a step's journal; None where none was done."""
     lines = _done(step_id, journal).values_list(*CallLine._fields)
     return digest_calls(journal, map(CallLine._make, lines))
+
+
+class NewSignals(NamedTuple):
+    """Signals of a name to a run of which some were not looked at."""
+
+    run_id: UUID
+    name: str
+
+
+def find_unlooked(limit: int, root_id: UUID | None = None) -> list[NewSignals]:
+    """Return where signals came and nobody looked who waits for them, within a second; of one tree: at once."""
+    where = Q(sent_at__lt=Now() - _LOOK_PATIENCE) if root_id is None else Q(run__root_id=root_id)
+    found = Signal.objects.filter(where, is_new=True).order_by("pk").values_list("run_id", "name")[:limit]
+    return [NewSignals(*pair) for pair in dict.fromkeys(found)]
+
+
+def find_open_waits(root_id: UUID, *, times_out: bool) -> list[int]:
+    """Return the open waits for a time in a tree of runs; with those for signals that can be over, too."""
+    kinds = [CallKind.TIMER, CallKind.SIGNAL] if times_out else [CallKind.TIMER]
+    rows = Call.objects.filter(
+        run__root_id=root_id, state=CallState.OPEN, kind__in=kinds, due_at__isnull=False
+    )
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def find_questions(step_id: int, journal: int) -> dict[int, OpenWait]:
+    """Return what a step's agent asks of people and was not answered, by the call's id, in the order of asking."""
+    rows = Call.objects.filter(step=step_id, journal=journal, kind=CallKind.ASK, state=CallState.OPEN)
+    found = rows.order_by("pk").values_list("pk", "path", "name", "request_json")
+    return {
+        number: OpenWait(path, CallKind.ASK, name, request_json) for number, path, name, request_json in found
+    }
 
 
 def _done(step_id: int, journal: int) -> QuerySet[Call, Any]:

@@ -15,13 +15,14 @@ from orchestration.transitions.vocabulary import is_held_by, lost
 
 _BEGIN: Final = f"""
 WITH held AS MATERIALIZED (
-    SELECT s.id, s.run_id FROM orchestration_step s
-    WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
+    SELECT s.id, s.run_id, r.status = 'paused' AND NOT %(nested)s AS is_paused
+    FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+    WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE OF s
 ), taken AS (
     INSERT INTO orchestration_call
         (step_id, run_id, journal, path, kind, name, request_json, request_digest, state, begun_at)
     SELECT id, run_id, %(journal)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text, %(request)s::text,
-        %(digest)s::text, 'begun', clock_timestamp() FROM held
+        %(digest)s::text, 'begun', clock_timestamp() FROM held WHERE NOT is_paused
     ON CONFLICT (step_id, journal, path) DO NOTHING RETURNING id
 ), met AS (
     SELECT c.id, c.state, c.request_digest, c.response_json FROM orchestration_call c JOIN held h ON c.step_id = h.id
@@ -32,11 +33,11 @@ WITH held AS MATERIALIZED (
     INSERT INTO orchestration_calltry (call_id, step_id, run_id, number, attempt, token, state, begun_at)
     SELECT m.id, h.id, h.run_id,
         1 + (SELECT count(*) FROM orchestration_calltry t WHERE t.call_id = m.id), %(attempt)s::integer,
-        %(token)s::uuid, 'begun', clock_timestamp() FROM made m, held h
+        %(token)s::uuid, 'begun', clock_timestamp() FROM made m, held h WHERE NOT h.is_paused
     ON CONFLICT (call_id, token) DO NOTHING
 )
-SELECT h.id IS NOT NULL AS is_held, coalesce(t.id, m.id) AS call, coalesce(m.state, 'begun') AS state,
-    coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json
+SELECT h.id IS NOT NULL AS is_held, coalesce(h.is_paused, false) AS is_paused, coalesce(t.id, m.id, 0) AS call,
+    coalesce(m.state, 'begun') AS state, coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json
 FROM (SELECT 1) one LEFT JOIN held h ON true LEFT JOIN taken t ON true LEFT JOIN met m ON true
 """
 
@@ -47,12 +48,14 @@ class CallFound:
 
     Attributes: call_id: its row.  state: `done`: it was answered before, and nothing was begun.
         request_digest: of what was asked the first time; another than now: nothing was begun.
+        is_paused: the run is, and nothing was begun.
     """
 
     call_id: int
     state: CallState
     request_digest: str
     response_json: str | None
+    is_paused: bool
 
 
 def begin_call(
@@ -74,11 +77,13 @@ def begin_call(
             "name": name,
             "request": request_json,
             "digest": request_digest,
+            # What a call calls belongs to it, and it is finished.
+            "nested": "/" in path,
         },
     )
     if not row.is_held:
         raise lost(claim)
-    return CallFound(row.call, CallState(row.state), row.digest, row.response_json)
+    return CallFound(row.call, CallState(row.state), row.digest, row.response_json, row.is_paused)
 
 
 _USAGE: Final = {

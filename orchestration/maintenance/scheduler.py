@@ -5,9 +5,14 @@ from uuid import UUID
 from orchestration import runs
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
+from orchestration.journal.matching import match_signals
+from orchestration.journal.reading import find_open_waits, find_unlooked
+from orchestration.journal.waiting import answer_due, answer_over
 from orchestration.maintenance.each import do_each
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.selectors.left import find_unpaused, find_untold
+from orchestration.transitions.answered import wake_answered as wake_answered_steps
+from orchestration.transitions.answered import wake_forgotten
 from orchestration.transitions.control import pause_stray
 from orchestration.transitions.heal import (
     find_unreleased,
@@ -29,12 +34,39 @@ def wake_due() -> int:
     return _ring(wake_due_steps(LIMIT))
 
 
-def settle_run(run_id: UUID) -> int:
-    """Release and wake whatever a tree of runs has waiting, whatever its time; for tests that drive it themselves."""
+def end_waits() -> int:
+    """Answer waits whose time is over, and go on with their steps."""
+    answered = answer_due(LIMIT)
+    _ring(wake_answered_steps(answered))
+    return len(answered)
+
+
+def match_forgotten_signals() -> int:
+    """Give signals to who waits for them, where the process that took them in broke off."""
+    forgotten = find_unlooked(LIMIT)
+    do_each("match_forgotten_signals", forgotten, lambda new: _ring(match_signals(new.run_id, new.name)))
+    return len(forgotten)
+
+
+def wake_forgotten_answers() -> int:
+    """Go on with steps whose answer came without anybody's waking them."""
+    return _ring(wake_forgotten(LIMIT))
+
+
+def settle_run(run_id: UUID, *, times_out: bool = False) -> int:
+    """Release and wake whatever a tree of runs has waiting, whatever its time; for tests that drive it themselves.
+
+    Args: times_out: waits for signals are over too.
+    """
+    answer_over(find_open_waits(run_id, times_out=times_out))
+    woken = [step for new in find_unlooked(LIMIT, run_id) for step in match_signals(new.run_id, new.name)]
+    woken += wake_forgotten(LIMIT)
     marked = find_unreleased(0.0, LIMIT, run_id)
     released = [item for step_id in marked for item in release_step(step_id, get_signer())]
     orphans = runs.cancel_orphans(run_id)
-    return len(released) + _tell(find_untold(0.0, LIMIT, run_id)) + len(wake_now(run_id)) + orphans
+    return (
+        len(woken) + len(released) + _tell(find_untold(0.0, LIMIT, run_id)) + len(wake_now(run_id)) + orphans
+    )
 
 
 def wake_for_known_agents() -> int:

@@ -44,6 +44,7 @@ def describe_call(call: Call, keys: Mapping[int, str]) -> dict[str, Any]:
         "state": call.state,
         "begun_at": call.begun_at.isoformat(),
         "ended_at": call.ended_at and call.ended_at.isoformat(),
+        "due_at": call.due_at and call.due_at.isoformat(),
         "request": texts.request,
         "response": texts.response,
         "request_digest": call.request_digest,

@@ -5,6 +5,7 @@ from orchestration.models.call import Call, CallTry
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
+from orchestration.models.signal import Signal
 from orchestration.models.throttle import Throttle
 from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
 from orchestration.models.trial import VerifierTrial
@@ -31,6 +32,7 @@ __all__ = [
     "Run",
     "RunResult",
     "Seal",
+    "Signal",
     "Step",
     "Throttle",
     "Usage",

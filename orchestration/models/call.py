@@ -14,6 +14,8 @@ from agents.domain.usage import CallUsage, show_micro_usd
 from orchestration.domain.calls import CallState, TryState
 from orchestration.models.run import Run, Step
 
+_UNDONE = [CallState.BEGUN.value, CallState.OPEN.value]
+
 
 class Call(models.Model):
     """One call of a step's agent: an identity with at most one answer."""
@@ -35,6 +37,19 @@ class Call(models.Model):
     ended_at = models.DateTimeField(null=True)
     response_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no answer yet"
     response_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    due_at = models.DateTimeField(null=True, help_text="When a wait is over by itself.")
+    signal = models.ForeignKey(
+        "Signal",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="calls",
+        db_constraint=False,
+        db_index=False,
+        help_text="What answered a wait for a signal.",
+    )
+    unread = models.BooleanField(
+        db_default=False, help_text="A wait was answered, and no attempt has had the answer yet."
+    )
     # What it used, where that is known; `CallUsage` says what each means.
     input_tokens = models.BigIntegerField(null=True)
     output_tokens = models.BigIntegerField(null=True)
@@ -53,9 +68,18 @@ class Call(models.Model):
             models.UniqueConstraint(fields=("step", "journal", "path"), name="call_once"),
             models.CheckConstraint(
                 condition=Q(state=CallState.DONE, ended_at__isnull=False, response_json__isnull=False)
-                | Q(state=CallState.BEGUN, ended_at__isnull=True, response_json__isnull=True),
+                | Q(state__in=_UNDONE, ended_at__isnull=True, response_json__isnull=True),
                 name="call_done_has_answer",
             ),
+        )
+        indexes = (
+            models.Index(fields=("due_at",), condition=Q(state=CallState.OPEN), name="call_due"),
+            models.Index(
+                fields=("run", "name"),
+                condition=Q(state=CallState.OPEN, kind=CallKind.SIGNAL),
+                name="call_awaits_signal",
+            ),
+            models.Index(fields=("step",), condition=Q(unread=True), name="call_unread"),
         )
 
     def __str__(self) -> str:

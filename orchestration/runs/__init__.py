@@ -15,6 +15,7 @@ from orchestration.runs.publishing import (
     publish_code_specs,
     set_threshold,
 )
+from orchestration.runs.signals import signal, signal_by_callback
 from orchestration.runs.starting import check_start, get_run, start, wait
 from orchestration.runs.verifying import Verdict, verify
 
@@ -42,6 +43,8 @@ __all__ = [
     "resume",
     "retry",
     "set_threshold",
+    "signal",
+    "signal_by_callback",
     "start",
     "verify",
     "wait",

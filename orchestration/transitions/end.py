@@ -4,6 +4,7 @@ Each also breaks the chord the step may have been a header of: that chord can't 
 rings for the join.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -26,6 +27,7 @@ from orchestration.transitions.ending import (
     DETACH,
     FORGET_CHILDREN,
     Ending,
+    Part,
     end_claim,
 )
 from orchestration.transitions.release import CLEAR_RUN
@@ -74,6 +76,26 @@ _FALL_BACK = Ending(
 )  # fmt: skip
 
 
+# What was answered by its calls' last reading is read; what came later wakes the step at once.
+_READ = Part(
+    "read",
+    """
+    UPDATE orchestration_call c SET unread = false
+    FROM done d WHERE c.step_id = d.id AND c.unread AND c.journal = d.renewals AND c.path = ANY(d.known)""",
+    {"known": "text[]"},
+)
+_OF_JOURNAL = "s.id, s.run_id, s.attempt, s.renewals"
+_SUSPEND = Ending(
+    StepStatus.RUNNING, (StepStatus.WAITING,), EventKind.STEP_SUSPENDED, parts=(*_UNDONE, _READ), returned=_OF_JOURNAL,
+    sets=f"reason = '', stage = '{Stage.CALLS}'",
+)  # fmt: skip
+_STOP_AT_PAUSE = Ending(
+    StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_SUSPENDED,
+    parts=(*_UNDONE, _READ), returned=_OF_JOURNAL,
+    sets=f"reason = g.why, {ring('s')}",
+)  # fmt: skip
+
+
 def retry_step(claim: Claim, end: AttemptEnd) -> None:
     """Move a running step to `retryable`, due at `end.due_at`.
 
@@ -104,6 +126,16 @@ def hold_step(
         proposed = hold.seen_json if hold.has_proposal else None
         end_claim(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
         load_escalator(get_conf().ESCALATOR).open_ticket(hold, plan)
+
+
+def suspend_step(claim: Claim, end: AttemptEnd, known: Sequence[str], *, waits: bool) -> None:
+    """Move a running step to `waiting` until one of its open calls is answered.
+
+    Args: known: paths of the calls whose answers the attempt could have had.
+        waits: False: it stopped at a call because its run is paused; it is available at once, for the resume.
+    Raises: ClaimLost: nothing was written.
+    """
+    end_claim(_SUSPEND if waits else _STOP_AT_PAUSE, claim, end, known=list(known))
 
 
 def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor) -> None:

@@ -15,7 +15,7 @@ from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import Fallen
 from orchestration.domain.states import RunStatus
-from orchestration.domain.words import BY_CHILD_RUN, DONE_STEP, FINAL_STEP
+from orchestration.domain.words import BY_CHILD_RUN, COLLECTS, DONE_STEP, FINAL_STEP
 from orchestration.errors import RunCompensating, RunNotFailed
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.release import start_ready
@@ -30,7 +30,7 @@ RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED)
 # A step that failed after it grew could not put together what its children gave; those that are done stay done.
 # Current ones only: planned, or still joined to the step that grew them.
 _BROKEN = f"""
-SELECT s.id, s.stage <> '' AND (s.status = 'cancelled' OR s.stage <> 'verdicts') AS keeps
+SELECT s.id, s.stage IN {COLLECTS} AND (s.status = 'cancelled' OR s.stage <> 'verdicts') AS keeps
 FROM orchestration_step s
 WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled') AND s.kind <> 'compensation'
   AND {is_in_plan("s")}

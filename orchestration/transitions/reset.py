@@ -13,7 +13,7 @@ from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.policy.rules import WITHDRAWN
 from orchestration.domain.rows import Doer, Fallen
 from orchestration.domain.states import AttemptOutcome
-from orchestration.domain.words import BY_CHILD_RUN, DONE_STEP, FINAL_STEP
+from orchestration.domain.words import BY_CHILD_RUN, COLLECTS, DONE_STEP, FINAL_STEP
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
 from orchestration.transitions.ending import DECISION
@@ -126,7 +126,7 @@ WITH reset AS (
     UPDATE orchestration_step s
     SET status = 'pending', token = NULL, process_id = NULL, due_at = NULL, finished_at = NULL,
         revision = s.revision + CASE WHEN NOT %(new_round)s OR s.status IN {DONE_STEP}
-            OR s.stage <> '' AND NOT s.id = ANY(%(keep)s) THEN 1 ELSE 0 END,
+            OR s.stage IN {COLLECTS} AND NOT s.id = ANY(%(keep)s) THEN 1 ELSE 0 END,
         renewals = s.renewals + CASE WHEN NOT s.id = ANY(%(keep)s) AND (
             s.status = 'succeeded' OR s.proposed_json IS NOT NULL OR s.stage = 'verdicts' OR s.id = ANY(%(answered)s)
         ) THEN 1 ELSE 0 END,
@@ -144,7 +144,7 @@ SELECT id, kind, spec_key, spec_json FROM reset WHERE fallbacks > 0
 # What was kept for its children waits for those that are open again.
 _WAIT = f"""
 UPDATE orchestration_step s SET status = 'waiting'
-WHERE s.id = ANY(%(keep)s) AND s.status = 'pending' AND s.stage <> '' AND (
+WHERE s.id = ANY(%(keep)s) AND s.status = 'pending' AND s.stage IN {COLLECTS} AND (
     EXISTS (SELECT 1 FROM orchestration_edge e JOIN orchestration_step c ON c.id = e.predecessor_id
             WHERE e.successor_id = s.id AND e.is_child AND c.status NOT IN {DONE_STEP})
     OR s.stage IN {BY_CHILD_RUN} AND (SELECT c.status FROM orchestration_run c WHERE c.parent_step_id = s.id

@@ -120,6 +120,7 @@ _SEND_BACK = _decided(
     f"{ring('s')}, {FORGET_CHILDREN}",
     *DETACH,
 )
+_ANSWER = _decided(StepStatus.AVAILABLE, ring("s"))
 _COLLECT_AGAIN = _decided(StepStatus.AVAILABLE, f"failures = 0, crashes = 0, {ring('s')}")
 _WAIT_AGAIN = _decided(StepStatus.WAITING, "failures = 0, crashes = 0")
 _FAIL_HELD = _decided(StepStatus.FAILED, "finished_at = g.now")
@@ -161,6 +162,15 @@ def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> li
         return gone_on.available if gone_on.steps else [held.step_id]
     renewals = int(anew is Anew.NEW_KEY)
     _end(_SEND_BACK, held, event_json, feedback=feedback, renewals=renewals)
+    return [held.step_id]
+
+
+def answer_held_step(held: HeldStep, *, event_json: str) -> list[int]:
+    """Move a held step whose agent's questions were answered to `available`, as the same revision.
+
+    Returns: what is to be dispatched after the commit.
+    """
+    _end(_ANSWER, held, event_json)
     return [held.step_id]
 
 

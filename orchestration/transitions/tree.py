@@ -35,6 +35,12 @@ def lock_run(run_id: UUID) -> datetime:
     return now
 
 
+def read_clock() -> datetime:
+    """Return the database's time."""
+    now: datetime = fetch_one("SELECT clock_timestamp() AS now", {}).now
+    return now
+
+
 _BELOW = """
 WITH RECURSIVE links AS MATERIALIZED (
     SELECT c.id, p.run_id AS parent FROM orchestration_run c JOIN orchestration_step p ON p.id = c.parent_step_id

@@ -25,13 +25,13 @@ from pydantic_ai.durable_exec import (
 )
 from pydantic_ai.messages import ModelResponse
 
+from agents.domain.calling import call_awaited
 from agents.domain.calls import Begun, CallWish, write_response
 from agents.domain.invocation import Task
 from agents.domain.model_calls import make_under
 from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from agents.providers import describe_usage
-from agents.runtimes.model.keeping import call_awaited
 from agents.runtimes.model.requests import describe_operation
 from agents.runtimes.model.scripted import SCRIPT, read_cost
 

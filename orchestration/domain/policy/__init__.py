@@ -10,6 +10,7 @@ from orchestration.domain.policy.choosing import decide
 from orchestration.domain.policy.failures import MAX_RETRY_WAIT_SECONDS, TRANSIENT
 from orchestration.domain.policy.rules import Rule, find_rule, list_rules
 from orchestration.domain.policy.values import (
+    AwaitsCalls,
     Decision,
     Ending,
     HeldBack,
@@ -21,6 +22,7 @@ from orchestration.domain.policy.values import (
 __all__ = [
     "MAX_RETRY_WAIT_SECONDS",
     "TRANSIENT",
+    "AwaitsCalls",
     "Decision",
     "Ending",
     "HeldBack",

@@ -1,10 +1,14 @@
 """The way through the rules: by what the attempt ended with."""
 
-from agents.domain.invocation import Answered, Failed, SentBack
+from typing import Final
+
+from agents.domain.invocation import Answered, Failed, SentBack, Suspends
+from orchestration.domain.calls import OpenWait
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy.answers import decide_answer, decide_rework, decide_verdicts
 from orchestration.domain.policy.failures import decide_failure, decide_unbegun
 from orchestration.domain.policy.values import (
+    AwaitsCalls,
     Decision,
     Ending,
     HeldBack,
@@ -14,6 +18,8 @@ from orchestration.domain.policy.values import (
 )
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
+
+_MOST_NAMED: Final = 5
 
 
 def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
@@ -30,12 +36,35 @@ def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
         case OutOfTime() | HeldBack():
             return decide_unbegun(outcome, spec, situation)
         case _:
-            return _decide_growth(outcome)
+            return _decide_rest(outcome)
 
 
-def _decide_growth(outcome: PassedOver | Growth | ChildRun | AskPerson | Collected) -> Decision:
-    """Decide on an ending that no agent had a part in."""
+def _decide_waits(outcome: AwaitsCalls) -> Decision:
+    """Let a step wait for what it waits for; ask people first where it asks any."""
+    if outcome.questions:
+        return Decision(DecisionKind.ESCALATE, "question", _say_questions(outcome.questions))
+    if not outcome.waits:
+        return Decision(
+            DecisionKind.WAIT, "pause_at_call", "the run is paused; its next call begins afterwards"
+        )
+    names = ", ".join(wait.path for wait in outcome.waits[:_MOST_NAMED])
+    more = f" and {len(outcome.waits) - _MOST_NAMED:,} more" if len(outcome.waits) > _MOST_NAMED else ""
+    return Decision(DecisionKind.WAIT, "awaits_calls", f"it waits for {names}{more}")
+
+
+def _say_questions(questions: tuple[OpenWait, ...]) -> str:
+    return (
+        "its agent asks a question" if len(questions) == 1 else f"its agent asks {len(questions):,} questions"
+    )
+
+
+def _decide_rest(
+    outcome: PassedOver | Growth | ChildRun | AskPerson | Collected | AwaitsCalls | Suspends,
+) -> Decision:
+    """Decide on an ending that leaves nothing to weigh."""
     match outcome:
+        case AwaitsCalls():
+            return _decide_waits(outcome)
         case PassedOver():
             return Decision(DecisionKind.SKIP, outcome.rule, outcome.reason)
         case Growth():
@@ -44,16 +73,16 @@ def _decide_growth(outcome: PassedOver | Growth | ChildRun | AskPerson | Collect
             return Decision(DecisionKind.WAIT, "child_run", f"it waits for a run of '{outcome.workflow}'")
         case AskPerson():
             return Decision(DecisionKind.ESCALATE, "human_step", "people do this step")
-        case Collected():
-            return Decision(DecisionKind.ACCEPT, outcome.rule)
-        case unforeseen:
-            return _escalate(unforeseen)  # type: ignore[unreachable]  # the types say so; this says what if
+        case _:
+            return _decide_collected(outcome)
+
+
+def _decide_collected(outcome: Collected | Suspends) -> Decision:
+    """Accept what was put together, and leave to a person what no rule names."""
+    if isinstance(outcome, Collected):
+        return Decision(DecisionKind.ACCEPT, outcome.rule)
+    return Decision(DecisionKind.ESCALATE, "unforeseen", f"an ending that no rule names: {outcome!r:.200}")
 
 
 def _count(steps: int) -> str:
     return "1 step" if steps == 1 else f"{steps:,} steps"
-
-
-def _escalate(unforeseen: object) -> Decision:
-    """Leave to a person what no rule names."""
-    return Decision(DecisionKind.ESCALATE, "unforeseen", f"an ending that no rule names: {unforeseen!r:.200}")

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
+from agents.domain.invocation import Answered, Failed, FailureKind, SentBack, Suspends
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
-from orchestration.domain.policy.values import Ending, HeldBack, OutOfTime, PassedOver, Situation
+from orchestration.domain.policy.values import AwaitsCalls, Ending, HeldBack, OutOfTime, PassedOver, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ _TYPES: Final[Mapping[type, str]] = {
     ChildRun: "child_run",
     AskPerson: "ask_person",
     Collected: "collected",
+    AwaitsCalls: "awaits_calls",
+    Suspends: "suspends",
 }
 
 
@@ -70,7 +72,8 @@ def _dump_outcome(outcome: Ending) -> dict[str, Any]:
         case OutOfTime() | HeldBack():
             return asdict(outcome)
         case _:
-            return {}
+            waits = outcome.waits if isinstance(outcome, AwaitsCalls) else ()
+            return {"waits": [[wait.path, wait.kind] for wait in waits]} if waits else {}
 
 
 def _load_failure(said: Any, tried: Tried) -> Failed:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from agents.domain.calls import CallKind
 from agents.domain.invocation import Outcome
+from orchestration.domain.calls import OpenWait
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.states import DecisionKind
 
@@ -39,7 +41,37 @@ class HeldBack:
     may_ask: bool
 
 
-Ending = Outcome | PassedOver | Growth | ChildRun | AskPerson | Collected | Verdicts | OutOfTime | HeldBack
+@dataclass(frozen=True, slots=True)
+class AwaitsCalls:
+    """The agent waits for something that is not there yet, or its run is paused.
+
+    Attributes: waits: what of it is open; none: it stopped at a pause.  known: paths of all calls whose answers the
+        attempt could have had.  agent, agent_version: whose attempt it was.
+    """
+
+    waits: tuple[OpenWait, ...]
+    known: tuple[str, ...]
+    agent: str
+    agent_version: int
+
+    @property
+    def questions(self) -> tuple[OpenWait, ...]:
+        """Return what is asked of people."""
+        return tuple(wait for wait in self.waits if wait.kind is CallKind.ASK)
+
+
+Ending = (
+    AwaitsCalls
+    | Outcome
+    | PassedOver
+    | Growth
+    | ChildRun
+    | AskPerson
+    | Collected
+    | Verdicts
+    | OutOfTime
+    | HeldBack
+)
 """All that an attempt can end with."""
 
 

@@ -52,6 +52,9 @@ GET    runs/<run_id>/attempts                401 403 404 200 200 200 200 200 403
 GET    runs/<run_id>/decisions               401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/handoffs                401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/calls                   401 403 404 200 200 200 200 200 403 403 403 404
+GET    runs/<run_id>/signals                 401 403 404 200 200 200 200 200 403 403 403 404
+POST   runs/<run_id>/signals/<name>          401 403 404 403 200 403 200 403 200 403 403 404
+POST   callbacks/<token>                     404 404 404 404 404 404 404 404 404 404 404 404
 GET    runs/<run_id>/events                  401 403 404 200 200 200 200 200 403 403 403 404
 GET    steps/<step_id>                       401 403 404 200 200 200 200 200 403 403 403 404
 GET    steps/<step_id>/calls                 401 403 404 200 200 200 200 200 403 403 403 404
@@ -195,6 +198,8 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "username": "reviewer",
         "calendar_id": str(scene.calendar.pk),
         "view_id": "1",
+        "name": "payment",
+        "token": "nobody-gave-this-out",
         "message_id": "00000000-0000-4000-8000-000000000000",
     }
     for name, value in values.items():
@@ -223,6 +228,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs": start,
         "runs/batch": {"runs": [start]},
         "runs/<run_id>/fork": {"from_step": "draft"},
+        "runs/<run_id>/signals/<name>": {"value": 5},
         "runs/<run_id>/cancel": {"reason": "not needed"},
         "runs/<run_id>/finish": {"output": None},
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},

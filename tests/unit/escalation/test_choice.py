@@ -24,7 +24,7 @@ def test_true_is_not_one() -> None:
 @pytest.mark.parametrize(
     ("kind", "output", "feedback", "note", "message"),
     [
-        (APPROVE, {}, "", "", "output: goes with edit only, not with approve"),
+        (APPROVE, {}, "", "", "output: goes with edit or answer only, not with approve"),
         (APPROVE, None, "hm", "", "feedback: goes with send_back only, not with approve"),
         (SEND_BACK, None, " \n", "", "feedback: say what the agent should do better"),
         (SEND_BACK, None, "x" * (MAX_TEXT + 1), "", "feedback: 20001 characters are too many"),

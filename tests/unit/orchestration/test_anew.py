@@ -7,6 +7,7 @@ from orchestration.domain.states import Stage
 
 _WITHOUT_PROPOSAL = {
     Stage.FRESH: Anew.SAME_KEY,
+    Stage.CALLS: Anew.SAME_KEY,
     Stage.ITEMS: Anew.COLLECTS,
     Stage.SPAWNED: Anew.COLLECTS,
     Stage.CHILD_RUN: Anew.NEW_RUN,

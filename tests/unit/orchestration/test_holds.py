@@ -24,12 +24,13 @@ from orchestration.domain.states import STEP_EDGES, ReceiptKind, ResolutionKind,
 from tests.processes import PROJECT_DIR
 
 APPROVE, EDIT, SEND_BACK = ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SEND_BACK
+ANSWER = ResolutionKind.ANSWER
 SKIP, ABORT = ResolutionKind.SKIP, ResolutionKind.ABORT
 HAND_ON, CLOSE, DEFAULT = ResolutionKind.HAND_ON, ResolutionKind.CLOSE, ResolutionKind.DEFAULT
 REFUSE = ResolutionKind.REFUSE
 _ALL = [(subject, way) for subject, asked in SUBJECTS.items() for way in asked.ways]
 _WAYS = [(subject, way) for subject, way in _ALL if SUBJECTS[subject].holds]
-_TOLD = r"^\| (approve|edit|send back|hand on|skip|close|abort|refuse|default) \| (.*?)(?:; .*)? \|$"
+_TOLD = r"^\| (approve|edit|answer|send back|hand on|skip|close|abort|refuse|default) \| (.*?)(?:; .*)? \|$"
 _WAYS += [(HoldSubject.OUTPUT, way) for way in BY_RULE.values()]
 _CASES = [(subject, has_proposal) for subject in HoldSubject for has_proposal in (True, False)]
 
@@ -45,6 +46,7 @@ def test_every_subject_and_every_kind_stands_in_the_table() -> None:
         (HoldSubject.OUTPUT, True, [APPROVE, EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
         (HoldSubject.OUTPUT, False, [EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
         (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
+        (HoldSubject.QUESTION, False, [ANSWER, SKIP, CLOSE, ABORT]),
         (HoldSubject.AUDIT, True, [APPROVE, EDIT, REFUSE]),
     ],
 )
@@ -119,7 +121,7 @@ def test_a_rule_never_approves_and_people_choose_no_default() -> None:
 
 def test_the_forms() -> None:
     assert {field.name: kinds_with(field) for field in FIELDS} == {
-        "output": [EDIT],
+        "output": [EDIT, ANSWER],
         "feedback": [SEND_BACK],
         "agent": [HAND_ON],
     }

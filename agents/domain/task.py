@@ -1,0 +1,154 @@
+"""What goes into an agent: `Task`, with all that it can ask of the engine while it works.
+
+Read next: `invocation.py`, for what comes out; `calling.py` and `waiting.py`, for what a task lets an agent do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from agents.domain.calling import make_once
+from agents.domain.calls import Calls, MemoryJournal, Until
+from agents.domain.waiting import (
+    check_moment,
+    check_seconds,
+    wait_for_person,
+    wait_for_signal,
+    wait_for_time,
+)
+
+# A recursive alias would make every `task.input["key"]` in an agent a type error; schemas check it instead.
+JSON: TypeAlias = Any
+
+_NO_CALLS: Final = Calls(MemoryJournal())
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt at one step, as the agent sees it.
+
+    Attributes:
+        input: this step's input, resolved.
+        handoff: output of every step this one needs, by step key.
+        run_input: the run's input.
+        run_id: the run.
+        step_key: the step within the run.
+        attempt: 1 for the first try.
+        token: the claim's token; hand it to targets that can refuse a stale caller.
+        idempotency_key: the same until finished or proposed work of the step is to be done anew.
+        feedback: why the last answer was sent back, if it was.
+        index: position in a `for_each`.
+        item: the item of a `for_each`.
+        deadline_at: when the attempt runs out of time, aware UTC.
+        is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
+        calls: what was called and answered so far; agents use `once`.
+    """
+
+    input: JSON
+    handoff: Mapping[str, JSON]
+    run_input: JSON
+    run_id: str
+    step_key: str
+    attempt: int
+    token: str
+    idempotency_key: str
+    feedback: str | None = None
+    index: int | None = None
+    item: JSON = None
+    deadline_at: datetime | None = None
+    is_cancelled: Callable[[], bool] = field(default=_never, repr=False, compare=False)
+    calls: Calls = field(default=_NO_CALLS, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Give a task that no engine made a journal of its own."""
+        if self.calls is _NO_CALLS:
+            object.__setattr__(self, "calls", Calls(MemoryJournal(self.idempotency_key)))
+
+    def once(self, name: str, function: Callable[..., Any], *arguments: Any, key: str | None = None) -> Any:
+        """Call a function, or return what it returned when it was called before, by whichever attempt of the step.
+
+        In an `async def` write `await task.once(...)`; the function may then be async too.
+
+        Args:
+            name: of the call, for histories: 1 to 100 characters without / # [ ].
+            function: called with the arguments; one with a parameter `idempotency_key` gets the call's key, the same
+                for every attempt.
+            arguments: JSON values; other ones than before are a divergence.
+            key: tells calls of one name apart that are made at once.
+
+        Returns: what the function returned, read back from JSON.
+
+        Raises:
+            CallRefused: it can't be made, and was not: inside a transaction, an argument that is not JSON, no name, the
+                same call twice at once.
+            CallDiverged: it was done with other arguments; the attempt ends, and a person decides.
+            UnreadableOutput: it was made, and its answer is not JSON.
+            Exception: whatever the function raises; a later attempt calls it again.
+        """
+        return make_once(self.calls, name, function, *arguments, key=key)
+
+    def sleep(self, seconds: float, *, key: str | None = None) -> Any:
+        """Wait for so many seconds from the first time that the step came here; in an `async def`, await it.
+
+        The attempt ends, no worker is held, and the agent's code runs again from its top when the time is over.
+
+        Args: key: tells waits apart that are under way at once.
+        Raises: CallRefused: the time is none, or it waits inside a call or a transaction.
+        """
+        return wait_for_time(self.calls, Until(seconds=check_seconds("task.sleep: seconds", seconds)), key)
+
+    def sleep_until(self, time: datetime, *, key: str | None = None) -> Any:
+        """Wait until a moment, which must have a time zone; the first one that was given counts. As `sleep`."""
+        return wait_for_time(self.calls, Until(moment=check_moment(time)), key)
+
+    def wait_for(
+        self,
+        name: str,
+        *,
+        timeout_seconds: float | None = None,
+        schema: object = None,
+        key: str | None = None,
+    ) -> Any:
+        """Wait for a signal to the run and return its value; one that came before is found. As `sleep`.
+
+        Args:
+            name: of the signal.
+            timeout_seconds: how long, counted from the first time that the step came here; None: for ever.
+            schema: JSON Schema or pydantic model that the value must meet; another value is refused to its sender.
+            key: tells waits of one name apart that are under way at once.
+
+        Raises: SignalTimedOut: nobody sent it in time.  CallRefused.
+        """
+        return wait_for_signal(self.calls, name, timeout_seconds, schema, key)
+
+    def ask_person(self, question: str, *, form: object = None, key: str | None = None) -> Any:
+        """Ask a person in the review queue and return the answer. As `sleep`.
+
+        Args: form: JSON Schema or pydantic model of what is filled in; without it the answer is a text.
+        """
+        return wait_for_person(self.calls, question, form, key)
+
+    def callback_url(self, name: str, *, expires_seconds: float = 7 * 86_400, key: str | None = None) -> Any:
+        """Return an address at which anybody who has it can send the signal `name`, once, by a POST of its JSON value.
+
+        It is made once and kept, so that every attempt has the same. In an `async def`, await it.
+
+        Args: expires_seconds: how long it works.  key: tells addresses for one name apart.
+        Raises: CallRefused: SITE_URL is not set, or the time is none.
+        """
+        seconds = check_seconds("task.callback_url: expires_seconds", expires_seconds)
+        make = partial(self.calls.journal.make_callback, name, seconds)
+        return make_once(self.calls, f"callback_url:{name}", make, key=key)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the answer is no longer wanted; a long agent looks now and then and stops early."""
+        return self.is_cancelled()

@@ -1,0 +1,147 @@
+"""What an agent waits for: a time, a signal, a person. Pure.
+
+A wait is a call that nobody makes: it is written as open and the attempt ends; no worker, message or connection is held
+for it. Once it is answered the agent's code runs again from its top, with all former calls answered. Read next:
+`calling.py`; who answers is the engine's (`orchestration/journal/`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive
+from agents.domain.calls import CallKind, Calls, CallWish, Until, read_response
+from agents.domain.canonical import canonical_json
+from agents.domain.json_schema import SchemaInvalid, compile_schema
+from agents.errors import CallDiverged, CallRefused, SignalTimedOut, UnreadableOutput
+
+LONGEST_WAIT_SECONDS: Final = 10 * 366 * 86_400.0
+LONGEST_QUESTION: Final = 4_000
+TIMER: Final = "timer"
+ASK: Final = "ask"
+VALUE: Final = "value"
+"""Member of a wait's answer that holds what was sent; without it the time was over."""
+_TIMED_OUT: Final = canonical_json({"timed_out": True})
+
+
+def write_value(value_json: str) -> str:
+    """Return the answer of a wait that somebody answered, as canonical JSON."""
+    return f'{{"{VALUE}":{value_json}}}'
+
+
+def write_timed_out(kind: CallKind) -> str:
+    """Return the answer of a wait whose time is over."""
+    return "null" if kind is CallKind.TIMER else _TIMED_OUT
+
+
+def wait_for_time(calls: Calls, until: Until, key: str | None) -> Any:
+    """Wait for a time; awaitable under a running loop."""
+    return _wait(calls, CallKind.TIMER, TIMER, "null", until, key, lambda _path, _answer: None)
+
+
+def wait_for_signal(
+    calls: Calls, name: str, timeout_seconds: float | None, schema: object, key: str | None
+) -> Any:
+    """Wait for a signal, and return its value; awaitable under a running loop."""
+    request = {"schema": _read_schema("task.wait_for: schema", schema)}
+    until = Until(None if timeout_seconds is None else check_seconds("timeout_seconds", timeout_seconds))
+    return _wait(calls, CallKind.SIGNAL, name, canonical_json(request), until, key, _read_value)
+
+
+def wait_for_person(calls: Calls, question: str, form: object, key: str | None) -> Any:
+    """Ask a person, and return the answer; awaitable under a running loop."""
+    asked: object = question
+    if not isinstance(asked, str) or not 0 < len(question.strip()) <= LONGEST_QUESTION:
+        raise CallRefused(
+            f"task.ask_person: question is {question!r:.80}; ask in words, of at most {LONGEST_QUESTION:,} characters"
+        )
+    request = {"question": question, "form": _read_schema("task.ask_person: form", form)}
+    return _wait(calls, CallKind.ASK, ASK, _write("ask_person", request), Until(), key, _read_value)
+
+
+def check_seconds(name: str, seconds: object) -> float:
+    """Return a time to wait in seconds.
+
+    Raises: CallRefused: it is none.
+    """
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_WAIT_SECONDS:  # type: ignore[operator, arg-type]
+        raise CallRefused(f"{name} is {seconds!r:.80}; give seconds from 0 to {LONGEST_WAIT_SECONDS:,.0f}")
+    return float(seconds)  # type: ignore[arg-type]
+
+
+def check_moment(moment: object) -> datetime:
+    """Return the time to wait for, in UTC.
+
+    Raises: CallRefused: it is no time, or has no zone.
+    """
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise CallRefused(
+            f"task.sleep_until(time): {moment!r:.80} is no time with a zone; write "
+            "datetime.now(UTC) + timedelta(hours=1)"
+        )
+    return moment.astimezone(UTC)
+
+
+def _wait(
+    calls: Calls,
+    kind: CallKind,
+    name: str,
+    request_json: str,
+    until: Until,
+    key: str | None,
+    read: Callable[[str, str], Any],
+) -> Any:
+    def ask(path: str) -> str:
+        return calls.journal.wait(CallWish(path, kind, name, request_json), until).response_json
+
+    async def wait_awaited() -> Any:
+        with calls.take_path(name, key, kind) as path:
+            return read(path, await outlive(calls, _count_awaited(calls, carry_awaited(lambda: ask(path)))))
+
+    if is_in_loop():
+        return wait_awaited()
+    with calls.take_path(name, key, kind) as path, calls.count_under_way():
+        return read(path, carry(lambda: ask(path)))
+
+
+async def _count_awaited(calls: Calls, asked: Coroutine[Any, Any, str]) -> str:
+    with calls.count_under_way():
+        return await asked
+
+
+def _read_value(path: str, response_json: str) -> Any:
+    answer = read_response(path, response_json)
+    if not isinstance(answer, dict):
+        raise CallDiverged(path, "its stored answer is none of a wait")
+    if VALUE not in answer:
+        raise SignalTimedOut(path)
+    return answer[VALUE]
+
+
+def _read_schema(where: str, schema: object) -> dict[str, Any] | None:
+    """Return a JSON Schema, or that of a pydantic model, as it is kept."""
+    if schema is None:
+        return None
+    read: object = schema
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        read = schema.model_json_schema()
+    if not isinstance(read, Mapping):
+        raise CallRefused(f"{where} is {schema!r:.80}; give a JSON Schema (dict) or a pydantic model class")
+    try:
+        compile_schema(read)
+    except SchemaInvalid as error:
+        raise CallRefused(f"{where} is not a JSON Schema: {error}") from error
+    return dict(read)
+
+
+def _write(name: str, request: object) -> str:
+    try:
+        return canonical_json(request)
+    except UnreadableOutput as error:
+        raise CallRefused(f"task.{name}: {error.path or '/'} can't be kept ({error.reason})") from error
