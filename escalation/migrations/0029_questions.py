@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('escalation', '0028_notices_behind'),
-        ('orchestration', '0029_signals'),
+        ('orchestration', '0030_signals'),
     ]
 
     operations = [

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
     """A table of signals, three columns of calls, and a further stage in the trigger `step_is_whole`."""
 
     dependencies = [
-        ('orchestration', '0028_handoff_tokens'),
+        ('orchestration', '0029_calls_of_models'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='call',
             name='kind',
-            field=models.CharField(choices=[('once', 'once'), ('timer', 'timer'), ('signal', 'signal'), ('ask', 'ask')], max_length=10),
+            field=models.CharField(choices=[('once', 'once'), ('model', 'model'), ('tool', 'tool'), ('timer', 'timer'), ('signal', 'signal'), ('ask', 'ask')], max_length=10),
         ),
         migrations.AlterField(
             model_name='call',
