@@ -33,7 +33,6 @@ from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from agents.providers import describe_usage
 from agents.runtimes.model.requests import describe_operation
-from agents.runtimes.model.scripted import SCRIPT, read_cost
 
 ParamsT = TypeVar("ParamsT")
 WireT = TypeVar("WireT")
@@ -116,5 +115,4 @@ class _Reading(ResultCodec[ResultT]):
 
 def _read_usage(payload: object) -> CallUsage:
     response: ModelResponse = JSON_CODEC.load(ModelResponse, payload)
-    used = describe_usage(response)
-    return used if response.provider_name != SCRIPT else replace(used, cost_micro_usd=read_cost(response))
+    return describe_usage(response)

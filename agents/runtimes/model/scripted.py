@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ToolCallPart
@@ -16,8 +16,6 @@ from pydantic_ai.usage import RequestUsage
 from agents.domain.scripts import Answer, Script, ToolWish
 from agents.errors import PermanentError
 
-SCRIPT: Final = "script"
-
 
 def make_model(name: str, script: Script) -> FunctionModel:
     """Return a model that answers by a script.
@@ -25,23 +23,19 @@ def make_model(name: str, script: Script) -> FunctionModel:
     Which answer is due, the messages tell: a run that begins anew, and is answered from its journal so far, goes on
     where the script was.
     """
+    usage = RequestUsage(
+        input_tokens=script.input_tokens, output_tokens=script.output_tokens, cost=Decimal(script.cost_usd)
+    )
 
     async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         number = sum(isinstance(each, ModelResponse) for each in messages)
         return ModelResponse(
             parts=_write_parts(_choose(name, script, messages, number), info, messages),
-            usage=RequestUsage(input_tokens=script.input_tokens, output_tokens=script.output_tokens),
-            provider_name=SCRIPT,
-            provider_details={"cost_usd": script.cost_usd},
+            usage=usage,
+            provider_name="script",
         )
 
     return FunctionModel(answer, model_name=name)
-
-
-def read_cost(response: ModelResponse) -> int:
-    """Return what an answer of a script is said to have cost, in millionths of a US dollar."""
-    told = response.provider_details or {}
-    return int(Decimal(told.get("cost_usd", 0)) * 1_000_000)
 
 
 def _choose(name: str, script: Script, messages: Sequence[ModelMessage], number: int) -> Answer:

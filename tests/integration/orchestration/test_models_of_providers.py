@@ -1,0 +1,70 @@
+"""Model-backed agents with a provider's own client, against a server on the loopback interface."""
+
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from pydantic_ai import Agent
+
+from agents import model_agent
+from agents.model_server import Call, Fault, ModelServer, Reply, When
+from orchestration import Retry, StepSpec, WorkflowSpec, runs
+from orchestration.models import Call as CallRow
+from orchestration.models import CallTry
+from orchestration.testing import FinishedRun, run_workflow
+
+pytestmark = pytest.mark.django_db
+
+_PRICE = {"input_usd_per_million": "1000", "output_usd_per_million": "2000"}
+_ORDER = Reply(calls=(Call("find_order", {"id": "7"}),), input_tokens=10, output_tokens=7)
+_SAID = Reply("It is late.", input_tokens=30, output_tokens=5, when=When(after="find_order"))
+
+
+@model_agent("modelled.desk")
+def desk(durable: Any) -> Agent[None, str]:
+    agent = Agent("fast", capabilities=durable, name="desk")
+
+    @agent.tool_plain
+    def find_order(id: str) -> str:  # noqa: A002
+        return f"{id} is late"
+
+    return agent
+
+
+def _run(*replies: Reply) -> FinishedRun:
+    retry = Retry(max_attempts=3, backoff_base_seconds=0, jitter_seconds=0)
+    spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.desk", retry=retry),))
+    with ModelServer(replies) as server:
+        model = {"model": "openai:scripted", "base_url": server.url, "price": _PRICE}
+        with override_settings(RINGMASTER={"MODELS": {"fast": model}}):
+            return run_workflow(spec, {"message": "Where is my tent?"})
+
+
+def test_what_a_provider_billed_stands_with_each_call() -> None:
+    done = _run(_ORDER, _SAID)
+    assert (done.status, done.outputs) == ("succeeded", {"work": "It is late."})
+    assert done.calls("work") == ["model", "tool:find_order", "model"]
+    assert done.cost == {"work": "0.064"}
+    first, _tool, last = CallRow.objects.order_by("pk")
+    assert (first.input_tokens, first.output_tokens, first.provider, first.model) == (
+        10,
+        7,
+        "fast",
+        "scripted",
+    )
+    assert (first.finish_reason, last.finish_reason) == ("tool_call", "stop")
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_a_provider_s_failure_costs_one_try_and_is_told_in_our_words() -> None:
+    done = _run(
+        Reply(fault=Fault.RATE_LIMIT, times=1),
+        _ORDER,
+        Reply(fault=Fault.OVERLOADED, times=1, when=When(after="find_order")),
+        _SAID,
+    )
+    assert done.status == "succeeded"
+    failed = done.steps["work"].attempts.order_by("number").values_list("failure_kind", flat=True)
+    assert list(failed) == ["rate_limit", "rate_limit", ""]
+    assert [each.tries.count() for each in CallRow.objects.order_by("pk")] == [2, 1, 2]
+    assert CallTry.objects.filter(state="failed").count() == 2
