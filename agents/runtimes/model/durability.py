@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from pydantic_ai import RunContext
 from pydantic_ai.agent.abstract import AbstractAgent
@@ -18,17 +18,14 @@ from pydantic_ai.durable_exec import (
 from pydantic_ai.models import Model, ModelResolutionContext
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
 
+from agents.domain.contract import AgentContract
 from agents.domain.scripts import Script
-from agents.errors import CallRefused, UnreadableOutput
+from agents.errors import UnreadableOutput
 from agents.providers import build_model
+from agents.runtimes.model.approvals import ask_people
 from agents.runtimes.model.backend import TASK, JournalBackend
 from agents.runtimes.model.names import find_override
 from agents.runtimes.model.scripted import make_model
-
-NESTED: Final = (
-    "'{tool}' of the agent '{name}' needs a person's approval, and an agent inside a tool can't hold one: make that "
-    "agent a step of its own"
-)
 
 
 class RingmasterDurability(BaseDurabilityCapability[Any]):
@@ -36,7 +33,8 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
 
     Outside a step, as in a unit test of the agent alone, it does nothing.
 
-    Args: agent: whose builder is given it; an agent that is built under no name of its own keeps its calls under this.
+    Args: contract: of whose builder is given it; an agent that is built under no name of its own keeps its calls under
+        this one's.
     Attributes: bound: every agent that was built with it.
     """
 
@@ -56,15 +54,15 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         },
     )
 
-    def __init__(self, agent: str) -> None:
+    def __init__(self, contract: AgentContract) -> None:
         super().__init__()
-        self._named_after = agent
+        self._contract = contract
         self.bound: list[AbstractAgent[Any, Any]] = []
 
     def for_agent(self, agent: AbstractAgent[Any, Any]) -> AbstractCapability[Any]:
         """Return the capability for an agent that is being built."""
         named = copy.copy(self)
-        named.name = agent.name or self._named_after
+        named.name = agent.name or self._contract.name
         self.bound.append(agent)
         return super(RingmasterDurability, named).for_agent(agent)
 
@@ -107,13 +105,9 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
     async def handle_deferred_tool_calls(
         self, ctx: RunContext[Any], *, requests: DeferredToolRequests
     ) -> DeferredToolResults | None:
-        """Refuse what an agent inside a tool wants to leave to a person."""
+        """Let people decide of calls that need approval."""
         task = TASK.get()
-        if task is None:
-            return None
-        for wish in (*requests.approvals, *requests.calls):
-            raise CallRefused(NESTED.format(tool=wish.tool_name, name=self.name))
-        return None
+        return None if task is None else await ask_people(task, self._contract, self.name, ctx, requests)
 
 
 def _tell_time() -> str:

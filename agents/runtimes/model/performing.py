@@ -16,8 +16,9 @@ from agents.domain.catalogue import RegisteredAgent
 from agents.domain.invocation import Result, Task
 from agents.domain.model_calls import Call
 from agents.errors import AgentRefused
+from agents.runtimes.model.approvals import NESTED
 from agents.runtimes.model.backend import TASK
-from agents.runtimes.model.durability import NESTED, RingmasterDurability
+from agents.runtimes.model.durability import RingmasterDurability
 from agents.runtimes.model.prompts import write_prompt
 
 
@@ -27,7 +28,7 @@ def build(agent: RegisteredAgent) -> Agent[Any, Any]:
     Raises: AgentRefused: it is none, keeps no calls, or wants what can't be.
     """
     name = agent.contract.name
-    durable = RingmasterDurability(name)
+    durable = RingmasterDurability(agent.contract)
     try:
         built = agent.function([durable])  # type: ignore[arg-type]  # a builder takes this, not a task
     except NameError as error:

@@ -1,0 +1,147 @@
+"""Tools that need a person's approval: one ticket for all that a model wants at once, and nothing done before."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from pydantic_ai import Agent, RunContext
+
+from agents import Call, TransientError, model_agent
+from escalation.errors import ResolutionInvalid
+from escalation.escrow import claim_ticket, resolve_ticket
+from escalation.models import Ticket
+from orchestration import Retry, StepSpec, WorkflowSpec, runs
+from orchestration.domain.states import ResolutionKind
+from orchestration.models import Call as CallRow
+from orchestration.testing import FinishedRun, call, drive, run_workflow, scripted
+
+pytestmark = pytest.mark.django_db
+
+_RETRY = Retry(max_attempts=4, backoff_base_seconds=0, jitter_seconds=0)
+DONE: list[Any] = []
+FAILS: list[Exception] = []
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    DONE.clear()
+    FAILS.clear()
+
+
+@model_agent("modelled.refunds")
+def refunds(durable: Any) -> Agent[Call, str]:
+    agent = Agent("fast", capabilities=durable, deps_type=Call, name="refunds")
+
+    @agent.tool(requires_approval=True)
+    def refund(ctx: RunContext[Call], order: str, euro: int) -> str:
+        DONE.append((order, euro, ctx.deps.key.rpartition(":")[2]))
+        if FAILS:
+            raise FAILS.pop()
+        return f"refunded {euro}"
+
+    @agent.tool_plain
+    def look(order: str) -> str:
+        DONE.append(order)
+        return "late"
+
+    return agent
+
+
+def _answer(messages: Any, _n: int) -> Any:
+    """Say what came of the tools, once they were called."""
+    told = [str(part.content) for part in messages[-1].parts if part.part_kind == "tool-return"]
+    return " | ".join(told)
+
+
+def _script(*wishes: Any) -> Any:
+    return scripted(lambda messages, n: list(wishes) if n == 0 else _answer(messages, n))
+
+
+def _start(model: Any) -> FinishedRun:
+    spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.refunds", retry=_RETRY),))
+    return run_workflow(spec, {"order": "7"}, models={"fast": model})
+
+
+def _decide(done: FinishedRun, output: Any) -> None:
+    person, _ = User.objects.get_or_create(username="anna", is_superuser=True)
+    ticket = claim_ticket(Ticket.objects.get(run=done.run, status="open").pk, person)
+    resolve_ticket(
+        ticket.pk,
+        person,
+        ResolutionKind.ANSWER,
+        claim_number=ticket.claim_number,
+        seen_digest=None,
+        output=output,
+    )
+
+
+_SMALL, _BIG = call("refund", order="7", euro=5), call("refund", order="7", euro=900)
+
+
+@pytest.mark.parametrize(
+    ("decision", "made", "said"),
+    [
+        ({"decision": "approve"}, [("7", 5, "t.call_1#1")], "refunded 5"),
+        (
+            {"decision": "approve", "arguments": {"order": "7", "euro": 3}},
+            [("7", 3, "t.call_1#1")],
+            "refunded 3",
+        ),
+        ({"decision": "deny", "message": "ask the boss"}, [], "ask the boss"),
+        ({"decision": "deny"}, [], "A person denied this call."),
+    ],
+)
+def test_a_person_decides_before_a_tool_is_called(decision: Any, made: list[Any], said: str) -> None:
+    model = _script(_SMALL)
+    held = _start(model)
+    assert (held.held, DONE) == (["work"], [])
+    ticket = Ticket.objects.get(run=held.run)
+    assert ticket.subject == "question"
+    assert ticket.seen["question"] == 'May the agent do this?\nrefund {"euro":5,"order":"7"}'
+
+    _decide(held, decision)
+    done = drive(held.run.pk, models={"fast": model})
+    assert (done.status, done.outputs["work"]) == ("succeeded", said)
+    assert made == DONE
+    # The first request was made before the person was asked, and answered from its row afterwards.
+    assert CallRow.objects.get(path="refunds__model.request#1").tries.count() == 1
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_all_that_a_model_wants_at_once_is_one_ticket() -> None:
+    model = _script(_SMALL, call("look", order="7"), _BIG)
+    held = _start(model)
+    assert DONE == ["7"]
+    ticket = Ticket.objects.get(run=held.run)
+    assert ticket.seen["question"].count("refund") == 2
+    with pytest.raises(ResolutionInvalid):
+        _decide(held, {"call_1": {"decision": "approve"}})
+    _decide(held, {"call_1": {"decision": "approve"}, "call_3": {"decision": "deny", "message": "too much"}})
+    done = drive(held.run.pk, models={"fast": model})
+    assert done.outputs["work"] == "refunded 5 | late | too much"
+    assert DONE == ["7", ("7", 5, "t.call_1#1")]
+    assert Ticket.objects.filter(run=held.run).count() == 1
+
+
+def test_an_approval_outlives_a_failure_behind_it() -> None:
+    model = _script(_SMALL)
+    held = _start(model)
+    FAILS.append(TransientError("the bank is down"))
+    _decide(held, {"decision": "approve"})
+    done = drive(held.run.pk, models={"fast": model})
+    assert done.status == "succeeded"
+    assert DONE == [("7", 5, "t.call_1#1")] * 2
+    assert Ticket.objects.filter(run=held.run).count() == 1
+
+
+def test_an_approval_is_of_the_arguments_that_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _script(_SMALL)
+    held = _start(model)
+    _decide(held, {"decision": "approve"})
+    # As if what the model said were read otherwise by now.
+    monkeypatch.setattr(
+        "pydantic_ai.messages.ToolCallPart.args_as_dict", lambda *_, **__: {"order": "7", "euro": 900}
+    )
+    done = drive(held.run.pk, models={"fast": model})
+    assert (done.held, DONE) == (["work"], [])
+    assert done.steps["work"].decisions.latest("pk").rule == "journal_diverged"
