@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from agents.admission.board import PoolLine, list_pools
 from agents.conf import DEFAULT_CAPACITY, get_conf
 from agents.domain.catalogue import catalogue
+from agents.domain.circuit import OF_MODELS
 from agents.domain.failure_table import knows_name
 from agents.providers import is_priced
 
@@ -21,7 +22,9 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         conf = get_conf()
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="agents/conf.py says what each number means.", id="agents.E001")]
-    unknown = sorted(conf.BREAKERS.keys() - catalogue.names())
+    unknown = sorted(
+        name for name in conf.BREAKERS.keys() - catalogue.names() if not name.startswith(OF_MODELS)
+    )
     return [
         *(fault for path in conf.ERROR_KINDS for fault in _find_path_faults(path)),
         *_warn_of_unknown(unknown),

@@ -169,6 +169,12 @@ class CallLimit(AgentError):
     code = "agent_call_limit"
 
 
+class ModelKeptAway(AgentError):
+    """A model failed too often, and is not asked now. The attempt ends; its step waits for the model's breaker."""
+
+    code = "model_kept_away"
+
+
 class ModelUnknown(PermanentError):
     """`RINGMASTER["MODELS"]` names no such model.
 

@@ -3,6 +3,7 @@
 Every change of one agent's breaker happens under an advisory lock on the agent, taken before anything is read: a
 count that misses a failure which is being written would open the breaker too late. Success takes no lock and
 writes nothing, unless it was a probe's. A step may pin its agent to a version; the breaker is the agent's.
+A model of a provider has a breaker too, under a name that no agent can have: `model:openai/gpt-5-mini`.
 """
 
 import threading
@@ -53,18 +54,21 @@ class _OwnClaims:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._attempts: dict[UUID, int] = {}
+        self._attempts: dict[tuple[str, UUID], int] = {}
 
-    def add(self, token: UUID, attempt_id: int = 0) -> None:
+    def add(self, agent: str, token: UUID, attempt_id: int = 0) -> None:
         with self._lock:
-            self._attempts[token] = attempt_id
+            self._attempts[agent, token] = attempt_id
 
-    def take(self, token: UUID) -> int | None:
-        """Return the attempt of a claim that is remembered, and forget it; None if it is not."""
-        if token not in self._attempts:
+    def take(self, agent: str, token: UUID) -> int | None:
+        """Return the attempt of a claim that a breaker remembers, and forget it; None if it does not.
+
+        Args: agent: whose breaker: one claim may be the probe of its agent's and of a model's.
+        """
+        if (agent, token) not in self._attempts:
             return None
         with self._lock:
-            return self._attempts.pop(token, None)
+            return self._attempts.pop((agent, token), None)
 
 
 _probes: Final = _OwnClaims()
@@ -100,7 +104,7 @@ def begin_probe(agent: str, token: UUID) -> Opening | None:
         if after.probe != token:
             return _describe(row, now)
         _write(agent, row, after, now, "the pause is over; one probe may pass")
-    _probes.add(token)
+    _probes.add(agent, token)
     return None
 
 
@@ -129,10 +133,11 @@ def presume_failure(
         if not is_healthy and known.count() + uncounted > allowed:
             return False
         CountedFailure.objects.update_or_create(
+            agent=agent,
             attempt=attempt_id,
-            defaults={"agent": agent, "at": now, "kind": FailureKind.TRANSIENT, "is_presumed": True},
+            defaults={"at": now, "kind": FailureKind.TRANSIENT, "is_presumed": True},
         )
-    _presumed.add(token, attempt_id)
+    _presumed.add(agent, token, attempt_id)
     return True
 
 
@@ -148,8 +153,8 @@ def note_failure(agent: str, kind: FailureKind, *, attempt_id: int, token: UUID,
         note_unclear(agent, token)
         return
     agent = strip_pin(agent)
-    _probes.take(token)
-    _presumed.take(token)
+    _probes.take(agent, token)
+    _presumed.take(agent, token)
     with transaction.atomic():
         _lock_agent(agent)
         now = read_clock()
@@ -179,16 +184,18 @@ def _trip(
 
 def note_success(agent: str, token: UUID) -> None:
     """Close the breaker if this claim was its probe; costs nothing for a claim of a healthy agent."""
-    _take_back(token)
-    if _probes.take(token) is not None:
-        _end_probe(strip_pin(agent), token, ProbeEnd.ANSWERED, "the probe was answered")
+    agent = strip_pin(agent)
+    _take_back(agent, token)
+    if _probes.take(agent, token) is not None:
+        _end_probe(agent, token, ProbeEnd.ANSWERED, "the probe was answered")
 
 
 def note_unclear(agent: str, token: UUID) -> None:
     """Make way for another probe if this claim was one that showed nothing about the agent's health."""
-    _take_back(token)
-    if _probes.take(token) is not None:
-        _end_probe(strip_pin(agent), token, ProbeEnd.UNCLEAR, "the probe showed nothing")
+    agent = strip_pin(agent)
+    _take_back(agent, token)
+    if _probes.take(agent, token) is not None:
+        _end_probe(agent, token, ProbeEnd.UNCLEAR, "the probe showed nothing")
 
 
 def may_ask(agent: str, step_id: int) -> bool:
@@ -261,17 +268,17 @@ def _lock_agent(agent: str) -> None:
 
 
 def _count(agent: str, attempt_id: int, kind: FailureKind, now: datetime) -> None:
-    """Write a failure, once per attempt; one that was presumed becomes real."""
-    made = {"agent": agent, "at": now, "kind": kind, "is_presumed": False}
-    row, is_new = CountedFailure.objects.get_or_create(attempt=attempt_id, defaults=made)
+    """Write a failure, once per attempt and breaker; one that was presumed becomes real."""
+    made = {"at": now, "kind": kind, "is_presumed": False}
+    row, is_new = CountedFailure.objects.get_or_create(agent=agent, attempt=attempt_id, defaults=made)
     if not is_new and row.is_presumed:
         CountedFailure.objects.filter(pk=row.pk).update(**made)
 
 
-def _take_back(token: UUID) -> None:
-    attempt_id = _presumed.take(token)
+def _take_back(agent: str, token: UUID) -> None:
+    attempt_id = _presumed.take(agent, token)
     if attempt_id is not None:
-        CountedFailure.objects.filter(attempt=attempt_id, is_presumed=True).delete()
+        CountedFailure.objects.filter(agent=agent, attempt=attempt_id, is_presumed=True).delete()
 
 
 def _count_failures(agent: str, since: datetime) -> int:

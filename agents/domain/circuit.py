@@ -19,6 +19,9 @@ from uuid import UUID
 from agents.domain.failure_kinds import FailureKind
 from agents.domain.settings import MOST_SECONDS
 
+OF_MODELS: Final = "model:"
+"""What the name of a model's breaker begins with; no agent's name has a colon."""
+
 COUNTED: Final = frozenset(
     {FailureKind.TRANSIENT, FailureKind.RATE_LIMIT, FailureKind.TIMEOUT, FailureKind.CRASH}
 )

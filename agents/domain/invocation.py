@@ -142,6 +142,7 @@ class Failed:
         agent: name.
         agent_version: the contract's version; None if the agent is unknown here.
         usage: of an answer that can't be kept, as stated: it was used all the same.
+        waits_on: whose breaker keeps it away, if that is not its agent's: a model's.
     """
 
     kind: FailureKind
@@ -152,6 +153,7 @@ class Failed:
     agent: str
     agent_version: int | None
     usage: Usage = field(default_factory=dict)
+    waits_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ _STATES = [(state.value, state.value) for state in BreakerState]
 
 
 class Breaker(models.Model):
-    """Where the breaker of one agent stands, for all workers and runs."""
+    """Where the breaker of one agent, or of one model of a provider, stands, for all workers and runs."""
 
     agent = models.CharField(primary_key=True, max_length=MAX_NAME_LENGTH)
     state = models.CharField(max_length=10, choices=_STATES)
@@ -82,9 +82,12 @@ class CountedFailure(models.Model):
         db_default=False,
         help_text="The call is under way to an agent that failed a moment ago; it may yet be answered.",
     )
-    attempt = models.BigIntegerField(unique=True, help_text="The attempt that failed; each counts once.")
+    attempt = models.BigIntegerField(
+        help_text="The attempt that failed; each counts once for an agent or model."
+    )
 
     class Meta:
+        constraints = (models.UniqueConstraint(fields=("attempt", "agent"), name="counted_failure_once"),)
         indexes = (
             models.Index(fields=("agent", "at"), name="counted_failure_of_agent"),
             models.Index(fields=("at",), name="counted_failure_by_age"),

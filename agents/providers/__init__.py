@@ -9,7 +9,7 @@ Why these libraries: docs/adr/0043-models-and-prices.md.
 It never tries a call again, and knows nothing of agents, steps or rows.
 """
 
-from agents.providers.building import build_model, find_spec
+from agents.providers.building import build_model, find_address, find_spec
 from agents.providers.keys import has_key
 from agents.providers.prices import estimate_cost, is_priced
 from agents.providers.results import describe_usage, normalise
@@ -18,6 +18,7 @@ __all__ = [
     "build_model",
     "describe_usage",
     "estimate_cost",
+    "find_address",
     "find_spec",
     "has_key",
     "is_priced",

@@ -43,6 +43,12 @@ def find_spec(name: str) -> ModelSpec:
     raise ModelUnknown(name, tuple(get_close_matches(name, models, n=3)))
 
 
+def find_address(name: str) -> str:
+    """Return provider and model of a name, as people know them: `openai/gpt-5-mini`; of one that is none, itself."""
+    spec = get_conf().MODELS.get(name)
+    return spec.address if spec is not None else name.replace(":", "/")
+
+
 def build_model(name: str) -> Model:
     """Return the model of this name, the same one as long as settings and key stay; any event loop may use it.
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agents.domain.circuit import OF_MODELS
 from orchestration.admin.access import has_right
 from orchestration.admin.addresses import flower_task_url, run_url, step_url
 from orchestration.admin.attempt_view import describe_error
@@ -226,7 +227,15 @@ def _say_next_try(due_at: datetime, now: datetime, leadership: Leadership) -> st
 
 def _say_wait(step: Step) -> SafeString:
     sentence = find_wait(step.waits_for).sentence
-    return format_html(sentence, agent=step.agent, queue=step.queue, pools=_name_pools(step))
+    return format_html(
+        sentence, agent=step.agent, queue=step.queue, pools=_name_pools(step), kept_away=_name_kept_away(step)
+    )
+
+
+def _name_kept_away(step: Step) -> str:
+    if step.waits_on.startswith(OF_MODELS):
+        return f"The model “{step.waits_on.removeprefix(OF_MODELS)}”"
+    return f"The agent “{step.agent}”"
 
 
 def _name_pools(step: Step) -> str:

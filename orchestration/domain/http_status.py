@@ -104,6 +104,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_refused": 500,
     "agent_duplicate": 500,
     "agent_output_unreadable": 500,
+    "model_kept_away": 500,
     "model_unknown": 500,
     "model_key_missing": 500,
     "model_script_refused": 500,

@@ -51,7 +51,7 @@ class Wait:
     Attributes:
         wakes: who may wake it.
         words: for a chip, or a place in the plan.  sentence: why, and what to do; {agent}, {queue} and {pools} are
-            those of the step.
+            those of the step, {kept_away} is who is kept from work by a breaker.
         is_trouble: somebody may have to act, so that the run's page shows the step at its top.
     """
 
@@ -95,8 +95,8 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
     WaitsFor.BREAKER: Wait(
         wakes=(Waker.MAINTAINER,),
         words="its agent is kept from work",
-        sentence="The agent “{agent}” failed too often and is kept from work for a while; its breaker lets one try "
-        "through now and then.",
+        sentence="{kept_away} failed too often and is kept from work for a while; its breaker lets one try through "
+        "now and then.",
     ),
     # A person decides the held step; the maintainer then finds the steps that waited for the answer.
     WaitsFor.DEADLINE: Wait(

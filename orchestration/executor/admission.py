@@ -1,4 +1,4 @@
-"""Between a claim and its agent: the breaker of the agent, and the door of this process.
+"""Between a claim and its agent: the breakers of the agent and of the models it asks, and the door of this process.
 
 A step whose agent is kept away from work is claimed all the same; then its attempt ends without a call, and the policy
 decides: a fallback, or waiting. Read next: `agents/admission/`.
@@ -7,7 +7,7 @@ decides: a fallback, or waiting. Read next: `agents/admission/`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -28,10 +28,12 @@ from agents.admission import (
     note_unclear,
     presume_failure,
 )
-from agents.domain.circuit import COUNTED
-from agents.domain.classification import describe_refusal
-from agents.domain.contract import strip_pin
+from agents.conf import get_conf as get_agents_conf
+from agents.domain.circuit import COUNTED, OF_MODELS
+from agents.domain.classification import classify, describe_refusal
+from agents.domain.contract import MAX_NAME_LENGTH, strip_pin
 from agents.domain.invocation import Answered, Failed, FailureKind, Outcome, SentBack
+from agents.providers import find_address
 from orchestration.domain.policy import Ending, HeldBack
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.work import Claim
@@ -89,6 +91,45 @@ def _ask_breaker(claim: Claim) -> Failed | None:
     return None
 
 
+def keep_model_away(claim: Claim, model: str) -> Failed | None:
+    """Return why a model is not to be asked now; None lets the request out, and `note_model` must follow it.
+
+    Args: model: as the agent names it.
+    """
+    if _is_muted.get():
+        return None
+    name = _name_model(model)
+    answer = admit(name, claim.token)
+    if not isinstance(answer, BreakerOpen):
+        return None
+    return replace(describe_refusal(FailureKind.BREAKER_OPEN, _describe(answer), claim.agent), waits_on=name)
+
+
+def note_model(claim: Claim, model: str, error: Exception | None = None) -> None:
+    """Let a model's breaker know how a request to it ended; of a success that was no probe nothing is written.
+
+    What can't be told is not counted: what the agent makes of it matters more.
+    """
+    if _is_muted.get():
+        return
+    name = _name_model(model)
+    count_call(name)
+    try:
+        if error is None:
+            note_success(name, claim.token)
+        else:
+            kind = classify(error, get_agents_conf().ERROR_KINDS)
+            note_failure(name, kind, attempt_id=claim.attempt_id, token=claim.token)
+    except Exception as fault:
+        if connection.in_atomic_block and isinstance(fault, Error):
+            raise
+        log.warning("breaker_not_told", step=claim.step_id, model=name, error=str(fault))
+
+
+def _name_model(model: str) -> str:
+    return f"{OF_MODELS}{find_address(model).replace('@', '-')}"[:MAX_NAME_LENGTH]
+
+
 def note_call(claim: Claim, outcome: Outcome) -> None:
     """Let this process know at once how a call ended; the breaker hears of it with the attempt's end."""
     if _is_muted.get():
@@ -134,24 +175,27 @@ def _tell(claim: Claim, outcome: Ending, *, is_suspect: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeptAway:
-    """How a step stands that its agent's breaker keeps away. `may_ask`: no other step asks people about it."""
+    """How a step stands that a breaker keeps away. `may_ask`: no other step asks people about it."""
 
     is_over: bool
     may_ask: bool
 
 
-def look_at_kept_away(claim: Claim, spec: StepSpec) -> KeptAway:
-    """Return whether a step has waited for its agent's breaker as long as it may, and may then ask people.
+def look_at_kept_away(claim: Claim, spec: StepSpec, waits_on: str = "") -> KeptAway:
+    """Return whether a step has waited for a breaker as long as it may, and may then ask people.
 
     People are asked once per opening, by one step; it is that one from here on.
+
+    Args: waits_on: the model whose breaker it is; its agent's, if left out.
     """
-    opening = find_opening(claim.agent)
+    whose = waits_on or claim.agent
+    opening = find_opening(whose)
     if opening is None:
         return KeptAway(is_over=False, may_ask=False)
     since = kept_away_since(claim.step_id, opening.opened_at)
     is_over = since is not None and claim.now() >= since + timedelta(seconds=claim.timeout_seconds)
     asks = is_over and spec.critical and spec.on_failure == "escalate"
-    return KeptAway(is_over, may_ask=asks and may_ask(claim.agent, claim.step_id))
+    return KeptAway(is_over, may_ask=asks and may_ask(whose, claim.step_id))
 
 
 def _describe(answer: BreakerOpen) -> str:

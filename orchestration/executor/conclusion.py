@@ -194,7 +194,9 @@ def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
             fault = ask_patiently(claim, lambda _: find_rework_fault(claim, outcome), doing="rework")
             return Seen(rework_fault=fault)
         case Failed() if outcome.kind is FailureKind.BREAKER_OPEN:
-            wait = ask_patiently(claim, lambda _: look_at_kept_away(claim, spec), doing="look at its wait")
+            wait = ask_patiently(
+                claim, lambda _: look_at_kept_away(claim, spec, outcome.waits_on), doing="look at its wait"
+            )
             return Seen(waited_out=wait.is_over, may_ask=wait.may_ask)
         case _:
             return Seen()
@@ -286,7 +288,7 @@ def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
         case AwaitsCalls():
             return suspend(claim, end, outcome)
         case Failed():
-            _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.BREAKER))
+            _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.BREAKER, outcome.waits_on))
             return ()
         case OutOfTime():
             _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.DEADLINE))

@@ -15,8 +15,9 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until, read_response
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
+from agents.domain.invocation import Failed
 from agents.domain.usage import CallUsage
-from agents.errors import CallDiverged, CallLimit, CallRefused, Suspended
+from agents.errors import CallDiverged, CallLimit, CallRefused, ModelKeptAway, Suspended
 from agents.sessions import keep_for_engine
 from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch_after_commit
@@ -24,6 +25,7 @@ from orchestration.domain.calls import CallsMade, CallState, OpenWait, TryState,
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
+from orchestration.executor.admission import keep_model_away, note_model
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.journal.callbacks import make_callback_url
 from orchestration.journal.matching import match_signals
@@ -48,6 +50,7 @@ class ClaimJournal:
     Attributes:
         fault: what no agent may make light of: another call than before, or more than a step may make.
         waits: what is open, by path.  is_paused: the run was, when a call was to begin.
+        kept_away: why a model was not asked; an agent that failed then waits for that.
     """
 
     def __init__(self, claim: Claim, *, has_calls: bool) -> None:
@@ -61,6 +64,7 @@ class ClaimJournal:
         self.fault: CallDiverged | CallLimit | None = None
         self.waits: dict[str, OpenWait] = {}
         self.is_paused = False
+        self.kept_away: Failed | None = None
 
     @property
     def agent(self) -> str:
@@ -76,6 +80,8 @@ class ClaimJournal:
             self._count(kept)
         if kept is not None:
             return self._answer(wish, kept.request_digest, kept.response_json)
+        if wish.kind is CallKind.MODEL:
+            self._ask_breaker(wish.name)
         found = self._ask(
             lambda claim: begin_call(
                 claim,
@@ -152,15 +158,17 @@ class ClaimJournal:
             self._end_try(begun, TryState.LOST, "it answered when its claim had passed on", usage)
             raise
         self._keep(wish, response_json)
+        self._tell_breaker(wish)
 
     def fail(
         self,
-        wish: CallWish,  # noqa: ARG002 - the interface
+        wish: CallWish,
         begun: Begun,
         error: Exception,
         usage: CallUsage | None = None,
     ) -> None:
         """Write that a call that was begun has no answer, and what it used all the same."""
+        self._tell_breaker(wish, error)
         self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
 
     @property
@@ -182,6 +190,18 @@ class ClaimJournal:
     def find_used(self) -> CallUsage | None:
         """Return what the models that were asked used, and no attempt has reported; None: none was asked."""
         return self._ask(lambda claim: sum_unreported(claim.step_id)) if self._asks_models else None
+
+    def _ask_breaker(self, model: str) -> None:
+        """Refuse a request to a model that failed too often. Raises: ModelKeptAway: it did."""
+        refused = self._ask(lambda claim: keep_model_away(claim, model))
+        if refused is not None:
+            self.kept_away = refused
+            raise ModelKeptAway(refused.message)
+
+    def _tell_breaker(self, wish: CallWish, error: Exception | None = None) -> None:
+        if wish.kind is CallKind.MODEL:
+            with self._apart():
+                note_model(self._claim, wish.name, error)
 
     def _answer(self, wish: CallWish, request_digest: str, response_json: str | None) -> Kept:
         answer = _read_answer(wish, request_digest, response_json)

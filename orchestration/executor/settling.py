@@ -34,6 +34,8 @@ def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Fac
     if journal.fault is not None:
         kind = FailureKind.DIVERGED if isinstance(journal.fault, CallDiverged) else FailureKind.LIMIT
         return _refuse(outcome, journal, kind, str(journal.fault), type(journal.fault).__name__), told
+    if journal.kept_away is not None and isinstance(outcome, Failed):
+        outcome = replace(journal.kept_away, usage=outcome.usage)
     match outcome:
         case Suspends() if journal.is_suspended:
             waits = tuple(journal.waits.values())

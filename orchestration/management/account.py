@@ -120,7 +120,9 @@ def _suggest_by_steps(run: RunWithState, account: Account) -> str:
 
 def _suggest_waiting(account: Account) -> str:
     """Return what to do about steps that wait for slots, a breaker or people; "" when none does."""
-    kept_away = sorted({step.agent for step in account.steps if step.waits_for == WaitsFor.BREAKER})
+    kept_away = sorted(
+        {step.waits_on or step.agent for step in account.steps if step.waits_for == WaitsFor.BREAKER}
+    )
     pools = {
         pool
         for step in account.steps

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Case, F, Func, Q, Value, When
 from django.db.models.functions import Cast, Now
 
+from agents.domain.contract import MAX_NAME_LENGTH
 from orchestration.domain.rows import CHILD_RUN_KEY
 from orchestration.domain.states import LIVE_RUN, Acceptance, RunStatus, Stage, StepKind, StepStatus
 from orchestration.domain.waits import WaitsFor
@@ -215,6 +216,11 @@ class Step(models.Model):
         choices=[(w.value, w.value) for w in WaitsFor],
         default=WaitsFor.NOTHING.value,
         help_text="Why an available step is not rung for; empty when it is.",
+    )
+    waits_on = models.CharField(
+        max_length=MAX_NAME_LENGTH,
+        db_default="",
+        help_text="While it waits for a breaker: the model's whose it is; empty for its agent's.",
     )
 
     token = models.UUIDField(null=True, help_text="The claim's fence; every write of the step names it.")

@@ -36,6 +36,7 @@ _STEP_COLUMNS = (
     "stage",
     "attempt",
     "waits_for",
+    "waits_on",
     "pools",
     "due_at",
     "dispatched_at",

@@ -59,7 +59,8 @@ _FAIL = Ending(
 )  # fmt: skip
 _PUT_ASIDE = Ending(
     StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_WAITS, parts=_UNDONE,
-    sets="reason = g.why, waits_for = g.waits_for", columns={"waits_for": "text"},
+    sets="reason = g.why, waits_for = g.waits_for, waits_on = g.waits_on",
+    columns={"waits_for": "text", "waits_on": "text"},
 )  # fmt: skip
 _REVISE = Ending(
     StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_REVISED, parts=(*_UNDONE, *DETACH),
@@ -138,13 +139,14 @@ def suspend_step(claim: Claim, end: AttemptEnd, known: Sequence[str], *, waits: 
     end_claim(_SUSPEND if waits else _STOP_AT_PAUSE, claim, end, known=list(known))
 
 
-def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor) -> None:
+def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor, waits_on: str = "") -> None:
     """Move a running step whose agent was not called to `available`, not to be rung for; no try is counted.
 
-    Args: waits_for: why not; `WAITS` of `domain/waits.py` says who wakes the step.
+    Args: waits_for: why not; `WAITS` of `domain/waits.py` says who wakes the step.  waits_on: the model whose breaker
+        keeps it away; empty: its agent's.
     Raises: ClaimLost: nothing was written.
     """
-    end_claim(_PUT_ASIDE, claim, end, waits_for=waits_for)
+    end_claim(_PUT_ASIDE, claim, end, waits_for=waits_for, waits_on=waits_on)
 
 
 def revise_step(claim: Claim, end: AttemptEnd, feedback: str) -> None:

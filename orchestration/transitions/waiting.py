@@ -87,7 +87,8 @@ _WAKE_KEPT_AWAY = ring_chosen(
     SELECT * FROM unnest(%(agents)s::text[], %(opened)s::timestamptz[], %(probes)s::bool[])
         AS o(agent, opened_at, may_probe)
 ), waiting AS (
-    SELECT s.id, split_part(s.agent, '@', 1) AS agent, s.timeout_seconds, r.priority, r.created_at
+    SELECT s.id, CASE WHEN s.waits_on = '' THEN split_part(s.agent, '@', 1) ELSE s.waits_on END AS agent,
+        s.timeout_seconds, r.priority, r.created_at
     FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
     WHERE s.status = 'available' AND s.waits_for = '{WaitsFor.BREAKER}' AND r.status IN {GOES_ON}
 ), judged AS (
@@ -147,12 +148,12 @@ def wake_held_back(limit: int) -> list[int]:
 
 
 def wake_kept_away(openings: list[tuple[str, Any, bool]], limit: int) -> list[int]:
-    """Return steps that waited for their agent's breaker and may be rung for; their dispatch is counted.
+    """Return steps that waited for a breaker, their agent's or a model's, and may be rung for; a dispatch is counted.
 
     Those whose breaker is closed; those that a door turned away, each time a second later; one for each breaker that
     lets a probe pass; and those that have waited as long as they may, once.
 
-    Args: openings: agent, when it opened, whether a probe may pass; of every breaker that is not closed.
+    Args: openings: agent or model, when it opened, whether a probe may pass; of every breaker that is not closed.
     """
     parameters = {
         "agents": [agent for agent, _, _ in openings],

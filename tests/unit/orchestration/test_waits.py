@@ -32,7 +32,7 @@ def test_a_wait_is_told_by_what_its_step_has(word: WaitsFor) -> None:
     assert wait.wakes
     assert wait.words
     assert wait.sentence.endswith(".")
-    assert named <= {"agent", "queue", "pools"}
+    assert named <= {"agent", "queue", "pools", "kept_away"}
 
 
 def test_without_a_maintainer_every_wait_may_last_for_ever() -> None:
