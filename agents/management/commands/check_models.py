@@ -15,6 +15,7 @@ from agents.domain.model_result import ModelResult
 from agents.domain.model_specs import ModelSpec
 from agents.domain.usage import show_micro_usd
 from agents.errors import AgentError
+from agents.invoke import find_build_faults
 from agents.management.base import EngineCommand
 from agents.providers import find_spec, has_key, is_priced
 
@@ -26,7 +27,8 @@ class Command(EngineCommand):
 
     help = (
         "Lists the models of RINGMASTER['MODELS']: server, key here or not, price known or not. --call asks each one a "
-        "tiny question. Ends with 1 if one of them can't be asked, or its price is not known."
+        "tiny question, --build builds the agents that ask them. Ends with 1 if a model can't be asked, its price is "
+        "not known, or an agent can't be built."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,9 +37,14 @@ class Command(EngineCommand):
         parser.add_argument(
             "--call", action="store_true", help="ask each one a tiny question; costs a few tokens"
         )
+        parser.add_argument(
+            "--build",
+            action="store_true",
+            help="build every agent that asks a model; names those that can't be",
+        )
         parser.add_argument("--json", action="store_true", dest="as_json", help="write a JSON array")
 
-    def handle(self, *, names: list[str], call: bool, as_json: bool, **options: Any) -> None:
+    def handle(self, *, names: list[str], call: bool, build: bool, as_json: bool, **options: Any) -> None:
         """Write the list, and what came of asking."""
         specs = _choose(names)
         lines = [_describe(spec) for spec in specs]
@@ -50,6 +57,8 @@ class Command(EngineCommand):
                 self.stdout.write(f"{spec.name}: {answer['words']}")
             if not answer["answered"]:
                 faults.append(f"{spec.name}: {answer['words']}")
+        if build:
+            faults += find_build_faults().values()
         if as_json:
             self.stdout.write(json.dumps(lines, indent=2))
         if faults:

@@ -65,26 +65,40 @@ def build_ahead(queues: Collection[str]) -> threading.Thread | None:
     A worker takes steps meanwhile; one for such an agent waits until it is built. What can't be built is told here, and
     by each attempt.
     """
-    wanted = [
-        contract.name
-        for contract in catalogue.contracts()
-        if contract.kind is AgentKind.MODEL and contract.queue in queues
-    ]
+    wanted = [agent for agent in _list_agents() if agent.contract.queue in queues]
     if not wanted:
         return None
-    thread = threading.Thread(target=_build, args=(wanted,), name="agents-building", daemon=True)
+    thread = threading.Thread(target=_build_all, args=(wanted,), name="agents-building", daemon=True)
     thread.start()
     return thread
 
 
-def _build(names: Sequence[str]) -> None:
-    for agent in filter(None, map(catalogue.find, names)):
-        try:
-            builds.find(agent)
-        except Exception as error:  # noqa: BLE001 - whatever a function of users raises
+def find_build_faults() -> dict[str, str]:
+    """Return why agents of models can't be built here, by name."""
+    told = {agent.contract.name: _find_fault(agent) for agent in _list_agents()}
+    return {name: fault for name, fault in told.items() if fault is not None}
+
+
+def _build_all(agents: Sequence[RegisteredAgent]) -> None:
+    for agent in agents:
+        fault = _find_fault(agent)
+        if fault is not None:
             log.warning(
                 "agent_not_built",
                 agent=agent.contract.name,
-                error=describe_error(error),
+                error=fault,
                 next="its attempts fail with the same words",
             )
+
+
+def _list_agents() -> list[RegisteredAgent]:
+    found = map(catalogue.find, (contract.name for contract in catalogue.contracts()))
+    return [agent for agent in found if agent is not None and agent.contract.kind is AgentKind.MODEL]
+
+
+def _find_fault(agent: RegisteredAgent) -> str | None:
+    try:
+        builds.find(agent)
+    except Exception as error:  # noqa: BLE001 - whatever a function of users raises
+        return describe_error(error)
+    return None

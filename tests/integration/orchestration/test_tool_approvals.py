@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, ApprovalRequired, RunContext
 
 from agents import Call, TransientError, model_agent
 from escalation.errors import ResolutionInvalid
@@ -38,6 +38,13 @@ def refunds(durable: Any) -> Agent[Call, str]:
         if FAILS:
             raise FAILS.pop()
         return f"refunded {euro}"
+
+    @agent.tool
+    def pay(ctx: RunContext[Call], euro: int) -> str:
+        if euro > 100 and not ctx.tool_call_approved:
+            raise ApprovalRequired
+        DONE.append((euro, ctx.deps.key.rpartition(":")[2]))
+        return f"paid {euro}"
 
     @agent.tool_plain
     def look(order: str) -> str:
@@ -121,6 +128,16 @@ def test_all_that_a_model_wants_at_once_is_one_ticket() -> None:
     assert done.outputs["work"] == "refunded 5 | late | too much"
     assert DONE == ["7", ("7", 5, "t.call_1#1")]
     assert Ticket.objects.filter(run=held.run).count() == 1
+
+
+def test_a_tool_asks_for_approval_by_its_arguments() -> None:
+    model = _script(call("pay", euro=5), call("pay", euro=900))
+    held = _start(model)
+    assert (held.held, DONE) == (["work"], [(5, "t.call_1#1")])
+    _decide(held, {"decision": "approve"})
+    done = drive(held.run.pk, models={"fast": model})
+    assert done.outputs["work"] == "paid 5 | paid 900"
+    assert DONE == [(5, "t.call_1#1"), (900, "t.call_2#2")]
 
 
 def test_an_approval_outlives_a_failure_behind_it() -> None:

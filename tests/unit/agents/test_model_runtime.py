@@ -19,7 +19,7 @@ from agents.domain.contract import AgentKind
 from agents.domain.invocation import Answered, Failed, Outcome
 from agents.domain.scripts import call, scripted
 from agents.errors import AgentRefused
-from agents.invoke import build_ahead, invoke, override, override_models
+from agents.invoke import build_ahead, find_build_faults, invoke, override, override_models
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import describe_operation
 
@@ -155,6 +155,7 @@ def test_what_can_not_be_built_ahead_keeps_nobody_from_being_built() -> None:
     assert thread is not None
     thread.join()
     assert _fail(["unasked"]).error_class == "agents.errors.AgentRefused"
+    assert "not a pydantic_ai.Agent" in find_build_faults()[_NAME]
 
 
 def test_a_run_of_the_agent_is_the_same_in_each_attempt() -> None:
@@ -229,6 +230,22 @@ def test_a_wait_within_a_tool_is_refused() -> None:
     failure = _fail([call("wait"), "done"])
     assert failure.kind == "permanent"
     assert "inside a durable unit, such as a tool call" in failure.message
+
+
+def test_a_task_does_not_wait_within_a_tool() -> None:
+    def build(durable: Any) -> Any:
+        agent = _plain(durable)
+
+        @agent.tool
+        async def rest(ctx: RunContext[Call]) -> None:
+            await ctx.deps.task.sleep(60)
+
+        return agent
+
+    _declare(build)
+    failure = _fail([call("rest"), "done"])
+    assert failure.error_class == "agents.errors.CallRefused"
+    assert "waits inside a call" in failure.message
 
 
 def test_a_script_that_is_over_says_what_it_was_asked() -> None:
