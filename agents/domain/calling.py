@@ -27,6 +27,7 @@ from agents.domain.calls import (
     write_request,
     write_response,
 )
+from agents.domain.interruption import answer_loop
 from agents.domain.usage import CallUsage
 from agents.errors import CallRefused
 
@@ -158,7 +159,7 @@ async def _call_awaited(function: Callable[..., Any], arguments: tuple[Any, ...]
     if inspect.iscoroutinefunction(function):
         return await function(*arguments, **more)
     # What is no coroutine may block, and would block the loop with it.
-    answer = await asyncio.to_thread(function, *arguments, **more)
+    answer = await asyncio.to_thread(answer_loop, lambda: function(*arguments, **more))
     return await answer if isinstance(answer, Awaitable) else answer
 
 

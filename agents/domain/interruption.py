@@ -1,15 +1,19 @@
-"""Tells an order to end this process from an exception of the same class that an agent, or a library, raised."""
+"""Tells an order to end this process from an exception of the same class that an agent, or a library, raised.
+
+And `Suspended` from a failure; and makes of `StopIteration`, which would get lost on a loop, one that gets through.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agents.errors import Suspended
 
+T = TypeVar("T")
 # A worker process that is told to end is interrupted by an exit raised from this module's signal handler.
 _SIGNAL_HANDLERS: Final = frozenset({"billiard.common"})
 
@@ -49,3 +53,16 @@ def _modules_on_the_way(error: BaseException) -> Iterator[str]:
     while frame is not None:
         yield str(frame.tb_frame.f_globals.get("__name__", ""))
         frame = frame.tb_next
+
+
+def answer_loop(act: Callable[[], T]) -> T:
+    """Carry out on a thread what a coroutine waits for; `StopIteration`, as of `next()`, is raised as another error.
+
+    A loop can't hand that one to a coroutine, which would then wait for ever.
+    """
+    try:
+        return act()
+    except StopIteration as stop:
+        raise RuntimeError(
+            "StopIteration was raised; for a value that may be missing use next(values, None)"
+        ) from stop

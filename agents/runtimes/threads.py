@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, ContextVar
 from typing import Final, ParamSpec, TypeVar
 
+from agents.domain.interruption import answer_loop
 from agents.runtimes.confinement import ending_forked_copies, refuse_lost, tell_lost
 from agents.sessions import put_away, share_pool
 
@@ -54,7 +55,7 @@ def _work_aside(agent: str, act: Callable[[], T]) -> T:
     try:
         with ending_forked_copies():
             # A thread keeps its context: what is set in it would be there for the next piece, whosever that is.
-            answer = Context().run(act)
+            answer = Context().run(answer_loop, act)
     except BaseException:
         tell_lost(agent, put_away())
         raise
@@ -65,4 +66,4 @@ def _work_aside(agent: str, act: Callable[[], T]) -> T:
 def _work_on_one(act: Callable[[], T]) -> T:
     share_pool()
     with ending_forked_copies():
-        return act()
+        return answer_loop(act)

@@ -36,6 +36,7 @@ LISTED: Final[dict[str, str]] = {
     **{f"run {old} -> {new}": word for (old, new), word in RUN_EDGES.items()},
 }
 _FUNCTION: Final = f"""
+DROP SCHEMA IF EXISTS edges_shown CASCADE;  -- of a database that was kept (`--reuse-db`)
 CREATE SCHEMA edges_shown;
 CREATE FUNCTION edges_shown.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any, cast
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from agents import Task
 from agents.domain.calling import Servant
@@ -221,6 +222,28 @@ def test_an_agent_without_an_engine_can_be_tested_as_it_is() -> None:
     task = Task({}, {}, {}, "r", "s", 1, "t", "k")
     assert asyncio.run(work(task)) == 8
     assert task.once("plain", lambda: 1) == 1
+
+
+@pytest.mark.parametrize("has_engine", [True, False])
+def test_a_coroutine_is_told_of_a_next_that_finds_nothing(journal: Recorder, has_engine: bool) -> None:
+    async def call(task: Task) -> Any:
+        return await task.once("first", lambda: next(iter(())))
+
+    async def work(task: Task) -> Any:
+        return await asyncio.wait_for(call(task), 5)
+
+    with pytest.raises(RuntimeError, match=r"StopIteration was raised; .* next\(values, None\)"):
+        _run(work, _task(journal)) if has_engine else asyncio.run(work(_task(journal)))
+    assert journal.said == [("begin", "first#1"), ("fail", "first#1")]
+
+
+@pytest.mark.parametrize("hand_over", [asyncio.to_thread, lambda act: sync_to_async(act)()])
+def test_so_it_is_by_each_way_to_a_thread(journal: Recorder, hand_over: Callable[..., Any]) -> None:
+    async def work(_task: Task) -> Any:
+        return await asyncio.wait_for(hand_over(lambda: next(iter(()))), 5)
+
+    with pytest.raises(RuntimeError, match="StopIteration was raised"):
+        _run(work, _task(journal))
 
 
 def test_a_task_can_be_copied_and_only_one_without_an_engine_goes_to_another_process(
