@@ -15,7 +15,7 @@ import orjson
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 from psycopg.types.json import set_json_loads
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 BY_KEY = 'COLLATE "C"'
 """Stands behind the status guard of a row that is found by its primary key: `status = 'running' {BY_KEY}`.
@@ -100,6 +100,8 @@ def _cursor_of(session: psycopg.Connection[Any]) -> psycopg.RawCursor[Any]:
         kept = psycopg.RawCursor(session)
         set_json_loads(orjson.loads, kept)
         # Else by its size: a statement would be planned once more for each mixture of small and large numbers.
+        # Both, or a list would be written as its first was: one of small numbers makes the next with a large one fail.
+        kept.adapters.register_dumper(int, Int8Dumper)
         kept.adapters.register_dumper(int, Int8BinaryDumper)
         setattr(session, _KEPT, kept)
     return kept
