@@ -10,11 +10,13 @@ The map, in reading order:
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
 7. `holds/`               what waits for a person: the outlook of each choice, and the choice carried out
 8. `runs/`                the use cases: start, wait, control, fork, verify
-9. `usage/`, `sampling/`  what agents used, what is kept for a later look: rooms that take part in endings
+9. `usage/`, `sampling/`, `budgets/`  what agents used, what is kept for a later look, what a run tree may use: rooms
+                          that take part in endings
 10. `worker/`             the process row, its heartbeat and lock, and what happens when it dies
 11. `maintenance/`        the process that rescues, wakes and rings again
 """
 
+from orchestration.domain.budget import Budget
 from orchestration.domain.spec import Retry, Review, StepSpec, Verify, WorkflowSpec
 
-__all__ = ["Retry", "Review", "StepSpec", "Verify", "WorkflowSpec"]
+__all__ = ["Budget", "Retry", "Review", "StepSpec", "Verify", "WorkflowSpec"]

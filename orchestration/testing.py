@@ -29,6 +29,7 @@ from agents.domain.scripts import Script, call, scripted
 from agents.invoke import override, override_models
 from orchestration import executor, runs
 from orchestration.dispatch import Continuation, mute_dispatch
+from orchestration.domain.budget import Budget
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import RunStatus, Stage, StepStatus
 from orchestration.domain.work import Claim
@@ -110,6 +111,7 @@ def run_workflow(
     agents: Mapping[str, Callable[[Task], Any]] | None = None,
     models: Mapping[str, Script | Any] | None = None,
     idempotency_key: str | None = None,
+    budget: Budget | None = None,
 ) -> FinishedRun:
     """Run a workflow to its end, or until only people can go on.
 
@@ -117,10 +119,13 @@ def run_workflow(
         workflow: a spec (published for the test) or the name of a code-defined or published one.
         agents: fakes by agent name; everything else is the real thing.
         models: by a name of `RINGMASTER["MODELS"]`, what answers in its place: `scripted([...])`.
+        budget: as `runs.start` takes it.
     Raises: SpecInvalid. WorkflowNotFound. InputInvalid.
     """
     with override(agents or {}), mute_dispatch(), executor.mute_breakers():
-        run = runs.start(_publish(workflow), dict(input or {}), idempotency_key=idempotency_key)
+        run = runs.start(
+            _publish(workflow), dict(input or {}), idempotency_key=idempotency_key, budget=budget
+        )
         return drive(run.pk, models=models)
 
 

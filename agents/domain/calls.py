@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 
 from agents.domain.canonical import canonical_json
 from agents.domain.interruption import is_suspension
-from agents.domain.usage import CallUsage
+from agents.domain.usage import BudgetLeft, CallUsage, Reservation
 from agents.errors import CallDiverged, CallRefused, Suspended, UnreadableOutput
 
 MOST_NAME: Final = 100
@@ -94,11 +94,14 @@ class Begun:
 
 
 class CallJournal(Protocol):
-    """Keeps the calls of one attempt. Any thread may ask it."""
+    """Keeps the calls of one attempt. Any thread may ask it. `budget`: what is left, as its last call found it."""
 
-    def begin(self, wish: CallWish) -> Kept | Begun:
+    budget: BudgetLeft
+
+    def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:
         """Return the answer of a call that was done, or write that it begins.
 
+        Args: reservation: what it may use at most, besides being one call.
         Raises: CallDiverged: another call was done under this path.  CallRefused: it can't be made now.
         """
 
@@ -128,8 +131,9 @@ class MemoryJournal:
     def __init__(self, key: str = "") -> None:
         self._key = key
         self._done: dict[str, tuple[str, str]] = {}
+        self.budget = BudgetLeft()
 
-    def begin(self, wish: CallWish) -> Kept | Begun:
+    def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:  # noqa: ARG002
         """Return the answer of a call that was done, or let it be made."""
         done = self._done.get(wish.path)
         if done is None:

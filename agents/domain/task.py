@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from agents.domain.calling import make_once
 from agents.domain.calls import Calls, MemoryJournal, Until
+from agents.domain.usage import BudgetLeft
 from agents.domain.waiting import (
     check_moment,
     check_seconds,
@@ -147,6 +148,14 @@ class Task:
         seconds = check_seconds("task.callback_url: expires_seconds", expires_seconds)
         make = partial(self.calls.journal.make_callback, name, seconds)
         return make_once(self.calls, f"callback_url:{name}", make, key=key)
+
+    @property
+    def budget(self) -> BudgetLeft:
+        """What the budgets above this step leave it: `usd`, `tokens`, `calls`, `human_minutes`, None without a limit.
+
+        As the attempt's last call found it; asks nobody. `is_tight`: four fifths of one of them are taken.
+        """
+        return self.calls.journal.budget
 
     @property
     def cancelled(self) -> bool:

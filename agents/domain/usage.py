@@ -1,6 +1,7 @@
 """What one call of a model used, as its provider counted. Pure."""
 
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Final
 
 MOST_TEXT: Final = 200
@@ -66,6 +67,41 @@ class CallUsage:
             self.finish_reason and f"finished: {self.finish_reason}",
         ]
         return ", ".join(filter(None, told))
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one call may use at most: stated before it is made, where a budget limits its run.
+
+    Attributes: tokens: those of the input, counted, and the most that may come out.  micro_usd: what they cost.
+    """
+
+    tokens: int = 0
+    micro_usd: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no pot could count.
+
+        Raises: ValueError: names the field.
+        """
+        for name in ("tokens", "micro_usd"):
+            value = getattr(self, name)
+            if type(value) is not int or not 0 <= value < 2**53:
+                raise ValueError(f"{name} is a whole number from 0 and below 2^53: not {value!r:.80}")
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLeft:
+    """What the budgets above a step leave it, as its last call found it. None: no limit.
+
+    Attributes: usd: US dollars.  is_tight: four fifths of one of them are taken.
+    """
+
+    usd: Decimal | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    human_minutes: Decimal | None = None
+    is_tight: bool = False
 
 
 def _count(count: int, what: str, *parts: tuple[int, str]) -> str:

@@ -73,6 +73,29 @@ def _name(**how: Any) -> Text:
     return Text(max_length=100, **how)
 
 
+def _amount(what: str) -> WholeNumber:
+    return WholeNumber(min_value=0, required=False, allow_null=True, default=None, help_text=what)
+
+
+class BudgetBody(Body):
+    """What a run may use at most, with all runs below it; what is not named has no limit."""
+
+    usd = Text(
+        max_length=17, required=False, allow_null=True, default=None, help_text='As text, such as "2.00".'
+    )
+    tokens = _amount("In and out of models.")
+    calls = _amount("Calls in the journal.")
+    human_minutes = _amount("Of people, with tickets; it stops nothing.")
+
+
+class TopUpBody(BudgetBody):
+    """How much is added to limits."""
+
+    step = Text(
+        max_length=300, required=False, allow_null=True, default=None, help_text="Of this step's own budget."
+    )
+
+
 class StartBody(Body):
     """Start a run."""
 
@@ -80,6 +103,7 @@ class StartBody(Body):
     input = JsonObject(required=False, default=dict)
     project = _name(default=DEFAULT_PROJECT)
     priority = WholeNumber(min_value=-100, max_value=100, default=0)
+    budget = BudgetBody(required=False, allow_null=True, default=None)
 
 
 class KeyedStartBody(StartBody):

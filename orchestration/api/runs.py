@@ -177,6 +177,7 @@ def _start(view: ApiView, body: dict[str, Any], key: str | None) -> Run:
         requested_by=view.person,
         project=project.slug,
         priority=body["priority"],
+        budget=body["budget"],
     )
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from orchestration.api import (
+    budgets,
     calls,
     control,
     health,
@@ -42,6 +43,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/signals", signals.RunSignals.as_view()),
     path("runs/<uuid:run_id>/signals/<str:name>", signals.RunSignal.as_view()),
     path("callbacks/<str:token>", signals.Callback.as_view(), name="api-callback"),
+    path("runs/<uuid:run_id>/budget", budgets.RunBudget.as_view()),
+    path("runs/<uuid:run_id>/top-up", budgets.RunTopUp.as_view()),
     path("runs/<uuid:run_id>/events", trace.RunEventList.as_view()),
     path("steps/<int:step_id>", trace.StepView.as_view()),
     path("steps/<int:step_id>/calls", calls.StepCalls.as_view()),

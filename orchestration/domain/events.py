@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     STEP_REWORKED = "step_reworked"
     STEP_RESET = "step_reset"
     STEP_REUSED = "step_reused"
+    BUDGET_TIGHT = "budget_tight"
+    BUDGET_TOPPED_UP = "budget_topped_up"
     LATE_WRITE_REFUSED = "late_write_refused"
 
 

@@ -191,7 +191,7 @@ def resolve_spec(
         case StepKind.PLANNED | StepKind.SPAWNED:
             return base
         case StepKind.ITEM:
-            return replace(base, for_each=None, when=None, ends_run=False)
+            return replace(base, for_each=None, when=None, ends_run=False, budget=None)
         case StepKind.VERIFIER:
             # A verifier that can't answer has not passed anything: its null is a FAIL, and no ticket of its own.
             return StepSpec(base.key, agent=agent, needs=base.needs, optional=base.optional, critical=False)

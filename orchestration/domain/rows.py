@@ -57,6 +57,7 @@ class NewRun:
     """A run to be: `input_json` is canonical.
 
     Attributes: timeout_seconds: of the whole run; None: no deadline.  is_paused: as the run above it is.
+        budget: limit by unit, of the run and all below it.
     """
 
     project_id: int
@@ -74,6 +75,7 @@ class NewRun:
     parent: ParentStep | None = None
     origin: Origin | None = None
     is_paused: bool = False
+    budget: Mapping[str, int] = field(default_factory=dict)
 
 
 CHILD_RUN: Final = "child:"  # what the keys of child runs begin with

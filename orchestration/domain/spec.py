@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from agents.domain.canonical import canonical_json
 from agents.domain.contract import AgentContract
 from agents.errors import UnreadableOutput
+from orchestration.domain.budget import Budget
 from orchestration.domain.spec_parts import CONFIG, Keys, Names, Retry, Review, Verify
 from orchestration.domain.spec_rules import (
     ENGINE_AGENTS,
@@ -83,6 +84,7 @@ class StepSpec:
         ends_run: once it has succeeded the run has, too: what is still open is cancelled, nothing is undone.
         audit_rate: this part of what is accepted without a person is kept for a later look, 0 to 1.
         review: how a reviewer meets its work.
+        budget: what it may use at most, with all that it grows or starts; on `for_each`, of all items together.
     """
 
     key: str
@@ -109,6 +111,7 @@ class StepSpec:
     ends_run: bool = field(default=False, kw_only=True)
     audit_rate: float | None = field(default=None, kw_only=True)
     review: Review | None = field(default=None, kw_only=True)
+    budget: Budget | None = field(default=None, kw_only=True)
 
     @property
     def predecessors(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class WaitsFor(StrEnum):
     DEADLINE = "deadline"
     RING = "ring"
     REVIEWERS = "reviewers"
+    BUDGET = "budget"
 
 
 class Waker(StrEnum):
@@ -35,6 +36,7 @@ class Waker(StrEnum):
     CHILDREN = "the last of the steps it grew"
     CHILD_RUN = "its child run"
     ANSWERER = "whoever answers what it waits for, or the maintainer when time is up"
+    CALL = "a call that gives back what it had reserved"
 
 
 class GoesOn(StrEnum):
@@ -117,6 +119,13 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
         words="waits for reviewers",
         sentence="A review queue that holds back the agent “{agent}” can't keep up with its tickets; the step goes on "
         "when it can. The board shows what waits there, the step's last decision says how long.",
+    ),
+    # Either calls under way will give back enough, or a person is asked whether the limit is raised.
+    WaitsFor.BUDGET: Wait(
+        wakes=(Waker.CALL, Waker.MAINTAINER),
+        words="waits for its budget",
+        sentence="Too little of a budget is left for its next call: it goes on when calls under way give back what "
+        "they had reserved, or when somebody tops the budget up. The step's last decision says which.",
     ),
 }
 """How an available step waits, by its word; `NOTHING` is no wait and has no line."""

@@ -63,6 +63,7 @@ class RunFacts:
     depth: int
     priority: int
     deadline_at: datetime | None
+    has_budget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf, get_signer
 from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
-from orchestration.domain.policy import AwaitsCalls, Decision, Ending, HeldBack, OutOfTime
+from orchestration.domain.policy import AwaitsCalls, Decision, Ending, HeldBack, OutOfBudget, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 from orchestration.domain.waits import WaitsFor
@@ -35,6 +35,7 @@ from orchestration.outages import is_away
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.ports import Hold, load_escalator
 from orchestration.selectors.trees import count_steps, find_grown
+from orchestration.transitions.budget import may_ask, wake_for_budget
 from orchestration.transitions.end import (
     abort_by_step,
     fall_back,
@@ -193,6 +194,11 @@ def _look(claim: Claim, spec: StepSpec, outcome: Ending) -> Seen:
         case SentBack():
             fault = ask_patiently(claim, lambda _: find_rework_fault(claim, outcome), doing="rework")
             return Seen(rework_fault=fault)
+        case OutOfBudget() if not outcome.fits_later and spec.on_failure != "abort":
+            asks = ask_patiently(
+                claim, lambda _: may_ask(outcome.pot, claim.step_id), doing="ask about a budget"
+            )
+            return Seen(may_ask=asks)
         case Failed() if outcome.kind is FailureKind.BREAKER_OPEN:
             wait = ask_patiently(
                 claim, lambda _: look_at_kept_away(claim, spec, outcome.waits_on), doing="look at its wait"
@@ -296,6 +302,10 @@ def _wait(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
         case HeldBack():
             _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.REVIEWERS))
             return ()
+        case OutOfBudget():
+            _persist(claim, end, lambda: put_aside(claim, end, WaitsFor.BUDGET))
+            # What was given back before this was written woke nobody.
+            return tuple(ask_patiently(claim, lambda _: wake_for_budget([outcome.pot]), doing="wake"))
         case _:
             return _grow(claim, end, outcome)
 

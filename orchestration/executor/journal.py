@@ -16,13 +16,15 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until, read_response
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
 from agents.domain.invocation import Failed
-from agents.domain.usage import CallUsage
+from agents.domain.usage import CallUsage, Reservation
 from agents.errors import CallDiverged, CallLimit, CallRefused, ModelKeptAway, Suspended
 from agents.sessions import keep_for_engine
 from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch_after_commit
+from orchestration.domain.budget import PotState, Short, describe_left
 from orchestration.domain.calls import CallsMade, CallState, OpenWait, TryState, digest_calls
 from orchestration.domain.receipts import digest_text
+from orchestration.domain.states import StepKind
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_model_away, note_model
@@ -32,7 +34,8 @@ from orchestration.journal.matching import match_signals
 from orchestration.journal.reading import KeptCall, load_kept_calls
 from orchestration.journal.spending import sum_unreported
 from orchestration.journal.waiting import WaitFound, answer_over, open_wait
-from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
+from orchestration.journal.writing import Funds, begin_call, end_call, end_try, was_ended
+from orchestration.transitions.budget import wake_for_budget
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -45,16 +48,19 @@ _INSIDE: Final = (
 class ClaimJournal:
     """Keeps the calls of one claim.
 
-    Args: has_calls: attempts before this one called something.
+    Args: has_calls: attempts before this one called something.  pots: what limits the step, if anything does.
 
     Attributes:
         fault: what no agent may make light of: another call than before, or more than a step may make.
         waits: what is open, by path.  is_paused: the run was, when a call was to begin.
         kept_away: why a model was not asked; an agent that failed then waits for that.
+        short: the budget that a call did not fit into.  budget: what is left, as the last call found it.
     """
 
-    def __init__(self, claim: Claim, *, has_calls: bool) -> None:
+    def __init__(self, claim: Claim, *, has_calls: bool, pots: tuple[PotState, ...] = ()) -> None:
         self._claim = claim
+        self._pots, self.budget = pots, describe_left(pots)
+        self.short: Short | None = None
         # Inside somebody's transaction nobody else sees these rows, and the engine has no other connection.
         self._depth = len(connection.atomic_blocks) if connection.in_atomic_block else None
         self._lock = threading.RLock()
@@ -71,7 +77,7 @@ class ClaimJournal:
         """Return whose calls they are."""
         return self._claim.agent
 
-    def begin(self, wish: CallWish) -> Kept | Begun:
+    def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:
         """Return the answer of a call that was done, or write that it begins."""
         self._refuse_inside_transaction(wish.name)
         with self._lock:
@@ -82,28 +88,20 @@ class ClaimJournal:
             return self._answer(wish, kept.request_digest, kept.response_json)
         if wish.kind is CallKind.MODEL:
             self._ask_breaker(wish.name)
-        found = self._ask(
-            lambda claim: begin_call(
-                claim,
-                claim.renewals,
-                path=wish.path,
-                kind=wish.kind,
-                name=wish.name,
-                request_json=wish.request_json,
-                request_digest=wish.digest,
-            )
-        )
+        funds = self._fund(wish, reservation)
+        found = self._ask(lambda claim: begin_call(claim, claim.renewals, wish, funds))
         if found.is_paused and found.state is not CallState.DONE:
             self.is_paused = True
             raise Suspended(wish.path)
+        self._note_reserved(wish, found.reserved)
         if found.state is CallState.DONE or found.request_digest != wish.digest:
             return self._answer(wish, found.request_digest, found.response_json)
         return Begun(f"{self._claim.idempotency_key}:{wish.path}", found.call_id)
 
     @property
     def is_suspended(self) -> bool:
-        """Return whether something is waited for, or the run is paused."""
-        return bool(self.waits) or self.is_paused
+        """Return whether something is waited for, a budget among it, or the run is paused."""
+        return bool(self.waits) or self.is_paused or self.short is not None
 
     def wait(self, wish: CallWish, until: Until) -> Kept:
         """Return what a wait was answered with, or write that it is open."""
@@ -140,6 +138,39 @@ class ClaimJournal:
         expires_at = self._claim.now() + timedelta(seconds=expires_seconds)
         return make_callback_url(self._claim.run.run_id, name, expires_at)
 
+    def _fund(self, wish: CallWish, reservation: Reservation | None) -> Funds | None:
+        """Return what a call is paid from; None where nothing limits the step.
+
+        Raises: Suspended: a call before it did not fit, and the attempt ends for that.
+        """
+        if not self._pots:
+            return None
+        if self.short is not None:
+            raise Suspended(wish.path)
+        # What was done is undone, whatever it costs.
+        is_must = self._claim.kind is StepKind.COMPENSATION
+        return Funds(tuple(pot.id for pot in self._pots), reservation or Reservation(), is_must)
+
+    def _note_reserved(self, wish: CallWish, reserved: Short | tuple[PotState, ...]) -> None:
+        if isinstance(reserved, Short):
+            self.short = reserved
+            raise Suspended(wish.path)
+        self._note_pots(reserved)
+
+    def _note_pots(self, pots: tuple[PotState, ...]) -> None:
+        if pots:
+            self._pots, self.budget = pots, describe_left(pots)
+
+    def _wake(self) -> None:
+        """Let those go on for whom a call that has ended left something; else the maintainer does."""
+        if not self._pots:
+            return
+        pots = [pot.id for pot in self._pots]
+        try:
+            dispatch_after_commit(self._ask(lambda _: wake_for_budget(pots)))
+        except Exception as error:  # noqa: BLE001 - what was called is kept: that is what counts
+            log.warning("budget_not_told", step=self._claim.step_id, error=describe_error(error))
+
     def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:
         """Write the answer of a call that was begun, and what it used.
 
@@ -148,7 +179,15 @@ class ClaimJournal:
         claim, digest = self._claim, digest_text(response_json)
 
         def write() -> bool:
-            end_call(claim, begun.row, response_json=response_json, response_digest=digest, usage=usage)
+            pots = end_call(
+                claim,
+                begun.row,
+                response_json=response_json,
+                response_digest=digest,
+                usage=usage,
+                is_booked=bool(self._pots),
+            )
+            self._note_pots(pots)
             return True
 
         try:
@@ -159,6 +198,7 @@ class ClaimJournal:
             raise
         self._keep(wish, response_json)
         self._tell_breaker(wish)
+        self._wake()
 
     def fail(
         self,
@@ -238,6 +278,7 @@ class ClaimJournal:
         """Tell how a try ended; if that can't be written the maintainer tells that it is lost."""
         try:
             self._ask(lambda claim: end_try(claim, begun.row, state=state, error=why, usage=usage))
+            self._wake()
         except Exception as error:  # noqa: BLE001 - what the agent raised must not be hidden by it
             log.warning("try_not_ended", step=self._claim.step_id, error=describe_error(error))
 

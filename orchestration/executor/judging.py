@@ -19,6 +19,7 @@ from orchestration.domain.policy import (
     Decision,
     Ending,
     HeldBack,
+    OutOfBudget,
     OutOfTime,
     PassedOver,
     Situation,
@@ -171,6 +172,7 @@ _ENDED_AS = {
     AwaitsCalls: AttemptOutcome.SUSPENDED,
     OutOfTime: AttemptOutcome.KEPT_AWAY,
     HeldBack: AttemptOutcome.KEPT_AWAY,
+    OutOfBudget: AttemptOutcome.SUSPENDED,
 }
 _FAILED_AS = dict.fromkeys(KEPT_AWAY, AttemptOutcome.KEPT_AWAY) | {FailureKind.CRASH: AttemptOutcome.CRASHED}
 

@@ -14,6 +14,8 @@ from agents.domain.calls import Calls
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
 from agents.errors import UnreadableOutput
+from orchestration.budgets import load_path
+from orchestration.domain.budget import PotState
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
 from orchestration.domain.plan import AskPerson, LimitExceeded, local_name, resolve_spec
 from orchestration.domain.policy import Ending, PassedOver
@@ -35,6 +37,7 @@ from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
 from orchestration.selectors.proof import EarlierTries, load_earlier_tries, load_handoff_lines
+from orchestration.transitions.budget import open_pots
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +73,7 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
     late = find_out_of_time(claim, spec, earlier.lines)
     if late is not None:
         return _end(claim, spec, late, earlier)
+    pots = _open_budget(claim, spec)
     try:
         handed = assemble_handoff(claim)
     except HandoffTooLarge as error:
@@ -78,9 +82,16 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
         return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
-    calls = Calls(ClaimJournal(claim, has_calls=earlier.has_calls))
+    calls = Calls(ClaimJournal(claim, has_calls=earlier.has_calls, pots=pots))
     facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
     return Prepared(spec, _build_task(claim, spec, handed, calls), facts)
+
+
+def _open_budget(claim: Claim, spec: StepSpec) -> tuple[PotState, ...]:
+    """Return what limits a step; nothing is asked where no budget is above it and it has none."""
+    if spec.budget is not None:
+        open_pots(claim, spec.budget.limits)
+    return load_path(claim.step_id) if claim.run.has_budget or spec.budget is not None else ()
 
 
 def load_facts(claim: Claim) -> Facts:

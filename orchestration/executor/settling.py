@@ -8,7 +8,7 @@ from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack, Suspends, Task, Usage
 from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
-from orchestration.domain.policy import AwaitsCalls, Ending
+from orchestration.domain.policy import AwaitsCalls, Ending, OutOfBudget
 from orchestration.domain.work import Facts
 from orchestration.executor.journal import ClaimJournal
 
@@ -38,17 +38,25 @@ def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Fac
         outcome = replace(journal.kept_away, usage=outcome.usage)
     match outcome:
         case Suspends() if journal.is_suspended:
-            waits = tuple(journal.waits.values())
-            return AwaitsCalls(waits, journal.known, outcome.agent, outcome.agent_version), told
+            return _name_wait(outcome, journal), told
         case Suspends():
             words = "it raised Suspended, but waits for nothing: write task.sleep, task.wait_for or task.ask_person"
             return _refuse(outcome, journal, FailureKind.PERMANENT, words, "Suspended"), told
         case Answered() | SentBack() if journal.is_suspended:
-            what = ", ".join(journal.waits) or "its run, which is paused"
+            what = ", ".join(journal.waits) or "its budget, or for its run, which is paused"
             words = _SWALLOWED.format(what=what[:200])
             return _refuse(outcome, journal, FailureKind.PERMANENT, words, "Suspended"), told
         case _:
             return outcome, told
+
+
+def _name_wait(outcome: Suspends, journal: ClaimJournal) -> Ending:
+    """Return what an attempt waits for: a budget before all else, since nothing goes on without it."""
+    short = journal.short
+    if short is not None:
+        return OutOfBudget(short.pot, short.unit, short.needed, short.left, short.fits_later, short.words)
+    waits = tuple(journal.waits.values())
+    return AwaitsCalls(waits, journal.known, outcome.agent, outcome.agent_version)
 
 
 def _refuse(

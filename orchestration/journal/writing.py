@@ -4,13 +4,20 @@ A call begins and ends only while the step is held under the claim's token; the 
 step's row lets no call begin after the commit of a cancel. Read next: `orchestration/executor/journal.py`.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from agents.domain.usage import CallUsage
+from django.db import transaction
+
+from agents.domain.calls import CallWish
+from agents.domain.usage import CallUsage, Reservation
+from orchestration.budgets.booking import ENDED, book
+from orchestration.budgets.reading import read_states
 from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.domain.budget import PotState, Short
 from orchestration.domain.calls import CallState
 from orchestration.domain.work import Claim
+from orchestration.transitions.budget import reserve
 from orchestration.transitions.vocabulary import is_held_by, lost
 
 _BEGIN: Final = f"""
@@ -34,10 +41,11 @@ WITH held AS MATERIALIZED (
     SELECT m.id, h.id, h.run_id,
         1 + (SELECT count(*) FROM orchestration_calltry t WHERE t.call_id = m.id), %(attempt)s::integer,
         %(token)s::uuid, 'begun', clock_timestamp() FROM made m, held h WHERE NOT h.is_paused
-    ON CONFLICT (call_id, token) DO NOTHING
+    ON CONFLICT (call_id, token) DO NOTHING RETURNING id
 )
 SELECT h.id IS NOT NULL AS is_held, coalesce(h.is_paused, false) AS is_paused, coalesce(t.id, m.id, 0) AS call,
-    coalesce(m.state, 'begun') AS state, coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json
+    coalesce(m.state, 'begun') AS state, coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json,
+    (SELECT id FROM tried) AS tried
 FROM (SELECT 1) one LEFT JOIN held h ON true LEFT JOIN taken t ON true LEFT JOIN met m ON true
 """
 
@@ -49,6 +57,7 @@ class CallFound:
     Attributes: call_id: its row.  state: `done`: it was answered before, and nothing was begun.
         request_digest: of what was asked the first time; another than now: nothing was begun.
         is_paused: the run is, and nothing was begun.
+        reserved: the pots that it was booked in; or the one that it does not fit into, and nothing was begun.
     """
 
     call_id: int
@@ -56,15 +65,42 @@ class CallFound:
     request_digest: str
     response_json: str | None
     is_paused: bool
+    reserved: Short | tuple[PotState, ...] = ()
 
 
-def begin_call(
-    claim: Claim, journal: int, *, path: str, kind: str, name: str, request_json: str, request_digest: str
-) -> CallFound:
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """What a call is paid from: `pots`, by their ids, and what it needs of them at most.
+
+    Attributes: is_must: it is made also where it does not fit, and then books nothing.
+    """
+
+    pots: tuple[int, ...]
+    reservation: Reservation
+    is_must: bool = False
+
+
+def begin_call(claim: Claim, journal: int, wish: CallWish, funds: Funds | None = None) -> CallFound:
     """Write that a claimed step's call begins, or find it answered. Once more under the same claim it changes nothing.
 
+    Args: funds: of a step that something limits. Where the call does not fit, nothing is written.
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
+    if funds is None:
+        return _begin(claim, journal, wish)[0]
+    with transaction.atomic():
+        found, try_id = _begin(claim, journal, wish)
+        if try_id is None:  # it was done, or has reserved already
+            return found
+        reserved = reserve(claim, try_id, funds.pots, funds.reservation)
+        if isinstance(reserved, Short):
+            transaction.set_rollback(not funds.is_must)
+            return found if funds.is_must else replace(found, reserved=reserved)
+        return replace(found, reserved=reserved)
+
+
+def _begin(claim: Claim, journal: int, wish: CallWish) -> tuple[CallFound, int | None]:
+    """Return what the beginning of a call found, and the try that it wrote, if any."""
     row = fetch_one(
         _BEGIN,
         {
@@ -72,18 +108,19 @@ def begin_call(
             "token": claim.token,
             "attempt": claim.attempt,
             "journal": journal,
-            "path": path,
-            "kind": kind,
-            "name": name,
-            "request": request_json,
-            "digest": request_digest,
+            "path": wish.path,
+            "kind": wish.kind,
+            "name": wish.name,
+            "request": wish.request_json,
+            "digest": wish.digest,
             # What a call calls belongs to it, and it is finished.
-            "nested": "/" in path,
+            "nested": "/" in wish.path,
         },
     )
     if not row.is_held:
         raise lost(claim)
-    return CallFound(row.call, CallState(row.state), row.digest, row.response_json, row.is_paused)
+    found = CallFound(row.call, CallState(row.state), row.digest, row.response_json, row.is_paused)
+    return found, row.tried
 
 
 _USAGE: Final = {
@@ -102,7 +139,7 @@ def _describe(usage: CallUsage | None) -> dict[str, Any]:
     return asdict(usage) | {"tokens": usage.tokens}
 
 
-_END: Final = f"""
+_END_ANY: Final = f"""
 WITH held AS MATERIALIZED (
     SELECT s.id FROM orchestration_step s
     WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
@@ -115,10 +152,15 @@ WITH held AS MATERIALIZED (
       AND t.call_id = c.id AND t.token = %(token)s::uuid AND t.state = 'begun' RETURNING c.id
 ), tried AS (
     UPDATE orchestration_calltry t SET state = 'done', ended_at = clock_timestamp(), {_SET_COST}
-    FROM done d WHERE t.call_id = d.id AND t.token = %(token)s::uuid
-)
+    FROM done d WHERE t.call_id = d.id AND t.token = %(token)s::uuid RETURNING {ENDED}
+)@booked
 SELECT id FROM done
 """
+_BOOKED: Final = "".join(f", {name} AS ({sql}\n)" for name, sql in book("tried").items())
+_END: Final = _END_ANY.replace("@booked", "")
+_END_BOOKED: Final = _END_ANY.replace("@booked", _BOOKED).replace(
+    "SELECT id FROM done", "SELECT b.* FROM done LEFT JOIN booked b ON true"
+)
 _WAS_ENDED: Final = """
 SELECT t.id FROM orchestration_calltry t
 WHERE t.call_id = %(call)s AND t.token = %(token)s::uuid AND t.state = 'done'
@@ -132,14 +174,21 @@ def end_call(
     response_json: str,
     response_digest: str,
     usage: CallUsage | None = None,
-) -> None:
+    is_booked: bool = False,
+) -> tuple[PotState, ...]:
     """Write the answer of a call that this claim began, and what it used.
+
+    Args: is_booked: something limits the step: what the call reserved is settled with it.
+    Returns: the pots that it was settled in, as they stand now.
 
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     about = {"step": claim.step_id, "token": claim.token, "call": call_id}
-    if not fetch_all(_END, about | {"response": response_json, "digest": response_digest} | _describe(usage)):
+    said = {"response": response_json, "digest": response_digest} | _describe(usage)
+    rows = fetch_all(_END_BOOKED if is_booked else _END, about | said)
+    if not rows:
         raise lost(claim)
+    return read_states(row for row in rows if is_booked and row.id is not None)
 
 
 def was_ended(claim: Claim, call_id: int) -> bool:
@@ -148,8 +197,11 @@ def was_ended(claim: Claim, call_id: int) -> bool:
 
 
 _END_TRY: Final = f"""
-UPDATE orchestration_calltry SET state = %(state)s, ended_at = clock_timestamp(), error = %(error)s, {_SET_COST}
-WHERE call_id = %(call)s AND token = %(token)s::uuid AND state = 'begun' RETURNING id
+WITH tried AS (
+    UPDATE orchestration_calltry t SET state = %(state)s, ended_at = clock_timestamp(), error = %(error)s, {_SET_COST}
+    WHERE t.call_id = %(call)s AND t.token = %(token)s::uuid AND t.state = 'begun' RETURNING t.id, {ENDED}
+){_BOOKED}
+SELECT id FROM tried
 """
 
 
@@ -159,11 +211,14 @@ def end_try(claim: Claim, call_id: int, *, state: str, error: str, usage: CallUs
     fetch_all(_END_TRY, about | _describe(usage))
 
 
-_LOSE: Final = """
-UPDATE orchestration_calltry t SET state = 'lost', ended_at = clock_timestamp(), error = %(error)s
-WHERE t.state = 'begun' AND NOT EXISTS (
-    SELECT 1 FROM orchestration_step s WHERE s.id = t.step_id AND s.status = 'running' AND s.token = t.token)
-RETURNING t.id
+_LOSE: Final = f"""
+WITH tried AS (
+    UPDATE orchestration_calltry t SET state = 'lost', ended_at = clock_timestamp(), error = %(error)s
+    WHERE t.state = 'begun' AND NOT EXISTS (
+        SELECT 1 FROM orchestration_step s WHERE s.id = t.step_id AND s.status = 'running' AND s.token = t.token)
+    RETURNING t.id, {ENDED}
+){_BOOKED}
+SELECT id FROM tried
 """
 
 

@@ -21,7 +21,12 @@ from django.db import close_old_connections
 from orchestration.conf import get_conf
 from orchestration.database.insistence import reconnect
 from orchestration.maintenance.companions import Companions
-from orchestration.maintenance.queues import free_admissions, wake_breaker_waiters, wake_pool_waiters
+from orchestration.maintenance.queues import (
+    free_admissions,
+    wake_breaker_waiters,
+    wake_budget_waiters,
+    wake_pool_waiters,
+)
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, lose_calls, ring_after_death
 from orchestration.maintenance.scheduler import (
     cancel_orphans,
@@ -55,6 +60,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_admissions,
     wake_pool_waiters,
     wake_breaker_waiters,
+    wake_budget_waiters,
     hold_back_agents,
     ring_left,
     ring_lost,

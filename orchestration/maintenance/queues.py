@@ -5,6 +5,7 @@ from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch
 from orchestration.executor import ring_next
 from orchestration.selectors.admission import find_live_tokens
+from orchestration.transitions.budget import wake_for_budget
 from orchestration.transitions.waiting import wake_kept_away
 
 
@@ -22,5 +23,12 @@ def wake_breaker_waiters() -> int:
     """Ring for the steps that their agent's breaker kept away and that may go on."""
     openings = [(opening.agent, opening.opened_at, opening.may_probe) for opening in find_openings()]
     woken = wake_kept_away(openings, get_conf().REDISPATCH_LIMIT)
+    dispatch(woken)
+    return len(woken)
+
+
+def wake_budget_waiters() -> int:
+    """Ring for the steps whose call fits into its budget now, and for one of each pot to ask people about it."""
+    woken = wake_for_budget()
     dispatch(woken)
     return len(woken)

@@ -1,5 +1,6 @@
 """The rows. No behaviour lives here but what a row can say about itself; `transitions/` writes status."""
 
+from orchestration.budgets.rows import Pot
 from orchestration.models.access import ApiToken, Membership
 from orchestration.models.call import Call, CallTry
 from orchestration.models.process import Lead, WorkerProcess
@@ -27,6 +28,7 @@ __all__ = [
     "Lead",
     "Membership",
     "PastOutput",
+    "Pot",
     "Project",
     "Receipt",
     "Run",

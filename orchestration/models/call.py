@@ -5,6 +5,7 @@ A call is written before it is made and answered once; a try ends once. Neither 
 
 from dataclasses import fields
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -112,6 +113,9 @@ class CallTry(models.Model):
     error = models.TextField(db_default="", help_text="What it raised, or why it is lost.")
     tokens = models.BigIntegerField(null=True, help_text="In and out; NULL: nothing was said.")
     cost_micro_usd = models.BigIntegerField(null=True)
+    pots = ArrayField(models.BigIntegerField(), null=True, help_text="The pots that it reserved in.")
+    reserved_tokens = models.BigIntegerField(null=True)
+    reserved_micro_usd = models.BigIntegerField(null=True)
 
     class Meta:
         ordering = ("call", "number")

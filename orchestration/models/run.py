@@ -135,6 +135,9 @@ class AgentContext(models.Model):
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="context")
     handoff_tokens = models.PositiveIntegerField(help_text="Tokens that one receiving step may be handed.")
+    has_budget = models.BooleanField(
+        db_default=False, help_text="Something above its steps, or of them, has a budget: calls ask."
+    )
 
     def __str__(self) -> str:
         """Return whose context it is."""

@@ -1,6 +1,7 @@
 """A run before it is written: which version, whether its input fits, and the rows it starts with."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -79,6 +80,7 @@ def describe_new_run(
     priority: int = 0,
     parent: ParentStep | None = None,
     origin: Origin | None = None,
+    budget: Mapping[str, int] | None = None,
 ) -> NewRun:
     """Return a run of a version with an input, ready to be written.
 
@@ -101,6 +103,7 @@ def describe_new_run(
         timeout_seconds=spec.timeout_seconds,
         parent=parent,
         origin=origin,
+        budget=budget or {},
     )
 
 

@@ -17,6 +17,7 @@ from orchestration.runs.publishing import (
 )
 from orchestration.runs.signals import signal, signal_by_callback
 from orchestration.runs.starting import check_start, get_run, start, wait
+from orchestration.runs.topping_up import top_up
 from orchestration.runs.verifying import Verdict, verify
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "signal",
     "signal_by_callback",
     "start",
+    "top_up",
     "verify",
     "wait",
 ]

@@ -59,6 +59,8 @@ def fork(
         requested_by_id=by.pk if by else source.requested_by_id,
         priority=source.priority,
         origin=Origin(source.pk, from_step),
+        # What limited the first run limits the second likewise, from nothing spent.
+        budget=dict(source.pots.filter(step=None).values_list("unit", "limit")),
     )
     with transaction.atomic():
         inserted = insert_run(new)

@@ -1,6 +1,7 @@
 """Starting a run, and waiting for its end."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from orchestration.dispatch import dispatch_after_commit
+from orchestration.domain.budget import Budget, read_budget
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.rows import CHILD_RUN
 from orchestration.domain.states import LIVE_RUN
@@ -37,6 +39,7 @@ def start(
     requested_by: AbstractBaseUser | None = None,
     project: str = "default",
     priority: int = 0,
+    budget: Budget | Mapping[str, Any] | None = None,
 ) -> Run:
     """Start a run of the latest version of a workflow; once this returns, the run is durable.
 
@@ -45,6 +48,7 @@ def start(
         idempotency_key: the same key and input return the same run, whatever its state and by whatever rules a new
             one would be refused today.
         priority: -100 to 100; where steps wait for a pool, those of runs with a higher one go first.
+        budget: what it may use at most with all runs below it, as a `Budget` or its JSON form.
     Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input.
     """
     version = find_latest(workflow, project__slug=project)
@@ -52,6 +56,7 @@ def start(
     known = _find_known(version, input, idempotency_key)
     if known is not None:
         return known
+    limits = read_budget(budget)
     if not -100 <= priority <= 100:
         raise InputInvalid("priority: must be between -100 and 100")
     new = describe_new_run(
@@ -60,6 +65,7 @@ def start(
         idempotency_key=idempotency_key,
         requested_by_id=requested_by.pk if requested_by else None,
         priority=priority,
+        budget=limits.limits if limits else None,
     )
     inserted = insert_run(new)
     if inserted is None:
@@ -75,6 +81,7 @@ def check_start(
     *,
     idempotency_key: str | None = None,
     project: str = "default",
+    budget: Budget | Mapping[str, Any] | None = None,
 ) -> Run | None:
     """Refuse what `start` would refuse, and start nothing.
 
@@ -85,6 +92,7 @@ def check_start(
     check_key(idempotency_key)
     known = _find_known(version, input, idempotency_key)
     if known is None:
+        read_budget(budget)
         spec, _ = load_plan(version.pk, version.digest)
         check_input(spec, input)
     return known

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from orchestration.budgets.booking import ENDED, book
 from orchestration.database.lines import dump_line, pass_lines, select_lines
 from orchestration.database.statements import fetch_all
 from orchestration.domain.states import STEP_EDGES, StepStatus
@@ -69,8 +70,11 @@ LOSE_TRIES: Final = Part(
     "given_up",
     """
     UPDATE orchestration_calltry t SET state = 'lost', ended_at = d.now, error = 'its attempt had ended'
-    FROM done d WHERE t.step_id = d.id AND t.state = 'begun'""",
+    FROM done d WHERE t.step_id = d.id AND t.state = 'begun' RETURNING """
+    + ENDED,
 )
+BOOK_LOST: Final = tuple(Part(name, sql) for name, sql in book(LOSE_TRIES.name).items())
+"""What they had reserved is lost with them."""
 BREAK_CHORD: Final = Part("broken", break_chords("done"))
 # The edges of the children's own children go too: `is_in_plan` looks for the edge from a step to the one that grew it.
 DETACH: Final = (
@@ -136,7 +140,7 @@ class Ending:
             Part(effect.name, effect.statement, {"effects": "json"}) for effect in EFFECTS if self.has_effects
         ]
         if self.source is StepStatus.RUNNING and self.has_effects:
-            effects.append(LOSE_TRIES)
+            effects += [LOSE_TRIES, *BOOK_LOST]
         parts = [Part("done", self._change()), *self.parts, *effects, Part("told", told)]
         columns = dict(_LINE if self.source is StepStatus.RUNNING else _LINE_OF_HELD)
         for part in parts:

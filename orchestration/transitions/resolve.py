@@ -122,6 +122,7 @@ _SEND_BACK = _decided(
 )
 _ANSWER = _decided(StepStatus.AVAILABLE, ring("s"))
 _COLLECT_AGAIN = _decided(StepStatus.AVAILABLE, f"failures = 0, crashes = 0, {ring('s')}")
+_LIFT = replace(_COLLECT_AGAIN, event=EventKind.STEP_WOKEN, statement="")
 _WAIT_AGAIN = _decided(StepStatus.WAITING, "failures = 0, crashes = 0")
 _FAIL_HELD = _decided(StepStatus.FAILED, "finished_at = g.now")
 _CLOSE_HELD = _decided(StepStatus.CANCELLED, "finished_at = g.now")
@@ -172,6 +173,11 @@ def answer_held_step(held: HeldStep, *, event_json: str) -> list[int]:
     """
     _end(_ANSWER, held, event_json)
     return [held.step_id]
+
+
+def lift_held_step(held: HeldStep, *, event_json: str) -> None:
+    """Move a held step to `available` once what it asked about is out of the way; dispatch it after the commit."""
+    _end(_LIFT, held, event_json)
 
 
 def hand_on_held_step(

@@ -38,7 +38,13 @@ _EDGES = insert_edges(f"""
     JOIN steps p ON p.position = e.predecessor JOIN steps s ON s.position = e.successor""")
 _PLAN = f"""
 WITH context AS (
-    INSERT INTO orchestration_agentcontext (run_id, handoff_tokens) VALUES (%(run)s, %(handoff_tokens)s)
+    INSERT INTO orchestration_agentcontext (run_id, handoff_tokens, has_budget)
+    VALUES (%(run)s, %(handoff_tokens)s, %(units)s::text[] <> '{{}}' OR coalesce((
+        SELECT x.has_budget FROM orchestration_step s JOIN orchestration_agentcontext x ON x.run_id = s.run_id
+        WHERE s.id = %(parent_step)s::bigint), false))
+), pots AS (
+    INSERT INTO orchestration_pot (run_id, unit, "limit")
+    SELECT %(run)s, w.unit, w.most FROM unnest(%(units)s::text[], %(limits)s::bigint[]) AS w(unit, most)
 ), steps AS ({_STEPS} RETURNING id, position, status
 ), edges AS ({_EDGES}
 ), told AS (
@@ -86,6 +92,9 @@ def _plan_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
     return {
         "run": run_id,
         "handoff_tokens": new.handoff_tokens,
+        "parent_step": new.parent.step_id if new.parent else None,
+        "units": list(new.budget),
+        "limits": list(new.budget.values()),
         "steps": dump_line([_describe_step(place, step) for place, step in enumerate(new.steps)]),
         "edges": dump_line([asdict(edge) for edge in new.edges]),
     }

@@ -12,6 +12,7 @@ from orchestration.domain.policy.values import (
     Decision,
     Ending,
     HeldBack,
+    OutOfBudget,
     OutOfTime,
     PassedOver,
     Situation,
@@ -33,7 +34,7 @@ def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
             return decide_verdicts(outcome, spec, situation)
         case Failed():
             return decide_failure(outcome, spec, situation)
-        case OutOfTime() | HeldBack():
+        case OutOfTime() | HeldBack() | OutOfBudget():
             return decide_unbegun(outcome, spec, situation)
         case _:
             return _decide_rest(outcome)

@@ -7,7 +7,7 @@ step says so.
 from typing import Final
 
 from agents.domain.invocation import Failed, FailureKind
-from orchestration.domain.policy.values import Decision, HeldBack, OutOfTime, Situation
+from orchestration.domain.policy.values import Decision, HeldBack, OutOfBudget, OutOfTime, Situation
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 
@@ -54,11 +54,24 @@ def _decide_kept_away(failure: Failed, spec: StepSpec, situation: Situation) -> 
     return way
 
 
-def decide_unbegun(why: OutOfTime | HeldBack, spec: StepSpec, situation: Situation) -> Decision:
-    """Decide on a step whose agent was not called, through no fault of its own."""
+def decide_unbegun(why: OutOfTime | HeldBack | OutOfBudget, spec: StepSpec, situation: Situation) -> Decision:
+    """Decide on a step whose agent was not called, or could not make a call, through no fault of its own."""
     if isinstance(why, HeldBack):
         return _decide_held_back(why)
+    if isinstance(why, OutOfBudget):
+        return _decide_out_of_budget(why, spec, situation)
     return _decide_out_of_time(why, spec, situation)
+
+
+def _decide_out_of_budget(short: OutOfBudget, spec: StepSpec, situation: Situation) -> Decision:
+    """Wait for what is reserved; where that can't help, let one step for each pot ask a person."""
+    if short.fits_later:
+        return Decision(DecisionKind.WAIT, "budget_wait", short.reason)
+    if spec.on_failure == "abort":
+        return Decision(DecisionKind.ABORT, "budget_abort", short.reason)
+    if not situation.may_ask:
+        return Decision(DecisionKind.WAIT, "budget_asked", short.reason)
+    return Decision(DecisionKind.ESCALATE, "budget", short.reason)
 
 
 def _decide_out_of_time(late: OutOfTime, spec: StepSpec, situation: Situation) -> Decision:

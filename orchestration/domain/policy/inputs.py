@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack, Suspends
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
-from orchestration.domain.policy.values import AwaitsCalls, Ending, HeldBack, OutOfTime, PassedOver, Situation
+from orchestration.domain.policy.values import (
+    AwaitsCalls,
+    Ending,
+    HeldBack,
+    OutOfBudget,
+    OutOfTime,
+    PassedOver,
+    Situation,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ _TYPES: Final[Mapping[type, str]] = {
     Failed: "failed",
     Verdicts: "verdicts",
     OutOfTime: "out_of_time",
+    OutOfBudget: "out_of_budget",
     HeldBack: "held_back",
     PassedOver: "passed_over",
     Growth: "growth",
@@ -69,7 +78,7 @@ def _dump_outcome(outcome: Ending) -> dict[str, Any]:
             return {"passed": outcome.passed, "reasons": list(outcome.reasons)}
         case SentBack():
             return {"step": outcome.step, "reasons": list(outcome.reasons)}
-        case OutOfTime() | HeldBack():
+        case OutOfTime() | HeldBack() | OutOfBudget():
             return asdict(outcome)
         case _:
             waits = outcome.waits if isinstance(outcome, AwaitsCalls) else ()
@@ -88,6 +97,7 @@ def _load_failure(said: Any, tried: Tried) -> Failed:
     )
 
 
+_SHORT: Final = tuple(item.name for item in fields(OutOfBudget))
 _LOADERS: Final[Mapping[Any, Callable[[Any, Tried], Ending]]] = {
     "failed": _load_failure,
     "answered": lambda said, tried: Answered(
@@ -98,5 +108,6 @@ _LOADERS: Final[Mapping[Any, Callable[[Any, Tried], Ending]]] = {
         said["step"], tuple(said["reasons"]), tried.agent, tried.agent_version or 0
     ),
     "held_back": lambda said, _: HeldBack(said["reason"], said["is_over"], said["may_ask"]),
+    "out_of_budget": lambda said, _: OutOfBudget(**{key: said[key] for key in _SHORT}),
     "out_of_time": lambda said, _: OutOfTime(said["is_asked"], said.get("of_step", False)),
 }

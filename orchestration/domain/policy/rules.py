@@ -93,6 +93,12 @@ _DIRECT: Final = (
         "reviewers_asked", DecisionKind.WAIT, "people can't keep up, and one of them is being asked about it"
     ),
     Rule("reviewers", DecisionKind.ESCALATE, "people can't keep up, and it can't wait any longer"),
+    Rule(
+        "budget_wait", DecisionKind.WAIT, "its next call fits into its budget once calls under way have ended"
+    ),
+    Rule("budget_asked", DecisionKind.WAIT, "its budget is used up, and a person is being asked about it"),
+    Rule("budget", DecisionKind.ESCALATE, "its budget is used up; a person tops it up, or ends it"),
+    Rule("budget_abort", DecisionKind.ABORT, "its budget is used up, and the step says to abort"),
     WITHDRAWN,
     Rule("engine_fault", DecisionKind.ESCALATE, "the engine itself failed at it; its agent is not to blame"),
     Rule("journal_diverged", DecisionKind.ESCALATE, "it made another call than was done before in its place"),

@@ -60,8 +60,25 @@ class AwaitsCalls:
         return tuple(wait for wait in self.waits if wait.kind is CallKind.ASK)
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfBudget:
+    """The step came to a call that does not fit into a budget; the call was not begun.
+
+    Attributes: pot: by its id.  unit: what is short.  needed: by the call at most.  left: once all that is reserved was
+        given back.  fits_later: that is enough.  reason: in words.
+    """
+
+    pot: int
+    unit: str
+    needed: int
+    left: int
+    fits_later: bool
+    reason: str
+
+
 Ending = (
     AwaitsCalls
+    | OutOfBudget
     | Outcome
     | PassedOver
     | Growth

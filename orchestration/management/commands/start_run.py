@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
 from orchestration import runs
+from orchestration.domain.budget import read_budget
 from orchestration.domain.states import RunStatus
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import (
@@ -69,6 +70,11 @@ class Command(EngineCommand):
         parser.add_argument(
             "--key", help="The run's idempotency key; with --each the first part of each line's."
         )
+        parser.add_argument(
+            "--budget",
+            metavar="JSON",
+            help='What each run may use at most: {"usd": "2.00", "tokens": 400000}, @FILE, or - for stdin.',
+        )
         parser.add_argument("--as", dest="username", metavar="USER", help="Who asks for it.")
         parser.add_argument(
             "--wait", action="store_true", help="Wait until each run is final or waits for people."
@@ -87,6 +93,8 @@ class Command(EngineCommand):
         """Start, wait if asked to, and say what came of it."""
         check_project(options["project"])
         person = read_person(options["username"])
+        if options["budget"] is not None:
+            options["budget"] = read_json("--budget", options["budget"])
         try:
             wishes = _read_wishes(options)
             clock, began = read_clock(), time.monotonic()
@@ -105,6 +113,7 @@ class Command(EngineCommand):
             idempotency_key=wish.key,
             requested_by=person,
             project=options["project"],
+            budget=options["budget"],
         )
         return Started(run.pk, wish.key, is_new=not wish.is_known)
 
@@ -146,9 +155,10 @@ class Command(EngineCommand):
 def _read_wishes(options: dict[str, Any]) -> list[Wish]:
     workflow, key, project = options["workflow"], options["key"], options["project"]
     if options["each"] is not None:
+        read_budget(options["budget"])
         return read_feed(workflow, options["each"], key, project)
     value = {} if options["input"] is None else read_json("--input", options["input"])
-    known = runs.check_start(workflow, value, idempotency_key=key, project=project)
+    known = runs.check_start(workflow, value, idempotency_key=key, project=project, budget=options["budget"])
     return [Wish(value, key, is_known=known is not None)]
 
 
@@ -157,6 +167,8 @@ _ARGUMENT_OF = {"input_invalid": "--input", "idempotency_conflict": "--key"}
 
 def _name_argument(error: OrchestrationError) -> str:
     words = say_argument(error)
+    if words.startswith("budget"):
+        return f"--{words}"
     return words if words.startswith("--") else f"{_ARGUMENT_OF.get(error.code, 'NAME')}: {words}"
 
 

@@ -55,6 +55,8 @@ GET    runs/<run_id>/calls                   401 403 404 200 200 200 200 200 403
 GET    runs/<run_id>/signals                 401 403 404 200 200 200 200 200 403 403 403 404
 POST   runs/<run_id>/signals/<name>          401 403 404 403 200 403 200 403 200 403 403 404
 POST   callbacks/<token>                     404 404 404 404 404 404 404 404 404 404 404 404
+GET    runs/<run_id>/budget                  401 403 404 200 200 200 200 200 403 403 403 404
+POST   runs/<run_id>/top-up                  401 403 404 403 400 403 400 403 400 403 403 404
 GET    runs/<run_id>/events                  401 403 404 200 200 200 200 200 403 403 403 404
 GET    steps/<step_id>                       401 403 404 200 200 200 200 200 403 403 403 404
 GET    steps/<step_id>/calls                 401 403 404 200 200 200 200 200 403 403 403 404
@@ -231,6 +233,7 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs/<run_id>/signals/<name>": {"value": 5},
         "runs/<run_id>/cancel": {"reason": "not needed"},
         "runs/<run_id>/finish": {"output": None},
+        "runs/<run_id>/top-up": {"usd": "1.00"},  # which the run has no limit of
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
         "tickets/<ticket_id>/comments": {"text": "Is this the lamp?"},

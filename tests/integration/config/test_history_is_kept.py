@@ -16,7 +16,7 @@ from escalation.domain.notices import Happening
 from escalation.escrow import pause_ticket, resume_ticket, save_calendar
 from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket, Vote
 from escalation.notify import announce, plan_notices
-from orchestration import StepSpec, WorkflowSpec
+from orchestration import Budget, StepSpec, WorkflowSpec
 from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
 from orchestration.testing import run_workflow
 from tests.people import make_member
@@ -47,6 +47,7 @@ KEPT = (
     "orchestration_event",
     "orchestration_handoff",
     "orchestration_pastoutput",
+    "orchestration_pot",
     "orchestration_receipt",
     "orchestration_run",
     "orchestration_runresult",
@@ -115,7 +116,7 @@ def rows() -> None:
         "kept.first": lambda _: Result(1, usage={"input_tokens": 1}),
         "kept.second": lambda task: task.once("two", lambda: 2),
     }
-    done = run_workflow(SPEC, agents=agents)
+    done = run_workflow(SPEC, agents=agents, budget=Budget(calls=5))
     run_workflow(WorkflowSpec(name="short", steps=(StepSpec("one", agent="kept.first"),)), agents=agents)
     ticket = Ticket.objects.get(run=done.run)
     Breach.objects.create(

@@ -16,7 +16,7 @@ from agents.domain.calling import Servant
 from agents.domain.calls import Begun, Calls, CallWish, Kept, MemoryJournal
 from agents.domain.catalogue import RegisteredAgent
 from agents.domain.contract import AgentContract
-from agents.domain.usage import CallUsage
+from agents.domain.usage import CallUsage, Reservation
 from agents.errors import CallDiverged, CallRefused, UnreadableOutput
 from agents.runtimes.python import PythonRuntime
 
@@ -31,9 +31,9 @@ class Recorder(MemoryJournal):
         self.said: list[tuple[str, str]] = []
         self.threads: set[int] = set()
 
-    def begin(self, wish: CallWish) -> Kept | Begun:
+    def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:
         self._note("begin", wish)
-        return super().begin(wish)
+        return super().begin(wish, reservation)
 
     def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:
         self._note("end", wish)

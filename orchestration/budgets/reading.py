@@ -1,0 +1,73 @@
+"""Which pots stand above a step, and how those of a tree stand."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from orchestration.budgets.rows import Pot
+from orchestration.database.statements import fetch_all
+from orchestration.domain.budget import PotState, Unit
+
+STATE: Final = 'p.id, p.unit, p."limit", p.reserved, p.spent, p.lost, p.tight_at IS NOT NULL AS is_told'
+UP: Final = """up AS (
+    SELECT s.id, s.run_id, s.parent_id FROM orchestration_step s WHERE s.id = %(step)s
+    UNION ALL
+    SELECT o.id, o.run_id, o.parent_id FROM up u JOIN orchestration_run r ON r.id = u.run_id
+    JOIN orchestration_step o ON o.id = coalesce(u.parent_id, r.parent_step_id)
+)"""
+"""A step, the one that grew it, and so on to the root: through child runs too."""
+_PATH: Final = f"""
+WITH RECURSIVE {UP}
+SELECT {STATE} FROM orchestration_pot p WHERE p.step_id IN (SELECT id FROM up)
+    OR (p.step_id IS NULL AND p.run_id IN (SELECT run_id FROM up)) ORDER BY p.id
+"""
+
+
+def load_path(step_id: int) -> tuple[PotState, ...]:
+    """Return the pots that a step's calls are booked in, in the order of their ids."""
+    return read_states(fetch_all(_PATH, {"step": step_id}))
+
+
+def read_states(rows: Iterable[tuple[object, ...]]) -> tuple[PotState, ...]:
+    """Return pots from rows that have the columns of `STATE`."""
+    states = (PotState._make(row) for row in rows)
+    return tuple(state._replace(unit=Unit(state.unit)) for state in states)
+
+
+def list_pots(root_id: UUID) -> list[Pot]:
+    """Return the pots of all runs of a tree, those nearest to the root first."""
+    return list(
+        Pot.objects.filter(run__root_id=root_id).select_related("run", "step").order_by("run__depth", "pk")
+    )
+
+
+class StepSum(NamedTuple):
+    """What the calls of one step of a tree used: those that ended, and what of the others is lost or reserved.
+
+    Attributes: tokens, micro_usd: spent.  lost_tokens, lost_micro_usd: at the full reservations.
+    """
+
+    run_id: UUID
+    step_key: str
+    calls: int
+    tokens: int
+    micro_usd: int
+    lost_tokens: int
+    lost_micro_usd: int
+
+
+_BY_STEP: Final = """
+SELECT t.run_id, s.key, count(*) AS calls, coalesce(sum(t.tokens), 0)::bigint AS tokens,
+    coalesce(sum(t.cost_micro_usd), 0)::bigint AS micro_usd,
+    coalesce(sum(t.reserved_tokens) FILTER (WHERE t.state = 'lost'), 0)::bigint AS lost_tokens,
+    coalesce(sum(t.reserved_micro_usd) FILTER (WHERE t.state = 'lost'), 0)::bigint AS lost_micro_usd
+FROM orchestration_calltry t JOIN orchestration_step s ON s.id = t.step_id JOIN orchestration_run r ON r.id = t.run_id
+JOIN orchestration_call c ON c.id = t.call_id
+WHERE r.root_id = %(root)s AND c.run_id = r.id
+GROUP BY t.run_id, s.key, r.depth, s.position ORDER BY r.depth, t.run_id, s.position LIMIT %(most)s
+"""
+
+
+def sum_by_step(root_id: UUID, most: int = 200) -> list[StepSum]:
+    """Return what the steps of a tree used, in the order of the plan, the runs nearest to the root first."""
+    return [StepSum._make(row) for row in fetch_all(_BY_STEP, {"root": root_id, "most": most})]
