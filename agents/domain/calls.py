@@ -40,9 +40,10 @@ class CallKind(StrEnum):
     TIMER = "timer"
     SIGNAL = "signal"
     ASK = "ask"
+    APPROVAL = "approval"
 
 
-WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK})
+WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK, CallKind.APPROVAL})
 """Calls that nobody makes: they stay open until something answers them."""
 
 

@@ -8,7 +8,8 @@ for it. Once it is answered the agent's code runs again from its top, with all f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ LONGEST_WAIT_SECONDS: Final = 10 * 366 * 86_400.0
 LONGEST_QUESTION: Final = 4_000
 TIMER: Final = "timer"
 ASK: Final = "ask"
+APPROVAL: Final = "approval"
 VALUE: Final = "value"
 """Member of a wait's answer that holds what was sent; without it the time was over."""
 _TIMED_OUT: Final = canonical_json({"timed_out": True})
@@ -62,6 +64,65 @@ def wait_for_person(calls: Calls, question: str, form: object, key: str | None) 
         )
     request = {"question": question, "form": _read_schema("task.ask_person: form", form)}
     return _wait(calls, CallKind.ASK, ASK, _write("ask_person", request), Until(), key, _read_value)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCall:
+    """A call that an agent wants to make and may not without a person.
+
+    Attributes: call_id: names it among those that are wanted at once.  arguments: a JSON object.
+        effects: what it does outside, in words.
+    """
+
+    call_id: str
+    tool: str
+    arguments: Mapping[str, Any]
+    effects: tuple[str, ...] = ()
+    reversible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCall:
+    """What a person decided of one wanted call: with which arguments it is made, or why it is not."""
+
+    call_id: str
+    approve: bool
+    arguments: dict[str, Any]
+    message: str
+
+
+def wait_for_approval(calls: Calls, wanted: Sequence[WantedCall], version: int) -> Any:
+    """Let a person decide of calls, all that are wanted at once; return a `DecidedCall` of each, in their order.
+
+    What is asked is what is approved: with other calls, arguments or another version of the agent in its place, what
+    was decided is void, and a person decides anew by the rule `journal_diverged`. Awaitable under a running loop.
+
+    Args: version: of the agent's contract.
+    """
+    asked = [
+        {
+            "id": each.call_id,
+            "tool": each.tool,
+            "arguments": dict(each.arguments),
+            "effects": list(each.effects),
+            "reversible": each.reversible,
+            "approve": True,
+            "message": "",
+        }
+        for each in wanted
+    ]
+    request_json = _write("approval", {"calls": asked, "version": version})
+    return _wait(calls, CallKind.APPROVAL, APPROVAL, request_json, Until(), None, _read_decided)
+
+
+def _read_decided(path: str, response_json: str) -> list[DecidedCall]:
+    try:
+        decided = _read_value(path, response_json)["calls"]
+        return [
+            DecidedCall(each["id"], each["approve"], each["arguments"], each["message"]) for each in decided
+        ]
+    except (KeyError, TypeError) as error:
+        raise CallDiverged(path, "its stored answer is none of an approval") from error
 
 
 def check_seconds(name: str, seconds: object) -> float:

@@ -67,7 +67,7 @@ def _close(ticket: Ticket, held: HeldStep | None, pending: PendingResolution, no
     choice, decider = read_choice(pending), Decider(pending.decided_by)
     way = require_way(ticket, choice.kind)
     if held is not None and way.takes_proposal:
-        require_seen(ticket, digest_text(held.proposed_json or ""), pending.seen_digest)
+        require_seen(ticket, digest_text(held.seen_json or ""), pending.seen_digest)
     PendingResolution.objects.filter(ticket=ticket.pk).delete()
     close_ticket(ticket, decider, choice, ticket.seen_json if way.takes_proposal else choice.output_json, now)
     if held is None:

@@ -123,7 +123,7 @@ def _resolve(
     require_seen(ticket, ticket.seen_digest, seen_digest)
     way = require_way(ticket, choice.kind)
     if way.takes_proposal:
-        require_seen(ticket, digest_text(held.proposed_json or ""), seen_digest)
+        require_seen(ticket, digest_text(held.seen_json or ""), seen_digest)
     queue = _queue_of(ticket, looked_at)
     agents = holds.list_next_agents(holds.find_spec_of(held), held.agent, queue.hand_on_agents)
     require_fields(held, queue, choice, agents if choice.agent else [])

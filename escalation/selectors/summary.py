@@ -17,7 +17,7 @@ from orchestration.selectors.scope import Caller
 def foresee_send_back(ticket: Ticket) -> Anew | None:
     """Return what the step will do if its open ticket is sent back; None when that is over, or not offered."""
     way = ticket.ways.get(ResolutionKind.SEND_BACK)
-    if not ticket.is_open or way is None or not way.is_offered:
+    if not ticket.is_open or way is None or not way.is_offered or way.answers:
         return None
     return foresee_anew(Stage(ticket.step.stage), has_proposal=ticket.has_proposal)
 

@@ -16,13 +16,15 @@ from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
 class HoldSubject(StrEnum):
     """What a person is asked about.
 
-    An output that an agent gave or could not give; a step that people do; what an agent asks while it works; work that
-    was accepted without a person and is looked at again, which holds nothing.
+    An output that an agent gave or could not give; a step that people do; what an agent asks while it works; calls
+    that it may not make without a person; work that was accepted without a person and is looked at again, which holds
+    nothing.
     """
 
     OUTPUT = "output"
     TASK = "task"
     QUESTION = "question"
+    CALLS = "calls"
     AUDIT = "audit"
 
 
@@ -107,6 +109,7 @@ class Way:
         also: fields that are asked for under a condition.
         needs_proposal: it is there only if something was proposed, or (False) only if nothing was.
         is_offered: pages offer it; commands and the API take it in any case.
+        answers: it answers what the agent of the step waits for: no revision is raised, and the journal stays.
     """
 
     kind: ResolutionKind
@@ -121,6 +124,7 @@ class Way:
     receipt: ReceiptKind = ReceiptKind.OUTPUT
     needs_proposal: bool | None = None
     is_offered: bool = True
+    answers: bool = False
 
     @property
     def puts_out(self) -> bool:
@@ -165,6 +169,33 @@ _ANSWER = Way(
     done="answered",
     told="answered it",
     field=OUTPUT,
+    answers=True,
+)
+_ALLOW = replace(
+    _APPROVE,
+    to=StepStatus.AVAILABLE,
+    effect="the agent makes these calls",
+    button="Approve as asked",
+    answers=True,
+)
+_ALLOW_CHANGED = replace(
+    _EDIT,
+    to=StepStatus.AVAILABLE,
+    effect="the agent makes the calls that the reviewer approves, with the reviewer's arguments",
+    title="Change, then approve",
+    receipt=ReceiptKind.OUTPUT,
+    answers=True,
+)
+_DENY = Way(
+    ResolutionKind.SEND_BACK,
+    StepStatus.AVAILABLE,
+    effect="none of the calls is made; the agent is told why, and goes on",
+    title="Deny, and say why",
+    button="Deny",
+    done="denied, and the agent is told why",
+    told="denied it",
+    field=FEEDBACK,
+    answers=True,
 )
 _SEND_BACK = Way(
     ResolutionKind.SEND_BACK,
@@ -285,6 +316,11 @@ SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
         "The agent of the step “{step}” asks you something.",
         "The agent of the step “{step}” asks you something.",
         (_ANSWER, _SKIP, _CLOSE, _ABORT),
+    ),
+    HoldSubject.CALLS: Subject(
+        "The agent of the step “{step}” wants to do this. May it?",
+        "The agent of the step “{step}” wants to do this. May it?",
+        (_ALLOW, _ALLOW_CHANGED, _DENY, _SKIP, _CLOSE, _ABORT),
     ),
     HoldSubject.AUDIT: Subject(
         "Would you have let this result of the step “{step}” pass?",

@@ -274,6 +274,7 @@ class HeldStep:
         root_id: the run at the top of the tree.
         kind, spec_key, spec_json, agent, workflow_id, spec_digest: by which its spec is found.
         renewals: number of the journal of its calls.
+        asked_call, asked_json: the open call by which its agent waits for an approval, and what is asked.
     """
 
     step_id: int
@@ -294,6 +295,13 @@ class HeldStep:
     agent: str
     workflow_id: int
     renewals: int
+    asked_call: int | None = None
+    asked_json: str | None = None
+
+    @property
+    def seen_json(self) -> str | None:
+        """Return what a person may approve: calls that its agent wants to make, or what it proposed; None: nothing."""
+        return self.proposed_json if self.asked_json is None else self.asked_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ What the database knows was read before: the `Facts` before the agent was called
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
-from typing import Final
 
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
@@ -183,17 +182,9 @@ def _name_outcome(said: Ending) -> AttemptOutcome:
     return _ENDED_AS[type(said)]
 
 
-_SUBJECTS: Final = {AskPerson: HoldSubject.TASK, AwaitsCalls: HoldSubject.QUESTION}
-
-
 def describe_hold(claim: Claim, spec: StepSpec, outcome: Ending, decision: Decision) -> Hold:
     """Return a step that waits for a person, as its ticket needs to know it."""
-    proposed = _find_proposal(outcome)
-    shown = proposed
-    if isinstance(outcome, AskPerson):
-        shown = outcome.seen_json
-    elif isinstance(outcome, AwaitsCalls):
-        shown = write_questions(outcome.questions)
+    subject, shown = _choose_subject(outcome)
     return Hold(
         project_id=claim.run.project_id,
         run_id=claim.run.run_id,
@@ -203,15 +194,28 @@ def describe_hold(claim: Claim, spec: StepSpec, outcome: Ending, decision: Decis
         sla=claim.run.sla,
         agent=claim.agent,
         attempt=claim.attempt,
-        subject=_SUBJECTS.get(type(outcome), HoldSubject.OUTPUT),
+        subject=subject,
         rule=decision.rule,
         reason=decision.reason + _tell_unspawned(outcome),
         seen_json=shown if shown is not None else "null",
-        has_proposal=proposed is not None,
+        has_proposal=shown is not None and subject in {HoldSubject.OUTPUT, HoldSubject.CALLS},
         confidence=outcome.confidence if isinstance(outcome, Answered) else None,
         input_json=claim.run.input_json,
         title=(spec.review.title or "") if spec.review else "",
     )
+
+
+def _choose_subject(outcome: Ending) -> tuple[HoldSubject, str | None]:
+    """Return what a person is asked about, and what is shown: canonical JSON; None: nothing was proposed."""
+    match outcome:
+        case AskPerson():
+            return HoldSubject.TASK, outcome.seen_json
+        case AwaitsCalls() if outcome.approval is not None:
+            return HoldSubject.CALLS, outcome.approval.request_json
+        case AwaitsCalls():
+            return HoldSubject.QUESTION, write_questions(outcome.questions)
+        case _:
+            return HoldSubject.OUTPUT, _find_proposal(outcome)
 
 
 def _find_proposal(outcome: Ending) -> str | None:

@@ -9,6 +9,7 @@ from agents.errors import UnreadableOutput
 from agents.selectors import find_contract
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
+from orchestration.domain.approvals import decide_calls
 from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, WAY_OF, Scope
 from orchestration.domain.questions import read_answers
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
@@ -97,7 +98,7 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
 
 def _let_work(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     """Let an agent work on a held step, with what it was given; return what is to be dispatched."""
-    if chosen.way.field is OUTPUT:
+    if chosen.way.answers:
         return _answer(held, chosen, event)
     if chosen.way.field is AGENT:
         return _hand_on(held, chosen)
@@ -137,7 +138,11 @@ def _end_run(held: HeldStep, final: FinalOutput) -> None:
 
 
 def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
-    """Answer what the agent of a held step asks; it goes on where it asked, under the same journal."""
+    """Answer what the agent of a held step waits for; it goes on where it asked, under the same journal."""
+    if held.asked_call is not None and held.asked_json is not None:
+        decided = decide_calls(held.asked_json, chosen.way.kind, chosen.output_json, chosen.feedback)
+        answer_wait(held.asked_call, decided)
+        return answer_held_step(held, event_json=event)
     if chosen.output_json is None:
         raise ResolutionRefused(f"output: {OUTPUT.missing}")
     questions = find_questions(held.step_id, held.renewals)

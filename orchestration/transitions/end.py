@@ -11,6 +11,7 @@ from django.db import transaction
 
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_one
+from orchestration.domain.holds import HoldSubject
 from orchestration.domain.receipts import canonical
 from orchestration.domain.rows import UndoPlanner
 from orchestration.domain.signing import Signer
@@ -124,7 +125,7 @@ def hold_step(
     Raises: ClaimLost: nothing was written.
     """
     with transaction.atomic():
-        proposed = hold.seen_json if hold.has_proposal else None
+        proposed = hold.seen_json if hold.has_proposal and hold.subject is HoldSubject.OUTPUT else None
         end_claim(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
         load_escalator(get_conf().ESCALATOR).open_ticket(hold, plan)
 

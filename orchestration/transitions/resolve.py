@@ -39,9 +39,14 @@ FOR NO KEY UPDATE
 _LOCK_HELD = f"""
 SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedback, s.stage,
        CASE WHEN s.stage <> 'spawned' THEN s.proposed_json END AS proposed_json, w.digest AS spec_digest,
-       clock_timestamp() AS now, r.root_id, s.kind, s.spec_key, s.spec_json, s.agent, r.workflow_id, s.renewals
+       clock_timestamp() AS now, r.root_id, s.kind, s.spec_key, s.spec_json, s.agent, r.workflow_id, s.renewals,
+       a.id AS asked_call, a.request_json AS asked_json
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
+LEFT JOIN LATERAL (
+    SELECT c.id, c.request_json FROM orchestration_call c
+    WHERE c.step_id = s.id AND c.journal = s.renewals AND c.kind = 'approval' AND c.state = 'open'
+    ORDER BY c.id LIMIT 1) a ON true
 WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN {LIVE} FOR UPDATE OF s
 """
 

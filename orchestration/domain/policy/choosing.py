@@ -42,6 +42,10 @@ def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
 
 def _decide_waits(outcome: AwaitsCalls) -> Decision:
     """Let a step wait for what it waits for; ask people first where it asks any."""
+    if outcome.approval is not None:
+        return Decision(
+            DecisionKind.ESCALATE, "approval", "its agent wants to call what needs a person's approval"
+        )
     if outcome.questions:
         return Decision(DecisionKind.ESCALATE, "question", _say_questions(outcome.questions))
     if not outcome.waits:

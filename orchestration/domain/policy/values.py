@@ -59,6 +59,11 @@ class AwaitsCalls:
         """Return what is asked of people."""
         return tuple(wait for wait in self.waits if wait.kind is CallKind.ASK)
 
+    @property
+    def approval(self) -> OpenWait | None:
+        """Return the calls that a person is to approve, all that are wanted at once."""
+        return next((wait for wait in self.waits if wait.kind is CallKind.APPROVAL), None)
+
 
 @dataclass(frozen=True, slots=True)
 class OutOfBudget:

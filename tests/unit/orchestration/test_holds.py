@@ -47,6 +47,7 @@ def test_every_subject_and_every_kind_stands_in_the_table() -> None:
         (HoldSubject.OUTPUT, False, [EDIT, SEND_BACK, HAND_ON, SKIP, CLOSE, ABORT]),
         (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
         (HoldSubject.QUESTION, False, [ANSWER, SKIP, CLOSE, ABORT]),
+        (HoldSubject.CALLS, True, [APPROVE, EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
         (HoldSubject.AUDIT, True, [APPROVE, EDIT, REFUSE]),
     ],
 )
@@ -60,7 +61,13 @@ def test_of_each_kind_there_is_one_way(subject: HoldSubject, has_proposal: bool)
     assert len(find_ways(subject, has_proposal=has_proposal)) == len(ways)
 
 
-@pytest.mark.parametrize(("subject", "way"), _WAYS)
+def test_what_answers_an_agent_lets_it_work_on() -> None:
+    answers = [(subject, way) for subject, way in _ALL if way.answers]
+    assert {subject for subject, _ in answers} == {HoldSubject.QUESTION, HoldSubject.CALLS}
+    assert {way.to for _, way in answers} == {StepStatus.AVAILABLE}
+
+
+@pytest.mark.parametrize(("subject", "way"), [(subject, way) for subject, way in _WAYS if not way.answers])
 def test_a_kind_does_the_same_and_is_called_the_same_everywhere(subject: HoldSubject, way: Way) -> None:
     first = WAY_OF[way.kind]
     assert (way.to, way.effect, way.done, way.told, way.field, way.receipt) == (
