@@ -17,8 +17,7 @@ class HoldSubject(StrEnum):
     """What a person is asked about.
 
     An output that an agent gave or could not give; a step that people do; what an agent asks while it works; calls
-    that it may not make without a person; work that was accepted without a person and is looked at again, which holds
-    nothing.
+    that it may not make without a person; accepted work that is looked at again, which holds nothing.
     """
 
     OUTPUT = "output"
@@ -127,11 +126,6 @@ class Way:
     answers: bool = False
 
     @property
-    def puts_out(self) -> bool:
-        """Tell whether the person vouches for an output; who asked for the run may not."""
-        return self.to is StepStatus.SUCCEEDED
-
-    @property
     def takes_proposal(self) -> bool:
         """Tell whether what was proposed becomes the output as it stands."""
         return self.kind is ResolutionKind.APPROVE
@@ -183,7 +177,6 @@ _ALLOW_CHANGED = replace(
     to=StepStatus.AVAILABLE,
     effect="the agent makes the calls that the reviewer approves, with the reviewer's arguments",
     title="Change, then approve",
-    receipt=ReceiptKind.OUTPUT,
     answers=True,
 )
 _DENY = Way(
@@ -291,39 +284,31 @@ class Subject:
     """One thing that people are asked about.
 
     Attributes:
-        question: with `{step}`.  question_unproposed: the same when nothing was proposed.
+        question: with `{step}`.  question_unproposed: instead, when nothing was proposed.
         holds: the step waits for the answer.
     """
 
     question: str
-    question_unproposed: str
     ways: tuple[Way, ...]
+    question_unproposed: str = ""
     holds: bool = True
 
 
 SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
     HoldSubject.OUTPUT: Subject(
         "May this be the result of the step “{step}”?",
-        "The step “{step}” has no result. What shall happen?",
         (_APPROVE, _EDIT, _GIVE, _SEND_BACK, _HAND_ON, _SKIP, _CLOSE, _ABORT),
+        question_unproposed="The step “{step}” has no result. What shall happen?",
     ),
-    HoldSubject.TASK: Subject(
-        "The step “{step}” is yours to do.",
-        "The step “{step}” is yours to do.",
-        (_DO, _ASK_AGAIN, _SKIP, _CLOSE, _ABORT),
-    ),
+    HoldSubject.TASK: Subject("The step “{step}” is yours to do.", (_DO, _ASK_AGAIN, _SKIP, _CLOSE, _ABORT)),
     HoldSubject.QUESTION: Subject(
-        "The agent of the step “{step}” asks you something.",
-        "The agent of the step “{step}” asks you something.",
-        (_ANSWER, _SKIP, _CLOSE, _ABORT),
+        "The agent of the step “{step}” asks you something.", (_ANSWER, _SKIP, _CLOSE, _ABORT)
     ),
     HoldSubject.CALLS: Subject(
-        "The agent of the step “{step}” wants to do this. May it?",
         "The agent of the step “{step}” wants to do this. May it?",
         (_ALLOW, _ALLOW_CHANGED, _DENY, _SKIP, _CLOSE, _ABORT),
     ),
     HoldSubject.AUDIT: Subject(
-        "Would you have let this result of the step “{step}” pass?",
         "Would you have let this result of the step “{step}” pass?",
         (_WOULD_APPROVE, _WOULD_EDIT, _WOULD_REFUSE),
         holds=False,
@@ -348,7 +333,7 @@ def find_ways(subject: HoldSubject, *, has_proposal: bool) -> dict[ResolutionKin
 def ask_about(subject: HoldSubject, step: str, *, has_proposal: bool) -> str:
     """Return the question that a hold puts to people."""
     asked = SUBJECTS[subject]
-    return (asked.question if has_proposal else asked.question_unproposed).format(step=step)
+    return ((not has_proposal and asked.question_unproposed) or asked.question).format(step=step)
 
 
 def kinds_with(field: Field) -> list[ResolutionKind]:

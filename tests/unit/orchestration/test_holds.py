@@ -89,7 +89,7 @@ def test_what_is_looked_at_again_moves_no_step_and_is_filled_in_like_any_other()
     ways = SUBJECTS[HoldSubject.AUDIT].ways
 
     assert [subject for subject, asked in SUBJECTS.items() if not asked.holds] == [HoldSubject.AUDIT]
-    assert [(way.to, way.puts_out) for way in ways] == [(None, False)] * 3
+    assert [way.to for way in ways] == [None] * 3
     assert all(
         (way.field, way.takes_proposal) == (WAY_OF[way.kind].field, WAY_OF[way.kind].takes_proposal)
         for way in ways
@@ -104,7 +104,6 @@ def test_every_way_has_its_words(subject: HoldSubject, way: Way) -> None:
 
 
 def test_who_vouches_for_an_output() -> None:
-    assert [kind for kind in ResolutionKind if WAY_OF[kind].puts_out] == [APPROVE, EDIT, DEFAULT]
     assert [kind for kind in ResolutionKind if WAY_OF[kind].takes_proposal] == [APPROVE]
     assert {
         kind: way.receipt
