@@ -1,0 +1,161 @@
+"""Agents that ask people, or may not call something without one: one ticket, whose decision is the answer."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from agents import Task
+from agents.domain.waiting import WantedCall, wait_for_approval
+from escalation.escrow import claim_ticket, resolve_ticket
+from escalation.models import Ticket
+from orchestration import runs
+from orchestration.domain.spec import StepSpec, WorkflowSpec
+from orchestration.domain.states import ResolutionKind
+from orchestration.errors import ResolutionRefused
+from orchestration.models import Decision, Step
+from orchestration.testing import FinishedRun, drive, run_workflow
+
+pytestmark = pytest.mark.django_db
+
+SPEC = WorkflowSpec(name="asks", steps=(StepSpec("one", agent="test.asker"),))
+Agent = Callable[[Task], Any]
+
+
+def _run(agent: Agent) -> FinishedRun:
+    return run_workflow(SPEC, {}, agents={"test.asker": agent})
+
+
+def _drive(run: FinishedRun, agent: Agent) -> FinishedRun:
+    return drive(run.run.pk, agents={"test.asker": agent})
+
+
+def test_a_question_holds_the_step_and_its_answer_lets_it_go_on_where_it_asked() -> None:
+    asked: list[int] = []
+
+    def agent(task: Task) -> Any:
+        task.once("look", lambda: asked.append(1))
+        form = {"type": "object", "properties": {"house": {"type": "string"}}, "required": ["house"]}
+        return [task.ask_person("Which house?", form=form)["house"], task.ask_person("Are you sure?")]
+
+    run = _run(agent)
+    ticket = Ticket.objects.get()
+    assert (run.held, ticket.subject, ticket.rule, ticket.seen["question"]) == (
+        ["one"],
+        "question",
+        "question",
+        "Which house?",
+    )
+    assert [kind.value for kind in ticket.ways] == ["answer", "skip", "close", "abort"]
+    _answer(run.steps["one"], {"house": "north"})
+    run = _drive(run, agent)
+    assert run.held == ["one"]
+    _answer(run.steps["one"], {"answer": "yes"})
+    done = _drive(run, agent)
+    assert done.outputs == {"one": ["north", "yes"]}
+    assert asked == [1]
+    assert done.steps["one"].revision == 0
+    assert runs.verify(done.run.pk).holds
+
+
+def test_all_questions_of_a_step_are_one_ticket() -> None:
+    async def agent(task: Task) -> Any:
+        return await asyncio.gather(task.ask_person("Which?", key="a"), task.ask_person("When?", key="b"))
+
+    run = _run(agent)
+    ticket = Ticket.objects.get()
+    assert list(ticket.seen["asked"]) == ["ask[a]#1", "ask[b]#1"]
+    assert ticket.seen["question"] == "1. Which?\n2. When?"
+    _answer(run.steps["one"], {"ask[a]#1": "this", "ask[b]#1": "now"})
+    assert _drive(run, agent).outputs == {"one": ["this", "now"]}
+
+
+def _answer(step: Step, output: Any) -> None:
+    _decide(step, ResolutionKind.ANSWER, output=output)
+
+
+def _decide(step: Step, kind: ResolutionKind, **what: Any) -> None:
+    person, _ = User.objects.get_or_create(username="anna", is_superuser=True)
+    ticket = claim_ticket(Ticket.objects.get(step=step, status="open").pk, person)
+    resolve_ticket(ticket.pk, person, kind, claim_number=ticket.claim_number, seen_digest=None, **what)
+
+
+_WANTED = (
+    WantedCall("c1", "refund", {"euro": 900}, ("pays",), reversible=False),
+    WantedCall("c2", "mail", {}),
+)
+
+
+def _approving(task: Task) -> Any:
+    return [
+        [each.call_id, each.approve, each.arguments, each.message]
+        for each in wait_for_approval(task.calls, _WANTED, 1)
+    ]
+
+
+def _changed(seen: Any, **first: Any) -> Any:
+    return seen | {"calls": [seen["calls"][0] | first, seen["calls"][1]]}
+
+
+def test_calls_that_need_a_person_are_one_ticket_and_its_decision_is_their_answer() -> None:
+    run = _run(_approving)
+    ticket = Ticket.objects.get()
+    assert (run.held, ticket.subject, ticket.rule) == (["one"], "calls", "approval")
+    assert [(each["tool"], each["arguments"]) for each in ticket.seen["calls"]] == [
+        ("refund", {"euro": 900}),
+        ("mail", {}),
+    ]
+    assert run.steps["one"].proposed_json is None  # no work was proposed: a new round does none anew
+    _decide(run.steps["one"], ResolutionKind.APPROVE)
+    done = _drive(run, _approving)
+    assert done.outputs == {"one": [["c1", True, {"euro": 900}, ""], ["c2", True, {}, ""]]}
+    assert (done.steps["one"].revision, done.steps["one"].renewals) == (0, 0)
+    assert runs.verify(done.run.pk).holds
+
+
+def test_calls_are_approved_with_other_arguments_or_denied_one_by_one_or_all() -> None:
+    run = _run(_approving)
+    seen = Ticket.objects.get().seen
+    wrong = [
+        {"calls": []},
+        seen | {"calls": seen["calls"][:1]},
+        seen | {"version": 2},
+        _changed(seen, tool="charge"),
+        _changed(seen, id="c9"),
+        _changed(seen, reversible=True),
+        _changed(seen, arguments=[]),
+        _changed(seen, approve="no"),
+        _changed(seen, approve=False),  # and no word why
+    ]
+    for output in wrong:
+        with pytest.raises(ResolutionRefused, match=r"^output"), transaction.atomic():
+            _decide(run.steps["one"], ResolutionKind.EDIT, output=output)
+    edited = _changed(seen, arguments={"euro": 5})
+    edited["calls"][1] |= {"approve": False, "message": "no mail"}
+    _decide(run.steps["one"], ResolutionKind.EDIT, output=edited)
+    assert _drive(run, _approving).outputs == {
+        "one": [["c1", True, {"euro": 5}, ""], ["c2", False, {}, "no mail"]]
+    }
+    other = _run(_approving)
+    _decide(other.steps["one"], ResolutionKind.SEND_BACK, feedback="too much")
+    assert _drive(other, _approving).outputs == {
+        "one": [["c1", False, {"euro": 900}, "too much"], ["c2", False, {}, "too much"]]
+    }
+
+
+@pytest.mark.parametrize("changed", [{"euro": 901}, None])
+def test_an_approval_of_other_calls_than_are_wanted_now_is_void(changed: Any) -> None:
+    run = _run(_approving)
+    _decide(run.steps["one"], ResolutionKind.APPROVE)
+
+    def otherwise(task: Task) -> Any:
+        wanted = _WANTED if changed is None else (replace(_WANTED[0], arguments=changed), _WANTED[1])
+        return len(wait_for_approval(task.calls, wanted, 2 if changed is None else 1))
+
+    run = _drive(run, otherwise)
+    assert run.held == ["one"]
+    assert Decision.objects.latest("pk").rule == "journal_diverged"
