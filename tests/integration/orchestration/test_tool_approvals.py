@@ -1,5 +1,6 @@
 """Tools that need a person's approval: one ticket for all that a model wants at once, and nothing done before."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,7 +8,6 @@ from django.contrib.auth.models import User
 from pydantic_ai import Agent, ApprovalRequired, RunContext
 
 from agents import Call, TransientError, model_agent
-from escalation.errors import ResolutionInvalid
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import Ticket
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
@@ -69,44 +69,49 @@ def _start(model: Any) -> FinishedRun:
     return run_workflow(spec, {"order": "7"}, models={"fast": model})
 
 
-def _decide(done: FinishedRun, output: Any) -> None:
+def _decide(done: FinishedRun, kind: ResolutionKind = ResolutionKind.APPROVE, **what: Any) -> None:
     person, _ = User.objects.get_or_create(username="anna", is_superuser=True)
     ticket = claim_ticket(Ticket.objects.get(run=done.run, status="open").pk, person)
-    resolve_ticket(
-        ticket.pk,
-        person,
-        ResolutionKind.ANSWER,
-        claim_number=ticket.claim_number,
-        seen_digest=None,
-        output=output,
-    )
+    resolve_ticket(ticket.pk, person, kind, claim_number=ticket.claim_number, seen_digest=None, **what)
+
+
+def _edit(done: FinishedRun, *changes: dict[str, Any]) -> None:
+    seen = Ticket.objects.get(run=done.run, status="open").seen
+    calls = [each | changed for each, changed in zip(seen["calls"], changes, strict=True)]
+    _decide(done, ResolutionKind.EDIT, output=seen | {"calls": calls})
 
 
 _SMALL, _BIG = call("refund", order="7", euro=5), call("refund", order="7", euro=900)
 
 
 @pytest.mark.parametrize(
-    ("decision", "made", "said"),
+    ("decide", "made", "said"),
     [
-        ({"decision": "approve"}, [("7", 5, "t.call_1#1")], "refunded 5"),
+        (_decide, [("7", 5, "t.call_1#1")], "refunded 5"),
         (
-            {"decision": "approve", "arguments": {"order": "7", "euro": 3}},
+            lambda done: _edit(done, {"arguments": {"order": "7", "euro": 3}}),
             [("7", 3, "t.call_1#1")],
             "refunded 3",
         ),
-        ({"decision": "deny", "message": "ask the boss"}, [], "ask the boss"),
-        ({"decision": "deny"}, [], "A person denied this call."),
+        (
+            lambda done: _decide(done, ResolutionKind.SEND_BACK, feedback="ask the boss"),
+            [],
+            "ask the boss",
+        ),
     ],
 )
-def test_a_person_decides_before_a_tool_is_called(decision: Any, made: list[Any], said: str) -> None:
+def test_a_person_decides_before_a_tool_is_called(
+    decide: Callable[[FinishedRun], None], made: list[Any], said: str
+) -> None:
     model = _script(_SMALL)
     held = _start(model)
     assert (held.held, DONE) == (["work"], [])
     ticket = Ticket.objects.get(run=held.run)
-    assert ticket.subject == "question"
-    assert ticket.seen["question"] == 'May the agent do this?\nrefund {"euro":5,"order":"7"}'
-
-    _decide(held, decision)
+    assert (ticket.subject, ticket.has_proposal) == ("calls", True)
+    assert [(each["tool"], each["arguments"]) for each in ticket.seen["calls"]] == [
+        ("refund", {"order": "7", "euro": 5})
+    ]
+    decide(held)
     done = drive(held.run.pk, models={"fast": model})
     assert (done.status, done.outputs["work"]) == ("succeeded", said)
     assert made == DONE
@@ -120,10 +125,8 @@ def test_all_that_a_model_wants_at_once_is_one_ticket() -> None:
     held = _start(model)
     assert DONE == ["7"]
     ticket = Ticket.objects.get(run=held.run)
-    assert ticket.seen["question"].count("refund") == 2
-    with pytest.raises(ResolutionInvalid):
-        _decide(held, {"call_1": {"decision": "approve"}})
-    _decide(held, {"call_1": {"decision": "approve"}, "call_3": {"decision": "deny", "message": "too much"}})
+    assert [each["id"] for each in ticket.seen["calls"]] == ["call_1", "call_3"]
+    _edit(held, {}, {"approve": False, "message": "too much"})
     done = drive(held.run.pk, models={"fast": model})
     assert done.outputs["work"] == "refunded 5 | late | too much"
     assert DONE == ["7", ("7", 5, "t.call_1#1")]
@@ -134,7 +137,7 @@ def test_a_tool_asks_for_approval_by_its_arguments() -> None:
     model = _script(call("pay", euro=5), call("pay", euro=900))
     held = _start(model)
     assert (held.held, DONE) == (["work"], [(5, "t.call_1#1")])
-    _decide(held, {"decision": "approve"})
+    _decide(held)
     done = drive(held.run.pk, models={"fast": model})
     assert done.outputs["work"] == "paid 5 | paid 900"
     assert DONE == [(5, "t.call_1#1"), (900, "t.call_2#2")]
@@ -144,7 +147,7 @@ def test_an_approval_outlives_a_failure_behind_it() -> None:
     model = _script(_SMALL)
     held = _start(model)
     FAILS.append(TransientError("the bank is down"))
-    _decide(held, {"decision": "approve"})
+    _decide(held)
     done = drive(held.run.pk, models={"fast": model})
     assert done.status == "succeeded"
     assert DONE == [("7", 5, "t.call_1#1")] * 2
@@ -154,7 +157,7 @@ def test_an_approval_outlives_a_failure_behind_it() -> None:
 def test_an_approval_is_of_the_arguments_that_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _script(_SMALL)
     held = _start(model)
-    _decide(held, {"decision": "approve"})
+    _decide(held)
     # As if what the model said were read otherwise by now.
     monkeypatch.setattr(
         "pydantic_ai.messages.ToolCallPart.args_as_dict", lambda *_, **__: {"order": "7", "euro": 900}
