@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('escalation', '0029_questions'),
-        ('orchestration', '0031_approvals'),
+        ('orchestration', '0032_approvals'),
     ]
 
     operations = [

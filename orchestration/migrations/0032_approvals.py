@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """A further word."""
 
     dependencies = [
-        ('orchestration', '0030_signals'),
+        ('orchestration', '0031_waits_on'),
     ]
 
     operations = [
