@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('escalation', '0029_questions'),
-        ('orchestration', '0032_approvals'),
+        ('orchestration', '0033_approvals'),
     ]
 
     operations = [

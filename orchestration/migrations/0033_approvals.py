@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """A further word."""
 
     dependencies = [
-        ('orchestration', '0031_waits_on'),
+        ('orchestration', '0032_budgets'),
     ]
 
     operations = [
