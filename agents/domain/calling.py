@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
+from copy import deepcopy
 from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -144,8 +145,10 @@ def settle_threads(calls: Calls, seconds: float) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
+# A function gets its arguments for itself: what it changed in them would not be changed after a retry, when it is not
+# called, and the calls behind it would be told others than before.
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...], begun: Begun, name: str) -> Any:
-    answer = function(*arguments, **_give_key(function, begun))
+    answer = function(*deepcopy(arguments), **_give_key(function, begun))
     if type(answer) is CoroutineType:
         answer.close()
         raise CallRefused(
@@ -154,8 +157,8 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], begun: Begun
     return answer
 
 
-async def _call_awaited(function: Callable[..., Any], arguments: tuple[Any, ...], begun: Begun) -> Any:
-    more = _give_key(function, begun)
+async def _call_awaited(function: Callable[..., Any], given: tuple[Any, ...], begun: Begun) -> Any:
+    arguments, more = deepcopy(given), _give_key(function, begun)
     if inspect.iscoroutinefunction(function):
         return await function(*arguments, **more)
     # What is no coroutine may block, and would block the loop with it.

@@ -43,6 +43,10 @@ _INSIDE: Final = (
     "the call '{name}' is inside a transaction.atomic() of the agent's: it is kept whatever becomes of that, so make "
     "it before or after"
 )
+_ASIDE: Final = (
+    "the call '{name}' is made on a thread of its own, and this run is known only to the transaction that drives it, "
+    "as in a test: call from the agent's own thread, or let the test commit, as with django_db(transaction=True)"
+)
 
 
 class ClaimJournal:
@@ -63,6 +67,7 @@ class ClaimJournal:
         self.short: Short | None = None
         # Inside somebody's transaction nobody else sees these rows, and the engine has no other connection.
         self._depth = len(connection.atomic_blocks) if connection.in_atomic_block else None
+        self._thread = threading.get_ident()
         self._lock = threading.RLock()
         self._kept: dict[str, KeptCall] | None = None if has_calls else {}
         self._made = self._read_bytes = 0
@@ -271,6 +276,8 @@ class ClaimJournal:
         raise CallLimit(why)
 
     def _refuse_inside_transaction(self, name: str) -> None:
+        if self._depth is not None and threading.get_ident() != self._thread:
+            raise CallRefused(_ASIDE.format(name=name))
         if len(connections[DEFAULT_DB_ALIAS].atomic_blocks) > (self._depth or 0):
             raise CallRefused(_INSIDE.format(name=name))
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import patch
 
@@ -243,6 +244,17 @@ def test_a_call_inside_a_transaction_of_the_agents_is_refused() -> None:
     assert attempt.error_class.endswith("CallRefused")
     assert "transaction.atomic()" in attempt.error_message
     assert not Call.objects.exists()
+
+
+def test_another_thread_is_refused_where_it_would_not_see_the_run() -> None:
+    def work(task: Task) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(task.once, "aside", int).result()
+
+    done = _run(work)
+    assert done.held == ["work"]
+    assert "on a thread of its own" in done.steps["work"].reason
+    assert "django_db(transaction=True)" in done.steps["work"].reason
 
 
 def test_more_calls_or_answers_than_one_attempt_may_have_are_its_failure(settings: LazySettings) -> None:

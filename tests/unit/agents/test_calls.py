@@ -224,6 +224,20 @@ def test_an_agent_without_an_engine_can_be_tested_as_it_is() -> None:
     assert task.once("plain", lambda: 1) == 1
 
 
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_what_a_function_does_to_its_arguments_stays_with_it(journal: Recorder, is_awaited: bool) -> None:
+    given = {"lines": ["a"]}
+
+    def work(task: Task) -> Any:
+        return task.once("add", lambda order: order["lines"].append("b") or len(order["lines"]), given)
+
+    async def work_awaited(task: Task) -> Any:
+        return await work(task)
+
+    assert _run(work_awaited if is_awaited else work, _task(journal)) == 2
+    assert given == {"lines": ["a"]}  # as after a retry, when the function is not called
+
+
 @pytest.mark.parametrize("has_engine", [True, False])
 def test_a_coroutine_is_told_of_a_next_that_finds_nothing(journal: Recorder, has_engine: bool) -> None:
     async def call(task: Task) -> Any:
