@@ -29,7 +29,7 @@ from agents.domain.calls import (
     write_response,
 )
 from agents.domain.interruption import answer_loop
-from agents.domain.usage import CallUsage
+from agents.domain.usage import CallUsage, Reservation
 from agents.errors import CallRefused
 
 T = TypeVar("T")
@@ -80,13 +80,15 @@ async def _make_once_awaited(
         return read_response(path, await call_awaited(calls, wish, perform))
 
 
-async def call_awaited(calls: Calls, wish: CallWish, perform: Body) -> str:
+async def call_awaited(
+    calls: Calls, wish: CallWish, perform: Body, reservation: Reservation | None = None
+) -> str:
     """Return the answer of a call, from the journal if it was done before; the caller has taken its path.
 
-    Args: perform: makes the call.
+    Args: perform: makes the call.  reservation: what it may use at most.
     Raises: CallRefused, CallDiverged, Suspended. Else whatever `perform` raises.
     """
-    return await outlive(calls, _make(calls, wish, perform))
+    return await outlive(calls, _make(calls, wish, perform, reservation))
 
 
 async def outlive(calls: Calls, call: Coroutine[Any, Any, T]) -> T:
@@ -105,9 +107,9 @@ async def outlive(calls: Calls, call: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def _make(calls: Calls, wish: CallWish, perform: Body) -> str:
+async def _make(calls: Calls, wish: CallWish, perform: Body, reservation: Reservation | None) -> str:
     with calls.count_under_way():
-        begun = await carry_awaited(lambda: calls.journal.begin(wish))
+        begun = await carry_awaited(lambda: calls.journal.begin(wish, reservation))
         if isinstance(begun, Kept):
             return begun.response_json
         try:

@@ -100,9 +100,8 @@ class CallJournal(Protocol):
     budget: BudgetLeft
 
     def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:
-        """Return the answer of a call that was done, or write that it begins.
+        """Return the answer of a call that was done, or write that it begins, and that it may use so much at most.
 
-        Args: reservation: what it may use at most, besides being one call.
         Raises: CallDiverged: another call was done under this path.  CallRefused: it can't be made now.
         """
 

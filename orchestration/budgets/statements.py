@@ -7,7 +7,7 @@ from typing import Final
 
 from orchestration.budgets.reading import STATE, UP
 from orchestration.domain.waits import WaitsFor
-from orchestration.domain.words import GOES_ON
+from orchestration.domain.words import GOES_ON, LIVE
 
 # The nearest pot above has the largest id of those above: whoever stands above was there first.
 OPEN: Final = f"""
@@ -92,3 +92,13 @@ WITH given AS (
     FROM locked l WHERE p.id = l.id RETURNING p.id, p.run_id, p.asked_step
 )"""
 """CTEs that raise limits; `raised` has the pots."""
+
+LOCK_OWNER: Final = (
+    f"SELECT id FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR NO KEY UPDATE"
+)
+ASKED_FOR: Final = """
+SELECT s.id FROM orchestration_step s
+WHERE s.id = %(step)s AND s.status = 'held' AND (SELECT d.rule FROM orchestration_decision d
+    WHERE d.step_id = s.id ORDER BY d.id DESC LIMIT 1) = 'budget'
+"""
+"""A step that is held since it asked a person about a budget."""

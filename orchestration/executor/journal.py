@@ -13,8 +13,10 @@ from typing import Final, TypeVar
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
+from agents.conf import get_conf as get_agents_conf
 from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until, read_response
-from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
+from agents.domain.classification import MAX_MESSAGE_CHARACTERS, classify, describe_error
+from agents.domain.failure_kinds import FailureKind
 from agents.domain.invocation import Failed
 from agents.domain.usage import CallUsage, Reservation
 from agents.errors import CallDiverged, CallLimit, CallRefused, ModelKeptAway, Suspended
@@ -214,6 +216,8 @@ class ClaimJournal:
     ) -> None:
         """Write that a call that was begun has no answer, and what it used all the same."""
         self._tell_breaker(wish, error)
+        if usage is None and wish.kind is CallKind.MODEL and _was_refused(error):
+            usage = CallUsage()
         self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
 
     @property
@@ -295,6 +299,11 @@ class ClaimJournal:
 
     def _apart(self) -> AbstractContextManager[None]:
         return keep_for_engine() if self._depth is None else nullcontext()
+
+
+def _was_refused(error: Exception) -> bool:
+    """Return whether a provider turned a request away unread, so that it cost nothing."""
+    return classify(error, get_agents_conf().ERROR_KINDS) in {FailureKind.RATE_LIMIT, FailureKind.BAD_INPUT}
 
 
 def _read_answer(wish: CallWish, request_digest: str, response_json: str | None) -> Kept | CallDiverged:

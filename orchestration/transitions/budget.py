@@ -12,13 +12,21 @@ from django.db import transaction
 
 from agents.domain.usage import Reservation
 from orchestration.budgets.reading import read_states
-from orchestration.budgets.statements import ASK, FITTING, LOCK, OPEN, TAKE, TOP_UP
+from orchestration.budgets.statements import (
+    ASK,
+    ASKED_FOR,
+    FITTING,
+    LOCK,
+    LOCK_OWNER,
+    OPEN,
+    TAKE,
+    TOP_UP,
+)
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.budget import PotState, Short, count_needed, find_short
 from orchestration.domain.receipts import canonical
 from orchestration.domain.waits import WaitsFor
-from orchestration.domain.words import LIVE
 from orchestration.domain.work import Claim
 from orchestration.errors import StepNotHeld
 from orchestration.history import EventKind, insert_event
@@ -105,9 +113,6 @@ def wake_for_budget(pots: Sequence[int] | None = None) -> list[int]:
     return [row.id for row in fetch_all(_WAKE, about)]
 
 
-_LOCK_OWNER: Final = (
-    f"SELECT id FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR NO KEY UPDATE"
-)
 _TOLD: Final = insert_event(
     EventKind.BUDGET_TOPPED_UP,
     source="(SELECT DISTINCT run_id AS id FROM raised) r",
@@ -125,7 +130,7 @@ def top_up(
     Returns: the pots, each with the step that asked a person about it; None when the run has ended.
     """
     with transaction.atomic():
-        if fetch_one(_LOCK_OWNER, {"run": run_id}) is None:
+        if fetch_one(LOCK_OWNER, {"run": run_id}) is None:
             return None
         about = {"run": run_id, "step": step_id, "event": event_json}
         rows = fetch_all(_TOP_UP, about | {"units": list(amounts), "amounts": list(amounts.values())})
@@ -135,19 +140,12 @@ def top_up(
         return [(row.id, row.asked_step) for row in rows]
 
 
-_ASKED_FOR_BUDGET: Final = """
-SELECT s.id FROM orchestration_step s
-WHERE s.id = %(step)s AND s.status = 'held' AND (SELECT d.rule FROM orchestration_decision d
-    WHERE d.step_id = s.id ORDER BY d.id DESC LIMIT 1) = 'budget'
-"""
-
-
 def lift_question(step_id: int, why: str, *, by: str) -> list[int]:
     """Let a step go on that asked a person about a budget, and withdraw its ticket; return it if it was so."""
     try:
         with transaction.atomic():
             held = lock_held_step(step_id)
-            if fetch_one(_ASKED_FOR_BUDGET, {"step": step_id}) is None:
+            if fetch_one(ASKED_FOR, {"step": step_id}) is None:
                 return []
             lift_held_step(held, event_json=canonical({"by": by, "reason": why}))
             load_escalator(get_conf().ESCALATOR).withdraw_tickets([step_id], why)

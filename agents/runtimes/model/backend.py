@@ -29,10 +29,10 @@ from agents.domain.calling import call_awaited
 from agents.domain.calls import Begun, CallWish, write_response
 from agents.domain.invocation import Task
 from agents.domain.model_calls import make_under
-from agents.domain.usage import CallUsage
-from agents.errors import CallDiverged
-from agents.providers import describe_usage
-from agents.runtimes.model.requests import describe_operation
+from agents.domain.usage import BudgetLeft, CallUsage, Reservation
+from agents.errors import CallDiverged, ModelUnknown
+from agents.providers import describe_usage, estimate_cost
+from agents.runtimes.model.requests import describe_operation, estimate_tokens
 
 ParamsT = TypeVar("ParamsT")
 WireT = TypeVar("WireT")
@@ -89,7 +89,10 @@ class JournalBackend(JournalCallableOperationBackend[None]):
 
         with task.calls.take_path(asked.part, None) as path:
             text = await call_awaited(
-                task.calls, CallWish(path, asked.kind, asked.name, asked.request_json), perform
+                task.calls,
+                CallWish(path, asked.kind, asked.name, asked.request_json),
+                perform,
+                _reserve(task, operation_id, asked.name, cache_key),
             )
         record_durable_unit(executed=is_made)
         return _Answer(path, json.loads(text))
@@ -111,6 +114,20 @@ class _Reading(ResultCodec[ResultT]):
         except (ValueError, TypeError, LookupError) as error:
             # As a ValidationError it would be taken for a fault of the model, and the tool be called again.
             raise CallDiverged(payload.path, f"its stored answer can't be read any more: {error}") from error
+
+
+def _reserve(
+    task: Task, operation: DurableOperationId, model: str, key: tuple[object, ...]
+) -> Reservation | None:
+    """Return what a request to a model may use at most; None where nothing limits it, and it is not counted."""
+    if not isinstance(operation, ModelRequestId) or task.budget == BudgetLeft():
+        return None
+    given, most = estimate_tokens(key)
+    try:
+        cost = estimate_cost(model, given, most)
+    except ModelUnknown:  # a model that a test lends in its place
+        cost = None
+    return Reservation(given + most, cost or 0)
 
 
 def _read_usage(payload: object) -> CallUsage:

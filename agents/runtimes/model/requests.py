@@ -29,6 +29,8 @@ from agents.errors import CallRefused, UnreadableOutput
 
 FORMAT: Final = "pydantic-ai/2"
 """Of requests and answers as rows keep them: the library's major version."""
+DEFAULT_MOST_TOKENS: Final = 4_096
+"""That one answer of a model may have, where an agent under a budget does not say."""
 _RESERVED: Final = str.maketrans("/#[]", "____")
 # Of messages and their parts: when they were made, and for which run.
 _PASSING: Final = frozenset({"timestamp", "run_id", "conversation_id"})
@@ -107,6 +109,19 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
         before = _describe_messages(messages[:said])
         asked["before"] = {"messages": said, "digest": _digest(canonical_json(before))}
     return asked | ({"settings": settings} if settings else {})
+
+
+def estimate_tokens(key: tuple[object, ...]) -> tuple[int, int]:
+    """Return how many tokens a request may take and give at most.
+
+    Counted as characters of its JSON, four to a token and a quarter more: above what tokenizers make of text. What may
+    come out, the agent's settings say (`max_tokens`); 4,096 where they don't.
+    """
+    _, messages, settings, parameters, *_ = key
+    assert isinstance(messages, list)  # noqa: S101
+    told = canonical_json(_make_plain([_describe_messages(messages), parameters]))
+    most = settings.get("max_tokens") if isinstance(settings, Mapping) else None
+    return -(-len(told) * 5 // 16), most if isinstance(most, int) else DEFAULT_MOST_TOKENS
 
 
 def _describe_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:

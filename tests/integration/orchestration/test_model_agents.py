@@ -10,11 +10,12 @@ import pytest
 from django.db import connection
 from pydantic import BaseModel
 from pydantic_ai import Agent, ModelRetry, RunContext
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.tools import ToolDefinition
 
 from agents import Call, TransientError, model_agent
 from agents.domain.calls import Begun, CallWish
-from orchestration import Retry, StepSpec, WorkflowSpec, runs
+from orchestration import Budget, Retry, StepSpec, WorkflowSpec, runs
 from orchestration.executor.journal import ClaimJournal
 from orchestration.models import Call as CallRow
 from orchestration.models import CallTry
@@ -266,3 +267,34 @@ def test_names_of_operations_are_what_rows_have() -> None:
         ("t.call_1#1/inner__model.request#2", "model", "inner"),
         ("t.call_1#1/t.call_1#1", "tool", "probe"),
     ]
+
+
+def test_a_request_reserves_its_most_and_one_that_does_not_fit_is_not_made() -> None:
+    spec = WorkflowSpec(name="modelled", steps=(StepSpec("triage", agent="modelled.triage"),))
+    answers = {"fast": scripted([Triage(kind="late")])}
+    short = run_workflow(spec, models=answers, budget=Budget(tokens=4_000))
+    assert short.held == ["triage"]
+    assert not CallRow.objects.exists()
+    assert "its next call may need 4," in short.steps["triage"].decisions.latest("pk").reason
+    done = run_workflow(spec, models=answers, budget=Budget(tokens=20_000))
+    assert done.status == "succeeded"
+    attempt = CallTry.objects.get()
+    pot = done.run.pots.get()
+    assert attempt.reserved_tokens is not None
+    assert 4_096 < attempt.reserved_tokens < 6_000
+    assert (pot.reserved, pot.spent) == (0, attempt.tokens)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"), [(ModelHTTPError(429, "fast"), False), (TimeoutError("no answer"), True)]
+)
+def test_a_request_that_was_turned_away_costs_nothing_and_one_nobody_can_tell_of_all(
+    error: Exception, is_lost: bool
+) -> None:
+    spec = WorkflowSpec(
+        name="modelled", steps=(StepSpec("triage", agent="modelled.triage", retry=Retry(max_attempts=1)),)
+    )
+    done = run_workflow(spec, models={"fast": scripted([error])}, budget=Budget(tokens=20_000))
+    pot, attempt = done.run.pots.get(), CallTry.objects.get()
+    assert done.held == ["triage"]
+    assert (pot.reserved, pot.spent, pot.lost) == (0, 0, attempt.reserved_tokens if is_lost else 0)
