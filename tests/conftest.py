@@ -38,6 +38,7 @@ def pytest_collection_finish() -> None:
     """Let the collector of garbage pass over what stays until the end: all that was imported, and every test."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # a test makes much and keeps little: to look less often costs less
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
