@@ -88,8 +88,7 @@ _WAKE_KEPT_AWAY = ring_chosen(
         AS o(agent, opened_at, may_probe)
 ), waiting AS (
     SELECT s.id, CASE WHEN s.waits_on = '' THEN split_part(s.agent, '@', 1) ELSE s.waits_on END AS agent,
-        s.timeout_seconds, r.priority, r.created_at
-    FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
+      s.timeout_seconds, r.priority, r.created_at FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
     WHERE s.status = 'available' AND s.waits_for = '{WaitsFor.BREAKER}' AND r.status IN {GOES_ON}
 ), judged AS (
     SELECT w.id, w.created_at, CASE WHEN last.rule = 'agent_suspect'
