@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, ApprovalRequired, RunContext
 from pydantic_ai.durable_exec import ModelRequestId, ToolsetCallToolId
 from pydantic_ai.external_events import wait_for_external_event
 from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
@@ -230,6 +230,26 @@ def test_a_wait_within_a_tool_is_refused() -> None:
     failure = _fail([call("wait"), "done"])
     assert failure.kind == "permanent"
     assert "inside a durable unit, such as a tool call" in failure.message
+
+
+def test_an_agent_inside_a_tool_can_not_ask_for_approval_by_a_call_s_arguments() -> None:
+    def build(durable: Any) -> Any:
+        agent, inner = _plain(durable), Agent("inner", capabilities=durable, name="inner")
+
+        @inner.tool_plain
+        def pay() -> str:
+            raise ApprovalRequired
+
+        @agent.tool_plain
+        async def delegate() -> str:
+            return (await inner.run("go")).output
+
+        return agent
+
+    _declare(build)
+    failure = _fail([call("delegate"), "done"], inner=scripted([call("pay"), "paid"]))
+    assert "'pay' of the agent 'inner' needs a person's approval" in failure.message
+    assert "make that agent a step of its own" in failure.message
 
 
 def test_a_task_does_not_wait_within_a_tool() -> None:
