@@ -142,13 +142,7 @@ class MemoryJournal:
             raise CallDiverged(wish.path)
         return Kept(done[1])
 
-    def end(
-        self,
-        wish: CallWish,
-        begun: Begun,  # noqa: ARG002 - the interface
-        response_json: str,
-        usage: CallUsage | None = None,  # noqa: ARG002
-    ) -> None:
+    def end(self, wish: CallWish, begun: Begun, response_json: str, usage: CallUsage | None = None) -> None:  # noqa: ARG002
         """Keep the answer."""
         self._done[wish.path] = (wish.digest, response_json)
 
