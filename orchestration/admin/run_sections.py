@@ -14,6 +14,7 @@ from orchestration import runs
 from orchestration.admin.access import caller_of
 from orchestration.admin.addresses import run_url, step_url, worker_url
 from orchestration.admin.attempt_view import view_attempt
+from orchestration.admin.budgets import view_pots
 from orchestration.admin.calls import view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
 from orchestration.admin.paging import turn_page
@@ -119,6 +120,11 @@ def build_calls(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {"page": page, "calls": view_calls(page.rows, caller_of(request).user_id)}
 
 
+def build_budget(_request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return the budgets of the run's tree."""
+    return {"pots": view_pots(run)}
+
+
 def build_handoffs(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the hand-offs in the order in which they happened."""
     page = turn_page(request, run_details.list_handoffs(run.pk), _LINES_PER_PAGE)
@@ -171,6 +177,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "steps": ("Steps", build_steps),
     "attempts": ("Attempts and decisions", build_attempts),
     "calls": ("Calls", build_calls),
+    "budget": ("Budget", build_budget),
     "handoffs": ("Hand-offs", build_handoffs),
     "children": ("Child runs", build_children),
     "history": ("History", build_history),

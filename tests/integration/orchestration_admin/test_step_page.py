@@ -11,7 +11,7 @@ from agents.domain.calls import CallKind, CallWish
 from agents.domain.usage import CallUsage
 from orchestration import runs
 from orchestration.domain.states import ResolutionKind
-from orchestration.models import Run, Step
+from orchestration.models import Pot, Run, Step
 from tests.integration.orchestration_admin.conftest import text_of
 from tests.integration.orchestration_admin.scenes import doubt, play_letter
 
@@ -150,6 +150,18 @@ def test_what_a_call_used_is_shown_wherever_calls_are(operator: Client, capsys: 
         "response_id": "r1",
         "finish_reason": "stop",
     }
+
+
+def test_budgets_of_a_tree_are_bars(operator: Client) -> None:
+    run = play_letter(sender=_ask_model).run
+    url = f"/admin/orchestration/run/{run.pk}/change/?show=budget"
+    assert "No run of this tree has a budget." in operator.get(url).content.decode()
+    Pot.objects.create(run=run, unit="tokens", limit=1_000, spent=700, lost=100, reserved=50, overrun=3)
+    page = operator.get(url).content.decode()
+    assert "150 tokens left of 1,000 tokens, tight" in page
+    for name, amount in (("Spent", 700), ("Lost", 100), ("Reserved", 50)):
+        assert f'<progress class="rm-bar" max="1000" value="{amount}" aria-label="{name}"></progress>' in page
+    assert "<dt>Billed beyond the limit</dt><dd>3 tokens</dd>" in page
 
 
 def test_many_calls_come_page_by_page(operator: Client) -> None:
