@@ -85,7 +85,7 @@ class BudgetBody(Body):
     )
     tokens = _amount("In and out of models.")
     calls = _amount("Calls in the journal.")
-    human_minutes = _amount("Of people, with tickets; it stops nothing.")
+    human_minutes = _amount("Of people; kept and shown, not booked yet.")
 
 
 class TopUpBody(BudgetBody):

@@ -57,7 +57,7 @@ class Budget:
     """What a run, or a step, may use at most, with all below it. What is not named has no limit.
 
     Attributes: usd: money, as text: "2.00".  tokens: in and out of models.  calls: calls in the journal.
-        human_minutes: people's time with its tickets; it stops nothing, and is told when it is used up.
+        human_minutes: people's time with its tickets; kept and shown, nothing is booked in it yet.
     """
 
     usd: _Usd = field(default=None)
