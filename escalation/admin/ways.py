@@ -34,11 +34,18 @@ class WayView:
         """Return what is pressed to fill it in; short, since a phone shows all of them side by side."""
         if self.way.to is None:
             return f"{self.way.button} …"
+        if self.way.answers and not self.is_answer:
+            return f"{self.way.title.partition(',')[0]} …"
         return (
             f"{self.kind.replace('_', ' ').capitalize()} …"
             if self.way.needs_proposal or not self.is_output
             else self.way.title
         )
+
+    @property
+    def is_answer(self) -> bool:
+        """Tell whether it answers a question: its form stands open on the page."""
+        return self.kind is ResolutionKind.ANSWER
 
     @property
     def kind(self) -> ResolutionKind:

@@ -177,6 +177,7 @@ _ALLOW_CHANGED = replace(
     to=StepStatus.AVAILABLE,
     effect="the agent makes the calls that the reviewer approves, with the reviewer's arguments",
     title="Change, then approve",
+    button="Approve as changed",
     answers=True,
 )
 _DENY = Way(

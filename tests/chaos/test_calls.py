@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from orchestration import WorkflowSpec, runs
-from orchestration.models import Call, CallTry, Step
+from orchestration.models import Call, CallTry, Signal, Step
 from orchestration.usage.sums import sum_used
 from tests.chaos.arena import Arena
 from tests.chaos.crashapp.agents import MODEL_TOOLS
@@ -85,4 +85,24 @@ def test_a_model_agent_killed_at_its_calls_goes_on_where_it_was(
     # As of a run that nobody disturbed: what died reported nothing, and what was answered again cost nothing.
     used = sum_used([run.pk])
     assert (used.input_tokens, used.output_tokens) == (10 * len(_REQUESTS), len(_REQUESTS))
+    assert runs.verify(run.pk).fault is None
+
+
+def test_a_worker_killed_at_a_wait_loses_no_answer_and_pays_nothing_again(workers: Arena) -> None:
+    for point, key in (("wait_opened", "go"), ("suspended", "work"), ("wait_opened", "timer")):
+        workers.arm(point, key)
+    before = len(workers.journal.lines("killed"))
+
+    run = workers.start(WorkflowSpec(name="crash-waits", steps=(step("work", agent="crash.wait"),)))
+    # A signal that comes while the worker that opened the wait is dead, or is dying: nobody there hears it.
+    workers.wait_until(lambda: len(workers.journal.lines("killed")) > before, "the first death")
+    runs.signal(run.pk, "go", {"euro": 5})
+    workers.wait_done(run, seconds=240)
+
+    assert Step.objects.get(run=run).output == ["before", {"euro": 5}, "after"]
+    assert Counter(line.name for line in workers.journal.lines("paid", run=str(run.pk))) == {
+        "before": 1,
+        "after": 1,
+    }
+    assert Signal.objects.get(run=run).step is not None
     assert runs.verify(run.pk).fault is None

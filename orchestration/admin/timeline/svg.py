@@ -32,7 +32,7 @@ TONES = {
     "bad": "failed",
     "withdrawn": "withdrawn",
     "retry": "until the next try",
-    "children": "until what it grew is done",
+    "children": "until what it waits for is there",
     "held": "held for a person",
 }
 """What the colours mean."""

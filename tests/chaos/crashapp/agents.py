@@ -64,6 +64,20 @@ def call_often(task: Task) -> list[int]:
     return [int(task.once(f"call-{n}", pay, n)) for n in range(int(task.input["calls"]))]
 
 
+@agent("crash.wait", timeout_seconds=60)
+def wait(task: Task) -> list[Any]:
+    """Pay, wait for a signal and for a moment, and pay again."""
+
+    def pay(name: str) -> str:
+        note("paid", run=task.run_id, name=name)
+        return name
+
+    before = task.once("before", pay, "before")
+    came = task.wait_for("go", timeout_seconds=600)
+    task.sleep(0.5)
+    return [before, came, task.once("after", pay, "after")]
+
+
 @model_agent("crash.model", timeout_seconds=60, queue="isolated")
 def ask_often(durable: Any) -> Any:
     """Ask a model that wants a tool called as often as it is told, and pay for every request and every tool."""

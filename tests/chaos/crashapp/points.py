@@ -26,6 +26,7 @@ _perform: Any = import_module("orchestration.executor.pipeline")
 _conclude: Any = import_module("orchestration.executor.conclusion")
 _prepare: Any = import_module("orchestration.executor.prepare")
 _together: Any = import_module("orchestration.executor.together")
+_suspending: Any = import_module("orchestration.executor.suspending")
 _journal: Any = import_module("orchestration.executor.journal")
 _release: Any = import_module("orchestration.transitions.release")
 _dispatch: Any = import_module("orchestration.dispatch")
@@ -67,6 +68,8 @@ def install() -> None:
     _prepare.collect = _collecting(_prepare.collect)
     _journal.begin_call = _beginning_call(_journal.begin_call)
     _journal.end_call = _ending_call(_journal.end_call)
+    _journal.open_wait = _opening_wait(_journal.open_wait)
+    _suspending.suspend_step = _suspending_step(_suspending.suspend_step)
     _release.tell_parent = _telling(_release.tell_parent)
     if CLIENT_VARIABLE in os.environ:
         _dispatch.dispatch = _following_orders(_dispatch.dispatch)
@@ -171,6 +174,27 @@ def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return begin_call
+
+
+def _opening_wait(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Die with a wait written as open, before the attempt ends with it."""
+
+    def open_wait(claim: Claim, journal: int, wish: Any, until: Any) -> Any:
+        found = original(claim, journal, wish, until)
+        hit("wait_opened", wish.name)
+        return found
+
+    return open_wait
+
+
+def _suspending_step(original: Callable[..., None]) -> Callable[..., None]:
+    """Die with a step written as waiting, before anybody looked whether its answer came meanwhile."""
+
+    def suspend_step(claim: Claim, end: AttemptEnd, known: Any, *, waits: bool) -> None:
+        original(claim, end, known, waits=waits)
+        hit("suspended", claim.key)
+
+    return suspend_step
 
 
 def _ending_call(original: Callable[..., None]) -> Callable[..., None]:
