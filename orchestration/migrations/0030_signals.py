@@ -15,7 +15,10 @@ _BEFORE = import_module("orchestration.migrations.0025_held_back_by_people")
 STEPS_WITHOUT = _BEFORE._WITH
 STEPS_WITH = STEPS_WITHOUT.replace("'child_run', 'verdicts')", "'child_run', 'verdicts', 'calls')")
 _IDENTITY = "step_id, run_id, journal, path, kind, name, request_json, request_digest, begun_at"
-_ANSWER = "state, ended_at, response_json, response_digest, signal_id, due_at"
+_ANSWER = (
+    "state, ended_at, response_json, response_digest, signal_id, due_at, input_tokens, output_tokens, cache_read_tokens, "
+    "cache_write_tokens, reasoning_tokens, cost_micro_usd, provider, model, response_id, finish_reason"
+)
 _SENT = "run_id, name, key, step_key, value_json, value_digest, sent_by_id, sender, sent_at"
 
 

@@ -167,10 +167,10 @@ def _collecting(original: Callable[..., Any]) -> Callable[..., Any]:
 def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
     """Die with a call written as begun, before it is made."""
 
-    def begin_call(claim: Claim, journal: int, **said: Any) -> Any:
-        found = original(claim, journal, **said)
-        hit("call_begun", said["name"])
-        hit("call_begun", said["path"])
+    def begin_call(claim: Claim, journal: int, wish: Any, funds: Any = None) -> Any:
+        found = original(claim, journal, wish, funds)
+        hit("call_begun", wish.name)
+        hit("call_begun", wish.path)
         return found
 
     return begin_call

@@ -52,6 +52,7 @@ KEPT = (
     "orchestration_run",
     "orchestration_runresult",
     "orchestration_seal",
+    "orchestration_signal",
     "orchestration_step",
     "orchestration_usage",
     "orchestration_verifiertrial",
