@@ -16,7 +16,7 @@ from escalation.domain.notices import Happening
 from escalation.escrow import pause_ticket, resume_ticket, save_calendar
 from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket, Vote
 from escalation.notify import announce, plan_notices
-from orchestration import Budget, StepSpec, WorkflowSpec
+from orchestration import Budget, StepSpec, WorkflowSpec, runs
 from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
 from orchestration.testing import run_workflow
 from tests.people import make_member
@@ -119,6 +119,7 @@ def rows() -> None:
     }
     done = run_workflow(SPEC, agents=agents, budget=Budget(calls=5))
     run_workflow(WorkflowSpec(name="short", steps=(StepSpec("one", agent="kept.first"),)), agents=agents)
+    runs.signal(done.run.pk, "payment", 5)
     ticket = Ticket.objects.get(run=done.run)
     Breach.objects.create(
         ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
