@@ -42,7 +42,14 @@ Body: TypeAlias = Callable[[Begun], Awaitable[tuple[str, CallUsage | None]]]
 """Makes a call that was begun; returns its answer as canonical JSON, and what it used where that is known."""
 
 
-def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments: Any, key: str | None) -> Any:
+def make_once(
+    calls: Calls,
+    name: str,
+    function: Callable[..., Any],
+    *arguments: Any,
+    key: str | None,
+    repeatable: bool = True,
+) -> Any:
     """Return what a function returns, from the journal if it was called before; awaitable under a running loop.
 
     Raises: CallRefused, CallDiverged, UnreadableOutput: as `Task.once` says. Else whatever the function raises.
@@ -53,9 +60,9 @@ def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments:
             "not what it returned"
         )
     if is_in_loop():
-        return _make_once_awaited(calls, name, function, arguments, key)
+        return _make_once_awaited(calls, name, function, arguments, key, repeatable)
     with calls.take_path(name, key) as path, calls.count_under_way():
-        wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
+        wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments), repeatable)
         begun = carry(lambda: calls.journal.begin(wish))
         if isinstance(begun, Kept):
             return read_response(path, begun.response_json)
@@ -70,13 +77,18 @@ def make_once(calls: Calls, name: str, function: Callable[..., Any], *arguments:
 
 
 async def _make_once_awaited(
-    calls: Calls, name: str, function: Callable[..., Any], arguments: tuple[Any, ...], key: str | None
+    calls: Calls,
+    name: str,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    key: str | None,
+    repeatable: bool,  # noqa: FBT001 - as of `make_once`
 ) -> Any:
     async def perform(begun: Begun) -> tuple[str, None]:
         return write_response(name, await _call_awaited(function, arguments, begun)), None
 
     with calls.take_path(name, key) as path:
-        wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments))
+        wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments), repeatable)
         return read_response(path, await call_awaited(calls, wish, perform))
 
 

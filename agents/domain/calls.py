@@ -52,12 +52,16 @@ class CallWish:
     """A call that an agent wants to make.
 
     Attributes: path: names it within its step.  request_json: canonical JSON of what is asked.
+        is_repeatable: False: where nobody knows whether it happened, a person is asked before it is made again.
+        envelope: what stands before and behind a value that a person says it returned, to make it an answer.
     """
 
     path: str
     kind: CallKind
     name: str
     request_json: str
+    is_repeatable: bool = True
+    envelope: tuple[str, str] = ("", "")
 
     @property
     def digest(self) -> str:

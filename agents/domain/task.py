@@ -73,7 +73,14 @@ class Task:
         if self.calls is _NO_CALLS:
             object.__setattr__(self, "calls", Calls(MemoryJournal(self.idempotency_key)))
 
-    def once(self, name: str, function: Callable[..., Any], *arguments: Any, key: str | None = None) -> Any:
+    def once(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *arguments: Any,
+        key: str | None = None,
+        repeatable: bool = True,
+    ) -> Any:
         """Call a function, or return what it returned when it was called before, by whichever attempt of the step.
 
         In an `async def` write `await task.once(...)`; the function may then be async too.
@@ -84,6 +91,8 @@ class Task:
                 for every attempt.
             arguments: JSON values; other ones than before are a divergence.
             key: tells calls of one name apart that are made at once.
+            repeatable: False: if the process died while it was under way, a person says whether it happened, before it
+                is made again. For effects that can't be taken back, at a target that honours no key.
 
         Returns: what the function returned, read back from JSON.
 
@@ -94,7 +103,7 @@ class Task:
             UnreadableOutput: it was made, and its answer is not JSON.
             Exception: whatever the function raises; a later attempt calls it again.
         """
-        return make_once(self.calls, name, function, *arguments, key=key)
+        return make_once(self.calls, name, function, *arguments, key=key, repeatable=repeatable)
 
     def sleep(self, seconds: float, *, key: str | None = None) -> Any:
         """Wait for so many seconds from the first time that the step came here; in an `async def`, await it.

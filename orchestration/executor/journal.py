@@ -7,6 +7,7 @@ on its own; in a run that is driven inside a transaction, as in a test, on the o
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -14,8 +15,9 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from agents.conf import get_conf as get_agents_conf
-from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until, read_response
+from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, classify, describe_error
+from agents.domain.doubts import ask_about, read_answer
 from agents.domain.failure_kinds import FailureKind
 from agents.domain.invocation import Failed
 from agents.domain.usage import CallUsage, Reservation
@@ -33,7 +35,7 @@ from orchestration.executor.admission import keep_model_away, note_model
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.journal.callbacks import make_callback_url
 from orchestration.journal.matching import match_signals
-from orchestration.journal.reading import KeptCall, load_kept_calls
+from orchestration.journal.reading import KeptCall, answer_from, load_kept_calls
 from orchestration.journal.spending import sum_unreported
 from orchestration.journal.waiting import WaitFound, answer_over, open_wait
 from orchestration.journal.writing import Funds, begin_call, end_call, end_try, was_ended
@@ -73,7 +75,8 @@ class ClaimJournal:
         self._lock = threading.RLock()
         self._kept: dict[str, KeptCall] | None = None if has_calls else {}
         self._made = self._read_bytes = 0
-        self._asks_models = False
+        self._asks_models = self._is_anew = False
+        self._met: set[str] = set()
         self.fault: CallDiverged | CallLimit | None = None
         self.waits: dict[str, OpenWait] = {}
         self.is_paused = False
@@ -89,7 +92,8 @@ class ClaimJournal:
         self._refuse_inside_transaction(wish.name)
         with self._lock:
             self._asks_models |= wish.kind is CallKind.MODEL
-            kept = self._read().get(wish.path)
+            wish = self._renew(wish)
+            kept = self._find_kept(wish)
             self._count(kept)
         if kept is not None:
             return self._answer(wish, kept.request_digest, kept.response_json)
@@ -103,7 +107,43 @@ class ClaimJournal:
         self._note_reserved(wish, found.reserved)
         if found.state is CallState.DONE or found.request_digest != wish.digest:
             return self._answer(wish, found.request_digest, found.response_json)
+        if found.lost and not wish.is_repeatable:
+            return self._clear(wish, found.lost, reservation)
         return Begun(f"{self._claim.idempotency_key}:{wish.path}", found.call_id)
+
+    def _renew(self, wish: CallWish) -> CallWish:
+        """Let a model be asked anew where a person's feedback made another request of it; nothing else is."""
+        kept = self._read().get(wish.path)
+        is_other = kept is not None and kept.request_digest != wish.digest
+        if wish.kind is not CallKind.MODEL or not self._claim.feedback or not (is_other or self._is_anew):
+            return wish
+        self._is_anew = True
+        return replace(wish, path=f"{wish.path}~{self._claim.revision}")
+
+    def _find_kept(self, wish: CallWish) -> KeptCall | None:
+        """Return what answered a call; of a model that was asked anew, also what did the same tool's work before."""
+        kept = self._read().get(wish.path)
+        if kept is None and self._is_anew and wish.kind is CallKind.TOOL:
+            twins = (
+                call
+                for call in self._read().values()
+                if (call.name, call.request_digest) == (wish.name, wish.digest)
+            )
+            kept = next((call for call in twins if call.path not in self._met), None)
+        if kept is not None:
+            self._met.add(kept.path)
+        return kept
+
+    def _clear(self, wish: CallWish, lost: int, reservation: Reservation | None) -> Kept | Begun:
+        """Ask a person whether a call happened; end it with what it returned, or let it be made again."""
+        doubt = ask_about(wish, lost)
+        cleared = read_answer(doubt.path, self.wait(doubt, Until()).response_json)
+        begun = self.begin(replace(wish, is_repeatable=True), reservation)
+        if cleared.response_json is None or isinstance(begun, Kept):
+            return begun
+        response_json = cleared.response_json.join(wish.envelope)
+        self.end(wish, begun, response_json)
+        return Kept(response_json)
 
     @property
     def is_suspended(self) -> bool:
@@ -183,7 +223,7 @@ class ClaimJournal:
 
         Raises: ClaimLost: the claim passed on; what was called is told as lost.
         """
-        claim, digest = self._claim, digest_text(response_json)
+        claim, digest, wish = self._claim, digest_text(response_json), self._renew(wish)
 
         def write() -> bool:
             pots = end_call(
@@ -253,7 +293,7 @@ class ClaimJournal:
                 note_model(self._claim, wish.name, error)
 
     def _answer(self, wish: CallWish, request_digest: str, response_json: str | None) -> Kept:
-        answer = _read_answer(wish, request_digest, response_json)
+        answer = answer_from(wish, request_digest, response_json)
         if isinstance(answer, Kept):
             return answer
         self.fault = self.fault or answer
@@ -304,14 +344,3 @@ class ClaimJournal:
 def _was_refused(error: Exception) -> bool:
     """Return whether a provider turned a request away unread, so that it cost nothing."""
     return classify(error, get_agents_conf().ERROR_KINDS) in {FailureKind.RATE_LIMIT, FailureKind.BAD_INPUT}
-
-
-def _read_answer(wish: CallWish, request_digest: str, response_json: str | None) -> Kept | CallDiverged:
-    """Return what is stored under a path, or why it is no answer to what is asked now."""
-    if request_digest != wish.digest or response_json is None:
-        return CallDiverged(wish.path)
-    try:
-        read_response(wish.path, response_json)
-    except CallDiverged as unreadable:
-        return unreadable
-    return Kept(response_json)

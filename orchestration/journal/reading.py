@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.domain.calls import CallKind
+from agents.domain.calls import CallKind, CallWish, Kept, read_response
 from agents.domain.redaction import redact_json
+from agents.errors import CallDiverged
 from orchestration.domain.calls import CallLine, CallsMade, CallState, OpenWait, digest_calls
 from orchestration.models import Call, Signal
 from orchestration.selectors.withheld import withhold
@@ -119,3 +120,14 @@ def _read_texts(call: Call, hidden: str) -> CallTexts:
         return CallTexts(None, None, hidden)
     response = call.response_json
     return CallTexts(redact_json(call.request_json), None if response is None else redact_json(response), "")
+
+
+def answer_from(wish: CallWish, request_digest: str, response_json: str | None) -> Kept | CallDiverged:
+    """Return what is stored under a path, or why it is no answer to what is asked now."""
+    if request_digest != wish.digest or response_json is None:
+        return CallDiverged(wish.path)
+    try:
+        read_response(wish.path, response_json)
+    except CallDiverged as unreadable:
+        return unreadable
+    return Kept(response_json)

@@ -34,8 +34,11 @@ WITH held AS MATERIALIZED (
 ), met AS (
     SELECT c.id, c.state, c.request_digest, c.response_json FROM orchestration_call c JOIN held h ON c.step_id = h.id
     WHERE c.journal = %(journal)s::integer AND c.path = %(path)s::text
+), lost AS (
+    SELECT count(*) AS number FROM orchestration_calltry t JOIN met m ON t.call_id = m.id WHERE t.state = 'lost'
 ), made AS (
-    SELECT id FROM taken UNION ALL SELECT id FROM met WHERE state = 'begun' AND request_digest = %(digest)s::text
+    SELECT id FROM taken UNION ALL SELECT id FROM met
+    WHERE state = 'begun' AND request_digest = %(digest)s::text AND (%(repeatable)s OR (SELECT number FROM lost) = 0)
 ), tried AS (
     INSERT INTO orchestration_calltry (call_id, step_id, run_id, number, attempt, token, state, begun_at)
     SELECT m.id, h.id, h.run_id,
@@ -45,7 +48,7 @@ WITH held AS MATERIALIZED (
 )
 SELECT h.id IS NOT NULL AS is_held, coalesce(h.is_paused, false) AS is_paused, coalesce(t.id, m.id, 0) AS call,
     coalesce(m.state, 'begun') AS state, coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json,
-    (SELECT id FROM tried) AS tried
+    (SELECT id FROM tried) AS tried, (SELECT number FROM lost) AS lost
 FROM (SELECT 1) one LEFT JOIN held h ON true LEFT JOIN taken t ON true LEFT JOIN met m ON true
 """
 
@@ -57,6 +60,7 @@ class CallFound:
     Attributes: call_id: its row.  state: `done`: it was answered before, and nothing was begun.
         request_digest: of what was asked the first time; another than now: nothing was begun.
         is_paused: the run is, and nothing was begun.
+        lost: so many tries of which nobody knows; nothing was begun where the call can't be repeated.
         reserved: the pots that it was booked in; or the one that it does not fit into, and nothing was begun.
     """
 
@@ -65,6 +69,7 @@ class CallFound:
     request_digest: str
     response_json: str | None
     is_paused: bool
+    lost: int = 0
     reserved: Short | tuple[PotState, ...] = ()
 
 
@@ -115,11 +120,12 @@ def _begin(claim: Claim, journal: int, wish: CallWish) -> tuple[CallFound, int |
             "digest": wish.digest,
             # What a call calls belongs to it, and it is finished.
             "nested": "/" in wish.path,
+            "repeatable": wish.is_repeatable,
         },
     )
     if not row.is_held:
         raise lost(claim)
-    found = CallFound(row.call, CallState(row.state), row.digest, row.response_json, row.is_paused)
+    found = CallFound(row.call, CallState(row.state), row.digest, row.response_json, row.is_paused, row.lost)
     return found, row.tried
 
 

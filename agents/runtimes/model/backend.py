@@ -32,7 +32,7 @@ from agents.domain.model_calls import make_under
 from agents.domain.usage import BudgetLeft, CallUsage, Reservation
 from agents.errors import CallDiverged, ModelUnknown
 from agents.providers import describe_usage, estimate_cost
-from agents.runtimes.model.requests import describe_operation, estimate_tokens
+from agents.runtimes.model.requests import TOOL_RETURN, describe_operation, estimate_tokens
 
 ParamsT = TypeVar("ParamsT")
 WireT = TypeVar("WireT")
@@ -90,7 +90,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         with task.calls.take_path(asked.part, None) as path:
             text = await call_awaited(
                 task.calls,
-                CallWish(path, asked.kind, asked.name, asked.request_json),
+                CallWish(path, asked.kind, asked.name, asked.request_json, asked.is_repeatable, TOOL_RETURN),
                 perform,
                 _reserve(task, operation_id, asked.name, cache_key),
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
 from pydantic_ai import RunContext
@@ -27,6 +27,8 @@ from agents.domain.calls import MOST_NAME, CallKind
 from agents.domain.canonical import canonical_json
 from agents.errors import CallRefused, UnreadableOutput
 
+TOOL_RETURN: Final = ('{"kind":"tool_return","result":', "}")
+"""What the library keeps around what a tool returned."""
 FORMAT: Final = "pydantic-ai/2"
 """Of requests and answers as rows keep them: the library's major version."""
 DEFAULT_MOST_TOKENS: Final = 4_096
@@ -47,6 +49,7 @@ class Asked:
     kind: CallKind
     name: str
     request_json: str
+    is_repeatable: bool = True
 
 
 def describe_operation(operation: DurableOperationId, name: str, key: tuple[object, ...]) -> Asked:
@@ -65,11 +68,22 @@ def describe_operation(operation: DurableOperationId, name: str, key: tuple[obje
         is_call = isinstance(operation, ToolsetCallToolId)
         part = f"{'t' if is_call else 'v'}.{call_id}" if call_id else name
         label = tool if is_call else f"{tool} (arguments)"
-        return _ask(part, CallKind.TOOL, label, {"tool": tool, "arguments": arguments})
+        asked = _ask(part, CallKind.TOOL, label, {"tool": tool, "arguments": arguments})
+        return replace(asked, is_repeatable=not is_call or _is_repeatable(context, tool))
     label = name.rpartition("__")[2]
     return _ask(
         name, CallKind.ONCE, label, {"asked": [each for each in key if not isinstance(each, RunContext)]}
     )
+
+
+def _is_repeatable(context: RunContext[Any] | None, tool: str) -> bool:
+    """Return whether a tool may be called again where nobody knows whether it happened.
+
+    It says so in its metadata (`repeatable`); else not if it says that it has effects which can't be taken back.
+    """
+    known = context.tools.get(tool) if context is not None else None
+    said = (known.metadata if known is not None else None) or {}
+    return bool(said.get("repeatable", not said.get("effects") or said.get("reversible", True)))
 
 
 def _ask(part: str, kind: CallKind, name: str, request: Mapping[str, Any]) -> Asked:

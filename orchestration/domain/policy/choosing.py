@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from agents.domain.doubts import DOUBT
 from agents.domain.invocation import Answered, Failed, SentBack, Suspends
 from orchestration.domain.calls import OpenWait
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
@@ -45,6 +46,10 @@ def _decide_waits(outcome: AwaitsCalls) -> Decision:
     if outcome.approval is not None:
         return Decision(
             DecisionKind.ESCALATE, "approval", "its agent wants to call what needs a person's approval"
+        )
+    if any(question.name == DOUBT for question in outcome.questions):
+        return Decision(
+            DecisionKind.ESCALATE, "uncertain_effect", "a call that can't be repeated may have happened"
         )
     if outcome.questions:
         return Decision(DecisionKind.ESCALATE, "question", _say_questions(outcome.questions))

@@ -71,6 +71,7 @@ _DIRECT: Final = (
     Rule("awaits_calls", DecisionKind.WAIT, "its agent waits for a time or a signal"),
     Rule("pause_at_call", DecisionKind.WAIT, "its run was paused, and it stopped at its next call"),
     Rule("question", DecisionKind.ESCALATE, "its agent asks a person something"),
+    Rule("uncertain_effect", DecisionKind.ESCALATE, "a call that can't be repeated may have happened"),
     Rule("approval", DecisionKind.ESCALATE, "its agent wants to call what a person must approve"),
     Rule("transient_retry", DecisionKind.RETRY, "the failure may pass, tries are left"),
     Rule("retry_after", DecisionKind.RETRY, "the provider said when to come back"),

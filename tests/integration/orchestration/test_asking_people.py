@@ -17,7 +17,7 @@ from orchestration import runs
 from orchestration.domain.spec import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ResolutionRefused
-from orchestration.models import Decision, Step
+from orchestration.models import CallTry, Decision, Step
 from orchestration.testing import FinishedRun, drive, run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +159,61 @@ def test_an_approval_of_other_calls_than_are_wanted_now_is_void(changed: Any) ->
     run = _drive(run, otherwise)
     assert run.held == ["one"]
     assert Decision.objects.latest("pk").rule == "journal_diverged"
+
+
+class Death(BaseException):
+    """Ends a call without a word, as the death of its process does."""
+
+
+def _charge_in_doubt(made: list[int]) -> Agent:
+    def charge(euro: int) -> str:
+        made.append(euro)
+        if len(made) == 1:
+            raise Death
+        return f"charged {euro}"
+
+    return lambda task: task.once("charge", charge, 5, repeatable=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "output", "times"),
+    [
+        ({"happened": True, "returned": "charged 5 before"}, "charged 5 before", 1),
+        ({"happened": True}, None, 1),
+        ({"happened": False}, "charged 5", 2),
+    ],
+)
+def test_a_call_that_can_not_be_repeated_is_asked_about_when_nobody_knows_whether_it_happened(
+    said: Any, output: Any, times: int
+) -> None:
+    made: list[int] = []
+    agent = _charge_in_doubt(made)
+    run = _run(agent)
+    assert (run.held, made, CallTry.objects.get().state) == (["one"], [5], "lost")
+    _decide(run.steps["one"], ResolutionKind.SEND_BACK, feedback="again")
+    run = _drive(run, agent)
+    ticket = Ticket.objects.get(status="open")
+    assert (ticket.subject, ticket.rule, made) == ("question", "uncertain_effect", [5])
+    assert "“charge” was under way with [5]" in ticket.seen["question"]
+    _answer(run.steps["one"], said)
+    done = _drive(run, agent)
+    assert (done.outputs, len(made)) == ({"one": output}, times)
+    assert runs.verify(done.run.pk).holds
+
+
+def test_a_call_that_may_be_repeated_is_repeated_without_a_question() -> None:
+    made: list[int] = []
+
+    def charge(euro: int) -> str:
+        made.append(euro)
+        if len(made) == 1:
+            raise Death
+        return "charged"
+
+    def agent(task: Task) -> Any:
+        return task.once("charge", charge, 5)
+
+    run = _run(agent)
+    _decide(run.steps["one"], ResolutionKind.SEND_BACK, feedback="again")
+    assert _drive(run, agent).outputs == {"one": "charged"}
+    assert made == [5, 5]

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from pydantic_ai import Agent, ApprovalRequired, RunContext
 
-from agents import Call, TransientError, model_agent
+from agents import Call, PermanentError, TransientError, model_agent
 from escalation.escrow import claim_ticket, resolve_ticket
 from escalation.models import Ticket
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
@@ -165,3 +165,75 @@ def test_an_approval_is_of_the_arguments_that_were_seen(monkeypatch: pytest.Monk
     done = drive(held.run.pk, models={"fast": model})
     assert (done.held, DONE) == (["work"], [])
     assert done.steps["work"].decisions.latest("pk").rule == "journal_diverged"
+
+
+class Death(BaseException):
+    """Ends a call without a word, as the death of its process does."""
+
+
+@model_agent("modelled.payer")
+def payer(durable: Any) -> Agent[Call, str]:
+    agent = Agent("fast", capabilities=durable, deps_type=Call, name="payer")
+
+    def pay(euro: int) -> str:
+        DONE.append(euro)
+        if len(DONE) == 1:
+            raise Death
+        return f"paid {euro}"
+
+    agent.tool_plain(metadata={"effects": ["pays"], "reversible": False})(pay)
+    agent.tool_plain(
+        name="pay_by_key", metadata={"effects": ["pays"], "reversible": False, "repeatable": True}
+    )(pay)
+    return agent
+
+
+@pytest.mark.parametrize(
+    ("tool", "rule", "times"), [("pay", "uncertain_effect", 1), ("pay_by_key", "no_confidence_asked", 2)]
+)
+def test_a_tool_with_effects_that_can_not_be_taken_back_is_not_called_again_in_doubt(
+    tool: str, rule: str, times: int
+) -> None:
+    model = _script(call(tool, euro=5))
+    spec = WorkflowSpec(name="pay", steps=(StepSpec("work", agent="modelled.payer"),))
+    held = run_workflow(spec, {}, models={"fast": model})
+    _decide(held, ResolutionKind.ABORT)
+    runs.retry(held.run.pk)
+    done = drive(held.run.pk, models={"fast": model})
+    assert done.steps["work"].decisions.latest("pk").rule == rule
+    assert len(DONE) == times
+    if times == 1:
+        _decide(done, ResolutionKind.ANSWER, output={"happened": True, "returned": "paid 5"})
+        done = drive(held.run.pk, models={"fast": model})
+    assert done.outputs["work"] == "paid 5"
+    assert len(DONE) == times
+
+
+def test_feedback_asks_the_model_anew_and_what_its_tools_did_is_not_done_again() -> None:
+    @model_agent("modelled.unsure")
+    def unsure(durable: Any) -> Agent[Call, str]:
+        agent = Agent("fast", capabilities=durable, deps_type=Call, name="unsure")
+
+        @agent.tool_plain
+        def pay(euro: int) -> str:
+            DONE.append(euro)
+            if euro > 100:
+                raise PermanentError("the bank refuses")
+            return f"paid {euro}"
+
+        return agent
+
+    first = scripted([[call("pay", euro=5)], [call("pay", euro=900)]])
+    spec = WorkflowSpec(name="unsure", steps=(StepSpec("work", agent="modelled.unsure"),))
+    held = run_workflow(spec, {}, models={"fast": first})
+    assert (held.held, DONE) == (["work"], [5, 900])
+    _decide(held, ResolutionKind.SEND_BACK, feedback="do not pay more than 100")
+    second = scripted([[call("pay", euro=5)], "all is paid"])
+    done = drive(held.run.pk, models={"fast": second})
+    assert (done.status, done.outputs.get("work")) == ("succeeded", "all is paid")
+    assert DONE == [5, 900]  # the same tool with the same arguments was answered from what it did before
+    assert [row.path for row in CallRow.objects.filter(kind="model").order_by("pk")][-2:] == [
+        "unsure__model.request#1~1",
+        "unsure__model.request#2~1",
+    ]
+    assert runs.verify(done.run.pk).fault is None
