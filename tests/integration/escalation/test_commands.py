@@ -140,7 +140,10 @@ def test_sending_back(ticket: Ticket, anna: User, word: str) -> None:
     ("arguments", "message"),
     [
         (["edit"], "--output: needed with --resolution edit"),
-        (["approve", "--output", "{}"], "--output: needed with --resolution edit, and goes with it only"),
+        (
+            ["approve", "--output", "{}"],
+            "--output: needed with --resolution edit or answer, and goes with it only",
+        ),
         (["edit", "--output", "{"], r"--output: no valid JSON at line 1, column 2"),
         (["edit", "--output", "@/no/such/file"], "--output: can't read /no/such/file: No such file"),
         (["edit", "--output", "[" * 100_000], "--output: nested deeper than 32 levels"),

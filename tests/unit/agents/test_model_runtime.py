@@ -141,7 +141,7 @@ def test_agents_are_built_once_and_ahead_where_their_queue_is_served() -> None:
         return _plain(durable)
 
     _declare(build)
-    assert build_ahead(["isolated"]) is None
+    assert build_ahead(["a queue of nobody's"]) is None
     thread = build_ahead(["steps"])
     assert thread is not None
     thread.join()
