@@ -27,8 +27,10 @@ def wake_answered(step_ids: list[int]) -> list[int]:
     return [row.id for row in fetch_all(_WAKE, {"steps": step_ids})] if step_ids else []
 
 
-_UNREAD: Final = """
-SELECT DISTINCT c.step_id AS id FROM orchestration_call c WHERE c.unread ORDER BY c.step_id LIMIT %(limit)s
+# Only such as can go on: answers of steps that people hold are read later, and must not stand before others.
+_UNREAD: Final = f"""
+SELECT DISTINCT s.id FROM orchestration_call c JOIN orchestration_step s ON s.id = c.step_id
+WHERE c.unread AND {_WAITING} ORDER BY s.id LIMIT %(limit)s
 """
 # Of a step that has ended nobody reads the answer any more.
 _FORGET: Final = f"""
@@ -39,8 +41,5 @@ WHERE c.unread AND s.id = c.step_id AND s.status IN {FINAL_STEP} RETURNING c.id
 
 def wake_forgotten(limit: int) -> list[int]:
     """Wake steps whose answer came without anybody's waking them, as a crash may leave them."""
-    unread = [row.id for row in fetch_all(_UNREAD, {"limit": limit})]
-    woken = wake_answered(unread)
-    if len(unread) > len(woken):
-        fetch_all(_FORGET, {})
-    return woken
+    fetch_all(_FORGET, {})
+    return wake_answered([row.id for row in fetch_all(_UNREAD, {"limit": limit})])

@@ -9,8 +9,8 @@ import pytest
 from orchestration import WorkflowSpec, runs
 from orchestration.models import Call, CallTry, Signal, Step
 from orchestration.usage.sums import sum_used
-from tests.chaos.arena import Arena
-from tests.chaos.crashapp.agents import MODEL_TOOLS
+from tests.chaos.arena import APPS, Arena
+from tests.chaos.modelapp.agents import MODEL_TOOLS
 from tests.chaos.specs import step
 from tests.processes import SHORT_TIMES
 
@@ -24,7 +24,7 @@ _SPEC = WorkflowSpec(name="crash-calls", steps=(step("work", agent="crash.calls"
 @pytest.fixture(scope="module")
 def workers(arena: Arena) -> Arena:
     arena.worker(RINGMASTER_OVERRIDES=_PATIENT)
-    arena.isolated_worker(RINGMASTER_OVERRIDES=_PATIENT)
+    arena.isolated_worker(apps=f"{APPS},tests.chaos.modelapp", RINGMASTER_OVERRIDES=_PATIENT)
     arena.maintainer(RINGMASTER_OVERRIDES=_PATIENT)
     return arena
 
