@@ -34,6 +34,8 @@ _SHAPED: Final = (
         r"|\bxox[abeprs]-[A-Za-z0-9-]{10,255}|\bhf_[A-Za-z0-9]{20,255}|\bwhsec_[A-Za-z0-9+/=]{16,255}"
         r"|\bAKIA[0-9A-Z]{16}\b|\bASIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,255}"
     ),
+    # Of an address at which whoever has it may send a signal.
+    re.compile(r"(?<=/callbacks/)[A-Za-z0-9._:=-]{20,8192}"),
     # A signed token: three parts in base64.
     re.compile(r"\beyJ[A-Za-z0-9_-]{6,4096}\.[A-Za-z0-9_-]{6,8192}\.[A-Za-z0-9_-]{6,4096}"),
 )

@@ -139,10 +139,8 @@ def _end_run(held: HeldStep, final: FinalOutput) -> None:
 
 def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     """Answer what the agent of a held step waits for; it goes on where it asked, under the same journal."""
-    if held.asked_call is not None and held.asked_json is not None:
-        decided = decide_calls(held.asked_json, chosen.way.kind, chosen.output_json, chosen.feedback)
-        answer_wait(held.asked_call, decided)
-        return answer_held_step(held, event_json=event)
+    if chosen.way.kind is not ResolutionKind.ANSWER:
+        return _decide_calls(held, chosen, event)
     if chosen.output_json is None:
         raise ResolutionRefused(f"output: {OUTPUT.missing}")
     questions = find_questions(held.step_id, held.renewals)
@@ -151,6 +149,16 @@ def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     answers = read_answers(list(questions.values()), chosen.output_json)
     for call_id, question in questions.items():
         answer_wait(call_id, answers[question.path])
+    return answer_held_step(held, event_json=event)
+
+
+def _decide_calls(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
+    if held.asked_call is None or held.asked_json is None:
+        raise ResolutionRefused(
+            "resolution: its agent wants to call nothing any more; skip it or abort instead"
+        )
+    decided = decide_calls(held.asked_json, chosen.way.kind, chosen.output_json, chosen.feedback)
+    answer_wait(held.asked_call, decided)
     return answer_held_step(held, event_json=event)
 
 

@@ -147,6 +147,22 @@ def test_calls_are_approved_with_other_arguments_or_denied_one_by_one_or_all() -
     }
 
 
+def test_a_question_beside_calls_that_wait_for_approval_is_answered_as_the_question() -> None:
+    async def agent(task: Task) -> Any:
+        may, which = await asyncio.gather(
+            wait_for_approval(task.calls, _WANTED, 1), task.ask_person("Which?")
+        )
+        return [len(may), which]
+
+    run = _run(agent)
+    assert Ticket.objects.get().subject == "calls"
+    _decide(run.steps["one"], ResolutionKind.APPROVE)
+    run = _drive(run, agent)
+    assert Ticket.objects.latest("pk").subject == "question"
+    _answer(run.steps["one"], {"answer": "this"})
+    assert _drive(run, agent).outputs == {"one": [2, "this"]}
+
+
 @pytest.mark.parametrize("changed", [{"euro": 901}, None])
 def test_an_approval_of_other_calls_than_are_wanted_now_is_void(changed: Any) -> None:
     run = _run(_approving)

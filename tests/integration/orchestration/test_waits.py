@@ -14,6 +14,7 @@ from orchestration import runs
 from orchestration.domain.spec import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import CallbackInvalid, RunFinal, SignalConflict, SignalInvalid
+from orchestration.journal.reading import read_texts
 from orchestration.models import Attempt, Call, CallTry, Decision, Event, Signal, Step
 from orchestration.testing import FinishedRun, drive, run_workflow
 
@@ -353,6 +354,11 @@ def test_a_callback_url_sends_one_signal_without_an_account(settings: Any, clien
     assert client.get(address).status_code == 405
     assert _drive(run, agent).outputs == {"one": {"euro": 5}}
     assert urls[0] == urls[-1]  # each attempt hands out the same
+    call = Call.objects.get(name="callback_url:payment")
+    shown = read_texts(call).response
+    assert shown is not None  # who may only look gets no address at which signals are sent
+    assert address.rpartition("/")[2] not in shown
+    assert "/callbacks/" in shown
     assert Signal.objects.get().sender == "callback"
 
 
