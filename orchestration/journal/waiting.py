@@ -21,14 +21,14 @@ from orchestration.transitions.vocabulary import is_held_by, lost
 
 _OPEN: Final = f"""
 WITH held AS MATERIALIZED (
-    SELECT s.id, s.run_id FROM orchestration_step s
+    SELECT s.id, s.run_id, clock_timestamp() AS now FROM orchestration_step s
     WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
 ), taken AS (
     INSERT INTO orchestration_call
         (step_id, run_id, journal, path, kind, name, request_json, request_digest, state, begun_at, due_at)
     SELECT id, run_id, %(journal)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text, %(request)s::text,
-        %(digest)s::text, 'open', clock_timestamp(),
-        coalesce(%(moment)s::timestamptz, clock_timestamp() + make_interval(secs => %(seconds)s::float8)) FROM held
+        %(digest)s::text, 'open', now,
+        coalesce(%(moment)s::timestamptz, now + make_interval(secs => %(seconds)s::float8)) FROM held
     ON CONFLICT (step_id, journal, path) DO NOTHING RETURNING id, due_at
 ), met AS (
     SELECT c.id, c.state, c.kind, c.request_digest, c.response_json, c.due_at FROM orchestration_call c
