@@ -18,24 +18,18 @@ from copy import deepcopy
 from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
 
-from agents.domain.calls import (
-    Begun,
-    CallKind,
-    Calls,
-    CallWish,
-    Kept,
-    read_response,
-    write_request,
-    write_response,
-)
-from agents.domain.interruption import answer_loop
+from agents.domain.call_texts import read_response, write_request, write_response
+from agents.domain.calls import Begun, CallKind, Calls, CallWish, Kept
+from agents.domain.interruption import answer_loop, is_suspension
 from agents.domain.usage import CallUsage, Reservation
-from agents.errors import CallRefused
+from agents.errors import CallRefused, Suspended
 
 T = TypeVar("T")
 _KEY: Final = "idempotency_key"
 _LOOK_SECONDS: Final = 0.005
 _QUIET_TURNS: Final = 5
+# What ends a call in order. An order to end the process, or to cancel, leaves it as begun: nobody can tell.
+_ENDINGS: Final = (Exception, Suspended, BaseExceptionGroup)
 
 
 Body: TypeAlias = Callable[[Begun], Awaitable[tuple[str, CallUsage | None]]]
@@ -68,9 +62,9 @@ def make_once(
             return read_response(path, begun.response_json)
         try:
             text = write_response(name, _call(function, arguments, begun, name))
-        except Exception as error:
-            failed = error
-            carry(lambda: calls.journal.fail(wish, begun, failed))
+        except _ENDINGS as error:
+            note = _note_ending(calls, wish, begun, error)
+            carry(note)
             raise
         carry(lambda: calls.journal.end(wish, begun, text))
         return read_response(path, text)
@@ -126,12 +120,25 @@ async def _make(calls: Calls, wish: CallWish, perform: Body, reservation: Reserv
             return begun.response_json
         try:
             text, usage = await perform(begun)
-        except Exception as error:
-            failed = error
-            await carry_awaited(lambda: calls.journal.fail(wish, begun, failed))
+        except _ENDINGS as error:
+            note = _note_ending(calls, wish, begun, error)
+            await carry_awaited(note)
             raise
         await carry_awaited(lambda: calls.journal.end(wish, begun, text, usage))
         return text
+
+
+def _note_ending(calls: Calls, wish: CallWish, begun: Begun, error: BaseException) -> Callable[[], None]:
+    """Return what writes how a call ended without an answer: it failed, or something within it waits.
+
+    What waits within it is made first when the agent runs again, and the call is then made anew: nobody has to be asked
+    whether it happened.
+    """
+    if is_suspension(error):
+        return lambda: calls.journal.withdraw(wish, begun)
+    # Of a group what failed counts, whatever waits beside it.
+    failed = error.subgroup(Exception) if isinstance(error, BaseExceptionGroup) else error
+    return lambda: calls.journal.fail(wish, begun, failed) if isinstance(failed, Exception) else None
 
 
 def _pass_over(made: asyncio.Future[Any]) -> None:

@@ -7,7 +7,6 @@ next: `agents/domain/calling.py`, which makes calls, and `orchestration/executor
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import sys
 import threading
@@ -20,10 +19,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from agents.domain.canonical import canonical_json
 from agents.domain.interruption import is_suspension
 from agents.domain.usage import BudgetLeft, CallUsage, Reservation
-from agents.errors import CallDiverged, CallRefused, Suspended, UnreadableOutput
+from agents.errors import CallDiverged, CallRefused, Suspended
 
 MOST_NAME: Final = 100
 MOST_PATH: Final = 600
@@ -115,6 +113,9 @@ class CallJournal(Protocol):
     def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
         """Write that a call that was begun has no answer; a later attempt makes it again."""
 
+    def withdraw(self, wish: CallWish, begun: Begun) -> None:
+        """Write that a call was left unfinished because something within it waits: it cost nothing by itself."""
+
     def wait(self, wish: CallWish, until: Until) -> Kept:
         """Return what a wait was answered with, or write that it is open.
 
@@ -151,6 +152,9 @@ class MemoryJournal:
         self._done[wish.path] = (wish.digest, response_json)
 
     def fail(self, wish: CallWish, begun: Begun, error: Exception, usage: CallUsage | None = None) -> None:
+        """Forget that it was begun."""
+
+    def withdraw(self, wish: CallWish, begun: Begun) -> None:
         """Forget that it was begun."""
 
     def wait(self, wish: CallWish, until: Until) -> Kept:  # noqa: ARG002 - the interface
@@ -309,40 +313,3 @@ def check_part(what: str, value: object) -> str:
     raise CallRefused(
         f"a call's {what} is text of 1 to {MOST_NAME} visible characters without / # [ ]: not {value!r:.80}"
     )
-
-
-def write_request(name: str, arguments: tuple[Any, ...]) -> str:
-    """Return what is asked of a call as canonical JSON.
-
-    Raises: CallRefused: an argument can't be kept.
-    """
-    try:
-        return canonical_json(list(arguments))
-    except UnreadableOutput as error:
-        raise CallRefused(
-            f"the call '{name}' can't be kept: its argument {error.path or '/'} is not JSON ({error.reason}); hand "
-            "over plain values, and make the rest inside the function"
-        ) from error
-
-
-def write_response(name: str, answer: Any) -> str:
-    """Return a call's answer as canonical JSON.
-
-    Raises: UnreadableOutput: it can't be kept; names the call.
-    """
-    try:
-        return canonical_json(answer)
-    except UnreadableOutput as error:
-        reason = f"the answer of the call '{name}' can't be kept: {error.reason}; let the function return plain values"
-        raise UnreadableOutput(error.path, reason) from error
-
-
-def read_response(path: str, response_json: str) -> Any:
-    """Return an answer as later readers see it: read back from what is kept, the first time too.
-
-    Raises: CallDiverged: it can't be read any more.
-    """
-    try:
-        return json.loads(response_json)
-    except ValueError as error:
-        raise CallDiverged(path, "its stored answer can't be read any more") from error

@@ -140,7 +140,7 @@ ADVICE: Final[Mapping[str, str]] = {
 
 def find_advice(error: BaseException) -> str:
     """Return what a person can do about an exception; empty if that is not known."""
-    return _match_name(error, ADVICE) or ""
+    return match_name(error, ADVICE) or ""
 
 
 def find_kind(error: BaseException, status: int | None, registered: Mapping[str, FailureKind]) -> FailureKind:
@@ -150,14 +150,14 @@ def find_kind(error: BaseException, status: int | None, registered: Mapping[str,
         status: the HTTP status it carries.
         registered: dotted path of a class -> kind; the nearest class of an exception's ancestry counts.
     """
-    own = _match_class(error, _OWN) or _match_name(error, registered) or _match_name(error, BEYOND_STATUS)
+    own = _match_class(error, _OWN) or match_name(error, registered) or match_name(error, BEYOND_STATUS)
     if own is not None:
         return own
     if status is not None and status >= 400:
         return STATUSES.get(status, PERMANENT if status < 500 else TRANSIENT)
     if is_soft_time_limit(error):
         return TIMEOUT
-    return _match_name(error, LIBRARIES) or _match_class(error, _PYTHON) or FailureKind.UNKNOWN
+    return match_name(error, LIBRARIES) or _match_class(error, _PYTHON) or FailureKind.UNKNOWN
 
 
 def is_soft_time_limit(error: BaseException) -> bool:
@@ -177,7 +177,8 @@ def _match_class(
     return next((kind for error_class, kind in table if issubclass(type(error), error_class)), None)
 
 
-def _match_name(error: BaseException, table: Mapping[str, T]) -> T | None:
+def match_name(error: BaseException, table: Mapping[str, T]) -> T | None:
+    """Return what a table says of an exception's nearest class that it knows, by dotted path or package and class."""
     if not table:
         return None
     return next((table[name] for base in type(error).__mro__ for name in _names(base) if name in table), None)

@@ -20,10 +20,10 @@ def read_status(error: BaseException) -> int | None:
         return None  # the code of a SystemExit is no status
     for holder, names in (
         (error, ("status_code", "status", "code")),
-        (_read(error, "response"), ("status_code", "status")),
+        (read_attribute(error, "response"), ("status_code", "status")),
     ):
         for name in names:
-            status = _read(holder, name)
+            status = read_attribute(holder, name)
             if issubclass(type(status), int) and type(status) is not bool and 100 <= status <= 599:
                 return int(status)
     return None
@@ -37,21 +37,22 @@ def read_retry_after(error: BaseException, now: datetime | None) -> float | None
 
     Args: now: to read a date by, if the answer has none of its own.
     """
-    own = _keep(_read(error, "retry_after_seconds"))
+    own = _keep(read_attribute(error, "retry_after_seconds"))
     if own is not None:
         return own
-    for holder in (_read(error, "response"), error):
-        headers = _read(holder, "headers")
+    for holder in (read_attribute(error, "response"), error):
+        headers = read_attribute(holder, "headers")
         milliseconds = _read_header(headers, "retry-after-ms")
         if milliseconds is not None and _SECONDS.match(milliseconds):
             return _keep(float(milliseconds) / 1000)
         text = _read_header(headers, "retry-after")
         if text is not None:
             return _read_seconds(text, _read_date(_read_header(headers, "date")) or now)
-    return _keep(_read(error, "retry_after"))
+    return _keep(read_attribute(error, "retry_after"))
 
 
-def _read(holder: object, name: str) -> Any:
+def read_attribute(holder: object, name: str) -> Any:
+    """Return an attribute of anybody's object; None where it has none, or fails at telling."""
     try:
         return getattr(holder, name, None)
     except BaseException as fault:  # a property of anybody's exception

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from agents.domain.call_texts import read_response
 from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive
-from agents.domain.calls import CallKind, Calls, CallWish, Until, read_response
+from agents.domain.calls import CallKind, Calls, CallWish, Until
 from agents.domain.canonical import canonical_json
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from agents.errors import CallDiverged, CallRefused, SignalTimedOut, UnreadableOutput

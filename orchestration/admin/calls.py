@@ -22,6 +22,7 @@ _TONES: Final[dict[str, str]] = {
     TryState.DONE: "succeeded",
     TryState.FAILED: "failed",
     TryState.LOST: "cancelled",
+    TryState.WITHDRAWN: "waiting",
 }
 
 

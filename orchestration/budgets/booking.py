@@ -18,7 +18,7 @@ _USED = (
     "CASE c.unit WHEN 'tokens' THEN t.tokens WHEN 'micro_usd' THEN t.cost_micro_usd WHEN 'calls' THEN 1 END"
 )
 # What can't be known counts in full: as spent of a call that answered, as lost of one that did not.
-_SPENT = f"""CASE t.state WHEN 'lost' THEN 0
+_SPENT = f"""CASE t.state WHEN 'lost' THEN 0 WHEN 'withdrawn' THEN 0
         WHEN 'done' THEN coalesce({_USED}, {_RESERVED}) ELSE coalesce({_USED}, 0) END"""
 _LOST = f"CASE WHEN t.state = 'lost' OR (t.state = 'failed' AND {_USED} IS NULL) THEN {_RESERVED} ELSE 0 END"
 _ROOM = 'p."limit" - p.lost - o.lost - (p.reserved - o.reserved)'

@@ -57,7 +57,8 @@ class StepSum(NamedTuple):
 
 
 _BY_STEP: Final = """
-SELECT t.run_id, s.key, count(*) AS calls, coalesce(sum(t.tokens), 0)::bigint AS tokens,
+SELECT t.run_id, s.key, count(*) FILTER (WHERE t.state <> 'withdrawn') AS calls,
+    coalesce(sum(t.tokens), 0)::bigint AS tokens,
     coalesce(sum(t.cost_micro_usd), 0)::bigint AS micro_usd,
     coalesce(sum(t.reserved_tokens) FILTER (WHERE t.state = 'lost'), 0)::bigint AS lost_tokens,
     coalesce(sum(t.reserved_micro_usd) FILTER (WHERE t.state = 'lost'), 0)::bigint AS lost_micro_usd

@@ -135,6 +135,13 @@ class Short(NamedTuple):
     needed: int
     left: int
 
+    def with_calls(self, under_way: int) -> Self:
+        """Return the same where its own step has so many calls under way: what they took comes back to be taken again.
+
+        Those around the call are withdrawn and made once more with it; the others are counted for good.
+        """
+        return self._replace(needed=self.needed + under_way) if self.unit is Unit.CALLS else self
+
     @property
     def fits_later(self) -> bool:
         """Return whether it fits as soon as what is reserved was given back."""

@@ -17,12 +17,16 @@ class CallState(StrEnum):
 
 
 class TryState(StrEnum):
-    """How one time that a call was made ended. `lost`: nobody can tell, or nobody may any more."""
+    """How one time that a call was made ended.
+
+    `lost`: nobody can tell, or nobody may any more.  `withdrawn`: something within it waits, and it was left for that.
+    """
 
     BEGUN = "begun"
     DONE = "done"
     FAILED = "failed"
     LOST = "lost"
+    WITHDRAWN = "withdrawn"
 
 
 class OpenWait(NamedTuple):

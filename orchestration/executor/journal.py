@@ -14,12 +14,11 @@ from typing import Final, TypeVar
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from agents.conf import get_conf as get_agents_conf
 from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until
-from agents.domain.classification import MAX_MESSAGE_CHARACTERS, classify, describe_error
+from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
 from agents.domain.doubts import ask_about, read_answer
-from agents.domain.failure_kinds import FailureKind
 from agents.domain.invocation import Failed
+from agents.domain.turned_away import was_turned_away
 from agents.domain.usage import CallUsage, Reservation
 from agents.errors import CallDiverged, CallLimit, CallRefused, ModelKeptAway, Suspended
 from agents.sessions import keep_for_engine
@@ -76,6 +75,7 @@ class ClaimJournal:
         self._kept: dict[str, KeptCall] | None = None if has_calls else {}
         self._made = self._read_bytes = 0
         self._asks_models = self._is_anew = False
+        self._under_way: set[int] = set()
         self._met: set[str] = set()
         self.fault: CallDiverged | CallLimit | None = None
         self.waits: dict[str, OpenWait] = {}
@@ -109,6 +109,7 @@ class ClaimJournal:
             return self._answer(wish, found.request_digest, found.response_json)
         if found.lost and not wish.is_repeatable:
             return self._clear(wish, found.lost, reservation)
+        self._under_way.add(found.call_id)
         return Begun(f"{self._claim.idempotency_key}:{wish.path}", found.call_id)
 
     def _renew(self, wish: CallWish) -> CallWish:
@@ -200,7 +201,7 @@ class ClaimJournal:
 
     def _note_reserved(self, wish: CallWish, reserved: Short | tuple[PotState, ...]) -> None:
         if isinstance(reserved, Short):
-            self.short = reserved
+            self.short = reserved.with_calls(len(self._under_way))
             raise Suspended(wish.path)
         self._note_pots(reserved)
 
@@ -243,6 +244,7 @@ class ClaimJournal:
         except ClaimLost:
             self._end_try(begun, TryState.LOST, "it answered when its claim had passed on", usage)
             raise
+        self._under_way.discard(begun.row)
         self._keep(wish, response_json)
         self._tell_breaker(wish)
         self._wake()
@@ -256,9 +258,13 @@ class ClaimJournal:
     ) -> None:
         """Write that a call that was begun has no answer, and what it used all the same."""
         self._tell_breaker(wish, error)
-        if usage is None and wish.kind is CallKind.MODEL and _was_refused(error):
-            usage = CallUsage()
+        if usage is None and wish.kind is CallKind.MODEL and was_turned_away(error):
+            usage = CallUsage(cost_micro_usd=0)
         self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
+
+    def withdraw(self, wish: CallWish, begun: Begun) -> None:  # noqa: ARG002 - the interface
+        """Write that a call was left because something within it waits."""
+        self._end_try(begun, TryState.WITHDRAWN, "something within it waits", None)
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -327,6 +333,7 @@ class ClaimJournal:
 
     def _end_try(self, begun: Begun, state: TryState, why: str, usage: CallUsage | None) -> None:
         """Tell how a try ended; if that can't be written the maintainer tells that it is lost."""
+        self._under_way.discard(begun.row)
         try:
             self._ask(lambda claim: end_try(claim, begun.row, state=state, error=why, usage=usage))
             self._wake()
@@ -339,8 +346,3 @@ class ClaimJournal:
 
     def _apart(self) -> AbstractContextManager[None]:
         return keep_for_engine() if self._depth is None else nullcontext()
-
-
-def _was_refused(error: Exception) -> bool:
-    """Return whether a provider turned a request away unread, so that it cost nothing."""
-    return classify(error, get_agents_conf().ERROR_KINDS) in {FailureKind.RATE_LIMIT, FailureKind.BAD_INPUT}

@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.domain.calls import CallKind, CallWish, Kept, read_response
+from agents.domain.call_texts import read_response
+from agents.domain.calls import CallKind, CallWish, Kept
 from agents.domain.redaction import redact_json
 from agents.errors import CallDiverged
 from orchestration.domain.calls import CallLine, CallsMade, CallState, OpenWait, digest_calls

@@ -25,8 +25,9 @@ from pydantic_ai.durable_exec import (
 )
 from pydantic_ai.messages import ModelResponse
 
+from agents.domain.call_texts import write_response
 from agents.domain.calling import call_awaited
-from agents.domain.calls import Begun, CallWish, write_response
+from agents.domain.calls import Begun, CallWish
 from agents.domain.invocation import Task
 from agents.domain.model_calls import make_under
 from agents.domain.usage import BudgetLeft, CallUsage, Reservation

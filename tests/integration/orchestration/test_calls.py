@@ -18,7 +18,7 @@ from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from escalation import escrow
 from escalation.models import Ticket
-from orchestration import Retry, StepSpec, WorkflowSpec, runs
+from orchestration import Budget, Retry, StepSpec, WorkflowSpec, runs
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ClaimLost
@@ -27,6 +27,7 @@ from orchestration.journal.writing import end_call
 from orchestration.maintenance import leader
 from orchestration.models import Call, CallTry, Receipt, Step
 from orchestration.testing import FinishedRun, drive, run_workflow
+from tests.integration.orchestration.judge_budgets import judge_budgets
 from tests.integration.orchestration.rig import Rig, graph
 
 pytestmark = pytest.mark.django_db
@@ -409,3 +410,44 @@ def test_names_and_arguments_that_can_not_be_kept_fail_with_words() -> None:
     attempt = done.steps["work"].attempts.get()
     assert "argument /0" in attempt.error_message
     assert not Call.objects.exists()
+
+
+async def _pay_awaited(task: Task, pay: Callable[[], Any]) -> Any:
+    async def body() -> Any:
+        return [pay(), await task.once("look", int)]
+
+    return await task.once("pay", body, repeatable=False)
+
+
+def _pay(task: Task, pay: Callable[[], Any]) -> Any:
+    return task.once("pay", lambda: [pay(), task.once("look", int)], repeatable=False)
+
+
+@pytest.mark.parametrize("agent", [_pay, _pay_awaited])
+def test_a_call_within_which_something_waits_is_withdrawn_and_nobody_doubts_it(
+    agent: Callable[[Task, Callable[[], Any]], Any],
+) -> None:
+    outside = Outside()
+    spec = WorkflowSpec(name="calls", steps=(StepSpec("work", agent=_NAME),))
+    agents = {_NAME: lambda task: agent(task, lambda: outside.call("pay"))}
+    done = run_workflow(spec, agents=agents, budget=Budget(calls=1))
+    assert done.held == ["work"]
+    decision = done.steps["work"].decisions.latest("pk")
+    assert (decision.rule, "may need 2 calls, and 1 call" in decision.reason) == ("budget", True)
+    pot = done.run.pots.get()
+    assert (pot.reserved, pot.spent, pot.lost) == (0, 0, 0)
+    judge_budgets()
+    assert [(each.state, each.error) for each in CallTry.objects.all()] == [
+        ("withdrawn", "something within it waits")
+    ]
+    runs.top_up(done.run.pk, calls=1)
+    done = drive(done.run.pk, agents=agents)
+    assert done.outputs["work"] == [{"name": "pay", "answer": None}, 0]
+    assert [(each.call.path, each.state) for each in CallTry.objects.order_by("pk")] == [
+        ("pay#1", "withdrawn"),
+        ("pay#1", "done"),
+        ("pay#1/look#1", "done"),
+    ]
+    pot.refresh_from_db()
+    assert (pot.reserved, pot.spent, pot.lost) == (0, 2, 0)
+    judge_budgets()

@@ -286,7 +286,14 @@ def test_a_request_reserves_its_most_and_one_that_does_not_fit_is_not_made() -> 
 
 
 @pytest.mark.parametrize(
-    ("error", "is_lost"), [(ModelHTTPError(429, "fast"), False), (TimeoutError("no answer"), True)]
+    ("error", "is_lost"),
+    [
+        (ModelHTTPError(429, "fast"), False),
+        (ModelHTTPError(401, "fast"), False),
+        (ModelHTTPError(429, "fast", in_stream=True), True),
+        (TimeoutError("no answer"), True),
+        (ValueError("no such answer"), True),
+    ],
 )
 def test_a_request_that_was_turned_away_costs_nothing_and_one_nobody_can_tell_of_all(
     error: Exception, is_lost: bool
@@ -294,7 +301,14 @@ def test_a_request_that_was_turned_away_costs_nothing_and_one_nobody_can_tell_of
     spec = WorkflowSpec(
         name="modelled", steps=(StepSpec("triage", agent="modelled.triage", retry=Retry(max_attempts=1)),)
     )
-    done = run_workflow(spec, models={"fast": scripted([error])}, budget=Budget(tokens=20_000))
-    pot, attempt = done.run.pots.get(), CallTry.objects.get()
+    with patch("agents.runtimes.model.backend.estimate_cost", return_value=700):
+        done = run_workflow(
+            spec, models={"fast": scripted([error])}, budget=Budget(tokens=20_000, usd="1", calls=9)
+        )
+    pots, attempt = {pot.unit: pot for pot in done.run.pots.all()}, CallTry.objects.get()
     assert done.held == ["triage"]
-    assert (pot.reserved, pot.spent, pot.lost) == (0, 0, attempt.reserved_tokens if is_lost else 0)
+    assert {unit: (pot.reserved, pot.spent, pot.lost) for unit, pot in pots.items()} == {
+        "tokens": (0, 0, attempt.reserved_tokens if is_lost else 0),
+        "micro_usd": (0, 0, 700 if is_lost else 0),
+        "calls": (0, 1, 0),
+    }
