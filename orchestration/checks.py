@@ -17,7 +17,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Djan
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string, module_has_submodule
 
-from orchestration.conf import Conf, get_conf, get_signer
+from orchestration.conf import Conf, get_conf, get_former_keys, get_signer
 from orchestration.worker.sessions import open_session
 
 _CHECK_LOCK_CLASS = 0x52_4D_FF  # beside those of presence.py
@@ -127,6 +127,14 @@ def _find_faults(conf: Conf) -> Iterator[CheckMessage]:
         yield Error(
             f"RINGMASTER['SIGNING_KEY'] is malformed: {error}",
             hint="Make one: python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'",
+            id="orchestration.E004",
+        )
+    try:
+        get_former_keys()
+    except ValueError as error:
+        yield Error(
+            f"RINGMASTER['FORMER_SIGNING_KEYS']: {error}",
+            hint="It lists public keys, the halves that are no secret.",
             id="orchestration.E004",
         )
 

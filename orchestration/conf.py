@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from agents.domain.settings import between, read_settings
-from orchestration.domain.signing import Signer, build_signer
+from orchestration.domain.signing import Signer, build_signer, check_public_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Conf:
     HOLD_BACKS: str = ""
     LOOKS: Mapping[str, str] = field(default_factory=dict)
     SIGNING_KEY: str | None = None
+    FORMER_SIGNING_KEYS: tuple[str, ...] = ()
     FLOWER_URL: str = ""
     SITE_URL: str = ""
 
@@ -77,6 +78,17 @@ def get_conf() -> Conf:
 def get_signer() -> Signer:
     """Return the signer of closed rounds: RINGMASTER["SIGNING_KEY"], else derived from SECRET_KEY."""
     return build_signer(get_conf().SIGNING_KEY, settings.SECRET_KEY)
+
+
+def get_former_keys() -> tuple[str, ...]:
+    """Return the public keys, hexadecimal, with which this installation signed before it got the one that it has.
+
+    Raises: ValueError: an entry of RINGMASTER["FORMER_SIGNING_KEYS"] is none.
+    """
+    keys = get_conf().FORMER_SIGNING_KEYS
+    for key in keys:
+        check_public_key(key)
+    return keys
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -133,6 +133,12 @@ class CallbackInvalid(OrchestrationError):
     code = "callback_invalid"
 
 
+class BundleRefused(OrchestrationError):
+    """A run can't be put into a bundle: it goes on, or its proof does not hold."""
+
+    code = "bundle_refused"
+
+
 class ForkRefused(OrchestrationError):
     """The run can't be forked there: nothing would be done anew, or the key belongs to another fork."""
 

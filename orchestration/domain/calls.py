@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from agents.domain.calls import CallKind
-from orchestration.domain.receipts import digest_lines
+from orchestration.domain.receipts import Digest, digest_lines, digest_text
 
 
 class CallState(StrEnum):
@@ -51,7 +51,7 @@ CallsMade: TypeAlias = dict[str, int | str]
 """What a receipt says of the done calls of a step: `journal`, its number, and `digest`."""
 
 
-def digest_calls(journal: int, lines: Iterable[CallLine]) -> CallsMade | None:
+def digest_calls(journal: int, lines: Iterable[CallLine], digest: Digest = digest_text) -> CallsMade | None:
     """Return what a receipt says of calls; None where none was done."""
     listed = list(lines)
-    return {"journal": journal, "digest": digest_lines(listed)} if listed else None
+    return {"journal": journal, "digest": digest_lines(listed, digest)} if listed else None

@@ -68,6 +68,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "run_compensating": 409,
     "run_has_parent": 409,
     "fork_refused": 409,
+    "bundle_refused": 409,
     "step_not_held": 409,
     "ticket_taken": 409,
     "clock_refused": 409,

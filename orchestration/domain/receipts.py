@@ -7,14 +7,17 @@ signed. Whoever changes a stored byte must break a digest or forge a signature. 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from agents.domain.canonical import RECORD_BYTES, canonical_json, canonical_record
 from orchestration.domain.states import ReceiptKind
+
+Digest: TypeAlias = Callable[[str], str]
+"""Text to SHA-256: `digest_text`, or the `keep` of somebody who needs the texts behind the digests."""
 
 
 def digest_text(text: str) -> str:
@@ -22,9 +25,9 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def digest_value(value: Any) -> str:
+def digest_value(value: Any, digest: Digest = digest_text) -> str:
     """Return the SHA-256 of a record's canonical form as 64 hex digits."""
-    return digest_text(canonical_record(value))
+    return digest(canonical_record(value))
 
 
 def canonical(value: Any) -> str:
@@ -128,9 +131,9 @@ def build_receipt(facts: ReceiptFacts) -> str:
     )
 
 
-def digest_lines(lines: Iterable[tuple[Any, ...]]) -> str:
+def digest_lines(lines: Iterable[tuple[Any, ...]], digest: Digest = digest_text) -> str:
     """Return one digest over lines of columns, sorted by their first column."""
-    return digest_value([tuple(line) for line in sorted(lines, key=itemgetter(0))])
+    return digest_value([tuple(line) for line in sorted(lines, key=itemgetter(0))], digest)
 
 
 SEAL_FORMAT = 3
@@ -155,7 +158,7 @@ class SealFacts:
     result: Mapping[str, str | None] | None = None
 
 
-def build_seal(facts: SealFacts) -> str:
+def build_seal(facts: SealFacts, digest: Digest = digest_text) -> str:
     """Return a seal's body as canonical JSON; the root is `digest_text` of it."""
     said = {} if facts.result is None else {"result": dict(facts.result)}
     return canonical(
@@ -163,7 +166,7 @@ def build_seal(facts: SealFacts) -> str:
         | {
             "format": SEAL_FORMAT,
             "run": dict(facts.run),
-            "steps": digest_value([list(line) for line in facts.steps]),
+            "steps": digest_value([list(line) for line in facts.steps], digest),
             "beside": facts.beside,
             "events": facts.events_digest,
             "former": facts.former_root,
@@ -171,6 +174,6 @@ def build_seal(facts: SealFacts) -> str:
     )
 
 
-def digest_events(lines: Sequence[Sequence[Any]]) -> str:
+def digest_events(lines: Sequence[Sequence[Any]], digest: Digest = digest_text) -> str:
     """Return the digest over a run's history: [id, kind, step id, attempt, data, time] each, by id."""
-    return digest_value([list(line) for line in lines])
+    return digest_value([list(line) for line in lines], digest)

@@ -46,5 +46,20 @@ def verify_signature(public_key: str, root: str, signature: str) -> bool:
     return True
 
 
+def check_public_key(text: str) -> None:
+    """Refuse what is no public key in lower-case hexadecimal.
+
+    Raises: ValueError: says what it should be.
+    """
+    try:
+        is_key = len(bytes.fromhex(text)) == 32 and text == text.lower()
+    except (TypeError, ValueError):
+        is_key = False
+    if not is_key:
+        raise ValueError(
+            f"{text!r:.80} is no public key: give the 64 hexadecimal digits that list_signing_keys shows"
+        )
+
+
 def _derive(secret_key: str) -> bytes:
     return hashlib.blake2b(secret_key.encode(), digest_size=32, person=b"ringmaster-seal").digest()

@@ -5,6 +5,7 @@ run = runs.wait(run.id, timeout_seconds=60)
 """
 
 from orchestration.holds import AbortOutlook, foresee_abort, foresee_skip, lock_for_resolution, resolve_step
+from orchestration.runs.bundling import bundle
 from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
 from orchestration.runs.control import cancel, cancel_orphans, finish, pause, resume, retry
 from orchestration.runs.forking import fork
@@ -26,6 +27,7 @@ __all__ = [
     "ChangeKind",
     "Published",
     "Verdict",
+    "bundle",
     "cancel",
     "cancel_orphans",
     "check_start",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from itertools import pairwise
 
-from orchestration.conf import get_signer
+from orchestration.conf import get_former_keys, get_signer
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.signing import verify_signature
 from orchestration.domain.states import LIVE_RUN, RunStatus
@@ -52,8 +52,11 @@ def _closing_faults(seal: Seal, closing: Event) -> Iterator[str]:
 def _signature_faults(seal: Seal) -> Iterator[str]:
     if digest_text(seal.body_json) != seal.root:
         yield "seal: body_json does not match its root"
-    if seal.public_key != get_signer().public_key:
-        yield "seal: it was signed by another key than this installation's (RINGMASTER_SIGNING_KEY)"
+    if seal.public_key not in (get_signer().public_key, *get_former_keys()):
+        yield (
+            "seal: it was signed by another key than this installation's (RINGMASTER_SIGNING_KEY); if it was its own "
+            "before, name it in FORMER_SIGNING_KEYS (list_signing_keys shows it)"
+        )
     if not verify_signature(seal.public_key, seal.root, seal.signature):
         yield "seal: the signature is not of this root"
 

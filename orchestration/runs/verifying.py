@@ -4,6 +4,7 @@ One look at each table, however long the run. Read next: `receipts_fit.py`, `lin
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -42,11 +43,22 @@ def verify(run_id: UUID | str) -> Verdict:
 
     Raises: RunNotFound.
     """
+    with open_view():
+        return _verify(get_run(run_id))
+
+
+@contextmanager
+def open_view() -> Iterator[None]:
+    """Give the body one view of all rows: a run that goes on meanwhile must not look tampered with."""
     with transaction.atomic():
         if len(connection.savepoint_ids) == 0:
-            # One view of all rows: a run that goes on meanwhile must not look tampered with.
             connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return _verify(get_run(run_id))
+        yield
+
+
+def find_fault(run: Run, rows: ProofRows) -> str | None:
+    """Return the first thing of a run that does not fit, of rows that were read in one view."""
+    return next(_find_faults(run, rows), None)
 
 
 def _verify(run: Run) -> Verdict:
@@ -56,7 +68,7 @@ def _verify(run: Run) -> Verdict:
         receipts=len(rows.receipts),
         handoffs=len(rows.handoffs),
         is_sealed=run.status not in LIVE_RUN and any(seal.round == run.round for seal in rows.seals),
-        fault=next(_find_faults(run, rows), None),
+        fault=find_fault(run, rows),
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 
 from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
-from orchestration.domain.receipts import AttemptLine, HandoffLine, stamp
+from orchestration.domain.receipts import AttemptLine, Digest, HandoffLine, digest_text, stamp
 from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Call, Edge, Event, Handoff, PastOutput, Receipt, Run, Seal, Step
 
@@ -136,14 +136,21 @@ class ProofRows:
         """Return each step's calls."""
         return _group(self.calls, "step_id")
 
-    def calls_made(self, step_id: int, journal: int) -> CallsMade | None:
-        """Return what a receipt of a step says of the calls in a journal of it."""
-        done = [
-            CallLine(call.path, call.name, call.request_digest, call.response_digest or "")
+    def calls_done(self, step_id: int, journal: int) -> list[ProofCall]:
+        """Return the calls in a journal of a step that a receipt commits to."""
+        return [
+            call
             for call in self.calls_of.get(step_id, ())
             if call.journal == journal and call.state == CallState.DONE
         ]
-        return digest_calls(journal, done)
+
+    def calls_made(self, step_id: int, journal: int, digest: Digest = digest_text) -> CallsMade | None:
+        """Return what a receipt of a step says of the calls in a journal of it."""
+        lines = (
+            CallLine(call.path, call.name, call.request_digest, call.response_digest or "")
+            for call in self.calls_done(step_id, journal)
+        )
+        return digest_calls(journal, lines, digest)
 
     @cached_property
     def attached(self) -> set[int]:

@@ -13,6 +13,7 @@ from uuid import UUID
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.events import AFTER_THE_FACT, EventKind
 from orchestration.domain.receipts import (
+    Digest,
     SealFacts,
     build_seal,
     digest_events,
@@ -34,7 +35,7 @@ JOIN orchestration_agentcontext x ON x.run_id = r.id WHERE r.id = %(run)s
 """
 # All of a step but its marks for release and chord, which may still change when nothing is open any more; in the order
 # of a seal's lines.
-_STEP_COLUMNS: Final = (
+STEP_COLUMNS: Final = (
     "key", "status", "position", "receipt_digest", "agent", "queue", "predecessor_count", "timeout_seconds", "attempt",
     "failures", "crashes", "revision", "feedback", "dispatches", "waits_for", "skip_reason", "reason", "proposed_json",
     "output_digest", "output_tokens", "dispatched_at", "claimed_at", "deadline_at", "due_at", "finished_at", "kind",
@@ -42,12 +43,12 @@ _STEP_COLUMNS: Final = (
     "verdict_revisions", "reworks", "fallbacks", "renewals",
 )  # fmt: skip
 _COMPUTED: Final = {"parent": "p.key", "pools": "s.pools::text"}
-_TIMES: Final = tuple(place for place, name in enumerate(_STEP_COLUMNS) if name.endswith("_at"))
+_TIMES: Final = tuple(place for place, name in enumerate(STEP_COLUMNS) if name.endswith("_at"))
 # As long as anybody likes.
-_TEXTS: Final = tuple(place for place, name in enumerate(_STEP_COLUMNS) if name.endswith("_json"))
-_TIMEOUT: Final = _STEP_COLUMNS.index("timeout_seconds")
+_TEXTS: Final = tuple(place for place, name in enumerate(STEP_COLUMNS) if name.endswith("_json"))
+_TIMEOUT: Final = STEP_COLUMNS.index("timeout_seconds")
 _STEPS = f"""
-SELECT {", ".join(_COMPUTED.get(name, f"s.{name}") for name in _STEP_COLUMNS)}
+SELECT {", ".join(_COMPUTED.get(name, f"s.{name}") for name in STEP_COLUMNS)}
 FROM orchestration_step s LEFT JOIN orchestration_step p ON p.id = s.parent_id
 WHERE s.run_id = %(run)s ORDER BY s.key
 """
@@ -105,20 +106,23 @@ def read_new_body(run_id: UUID, facts: Any, ending: RunEnd, result: ResultLine |
     Args: facts: what `FACTS` returned.  result: of the run, where it has one of its own.
     """
     history = _read_history(run_id, None)
-    beside = _NOTHING_BESIDE if _is_straight(history) else _digest_beside(run_id)
+    beside = _NOTHING_BESIDE if _is_straight(history) else _digest_beside(run_id, digest_text)
     return _build_body(run_id, facts, ending, history, beside, result)
 
 
-def read_seal_body(run_id: UUID, ending: RunEnd, before_event: int | None) -> str:
+def read_seal_body(
+    run_id: UUID, ending: RunEnd, before_event: int | None, digest: Digest = digest_text
+) -> str:
     """Build the body of a closed run's seal from its rows, as they stand.
 
     Args:
         ending: its own columns of its end.
         before_event: leave out history from this id on: the line that tells of the closing.
+        digest: sees the lines behind the digests in the body.
     """
     facts = fetch_one(FACTS, {"run": run_id})
-    history, beside = _read_history(run_id, before_event), _digest_beside(run_id)
-    return _build_body(run_id, facts, ending, history, beside, _read_result(run_id))
+    history, beside = _read_history(run_id, before_event), _digest_beside(run_id, digest)
+    return _build_body(run_id, facts, ending, history, beside, _read_result(run_id), digest)
 
 
 def _read_result(run_id: UUID) -> ResultLine | None:
@@ -128,9 +132,9 @@ def _read_result(run_id: UUID) -> ResultLine | None:
     return None if row is None else row._asdict()
 
 
-def read_history_digest(run_id: UUID, before_event: int) -> str:
+def read_history_digest(run_id: UUID, before_event: int, digest: Digest = digest_text) -> str:
     """Return the digest over a run's history before one of its lines."""
-    return digest_events([_event_line(event) for event in _read_history(run_id, before_event)])
+    return digest_events([_event_line(event) for event in _read_history(run_id, before_event)], digest)
 
 
 def plan_reading() -> None:
@@ -147,16 +151,18 @@ def _build_body(
     history: list[Any],
     beside: dict[str, str | None],
     result: ResultLine | None,
+    digest: Digest = digest_text,
 ) -> str:  # facts: a row of FACTS, history: rows of _EVENTS
     return build_seal(
         SealFacts(
             run=_run_facts(run_id, facts, ending),
             steps=[_step_line(step) for step in fetch_all(_STEPS, {"run": run_id})],
-            events_digest=digest_events([_event_line(event) for event in history]),
+            events_digest=digest_events([_event_line(event) for event in history], digest),
             former_root=facts.former_root,
             beside=beside,
             result=result,
-        )
+        ),
+        digest,
     )
 
 
@@ -177,11 +183,11 @@ _STRAIGHT = {EventKind.RUN_STARTED, EventKind.STEP_CLAIMED, EventKind.STEP_SUCCE
 _NOTHING_BESIDE: dict[str, str | None] = dict.fromkeys(("edges", "past", "attempts", "handoffs"))
 
 
-def _digest_beside(run_id: UUID) -> dict[str, str | None]:
+def _digest_beside(run_id: UUID, digest: Digest) -> dict[str, str | None]:
     row = fetch_one(_BESIDE, {"run": run_id})
     attempts = row.attempts and [_say_used(line) for line in row.attempts]
     lines = {"edges": row.edges, "past": row.past, "attempts": attempts, "handoffs": row.handoffs}
-    return {name: _digest_unordered(lines[name]) for name in _NOTHING_BESIDE}
+    return {name: _digest_unordered(lines[name], digest) for name in _NOTHING_BESIDE}
 
 
 _USED: Final = 10
@@ -194,9 +200,9 @@ def _say_used(attempt: list[Any]) -> list[Any]:
     return [*attempt[:_USED], used.json, *attempt[_USED + 1 :]]
 
 
-def _digest_unordered(lines: list[list[Any]] | None) -> str | None:
+def _digest_unordered(lines: list[list[Any]] | None, digest: Digest) -> str | None:
     """Return a digest that does not depend on the order in which the database gave the lines."""
-    return None if lines is None else digest_value(sorted(lines, key=json.dumps))
+    return None if lines is None else digest_value(sorted(lines, key=json.dumps), digest)
 
 
 def _run_facts(run_id: UUID, facts: Any, ending: RunEnd) -> dict[str, Any]:

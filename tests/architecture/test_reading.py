@@ -22,6 +22,7 @@ _OWN_TEXT = {
     "escalation/domain/excerpt.py": "the beginning of a column, shown",
     "orchestration/admin/visible.py": "a column, shown",
     "orchestration/api/fields.py": "a column, shown",
+    "orchestration/domain/bundle.py": "stands alone, and refuses a file that is not in its one form",
     "orchestration/evaluation/child.py": "what this process and its helper write each other",
     "orchestration/handoff/assemble.py": "outputs as they were stored",
     "orchestration/runs/family.py": "outputs as they were stored",

@@ -217,8 +217,16 @@ def test_a_line_added_to_the_history_is_noticed(done: FinishedRun, kind: str) ->
 def test_another_keys_seal_is_refused(done: FinishedRun, settings: LazySettings) -> None:
     settings.SECRET_KEY = "another secret"
     assert runs.verify(done.run.pk).fault == (
-        "seal: it was signed by another key than this installation's (RINGMASTER_SIGNING_KEY)"
+        "seal: it was signed by another key than this installation's (RINGMASTER_SIGNING_KEY); if it was its own "
+        "before, name it in FORMER_SIGNING_KEYS (list_signing_keys shows it)"
     )
+
+
+def test_a_former_keys_seal_holds(done: FinishedRun, settings: LazySettings) -> None:
+    former = Seal.objects.get(run=done.run).public_key
+    settings.SECRET_KEY = "another secret"
+    settings.RINGMASTER = settings.RINGMASTER | {"FORMER_SIGNING_KEYS": [former]}
+    assert runs.verify(done.run.pk).fault is None
 
 
 def test_a_resealed_forgery_needs_the_key(done: FinishedRun) -> None:
