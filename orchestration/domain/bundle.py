@@ -57,8 +57,7 @@ class BundleVerdict:
 
 def write_file(runs: list[dict[str, Any]], texts: dict[str, str], withheld: Iterable[str]) -> bytes:
     """Return a bundle's file. `runs`: {"id", "seals": [{"root", "signature", "public_key"}]}, the one on top first."""
-    said = {"format": FORMAT, "runs": runs, "texts": texts, "withheld": sorted(withheld)}
-    return _encode(said)
+    return _encode({"format": FORMAT, "runs": runs, "texts": texts, "withheld": sorted(withheld)})
 
 
 def verify_file(data: bytes) -> BundleVerdict:
@@ -106,8 +105,7 @@ def fingerprint(public_key: str) -> str:
 
 
 def _read_key(text: str) -> str:
-    text = text.strip()
-    if text.startswith("-----BEGIN"):
+    if (text := text.strip()).startswith("-----BEGIN"):
         key = load_pem_public_key(text.encode())
         if not isinstance(key, Ed25519PublicKey):
             raise ValueError("the key is not an Ed25519 public key")
@@ -132,10 +130,8 @@ def _read(data: bytes) -> dict[str, Any]:
         is_canonical = _encode(said) == data
     except (ValueError, RecursionError) as error:
         raise _Fault(f"the file is no JSON in UTF-8 ({error!s:.200})") from None
-    if not isinstance(said, dict) or said.get("format") != FORMAT:
-        raise _Fault(f"the file does not say that it is of format {FORMAT}")
-    if set(said) != _FIELDS:
-        raise _Fault(f"the file's fields are not {', '.join(sorted(_FIELDS))}")
+    if not isinstance(said, dict) or said.get("format") != FORMAT or set(said) != _FIELDS:
+        raise _Fault(f"the file is not of format {FORMAT}, with the fields {', '.join(sorted(_FIELDS))}")
     if not is_canonical:
         raise _Fault(
             "the file is not written as its format says: sorted keys, no blanks, no needless escapes"
@@ -265,7 +261,8 @@ class _Run:
         for digest, receipt in self.receipts.items():
             self._check_receipt(digest, receipt)
         for step in steps:
-            self._check_texts_of(step)
+            for name in ("item_json", "spec_json", "proposed_json"):
+                self.texts.check(step[name], f"{self.place}, step '{step['key']}', {name}")
         for key, attempt, sender, original, digest, *rest in beside["handoffs"]:
             place = f"{self.place}, step '{key}', attempt {attempt}, hand-off"
             self._check_handoff(place, [sender, digest, original, *rest])
@@ -314,10 +311,6 @@ class _Run:
             raise _Fault(f"{place}: its sender has no receipt of such an output")
         self.verdict.handoffs += 1
 
-    def _check_texts_of(self, step: dict[str, Any]) -> None:
-        for name in ("item_json", "spec_json", "proposed_json"):
-            self.texts.check(step[name], f"{self.place}, step '{step['key']}', {name}")
-
 
 def _is_signed(seal: dict[str, str]) -> bool:
     try:
@@ -333,13 +326,10 @@ def main(arguments: list[str]) -> int:
     """Verify the file that a command line names; return the exit code of `tell`, or 2 for what can't be read."""
     parser = argparse.ArgumentParser(description="Verify a bundle of runs.")
     parser.add_argument("file", metavar="FILE", type=Path)
-    parser.add_argument(
-        "--key", metavar="KEY", help="The trusted public key, its fingerprint, or a PEM file."
-    )
+    parser.add_argument("--key", metavar="KEY", help="The trusted public key, its fingerprint, or a file.")
     given = parser.parse_args(arguments)
     try:
-        key = given.key and read_key_argument(given.key)
-        words, code = tell(verify_file(given.file.read_bytes()), key)
+        words, code = tell(verify_file(given.file.read_bytes()), given.key and read_key_argument(given.key))
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write(f"{words}\n")
