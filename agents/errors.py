@@ -199,6 +199,26 @@ class ModelUnknown(PermanentError):
         return f"RINGMASTER['MODELS'] has no model {self.name!r:.80}; {hint}"
 
 
+class ModelUnpriced(PermanentError):
+    """A budget of money limits the step, and nobody knows what a call of this model costs: it was not made.
+
+    Args: name: of the model.
+    """
+
+    code = "model_unpriced"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"the model {self.name!r:.80} has no price, and a budget of US dollars limits this step, so it was not "
+            f"asked: give RINGMASTER['MODELS'][{self.name!r:.80}] a `price` (input_usd_per_million and "
+            'output_usd_per_million; "0" for a server of your own), then send the step back'
+        )
+
+
 class ModelKeyMissing(PermanentError):
     """A model can't be asked: this process does not have the key.
 

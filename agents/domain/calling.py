@@ -32,8 +32,8 @@ _QUIET_TURNS: Final = 5
 _ENDINGS: Final = (Exception, Suspended, BaseExceptionGroup)
 
 
-Body: TypeAlias = Callable[[Begun], Awaitable[tuple[str, CallUsage | None]]]
-"""Makes a call that was begun; returns its answer as canonical JSON, and what it used where that is known."""
+Body: TypeAlias = Callable[[Begun], Awaitable[tuple[object, CallUsage | None]]]
+"""Makes a call that was begun; returns its answer as plain values, and what it used where that is known."""
 
 
 def make_once(
@@ -78,8 +78,8 @@ async def _make_once_awaited(
     key: str | None,
     repeatable: bool,  # noqa: FBT001 - as of `make_once`
 ) -> Any:
-    async def perform(begun: Begun) -> tuple[str, None]:
-        return write_response(name, await _call_awaited(function, arguments, begun)), None
+    async def perform(begun: Begun) -> tuple[object, None]:
+        return await _call_awaited(function, arguments, begun), None
 
     with calls.take_path(name, key) as path:
         wish = CallWish(path, CallKind.ONCE, name, write_request(name, arguments), repeatable)
@@ -118,17 +118,22 @@ async def _make(calls: Calls, wish: CallWish, perform: Body, reservation: Reserv
         begun = await carry_awaited(lambda: calls.journal.begin(wish, reservation))
         if isinstance(begun, Kept):
             return begun.response_json
+        usage: CallUsage | None = None
         try:
-            text, usage = await perform(begun)
+            answer, usage = await perform(begun)
+            text = write_response(wish.name, answer)
         except _ENDINGS as error:
-            note = _note_ending(calls, wish, begun, error)
+            # What can't be kept is paid for all the same.
+            note = _note_ending(calls, wish, begun, error, usage)
             await carry_awaited(note)
             raise
         await carry_awaited(lambda: calls.journal.end(wish, begun, text, usage))
         return text
 
 
-def _note_ending(calls: Calls, wish: CallWish, begun: Begun, error: BaseException) -> Callable[[], None]:
+def _note_ending(
+    calls: Calls, wish: CallWish, begun: Begun, error: BaseException, usage: CallUsage | None = None
+) -> Callable[[], None]:
     """Return what writes how a call ended without an answer: it failed, or something within it waits.
 
     What waits within it is made first when the agent runs again, and the call is then made anew: nobody has to be asked
@@ -138,7 +143,7 @@ def _note_ending(calls: Calls, wish: CallWish, begun: Begun, error: BaseExceptio
         return lambda: calls.journal.withdraw(wish, begun)
     # Of a group what failed counts, whatever waits beside it.
     failed = error.subgroup(Exception) if isinstance(error, BaseExceptionGroup) else error
-    return lambda: calls.journal.fail(wish, begun, failed) if isinstance(failed, Exception) else None
+    return lambda: calls.journal.fail(wish, begun, failed, usage) if isinstance(failed, Exception) else None
 
 
 def _pass_over(made: asyncio.Future[Any]) -> None:

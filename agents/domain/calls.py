@@ -97,9 +97,11 @@ class Begun:
 
 
 class CallJournal(Protocol):
-    """Keeps the calls of one attempt. Any thread may ask it. `budget`: what is left, as its last call found it."""
+    """Keeps the calls of one attempt. Any thread may ask it."""
 
-    budget: BudgetLeft
+    @property
+    def budget(self) -> BudgetLeft:
+        """What is left, as its last call found it."""
 
     def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:
         """Return the answer of a call that was done, or write that it begins, and that it may use so much at most.

@@ -35,8 +35,8 @@ class ModelResult:
         data: its structured output, if it gave one.
         tool_calls: what it wants called, in its order.
         finish_reason: `stop`, `length` (cut off), `content_filter`, `tool_call` or `error`; empty if not told.
-        input_tokens: all that went in, those of the cache among them.
-        output_tokens: all that came out, reasoning among them.
+        input_tokens: all that went in, those of the cache among them; null if the provider did not count.
+        output_tokens: all that came out, reasoning among them; null likewise.
         cost_micro_usd: millionths of a US dollar, rounded up; null if not known.
         provider: as its responses name it: `openai`, `anthropic`, `google`, or the name in `MODELS` of another server.
         model: as the provider names what answered, often with a date.
@@ -48,8 +48,8 @@ class ModelResult:
     data: Any
     tool_calls: tuple[ModelToolCall, ...]
     finish_reason: str
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     cache_read_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int

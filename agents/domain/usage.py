@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Final
 
 MOST_TEXT: Final = 200
+MOST_COUNT: Final = 10**12
+"""That one call may state of tokens, or of millionths of a dollar: sums of rows stay whole numbers of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,16 +14,16 @@ class CallUsage:
     """What one call used.
 
     Attributes:
-        input_tokens: all that went in, those read from and written to a cache among them.
-        output_tokens: all that came out, those of reasoning among them.
+        input_tokens: all that went in, those read from and written to a cache among them; None: not known.
+        output_tokens: all that came out, those of reasoning among them; None: not known.
         cost_micro_usd: millionths of a US dollar, rounded up; None: not known.
         provider, model, response_id, finish_reason: in the provider's words, each cut at 200 characters.
 
     Raises: ValueError: a count is none.
     """
 
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
@@ -38,12 +40,14 @@ class CallUsage:
             if each.type is str or each.type == "str":
                 kept = str(value).encode(errors="replace").decode().replace("\x00", "")
                 object.__setattr__(self, each.name, kept[:MOST_TEXT])
-            elif value is not None and (type(value) is not int or not 0 <= value < 2**53):
-                raise ValueError(f"{each.name} is a whole number from 0 and below 2^53: not {value!r:.80}")
+            elif value is not None and (type(value) is not int or not 0 <= value <= MOST_COUNT):
+                raise ValueError(f"{each.name} is a whole number from 0 to {MOST_COUNT:,}: not {value!r:.80}")
 
     @property
-    def tokens(self) -> int:
-        """Return all tokens, in and out."""
+    def tokens(self) -> int | None:
+        """Return all tokens, in and out; None: not known."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
         return self.input_tokens + self.output_tokens
 
     @property
@@ -55,13 +59,14 @@ class CallUsage:
     def words(self) -> str:
         """Return what was used, as people read it; "" for nothing."""
         told = [
+            "" if self.tokens is not None else "tokens not told",
             _count(
-                self.input_tokens,
+                self.input_tokens or 0,
                 "tokens in",
                 (self.cache_read_tokens, "cached"),
                 (self.cache_write_tokens, "to the cache"),
             ),
-            _count(self.output_tokens, "tokens out", (self.reasoning_tokens, "reasoning")),
+            _count(self.output_tokens or 0, "tokens out", (self.reasoning_tokens, "reasoning")),
             "" if self.cost_usd is None else f"{self.cost_usd} US dollars",
             "/".join(filter(None, (self.provider, self.model))),
             self.finish_reason and f"finished: {self.finish_reason}",
@@ -73,11 +78,12 @@ class CallUsage:
 class Reservation:
     """What one call may use at most: stated before it is made, where a budget limits its run.
 
-    Attributes: tokens: those of the input, counted, and the most that may come out.  micro_usd: what they cost.
+    Attributes: tokens: those of the input, counted, and the most that may come out.
+        micro_usd: what they cost; None: nobody knows the price.
     """
 
     tokens: int = 0
-    micro_usd: int = 0
+    micro_usd: int | None = 0
 
     def __post_init__(self) -> None:
         """Refuse what no pot could count.
@@ -86,8 +92,9 @@ class Reservation:
         """
         for name in ("tokens", "micro_usd"):
             value = getattr(self, name)
-            if type(value) is not int or not 0 <= value < 2**53:
-                raise ValueError(f"{name} is a whole number from 0 and below 2^53: not {value!r:.80}")
+            is_unknown = value is None and name == "micro_usd"
+            if not is_unknown and (type(value) is not int or not 0 <= value <= MOST_COUNT):
+                raise ValueError(f"{name} is a whole number from 0 to {MOST_COUNT:,}: not {value!r:.80}")
 
 
 @dataclass(frozen=True, slots=True)

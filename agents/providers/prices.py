@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from agents.conf import get_conf
 from agents.domain.model_specs import ModelSpec
+from agents.domain.usage import MOST_COUNT
 from agents.providers.building import find_spec
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ def price_response(response: ModelResponse) -> int | None:
         return None
     spec = _find_entry(response.provider_name or "", response.model_name)
     if spec is not None and spec.price is not None:
-        return spec.price.calculate_micro_usd(
-            usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+        return _bound(
+            spec.price.calculate_micro_usd(
+                usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+            )
         )
     if usage.cost is not None:
         return _round_up(usage.cost)
@@ -53,7 +56,7 @@ def estimate_cost(name: str, input_tokens: int, output_tokens: int) -> int | Non
     """
     spec = find_spec(name)
     if spec.price is not None:
-        return spec.price.calculate_micro_usd(input_tokens, output_tokens)
+        return _bound(spec.price.calculate_micro_usd(input_tokens, output_tokens))
     counts = {"input_tokens": input_tokens, "output_tokens": output_tokens}
     provider = None if spec.is_compatible else spec.provider
     return _round_up(_look_up(counts, spec.model, url=spec.url, provider=provider))
@@ -80,4 +83,11 @@ def _look_up(usage: Any, model: str, **where: Any) -> Decimal | None:
 
 
 def _round_up(usd: Decimal | None) -> int | None:
-    return None if usd is None else ceil(usd * 1_000_000)
+    if usd is None or not usd.is_finite():
+        return None
+    return _bound(ceil(usd * 1_000_000))
+
+
+def _bound(micro_usd: int) -> int | None:
+    """Return what a call may have cost; None for what is no price, such as a negative one that a server told."""
+    return micro_usd if 0 <= micro_usd <= MOST_COUNT else None

@@ -14,20 +14,28 @@ from agents.providers.prices import price_response
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse, ToolCallPart
 
+_MOST_TOKENS: Final = 10**9
+"""Of each kind in one call. Whoever tells more has not counted; no model takes or gives a hundredth of it."""
 OUTPUT_TOOL: Final = "final_result"
 """What the tool is called, or begins with, by whose arguments a model gives structured output."""
 
 
 def describe_usage(response: ModelResponse) -> CallUsage:
-    """Return what a response used and cost, as its call's row keeps it."""
+    """Return what a response used and cost, as its call's row keeps it.
+
+    A provider that tells nothing, zero both in and out, or what no call can use, has not counted: neither tokens nor
+    cost are known then.
+    """
     usage = response.usage
+    counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    is_counted = not usage.unmeasured_requests and any(counts[:2]) and all(map(_is_count, counts))
     return CallUsage(
-        input_tokens=_count(usage.input_tokens),
-        output_tokens=_count(usage.output_tokens),
-        cache_read_tokens=_count(usage.cache_read_tokens),
-        cache_write_tokens=_count(usage.cache_write_tokens),
-        reasoning_tokens=_count(usage.output_reasoning_tokens),
-        cost_micro_usd=price_response(response),
+        input_tokens=usage.input_tokens if is_counted else None,
+        output_tokens=usage.output_tokens if is_counted else None,
+        cache_read_tokens=usage.cache_read_tokens if is_counted else 0,
+        cache_write_tokens=usage.cache_write_tokens if is_counted else 0,
+        reasoning_tokens=_find_reasoning(usage.output_reasoning_tokens) if is_counted else 0,
+        cost_micro_usd=price_response(response) if is_counted else None,
         provider=response.provider_name or "",
         model=response.model_name or "",
         response_id=response.provider_response_id or "",
@@ -60,8 +68,13 @@ def normalise(response: ModelResponse, latency_ms: int | None = None) -> ModelRe
     )
 
 
-def _count(tokens: int | None) -> int:
-    return max(int(tokens or 0), 0)
+def _is_count(tokens: object) -> bool:
+    return type(tokens) is int and 0 <= tokens <= _MOST_TOKENS
+
+
+def _find_reasoning(tokens: int | None) -> int:
+    """Return how many tokens of the output were reasoning: shown, and never paid for beside it."""
+    return tokens if tokens is not None and _is_count(tokens) else 0
 
 
 def _read_object(text: str) -> Any:

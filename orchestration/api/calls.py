@@ -35,9 +35,13 @@ class CallUsageRow(Row):
     """What a call used, as its provider counted."""
 
     input_tokens = serializers.IntegerField(
-        read_only=True, help_text="With those read from and written to a cache."
+        read_only=True,
+        allow_null=True,
+        help_text="With those read from and written to a cache; null: its provider did not count.",
     )
-    output_tokens = serializers.IntegerField(read_only=True, help_text="With those of reasoning.")
+    output_tokens = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="With those of reasoning; null likewise."
+    )
     cache_read_tokens = serializers.IntegerField(read_only=True)
     cache_write_tokens = serializers.IntegerField(read_only=True)
     reasoning_tokens = serializers.IntegerField(read_only=True)

@@ -160,7 +160,7 @@ def count_needed(unit: Unit, reservation: Reservation) -> int:
     """Return what one call takes of a pot at most."""
     match unit:
         case Unit.MICRO_USD:
-            return reservation.micro_usd
+            return reservation.micro_usd or 0
         case Unit.TOKENS:
             return reservation.tokens
         case Unit.CALLS:

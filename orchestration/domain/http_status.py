@@ -108,6 +108,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "model_kept_away": 500,
     "model_unknown": 500,
     "model_key_missing": 500,
+    "model_unpriced": 500,
     "model_script_refused": 500,
     "handoff_too_large": 500,
     "unavailable": 503,

@@ -19,25 +19,25 @@ from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
 from agents.domain.doubts import ask_about, read_answer
 from agents.domain.invocation import Failed
 from agents.domain.turned_away import was_turned_away
-from agents.domain.usage import CallUsage, Reservation
+from agents.domain.usage import BudgetLeft, CallUsage, Reservation
 from agents.errors import CallDiverged, CallLimit, CallRefused, ModelKeptAway, Suspended
 from agents.sessions import keep_for_engine
 from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch_after_commit
-from orchestration.domain.budget import PotState, Short, describe_left
+from orchestration.domain.budget import PotState, Short
 from orchestration.domain.calls import CallsMade, CallState, OpenWait, TryState, digest_calls
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.states import StepKind
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_model_away, note_model
+from orchestration.executor.funding import Funding
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.journal.callbacks import make_callback_url
 from orchestration.journal.matching import match_signals
 from orchestration.journal.reading import KeptCall, answer_from, load_kept_calls
 from orchestration.journal.spending import sum_unreported
 from orchestration.journal.waiting import WaitFound, answer_over, open_wait
-from orchestration.journal.writing import Funds, begin_call, end_call, end_try, was_ended
+from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
 from orchestration.transitions.budget import wake_for_budget
 
 log = structlog.get_logger(__name__)
@@ -61,13 +61,11 @@ class ClaimJournal:
         fault: what no agent may make light of: another call than before, or more than a step may make.
         waits: what is open, by path.  is_paused: the run was, when a call was to begin.
         kept_away: why a model was not asked; an agent that failed then waits for that.
-        short: the budget that a call did not fit into.  budget: what is left, as the last call found it.
     """
 
     def __init__(self, claim: Claim, *, has_calls: bool, pots: tuple[PotState, ...] = ()) -> None:
         self._claim = claim
-        self._pots, self.budget = pots, describe_left(pots)
-        self.short: Short | None = None
+        self._funding = Funding(pots)
         # Inside somebody's transaction nobody else sees these rows, and the engine has no other connection.
         self._depth = len(connection.atomic_blocks) if connection.in_atomic_block else None
         self._thread = threading.get_ident()
@@ -81,6 +79,16 @@ class ClaimJournal:
         self.waits: dict[str, OpenWait] = {}
         self.is_paused = False
         self.kept_away: Failed | None = None
+
+    @property
+    def budget(self) -> BudgetLeft:
+        """Return what is left, as the last call found it."""
+        return self._funding.left
+
+    @property
+    def short(self) -> Short | None:
+        """Return the budget that a call did not fit into."""
+        return self._funding.short
 
     @property
     def agent(self) -> str:
@@ -99,12 +107,12 @@ class ClaimJournal:
             return self._answer(wish, kept.request_digest, kept.response_json)
         if wish.kind is CallKind.MODEL:
             self._ask_breaker(wish.name)
-        funds = self._fund(wish, reservation)
+        funds = self._funding.draw(self._claim, wish, reservation)
         found = self._ask(lambda claim: begin_call(claim, claim.renewals, wish, funds))
         if found.is_paused and found.state is not CallState.DONE:
             self.is_paused = True
             raise Suspended(wish.path)
-        self._note_reserved(wish, found.reserved)
+        self._funding.note_reserved(wish, found.reserved, len(self._under_way))
         if found.state is CallState.DONE or found.request_digest != wish.digest:
             return self._answer(wish, found.request_digest, found.response_json)
         if found.lost and not wish.is_repeatable:
@@ -186,34 +194,11 @@ class ClaimJournal:
         expires_at = self._claim.now() + timedelta(seconds=expires_seconds)
         return make_callback_url(self._claim.run.run_id, name, expires_at)
 
-    def _fund(self, wish: CallWish, reservation: Reservation | None) -> Funds | None:
-        """Return what a call is paid from; None where nothing limits the step.
-
-        Raises: Suspended: a call before it did not fit, and the attempt ends for that.
-        """
-        if not self._pots:
-            return None
-        if self.short is not None:
-            raise Suspended(wish.path)
-        # What was done is undone, whatever it costs.
-        is_must = self._claim.kind is StepKind.COMPENSATION
-        return Funds(tuple(pot.id for pot in self._pots), reservation or Reservation(), is_must)
-
-    def _note_reserved(self, wish: CallWish, reserved: Short | tuple[PotState, ...]) -> None:
-        if isinstance(reserved, Short):
-            self.short = reserved.with_calls(len(self._under_way))
-            raise Suspended(wish.path)
-        self._note_pots(reserved)
-
-    def _note_pots(self, pots: tuple[PotState, ...]) -> None:
-        if pots:
-            self._pots, self.budget = pots, describe_left(pots)
-
     def _wake(self) -> None:
         """Let those go on for whom a call that has ended left something; else the maintainer does."""
-        if not self._pots:
+        pots = self._funding.pots
+        if not pots:
             return
-        pots = [pot.id for pot in self._pots]
         try:
             dispatch_after_commit(self._ask(lambda _: wake_for_budget(pots)))
         except Exception as error:  # noqa: BLE001 - what was called is kept: that is what counts
@@ -233,9 +218,9 @@ class ClaimJournal:
                 response_json=response_json,
                 response_digest=digest,
                 usage=usage,
-                is_booked=bool(self._pots),
+                is_booked=bool(self._funding.pots),
             )
-            self._note_pots(pots)
+            self._funding.note(pots)
             return True
 
         try:
@@ -243,6 +228,10 @@ class ClaimJournal:
                 write_patiently(claim, write, lambda: was_ended(claim, begun.row) or None, doing="end a call")
         except ClaimLost:
             self._end_try(begun, TryState.LOST, "it answered when its claim had passed on", usage)
+            raise
+        except Exception as error:
+            # It is paid for, whatever becomes of its answer.
+            self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
             raise
         self._under_way.discard(begun.row)
         self._keep(wish, response_json)

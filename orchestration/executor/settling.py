@@ -72,7 +72,8 @@ def _add(said: Usage, used: CallUsage | None) -> Usage:
     """Return what an agent says of its own, and what its models used: the sum where it says the same things."""
     if used is None:
         return said
-    told = {name: getattr(used, name) + int(said.get(name, 0)) for name in ("input_tokens", "output_tokens")}
+    counts = {name: getattr(used, name) for name in ("input_tokens", "output_tokens")}
+    told = {name: count + int(said.get(name, 0)) for name, count in counts.items() if count is not None}
     if used.cost_usd is None:
         return {**said, **told}
     return {**said, **told, "cost_usd": f"{Decimal(used.cost_usd) + Decimal(said.get('cost_usd', 0)):f}"}

@@ -32,12 +32,13 @@ _RUN_LINES: Final = {
     "run_resumed": "The run went on",
     "run_retried": "The run was tried again, in a new round",
 }
-_OUTCOME_WORDS: Final = {
+OUTCOME_WORDS: Final[Mapping[AttemptOutcome | None, str]] = {
     None: "is at work",
     AttemptOutcome.ANSWERED: "answered",
     AttemptOutcome.EXPANDED: "grew further steps",
     AttemptOutcome.COLLECTED: "has what its steps gave",
     AttemptOutcome.ASKED: "is for people to do",
+    AttemptOutcome.SUSPENDED: "stopped to wait",
     AttemptOutcome.FAILED: "failed",
     AttemptOutcome.CRASHED: "was cut off: its worker process ended, or could do nothing",
     AttemptOutcome.PASSED_OVER: "was passed over",
@@ -105,7 +106,7 @@ def _is_quiet(step: Step, decision: Decision) -> bool:
 def _tell_attempt(step: Step, attempt: Attempt, decision: Decision | None, *, of: str) -> str:
     """Return an attempt and its decision in words. `of`: the step that grew this one."""
     who = attempt.agent or "It"
-    words = f"{who} {_OUTCOME_WORDS[AttemptOutcome(attempt.outcome) if attempt.outcome else None]}"
+    words = f"{who} {OUTCOME_WORDS[AttemptOutcome(attempt.outcome) if attempt.outcome else None]}"
     if attempt.error_message:
         words += f" ({show_text(_describe_error(attempt), _ERROR_WIDTH)})"
     if attempt.confidence is not None:

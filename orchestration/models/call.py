@@ -91,7 +91,7 @@ class Call(models.Model):
     def usage(self) -> CallUsage | None:
         """Return what it used; None where nothing was said of it."""
         said = {each.name: getattr(self, each.name) for each in fields(CallUsage)}
-        return None if said["input_tokens"] is None else CallUsage(**said)
+        return None if said["finish_reason"] is None else CallUsage(**said)
 
 
 class CallTry(models.Model):

@@ -75,7 +75,7 @@ def reserve(
             "amounts": amounts,
             "tight": tight,
             "tokens": reservation.tokens,
-            "micro_usd": reservation.micro_usd,
+            "micro_usd": reservation.micro_usd or 0,
             "try": try_id,
             "run": claim.run.run_id,
             "step": claim.step_id,

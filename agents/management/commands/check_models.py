@@ -111,10 +111,15 @@ def _tell(result: ModelResult) -> str:
         if result.cost_micro_usd is None
         else f"{show_micro_usd(result.cost_micro_usd)} US dollars"
     )
+    taken = (
+        "tokens not told"
+        if result.input_tokens is None
+        else f"{result.input_tokens} tokens in, {result.output_tokens} out"
+    )
     said = (result.text or result.finish_reason or "nothing").strip()
     return (
-        f"{result.model} answered {said[:40]!r} after {(result.latency_ms or 0) / 1000:.1f} s: {result.input_tokens} "
-        f"tokens in, {result.output_tokens} out, for {cost}"
+        f"{result.model} answered {said[:40]!r} after {(result.latency_ms or 0) / 1000:.1f} s: {taken}, "
+        f"for {cost}"
     )
 
 

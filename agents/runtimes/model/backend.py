@@ -25,15 +25,15 @@ from pydantic_ai.durable_exec import (
 )
 from pydantic_ai.messages import ModelResponse
 
-from agents.domain.call_texts import write_response
 from agents.domain.calling import call_awaited
 from agents.domain.calls import Begun, CallWish
 from agents.domain.invocation import Task
 from agents.domain.model_calls import make_under
-from agents.domain.usage import BudgetLeft, CallUsage, Reservation
-from agents.errors import CallDiverged, ModelUnknown
-from agents.providers import describe_usage, estimate_cost
-from agents.runtimes.model.requests import TOOL_RETURN, describe_operation, estimate_tokens
+from agents.domain.usage import CallUsage
+from agents.errors import CallDiverged
+from agents.providers import describe_usage
+from agents.runtimes.model.requests import TOOL_RETURN, describe_operation
+from agents.runtimes.model.reserving import reserve
 
 ParamsT = TypeVar("ParamsT")
 WireT = TypeVar("WireT")
@@ -80,20 +80,19 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         asked = describe_operation(operation_id, name, cache_key)
         is_made = False
 
-        async def perform(begun: Begun) -> tuple[str, CallUsage | None]:
+        async def perform(begun: Begun) -> tuple[object, CallUsage | None]:
             nonlocal is_made
             is_made = True
             with make_under(begun.key):
                 payload = await body()
-            used = _read_usage(payload) if isinstance(operation_id, ModelRequestId) else None
-            return write_response(asked.name, payload), used
+            return payload, _read_usage(payload) if isinstance(operation_id, ModelRequestId) else None
 
         with task.calls.take_path(asked.part, None) as path:
             text = await call_awaited(
                 task.calls,
                 CallWish(path, asked.kind, asked.name, asked.request_json, asked.is_repeatable, TOOL_RETURN),
                 perform,
-                _reserve(task, operation_id, asked.name, cache_key),
+                reserve(task, operation_id, asked.name, cache_key),
             )
         record_durable_unit(executed=is_made)
         return _Answer(path, json.loads(text))
@@ -115,20 +114,6 @@ class _Reading(ResultCodec[ResultT]):
         except (ValueError, TypeError, LookupError) as error:
             # As a ValidationError it would be taken for a fault of the model, and the tool be called again.
             raise CallDiverged(payload.path, f"its stored answer can't be read any more: {error}") from error
-
-
-def _reserve(
-    task: Task, operation: DurableOperationId, model: str, key: tuple[object, ...]
-) -> Reservation | None:
-    """Return what a request to a model may use at most; None where nothing limits it, and it is not counted."""
-    if not isinstance(operation, ModelRequestId) or task.budget == BudgetLeft():
-        return None
-    given, most = estimate_tokens(key)
-    try:
-        cost = estimate_cost(model, given, most)
-    except ModelUnknown:  # a model that a test lends in its place
-        cost = None
-    return Reservation(given + most, cost or 0)
 
 
 def _read_usage(payload: object) -> CallUsage:

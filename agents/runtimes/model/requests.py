@@ -31,8 +31,6 @@ TOOL_RETURN: Final = ('{"kind":"tool_return","result":', "}")
 """What the library keeps around what a tool returned."""
 FORMAT: Final = "pydantic-ai/2"
 """Of requests and answers as rows keep them: the library's major version."""
-DEFAULT_MOST_TOKENS: Final = 4_096
-"""That one answer of a model may have, where an agent under a budget does not say."""
 _RESERVED: Final = str.maketrans("/#[]", "____")
 # Of messages and their parts: when they were made, and for which run.
 _PASSING: Final = frozenset({"timestamp", "run_id", "conversation_id"})
@@ -125,17 +123,17 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
     return asked | ({"settings": settings} if settings else {})
 
 
-def estimate_tokens(key: tuple[object, ...]) -> tuple[int, int]:
+def estimate_tokens(key: tuple[object, ...], default_most: int) -> tuple[int, int]:
     """Return how many tokens a request may take and give at most.
 
     Counted as characters of its JSON, four to a token and a quarter more: above what tokenizers make of text. What may
-    come out, the agent's settings say (`max_tokens`); 4,096 where they don't.
+    come out, the agent's settings say (`max_tokens`); the default where they don't.
     """
     _, messages, settings, parameters, *_ = key
     assert isinstance(messages, list)  # noqa: S101
     told = canonical_json(_make_plain([_describe_messages(messages), parameters]))
     most = settings.get("max_tokens") if isinstance(settings, Mapping) else None
-    return -(-len(told) * 5 // 16), most if isinstance(most, int) else DEFAULT_MOST_TOKENS
+    return -(-len(told) * 5 // 16), most if type(most) is int and most > 0 else default_most
 
 
 def _describe_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:

@@ -301,10 +301,11 @@ def test_a_request_that_was_turned_away_costs_nothing_and_one_nobody_can_tell_of
     spec = WorkflowSpec(
         name="modelled", steps=(StepSpec("triage", agent="modelled.triage", retry=Retry(max_attempts=1)),)
     )
-    with patch("agents.runtimes.model.backend.estimate_cost", return_value=700):
-        done = run_workflow(
-            spec, models={"fast": scripted([error])}, budget=Budget(tokens=20_000, usd="1", calls=9)
-        )
+    done = run_workflow(
+        spec,
+        models={"fast": scripted([error], cost_usd="0.0007")},
+        budget=Budget(tokens=20_000, usd="1", calls=9),
+    )
     pots, attempt = {pot.unit: pot for pot in done.run.pots.all()}, CallTry.objects.get()
     assert done.held == ["triage"]
     assert {unit: (pot.reserved, pot.spent, pot.lost) for unit, pot in pots.items()} == {

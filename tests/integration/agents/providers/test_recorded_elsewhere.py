@@ -145,8 +145,8 @@ class Facts:
 
     response_id: str
     model: str
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     tools: tuple[str, ...]
 
 
