@@ -241,6 +241,51 @@ class ModelKeyMissing(PermanentError):
         )
 
 
+class AnswerUnreadable(AgentError):
+    """What a model's server answered is no answer that can be read."""
+
+    code = "model_answer_unreadable"
+
+
+class AnswerTooLarge(AnswerUnreadable):
+    """A model's server answers more than is read. Args: most_bytes: that are."""
+
+    code = "model_answer_too_large"
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(most_bytes)
+        self.most_bytes = most_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"the model's server answered more than {self.most_bytes:,} bytes, and was not read on: look what its "
+            "base_url in RINGMASTER['MODELS'] leads to, or ask for less"
+        )
+
+
+class ServerMoved(PermanentError):
+    """A model's server sends elsewhere. Nobody follows: the key is for that server alone.
+
+    Args:
+        status: of the answer.
+        target: scheme, host and path where it sends to; empty if it does not say.
+    """
+
+    code = "model_server_moved"
+
+    def __init__(self, status: int, target: str) -> None:
+        super().__init__(status, target)
+        self.status_code = status
+        self.target = target
+
+    def __str__(self) -> str:
+        where = f"to {self.target}" if self.target else "elsewhere"
+        return (
+            f"the model's server answered {self.status_code} and sends {where}, which is not followed, lest the key go "
+            "there: write the address itself as base_url in RINGMASTER['MODELS']"
+        )
+
+
 class ScriptRefused(AgentError):
     """A script can't be followed; the message names the reply and the field, and says what to write."""
 

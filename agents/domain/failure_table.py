@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from agents.domain.failure_kinds import FailureKind
 from agents.errors import (
     AgentRefused,
+    AnswerUnreadable,
     CallDiverged,
     CallLimit,
     InputRefused,
@@ -38,6 +39,7 @@ REGISTRABLE: Final = (TRANSIENT, RATE_LIMIT, TIMEOUT, BAD_INPUT, PERMANENT, UNRE
 
 _OWN: Final[tuple[tuple[type[BaseException], FailureKind], ...]] = (
     (UnreadableOutput, UNREADABLE),
+    (AnswerUnreadable, UNREADABLE),
     (InputRefused, BAD_INPUT),
     (LoopHeld, FailureKind.HELD_UP),
     (ModelKeptAway, FailureKind.BREAKER_OPEN),

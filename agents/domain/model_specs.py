@@ -48,6 +48,7 @@ servers of others take; the two other words name one of them."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _MODEL: Final = re.compile(r"[^\s\x00-\x1f]{1,200}")
+_ADDRESS: Final = re.compile(r"[!-~]{1,2000}")
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PRICE_FIELDS: Final = (
@@ -231,8 +232,10 @@ class _Entry:
         if said is None:
             return None
         try:
-            parts = urlsplit(said) if isinstance(said, str) else None
+            # Before it is split: line breaks and tabs are passed over there, and sent by nobody.
+            parts = urlsplit(said) if isinstance(said, str) and _ADDRESS.fullmatch(said) else None
             is_fine = parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
+            is_fine = is_fine and parts is not None and parts.port != 0  # which raises for one beyond 65535
             has_more = parts is not None and (
                 parts.username or parts.password or parts.query or parts.fragment
             )
@@ -241,8 +244,8 @@ class _Entry:
         if not is_fine or has_more:
             self._refuse(
                 "base_url",
-                "write http:// or https://, the host and the path, such as 'http://127.0.0.1:8000/v1', and neither "
-                "a user nor a password nor a query",
+                "write http:// or https://, the host, a port from 1 to 65535 and the path, such as "
+                "'http://127.0.0.1:8000/v1', without spaces, and neither a user nor a password nor a query",
             )
             return None
         return str(said)

@@ -35,8 +35,10 @@ def _of_client(*packages: str) -> dict[str, bool]:
 
 
 _KNOWN: Final[Mapping[str, bool]] = _of_client("httpx", "httpx2", "httpcore", "httpcore2") | {
+    "agents.AnswerUnreadable": False,
     "agents.ModelKeyMissing": True,
     "agents.ModelUnknown": True,
+    "agents.ServerMoved": True,
     "builtins.ConnectionRefusedError": True,
     "pydantic_ai.UnexpectedModelBehavior": False,
     "pydantic_ai.UserError": True,

@@ -9,6 +9,7 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.settings import ModelSettings
 
 from agents.domain.model_specs import ModelSpec
+from agents.providers.answers import AnswerReader
 from agents.providers.http import make_client
 
 
@@ -21,4 +22,8 @@ def build(spec: ModelSpec, key: str, settings: ModelSettings) -> Model:
         timeout=spec.timeout_seconds,
         http_client=make_client(spec.timeout_seconds),
     )
-    return AnthropicModel(spec.model, provider=AnthropicProvider(anthropic_client=client), settings=settings)
+    return MessagesModel(spec.model, provider=AnthropicProvider(anthropic_client=client), settings=settings)
+
+
+class MessagesModel(AnswerReader, AnthropicModel):
+    """Messages, of which one that is none is told as such."""

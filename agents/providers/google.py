@@ -9,6 +9,7 @@ from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.settings import ModelSettings
 
 from agents.domain.model_specs import ModelSpec
+from agents.providers.answers import AnswerReader
 from agents.providers.http import make_client
 
 
@@ -20,4 +21,8 @@ def build(spec: ModelSpec, key: str, settings: ModelSettings) -> Model:
         http_client=make_client(spec.timeout_seconds),
         retry_options=HttpRetryOptions(attempts=1),
     )
-    return GoogleModel(spec.model, provider=provider, settings=settings)
+    return GeminiModel(spec.model, provider=provider, settings=settings)
+
+
+class GeminiModel(AnswerReader, GoogleModel):
+    """Gemini, of whose answers one that is none is told as such."""

@@ -2,19 +2,31 @@
 
 Coroutines of agents run on more than one loop (`agents/runtimes/loops.py`), and a model is built once. Behind the one
 client each loop has its own, whose idle connections serve that loop's next request and are closed when it ends.
+
+What a server answers is bounded, and a redirect is never followed: it would take the key to somebody else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final
+from urllib.parse import urljoin, urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx2
 from pydantic_ai.models import get_user_agent
 
+from agents.errors import AnswerTooLarge, ServerMoved
+
 CONNECT_SECONDS: Final = 10.0
+MOST_ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""Of one answer, unpacked, streamed or not, an error's too. The longest answers of models have some hundred thousand
+tokens; read whole, JSON takes many times its length in memory."""
+_MOST_TARGET: Final = 200
+# Of an answer that is handed on unpacked.
+_PACKING: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 def make_client(timeout_seconds: float) -> httpx2.AsyncClient:
@@ -34,13 +46,67 @@ class LoopTransport(httpx2.AsyncBaseTransport):
         self._owners: WeakKeyDictionary[asyncio.AbstractEventLoop, _Owner] = WeakKeyDictionary()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request from the running loop."""
+        """Send a request from the running loop.
+
+        Raises: ServerMoved. AnswerTooLarge, while what is returned is read.
+        """
         loop = asyncio.get_running_loop()
         owner = self._owners.get(loop)
         if owner is None:
             owner = self._owners[loop] = _Owner()
             await owner.begin()
-        return await owner.client.send(request, stream=True)
+        response = await owner.client.send(request, stream=True)
+        if 300 <= response.status_code < 400:
+            await response.aclose()
+            raise ServerMoved(response.status_code, _read_target(request, response))
+        return httpx2.Response(
+            response.status_code,
+            headers=[pair for pair in response.headers.multi_items() if pair[0].lower() not in _PACKING],
+            stream=_Bounded(response),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Close the clients of all loops; another loop closes its own as soon as it comes to it."""
+        here = asyncio.get_running_loop()
+        while self._owners:
+            loop, owner = self._owners.popitem()
+            if loop is here:
+                await owner.end()
+            elif loop.is_running():
+                asyncio.run_coroutine_threadsafe(owner.end(), loop)
+
+
+def _read_target(request: httpx2.Request, response: httpx2.Response) -> str:
+    """Return where a redirect leads, without what may be secret."""
+    location = response.headers.get("location")
+    if not location:
+        return ""
+    try:
+        parts = urlsplit(urljoin(str(request.url), location))
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:_MOST_TARGET] if parts.hostname else ""
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """An answer's bytes, unpacked piece by piece, up to the most that is read."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async with aclosing(self._response.aiter_bytes()) as pieces:
+            async for piece in pieces:
+                size += len(piece)
+                if size > MOST_ANSWER_BYTES:
+                    raise AnswerTooLarge(MOST_ANSWER_BYTES)
+                yield piece
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
 
 
 class _Owner:
@@ -52,6 +118,9 @@ class _Owner:
 
     async def begin(self) -> None:
         await anext(self._life)
+
+    async def end(self) -> None:
+        await self._life.aclose()
 
     async def _live(self) -> AsyncGenerator[None]:
         async with self.client:

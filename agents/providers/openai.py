@@ -14,6 +14,7 @@ from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 from pydantic_ai.settings import ModelSettings
 
 from agents.domain.model_specs import ModelSpec
+from agents.providers.answers import AnswerReader
 from agents.providers.http import make_client
 
 
@@ -32,11 +33,15 @@ def build(spec: ModelSpec, key: str, settings: ModelSettings) -> Model:
         if spec.is_compatible
         else OpenAIProvider(openai_client=client)
     )
-    kind = ChatModel if spec.takes_chat_completions else OpenAIResponsesModel
+    kind = ChatModel if spec.takes_chat_completions else ResponsesModel
     return kind(spec.model, provider=provider, settings=settings)
 
 
-class ChatModel(OpenAIChatModel):
+class ResponsesModel(AnswerReader, OpenAIResponsesModel):
+    """Responses, of which one that is none is told as such."""
+
+
+class ChatModel(AnswerReader, OpenAIChatModel):
     """Chat Completions as servers of others write them: some (Mistral's) leave out that a tool call is a function's."""
 
     def _validate_completion(self, response: ChatCompletion) -> Any:

@@ -13,12 +13,14 @@ from agents.conf import get_conf
 from agents.domain.classification import describe_failure
 from agents.domain.model_result import ModelResult
 from agents.domain.model_specs import ModelSpec
+from agents.domain.redaction import redact
 from agents.domain.usage import show_micro_usd
 from agents.errors import AgentError
 from agents.invoke import find_build_faults
 from agents.management.base import EngineCommand
 from agents.providers import find_spec, has_key, is_priced
 
+_MOST_MODEL: Final = 200
 _HEADINGS: Final = ("NAME", "MODEL", "SERVER", "KEY", "PRICE")
 
 
@@ -116,11 +118,18 @@ def _tell(result: ModelResult) -> str:
         if result.input_tokens is None
         else f"{result.input_tokens} tokens in, {result.output_tokens} out"
     )
-    said = (result.text or result.finish_reason or "nothing").strip()
+    said = _show(result.text or result.finish_reason or "nothing")
     return (
-        f"{result.model} answered {said[:40]!r} after {(result.latency_ms or 0) / 1000:.1f} s: {taken}, "
+        f"{_show(result.model, _MOST_MODEL)} answered '{said}' after {(result.latency_ms or 0) / 1000:.1f} s: {taken}, "
         f"for {cost}"
     )
+
+
+def _show(said: str, most: int = 40) -> str:
+    """Return what a server said as a terminal may show it: without the key that it was asked with, on one line."""
+    # Masked before it is cut: half a key looks like none.
+    shown = redact(said).strip()[:most]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
 
 
 def _as_table(lines: list[dict[str, Any]]) -> str:

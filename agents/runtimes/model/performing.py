@@ -20,6 +20,7 @@ from agents.runtimes.model.approvals import NESTED
 from agents.runtimes.model.backend import TASK
 from agents.runtimes.model.durability import RingmasterDurability
 from agents.runtimes.model.prompts import write_prompt
+from agents.runtimes.model.requests import read_most_tokens
 
 
 def build(agent: RegisteredAgent) -> Agent[Any, Any]:
@@ -46,9 +47,18 @@ def build(agent: RegisteredAgent) -> Agent[Any, Any]:
             "as Agent(..., capabilities=durable)"
         )
     for inner in durable.bound:
+        _check_settings(inner, name)
         if inner is not built:
             _refuse_approvals(inner, name)
     return built
+
+
+def _check_settings(agent: AbstractAgent[Any, Any], outer: str) -> None:
+    """Refuse settings that no request could be made with; those of a function are looked at with each request."""
+    try:
+        read_most_tokens(getattr(agent, "model_settings", None))
+    except AgentRefused as error:
+        raise AgentRefused(f"agent {agent.name or outer}: {error}") from None
 
 
 def _refuse_approvals(agent: AbstractAgent[Any, Any], outer: str) -> None:

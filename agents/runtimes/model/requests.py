@@ -25,7 +25,8 @@ from pydantic_core import to_jsonable_python
 
 from agents.domain.calls import MOST_NAME, CallKind
 from agents.domain.canonical import canonical_json
-from agents.errors import CallRefused, UnreadableOutput
+from agents.domain.settings import MOST_COUNT
+from agents.errors import AgentRefused, CallRefused, UnreadableOutput
 
 TOOL_RETURN: Final = ('{"kind":"tool_return","result":', "}")
 """What the library keeps around what a tool returned."""
@@ -110,6 +111,7 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
     """
     _, messages, settings, parameters, *_ = key
     assert isinstance(messages, list) and isinstance(parameters, ModelRequestParameters)  # noqa: S101, PT018
+    read_most_tokens(settings)
     said = max((n for n, each in enumerate(messages, 1) if isinstance(each, ModelResponse)), default=0)
     asked: dict[str, Any] = {
         "model": operation.model_id or operation.model_name,
@@ -126,14 +128,35 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
 def estimate_tokens(key: tuple[object, ...], default_most: int) -> tuple[int, int]:
     """Return how many tokens a request may take and give at most.
 
-    Counted as characters of its JSON, four to a token and a quarter more: above what tokenizers make of text. What may
-    come out, the agent's settings say (`max_tokens`); the default where they don't.
+    What goes in is counted from its JSON; what may come out, the agent's settings say (`max_tokens`); the default where
+    they don't.
     """
     _, messages, settings, parameters, *_ = key
     assert isinstance(messages, list)  # noqa: S101
     told = canonical_json(_make_plain([_describe_messages(messages), parameters]))
+    return count_tokens(told), read_most_tokens(settings) or default_most
+
+
+def count_tokens(text: str) -> int:
+    """Return how many tokens a text may have: four of its plain letters make one, of others each byte counts in full.
+
+    A quarter more is added: above what tokenizers make of text, whose worst case is a token for a byte.
+    """
+    plain = sum(letter.isascii() for letter in text)
+    return -(-plain * 5 // 16) + len(text.encode(errors="replace")) - plain
+
+
+def read_most_tokens(settings: object) -> int | None:
+    """Return how many tokens an agent says that an answer may have; None where it does not.
+
+    Raises: AgentRefused: it is no such number.
+    """
     most = settings.get("max_tokens") if isinstance(settings, Mapping) else None
-    return -(-len(told) * 5 // 16), most if type(most) is int and most > 0 else default_most
+    if most is None or (type(most) is int and 1 <= most <= MOST_COUNT):
+        return most
+    raise AgentRefused(
+        f"model_settings: max_tokens is {most!r:.80}; give a whole number from 1, or leave it out"
+    )
 
 
 def _describe_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:

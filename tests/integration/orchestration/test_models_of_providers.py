@@ -8,7 +8,7 @@ from pydantic_ai import Agent
 
 from agents import model_agent
 from agents.model_server import Call, Fault, ModelServer, Reply, When
-from orchestration import Retry, StepSpec, WorkflowSpec, runs
+from orchestration import Budget, Retry, StepSpec, WorkflowSpec, runs
 from orchestration.models import Call as CallRow
 from orchestration.models import CallTry
 from orchestration.testing import FinishedRun, run_workflow
@@ -31,13 +31,13 @@ def desk(durable: Any) -> Agent[None, str]:
     return agent
 
 
-def _run(*replies: Reply) -> FinishedRun:
+def _run(*replies: Reply, budget: Budget | None = None, **entry: Any) -> FinishedRun:
     retry = Retry(max_attempts=3, backoff_base_seconds=0, jitter_seconds=0)
     spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.desk", retry=retry),))
     with ModelServer(replies) as server:
-        model = {"model": "openai:scripted", "base_url": server.url, "price": _PRICE}
+        model = {"model": "openai:scripted", "base_url": server.url, "price": _PRICE, **entry}
         with override_settings(RINGMASTER={"MODELS": {"fast": model}}):
-            return run_workflow(spec, {"message": "Where is my tent?"})
+            return run_workflow(spec, {"message": "Where is my tent?"}, budget=budget)
 
 
 def test_what_a_provider_billed_stands_with_each_call() -> None:
@@ -68,3 +68,10 @@ def test_a_provider_s_failure_costs_one_try_and_is_told_in_our_words() -> None:
     assert list(failed) == ["rate_limit", "rate_limit", ""]
     assert [each.tries.count() for each in CallRow.objects.order_by("pk")] == [2, 1, 2]
     assert CallTry.objects.filter(state="failed").count() == 2
+
+
+def test_a_request_reserves_what_its_model_may_answer_at_most() -> None:
+    done = _run(_ORDER, _SAID, budget=Budget(tokens=100_000, usd="500"), max_tokens=20_000)
+    assert done.status == "succeeded"
+    reserved = CallTry.objects.filter(call__kind="model").values_list("reserved_tokens", flat=True)
+    assert all(20_000 < (each or 0) < 21_000 for each in reserved), list(reserved)

@@ -21,7 +21,7 @@ from agents.domain.scripts import call, scripted
 from agents.errors import AgentRefused
 from agents.invoke import build_ahead, find_build_faults, invoke, override, override_models
 from agents.runtimes.model.prompts import write_prompt
-from agents.runtimes.model.requests import describe_operation
+from agents.runtimes.model.requests import count_tokens, describe_operation
 
 _NAME = "modelled.unit"
 
@@ -353,3 +353,32 @@ def test_ids_of_other_programs_are_fit_for_a_path(call_id: str, part: str) -> No
     assert len(asked.part) <= 100
     with Calls(MemoryJournal()).take_path(asked.part, None):
         pass
+
+
+@pytest.mark.parametrize("most", [True, 0, -5, 1.5, "64"])
+def test_a_most_of_tokens_that_is_none_is_refused_before_anything_is_asked(most: Any) -> None:
+    _declare(
+        lambda durable: Agent("fast", capabilities=durable, name="plain", model_settings={"max_tokens": most})
+    )
+    failure = _fail(["unasked"])
+    assert (failure.kind, failure.error_class) == ("permanent", "agents.errors.AgentRefused")
+    assert (
+        f"agent plain: model_settings: max_tokens is {most!r}; give a whole number from 1" in failure.message
+    )
+    assert find_build_faults()[_NAME] == failure.message
+
+
+def test_a_most_of_tokens_that_a_function_says_is_looked_at_with_each_request() -> None:
+    def say(_ctx: Any) -> Any:
+        return {"max_tokens": -1}
+
+    _declare(lambda durable: Agent("fast", capabilities=durable, name="plain", model_settings=say))
+    assert "max_tokens is -1" in _fail(["unasked"]).message
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("word", 2), ("x" * 16, 5), ("中文", 6), ("größer", 2 + 4), ("🙂", 4), ("\ud800", 1)],
+)
+def test_tokens_of_a_text_are_counted_as_if_each_byte_beyond_ascii_were_one(text: str, tokens: int) -> None:
+    assert count_tokens(text) == tokens

@@ -59,6 +59,17 @@ def test_a_model_is_asked_on_request(serve: Serve) -> None:
     assert len(server.requests) == 1
 
 
+def test_a_key_that_a_server_echoes_is_not_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "plain-words-of-a-key-that-is-long"
+    monkeypatch.setenv("HOUSE_KEY", key)
+    server = serve(Reply(f"you sent Bearer {key}\x1b[2J", times=0), api_key_env="HOUSE_KEY")
+    told = _run("check_models", "--call") + _run("check_models", "--call", "--json")
+    assert len(server.requests) == 2
+    assert "plain-words" not in told
+    assert "\x1b" not in told
+    assert "[redacted]" in told
+
+
 def test_a_model_that_does_not_answer_is_told_in_words(serve: Serve) -> None:
     serve(Reply(fault=Fault.BAD_KEY))
     with pytest.raises(CommandError, match="fast: permanent: the provider refuses the key"):

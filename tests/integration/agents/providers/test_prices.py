@@ -133,10 +133,10 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("model", "kind", "url"),
     [
-        ("openai:gpt-5-mini", "OpenAIResponsesModel", "https://api.openai.com/v1/"),
+        ("openai:gpt-5-mini", "ResponsesModel", "https://api.openai.com/v1/"),
         ("openai-chat:gpt-5-mini", "ChatModel", "https://api.openai.com/v1/"),
-        ("anthropic:claude-sonnet-5", "AnthropicModel", "https://api.anthropic.com"),
-        ("google:gemini-2.5-flash", "GoogleModel", "https://generativelanguage.googleapis.com"),
+        ("anthropic:claude-sonnet-5", "MessagesModel", "https://api.anthropic.com"),
+        ("google:gemini-2.5-flash", "GeminiModel", "https://generativelanguage.googleapis.com"),
     ],
 )
 def test_each_provider_has_its_client_and_its_server(
