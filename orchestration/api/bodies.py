@@ -81,7 +81,12 @@ class BudgetBody(Body):
     """What a run may use at most, with all runs below it; what is not named has no limit."""
 
     usd = Text(
-        max_length=17, required=False, allow_null=True, default=None, help_text='As text, such as "2.00".'
+        max_length=17,
+        trim_whitespace=False,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text='As text, such as "2.00".',
     )
     tokens = _amount("In and out of models.")
     calls = _amount("Calls in the journal.")

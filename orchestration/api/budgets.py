@@ -12,6 +12,7 @@ from orchestration import runs
 from orchestration.api.base import ApiView
 from orchestration.api.bodies import TopUpBody
 from orchestration.api.rows import Row
+from orchestration.api.runs import IDEMPOTENCY_KEY, read_key
 from orchestration.budgets import list_pots, sum_by_step
 from orchestration.domain.rights import Right
 from orchestration.models import Run
@@ -78,12 +79,15 @@ class RunTopUp(ApiView):
 
     rights: ClassVar[dict[str, Right]] = {"POST": Right.RUN}
 
-    @extend_schema(operation_id="top_up_run", request=TopUpBody, responses=BudgetRow)
-    def post(self, _request: Request, run_id: UUID) -> Response:
-        """Add to limits of a run's budget, or of a step's own; who waited goes on. Sent twice, it adds twice."""
+    @extend_schema(
+        operation_id="top_up_run", request=TopUpBody, responses=BudgetRow, parameters=[IDEMPOTENCY_KEY]
+    )
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Add to limits of a run's budget, or of a step's own; who waited goes on. Without a key, twice adds twice."""
+        key = read_key(request)
         body = self.read_body(TopUpBody)
         run = find_run(self.caller, run_id, Right.RUN)
-        runs.top_up(run.pk, **body, by=self.person)
+        runs.top_up(run.pk, **body, key=key, by=self.person)
         return _show(find_run(self.caller, run_id, Right.RUN))
 
 

@@ -21,6 +21,8 @@ _USED = (
 _SPENT = f"""CASE t.state WHEN 'lost' THEN 0 WHEN 'withdrawn' THEN 0
         WHEN 'done' THEN coalesce({_USED}, {_RESERVED}) ELSE coalesce({_USED}, 0) END"""
 _LOST = f"CASE WHEN t.state = 'lost' OR (t.state = 'failed' AND {_USED} IS NULL) THEN {_RESERVED} ELSE 0 END"
+# What was billed beyond the limit is the first to take what comes back: nobody may spend that a second time.
+_USED_UP = "p.spent + p.overrun + o.spent"
 _ROOM = 'p."limit" - p.lost - o.lost - (p.reserved - o.reserved)'
 
 
@@ -38,6 +40,6 @@ def book(tries: str) -> Mapping[str, str]:
     FROM concerned c JOIN {tries} t ON c.id = ANY(t.pots) GROUP BY c.id""",
         "booked": f"""
     UPDATE orchestration_pot p SET reserved = p.reserved - o.reserved, lost = p.lost + o.lost,
-        spent = least(p.spent + o.spent, {_ROOM}), overrun = p.overrun + greatest(p.spent + o.spent - ({_ROOM}), 0)
+        spent = least({_USED_UP}, {_ROOM}), overrun = greatest({_USED_UP} - ({_ROOM}), 0)
     FROM owed o WHERE p.id = o.id RETURNING {STATE}""",
     }

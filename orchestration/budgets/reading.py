@@ -8,7 +8,9 @@ from orchestration.budgets.rows import Pot
 from orchestration.database.statements import fetch_all
 from orchestration.domain.budget import PotState, Unit
 
-STATE: Final = 'p.id, p.unit, p."limit", p.reserved, p.spent, p.lost, p.tight_at IS NOT NULL AS is_told'
+STATE: Final = (
+    'p.id, p.unit, p."limit", p.reserved, p.spent, p.lost, p.overrun, p.tight_at IS NOT NULL AS is_told'
+)
 UP: Final = """up AS (
     SELECT s.id, s.run_id, s.parent_id FROM orchestration_step s WHERE s.id = %(step)s
     UNION ALL

@@ -21,11 +21,13 @@ class Pot(models.Model):
     )
     unit = models.CharField(max_length=15, choices=[(unit.value, unit.value) for unit in Unit])
     limit = models.BigIntegerField()
+    opened_with = models.BigIntegerField(help_text="The limit before anybody topped it up.")
     reserved = models.BigIntegerField(db_default=0, help_text="By calls under way, at their most.")
     spent = models.BigIntegerField(db_default=0)
     lost = models.BigIntegerField(db_default=0, help_text="Reserved by calls of which nobody can tell.")
     overrun = models.BigIntegerField(
-        db_default=0, help_text="Spent beyond the limit, against what was stated."
+        db_default=0,
+        help_text="Spent beyond the limit, against what was stated; takes what comes back first.",
     )
     asked_step = models.BigIntegerField(null=True, help_text="The step that asks a person about it.")
     tight_at = models.DateTimeField(null=True, help_text="When four fifths of it were taken first.")
@@ -41,8 +43,15 @@ class Pot(models.Model):
                 condition=Q(reserved__gte=0, spent__gte=0, lost__gte=0, overrun__gte=0),
                 name="pot_counts_from_zero",
             ),
+            models.CheckConstraint(
+                condition=Q(overrun=0) | Q(limit=F("spent") + F("lost") + F("reserved")),
+                name="pot_is_full_before_it_overruns",
+            ),
             models.UniqueConstraint(fields=("run", "unit"), condition=Q(step=None), name="pot_of_run_once"),
             models.UniqueConstraint(fields=("step", "unit"), name="pot_of_step_once"),
+        )
+        indexes = (
+            models.Index(fields=("asked_step",), condition=Q(asked_step__isnull=False), name="pot_asked_of"),
         )
 
     def __str__(self) -> str:
@@ -59,5 +68,6 @@ class Pot(models.Model):
             self.reserved,
             self.spent,
             self.lost,
+            self.overrun,
             self.tight_at is not None,
         )

@@ -6,19 +6,20 @@ Locks: pots in the order of their ids, after run and step. Read next: `orchestra
 from typing import Final
 
 from orchestration.budgets.reading import STATE, UP
+from orchestration.domain.events import EventKind
 from orchestration.domain.waits import WaitsFor
-from orchestration.domain.words import GOES_ON, LIVE
+from orchestration.domain.words import GOES_ON
 
 # The nearest pot above has the largest id of those above: whoever stands above was there first.
 OPEN: Final = f"""
 WITH RECURSIVE {UP}, held AS MATERIALIZED (
     SELECT s.id, s.run_id FROM orchestration_step s WHERE s.id = %(step)s AND @held FOR SHARE
 ), opened AS (
-    INSERT INTO orchestration_pot (run_id, step_id, parent_id, unit, "limit")
+    INSERT INTO orchestration_pot (run_id, step_id, parent_id, unit, "limit", opened_with)
     SELECT h.run_id, h.id, (
         SELECT max(p.id) FROM orchestration_pot p WHERE p.unit = w.unit AND p.step_id IS DISTINCT FROM h.id AND (
             p.step_id IN (SELECT id FROM up) OR (p.step_id IS NULL AND p.run_id IN (SELECT run_id FROM up)))
-    ), w.unit, w.most FROM held h, unnest(%(units)s::text[], %(limits)s::bigint[]) AS w(unit, most)
+    ), w.unit, w.most, w.most FROM held h, unnest(%(units)s::text[], %(limits)s::bigint[]) AS w(unit, most)
     ON CONFLICT (step_id, unit) DO NOTHING
 ), flagged AS (
     UPDATE orchestration_agentcontext x SET has_budget = true FROM held h WHERE x.run_id = h.run_id AND NOT x.has_budget
@@ -67,7 +68,7 @@ FITTING: Final = f"""waiting AS (
     WHERE s.status = 'available' AND s.waits_for = '{WaitsFor.BUDGET}' AND r.status IN {GOES_ON}
 ), short AS (
     SELECT w.*, p."limit" - p.spent - p.lost - p.reserved AS room,
-        w.needed > p."limit" - p.spent - p.lost AS never_fits,
+        w.needed > p."limit" - p.spent - p.lost - p.overrun AS never_fits,
         coalesce(p.asked_step <> w.id AND {ASKS}, false) AS is_asked
     FROM waiting w LEFT JOIN orchestration_pot p ON p.id = w.pot
     WHERE %(pots)s::bigint[] IS NULL OR w.pot = ANY(%(pots)s::bigint[])
@@ -89,16 +90,35 @@ WITH given AS (
 ), raised AS (
     UPDATE orchestration_pot p SET "limit" = p."limit" + l.amount, tight_at = NULL,
         spent = p.spent + least(p.overrun, l.amount), overrun = p.overrun - least(p.overrun, l.amount)
-    FROM locked l WHERE p.id = l.id RETURNING p.id, p.run_id, p.asked_step
+    FROM locked l WHERE p.id = l.id AND p."limit" + l.amount <= %(most)s
+    RETURNING p.id, p.run_id, p.asked_step
 )"""
 """CTEs that raise limits; `raised` has the pots."""
 
-LOCK_OWNER: Final = (
-    f"SELECT id FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR NO KEY UPDATE"
-)
-ASKED_FOR: Final = """
-SELECT s.id FROM orchestration_step s
-WHERE s.id = %(step)s AND s.status = 'held' AND (SELECT d.rule FROM orchestration_decision d
-    WHERE d.step_id = s.id ORDER BY d.id DESC LIMIT 1) = 'budget'
+# A run that failed or was cancelled may be tried again, and needs something to do it with.
+LOCK_OWNER: Final = """
+SELECT r.id FROM orchestration_run r JOIN orchestration_run o ON o.id = r.root_id
+WHERE r.id = %(run)s AND 'succeeded' NOT IN (r.status, o.status) FOR NO KEY UPDATE OF r
 """
+TOPPED_UP: Final = f"""
+SELECT e.data_json FROM orchestration_event e
+WHERE e.run_id = %(run)s AND e.kind = '{EventKind.BUDGET_TOPPED_UP}' AND e.data_json::json->>'key' = %(key)s::text
+"""
+"""What the history of a run tells of a top-up under a key."""
+_ASKED_FOR: Final = """
+SELECT s.id FROM orchestration_step s CROSS JOIN LATERAL (
+    SELECT d.rule, d.inputs_json::json->'outcome' AS said FROM orchestration_decision d
+    WHERE d.step_id = s.id ORDER BY d.id DESC LIMIT 1) d @joined
+WHERE s.status = 'held' AND d.rule = 'budget'
+"""
+ASKED_FOR: Final = f"{_ASKED_FOR.replace('@joined', '')} AND s.id = %(step)s"
 """A step that is held since it asked a person about a budget."""
+
+_POT: Final = "JOIN orchestration_pot p ON p.id = (d.said->>'pot')::bigint"
+NEEDLESS: Final = f"""
+{_ASKED_FOR.replace("@joined", _POT)} AND EXISTS (SELECT 1 FROM orchestration_pot a WHERE a.asked_step = s.id)
+    AND (%(pot)s::bigint IS NULL OR p.id = %(pot)s::bigint)
+    AND (d.said->>'needed')::bigint <= p."limit" - p.spent - p.lost - p.overrun
+ORDER BY s.id LIMIT %(limit)s
+"""
+"""Steps that asked a person about a pot into which their call fits, now or once calls under way have ended."""

@@ -20,6 +20,7 @@ MICRO: Final = 1_000_000
 MOST: Final = 10**15
 """Of a limit in its smallest unit: a thousand million dollars."""
 TIGHT_PERCENT: Final = 80
+_MOST_DIGITS: Final = 30
 _USD: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -33,19 +34,30 @@ class Unit(StrEnum):
 
 
 def _read_usd(value: object) -> object:
-    text = f"{value:f}" if isinstance(value, Decimal) else value
-    text = str(text) if type(text) is int else text
+    text = _write_usd(value)
     if value is None or (isinstance(text, str) and _USD.fullmatch(text)):
         return text
     raise ValueError(
-        f'{value!r:.40} is no amount of dollars; write it as text with at most 6 decimals, such as "2.00"'
+        f'{_quote(value)} is no amount of dollars; write it as text with at most 6 decimals, such as "2.00"'
     )
+
+
+def _write_usd(value: object) -> object:
+    """Return a number that can be an amount as text; written out, what has a great exponent is of any length."""
+    if isinstance(value, Decimal):
+        return f"{value:f}" if value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS else None
+    return str(value) if type(value) is int and abs(value) <= MOST else value
 
 
 def _read_count(value: object) -> object:
     if value is None or (type(value) is int and 0 <= value <= MOST // 60):
         return value
-    raise ValueError(f"{value!r:.40} must be a whole number from 0, such as 400000")
+    raise ValueError(f"{_quote(value)} must be a whole number from 0 to {MOST // 60}, such as 400000")
+
+
+def _quote(value: object) -> str:
+    is_long = type(value) is int and abs(value) > MOST * MOST
+    return "a number of so many digits" if is_long else f"{value!r:.40}"
 
 
 _Usd = Annotated[str | None, BeforeValidator(_read_usd)]
@@ -112,6 +124,7 @@ class PotState(NamedTuple):
     reserved: int
     spent: int
     lost: int
+    overrun: int
     is_told: bool
 
     @property
@@ -127,7 +140,7 @@ class PotState(NamedTuple):
 class Short(NamedTuple):
     """A pot that something does not fit into.
 
-    Attributes: left: once all that is reserved has been given back.
+    Attributes: left: once all that is reserved has been given back, less what was billed beyond the limit.
     """
 
     pot: int
@@ -150,7 +163,7 @@ class Short(NamedTuple):
     @property
     def words(self) -> str:
         """Return what is missing, for a person."""
-        needed, left = show_amount(self.unit, self.needed), show_amount(self.unit, self.left)
+        needed, left = show_amount(self.unit, self.needed), show_amount(self.unit, max(self.left, 0))
         if self.fits_later:
             return f"its next call may need {needed}, and calls under way have reserved what is left of the budget"
         return f"its next call may need {needed}, and {left} are left of the budget"
@@ -172,7 +185,7 @@ def count_needed(unit: Unit, reservation: Reservation) -> int:
 def find_short(pots: Iterable[PotState], reservation: Reservation) -> Short | None:
     """Return the pot that a call does not fit into: rather one in which it never will than one that it can wait for."""
     short = [
-        Short(pot.id, pot.unit, needed, pot.left + pot.reserved)
+        Short(pot.id, pot.unit, needed, pot.left + pot.reserved - pot.overrun)
         for pot in pots
         if (needed := count_needed(pot.unit, reservation)) > pot.left and needed
     ]

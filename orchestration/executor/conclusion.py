@@ -35,7 +35,7 @@ from orchestration.outages import is_away
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.ports import Hold, load_escalator
 from orchestration.selectors.trees import count_steps, find_grown
-from orchestration.transitions.budget import may_ask, wake_for_budget
+from orchestration.transitions.budget import lift_needless, may_ask, wake_for_budget
 from orchestration.transitions.end import (
     abort_by_step,
     fall_back,
@@ -253,11 +253,19 @@ def _leave_undone(claim: Claim, spec: StepSpec, judged: Judgement, crash: Crash 
             hold = describe_hold(claim, spec, judged.outcome, judged.decision)
             own_crash = crash is not None and crash.is_own
             _persist(claim, end, lambda: hold_step(claim, end, hold, _plan(hold), own_crash=own_crash))
+            return _look_again(claim, judged.outcome)
         case DecisionKind.ABORT:
             return _abort(claim, end)
         case other:
             raise AssertionError(f"no ending for the decision {other}")
     return ()
+
+
+def _look_again(claim: Claim, outcome: Ending) -> tuple[int, ...]:
+    """Withdraw a question about a budget that was topped up while it was on its way: its answer found nobody held."""
+    if not isinstance(outcome, OutOfBudget):
+        return ()
+    return tuple(ask_patiently(claim, lambda _: lift_needless(outcome.pot), doing="look at a budget"))
 
 
 def _plan(hold: Hold) -> object | None:

@@ -23,6 +23,7 @@ from orchestration.database.insistence import reconnect
 from orchestration.maintenance.companions import Companions
 from orchestration.maintenance.queues import (
     free_admissions,
+    lift_budget_questions,
     wake_breaker_waiters,
     wake_budget_waiters,
     wake_pool_waiters,
@@ -60,6 +61,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     free_admissions,
     wake_pool_waiters,
     wake_breaker_waiters,
+    lift_budget_questions,
     wake_budget_waiters,
     hold_back_agents,
     ring_left,

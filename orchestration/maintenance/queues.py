@@ -5,7 +5,7 @@ from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch
 from orchestration.executor import ring_next
 from orchestration.selectors.admission import find_live_tokens
-from orchestration.transitions.budget import wake_for_budget
+from orchestration.transitions.budget import lift_needless, wake_for_budget
 from orchestration.transitions.waiting import wake_kept_away
 
 
@@ -25,6 +25,13 @@ def wake_breaker_waiters() -> int:
     woken = wake_kept_away(openings, get_conf().REDISPATCH_LIMIT)
     dispatch(woken)
     return len(woken)
+
+
+def lift_budget_questions() -> int:
+    """Withdraw what people are asked about budgets that have room by now, and ring for the steps that asked."""
+    lifted = lift_needless()
+    dispatch(lifted)
+    return len(lifted)
 
 
 def wake_budget_waiters() -> int:

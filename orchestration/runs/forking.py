@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 
+from orchestration.budgets import load_path
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.plan import planned_name
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
@@ -36,6 +37,9 @@ def fork(
     Other finished steps are taken over as they are, also with a new input: their receipts name the run and the
     receipt they come from. Steps that were not done are done, and those that were undone are done again.
 
+    What limited the other run limits the new one, from nothing spent; the fork of a child run may use what the budgets
+    above that one leave.
+
     Args: from_step: key of a step of the workflow.  input: of the new run; None: that of the other.
         idempotency_key: the same key, source, step and input return the same run.
         by: who asks for the new run; None: who asked for the other.
@@ -59,8 +63,7 @@ def fork(
         requested_by_id=by.pk if by else source.requested_by_id,
         priority=source.priority,
         origin=Origin(source.pk, from_step),
-        # What limited the first run limits the second likewise, from nothing spent.
-        budget=dict(source.pots.filter(step=None).values_list("unit", "limit")),
+        budget=_find_limits(source),
     )
     with transaction.atomic():
         inserted = insert_run(new)
@@ -72,6 +75,19 @@ def fork(
         tell_forked(fork_id, _describe_fork(source, from_step, by, len(reused)))
         dispatch_after_commit(reuse_steps(fork_id, reused, now))
     return get_run(fork_id)
+
+
+def _find_limits(source: Run) -> dict[str, int]:
+    """Return what limits the new run, from nothing spent: what limited the other one.
+
+    A child run has no budget of its own, and its fork stands under none of those above it: it gets what they leave.
+    """
+    if source.parent_step_id is None:
+        return dict(source.pots.filter(step=None).values_list("unit", "limit"))
+    limits: dict[str, int] = {}
+    for pot in load_path(source.parent_step_id):
+        limits[pot.unit] = min(pot.left, limits.get(pot.unit, pot.left))
+    return limits
 
 
 def _describe_fork(source: Run, from_step: str, by: AbstractBaseUser | None, reused: int) -> str:

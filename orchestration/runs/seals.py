@@ -13,7 +13,8 @@ from orchestration.selectors.proof import ProofRows
 from orchestration.selectors.sealed import RunEnd, read_history_digest, read_seal_body
 from orchestration.transitions.seal import describe_closing
 
-_LATE = "late_write_refused"
+# What is told late, and a top-up, which a run may get between its end and its next round.
+_BETWEEN = frozenset({"late_write_refused", "budget_topped_up"})
 
 
 def find_seal_faults(run: Run, rows: ProofRows) -> Iterator[str]:
@@ -68,8 +69,8 @@ def _past_faults(run: Run, seal: Seal, closing: Event) -> Iterator[str]:
 
 
 def _order_faults(rows: ProofRows, closings: list[Event], *, is_live: bool) -> Iterator[str]:
-    """Yield lines that stand behind an end: only what came late may, or the beginning of the next round."""
-    lines = [line for line in rows.events if line.kind != _LATE]
+    """Yield lines that stand behind an end: only few kinds may, or the beginning of the next round."""
+    lines = [line for line in rows.events if line.kind not in _BETWEEN]
     for line, following in pairwise([*lines, None]):
         if line is None or line.kind != "run_closed":
             continue

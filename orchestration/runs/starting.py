@@ -45,18 +45,19 @@ def start(
 
     Args:
         input: a JSON object that fits the workflow's input schema, at most MAX_INPUT_BYTES as canonical JSON.
-        idempotency_key: the same key and input return the same run, whatever its state and by whatever rules a new
-            one would be refused today.
+        idempotency_key: the same key, input and budget return the same run, whatever its state and by whatever rules
+            a new one would be refused today.
         priority: -100 to 100; where steps wait for a pool, those of runs with a higher one go first.
         budget: what it may use at most with all runs below it, as a `Budget` or its JSON form.
-    Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input.
+    Raises: WorkflowNotFound. InputInvalid: names the path. IdempotencyConflict: same key, other input or budget.
     """
     version = find_latest(workflow, project__slug=project)
     check_key(idempotency_key)
-    known = _find_known(version, input, idempotency_key)
+    read = read_budget(budget)
+    limits = read.limits if read else {}
+    known = _find_known(version, input, limits, idempotency_key)
     if known is not None:
         return known
-    limits = read_budget(budget)
     if not -100 <= priority <= 100:
         raise InputInvalid("priority: must be between -100 and 100")
     new = describe_new_run(
@@ -65,11 +66,11 @@ def start(
         idempotency_key=idempotency_key,
         requested_by_id=requested_by.pk if requested_by else None,
         priority=priority,
-        budget=limits.limits if limits else None,
+        budget=limits,
     )
     inserted = insert_run(new)
     if inserted is None:
-        return _require_same(_of_key(version, idempotency_key).get(), new.input_digest)
+        return _require_same(_of_key(version, idempotency_key).get(), new.input_digest, limits)
     run_id, available = inserted
     dispatch_after_commit(available)
     return _SHOWN.get(pk=run_id)
@@ -90,9 +91,9 @@ def check_start(
     """
     version = find_latest(workflow, project__slug=project)
     check_key(idempotency_key)
-    known = _find_known(version, input, idempotency_key)
+    read = read_budget(budget)
+    known = _find_known(version, input, read.limits if read else {}, idempotency_key)
     if known is None:
-        read_budget(budget)
         spec, _ = load_plan(version.pk, version.digest)
         check_input(spec, input)
     return known
@@ -147,7 +148,7 @@ def check_key(key: str | None) -> None:
         raise InputInvalid(f"idempotency_key: must not begin with '{CHILD_RUN}', as those of child runs do")
 
 
-def _find_known(version: Workflow, value: Any, key: str | None) -> Run | None:
+def _find_known(version: Workflow, value: Any, limits: Mapping[str, int], key: str | None) -> Run | None:
     """Return the run of a key, before its input is judged: what was accepted once is not refused by stricter rules.
 
     Raises: InputInvalid: the input can't be compared.  IdempotencyConflict.
@@ -155,7 +156,7 @@ def _find_known(version: Workflow, value: Any, key: str | None) -> Run | None:
     if key is None:
         return None
     run = _of_key(version, key).first()
-    return run and _require_same(run, digest_text(write_input(value)))
+    return run and _require_same(run, digest_text(write_input(value)), limits)
 
 
 def _of_key(version: Workflow, key: str | None) -> QuerySet[Run]:
@@ -164,10 +165,16 @@ def _of_key(version: Workflow, key: str | None) -> QuerySet[Run]:
     ).order_by()
 
 
-def _require_same(run: Run, digest: str) -> Run:
+def _require_same(run: Run, digest: str, limits: Mapping[str, int]) -> Run:
     if run.input_digest != digest:
-        raise IdempotencyConflict(
-            f"idempotency_key '{run.idempotency_key}' was used for run {run.pk} with another input; "
-            "choose a new key"
-        )
+        raise _conflict(run, "input")
+    # As they were given: somebody may have topped them up since.
+    if dict(run.pots.filter(step=None).values_list("unit", "opened_with")) != limits:
+        raise _conflict(run, "budget")
     return run
+
+
+def _conflict(run: Run, what: str) -> IdempotencyConflict:
+    return IdempotencyConflict(
+        f"idempotency_key '{run.idempotency_key}' was used for run {run.pk} with another {what}; choose a new key"
+    )

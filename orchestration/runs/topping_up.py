@@ -1,25 +1,29 @@
 """Raising the limits of a run's budget, or of one of its steps'; who waited for that goes on."""
 
+import json
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 
 from orchestration.dispatch import dispatch_after_commit
-from orchestration.domain.budget import Budget, Unit, read_budget, show_amount
+from orchestration.domain.budget import MOST, Budget, Unit, read_budget, show_amount
 from orchestration.domain.receipts import canonical
-from orchestration.errors import InputInvalid, RunFinal, StepNotFound
+from orchestration.errors import IdempotencyConflict, InputInvalid, StepNotFound
 from orchestration.models import Pot, Run, Step
-from orchestration.runs.starting import get_run
-from orchestration.transitions.budget import lift_question, wake_for_budget
+from orchestration.runs.starting import check_key, get_run
+from orchestration.transitions.budget import find_top_up, lift_question, wake_for_budget
 from orchestration.transitions.budget import top_up as raise_limits
 
-_FIELDS = {
+FIELDS: Final = {
     Unit.MICRO_USD: "usd",
     Unit.TOKENS: "tokens",
     Unit.CALLS: "calls",
     Unit.HUMAN_SECONDS: "human_minutes",
 }
+"""How people write an amount of each unit."""
 
 
 def top_up(
@@ -30,31 +34,68 @@ def top_up(
     calls: int | None = None,
     human_minutes: int | None = None,
     step: str | None = None,
+    key: str | None = None,
     by: AbstractBaseUser | None = None,
 ) -> list[Pot]:
-    """Add to limits of a live run's budget, and let go on who waited for that; return the pots as they stand then.
+    """Add to limits of a run's budget, and let go on who waited for that; return the pots as they stand then.
 
-    Each call adds once more: send it twice, and it counts twice.
+    A run that failed or was cancelled may be topped up too: retry it afterwards.
 
-    Args: usd, tokens, calls, human_minutes: how much more.  step: key of the step whose own budget is meant.
-    Raises: RunNotFound. StepNotFound. RunFinal: it has ended.  InputInvalid: names the field.
+    Args:
+        usd, tokens, calls, human_minutes: how much more.
+        step: key of the step whose own budget is meant.
+        key: an idempotency key: the same top-up once more under it adds nothing. Without one each call adds.
+    Raises: RunNotFound. StepNotFound. RunFinal: it has succeeded.  InputInvalid: names the field.
+        IdempotencyConflict: another top-up of the run has this key.
     """
     run = get_run(run_id)
+    check_key(key)
     more = {"usd": usd, "tokens": tokens, "calls": calls, "human_minutes": human_minutes}
     budget = read_budget({field: value for field, value in more.items() if value is not None})
     if budget is None or not any(budget.limits.values()):
         raise InputInvalid("budget: name how much to add, such as usd or tokens; 0 changes nothing")
     step_id = None if step is None else _find_step(run, step)
     _require_pots(run, step_id, budget)
-    raised = raise_limits(run.pk, step_id, budget.limits, event_json=_describe(budget, step, by))
-    if raised is None:
-        raise RunFinal(f"run {run.pk} is {get_run(run.pk).status}; there is nothing to top up")
-    pots = [pot for pot, _ in raised]
-    name = by.get_username() if by else "nobody named"
+    with transaction.atomic():
+        raised = [] if _is_known(run, budget, step, key) else _raise(run, step_id, budget, step, key, by)
+    _let_go_on(raised, by.get_username() if by else "nobody named")
+    return list(Pot.objects.filter(run=run, step=step_id, unit__in=budget.limits))
+
+
+def _is_known(run: Run, budget: Budget, step: str | None, key: str | None) -> bool:
+    """Lock the run, and return whether this very top-up has been made."""
+    told = find_top_up(run.pk, key)
+    if told is None:
+        return False
+    before = json.loads(told)
+    if (before["amounts"], before["step"]) != (budget.limits, step):
+        raise IdempotencyConflict(
+            f"key: another top-up of run {run.pk} came under the key '{key}', of {before['added']}; choose a new key"
+        )
+    return True
+
+
+def _raise(
+    run: Run,
+    step_id: int | None,
+    budget: Budget,
+    step: str | None,
+    key: str | None,
+    by: AbstractBaseUser | None,
+) -> list[tuple[int, int | None]]:
+    raised = raise_limits(run.pk, step_id, budget.limits, event_json=_describe(budget, step, key, by))
+    if len(raised) < len(budget.limits):
+        raise InputInvalid(f"budget: no limit may be over {MOST:,} of its smallest unit; add less")
+    return raised
+
+
+def _let_go_on(raised: list[tuple[int, int | None]], name: str) -> None:
+    """Let those go on who waited; whoever is missed because this process ends here, the maintainer finds."""
+    if not raised:
+        return
     for asked in {step_id for _, step_id in raised if step_id is not None}:
         dispatch_after_commit(lift_question(asked, f"the budget was topped up by {name}", by=name))
-    dispatch_after_commit(wake_for_budget(pots))
-    return list(Pot.objects.filter(pk__in=pots))
+    dispatch_after_commit(wake_for_budget([pot for pot, _ in raised]))
 
 
 def _find_step(run: Run, key: str) -> int:
@@ -68,14 +109,15 @@ def _require_pots(run: Run, step_id: int | None, budget: Budget) -> None:
     known = set(Pot.objects.filter(run=run, step=step_id).values_list("unit", flat=True))
     for unit in budget.limits:
         if unit not in known:
-            named = ", ".join(_FIELDS[Unit(one)] for one in sorted(known)) or "none"
+            named = ", ".join(FIELDS[Unit(one)] for one in sorted(known)) or "none"
             whose = "the run" if step_id is None else "the step"
             raise InputInvalid(
-                f"{_FIELDS[Unit(unit)]}: {whose} has no limit of that to raise; it has of {named} "
+                f"{FIELDS[Unit(unit)]}: {whose} has no limit of that to raise; it has of {named} "
                 "(`manage.py show_budget` shows all budgets of a run)"
             )
 
 
-def _describe(budget: Budget, step: str | None, by: AbstractBaseUser | None) -> str:
+def _describe(budget: Budget, step: str | None, key: str | None, by: AbstractBaseUser | None) -> str:
     added = {unit: show_amount(Unit(unit), amount) for unit, amount in budget.limits.items()}
-    return canonical({"added": added, "step": step, "by": by.get_username() if by else None})
+    told = {"added": added, "amounts": budget.limits, "step": step, "key": key}
+    return canonical(told | {"by": by.get_username() if by else None})

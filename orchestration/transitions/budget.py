@@ -18,17 +18,19 @@ from orchestration.budgets.statements import (
     FITTING,
     LOCK,
     LOCK_OWNER,
+    NEEDLESS,
     OPEN,
     TAKE,
     TOP_UP,
+    TOPPED_UP,
 )
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_all, fetch_one
-from orchestration.domain.budget import PotState, Short, count_needed, find_short
+from orchestration.domain.budget import MOST, PotState, Short, count_needed, find_short
 from orchestration.domain.receipts import canonical
 from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import Claim
-from orchestration.errors import StepNotHeld
+from orchestration.errors import RunFinal, StepNotHeld
 from orchestration.history import EventKind, insert_event
 from orchestration.ports import load_escalator
 from orchestration.transitions.resolve import lift_held_step, lock_held_step
@@ -122,22 +124,41 @@ _TOLD: Final = insert_event(
 _TOP_UP: Final = f"{TOP_UP}, told AS ({_TOLD}) SELECT id, asked_step FROM raised ORDER BY id"
 
 
+def find_top_up(run_id: UUID, key: str | None) -> str | None:
+    """Lock a run whose budget may be raised until the transaction ends; return what its history tells of this key.
+
+    Raises: RunFinal: it has succeeded, or the run at the top of its tree has.
+    """
+    if fetch_one(LOCK_OWNER, {"run": run_id}) is None:
+        raise RunFinal(f"run {run_id} has succeeded, or belongs to one that has; there is nothing to top up")
+    told = None if key is None else fetch_one(TOPPED_UP, {"run": run_id, "key": key})
+    return None if told is None else str(told.data_json)
+
+
 def top_up(
     run_id: UUID, step_id: int | None, amounts: Mapping[str, int], *, event_json: str
-) -> list[tuple[int, int | None]] | None:
-    """Raise limits of a live run, or of one of its steps.
+) -> list[tuple[int, int | None]]:
+    """Raise limits of a run, or of one of its steps; the caller holds the run.
 
-    Returns: the pots, each with the step that asked a person about it; None when the run has ended.
+    Returns: the pots, each with the step that asked a person about it; fewer than amounts: a limit would be beyond what
+        one may be, and the caller takes all of it back.
     """
-    with transaction.atomic():
-        if fetch_one(LOCK_OWNER, {"run": run_id}) is None:
-            return None
-        about = {"run": run_id, "step": step_id, "event": event_json}
-        rows = fetch_all(_TOP_UP, about | {"units": list(amounts), "amounts": list(amounts.values())})
-        if len(rows) < len(amounts):
-            transaction.set_rollback(True)
-            return []
-        return [(row.id, row.asked_step) for row in rows]
+    about = {"run": run_id, "step": step_id, "event": event_json, "most": MOST}
+    rows = fetch_all(_TOP_UP, about | {"units": list(amounts), "amounts": list(amounts.values())})
+    return [(row.id, row.asked_step) for row in rows]
+
+
+def lift_needless(pot_id: int | None = None) -> list[int]:
+    """Let steps go on that asked a person about a pot into which their call fits after all; return them.
+
+    Somebody topped the pot up while the question was on its way, or an answer cost less than was feared.
+
+    Args: pot_id: of which something may have become free; None looks at all.
+    """
+    found = fetch_all(NEEDLESS, {"pot": pot_id, "limit": get_conf().REDISPATCH_LIMIT})
+    return [
+        step for row in found for step in lift_question(row.id, "the budget has room again", by="ringmaster")
+    ]
 
 
 def lift_question(step_id: int, why: str, *, by: str) -> list[int]:

@@ -43,8 +43,8 @@ WITH context AS (
         SELECT x.has_budget FROM orchestration_step s JOIN orchestration_agentcontext x ON x.run_id = s.run_id
         WHERE s.id = %(parent_step)s::bigint), false))
 ), pots AS (
-    INSERT INTO orchestration_pot (run_id, unit, "limit")
-    SELECT %(run)s, w.unit, w.most FROM unnest(%(units)s::text[], %(limits)s::bigint[]) AS w(unit, most)
+    INSERT INTO orchestration_pot (run_id, unit, "limit", opened_with)
+    SELECT %(run)s, w.unit, w.most, w.most FROM unnest(%(units)s::text[], %(limits)s::bigint[]) AS w(unit, most)
 ), steps AS ({_STEPS} RETURNING id, position, status
 ), edges AS ({_EDGES}
 ), told AS (

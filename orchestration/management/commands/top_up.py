@@ -17,7 +17,10 @@ from orchestration.management.terminal import show_table
 class Command(EngineCommand):
     """Raise limits of a run's budget."""
 
-    help = "Add to limits of a run's budget, or of a step's own; steps that waited for it go on. Twice adds twice."
+    help = (
+        "Add to limits of a run's budget, or of a step's own; steps that waited for it go on. "
+        "Without --key, twice adds twice."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the run, how much more, whose budget and who asks."""
@@ -27,6 +30,7 @@ class Command(EngineCommand):
         parser.add_argument("--calls", type=int, metavar="N", help="So many calls more.")
         parser.add_argument("--human-minutes", type=int, metavar="N", help="So many minutes of people more.")
         parser.add_argument("--step", metavar="KEY", help="Of this step's own budget, not the run's.")
+        parser.add_argument("--key", help="The same top-up once more under it adds nothing.")
         add_person(parser)
         add_json_switch(parser)
 
@@ -40,7 +44,7 @@ class Command(EngineCommand):
     ) -> None:
         """Raise the limits and say how the pots stand."""
         found, person = read_run(run), read_person(username)
-        more = {name: options[name] for name in ("usd", "tokens", "calls", "human_minutes", "step")}
+        more = {name: options[name] for name in ("usd", "tokens", "calls", "human_minutes", "step", "key")}
         try:
             pots = runs.top_up(found.pk, **more, by=person)
         except OrchestrationError as error:

@@ -18,7 +18,7 @@ from orchestration.api.limits import ApiLimits
 from orchestration.domain.events import EventKind
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.states import RunStatus
-from orchestration.models import Run
+from orchestration.models import Pot, Run
 from orchestration.selectors.progress import STATES
 from tests.integration.api.people import Caller
 from tests.integration.api.scene import Scene
@@ -301,3 +301,27 @@ def test_a_spec_s_faults_are_named(admin: Caller) -> None:
     refused = admin.post(f"{V1}/workflows", {"spec": spec, "project": "desk"})
     assert _code(refused) == (400, "spec_invalid")
     assert refused.json()["errors"] == answer.json()["errors"]
+
+
+@pytest.mark.parametrize("usd", [" 1 ", "1 ", 1, 1.5, True, ["1"], {"usd": "1"}, "NaN", "1e400", "-1"])
+def test_what_is_no_amount_of_money_is_refused_by_name(scene: Scene, admin: Caller, usd: Any) -> None:
+    for address, body in (
+        ("/runs", {"workflow": "letter", "project": "desk", "input": {"to": "Ada"}, "budget": {"usd": usd}}),
+        (f"/runs/{scene.held.pk}/top-up", {"usd": usd}),
+    ):
+        answer = admin.post(V1 + address, body)
+        assert _code(answer)[0] == 400, (address, answer.content)
+        assert "usd" in answer.content.decode()
+
+
+def test_a_top_up_under_a_key_counts_once(scene: Scene, admin: Caller) -> None:
+    Pot.objects.create(run=scene.held, unit="calls", limit=5, opened_with=5)
+    top_up = f"{V1}/runs/{scene.held.pk}/top-up"
+    for _ in range(2):
+        answer = admin.post(top_up, {"calls": 3}, **{"Idempotency-Key": "t-1"})
+        assert [pot["limit"] for pot in answer.json()["budgets"]] == [8]
+    assert _code(admin.post(top_up, {"calls": 4}, **{"Idempotency-Key": "t-1"})) == (
+        409,
+        "idempotency_conflict",
+    )
+    assert admin.post(top_up, {"calls": 3}).json()["budgets"][0]["limit"] == 11

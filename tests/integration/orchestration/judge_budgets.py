@@ -28,4 +28,5 @@ def judge_budgets() -> int:
     for pot, unit, limit, reserved, spent, lost, overrun, is_reserved, is_spent, is_lost in rows:
         assert (reserved, spent + overrun, lost) == (is_reserved, is_spent, is_lost), (pot, unit)
         assert reserved + spent + lost <= limit, (pot, unit)
+        assert not overrun or reserved + spent + lost == limit, (pot, unit)
     return len(rows)

@@ -338,10 +338,14 @@ def test_a_top_up_is_refused_with_its_field() -> None:
             runs.top_up(done.run.pk, **more)
     with pytest.raises(StepNotFound, match="no step 'nosuch'"):
         runs.top_up(done.run.pk, calls=1, step="nosuch")
-    runs.cancel(done.run.pk)
+    Pot.objects.update(limit=10**15 - 1)
+    with pytest.raises(InputInvalid, match="no limit may be over 1,000,000,000,000,000"):
+        runs.top_up(done.run.pk, calls=2)
+    assert Pot.objects.get().limit == 10**15 - 1
+    ended = run_workflow(_one(), agents={_NAME: lambda _: 1}, budget=Budget(calls=2)).run
     with pytest.raises(RunFinal, match="nothing to top up"):
-        runs.top_up(done.run.pk, calls=1)
-    assert Pot.objects.get().limit == 2
+        runs.top_up(ended.pk, calls=1)
+    assert Pot.objects.get(run=ended).limit == 2
 
 
 def test_what_was_done_is_undone_whatever_it_costs() -> None:

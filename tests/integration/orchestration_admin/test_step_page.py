@@ -156,10 +156,12 @@ def test_budgets_of_a_tree_are_bars(operator: Client) -> None:
     run = play_letter(sender=_ask_model).run
     url = f"/admin/orchestration/run/{run.pk}/change/?show=budget"
     assert "No run of this tree has a budget." in operator.get(url).content.decode()
-    Pot.objects.create(run=run, unit="tokens", limit=1_000, spent=700, lost=100, reserved=50, overrun=3)
+    Pot.objects.create(
+        run=run, unit="tokens", limit=1_000, opened_with=1_000, spent=850, lost=100, reserved=50, overrun=3
+    )
     page = operator.get(url).content.decode()
-    assert "150 tokens left of 1,000 tokens, tight" in page
-    for name, amount in (("Spent", 700), ("Lost", 100), ("Reserved", 50)):
+    assert "0 tokens left of 1,000 tokens, tight" in page
+    for name, amount in (("Spent", 850), ("Lost", 100), ("Reserved", 50)):
         assert f'<progress class="rm-bar" max="1000" value="{amount}" aria-label="{name}"></progress>' in page
     assert "<dt>Billed beyond the limit</dt><dd>3 tokens</dd>" in page
 

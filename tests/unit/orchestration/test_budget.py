@@ -24,7 +24,7 @@ from orchestration.errors import InputInvalid, SpecInvalid
 
 
 def _pot(unit: Unit = Unit.TOKENS, limit: int = 100, *, taken: tuple[int, int, int] = (0, 0, 0)) -> PotState:
-    return PotState(1, unit, limit, *taken, is_told=False)
+    return PotState(1, unit, limit, *taken, overrun=0, is_told=False)
 
 
 def test_amounts_become_whole_numbers_of_their_smallest_unit() -> None:
@@ -87,6 +87,16 @@ def test_a_call_waits_where_it_fits_later_and_else_a_person_is_asked() -> None:
     assert never is not None
     assert not never.fits_later
     assert never.words == "its next call may need 30 tokens, and 29 tokens are left of the budget"
+
+
+def test_a_call_does_not_wait_for_what_was_billed_beyond_the_limit() -> None:
+    pot = _pot(taken=(60, 40, 0))._replace(overrun=35)
+    found = find_short([pot], Reservation(tokens=30))
+    assert found is not None
+    assert (found.left, found.fits_later) == (25, False)
+    full = find_short([_pot(taken=(0, 100, 0))._replace(overrun=35)], Reservation(tokens=30))
+    assert full is not None
+    assert full.words == "its next call may need 30 tokens, and 0 tokens are left of the budget"
 
 
 def test_a_call_that_needs_nothing_of_a_pot_never_finds_it_short() -> None:
