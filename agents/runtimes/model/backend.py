@@ -32,6 +32,7 @@ from agents.domain.model_calls import make_under
 from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from agents.providers import describe_usage
+from agents.runtimes.model.keeping import keep_arguments, mend_answer
 from agents.runtimes.model.requests import TOOL_RETURN, describe_operation
 from agents.runtimes.model.reserving import reserve
 
@@ -99,12 +100,15 @@ class JournalBackend(JournalCallableOperationBackend[None]):
 
 
 class _Reading(ResultCodec[ResultT]):
-    """Reads answers as a codec does, and knows whose they are."""
+    """Reads and writes answers as a codec does; knows whose they are, and mends what a row can't keep."""
 
     def __init__(self, codec: ResultCodec[ResultT]) -> None:
         self._codec = codec
 
     def dump(self, value: ResultT) -> object:
+        # Before the codec, which writes null for a number that JSON does not have.
+        if isinstance(value, ModelResponse):
+            return mend_answer(self._codec.dump(keep_arguments(value)))  # type: ignore[arg-type]  # what it was
         return self._codec.dump(value)
 
     def load(self, payload: object) -> ResultT:

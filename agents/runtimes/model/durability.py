@@ -15,8 +15,10 @@ from pydantic_ai.durable_exec import (
     DurabilityEngineSpec,
     conversation_id_from_run_id,
 )
+from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.models import Model, ModelResolutionContext
-from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
+from pydantic_ai.output import OutputContext
+from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, ToolDefinition
 
 from agents.domain.contract import AgentContract
 from agents.domain.scripts import Script
@@ -24,6 +26,7 @@ from agents.errors import UnreadableOutput
 from agents.providers import build_model
 from agents.runtimes.model.approvals import ask_people
 from agents.runtimes.model.backend import TASK, JournalBackend
+from agents.runtimes.model.keeping import refuse_unkept
 from agents.runtimes.model.names import find_override
 from agents.runtimes.model.scripted import make_model
 
@@ -101,6 +104,22 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         if isinstance(given, Script):
             return make_model(model_id, given)
         return build_model(model_id) if given is None else given
+
+    async def after_tool_validate(
+        self, ctx: RunContext[Any], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Let the model choose other arguments than such as can't be kept, before a person or a tool sees them."""
+        if self.in_durable_context:
+            refuse_unkept("the arguments", args)
+        return args
+
+    async def after_output_validate(
+        self, ctx: RunContext[Any], *, output_context: OutputContext, output: Any
+    ) -> Any:
+        """Let the model give another output than one that can't be kept."""
+        if self.in_durable_context and not ctx.partial_output:
+            refuse_unkept("the output", output)
+        return output
 
     async def handle_deferred_tool_calls(
         self, ctx: RunContext[Any], *, requests: DeferredToolRequests

@@ -27,6 +27,7 @@ from agents.domain.calls import MOST_NAME, CallKind
 from agents.domain.canonical import canonical_json
 from agents.domain.settings import MOST_COUNT
 from agents.errors import AgentRefused, CallRefused, UnreadableOutput
+from agents.runtimes.model.keeping import refuse_unkept, write_asked
 
 TOOL_RETURN: Final = ('{"kind":"tool_return","result":', "}")
 """What the library keeps around what a tool returned."""
@@ -55,7 +56,7 @@ def describe_operation(operation: DurableOperationId, name: str, key: tuple[obje
     """Return what one of an agent's operations asks.
 
     Args: name: of the operation, as the library persists it.  key: what the library says that identifies its work.
-    Raises: CallRefused: what is asked can't be kept.
+    Raises: CallRefused: what is asked can't be kept.  ModelRetry: a tool's arguments, which the model chose, can't be.
     """
     context = next((each for each in key if isinstance(each, RunContext)), None)
     call_id = context.tool_call_id if context is not None else None
@@ -86,8 +87,11 @@ def _is_repeatable(context: RunContext[Any] | None, tool: str) -> bool:
 
 
 def _ask(part: str, kind: CallKind, name: str, request: Mapping[str, Any]) -> Asked:
+    if kind is CallKind.TOOL:
+        refuse_unkept("its arguments", request["arguments"])
+    write = write_asked if kind is CallKind.MODEL else canonical_json
     try:
-        text = canonical_json({"format": FORMAT, **_make_plain(request)})
+        text = write({"format": FORMAT, **_make_plain(request)})
     except (UnreadableOutput, ValueError, TypeError) as error:
         raise CallRefused(f"what '{name}' is asked can't be kept: {error}") from error
     return Asked(_fit(part), kind, _fit(name), text)
@@ -117,11 +121,11 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
         "model": operation.model_id or operation.model_name,
         "messages": _describe_messages(messages[said:]),
         "tools": [tool.name for tool in parameters.function_tools],
-        "parameters": _digest(canonical_json(_make_plain(parameters))),
+        "parameters": _digest(write_asked(_make_plain(parameters))),
     }
     if said:
         before = _describe_messages(messages[:said])
-        asked["before"] = {"messages": said, "digest": _digest(canonical_json(before))}
+        asked["before"] = {"messages": said, "digest": _digest(write_asked(before))}
     return asked | ({"settings": settings} if settings else {})
 
 
@@ -133,7 +137,7 @@ def estimate_tokens(key: tuple[object, ...], default_most: int) -> tuple[int, in
     """
     _, messages, settings, parameters, *_ = key
     assert isinstance(messages, list)  # noqa: S101
-    told = canonical_json(_make_plain([_describe_messages(messages), parameters]))
+    told = write_asked(_make_plain([_describe_messages(messages), parameters]))
     return count_tokens(told), read_most_tokens(settings) or default_most
 
 

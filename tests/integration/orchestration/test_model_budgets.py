@@ -121,9 +121,8 @@ def test_a_model_without_a_price_is_not_asked_where_money_is_limited() -> None:
         assert _run(unpriced, Budget(tokens=20_000)).status == "succeeded"
 
 
-@pytest.mark.parametrize("text", ["a\x00b", "x" * 1_100_000], ids=["NUL", "too large"])
-def test_what_was_paid_for_an_answer_that_can_not_be_kept_is_booked(text: str) -> None:
-    model = _answer(text, input_tokens=40, output_tokens=2, cost=Decimal("0.003"))
+def test_what_was_paid_for_an_answer_that_can_not_be_kept_is_booked() -> None:
+    model = _answer("x" * 1_100_000, input_tokens=40, output_tokens=2, cost=Decimal("0.003"))
     with models(fast={"model": "openai:gpt-5", "price": PRICE}):
         done = _run(model, Budget(tokens=20_000, usd="1", calls=5))
     attempt = CallTry.objects.get()
