@@ -10,8 +10,8 @@ The map, in reading order:
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
 7. `holds/`               what waits for a person: the outlook of each choice, and the choice carried out
 8. `runs/`                the use cases: start, wait, control, fork, verify
-9. `usage/`, `sampling/`, `budgets/`  what agents used, what is kept for a later look, what a run tree may use: rooms
-                          that take part in endings
+9. `usage/`, `sampling/`, `budgets/`, `awaited.py`  what agents used, what is kept for a later look, what a run tree may
+                          use, what a step waits for: rooms that take part in endings
 10. `worker/`             the process row, its heartbeat and lock, and what happens when it dies
 11. `maintenance/`        the process that rescues, wakes and rings again
 """

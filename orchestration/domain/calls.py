@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
+from uuid import UUID
 
 from agents.domain.calls import CallKind
 from orchestration.domain.receipts import Digest, digest_lines, digest_text
@@ -36,6 +37,13 @@ class OpenWait(NamedTuple):
     kind: CallKind
     name: str
     request_json: str
+
+
+class SignalName(NamedTuple):
+    """Signals of one name to one run."""
+
+    run_id: UUID
+    name: str
 
 
 class CallLine(NamedTuple):

@@ -17,6 +17,8 @@ FINAL_STEP: Final = one_of(FINAL)
 LIVE: Final = one_of(LIVE_RUN)
 GOES_ON: Final = one_of({RunStatus.RUNNING, RunStatus.COMPENSATING})
 """Runs whose steps may be claimed and rung for."""
+SUSPENDED: Final = one_of({StepStatus.WAITING, StepStatus.HELD})
+"""What becomes of a step whose attempt ends with open waits."""
 UNBEGUN: Final = one_of({StepStatus.PENDING, StepStatus.WAITING})
 """Steps that others release."""
 BY_CHILDREN: Final = one_of(find_stages(Waker.CHILDREN))

@@ -4,36 +4,32 @@ Used by the executor for its own attempts and by the maintainer for those whose 
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import structlog
-from django.db import connection, transaction
 
 from agents.domain.classification import describe_error, describe_fault, describe_refusal
-from agents.domain.interruption import is_order_to_end
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
-from orchestration.conf import get_conf, get_signer
+from orchestration.conf import get_signer
 from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
 from orchestration.domain.policy import AwaitsCalls, Decision, Ending, HeldBack, OutOfBudget, OutOfTime
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput, Finished, NextAgent, RunOn
-from orchestration.errors import ClaimLost
 from orchestration.executor.admission import look_at_kept_away, tell_breaker
 from orchestration.executor.collecting import GROWN, stop_beyond_limit
 from orchestration.executor.growing import start_child
+from orchestration.executor.holding import is_beyond_the_attempt, plan_ticket, savepoint
 from orchestration.executor.judging import Judgement, Seen, describe_hold, judge, judge_fault
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.suspending import suspend
 from orchestration.executor.together import finish_together
-from orchestration.outages import is_away
 from orchestration.planning import find_terms, foresee_end, plan_undo
-from orchestration.ports import Hold, load_escalator
 from orchestration.selectors.trees import count_steps, find_grown
 from orchestration.transitions.budget import lift_needless, may_ask, wake_for_budget
 from orchestration.transitions.end import (
@@ -91,7 +87,7 @@ def conclude_surely(
     Raises: ClaimLost: the claim passed on.  django.db.Error: a lasting outage. In both cases nothing was written.
     """
     try:
-        with _savepoint():
+        with savepoint():
             return conclude(claim, spec, facts, outcome, run_on=run_on, crash=crash)
     except BaseException as error:
         if is_beyond_the_attempt(error):
@@ -99,7 +95,7 @@ def conclude_surely(
         fault = describe_fault(error, claim.agent, "what came of it could not be written")
         log.error("conclusion_failed", step=claim.step_id, error=fault.error_class, why=fault.message)
     try:
-        with _savepoint():
+        with savepoint():
             return conclude_fault(claim, spec, fault)
     except BaseException as error:
         if is_beyond_the_attempt(error):
@@ -107,11 +103,6 @@ def conclude_surely(
         log.error("fault_not_told", step=claim.step_id, error=describe_fault(error, claim.agent, "").message)
     bare = "what came of it could not be written, nor could why; the worker's log has it"
     return conclude_fault(claim, spec, replace(fault, error_class="", message=bare, traceback_tail=""))
-
-
-def is_beyond_the_attempt(error: BaseException) -> bool:
-    """Return whether an error is none of the attempt's own: its claim is lost, the database away, the process ends."""
-    return issubclass(type(error), ClaimLost) or is_away(error) or is_order_to_end(error)
 
 
 def conclude_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Conclusion:
@@ -123,11 +114,6 @@ def conclude_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Conclusion:
     """
     judged = judge_fault(claim, spec, fault)
     return Conclusion(judged.decision, None, _leave_undone(claim, spec, judged, None))
-
-
-def _savepoint() -> AbstractContextManager[None]:
-    """Keep a transaction of the caller's usable for the next try when a conclusion fails in it."""
-    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def conclude(
@@ -251,8 +237,8 @@ def _leave_undone(claim: Claim, spec: StepSpec, judged: Judgement, crash: Crash 
             _persist(claim, end, lambda: retry_step(claim, end))
         case DecisionKind.ESCALATE:
             hold = describe_hold(claim, spec, judged.outcome, judged.decision)
-            own_crash = crash is not None and crash.is_own
-            _persist(claim, end, lambda: hold_step(claim, end, hold, _plan(hold), own_crash=own_crash))
+            hold_it = partial(hold_step, own_crash=bool(crash and crash.is_own), waits=judged.waits)
+            _persist(claim, end, lambda: hold_it(claim, end, hold, plan_ticket(hold)))
             return _look_again(claim, judged.outcome)
         case DecisionKind.ABORT:
             return _abort(claim, end)
@@ -266,23 +252,6 @@ def _look_again(claim: Claim, outcome: Ending) -> tuple[int, ...]:
     if not isinstance(outcome, OutOfBudget):
         return ()
     return tuple(ask_patiently(claim, lambda _: lift_needless(outcome.pot), doing="look at a budget"))
-
-
-def _plan(hold: Hold) -> object | None:
-    """Work out what can be of a step's ticket, before the transaction that opens it; this can fail no hold."""
-    try:
-        with _savepoint():
-            return load_escalator(get_conf().ESCALATOR).plan_ticket(hold)
-    except BaseException as error:
-        if is_beyond_the_attempt(error):
-            raise
-        log.error(
-            "ticket_not_planned",
-            step=hold.step_id,
-            error=describe_error(error),
-            next="it opens as its SLA class says, with a note",
-        )
-        return None
 
 
 def _abort(claim: Claim, end: AttemptEnd) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Final, TypeVar
 
 import structlog
@@ -30,13 +31,12 @@ from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_model_away, note_model
+from orchestration.executor.awaiting import find_answer
 from orchestration.executor.funding import Funding
 from orchestration.executor.patience import ask_patiently, write_patiently
 from orchestration.journal.callbacks import make_callback_url
-from orchestration.journal.matching import match_signals
 from orchestration.journal.reading import KeptCall, answer_from, load_kept_calls
 from orchestration.journal.spending import sum_unreported
-from orchestration.journal.waiting import WaitFound, answer_over, open_wait
 from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
 from orchestration.transitions.budget import wake_for_budget
 
@@ -162,14 +162,24 @@ class ClaimJournal:
     def wait(self, wish: CallWish, until: Until) -> Kept:
         """Return what a wait was answered with, or write that it is open."""
         self._refuse_inside_transaction(wish.name)
+        # A person let the step go on since: each time it is waited for anew, under a path of its own.
+        for number in count():
+            here = wish if number == 0 else replace(wish, path=f"{wish.path}~{number}")
+            answer = self._wait_here(here, until)
+            if answer is not None:
+                return answer
+        raise AssertionError("a count has no end")
+
+    def _wait_here(self, wish: CallWish, until: Until) -> Kept | None:
+        """Return what a wait was answered with, or write that it is open; None: it is waited for anew."""
         with self._lock:
             kept = self._read().get(wish.path)
             self._count(kept)
         if kept is not None:
-            return self._answer(wish, kept.request_digest, kept.response_json)
-        found = self._ask(lambda claim: open_wait(claim, claim.renewals, wish, until))
-        if found.response_json is None and found.request_digest == wish.digest:
-            found = self._look_for_answer(wish, until, found)
+            return None if kept.is_past else self._answer(wish, kept.request_digest, kept.response_json)
+        found = find_answer(self._ask, wish, until)
+        if found.is_past:
+            return None
         if found.response_json is None and found.request_digest == wish.digest:
             with self._lock:
                 self.waits[wish.path] = OpenWait(wish.path, wish.kind, wish.name, wish.request_json)
@@ -177,17 +187,6 @@ class ClaimJournal:
         answer = self._answer(wish, found.request_digest, found.response_json)
         self._keep(wish, answer.response_json)
         return answer
-
-    def _look_for_answer(self, wish: CallWish, until: Until, found: WaitFound) -> WaitFound:
-        """Look, after the commit of a wait, for what may answer it already."""
-        if found.is_due:
-            self._ask(lambda _: answer_over([found.call_id]))
-        elif found.has_signal:
-            woken = self._ask(lambda claim: match_signals(claim.run.run_id, wish.name))
-            dispatch_after_commit(woken)
-        else:
-            return found
-        return self._ask(lambda claim: open_wait(claim, claim.renewals, wish, until))
 
     def make_callback(self, name: str, expires_seconds: float) -> str:
         """Return an address at which whoever has it may send a signal to the run."""

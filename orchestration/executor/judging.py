@@ -60,6 +60,11 @@ class Judgement:
     decision: Decision
     end: AttemptEnd
 
+    @property
+    def waits(self) -> tuple[str, ...]:
+        """Return the paths of the open calls that its agent waits for."""
+        return self.outcome.paths if isinstance(self.outcome, AwaitsCalls) else ()
+
 
 def judge(
     claim: Claim,

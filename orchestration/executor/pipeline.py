@@ -23,8 +23,9 @@ from orchestration.domain.states import DONE
 from orchestration.domain.work import Claim, Facts, Released, RunOn
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_away, note_call
-from orchestration.executor.conclusion import Conclusion, conclude_surely, is_beyond_the_attempt
+from orchestration.executor.conclusion import Conclusion, conclude_surely
 from orchestration.executor.handed import check_handed
+from orchestration.executor.holding import is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
 from orchestration.executor.patience import ask_patiently
 from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare

@@ -8,31 +8,38 @@ from django.db import transaction
 
 from agents.domain.json_schema import find_fault
 from agents.domain.waiting import write_value
-from orchestration.journal.waiting import (
+from orchestration.journal.candidates import (
     OpenSignalWait,
     SignalFound,
-    answer_wait,
     lock_matching,
-    refuse_signal,
+    pass_over,
     take_signal,
 )
+from orchestration.journal.waiting import answer_over, answer_wait
 from orchestration.transitions.answered import wake_answered
 
 
-def match_signals(run_id: UUID, name: str) -> list[int]:
+def match_signals(run_id: UUID, name: str, *, standing: int | None = None) -> list[int]:
     """Answer waits of a run with the signals of a name that are there, and wake their steps; ring for what it returns.
 
-    What an earlier journal of a step had got is given to it again first: what it does anew meets the same world.
+    What an earlier journal of a step had got is given to it again first: what it does anew meets the same world. Only
+    then a wait whose time is over is answered as such: the order in which things came decides, not who looked first.
+
+    Args: standing: the call at which an attempt under way stands.
     """
     with transaction.atomic():
-        waits, signals = lock_matching(run_id, name)
-        steps = [wait.step_id for wait, signal in _pair(waits, signals) if _give(wait, signal)]
+        waits, signals = lock_matching(run_id, name, standing)
+        given = {wait.call_id: wait.step_id for wait, signal in _pair(waits, signals) if _give(wait, signal)}
+        late = [wait.call_id for wait in waits if wait.is_due and wait.call_id not in given]
+        steps = [*given.values(), *answer_over(late)]
     return wake_answered(steps)
 
 
 def find_misfit(waits: list[OpenSignalWait], step_key: str, value: object) -> tuple[str, str] | None:
     """Return the JSON pointer and reason of why nobody who waits can use a value; None: somebody can, or none waits."""
-    faults = [_find_fault(wait, value) for wait in waits if step_key in ("", wait.step_key)]
+    faults = [
+        _find_fault(wait, value) for wait in waits if step_key in ("", wait.step_key) and not wait.is_due
+    ]
     return faults[0] if faults and all(faults) else None
 
 
@@ -66,9 +73,9 @@ def _pair(
 def _find_taker(
     signal: SignalFound, waits: list[OpenSignalWait]
 ) -> Iterator[tuple[OpenSignalWait, SignalFound]]:
-    """Give the one that takes a signal, and strike it off; refuse one that nobody whom it is for can use."""
+    """Give the one that takes a signal, and strike it off; pass over one that nobody whom it is for can use."""
     value = json.loads(signal.value_json)
-    asked = [wait for wait in waits if signal.step_key in ("", wait.step_key)]
+    asked = [wait for wait in waits if _is_for(signal, wait)]
     for wait in asked:
         if _find_fault(wait, value) is None:
             waits.remove(wait)
@@ -76,7 +83,12 @@ def _find_taker(
             return
     if asked:
         pointer, reason = _find_fault(asked[0], value) or ("", "")
-        refuse_signal(signal.signal_id, f"value{pointer}: {reason}")
+        pass_over(signal.signal_id, f"value{pointer}: {reason}")
+
+
+def _is_for(signal: SignalFound, wait: OpenSignalWait) -> bool:
+    is_in_time = wait.due_at is None or signal.sent_at <= wait.due_at
+    return is_in_time and signal.step_key in ("", wait.step_key)
 
 
 def _find_fault(wait: OpenSignalWait, value: object) -> tuple[str, str] | None:

@@ -5,14 +5,22 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.domain.call_texts import read_response
 from agents.domain.calls import CallKind, CallWish, Kept
 from agents.domain.redaction import redact_json
 from agents.errors import CallDiverged
-from orchestration.domain.calls import CallLine, CallsMade, CallState, OpenWait, digest_calls
+from orchestration.domain.calls import (
+    CallLine,
+    CallsMade,
+    CallState,
+    OpenWait,
+    SignalName,
+    digest_calls,
+)
+from orchestration.domain.states import StepStatus
 from orchestration.models import Call, Signal
 from orchestration.selectors.withheld import withhold
 
@@ -22,13 +30,14 @@ _TEXTS_OF_STEP: Final = ("item_json", "spec_json", "proposed_json", "output_json
 
 
 class KeptCall(NamedTuple):
-    """A call that was done, as a later attempt finds it."""
+    """A call that was done, as a later attempt finds it. `is_past`: what it waited for is waited for anew."""
 
     path: str
     name: str
     request_digest: str
     response_digest: str
     response_json: str
+    is_past: bool = False
 
     @property
     def line(self) -> CallLine:
@@ -59,36 +68,37 @@ def load_calls_made(step_id: int, journal: int) -> CallsMade | None:
     return digest_calls(journal, map(CallLine._make, lines))
 
 
-class NewSignals(NamedTuple):
-    """Signals of a name to a run of which some were not looked at."""
-
-    run_id: UUID
-    name: str
-
-
-def find_unlooked(limit: int, root_id: UUID | None = None) -> list[NewSignals]:
+def find_unlooked(limit: int, root_id: UUID | None = None) -> list[SignalName]:
     """Return where signals came and nobody looked who waits for them, within a second; of one tree: at once."""
     where = Q(sent_at__lt=Now() - _LOOK_PATIENCE) if root_id is None else Q(run__root_id=root_id)
     found = Signal.objects.filter(where, is_new=True).order_by("pk").values_list("run_id", "name")[:limit]
-    return [NewSignals(*pair) for pair in dict.fromkeys(found)]
+    return [SignalName(*pair) for pair in dict.fromkeys(found)]
 
 
 def find_open_waits(root_id: UUID, *, times_out: bool) -> list[int]:
     """Return the open waits for a time in a tree of runs; with those for signals that can be over, too."""
     kinds = [CallKind.TIMER, CallKind.SIGNAL] if times_out else [CallKind.TIMER]
-    rows = Call.objects.filter(
-        run__root_id=root_id, state=CallState.OPEN, kind__in=kinds, due_at__isnull=False
-    )
+    rows = _awaited().filter(run__root_id=root_id, kind__in=kinds, due_at__isnull=False)
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
 def find_questions(step_id: int, journal: int) -> dict[int, OpenWait]:
     """Return what a step's agent asks of people and was not answered, by the call's id, in the order of asking."""
-    rows = Call.objects.filter(step=step_id, journal=journal, kind=CallKind.ASK, state=CallState.OPEN)
+    rows = _awaited().filter(step=step_id, journal=journal, kind=CallKind.ASK)
     found = rows.order_by("pk").values_list("pk", "path", "name", "request_json")
     return {
         number: OpenWait(path, CallKind.ASK, name, request_json) for number, path, name, request_json in found
     }
+
+
+def _awaited() -> QuerySet[Call, Any]:
+    """Return the open calls at which somebody waits, as `is_awaited` of `waiting.py` says."""
+    return Call.objects.filter(
+        state=CallState.OPEN,
+        journal=F("step__renewals"),
+        awaited_in=F("step__attempt"),
+        step__status__in=[StepStatus.WAITING, StepStatus.HELD],
+    )
 
 
 def _done(step_id: int, journal: int) -> QuerySet[Call, Any]:

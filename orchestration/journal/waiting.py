@@ -2,18 +2,18 @@
 
 Who opens a wait looks for a signal after its commit, who sends one likewise, and the maintainer looks for both: one of
 them sees the other. An answer is written once, by whoever is first. A step goes on by a statement of its own, after the
-answer's commit; whoever suspends it looks for answers then too. docs/adr/0040-waits.md
+answer's commit; whoever suspends it looks for answers then too. What signals may answer which wait: `candidates.py`.
+docs/adr/0040-waits.md
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from agents.domain.calls import CallKind, CallWish, Until
 from agents.domain.waiting import write_timed_out
+from orchestration.awaited import can_use, is_awaited
 from orchestration.database.statements import fetch_all, fetch_one
-from orchestration.domain.calls import CallState
+from orchestration.domain.calls import CallState, SignalName
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.words import FINAL_STEP
 from orchestration.domain.work import Claim
@@ -31,14 +31,14 @@ WITH held AS MATERIALIZED (
         coalesce(%(moment)s::timestamptz, now + make_interval(secs => %(seconds)s::float8)) FROM held
     ON CONFLICT (step_id, journal, path) DO NOTHING RETURNING id, due_at
 ), met AS (
-    SELECT c.id, c.state, c.kind, c.request_digest, c.response_json, c.due_at FROM orchestration_call c
+    SELECT c.id, c.state, c.request_digest, c.response_json, c.due_at, c.is_past FROM orchestration_call c
     JOIN held h ON c.step_id = h.id WHERE c.journal = %(journal)s::integer AND c.path = %(path)s::text
 )
 SELECT h.id IS NOT NULL AS is_held, coalesce(t.id, m.id) AS call, coalesce(m.state, 'open') AS state,
-    coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json,
+    coalesce(m.request_digest, %(digest)s::text) AS digest, m.response_json, coalesce(m.is_past, false) AS is_past,
     coalesce(t.due_at, m.due_at) <= clock_timestamp() AS is_due,
     EXISTS (SELECT 1 FROM orchestration_signal g WHERE g.run_id = h.run_id AND g.name = %(name)s::text
-            AND g.refusal = '' AND (g.taken_at IS NULL OR g.step_id = h.id)) AS has_signal
+            AND (g.taken_at IS NULL OR g.step_id = h.id)) AS has_signal
 FROM (SELECT 1) one LEFT JOIN held h ON true LEFT JOIN taken t ON true LEFT JOIN met m ON true
 """
 
@@ -49,6 +49,7 @@ class WaitFound:
 
     Attributes: call_id: its row.  response_json: None while nothing has answered it.
         is_due: its time is over.  has_signal: one of its name may be there for it.
+        is_past: a person let the step go on since; it is waited for anew.
     """
 
     call_id: int
@@ -57,6 +58,7 @@ class WaitFound:
     response_json: str | None
     is_due: bool
     has_signal: bool
+    is_past: bool
 
 
 def open_wait(claim: Claim, journal: int, wish: CallWish, until: Until) -> WaitFound:
@@ -82,50 +84,66 @@ def open_wait(claim: Claim, journal: int, wish: CallWish, until: Until) -> WaitF
     if not row.is_held:
         raise lost(claim)
     has_signal = wish.kind is CallKind.SIGNAL and row.has_signal
-    return WaitFound(
-        row.call, CallState(row.state), row.digest, row.response_json, bool(row.is_due), has_signal
-    )
+    state, is_due = CallState(row.state), bool(row.is_due)
+    return WaitFound(row.call, state, row.digest, row.response_json, is_due, has_signal, row.is_past)
 
 
-def _over(which: str) -> str:
-    """Return the statement that answers open waits as such whose time is over."""
-    return f"""
-WITH due AS (
-    SELECT id FROM orchestration_call WHERE state = 'open' AND {which}
-    ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-)
-UPDATE orchestration_call c SET state = 'done', ended_at = clock_timestamp(), unread = true,
+_IS_DUE: Final = f"c.due_at <= statement_timestamp() AND {is_awaited('c', 's')}"
+_HAS_SIGNAL: Final = f"""c.kind = '{CallKind.SIGNAL}' AND EXISTS (
+        SELECT 1 FROM orchestration_signal g WHERE {can_use("c", "s")})"""
+_SET_OVER: Final = f"""
+    state = 'done', ended_at = clock_timestamp(), unread = true,
     response_json = CASE kind WHEN '{CallKind.TIMER}' THEN %(timer)s ELSE %(late)s END,
-    response_digest = CASE kind WHEN '{CallKind.TIMER}' THEN %(timer_digest)s ELSE %(late_digest)s END
-FROM due WHERE c.id = due.id RETURNING c.step_id
+    response_digest = CASE kind WHEN '{CallKind.TIMER}' THEN %(timer_digest)s ELSE %(late_digest)s END"""
+# A signal that came in time answers first: such waits are left to `find_due_with_signals`.
+_ALL_DUE: Final = f"""
+WITH due AS (
+    SELECT c.id FROM orchestration_call c JOIN orchestration_step s ON s.id = c.step_id
+    WHERE {_IS_DUE} AND NOT ({_HAS_SIGNAL}) ORDER BY c.due_at, c.id LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED
+)
+UPDATE orchestration_call c SET {_SET_OVER} FROM due WHERE c.id = due.id RETURNING c.step_id
+"""
+_THESE_OVER: Final = f"""
+UPDATE orchestration_call c SET {_SET_OVER}
+WHERE c.id = ANY(%(these)s::bigint[]) AND c.state = 'open' RETURNING c.step_id
+"""
+_DUE_WITH_SIGNALS: Final = f"""
+SELECT DISTINCT c.run_id, c.name FROM orchestration_call c JOIN orchestration_step s ON s.id = c.step_id
+WHERE {_IS_DUE} AND {_HAS_SIGNAL} LIMIT %(limit)s
+"""
+# They would stand before others for ever; whoever comes to such a wait again finds that its time is over.
+_FORGET_DUE: Final = f"""
+UPDATE orchestration_call c SET awaited_in = NULL FROM orchestration_step s
+WHERE c.state = 'open' AND c.awaited_in IS NOT NULL AND c.due_at <= statement_timestamp() AND s.id = c.step_id
+  AND (s.attempt <> c.awaited_in OR s.renewals <> c.journal OR s.status IN {FINAL_STEP}) RETURNING c.id
 """
 
 
-_ALL_DUE: Final = _over("due_at <= clock_timestamp()")
-_THESE_OVER: Final = _over("id = ANY(%(these)s::bigint[])")
-
-
 def answer_due(limit: int) -> list[int]:
-    """Answer open waits whose time is over, and return their steps. Of an answer and a timeout one is written."""
-    return _answer_over(_ALL_DUE, [], limit)
+    """Answer what steps wait for and is over, where no signal came in time, and return the steps."""
+    fetch_all(_FORGET_DUE, {})
+    return _answer_over(_ALL_DUE, limit=limit)
+
+
+def find_due_with_signals(limit: int) -> list[SignalName]:
+    """Return of which names waits are over although a signal came in time: it is to be looked at first."""
+    return [SignalName(row.run_id, row.name) for row in fetch_all(_DUE_WITH_SIGNALS, {"limit": limit})]
 
 
 def answer_over(call_ids: list[int]) -> list[int]:
     """Answer these of the open waits as if their time were over, and return their steps."""
-    return _answer_over(_THESE_OVER, call_ids, len(call_ids))
+    return _answer_over(_THESE_OVER, these=call_ids) if call_ids else []
 
 
-def _answer_over(statement: str, call_ids: list[int], limit: int) -> list[int]:
+def _answer_over(statement: str, **which: object) -> list[int]:
     timer, late = write_timed_out(CallKind.TIMER), write_timed_out(CallKind.SIGNAL)
-    parameters = {
-        "these": call_ids,
-        "limit": limit,
+    said = {
         "timer": timer,
         "timer_digest": digest_text(timer),
         "late": late,
         "late_digest": digest_text(late),
     }
-    return [row.step_id for row in fetch_all(statement, parameters)]
+    return [row.step_id for row in fetch_all(statement, which | said)]
 
 
 _ANSWER: Final = """
@@ -144,78 +162,3 @@ def answer_wait(call_id: int, response_json: str, *, signal_id: int | None = Non
         "signal": signal_id,
     }
     return bool(fetch_all(_ANSWER, about))
-
-
-_LOCK_RUN: Final = "SELECT id FROM orchestration_run WHERE id = %(run)s FOR NO KEY UPDATE"
-_FIND_WAITS: Final = f"""
-SELECT c.id, c.step_id, c.journal, c.request_json, s.key, array(
-        SELECT g.id FROM orchestration_signal g WHERE g.step_id = c.step_id AND g.name = c.name AND NOT EXISTS (
-            SELECT 1 FROM orchestration_call o
-            WHERE o.step_id = c.step_id AND o.journal = c.journal AND o.signal_id = g.id)
-        ORDER BY g.taken_at, g.id) AS former
-FROM orchestration_call c JOIN orchestration_step s ON s.id = c.step_id AND c.journal = s.renewals
-WHERE c.run_id = %(run)s AND c.name = %(name)s AND c.kind = '{CallKind.SIGNAL}' AND c.state = 'open'
-  AND s.status NOT IN {FINAL_STEP} ORDER BY c.id
-"""
-_FIND_SIGNALS: Final = """
-SELECT id, step_key, value_json, taken_at FROM orchestration_signal
-WHERE run_id = %(run)s AND name = %(name)s AND refusal = '' AND (taken_at IS NULL OR id = ANY(%(former)s::bigint[]))
-ORDER BY id
-"""
-_TAKE: Final = """
-UPDATE orchestration_signal SET step_id = %(step)s, taken_at = clock_timestamp()
-WHERE id = %(signal)s AND taken_at IS NULL RETURNING id
-"""
-_REFUSE: Final = """
-UPDATE orchestration_signal SET refusal = %(why)s WHERE id = %(signal)s AND taken_at IS NULL RETURNING id
-"""
-_LOOKED: Final = """
-UPDATE orchestration_signal SET is_new = false WHERE run_id = %(run)s AND name = %(name)s AND is_new RETURNING id
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSignalWait:
-    """A wait for a signal, by whom and what it accepts. `former`: what earlier journals of its step had got."""
-
-    call_id: int
-    step_id: int
-    step_key: str
-    request_json: str
-    former: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SignalFound:
-    """A signal that can still answer a wait. `taken_at`: by an earlier journal of the step."""
-
-    signal_id: int
-    step_key: str
-    value_json: str
-    taken_at: datetime | None
-
-
-def find_waits(run_id: UUID, name: str) -> list[OpenSignalWait]:
-    """Return who waits in a run for a signal of this name, in the order in which they began to."""
-    rows = fetch_all(_FIND_WAITS, {"run": run_id, "name": name})
-    return [OpenSignalWait(row.id, row.step_id, row.key, row.request_json, tuple(row.former)) for row in rows]
-
-
-def lock_matching(run_id: UUID, name: str) -> tuple[list[OpenSignalWait], list[SignalFound]]:
-    """Lock a run until the transaction ends; return who waits there for a signal, and the signals, in their orders."""
-    fetch_one(_LOCK_RUN, {"run": run_id})
-    waits = find_waits(run_id, name)
-    former = [signal for wait in waits for signal in wait.former]
-    found = fetch_all(_FIND_SIGNALS, {"run": run_id, "name": name, "former": former})
-    fetch_all(_LOOKED, {"run": run_id, "name": name})
-    return waits, [SignalFound(row.id, row.step_key, row.value_json, row.taken_at) for row in found]
-
-
-def take_signal(signal_id: int, step_id: int) -> None:
-    """Write who took a signal; who took it first stays told."""
-    fetch_all(_TAKE, {"signal": signal_id, "step": step_id})
-
-
-def refuse_signal(signal_id: int, why: str) -> None:
-    """Write why a signal can't be used by whoever waits."""
-    fetch_all(_REFUSE, {"signal": signal_id, "why": why})

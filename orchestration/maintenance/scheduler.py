@@ -5,9 +5,10 @@ from uuid import UUID
 from orchestration import runs
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch
+from orchestration.domain.calls import SignalName
 from orchestration.journal.matching import match_signals
 from orchestration.journal.reading import find_open_waits, find_unlooked
-from orchestration.journal.waiting import answer_due, answer_over
+from orchestration.journal.waiting import answer_due, answer_over, find_due_with_signals
 from orchestration.maintenance.each import do_each
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.selectors.left import find_unpaused, find_untold
@@ -35,17 +36,23 @@ def wake_due() -> int:
 
 
 def end_waits() -> int:
-    """Answer waits whose time is over, and go on with their steps."""
+    """Answer waits whose time is over, and go on with their steps; where a signal came in time, by that."""
+    contested = find_due_with_signals(LIMIT)
+    do_each("match_due_signals", contested, _match)
     answered = answer_due(LIMIT)
     _ring(wake_answered_steps(answered))
-    return len(answered)
+    return len(contested) + len(answered)
 
 
 def match_forgotten_signals() -> int:
     """Give signals to who waits for them, where the process that took them in broke off."""
     forgotten = find_unlooked(LIMIT)
-    do_each("match_forgotten_signals", forgotten, lambda new: _ring(match_signals(new.run_id, new.name)))
+    do_each("match_forgotten_signals", forgotten, _match)
     return len(forgotten)
+
+
+def _match(about: SignalName) -> None:
+    _ring(match_signals(about.run_id, about.name))
 
 
 def wake_forgotten_answers() -> int:
@@ -58,8 +65,8 @@ def settle_run(run_id: UUID, *, times_out: bool = False) -> int:
 
     Args: times_out: waits for signals are over too.
     """
-    answer_over(find_open_waits(run_id, times_out=times_out))
     woken = [step for new in find_unlooked(LIMIT, run_id) for step in match_signals(new.run_id, new.name)]
+    answer_over(find_open_waits(run_id, times_out=times_out))
     woken += wake_forgotten(LIMIT)
     marked = find_unreleased(0.0, LIMIT, run_id)
     released = [item for step_id in marked for item in release_step(step_id, get_signer())]

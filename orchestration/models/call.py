@@ -48,6 +48,13 @@ class Call(models.Model):
         db_index=False,
         help_text="What answered a wait for a signal.",
     )
+    awaited_in = models.IntegerField(
+        null=True,
+        help_text="Number of the step's attempt that was suspended with it; others don't wait for it.",
+    )
+    is_past = models.BooleanField(
+        db_default=False, help_text="A person let the step go on: it is waited for anew, under another path."
+    )
     unread = models.BooleanField(
         db_default=False, help_text="A wait was answered, and no attempt has had the answer yet."
     )
@@ -74,7 +81,11 @@ class Call(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=("due_at",), condition=Q(state=CallState.OPEN), name="call_due"),
+            models.Index(
+                fields=("due_at",),
+                condition=Q(state=CallState.OPEN, awaited_in__isnull=False, due_at__isnull=False),
+                name="call_due",
+            ),
             models.Index(
                 fields=("run", "name"),
                 condition=Q(state=CallState.OPEN, kind=CallKind.SIGNAL),

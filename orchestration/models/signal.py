@@ -38,7 +38,7 @@ class Signal(models.Model):
         help_text="Who took it.",
     )
     taken_at = models.DateTimeField(null=True)
-    refusal = models.TextField(db_default="", help_text="Why whoever waited could not use it.")
+    refusal = models.TextField(db_default="", help_text="Why whoever waited could not use it; another may.")
     is_new = models.BooleanField(db_default=True, help_text="Nobody has looked yet who waits for it.")
 
     class Meta:
@@ -55,9 +55,7 @@ class Signal(models.Model):
         )
         indexes = (
             models.Index(fields=("id",), condition=Q(is_new=True), name="signal_new"),
-            models.Index(
-                fields=("run", "name"), condition=Q(taken_at__isnull=True, refusal=""), name="signal_unused"
-            ),
+            models.Index(fields=("run", "name"), condition=Q(taken_at__isnull=True), name="signal_unused"),
         )
 
     def __str__(self) -> str:

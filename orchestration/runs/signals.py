@@ -18,8 +18,8 @@ from orchestration.domain.receipts import canonical, digest_text
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.errors import CallbackInvalid, RunFinal, SignalConflict, SignalInvalid
 from orchestration.journal.callbacks import read_callback
+from orchestration.journal.candidates import find_waits
 from orchestration.journal.matching import find_misfit, match_signals
-from orchestration.journal.waiting import find_waits
 from orchestration.models import Signal
 from orchestration.models.signal import MOST_KEY
 from orchestration.runs.starting import get_run
@@ -113,7 +113,8 @@ def _send(new: NewSignal, value: Any) -> int:
         raise SignalInvalid(f"step: the run has no step {new.step_key!r:.80}")
     misfit = find_misfit(find_waits(new.run_id, new.name), new.step_key, value)
     if misfit is not None:
-        raise SignalInvalid(f"value{misfit[0]}: {misfit[1]}")
+        hint = "" if new.step_key else "; if it is for another step, name that one: step="
+        raise SignalInvalid(f"value{misfit[0]}: {misfit[1]}{hint}")
     return insert_signal(new)
 
 

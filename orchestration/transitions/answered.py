@@ -14,7 +14,7 @@ _WAITING: Final = f"s.status = 'waiting' AND s.stage IN {BY_ANSWER}"
 _WAKE: Final = ring_chosen(
     f"""chosen AS (
     SELECT s.id FROM orchestration_step s WHERE s.id = ANY(%(steps)s::bigint[]) AND {_WAITING}
-      AND EXISTS (SELECT 1 FROM orchestration_call c WHERE c.step_id = s.id AND c.unread)
+      AND EXISTS (SELECT 1 FROM orchestration_call c WHERE c.step_id = s.id AND c.unread AND c.journal = s.renewals)
 )""",
     sets="status = 'available', stage = ''",
     guard=_WAITING,
@@ -30,12 +30,12 @@ def wake_answered(step_ids: list[int]) -> list[int]:
 # Only such as can go on: answers of steps that people hold are read later, and must not stand before others.
 _UNREAD: Final = f"""
 SELECT DISTINCT s.id FROM orchestration_call c JOIN orchestration_step s ON s.id = c.step_id
-WHERE c.unread AND {_WAITING} ORDER BY s.id LIMIT %(limit)s
+WHERE c.unread AND c.journal = s.renewals AND {_WAITING} ORDER BY s.id LIMIT %(limit)s
 """
-# Of a step that has ended nobody reads the answer any more.
+# Of a step that has ended, or does its work anew, nobody reads the answer any more.
 _FORGET: Final = f"""
 UPDATE orchestration_call c SET unread = false FROM orchestration_step s
-WHERE c.unread AND s.id = c.step_id AND s.status IN {FINAL_STEP} RETURNING c.id
+WHERE c.unread AND s.id = c.step_id AND (c.journal <> s.renewals OR s.status IN {FINAL_STEP}) RETURNING c.id
 """
 
 

@@ -5,10 +5,12 @@ rings for the join.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
 
+from orchestration.awaited import AWAIT, READ
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_one
 from orchestration.domain.holds import HoldSubject
@@ -78,19 +80,15 @@ _FALL_BACK = Ending(
 )  # fmt: skip
 
 
-# What was answered by its calls' last reading is read; what came later wakes the step at once.
-_READ = Part(
-    "read",
-    """
-    UPDATE orchestration_call c SET unread = false
-    FROM done d WHERE c.step_id = d.id AND c.unread AND c.journal = d.renewals AND c.path = ANY(d.known)""",
-    {"known": "text[]"},
-)
+_READ = Part("read", READ, {"known": "text[]"})
+_AWAIT = Part("awaited", AWAIT, {"waits": "text[]"})
 _OF_JOURNAL = "s.id, s.run_id, s.attempt, s.renewals"
 _SUSPEND = Ending(
-    StepStatus.RUNNING, (StepStatus.WAITING,), EventKind.STEP_SUSPENDED, parts=(*_UNDONE, _READ), returned=_OF_JOURNAL,
+    StepStatus.RUNNING, (StepStatus.WAITING,), EventKind.STEP_SUSPENDED, parts=(*_UNDONE, _READ, _AWAIT),
+    returned=_OF_JOURNAL,
     sets=f"reason = '', stage = '{Stage.CALLS}'",
 )  # fmt: skip
+_HOLD_ASKING = replace(_HOLD, parts=(*_UNDONE, _AWAIT), returned=_OF_JOURNAL, statement="")
 _STOP_AT_PAUSE = Ending(
     StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_SUSPENDED,
     parts=(*_UNDONE, _READ), returned=_OF_JOURNAL,
@@ -117,27 +115,42 @@ def free_step(claim: Claim, end: AttemptEnd, *, queue: str, own_crash: bool) -> 
 
 
 def hold_step(
-    claim: Claim, end: AttemptEnd, hold: Hold, plan: object | None = None, *, own_crash: bool = False
+    claim: Claim,
+    end: AttemptEnd,
+    hold: Hold,
+    plan: object | None = None,
+    *,
+    own_crash: bool = False,
+    waits: Sequence[str] = (),
 ) -> None:
     """Move a running step to `held` and open its ticket, in one transaction.
 
     Args: plan: what the room of tickets worked out before.  own_crash: its process died of it, once too often.
+        waits: paths of the open calls that its agent waits for, where it was suspended.
     Raises: ClaimLost: nothing was written.
     """
     with transaction.atomic():
         proposed = hold.seen_json if hold.has_proposal and hold.subject is HoldSubject.OUTPUT else None
-        end_claim(_HOLD, claim, end, proposed=proposed, own_crash=int(own_crash))
+        marks = {"proposed": proposed, "own_crash": int(own_crash)}
+        if waits:
+            end_claim(_HOLD_ASKING, claim, end, waits=list(waits), **marks)
+        else:
+            end_claim(_HOLD, claim, end, **marks)
         load_escalator(get_conf().ESCALATOR).open_ticket(hold, plan)
 
 
-def suspend_step(claim: Claim, end: AttemptEnd, known: Sequence[str], *, waits: bool) -> None:
+def suspend_step(claim: Claim, end: AttemptEnd, known: Sequence[str], waits: Sequence[str]) -> None:
     """Move a running step to `waiting` until one of its open calls is answered.
 
     Args: known: paths of the calls whose answers the attempt could have had.
-        waits: False: it stopped at a call because its run is paused; it is available at once, for the resume.
+        waits: paths of the open ones; none: it stopped at a call because its run is paused, and is available at once,
+            for the resume.
     Raises: ClaimLost: nothing was written.
     """
-    end_claim(_SUSPEND if waits else _STOP_AT_PAUSE, claim, end, known=list(known))
+    if waits:
+        end_claim(_SUSPEND, claim, end, known=list(known), waits=list(waits))
+    else:
+        end_claim(_STOP_AT_PAUSE, claim, end, known=list(known))
 
 
 def put_aside(claim: Claim, end: AttemptEnd, waits_for: WaitsFor, waits_on: str = "") -> None:

@@ -7,6 +7,7 @@ children before parents, predecessors before successors; done steps last, as a r
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from orchestration.awaited import wait_anew
 from orchestration.conf import get_conf
 from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all, fetch_one
@@ -135,7 +136,9 @@ WITH reset AS (
         proposed_json = CASE WHEN s.id = ANY(%(keep)s) THEN s.proposed_json END,
         stage = CASE WHEN s.id = ANY(%(keep)s) THEN s.stage ELSE '' END,
         failures = 0, crashes = 0, verdict_revisions = 0, reworks = CASE WHEN %(new_round)s THEN 0 ELSE s.reworks END
-    WHERE s.id = ANY(%(steps)s) RETURNING s.id, s.run_id, s.attempt, s.fallbacks, s.kind, s.spec_key, s.spec_json
+    WHERE s.id = ANY(%(steps)s) RETURNING s.id, s.run_id, s.attempt, s.fallbacks, s.kind, s.spec_key, s.spec_json,
+        s.renewals AS journal
+), anew AS ({wait_anew("reset")}
 ), told AS (
     {insert_event(EventKind.STEP_RESET, source="reset", data="%(event)s::text")}
 )

@@ -5,9 +5,10 @@ dispatches after commit.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from orchestration.awaited import is_awaited, wait_anew
 from orchestration.database.lines import dump_line, pass_lines
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.anew import Anew, foresee_anew
@@ -45,7 +46,7 @@ FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
 LEFT JOIN LATERAL (
     SELECT c.id, c.request_json FROM orchestration_call c
-    WHERE c.step_id = s.id AND c.journal = s.renewals AND c.kind = 'approval' AND c.state = 'open'
+    WHERE c.step_id = s.id AND c.kind = 'approval' AND {is_awaited("c", "s")}
     ORDER BY c.id LIMIT 1) a ON true
 WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN {LIVE} FOR UPDATE OF s
 """
@@ -115,15 +116,18 @@ def _decided(target: StepStatus, sets: str, *parts: Part) -> Ending:
         parts=parts,
         columns=columns,
         has_effects=False,
+        returned="s.id, s.run_id, s.attempt, s.renewals AS journal",
     )
 
 
+_WAIT_ANEW: Final = Part("anew", wait_anew("done"))
 # What it had grown is all over, or it would not be held; it stays as history, and the step does its own work anew.
 _SEND_BACK = _decided(
     StepStatus.AVAILABLE,
     "feedback = g.feedback, revision = s.revision + 1, failures = 0, crashes = 0, renewals = s.renewals + g.renewals, "
     f"{ring('s')}, {FORGET_CHILDREN}",
     *DETACH,
+    _WAIT_ANEW,
 )
 _ANSWER = _decided(StepStatus.AVAILABLE, ring("s"))
 _COLLECT_AGAIN = _decided(StepStatus.AVAILABLE, f"failures = 0, crashes = 0, {ring('s')}")
@@ -139,6 +143,7 @@ _HAND_ON = replace(
         "queue = g.queue, timeout_seconds = g.seconds, pools = g.pools, fallbacks = g.fallbacks, waits_for = '', "
         f"{ring('s')}, {FORGET_CHILDREN}",
         *DETACH,
+        _WAIT_ANEW,
     ),
     columns={
         "why": "text",

@@ -10,8 +10,9 @@ from orchestration.history import EventKind, insert_event
 _SEND: Final = f"""
 WITH sent AS (
     INSERT INTO orchestration_signal
-        (run_id, name, key, step_key, value_json, value_digest, sent_by_id, sender)
-    VALUES (%(run)s, %(name)s, %(key)s, %(step_key)s, %(value)s, %(digest)s, %(sent_by)s, %(sender)s)
+        (run_id, name, key, step_key, value_json, value_digest, sent_by_id, sender, sent_at)
+    VALUES (%(run)s, %(name)s, %(key)s, %(step_key)s, %(value)s, %(digest)s, %(sent_by)s, %(sender)s,
+        clock_timestamp())
     RETURNING id AS signal_id, run_id AS id
 ), told AS (
     {insert_event(EventKind.SIGNAL_RECEIVED, source="sent", data="%(event)s::text", of_run=True)}

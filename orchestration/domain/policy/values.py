@@ -55,6 +55,11 @@ class AwaitsCalls:
     agent_version: int
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the paths of what is open."""
+        return tuple(wait.path for wait in self.waits)
+
+    @property
     def questions(self) -> tuple[OpenWait, ...]:
         """Return what is asked of people."""
         return tuple(wait for wait in self.waits if wait.kind is CallKind.ASK)

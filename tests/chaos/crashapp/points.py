@@ -28,6 +28,7 @@ _prepare: Any = import_module("orchestration.executor.prepare")
 _together: Any = import_module("orchestration.executor.together")
 _suspending: Any = import_module("orchestration.executor.suspending")
 _journal: Any = import_module("orchestration.executor.journal")
+_awaiting: Any = import_module("orchestration.executor.awaiting")
 _release: Any = import_module("orchestration.transitions.release")
 _dispatch: Any = import_module("orchestration.dispatch")
 
@@ -68,7 +69,7 @@ def install() -> None:
     _prepare.collect = _collecting(_prepare.collect)
     _journal.begin_call = _beginning_call(_journal.begin_call)
     _journal.end_call = _ending_call(_journal.end_call)
-    _journal.open_wait = _opening_wait(_journal.open_wait)
+    _awaiting.open_wait = _opening_wait(_awaiting.open_wait)
     _suspending.suspend_step = _suspending_step(_suspending.suspend_step)
     _release.tell_parent = _telling(_release.tell_parent)
     if CLIENT_VARIABLE in os.environ:
@@ -190,8 +191,8 @@ def _opening_wait(original: Callable[..., Any]) -> Callable[..., Any]:
 def _suspending_step(original: Callable[..., None]) -> Callable[..., None]:
     """Die with a step written as waiting, before anybody looked whether its answer came meanwhile."""
 
-    def suspend_step(claim: Claim, end: AttemptEnd, known: Any, *, waits: bool) -> None:
-        original(claim, end, known, waits=waits)
+    def suspend_step(claim: Claim, end: AttemptEnd, known: Any, waits: Any) -> None:
+        original(claim, end, known, waits)
         hit("suspended", claim.key)
 
     return suspend_step
