@@ -23,9 +23,10 @@ from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
 from orchestration.domain.states import Stage
 from orchestration.journal.reading import list_calls
-from orchestration.models import Attempt, Event, Handoff, Run, Step
+from orchestration.models import Attempt, Event, Handoff, LineageKind, LineageLine, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
+from orchestration.selectors.lineage import LineageQuery, list_lineage, tell_line
 from orchestration.selectors.withheld import RESTRICTED, UNTOLD, hides_input, withhold
 
 _STEPS_PER_PAGE = 50
@@ -80,6 +81,16 @@ class EventLine:
 
     row: Event
     words: str
+    url: str
+    data: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One line of the lineage."""
+
+    row: LineageLine
+    words: SafeString
     url: str
     data: SafeString
 
@@ -146,6 +157,28 @@ def build_history(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {"page": page, "lines": [view_event(event) for event in page.rows]}
 
 
+def build_trace(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return history, decisions, hand-offs, calls and waits in one order.
+
+    `?kind=` and `?step=` narrow it, `?below=1` takes in the runs below.
+    """
+    kind, step = (request.GET.get(name, "") for name in ("kind", "step"))
+    below = request.GET.get("below") == "1"
+    kinds = [kind] if kind in list(LineageKind) else []
+    rows = list_lineage(LineageQuery(run, below=below, step=step, kinds=kinds))
+    page = turn_page(request, rows, _LINES_PER_PAGE)
+    query = {"kind": "".join(kinds), "step": step, "below": "1" if below else ""}
+    return {
+        "page": page,
+        "lines": [view_lineage(line) for line in page.rows],
+        "kinds": list(LineageKind),
+        "kind": "".join(kinds),
+        "step": step,
+        "below": below,
+        "query": urlencode({name: value for name, value in query.items() if value}),
+    }
+
+
 def build_data(request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return what the run was given and what its last steps gave."""
     user_id = caller_of(request).user_id
@@ -181,6 +214,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "handoffs": ("Hand-offs", build_handoffs),
     "children": ("Child runs", build_children),
     "history": ("History", build_history),
+    "trace": ("Trace", build_trace),
     "data": ("Input and results", build_data),
     "proof": ("Proof", build_proof),
 }
@@ -210,6 +244,16 @@ def view_event(event: Event) -> EventLine:
         words=describe_event(event.kind),
         url=step_url(event.run_id, event.step.key) if event.step else "",
         data=mark_unseen(show_short(data)) if data else SafeString(""),
+    )
+
+
+def view_lineage(line: LineageLine) -> TraceLine:
+    """Return a line of the lineage as a table shows it. Its step must be loaded."""
+    return TraceLine(
+        row=line,
+        words=mark_unseen(tell_line(line)),
+        url=step_url(line.run_id, line.step.key) if line.step else "",
+        data=mark_unseen(show_short(json.loads(line.data_json))),
     )
 
 

@@ -10,7 +10,7 @@ from agents.domain.canonical import EXACT_INTEGER_LIMIT
 from orchestration.domain.calls import CallState
 from orchestration.domain.events import EventKind
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
-from orchestration.models import Run
+from orchestration.models import LineageKind, Run
 from orchestration.selectors.progress import STATES, narrow_to_state
 
 
@@ -114,6 +114,16 @@ class RunEventFilter(filters.FilterSet):
     step = _Id(field_name="step_id")
     agent = _text("step__agent")
     kind = _word(EventKind)
+    after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+
+
+class LineageFilter(filters.FilterSet):
+    """Lines of a run's lineage."""
+
+    step = _Id(field_name="step_id")
+    agent = _text("step__agent")
+    kind = _word(LineageKind)
     after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 

@@ -301,6 +301,22 @@ class EventRow(Row):
     at = serializers.DateTimeField(read_only=True)
 
 
+class LineageRow(Row):
+    """One thing that happened to a run."""
+
+    id = serializers.CharField(read_only=True)
+    kind = serializers.CharField(read_only=True)
+    run = serializers.UUIDField(source="run_id", read_only=True)
+    step = serializers.IntegerField(source="step_id", read_only=True, allow_null=True)
+    step_key = serializers.CharField(source="step.key", read_only=True, default=None, allow_null=True)
+    attempt = serializers.IntegerField(read_only=True, allow_null=True)
+    at = serializers.DateTimeField(read_only=True)
+    name = serializers.CharField(
+        read_only=True, help_text="An event's kind, a decision's rule, a call's path."
+    )
+    data = JsonText(source="data_json")  # type: ignore[assignment]
+
+
 class TokenRow(Row):
     """A token, without its key."""
 

@@ -46,6 +46,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/budget", budgets.RunBudget.as_view()),
     path("runs/<uuid:run_id>/top-up", budgets.RunTopUp.as_view()),
     path("runs/<uuid:run_id>/events", trace.RunEventList.as_view()),
+    path("runs/<uuid:run_id>/lineage", trace.RunLineage.as_view()),
     path("steps/<int:step_id>", trace.StepView.as_view()),
     path("steps/<int:step_id>/calls", calls.StepCalls.as_view()),
     path("calls/<int:call_id>", calls.CallView.as_view()),

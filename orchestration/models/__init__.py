@@ -3,6 +3,7 @@
 from orchestration.budgets.rows import Pot
 from orchestration.models.access import ApiToken, Membership
 from orchestration.models.call import Call, CallTry
+from orchestration.models.lineage import LineageKind, LineageLine
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
@@ -26,6 +27,8 @@ __all__ = [
     "Event",
     "Handoff",
     "Lead",
+    "LineageKind",
+    "LineageLine",
     "Membership",
     "PastOutput",
     "Pot",

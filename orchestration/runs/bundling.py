@@ -17,6 +17,7 @@ from orchestration.errors import BundleRefused
 from orchestration.models import Receipt, Run
 from orchestration.runs.starting import get_run
 from orchestration.runs.verifying import find_fault, open_view
+from orchestration.selectors.kin import walk_down
 from orchestration.selectors.proof import ProofRows, load_proof
 from orchestration.selectors.sealed import RunEnd, read_history_digest, read_seal_body
 from orchestration.selectors.trees import find_result
@@ -33,7 +34,7 @@ def bundle(run_id: UUID | str, *, digests_only: bool = False) -> bytes:
     with open_view():
         top = get_run(run_id)
         keeper = _Keeper()
-        runs = [_keep_run(run, keeper) for run in _walk_down(top)]
+        runs = [_keep_run(run, keeper) for run in walk_down(top)]
     data = keeper.write(runs, digests_only=digests_only)
     fault = verify_file(data).fault
     if fault is not None:
@@ -61,15 +62,6 @@ class _Keeper:
     def write(self, runs: list[dict[str, Any]], *, digests_only: bool) -> bytes:
         kept = self.records if digests_only else self.contents | self.records
         return write_file(runs, kept, (self.contents.keys() | self.lost) - kept.keys())
-
-
-def _walk_down(top: Run) -> Iterator[Run]:
-    """Yield a run, then those that its steps started, level by level."""
-    level = [top]
-    while level:
-        yield from level
-        above = [run.pk for run in level]
-        level = list(Run.objects.filter(parent_step__run__in=above).order_by("created_at", "pk"))
 
 
 def _keep_run(run: Run, keeper: _Keeper) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How runs belong together: which step started a run, what runs stand below it, and what was forked from what."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -52,6 +52,15 @@ def list_child_runs(run_id: UUID) -> QuerySet[Run]:
     runs = Run.objects.filter(parent_step__run=run_id).select_related("parent_step").defer("input_json")
     large = ("parent_step__output_json", "parent_step__proposed_json", "parent_step__item_json")
     return runs.defer("input_json", *large).order_by("created_at", "pk")
+
+
+def walk_down(top: Run) -> Iterator[Run]:
+    """Yield a run, then all runs below it, level by level, as they were started."""
+    level = [top]
+    while level:
+        yield from level
+        above = [run.pk for run in level]
+        level = list(Run.objects.filter(parent_step__run__in=above).order_by("created_at", "pk"))
 
 
 def find_below(run: Run) -> dict[UUID, RunName]:

@@ -195,6 +195,24 @@ def test_the_trace_of_a_run(scene: Scene, viewer: Caller) -> None:
     assert (step["output"], step["child_runs"]) == ({"body": "Dear Ada"}, [])
 
 
+def test_the_lineage_of_a_run_is_one_list(scene: Scene, viewer: Caller) -> None:
+    root = f"runs/{scene.done.pk}"
+    whole = _pages(viewer, f"{root}/lineage")
+    assert [row["at"] for row in whole] == sorted(row["at"] for row in whole)
+    ids = [f"event-{row['id']}" for row in _pages(viewer, f"{root}/events")]
+    assert [row["id"] for row in whole if row["kind"] == "event"] == ids
+    assert {row["kind"] for row in whole} == {"event", "decision", "handoff", "call"}
+    assert _pages(viewer, f"{root}/lineage?page_size=2") == whole
+    middle = whole[len(whole) // 2]["at"]
+    late = _pages(viewer, f"{root}/lineage?after={middle}")
+    assert late == [row for row in whole if row["at"] >= middle]
+    calls = _pages(viewer, f"{root}/lineage?kind=call")
+    assert [(row["step_key"], row["name"], row["data"]["state"]) for row in calls] == [
+        ("facts", "look up#1", "done")
+    ]
+    assert viewer.get(f"{V1}/{root}/lineage?kind=none").status_code == 400
+
+
 def test_pages_follow_each_other_whatever_is_added(scene: Scene, viewer: Caller) -> None:
     whole = _pages(viewer, f"events?run={scene.done.pk}")
     first = viewer.get(f"{V1}/events?run={scene.done.pk}&page_size=3").json()

@@ -1,0 +1,46 @@
+"""Everything that concerned runs, in one order: a view over history, decisions, hand-offs, calls and waits."""
+
+from enum import StrEnum
+
+from django.db import models
+
+from orchestration.models.run import Run, Step
+
+
+class LineageKind(StrEnum):
+    """What a line of the lineage tells."""
+
+    EVENT = "event"
+    DECISION = "decision"
+    HANDOFF = "handoff"
+    CALL = "call"
+    WAIT = "wait"
+
+
+class LineageLine(models.Model):
+    """One thing that happened to a run, whichever table has it."""
+
+    id = models.CharField(primary_key=True, max_length=40, help_text="<kind>-<number of its row>")
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in LineageKind])
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    step = models.ForeignKey(
+        Step, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    attempt = models.IntegerField(null=True)
+    at = models.DateTimeField()
+    # Of one moment, what leads to the rest comes first: a claim, what it was handed, called, decided; then its end.
+    place = models.SmallIntegerField()
+    row = models.BigIntegerField()
+    name = models.TextField(
+        help_text="Of an event its kind, of a decision its rule, else whom or what it names."
+    )
+    data_json = models.TextField()
+
+    class Meta:
+        managed = False
+        db_table = "orchestration_lineage"
+        ordering = ("at", "place", "row")
+
+    def __str__(self) -> str:
+        """Return kind and name."""
+        return f"{self.kind} {self.name}"

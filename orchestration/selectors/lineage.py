@@ -1,0 +1,77 @@
+"""What happened to a run, or to one of its steps: history, decisions, hand-offs, calls and waits, in one order."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import QuerySet
+
+from orchestration.domain.policy.rules import describe_decision
+from orchestration.models import LineageKind, LineageLine, Run
+from orchestration.selectors.kin import walk_down
+
+
+@dataclass(frozen=True, slots=True)
+class LineageQuery:
+    """Which lines somebody wants.
+
+    Attributes: below: those of all runs below it too.  step: a step's key.  agent: of the step's agent.
+        since: from then on.  until: before then.
+    """
+
+    run: Run
+    below: bool = False
+    step: str = ""
+    agent: str = ""
+    kinds: Collection[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_LARGE: Final = (
+    "step__output_json",
+    "step__proposed_json",
+    "step__item_json",
+    "step__spec_json",
+    "step__feedback",
+)
+
+
+def list_lineage(asked: LineageQuery) -> QuerySet[LineageLine]:
+    """Return the lines that were asked for, the oldest first; always of known runs, so that indexes find them."""
+    runs = [run.pk for run in walk_down(asked.run)] if asked.below else [asked.run.pk]
+    lines = LineageLine.objects.filter(run__in=runs)
+    if asked.step:
+        lines = lines.filter(step__key=asked.step)
+    if asked.agent:
+        lines = lines.filter(step__agent=asked.agent)
+    if asked.kinds:
+        lines = lines.filter(kind__in=asked.kinds)
+    if asked.since:
+        lines = lines.filter(at__gte=asked.since)
+    if asked.until:
+        lines = lines.filter(at__lt=asked.until)
+    return lines.select_related("step").defer(*_LARGE)
+
+
+def tell_line(line: LineageLine) -> str:
+    """Return a line in words."""
+    said: dict[str, Any] = json.loads(line.data_json)
+    match line.kind:
+        case LineageKind.DECISION:
+            reason = f": {said['reason']}" if said["reason"] else ""
+            return f"decided: {describe_decision(said['kind'], line.name)}{reason}"
+        case LineageKind.HANDOFF:
+            by = f", shortened by {said['summarised_by']}" if said["summarised_by"] else ""
+            return f"was handed what '{line.name}' put out, {said['tokens_after']:,} tokens{by}"
+        case LineageKind.CALL:
+            error = f": {said['error']}" if said["error"] else ""
+            return f"called {line.name}, try {said['try']}: {said['state']}{error}"
+        case LineageKind.WAIT:
+            return f"waits at {line.name}" + (
+                "" if said["ended_at"] is None else ", and was answered at " + said["ended_at"]
+            )
+        case _:
+            return line.name.replace("_", " ")
