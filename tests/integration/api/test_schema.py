@@ -74,6 +74,8 @@ def real(scene: Scene, one_connection: None, settings: Any) -> dict[str, Any]:
         "username": "root",
         "calendar_id": scene.calendar.pk,
         "view_id": 1,
+        "name": "payment",
+        "token": "of-no-callback",
         "message_id": "00000000-0000-4000-8000-000000000000",
     }
 

@@ -1,4 +1,7 @@
-"""One view over everything that concerned a run, in one order."""
+"""One view over everything that concerned a run, in one order.
+
+PostgreSQL lets nobody change the type of a column that a view reads: such a migration drops the view and makes it anew.
+"""
 
 from django.db import migrations, models
 
@@ -34,7 +37,7 @@ class Migration(migrations.Migration):
     """The view, and a model that reads it."""
 
     dependencies = [
-        ('orchestration', '0034_withdrawn_tries'),
+        ('orchestration', '0036_waits_that_are_awaited'),
     ]
 
     operations = [
