@@ -7,7 +7,6 @@ for it. Once it is answered the agent's code runs again from its top, with all f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,12 +17,16 @@ from pydantic import BaseModel
 from agents.domain.call_texts import read_response
 from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive
 from agents.domain.calls import CallKind, Calls, CallWish, Until
-from agents.domain.canonical import canonical_json
+from agents.domain.canonical import canonical_json, check_json
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from agents.errors import CallDiverged, CallRefused, SignalTimedOut, UnreadableOutput
 
 LONGEST_WAIT_SECONDS: Final = 10 * 366 * 86_400.0
 LONGEST_QUESTION: Final = 4_000
+DEEPEST_SCHEMA: Final = 24
+"""It is kept and shown within other JSON, which may be nested a little deeper."""
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+_TOO_FAR: Final = "task.sleep_until(time): {} is too far away; give a time up to {:%Y}"
 TIMER: Final = "timer"
 ASK: Final = "ask"
 APPROVAL: Final = "approval"
@@ -53,7 +56,7 @@ def wait_for_signal(
     """Wait for a signal, and return its value; awaitable under a running loop."""
     request = {"schema": _read_schema("task.wait_for: schema", schema)}
     until = Until(None if timeout_seconds is None else check_seconds("timeout_seconds", timeout_seconds))
-    return _wait(calls, CallKind.SIGNAL, name, canonical_json(request), until, key, _read_value)
+    return _wait(calls, CallKind.SIGNAL, name, _write("wait_for", request), until, key, _read_value)
 
 
 def wait_for_person(calls: Calls, question: str, form: object, key: str | None) -> Any:
@@ -132,7 +135,8 @@ def check_seconds(name: str, seconds: object) -> float:
     Raises: CallRefused: it is none.
     """
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_WAIT_SECONDS:  # type: ignore[operator, arg-type]
+    # Compared before it is made a float, which the largest integers are too large for; no NaN passes a comparison.
+    if not is_number or not 0 <= seconds <= LONGEST_WAIT_SECONDS:  # type: ignore[operator]
         raise CallRefused(f"{name} is {seconds!r:.80}; give seconds from 0 to {LONGEST_WAIT_SECONDS:,.0f}")
     return float(seconds)  # type: ignore[arg-type]
 
@@ -140,14 +144,20 @@ def check_seconds(name: str, seconds: object) -> float:
 def check_moment(moment: object) -> datetime:
     """Return the time to wait for, in UTC.
 
-    Raises: CallRefused: it is no time, or has no zone.
+    Raises: CallRefused: it is no time, has no zone, or lies beyond all calendars.
     """
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise CallRefused(
             f"task.sleep_until(time): {moment!r:.80} is no time with a zone; write "
             "datetime.now(UTC) + timedelta(hours=1)"
         )
-    return moment.astimezone(UTC)
+    try:
+        at = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise CallRefused(_TOO_FAR.format(moment.isoformat(), LATEST)) from error
+    if at > LATEST:
+        raise CallRefused(_TOO_FAR.format(moment.isoformat(), LATEST))
+    return at
 
 
 def _wait(
@@ -197,8 +207,13 @@ def _read_schema(where: str, schema: object) -> dict[str, Any] | None:
         raise CallRefused(f"{where} is {schema!r:.80}; give a JSON Schema (dict) or a pydantic model class")
     try:
         compile_schema(read)
+        check_json(read, max_depth=DEEPEST_SCHEMA)
     except SchemaInvalid as error:
         raise CallRefused(f"{where} is not a JSON Schema: {error}") from error
+    except UnreadableOutput as error:
+        raise CallRefused(
+            f"{where} can't be kept: {error.path or '/'} is {error.reason}; refer to parts by $ref, or ask for less"
+        ) from error
     return dict(read)
 
 

@@ -129,6 +129,8 @@ def _resolve(
     require_fields(held, queue, choice, agents if choice.agent else [])
     if way.field is OUTPUT:
         check_form(ticket.form, choice.output)
+    if way.answers:
+        holds.check_answer(held, way, choice.output_json, choice.feedback)
     decider, votes = Decider(user), []
     if ticket.has_quorum:
         agreed = cast_vote(ticket, user, choice, way)

@@ -13,7 +13,7 @@ from escalation.domain.states import TicketStatus
 from escalation.models import Ticket
 from escalation.selectors.offers import for_others
 from escalation.selectors.scope import scope_tickets
-from orchestration.domain.holds import WAY_OF
+from orchestration.domain.holds import WAY_OF, HoldSubject
 from orchestration.domain.states import DONE, ResolutionKind, StepStatus
 from orchestration.models import Step
 from orchestration.selectors.scope import Caller
@@ -44,15 +44,34 @@ def list_alike(caller: Caller, ticket: Ticket) -> QuerySet[Ticket]:
 def find_irreversible(tickets: Sequence[Ticket], kind: ResolutionKind) -> dict[int, str]:
     """Return why some tickets can't be decided so beside others, by their numbers: an effect that can't be undone.
 
-    What lets the run go on sets off the steps behind; what is sent back or handed on, the step itself once more. Two
-    queries.
+    What lets the run go on sets off the steps behind; what is sent back, handed on or answered, the step itself once
+    more, and calls that are approved themselves. Two queries.
     """
-    # Whatever is said of an audit sets nothing off.
-    tickets = [ticket for ticket in tickets if ticket.holds_step]
-    to = WAY_OF[kind].to
-    if to is StepStatus.AVAILABLE:
-        return {one.pk: _say(one.step.key) for one in tickets if _is_irreversible(one.step.agent)}
-    if to not in {StepStatus.SUCCEEDED, StepStatus.SKIPPED} or not tickets:
+    found: dict[int, str] = {}
+    for ticket in tickets:
+        # Whatever is said of an audit sets nothing off.
+        if ticket.holds_step and _lead_to(ticket, kind) is StepStatus.AVAILABLE:
+            found |= _look_at_step(ticket, kind)
+    onward = {StepStatus.SUCCEEDED, StepStatus.SKIPPED}
+    return found | _look_behind([one for one in tickets if one.holds_step and _lead_to(one, kind) in onward])
+
+
+def _lead_to(ticket: Ticket, kind: ResolutionKind) -> StepStatus | None:
+    """Return where a decision moves a ticket's step: the same word leads elsewhere with another subject."""
+    return ticket.ways.get(kind, WAY_OF[kind]).to
+
+
+def _look_at_step(ticket: Ticket, kind: ResolutionKind) -> dict[int, str]:
+    if _is_irreversible(ticket.step.agent):
+        return {ticket.pk: _say(ticket.step.key)}
+    if ticket.subject == HoldSubject.CALLS and kind in {ResolutionKind.APPROVE, ResolutionKind.EDIT}:
+        tools = [call["tool"] for call in ticket.seen["calls"] if not call["reversible"]]
+        return {ticket.pk: f"what the call of “{tools[0]}” does then can't be undone"} if tools else {}
+    return {}
+
+
+def _look_behind(tickets: Sequence[Ticket]) -> dict[int, str]:
+    if not tickets:
         return {}
     pairs = _find_behind([ticket.step_id for ticket in tickets])
     if len(pairs) > _MOST_BEHIND:

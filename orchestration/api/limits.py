@@ -56,14 +56,15 @@ class ApiLimits:
         """Refuse or go on."""
         if not is_api(request):
             return self.get_response(request)
-        if _length(request) > MAX_BODY_BYTES:
+        if read_length(request) > MAX_BODY_BYTES:
             return answer("body_too_large", _TOO_LARGE)
         if _has_untold_length(request):
             return answer("length_missing", _NO_LENGTH)
         return self.get_response(request)
 
 
-def _length(request: HttpRequest) -> int:
+def read_length(request: HttpRequest) -> int:
+    """Return how many bytes the body of a request has, as it says itself."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:

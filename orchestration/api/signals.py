@@ -13,8 +13,10 @@ from orchestration import runs
 from orchestration.api.base import ApiView
 from orchestration.api.bodies import SignalBody
 from orchestration.api.filters import SignalFilter
+from orchestration.api.limits import read_length
 from orchestration.api.rows import Row
 from orchestration.domain.rights import Right
+from orchestration.errors import SignalInvalid
 from orchestration.models import Signal
 from orchestration.selectors.scope import find_run
 
@@ -83,4 +85,8 @@ class Callback(ApiView):
     @extend_schema(operation_id="call_back", request={"application/json": {}}, responses=CallbackRow, auth=[])
     def post(self, request: Request, token: str) -> Response:
         """Send the one signal that this address stands for: the body is its JSON value. Sent again, it is the same."""
+        if not read_length(request):
+            raise SignalInvalid(
+                'value: send the JSON value as the body, such as {"euro": 5}; nothing was sent'
+            )
         return Response(CallbackRow(runs.signal_by_callback(token, request.data)).data)

@@ -43,7 +43,7 @@ def _read_edit(asked: dict[str, Any], edited: object) -> dict[str, Any]:
     if (
         len(calls) != len(asked["calls"])
         or edited.keys() != asked.keys()
-        or edited["version"] != asked["version"]
+        or not _is_same(edited["version"], asked["version"])
     ):
         raise ResolutionRefused(
             "output/calls: they are other calls than are asked for; change arguments only."
@@ -53,11 +53,16 @@ def _read_edit(asked: dict[str, Any], edited: object) -> dict[str, Any]:
     return {**asked, "calls": calls}
 
 
+def _is_same(one: object, other: object) -> bool:
+    """Return whether two values are written alike: for Python 1, 1.0 and true are equal."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 def _check_call(where: str, before: dict[str, Any], after: object) -> None:
     if not isinstance(after, dict) or after.keys() != before.keys():
         raise ResolutionRefused(f"{where}: give {', '.join(sorted(before))}.")
     for name in ("id", "tool", "effects", "reversible"):
-        if after[name] != before[name]:
+        if not _is_same(after[name], before[name]):
             raise ResolutionRefused(f"{where}/{name}: it can't be changed; change `arguments`, or deny.")
     if not isinstance(after["arguments"], dict):
         raise ResolutionRefused(f"{where}/arguments: give an object.")

@@ -5,12 +5,19 @@ step that it locked. Nothing here knows a ticket. Read next: `resolve.py`.
 """
 
 from orchestration.holds.outlook import AbortOutlook, foresee_abort
-from orchestration.holds.resolve import lock_for_resolution, resolve_held_step, resolve_step, write_default
+from orchestration.holds.resolve import (
+    check_answer,
+    lock_for_resolution,
+    resolve_held_step,
+    resolve_step,
+    write_default,
+)
 from orchestration.holds.skipping import foresee_skip
 from orchestration.holds.specs import find_spec_of, list_next_agents, read_spec
 
 __all__ = [
     "AbortOutlook",
+    "check_answer",
     "find_spec_of",
     "foresee_abort",
     "foresee_skip",

@@ -10,7 +10,7 @@ from agents.selectors import find_contract
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.approvals import decide_calls
-from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, WAY_OF, Scope
+from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, WAY_OF, Scope, Way
 from orchestration.domain.questions import read_answers
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, ResolutionKind, ResultKind, StepStatus
@@ -96,6 +96,14 @@ def resolve_held_step(held: HeldStep, chosen: Chosen) -> None:
             raise AssertionError(f"no resolution moves a step to {other}")
 
 
+def check_answer(held: HeldStep, way: Way, output_json: str | None, feedback: str) -> None:
+    """Refuse an answer that could not be carried out, before it is kept to take effect later.
+
+    Raises: ResolutionRefused: names the field.
+    """
+    _read_answers(held, way, output_json, feedback)
+
+
 def _let_work(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     """Let an agent work on a held step, with what it was given; return what is to be dispatched."""
     if chosen.way.answers:
@@ -139,27 +147,27 @@ def _end_run(held: HeldStep, final: FinalOutput) -> None:
 
 def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     """Answer what the agent of a held step waits for; it goes on where it asked, under the same journal."""
-    if chosen.way.kind is not ResolutionKind.ANSWER:
-        return _decide_calls(held, chosen, event)
-    if chosen.output_json is None:
+    answers = _read_answers(held, chosen.way, chosen.output_json, chosen.feedback)
+    for call_id, response_json in answers.items():
+        answer_wait(call_id, response_json)
+    return answer_held_step(held, event_json=event)
+
+
+def _read_answers(held: HeldStep, way: Way, output_json: str | None, feedback: str) -> dict[int, str]:
+    """Return what answers the open calls of a held step, by their ids: canonical JSON as the journal keeps it."""
+    if way.kind is not ResolutionKind.ANSWER:
+        if held.asked_call is None or held.asked_json is None:
+            raise ResolutionRefused(
+                "resolution: its agent wants to call nothing any more; skip it or abort instead"
+            )
+        return {held.asked_call: decide_calls(held.asked_json, way.kind, output_json, feedback)}
+    if output_json is None:
         raise ResolutionRefused(f"output: {OUTPUT.missing}")
     questions = find_questions(held.step_id, held.renewals)
     if not questions:
         raise ResolutionRefused("resolution: the step asks nothing any more; skip it or abort instead")
-    answers = read_answers(list(questions.values()), chosen.output_json)
-    for call_id, question in questions.items():
-        answer_wait(call_id, answers[question.path])
-    return answer_held_step(held, event_json=event)
-
-
-def _decide_calls(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
-    if held.asked_call is None or held.asked_json is None:
-        raise ResolutionRefused(
-            "resolution: its agent wants to call nothing any more; skip it or abort instead"
-        )
-    decided = decide_calls(held.asked_json, chosen.way.kind, chosen.output_json, chosen.feedback)
-    answer_wait(held.asked_call, decided)
-    return answer_held_step(held, event_json=event)
+    answers = read_answers(list(questions.values()), output_json)
+    return {call_id: answers[question.path] for call_id, question in questions.items()}
 
 
 def _hand_on(held: HeldStep, chosen: Chosen) -> list[int]:

@@ -9,6 +9,7 @@ from agents.domain.calls import MOST_NAME
 from orchestration.models.run import Run, Step
 
 MOST_KEY = 200
+MOST_STEP = 300
 
 
 class Signal(models.Model):
@@ -20,7 +21,7 @@ class Signal(models.Model):
         max_length=MOST_KEY, null=True, help_text="The same signal once more has the same key."
     )
     step_key = models.CharField(
-        max_length=300, db_default="", help_text="Whom it is for; empty: whoever waits."
+        max_length=MOST_STEP, db_default="", help_text="Whom it is for; empty: whoever waits."
     )
     value_json = models.TextField(help_text="Canonical JSON.")
     value_digest = models.CharField(max_length=64)

@@ -21,7 +21,7 @@ from orchestration.journal.callbacks import read_callback
 from orchestration.journal.candidates import find_waits
 from orchestration.journal.matching import find_misfit, match_signals
 from orchestration.models import Signal
-from orchestration.models.signal import MOST_KEY
+from orchestration.models.signal import MOST_KEY, MOST_STEP
 from orchestration.runs.starting import get_run
 from orchestration.transitions.signal import NewSignal, insert_signal
 from orchestration.transitions.tree import lock_run, read_clock
@@ -81,8 +81,10 @@ def _describe(
         check_part("name", name)
     except CallRefused as error:
         raise SignalInvalid(f"name: {error}") from error
-    if key is not None and not (1 <= len(key) <= MOST_KEY and key.isprintable()):
-        raise SignalInvalid(f"key: must be 1 to {MOST_KEY} printable characters")
+    if key is not None and not _is_text(key, MOST_KEY, least=1):
+        raise SignalInvalid(f"key: must be 1 to {MOST_KEY} printable characters, or None")
+    if not _is_text(step, MOST_STEP):
+        raise SignalInvalid('step: must be the key of a step of the run, or "" for whoever waits')
     try:
         value_json = canonical_json(value, max_bytes=get_conf().MAX_INPUT_BYTES)
     except UnreadableOutput as error:
@@ -98,6 +100,10 @@ def _describe(
         sender=sender[:200],
         event_json=canonical({"name": name, "from": sender, "step": step or None}),
     )
+
+
+def _is_text(value: object, most: int, *, least: int = 0) -> bool:
+    return isinstance(value, str) and least <= len(value) <= most and value.isprintable()
 
 
 def _send(new: NewSignal, value: Any) -> int:

@@ -11,13 +11,16 @@ from django.db import transaction
 
 from agents import Task
 from agents.domain.waiting import WantedCall, wait_for_approval
-from escalation.escrow import claim_ticket, resolve_ticket
-from escalation.models import Ticket
+from escalation.errors import BulkBarred, ResolutionInvalid
+from escalation.escrow import BulkLine, claim_ticket, list_bulk_ways, resolve_alike, resolve_ticket
+from escalation.models import ReviewQueue, Ticket
+from escalation.selectors import find_irreversible
 from orchestration import runs
 from orchestration.domain.spec import StepSpec, WorkflowSpec
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ResolutionRefused
 from orchestration.models import CallTry, Decision, Step
+from orchestration.selectors.scope import call_as
 from orchestration.testing import FinishedRun, drive, run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -233,3 +236,99 @@ def test_a_call_that_may_be_repeated_is_repeated_without_a_question() -> None:
     _decide(run.steps["one"], ResolutionKind.SEND_BACK, feedback="again")
     assert _drive(run, agent).outputs == {"one": "charged"}
     assert made == [5, 5]
+
+
+def test_each_of_several_questions_is_checked_by_its_own_form() -> None:
+    money = {"type": "object", "properties": {"euro": {"$ref": "#/$defs/euro"}}, "required": ["euro"]}
+    forms: dict[str, Any] = {
+        "refers": money | {"$defs": {"euro": {"type": "integer"}}, "title": "Money"},
+        "old": {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "type": "integer",
+            "maximum": 9,
+            "exclusiveMaximum": True,
+        },
+        "large": {"enum": [f"{number}" * 20_000 for number in range(9)]},
+        "larger": {"enum": [f"{number}" * 20_000 for number in range(9)]},
+        "any": {},
+        "text": None,
+    }
+
+    async def agent(task: Task) -> Any:
+        asked = [task.ask_person(f"Which {key}?", form=form, key=key) for key, form in forms.items()]
+        return await asyncio.gather(*asked)
+
+    run = _run(agent)
+    ticket = Ticket.objects.get()
+    labels = {path: form["title"] for path, form in ticket.seen["form"]["properties"].items()}
+    assert labels == {f"ask[{key}]#1": f"Which {key}?" for key in forms}
+    answers = [{"euro": 5}, 8, "1" * 20_000, "2" * 20_000, [], "yes"]
+    right = {f"ask[{key}]#1": answer for key, answer in zip(forms, answers, strict=True)}
+    for key, wrong in {"refers": {"euro": "5"}, "old": 9, "large": "x", "text": 5}.items():
+        with pytest.raises(ResolutionRefused, match=rf"ask\[{key}\]#1"), transaction.atomic():
+            _answer(run.steps["one"], right | {f"ask[{key}]#1": wrong})
+    with pytest.raises(ResolutionInvalid, match="text"), transaction.atomic():
+        _answer(run.steps["one"], {path: value for path, value in right.items() if "text" not in path})
+    _answer(run.steps["one"], right)
+    assert _drive(run, agent).outputs == {"one": answers}
+
+
+def test_a_form_that_takes_anything_is_no_text() -> None:
+    def agent(task: Task) -> Any:
+        return task.ask_person("What?", form={})
+
+    run = _run(agent)
+    _answer(run.steps["one"], ["anything"])
+    assert _drive(run, agent).outputs == {"one": ["anything"]}
+
+
+def test_a_question_that_the_code_left_is_not_asked_again() -> None:
+    async def agent(task: Task) -> Any:
+        if left:
+            await task.ask_person("First?", key="first")
+            return await task.ask_person("Now?", key="now")
+        return await asyncio.gather(task.ask_person("First?", key="first"), task.wait_for("x"))
+
+    left: list[int] = []
+    run = _run(agent)
+    _answer(run.steps["one"], {"answer": "1"})
+    left.append(1)
+    run = _drive(run, agent)
+    assert Ticket.objects.get(status="open").seen["question"] == "Now?"
+    _answer(run.steps["one"], {"answer": "2"})
+    assert _drive(run, agent).outputs == {"one": "2"}
+
+
+@pytest.mark.parametrize("how", [{"grace_seconds": 60}, {"votes_needed": 2, "seats": 2}])
+def test_an_edit_of_other_calls_is_refused_at_the_door(how: dict[str, int]) -> None:
+    ReviewQueue.objects.update(**how)
+    run = _run(_approving)
+    seen = Ticket.objects.get().seen
+    wrong: Any
+    for wrong in ({"calls": []}, _changed(seen, reversible=0), seen | {"version": True}):
+        with pytest.raises(ResolutionRefused, match=r"^output"), transaction.atomic():
+            _decide(run.steps["one"], ResolutionKind.EDIT, output=wrong)
+    with pytest.raises(ResolutionInvalid, match="feedback"), transaction.atomic():
+        _decide(run.steps["one"], ResolutionKind.SEND_BACK, feedback=" ")
+    ticket = Ticket.objects.get()
+    assert (ticket.decided_at, ticket.votes_cast) == (None, 0)
+
+
+def test_calls_that_can_not_be_undone_are_approved_one_ticket_at_a_time() -> None:
+    irreversible, harmless = (
+        _run(_approving),
+        _run(lambda task: len(wait_for_approval(task.calls, _WANTED[1:], 1))),
+    )
+    tickets = [Ticket.objects.get(run=run.run) for run in (irreversible, harmless)]
+    for kind in (ResolutionKind.APPROVE, ResolutionKind.EDIT):
+        barred = find_irreversible(tickets, kind)
+        assert barred == {tickets[0].pk: "what the call of “refund” does then can't be undone"}
+    assert find_irreversible(tickets, ResolutionKind.SEND_BACK) == {}
+    [approve] = [way for way in list_bulk_ways(tickets[:1]) if way.way.kind is ResolutionKind.APPROVE]
+    assert list(approve.barred) == [tickets[0].pk]
+    person = User.objects.create(username="ben", is_superuser=True)
+    claim_ticket(tickets[0].pk, person)
+    line = BulkLine(tickets[0].pk, 1, tickets[0].seen_digest)
+    [result] = resolve_alike(tickets[0], [line], person, call_as(person), ResolutionKind.APPROVE)
+    assert isinstance(result.error, BulkBarred)
+    assert Ticket.objects.get(pk=tickets[0].pk).is_open

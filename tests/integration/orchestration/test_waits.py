@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -128,7 +128,19 @@ def test_a_signal_for_another_step_or_an_ended_run_is_refused_and_a_key_stands_f
     runs.signal(run.run.pk, "other", 1, key="k")
     with pytest.raises(SignalConflict, match="key"):
         runs.signal(run.run.pk, "other", 2, key="k")
-    for bad in ({"name": "a/b"}, {"name": ""}, {"key": ""}, {"key": "a\x00"}, {"value": float("nan")}):
+    for bad in (
+        {"name": "a/b"},
+        {"name": ""},
+        {"name": None},
+        {"key": ""},
+        {"key": "a\x00"},
+        {"key": 5},
+        {"step": None},
+        {"step": "a\x00"},
+        {"value": float("nan")},
+        {"value": float("inf")},
+        {"value": object()},
+    ):
         with pytest.raises(SignalInvalid, match=f"^{next(iter(bad))}"):
             runs.signal(run.run.pk, **{"name": "payment", "value": 1, **bad})  # type: ignore[arg-type]
     runs.cancel(run.run.pk)
@@ -260,11 +272,33 @@ def test_a_failure_beside_a_wait_is_a_failure_and_the_wait_is_still_there() -> N
     assert _drive(run, agent).outputs == {"one": [1, "there"]}
 
 
+def _nest(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "integer"}
+    for _ in range(levels):
+        schema = {"properties": {"a": schema}}
+    return schema
+
+
 def test_waits_that_can_not_be_are_refused_with_what_to_write_instead() -> None:
     wrong: list[tuple[Callable[[Task], Any], str]] = [
         (lambda task: task.sleep(-1), "seconds is -1"),
         (lambda task: task.sleep(float("nan")), "seconds is nan"),
         (lambda task: task.sleep(True), "seconds is True"),
+        (lambda task: task.sleep(float("inf")), "seconds is inf"),
+        (lambda task: task.sleep(10**400), "give seconds from 0"),
+        (lambda task: task.sleep_until(datetime.max), "with a zone"),  # noqa: DTZ901 - refused
+        (lambda task: task.sleep_until(datetime.max.replace(tzinfo=UTC)), "too far away"),
+        (
+            lambda task: task.sleep_until(datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))),
+            "too far away",
+        ),
+        (
+            lambda task: task.sleep_until(datetime.min.replace(tzinfo=timezone(timedelta(hours=5)))),
+            "too far away",
+        ),
+        (lambda task: task.wait_for("a", timeout_seconds=float("nan")), "timeout_seconds is nan"),
+        (lambda task: task.wait_for("a", schema=_nest(20)), "nested deeper"),
+        (lambda task: task.ask_person("x", form=_nest(13)), "nested deeper"),
         (lambda task: task.sleep_until(datetime(2030, 1, 1)), "with a zone"),  # noqa: DTZ001 - refused
         (lambda task: task.wait_for("a/b"), "name"),
         (lambda task: task.wait_for("a", timeout_seconds="5"), "timeout_seconds"),  # type: ignore[arg-type]
@@ -348,6 +382,9 @@ def test_a_callback_url_sends_one_signal_without_an_account(settings: Any, clien
 
     run = _run(agent)
     address = urls[0].removeprefix("https://desk.test")
+    for nothing, words in (("", "send the JSON value"), (" ", "body: ")):  # uses nothing up
+        refused = client.post(address, nothing, "application/json")
+        assert (refused.status_code, words in refused.text) == (400, True)
     answers = [client.post(address, value, "application/json") for value in ('{"euro":5}', '{"euro":5}', "6")]
     assert [answer.status_code for answer in answers] == [200, 200, 409]
     assert client.post(address.rstrip("x") + "x", "5", "application/json").status_code == 404

@@ -144,6 +144,23 @@ def test_a_signal_that_one_step_can_not_use_is_there_for_another() -> None:
     assert _drive(run, agent, other).outputs["one"] == 7
 
 
+def test_why_a_signal_could_not_be_used_shows_no_secret() -> None:
+    def agent(task: Task) -> Any:
+        task.wait_for("go")
+        return task.wait_for(
+            "payment", schema={"type": "object", "properties": {"password": {"type": "integer"}}}
+        )
+
+    for value in ({"password": "hunter2"}, [{"password": "hunter2"}]):
+        run = _run(agent)
+        runs.signal(run.run.pk, "payment", value)
+        runs.signal(run.run.pk, "go")
+        assert _drive(run, agent).waiting == ["one"]
+        refusal = Signal.objects.get(run=run.run, name="payment").refusal
+        assert refusal.startswith("value")
+        assert "hunter2" not in refusal
+
+
 def test_a_signal_that_came_in_time_counts_whoever_looks_first() -> None:
     def agent(task: Task) -> Any:
         try:
