@@ -264,19 +264,13 @@ class AnswerTooLarge(AnswerUnreadable):
 
 
 class ServerMoved(PermanentError):
-    """A model's server sends elsewhere. Nobody follows: the key is for that server alone.
-
-    Args:
-        status: of the answer.
-        target: scheme, host and path where it sends to; empty if it does not say.
-    """
+    """A model's server sends elsewhere, to `target` if it says so. Nobody follows: the key is for it alone."""
 
     code = "model_server_moved"
 
     def __init__(self, status: int, target: str) -> None:
         super().__init__(status, target)
-        self.status_code = status
-        self.target = target
+        self.status_code, self.target = status, target
 
     def __str__(self) -> str:
         where = f"to {self.target}" if self.target else "elsewhere"

@@ -51,6 +51,7 @@ class CallWish:
 
     Attributes: path: names it within its step.  request_json: canonical JSON of what is asked.
         is_repeatable: False: where nobody knows whether it happened, a person is asked before it is made again.
+        has_effects: it does something outside, which a raised version of the agent does not do once more.
         envelope: what stands before and behind a value that a person says it returned, to make it an answer.
     """
 
@@ -59,6 +60,7 @@ class CallWish:
     name: str
     request_json: str
     is_repeatable: bool = True
+    has_effects: bool = False
     envelope: tuple[str, str] = ("", "")
 
     @property

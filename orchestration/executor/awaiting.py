@@ -19,16 +19,16 @@ class Ask(Protocol):
         """Return what it answered."""
 
 
-def find_answer(ask: Ask, wish: CallWish, until: Until) -> WaitFound:
+def find_answer(ask: Ask, wish: CallWish, until: Until, version: int) -> WaitFound:
     """Return what answers a wait, which is written as open; who answers looks after its own commit too.
 
     Raises: ClaimLost: the claim passed on.
     """
-    found = ask(lambda claim: open_wait(claim, claim.renewals, wish, until))
+    found = ask(lambda claim: open_wait(claim, claim.renewals, wish, until, version))
     is_open = found.response_json is None and found.request_digest == wish.digest and not found.is_past
     if not is_open or not _look(ask, wish, found):
         return found
-    return ask(lambda claim: open_wait(claim, claim.renewals, wish, until))
+    return ask(lambda claim: open_wait(claim, claim.renewals, wish, until, version))
 
 
 def _look(ask: Ask, wish: CallWish, found: WaitFound) -> bool:

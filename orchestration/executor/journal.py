@@ -34,8 +34,9 @@ from orchestration.executor.admission import keep_model_away, note_model
 from orchestration.executor.awaiting import find_answer
 from orchestration.executor.funding import Funding
 from orchestration.executor.patience import ask_patiently, write_patiently
+from orchestration.executor.replaying import Replay
 from orchestration.journal.callbacks import make_callback_url
-from orchestration.journal.reading import KeptCall, answer_from, load_kept_calls
+from orchestration.journal.reading import KeptCall, answer_from, load_begun_tools, load_kept_calls
 from orchestration.journal.spending import sum_unreported
 from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
 from orchestration.transitions.budget import wake_for_budget
@@ -56,6 +57,7 @@ class ClaimJournal:
     """Keeps the calls of one claim.
 
     Args: has_calls: attempts before this one called something.  pots: what limits the step, if anything does.
+        version: of the agent's contract.
 
     Attributes:
         fault: what no agent may make light of: another call than before, or more than a step may make.
@@ -63,18 +65,25 @@ class ClaimJournal:
         kept_away: why a model was not asked; an agent that failed then waits for that.
     """
 
-    def __init__(self, claim: Claim, *, has_calls: bool, pots: tuple[PotState, ...] = ()) -> None:
+    def __init__(
+        self, claim: Claim, *, has_calls: bool, pots: tuple[PotState, ...] = (), version: int = 1
+    ) -> None:
         self._claim = claim
+        self._version = version
         self._funding = Funding(pots)
         # Inside somebody's transaction nobody else sees these rows, and the engine has no other connection.
         self._depth = len(connection.atomic_blocks) if connection.in_atomic_block else None
         self._thread = threading.get_ident()
         self._lock = threading.RLock()
-        self._kept: dict[str, KeptCall] | None = None if has_calls else {}
+        self._replay = Replay(
+            claim,
+            version,
+            lambda: self._ask(lambda held: load_kept_calls(held.step_id, held.renewals)) if has_calls else {},
+            lambda: self._ask(lambda held: load_begun_tools(held.step_id, held.renewals, version)),
+        )
         self._made = self._read_bytes = 0
-        self._asks_models = self._is_anew = False
-        self._under_way: set[int] = set()
-        self._met: set[str] = set()
+        self._asks_models = False
+        self._under_way: dict[int, CallWish] = {}
         self.fault: CallDiverged | CallLimit | None = None
         self.waits: dict[str, OpenWait] = {}
         self.is_paused = False
@@ -100,15 +109,19 @@ class ClaimJournal:
         self._refuse_inside_transaction(wish.name)
         with self._lock:
             self._asks_models |= wish.kind is CallKind.MODEL
-            wish = self._renew(wish)
-            kept = self._find_kept(wish)
+            wish = self._replay.address(wish)
+            kept = self._replay.find(wish)
             self._count(kept)
+            wish = wish if kept is not None else self._take_over(wish)
         if kept is not None:
             return self._answer(wish, kept.request_digest, kept.response_json)
+        return self._begin(wish, reservation)
+
+    def _begin(self, wish: CallWish, reservation: Reservation | None) -> Kept | Begun:
         if wish.kind is CallKind.MODEL:
             self._ask_breaker(wish.name)
         funds = self._funding.draw(self._claim, wish, reservation)
-        found = self._ask(lambda claim: begin_call(claim, claim.renewals, wish, funds))
+        found = self._ask(lambda claim: begin_call(claim, claim.renewals, wish, funds, self._version))
         if found.is_paused and found.state is not CallState.DONE:
             self.is_paused = True
             raise Suspended(wish.path)
@@ -117,37 +130,21 @@ class ClaimJournal:
             return self._answer(wish, found.request_digest, found.response_json)
         if found.lost and not wish.is_repeatable:
             return self._clear(wish, found.lost, reservation)
-        self._under_way.add(found.call_id)
+        self._under_way[found.call_id] = wish
         return Begun(f"{self._claim.idempotency_key}:{wish.path}", found.call_id)
 
-    def _renew(self, wish: CallWish) -> CallWish:
-        """Let a model be asked anew where a person's feedback made another request of it; nothing else is."""
-        kept = self._read().get(wish.path)
-        is_other = kept is not None and kept.request_digest != wish.digest
-        if wish.kind is not CallKind.MODEL or not self._claim.feedback or not (is_other or self._is_anew):
-            return wish
-        self._is_anew = True
-        return replace(wish, path=f"{wish.path}~{self._claim.revision}")
-
-    def _find_kept(self, wish: CallWish) -> KeptCall | None:
-        """Return what answered a call; of a model that was asked anew, also what did the same tool's work before."""
-        kept = self._read().get(wish.path)
-        if kept is None and self._is_anew and wish.kind is CallKind.TOOL:
-            twins = (
-                call
-                for call in self._read().values()
-                if (call.name, call.request_digest) == (wish.name, wish.digest)
-            )
-            kept = next((call for call in twins if call.path not in self._met), None)
-        if kept is not None:
-            self._met.add(kept.path)
-        return kept
+    def _take_over(self, wish: CallWish) -> CallWish:
+        try:
+            return self._replay.take_over(wish)
+        except CallDiverged as other:
+            self.fault = self.fault or other
+            raise
 
     def _clear(self, wish: CallWish, lost: int, reservation: Reservation | None) -> Kept | Begun:
         """Ask a person whether a call happened; end it with what it returned, or let it be made again."""
         doubt = ask_about(wish, lost)
         cleared = read_answer(doubt.path, self.wait(doubt, Until()).response_json)
-        begun = self.begin(replace(wish, is_repeatable=True), reservation)
+        begun = self._begin(replace(wish, is_repeatable=True), reservation)
         if cleared.response_json is None or isinstance(begun, Kept):
             return begun
         response_json = cleared.response_json.join(wish.envelope)
@@ -173,11 +170,12 @@ class ClaimJournal:
     def _wait_here(self, wish: CallWish, until: Until) -> Kept | None:
         """Return what a wait was answered with, or write that it is open; None: it is waited for anew."""
         with self._lock:
-            kept = self._read().get(wish.path)
+            wish = self._replay.address(wish)
+            kept = self._replay.kept.get(wish.path)
             self._count(kept)
         if kept is not None:
             return None if kept.is_past else self._answer(wish, kept.request_digest, kept.response_json)
-        found = find_answer(self._ask, wish, until)
+        found = find_answer(self._ask, wish, until, self._version)
         if found.is_past:
             return None
         if found.response_json is None and found.request_digest == wish.digest:
@@ -185,7 +183,8 @@ class ClaimJournal:
                 self.waits[wish.path] = OpenWait(wish.path, wish.kind, wish.name, wish.request_json)
             raise Suspended(wish.path)
         answer = self._answer(wish, found.request_digest, found.response_json)
-        self._keep(wish, answer.response_json)
+        with self._lock:
+            self._replay.keep(wish, answer.response_json)
         return answer
 
     def make_callback(self, name: str, expires_seconds: float) -> str:
@@ -208,7 +207,7 @@ class ClaimJournal:
 
         Raises: ClaimLost: the claim passed on; what was called is told as lost.
         """
-        claim, digest, wish = self._claim, digest_text(response_json), self._renew(wish)
+        claim, digest, wish = self._claim, digest_text(response_json), self._under_way.get(begun.row, wish)
 
         def write() -> bool:
             pots = end_call(
@@ -232,8 +231,9 @@ class ClaimJournal:
             # It is paid for, whatever becomes of its answer.
             self._end_try(begun, TryState.FAILED, describe_error(error)[:MAX_MESSAGE_CHARACTERS], usage)
             raise
-        self._under_way.discard(begun.row)
-        self._keep(wish, response_json)
+        self._under_way.pop(begun.row, None)
+        with self._lock:
+            self._replay.keep(wish, response_json)
         self._tell_breaker(wish)
         self._wake()
 
@@ -258,17 +258,12 @@ class ClaimJournal:
     def known(self) -> tuple[str, ...]:
         """Return the paths of all calls whose answers this attempt could have had."""
         with self._lock:
-            return tuple(self._kept or ())
-
-    def _keep(self, wish: CallWish, response_json: str) -> None:
-        digest = digest_text(response_json)
-        with self._lock:
-            self._read()[wish.path] = KeptCall(wish.path, wish.name, wish.digest, digest, response_json)
+            return self._replay.known
 
     def summarise(self) -> CallsMade | None:
         """Return what the step's receipt says of its calls: all that were done, by whichever attempt."""
         with self._lock:
-            return digest_calls(self._claim.renewals, (call.line for call in self._read().values()))
+            return digest_calls(self._claim.renewals, (call.line for call in self._replay.kept.values()))
 
     def find_used(self) -> CallUsage | None:
         """Return what the models that were asked used, and no attempt has reported; None: none was asked."""
@@ -293,11 +288,6 @@ class ClaimJournal:
         self.fault = self.fault or answer
         raise answer
 
-    def _read(self) -> dict[str, KeptCall]:
-        if self._kept is None:
-            self._kept = self._ask(lambda claim: load_kept_calls(claim.step_id, claim.renewals))
-        return self._kept
-
     def _count(self, kept: KeptCall | None) -> None:
         conf = get_conf()
         self._made += 1
@@ -321,7 +311,7 @@ class ClaimJournal:
 
     def _end_try(self, begun: Begun, state: TryState, why: str, usage: CallUsage | None) -> None:
         """Tell how a try ended; if that can't be written the maintainer tells that it is lost."""
-        self._under_way.discard(begun.row)
+        self._under_way.pop(begun.row, None)
         try:
             self._ask(lambda claim: end_try(claim, begun.row, state=state, error=why, usage=usage))
             self._wake()

@@ -14,6 +14,7 @@ from agents.domain.calls import Calls
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
 from agents.errors import UnreadableOutput
+from agents.selectors import find_contract
 from orchestration.budgets import load_path
 from orchestration.domain.budget import PotState
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
@@ -82,7 +83,9 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
         raise
     except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
         return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
-    calls = Calls(ClaimJournal(claim, has_calls=earlier.has_calls, pots=pots))
+    contract = find_contract(claim.agent)
+    version = 1 if contract is None else contract.version
+    calls = Calls(ClaimJournal(claim, has_calls=earlier.has_calls, pots=pots, version=version))
     facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
     return Prepared(spec, _build_task(claim, spec, handed, calls), facts)
 

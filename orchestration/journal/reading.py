@@ -37,12 +37,21 @@ class KeptCall(NamedTuple):
     request_digest: str
     response_digest: str
     response_json: str
+    version: int
     is_past: bool = False
 
     @property
     def line(self) -> CallLine:
         """Return what a receipt commits to."""
         return CallLine(self.path, self.name, self.request_digest, self.response_digest)
+
+
+class CallBegun(NamedTuple):
+    """A call that was begun and not done."""
+
+    path: str
+    name: str
+    request_digest: str
 
 
 class CallTexts(NamedTuple):
@@ -60,6 +69,14 @@ def load_kept_calls(step_id: int, journal: int) -> dict[str, KeptCall]:
     """Return the calls of a step's journal that were done, by path."""
     rows = _done(step_id, journal).values_list(*KeptCall._fields)
     return {call.path: call for call in map(KeptCall._make, rows)}
+
+
+def load_begun_tools(step_id: int, journal: int, version: int) -> list[CallBegun]:
+    """Return the calls of tools that were begun for versions below this one and not done, in their order."""
+    rows = Call.objects.filter(
+        step=step_id, journal=journal, state=CallState.BEGUN, kind=CallKind.TOOL, version__lt=version
+    )
+    return list(map(CallBegun._make, rows.order_by("pk").values_list(*CallBegun._fields)))
 
 
 def load_calls_made(step_id: int, journal: int) -> CallsMade | None:

@@ -25,9 +25,9 @@ WITH held AS MATERIALIZED (
     WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE
 ), taken AS (
     INSERT INTO orchestration_call
-        (step_id, run_id, journal, path, kind, name, request_json, request_digest, state, begun_at, due_at)
-    SELECT id, run_id, %(journal)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text, %(request)s::text,
-        %(digest)s::text, 'open', now,
+        (step_id, run_id, journal, version, path, kind, name, request_json, request_digest, state, begun_at, due_at)
+    SELECT id, run_id, %(journal)s::integer, %(version)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text,
+        %(request)s::text, %(digest)s::text, 'open', now,
         coalesce(%(moment)s::timestamptz, now + make_interval(secs => %(seconds)s::float8)) FROM held
     ON CONFLICT (step_id, journal, path) DO NOTHING RETURNING id, due_at
 ), met AS (
@@ -61,7 +61,7 @@ class WaitFound:
     is_past: bool
 
 
-def open_wait(claim: Claim, journal: int, wish: CallWish, until: Until) -> WaitFound:
+def open_wait(claim: Claim, journal: int, wish: CallWish, until: Until, version: int) -> WaitFound:
     """Write that a claimed step waits for something, or find it answered. Once more it changes nothing.
 
     Raises: ClaimLost: the claim passed on; nothing was written.
@@ -72,6 +72,7 @@ def open_wait(claim: Claim, journal: int, wish: CallWish, until: Until) -> WaitF
             "step": claim.step_id,
             "token": claim.token,
             "journal": journal,
+            "version": version,
             "path": wish.path,
             "kind": wish.kind,
             "name": wish.name,

@@ -27,9 +27,9 @@ WITH held AS MATERIALIZED (
     WHERE s.id = %(step)s AND {is_held_by("s", "%(token)s::uuid")} FOR SHARE OF s
 ), taken AS (
     INSERT INTO orchestration_call
-        (step_id, run_id, journal, path, kind, name, request_json, request_digest, state, begun_at)
-    SELECT id, run_id, %(journal)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text, %(request)s::text,
-        %(digest)s::text, 'begun', clock_timestamp() FROM held WHERE NOT is_paused
+        (step_id, run_id, journal, version, path, kind, name, request_json, request_digest, state, begun_at)
+    SELECT id, run_id, %(journal)s::integer, %(version)s::integer, %(path)s::text, %(kind)s::text, %(name)s::text,
+        %(request)s::text, %(digest)s::text, 'begun', clock_timestamp() FROM held WHERE NOT is_paused
     ON CONFLICT (step_id, journal, path) DO NOTHING RETURNING id
 ), met AS (
     SELECT c.id, c.state, c.request_digest, c.response_json FROM orchestration_call c JOIN held h ON c.step_id = h.id
@@ -85,16 +85,19 @@ class Funds:
     is_must: bool = False
 
 
-def begin_call(claim: Claim, journal: int, wish: CallWish, funds: Funds | None = None) -> CallFound:
+def begin_call(
+    claim: Claim, journal: int, wish: CallWish, funds: Funds | None = None, version: int = 1
+) -> CallFound:
     """Write that a claimed step's call begins, or find it answered. Once more under the same claim it changes nothing.
 
     Args: funds: of a step that something limits. Where the call does not fit, nothing is written.
+        version: of the agent's contract.
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
     if funds is None:
-        return _begin(claim, journal, wish)[0]
+        return _begin(claim, journal, wish, version)[0]
     with transaction.atomic():
-        found, try_id = _begin(claim, journal, wish)
+        found, try_id = _begin(claim, journal, wish, version)
         if try_id is None:  # it was done, or has reserved already
             return found
         reserved = reserve(claim, try_id, funds.pots, funds.reservation)
@@ -104,7 +107,7 @@ def begin_call(claim: Claim, journal: int, wish: CallWish, funds: Funds | None =
         return replace(found, reserved=reserved)
 
 
-def _begin(claim: Claim, journal: int, wish: CallWish) -> tuple[CallFound, int | None]:
+def _begin(claim: Claim, journal: int, wish: CallWish, version: int) -> tuple[CallFound, int | None]:
     """Return what the beginning of a call found, and the try that it wrote, if any."""
     row = fetch_one(
         _BEGIN,
@@ -113,6 +116,7 @@ def _begin(claim: Claim, journal: int, wish: CallWish) -> tuple[CallFound, int |
             "token": claim.token,
             "attempt": claim.attempt,
             "journal": journal,
+            "version": version,
             "path": wish.path,
             "kind": wish.kind,
             "name": wish.name,

@@ -28,6 +28,7 @@ class Call(models.Model):
     journal = models.IntegerField(
         help_text="Changes with the step's idempotency key: work that is done anew calls anew."
     )
+    version = models.IntegerField(db_default=1, help_text="Of the contract of the agent that asked it first.")
     path = models.CharField(max_length=MOST_PATH, help_text="Names it within the journal.")
     kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in CallKind])
     name = models.CharField(max_length=MOST_NAME)

@@ -91,7 +91,15 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         with task.calls.take_path(asked.part, None) as path:
             text = await call_awaited(
                 task.calls,
-                CallWish(path, asked.kind, asked.name, asked.request_json, asked.is_repeatable, TOOL_RETURN),
+                CallWish(
+                    path,
+                    asked.kind,
+                    asked.name,
+                    asked.request_json,
+                    asked.is_repeatable,
+                    asked.has_effects,
+                    TOOL_RETURN,
+                ),
                 perform,
                 reserve(task, operation_id, asked.name, cache_key),
             )

@@ -21,6 +21,7 @@ from pydantic_ai.durable_exec import (
 )
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
 from pydantic_core import to_jsonable_python
 
 from agents.domain.calls import MOST_NAME, CallKind
@@ -50,6 +51,7 @@ class Asked:
     name: str
     request_json: str
     is_repeatable: bool = True
+    has_effects: bool = False
 
 
 def describe_operation(operation: DurableOperationId, name: str, key: tuple[object, ...]) -> Asked:
@@ -69,21 +71,27 @@ def describe_operation(operation: DurableOperationId, name: str, key: tuple[obje
         part = f"{'t' if is_call else 'v'}.{call_id}" if call_id else name
         label = tool if is_call else f"{tool} (arguments)"
         asked = _ask(part, CallKind.TOOL, label, {"tool": tool, "arguments": arguments})
-        return replace(asked, is_repeatable=not is_call or _is_repeatable(context, tool))
+        known = context.tools.get(tool) if is_call and context is not None else None
+        if known is None:
+            return asked
+        is_repeatable, has_effects = _describe_effects(known)
+        return replace(asked, is_repeatable=is_repeatable, has_effects=has_effects)
     label = name.rpartition("__")[2]
     return _ask(
         name, CallKind.ONCE, label, {"asked": [each for each in key if not isinstance(each, RunContext)]}
     )
 
 
-def _is_repeatable(context: RunContext[Any] | None, tool: str) -> bool:
-    """Return whether a tool may be called again where nobody knows whether it happened.
+def _describe_effects(tool: ToolDefinition) -> tuple[bool, bool]:
+    """Return whether a tool may be called again where nobody knows whether it happened, and whether it has effects.
 
-    It says so in its metadata (`repeatable`); else not if it says that it has effects which can't be taken back.
+    It says so in its metadata (`effects`, `repeatable`); not repeatable is what can't be taken back. What a person has
+    to approve has effects, whatever it says of them.
     """
-    known = context.tools.get(tool) if context is not None else None
-    said = (known.metadata if known is not None else None) or {}
-    return bool(said.get("repeatable", not said.get("effects") or said.get("reversible", True)))
+    said = tool.metadata or {}
+    is_repeatable = bool(said.get("repeatable", not said.get("effects") or said.get("reversible", True)))
+    has_effects = bool(said.get("effects")) or not is_repeatable or tool.kind == "unapproved"
+    return is_repeatable, has_effects
 
 
 def _ask(part: str, kind: CallKind, name: str, request: Mapping[str, Any]) -> Asked:
