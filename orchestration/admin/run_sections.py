@@ -87,11 +87,13 @@ class EventLine:
 
 @dataclass(frozen=True, slots=True)
 class TraceLine:
-    """One line of the lineage."""
+    """One line of the lineage. `data`: what its words don't tell."""
 
     row: LineageLine
     words: SafeString
     url: str
+    run: str
+    run_url: str
     data: SafeString
 
 
@@ -249,11 +251,14 @@ def view_event(event: Event) -> EventLine:
 
 def view_lineage(line: LineageLine) -> TraceLine:
     """Return a line of the lineage as a table shows it. Its step must be loaded."""
+    data = json.loads(line.data_json)
     return TraceLine(
         row=line,
         words=mark_unseen(tell_line(line)),
         url=step_url(line.run_id, line.step.key) if line.step else "",
-        data=mark_unseen(show_short(json.loads(line.data_json))),
+        run=str(line.run_id)[:8],
+        run_url=run_url(line.run_id),
+        data=mark_unseen(show_short(data)) if data and line.kind == LineageKind.EVENT else SafeString(""),
     )
 
 

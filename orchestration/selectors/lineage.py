@@ -67,11 +67,10 @@ def tell_line(line: LineageLine) -> str:
             by = f", shortened by {said['summarised_by']}" if said["summarised_by"] else ""
             return f"was handed what '{line.name}' put out, {said['tokens_after']:,} tokens{by}"
         case LineageKind.CALL:
+            used = f", {said['tokens']:,} tokens" if said["tokens"] else ""
             error = f": {said['error']}" if said["error"] else ""
-            return f"called {line.name}, try {said['try']}: {said['state']}{error}"
+            return f"called {line.name}, try {said['try']}: {said['state']}{used}{error}"
         case LineageKind.WAIT:
-            return f"waits at {line.name}" + (
-                "" if said["ended_at"] is None else ", and was answered at " + said["ended_at"]
-            )
+            return f"waits at {line.name}" + ("" if said["ended_at"] is None else ", and was answered later")
         case _:
             return line.name.replace("_", " ")

@@ -86,7 +86,7 @@ def test_it_is_in_order_and_an_attempt_reads_from_its_claim_to_its_end(run: Run)
     words = " | ".join(tell_line(line) for line in lines)
     assert "called look#1, try 1: done" in words
     assert "was handed what 'orders' put out" in words
-    assert "waits at timer#1, and was answered at " in words
+    assert "waits at timer#1, and was answered later" in words
     assert "decided: " in words
 
 
