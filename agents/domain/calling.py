@@ -164,6 +164,13 @@ async def settle(calls: Calls) -> None:
         await asyncio.sleep(0 if quiet else _LOOK_SECONDS)
 
 
+async def stand_still(calls: Calls) -> None:
+    """Return when all that runs beside a wait has come to where it waits, too, or does something else than calls."""
+    if calls.settling is None or calls.settling.done():
+        calls.settling = asyncio.ensure_future(settle(calls))
+    await asyncio.shield(calls.settling)
+
+
 def settle_threads(calls: Calls, seconds: float) -> None:
     """Wait likewise for what a `def` lets other threads call, for at most so long."""
     over_at = time.monotonic() + seconds

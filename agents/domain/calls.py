@@ -6,6 +6,7 @@ next: `agents/domain/calling.py`, which makes calls, and `orchestration/executor
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import sys
@@ -126,6 +127,9 @@ class CallJournal(Protocol):
         Raises: Suspended: nothing has answered it yet.  CallDiverged. CallRefused.
         """
 
+    def leave(self, path: str) -> None:
+        """Take note that the agent's code does not wait there any more: what it waited beside came first."""
+
     @property
     def is_suspended(self) -> bool:
         """Whether a wait is open, or the run is paused: the attempt will end without an answer."""
@@ -172,6 +176,9 @@ class MemoryJournal:
             f"nobody can answer {wish.path} outside an engine: run it in a workflow, as with run_workflow() and drive()"
         )
 
+    def leave(self, path: str) -> None:
+        """Nothing is waited for here."""
+
     @property
     def is_suspended(self) -> bool:
         """Return False: nothing stays open here."""
@@ -186,6 +193,11 @@ class Calls:
     """The calls of one attempt: gives each its path and asks the journal.
 
     Args: journal: who keeps them.
+
+    Attributes:
+        parked: waits beside which other branches go on; if they are open their code has not been told yet.
+        settling: who looks whether others go on.
+        is_cut: some code was told so, and the attempt ends without an answer.  is_over: the agent has ended.
     """
 
     def __init__(self, journal: CallJournal) -> None:
@@ -193,6 +205,9 @@ class Calls:
         self._root = _Place(self, "")
         self._lock = threading.Lock()
         self._under_way = 0
+        self.parked: set[str] = set()
+        self.settling: asyncio.Future[None] | None = None
+        self.is_cut = self.is_over = False
 
     @property
     def are_under_way(self) -> bool:

@@ -7,6 +7,7 @@ for it. Once it is answered the agent's code runs again from its top, with all f
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +16,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from agents.domain.call_texts import read_response
-from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive
+from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive, stand_still
 from agents.domain.calls import CallKind, Calls, CallWish, Until
 from agents.domain.canonical import canonical_json, check_json
 from agents.domain.json_schema import SchemaInvalid, compile_schema
-from agents.errors import CallDiverged, CallRefused, SignalTimedOut, UnreadableOutput
+from agents.errors import CallDiverged, CallRefused, SignalTimedOut, Suspended, UnreadableOutput
 
 LONGEST_WAIT_SECONDS: Final = 10 * 366 * 86_400.0
 LONGEST_QUESTION: Final = 4_000
@@ -174,12 +175,40 @@ def _wait(
 
     async def wait_awaited() -> Any:
         with calls.take_path(name, key, kind) as path:
-            return read(path, await outlive(calls, _count_awaited(calls, carry_awaited(lambda: ask(path)))))
+            return read(path, await _let_others_go_on(calls, path, lambda: ask(path)))
 
     if is_in_loop():
         return wait_awaited()
     with calls.take_path(name, key, kind) as path, calls.count_under_way():
-        return read(path, carry(lambda: ask(path)))
+        try:
+            return read(path, carry(lambda: ask(path)))
+        except Suspended:
+            calls.is_cut = True
+            raise
+
+
+async def _let_others_go_on(calls: Calls, path: str, ask: Callable[[], str]) -> str:
+    """Return what answers a wait; where it is open, tell so only when no other branch goes on any more.
+
+    One that is cancelled before, as the loser of two that were waited for at once, is waited for no longer.
+    """
+    calls.parked.add(path)
+    try:
+        try:
+            return await outlive(calls, _count_awaited(calls, carry_awaited(ask)))
+        except Suspended as suspended:
+            told = suspended
+        await stand_still(calls)
+        calls.is_cut = not calls.is_over
+        # Where the agent has ended nobody is there any more who could be told.
+        gone: BaseException = asyncio.CancelledError() if calls.is_over else told
+        raise gone
+    except asyncio.CancelledError:
+        if not calls.is_cut:
+            calls.journal.leave(path)
+        raise
+    finally:
+        calls.parked.discard(path)
 
 
 async def _count_awaited(calls: Calls, asked: Coroutine[Any, Any, str]) -> str:

@@ -118,11 +118,13 @@ class PythonRuntime:
 async def _settling(task: Task, coroutine: Coroutine[Any, Any, object]) -> object:
     """Await an agent; where it is suspended, what it calls at that moment is finished and kept first."""
     try:
-        return await coroutine
+        answer = await coroutine
     except BaseException as error:
         if is_suspension(error):
             await settle(task.calls)
         raise
+    task.calls.is_over = True
+    return answer
 
 
 class _Entry:

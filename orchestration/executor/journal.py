@@ -84,6 +84,7 @@ class ClaimJournal:
         self._made = self._read_bytes = 0
         self._asks_models = False
         self._under_way: dict[int, CallWish] = {}
+        self._left: set[str] = set()
         self.fault: CallDiverged | CallLimit | None = None
         self.waits: dict[str, OpenWait] = {}
         self.is_paused = False
@@ -151,6 +152,12 @@ class ClaimJournal:
         self.end(wish, begun, response_json)
         return Kept(response_json)
 
+    def leave(self, path: str) -> None:
+        """Take note that the agent's code does not wait there any more."""
+        with self._lock:
+            self._left.add(path)
+            self.waits.pop(path, None)
+
     @property
     def is_suspended(self) -> bool:
         """Return whether something is waited for, a budget among it, or the run is paused."""
@@ -162,13 +169,13 @@ class ClaimJournal:
         # A person let the step go on since: each time it is waited for anew, under a path of its own.
         for number in count():
             here = wish if number == 0 else replace(wish, path=f"{wish.path}~{number}")
-            answer = self._wait_here(here, until)
+            answer = self._wait_here(wish.path, here, until)
             if answer is not None:
                 return answer
         raise AssertionError("a count has no end")
 
-    def _wait_here(self, wish: CallWish, until: Until) -> Kept | None:
-        """Return what a wait was answered with, or write that it is open; None: it is waited for anew."""
+    def _wait_here(self, asked: str, wish: CallWish, until: Until) -> Kept | None:
+        """As `wait`; None: it is waited for anew. `asked`: the path that the agent's code knows."""
         with self._lock:
             wish = self._replay.address(wish)
             kept = self._replay.kept.get(wish.path)
@@ -180,12 +187,17 @@ class ClaimJournal:
             return None
         if found.response_json is None and found.request_digest == wish.digest:
             with self._lock:
-                self.waits[wish.path] = OpenWait(wish.path, wish.kind, wish.name, wish.request_json)
+                if asked not in self._left:
+                    self.waits[asked] = OpenWait(wish.path, wish.kind, wish.name, wish.request_json)
             raise Suspended(wish.path)
         answer = self._answer(wish, found.request_digest, found.response_json)
         with self._lock:
             self._replay.keep(wish, answer.response_json)
         return answer
+
+    def is_held_up(self, parked: set[str]) -> bool:
+        """Return whether something is waited for beside what the agent did not look at any more (`parked`)."""
+        return bool(self.waits.keys() - parked) or self.is_paused or self.short is not None
 
     def make_callback(self, name: str, expires_seconds: float) -> str:
         """Return an address at which whoever has it may send a signal to the run."""

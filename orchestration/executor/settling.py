@@ -14,7 +14,8 @@ from orchestration.executor.journal import ClaimJournal
 
 _SWALLOWED: Final = (
     "it answered although it waits for {what}: a bare `except:`, an `except BaseException` or "
-    "gather(return_exceptions=True) swallowed the suspension; let Suspended pass"
+    "gather(return_exceptions=True) swallowed the suspension; let Suspended pass, and cancel a task whose wait is no "
+    "longer of use"
 )
 
 
@@ -42,7 +43,7 @@ def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Fac
         case Suspends():
             words = "it raised Suspended, but waits for nothing: write task.sleep, task.wait_for or task.ask_person"
             return _refuse(outcome, journal, FailureKind.PERMANENT, words, "Suspended"), told
-        case Answered() | SentBack() if journal.is_suspended:
+        case Answered() | SentBack() if journal.is_held_up(task.calls.parked):
             what = ", ".join(journal.waits) or "its budget, or for its run, which is paused"
             words = _SWALLOWED.format(what=what[:200])
             return _refuse(outcome, journal, FailureKind.PERMANENT, words, "Suspended"), told

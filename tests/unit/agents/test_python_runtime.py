@@ -49,18 +49,18 @@ def test_a_coroutine_that_swallows_its_cancellation_does_not_hold_its_caller(tas
         run(cling, task, timeout_seconds=0.01, grace_seconds=0.05)
     assert asleep_once.is_set()
     asleep.set()
-    _cancel_left_over_tasks()
+    _cancel_left_over_tasks(task)
 
 
-def _cancel_left_over_tasks() -> None:
-    async def sweep(task: Any) -> None:
+def _cancel_left_over_tasks(task: Task) -> None:
+    async def sweep(_task: Any) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for other in others:
             other.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     agent = RegisteredAgent(AgentContract("test.sweep"), sweep, place="here")
-    PythonRuntime().run(agent, None, 5)  # type: ignore[arg-type]
+    PythonRuntime().run(agent, task, 5)
 
 
 class LimitReached(Exception):
