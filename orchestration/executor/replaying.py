@@ -58,12 +58,15 @@ class Replay:
         """Return a call under the path that it has in this journal.
 
         For a raised version requests to models, approvals and tools begin anew. A model is asked anew, too, where a
-        person's feedback made another request of it.
+        person's feedback made another request of it; and people are, where they sent back a step whose calls were other
+        ones than they had approved.
         """
         if self._version > 1 and wish.kind in {CallKind.MODEL, CallKind.APPROVAL, CallKind.TOOL}:
             wish = replace(wish, path=f"{wish.path}~v{self._version}")
         found = self.kept.get(wish.path)
         is_other = found is not None and found.request_digest != wish.digest
+        if wish.kind is CallKind.APPROVAL and self._claim.feedback and is_other:
+            return replace(wish, path=f"{wish.path}~{self._claim.revision}")
         if wish.kind is not CallKind.MODEL or not self._claim.feedback or not (is_other or self._is_anew):
             return wish
         self._is_anew = True

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from agents import PermanentError, Result, Task, agent
+from agents.domain.waiting import WantedCall, wait_for_approval
 from tests.chaos.crashapp.journal import do_once, folder, note
 from tests.chaos.crashapp.points import hit
 
@@ -74,6 +75,22 @@ def wait(task: Task) -> list[Any]:
     came = task.wait_for("go", timeout_seconds=600)
     task.sleep(0.5)
     return [before, came, task.once("after", pay, "after")]
+
+
+@agent("crash.approved", timeout_seconds=60)
+def pay_if_approved(task: Task) -> dict[str, Any]:
+    """Pay what a person approved; once the gate `changed` is open, the step of that name wants to pay more."""
+
+    def pay(euro: int, idempotency_key: str) -> int:
+        note("approved_paid", run=task.run_id, key=task.step_key, euro=euro, call_key=idempotency_key)
+        return euro
+
+    is_changed = task.step_key == "changed" and (folder() / "gates" / "changed.1").exists()
+    wanted = WantedCall("c1", "pay", {"euro": 6 if is_changed else 5}, ("pays",), reversible=False)
+    [said] = wait_for_approval(task.calls, [wanted], 1)
+    if not said.approve:
+        return {"refused": said.message}
+    return {"paid": task.once(f"pay-{task.step_key}", pay, said.arguments["euro"])}
 
 
 @agent("crash.draw", timeout_seconds=60, pools={"gpu": 1})

@@ -168,8 +168,8 @@ def _collecting(original: Callable[..., Any]) -> Callable[..., Any]:
 def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
     """Die with a call written as begun, before it is made."""
 
-    def begin_call(claim: Claim, journal: int, wish: Any, funds: Any = None) -> Any:
-        found = original(claim, journal, wish, funds)
+    def begin_call(claim: Claim, journal: int, wish: Any, *rest: Any) -> Any:
+        found = original(claim, journal, wish, *rest)
         hit("call_begun", wish.name)
         hit("call_begun", wish.path)
         return found
@@ -180,8 +180,8 @@ def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
 def _opening_wait(original: Callable[..., Any]) -> Callable[..., Any]:
     """Die with a wait written as open, before the attempt ends with it."""
 
-    def open_wait(claim: Claim, journal: int, wish: Any, until: Any) -> Any:
-        found = original(claim, journal, wish, until)
+    def open_wait(claim: Claim, journal: int, wish: Any, *rest: Any) -> Any:
+        found = original(claim, journal, wish, *rest)
         hit("wait_opened", wish.name)
         return found
 

@@ -178,6 +178,13 @@ def test_an_approval_of_other_calls_than_are_wanted_now_is_void(changed: Any) ->
     run = _drive(run, otherwise)
     assert run.held == ["one"]
     assert Decision.objects.latest("pk").rule == "journal_diverged"
+    _decide(run.steps["one"], ResolutionKind.SEND_BACK, feedback="ask for what you want now")
+    run = _drive(run, otherwise)
+    asked = Ticket.objects.get(status="open")
+    assert (asked.subject, asked.rule) == ("calls", "approval")
+    assert asked.seen["calls"][0]["arguments"] == (changed or _WANTED[0].arguments)
+    _decide(run.steps["one"], ResolutionKind.APPROVE)
+    assert _drive(run, otherwise).outputs == {"one": 2}
 
 
 class Death(BaseException):
