@@ -38,12 +38,12 @@ from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
 from agents.runtimes.confinement import confine
-from agents.runtimes.model.builds import build_ahead, find_build_faults
+from agents.runtimes.model.builds import find_build_faults, plan_builds
 from agents.runtimes.model.names import override_models
 from agents.runtimes.model.runtime import ModelRuntime
 from agents.runtimes.python import PythonRuntime
 
-__all__ = ["build_ahead", "find_build_faults", "invoke", "override", "override_models"]
+__all__ = ["find_build_faults", "invoke", "override", "override_models", "plan_builds"]
 
 _PYTHON: Final = PythonRuntime()
 _RUNTIMES: Final[dict[AgentKind, Runtime]] = {

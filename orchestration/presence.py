@@ -80,6 +80,7 @@ def unlock_process(connection: psycopg.Connection[Any], process_id: int) -> None
 _BEAT = """
 UPDATE orchestration_workerprocess
 SET beat_at = clock_timestamp(), busy = %(busy)s, hung = %(hung)s,
+    agents = coalesce(%(agents)s::varchar[], agents),
     blocked_until = CASE WHEN blocked_at IS NOT NULL THEN coalesce(blocked_until, clock_timestamp()) END,
     last_claim_at = coalesce(%(last_claim_at)s::timestamptz, last_claim_at),
     newest_dispatch_at = coalesce(%(newest_dispatch_at)s::timestamptz, newest_dispatch_at)
@@ -96,10 +97,12 @@ def beat(
     hung: int = 0,
     last_claim_at: datetime | None,
     newest_dispatch_at: datetime | None,
+    agents: list[str] | None = None,
 ) -> bool:
     """Renew the lease.
 
     Args: busy: steps in flight.  hung: threads that are lost to steps whose time is long over.
+        agents: that it performs now; None leaves what it said.
     Returns: False when the process was declared dead: it must enter anew.
     """
     parameters = {
@@ -108,6 +111,7 @@ def beat(
         "hung": hung,
         "last_claim_at": last_claim_at,
         "newest_dispatch_at": newest_dispatch_at,
+        "agents": agents,
     }
     return connection.execute(_BEAT, parameters).fetchone() is not None
 

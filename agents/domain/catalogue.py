@@ -7,7 +7,7 @@ never half of each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -78,6 +78,7 @@ class Catalogue:
         self._overlays: list[Mapping[str, RegisteredAgent]] = []
         self._agents: Mapping[str, RegisteredAgent] = {}
         self._answers: frozenset[str] = frozenset()
+        self._held_back: frozenset[str] = frozenset()
 
     def add(self, agent: RegisteredAgent) -> None:
         """Add an agent; the same function again (a reloaded module) replaces itself.
@@ -112,8 +113,23 @@ class Catalogue:
         return frozenset(self._agents)
 
     def answers(self) -> frozenset[str]:
-        """Return every text by which a step can name an agent that answers now: names, and names with versions."""
+        """Return every text by which a step can name an agent that answers now: names, and names with versions.
+
+        Not those that are held back.
+        """
         return self._answers
+
+    def hold_back(self, names: Iterable[str]) -> None:
+        """Offer these agents to no step until they are ready."""
+        with self._lock:
+            self._held_back |= set(names)
+            self._rebuild()
+
+    def offer(self, name: str) -> None:
+        """Offer an agent that was held back."""
+        with self._lock:
+            self._held_back -= {name}
+            self._rebuild()
 
     def contracts(self) -> list[AgentContract]:
         """Return every contract, by name."""
@@ -141,8 +157,9 @@ class Catalogue:
         for overlay in self._overlays:
             merged.update(overlay)
         self._agents = merged
-        self._answers = frozenset(merged) | {
-            f"{name}@{agent.contract.version}" for name, agent in merged.items()
+        offered = {name: agent for name, agent in merged.items() if name not in self._held_back}
+        self._answers = frozenset(offered) | {
+            f"{name}@{agent.contract.version}" for name, agent in offered.items()
         }
 
 

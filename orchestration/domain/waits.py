@@ -81,7 +81,8 @@ WAITS: Final[dict[WaitsFor, Wait]] = {
     WaitsFor.AGENT: Wait(
         wakes=(Waker.MAINTAINER,),
         words="no worker has its agent",
-        sentence="No worker that reads the queue “{queue}” has the agent “{agent}”. Start a worker that has it.",
+        sentence="No worker that reads the queue “{queue}” has the agent “{agent}”. Start a worker that has it; "
+        "one that was started offers an agent of models once it has built it.",
     ),
     WaitsFor.POOL: Wait(
         wakes=(Waker.HOLDER, Waker.MAINTAINER),

@@ -13,7 +13,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ class Heart:
 
     Args: control: the pacemaker's socket, if there is one already; a heart that can't reach it gets one of its own.
         look: called with each beat, e.g. to find threads that are lost.
+        list_offers: returns the agents that this process performs, as of each beat.
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class Heart:
         control: socket.socket | None = None,
         *,
         look: Callable[[], None] | None = None,
+        list_offers: Callable[[], list[str]] | None = None,
     ) -> None:
         """Prepare; nothing is opened before `start`."""
         self._host = host
         self._presence = presence
         self._control = control
-        self._look = look
+        self._look, self._list_offers = look, list_offers
         self._process_id: int | None = None
         self._channel: socket.socket | None = None
         self._unread = b""
@@ -76,7 +79,7 @@ class Heart:
         while not self._stop.is_set():
             try:
                 channel = self._channel or self._connect()
-                self._say(channel, _read_report(self._host))
+                self._say(channel, _read_report(self._host) | self._read_offers())
                 self._listen(channel, get_conf().HEARTBEAT_SECONDS)
                 if self._look is not None:
                     self._look()
@@ -89,6 +92,18 @@ class Heart:
                 self._hang_up()
                 self._stop.wait(pause)
         self._leave()
+
+    def beat_now(self) -> None:
+        """Beat without waiting for the time of the next: what this process offers has changed."""
+        with suppress(OSError):  # it has stopped
+            self._waker.send(b".")
+
+    def _read_offers(self) -> dict[str, list[str]]:
+        """Return which agents this process performs, where that is known to change."""
+        if self._list_offers is None:
+            return {}
+        self._presence = replace(self._presence, agents=self._list_offers())
+        return {"agents": self._presence.agents}
 
     def _connect(self) -> socket.socket:
         """Go to the pacemaker, with what it may see of this process."""
@@ -129,8 +144,12 @@ class Heart:
             selector.register(channel, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
-                if any(key.fileobj is channel for key, _ in selector.select(left)):
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if channel in ready:
                     self._hear(channel)
+                if self._woken in ready:
+                    self._woken.recv(_CHUNK)
+                    return
 
     def _hear(self, channel: socket.socket) -> None:
         heard = channel.recv(_CHUNK)

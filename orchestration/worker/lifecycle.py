@@ -16,7 +16,7 @@ from celery.signals import (
     worker_shutdown,
 )
 
-from agents.invoke import build_ahead
+from agents.invoke import plan_builds
 from agents.selectors import answered_names
 from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.handoff import count_tokens
@@ -46,27 +46,38 @@ class _Life:
         """Enter. `executor`: of the thread worker; Celery ends a child of a prefork worker at its time limit."""
         host = this_host()
         host.teller = teller
+        queues = sorted(current_app.amqp.queues.consume_from)
+        building = plan_builds(queues, self._tell_offers)
         presence = Presence(
             name=name,
             host=socket.gethostname(),
             pid=os.getpid(),
-            queues=sorted(current_app.amqp.queues.consume_from),
-            agents=sorted(answered_names() | ENGINE_AGENTS),
+            queues=queues,
+            agents=_list_offers(),
             concurrency=concurrency,
         )
         look = None
         if executor is not None:
             look = partial(replace_lost, host.flights, executor, overdue_patience())
-        self.heart = Heart(host, presence, self.pacemaker, look=look)
+        self.heart = Heart(host, presence, self.pacemaker, look=look, list_offers=_list_offers)
         self.heart.start()
         if teller is not None:
             teller.start()
-        build_ahead(presence.queues)
+        if building is not None:
+            building.start()
+
+    def _tell_offers(self) -> None:
+        if self.heart is not None:
+            self.heart.beat_now()
 
     def end(self) -> None:
         if self.heart is not None:
             self.heart.stop()
             self.heart = None
+
+
+def _list_offers() -> list[str]:
+    return sorted(answered_names() | ENGINE_AGENTS)
 
 
 _life = _Life()

@@ -24,7 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from mmap import ACCESS_READ, mmap
@@ -180,6 +180,7 @@ class Pacemaker:
             ward.process = psutil.Process(ward.presence.pid)
             return
         ward.calls.update(said.pop("calls", {}))
+        ward.presence = replace(ward.presence, agents=said.pop("agents", ward.presence.agents))
         ward.report, ward.ticked_at = said, time.monotonic()
         ward.first = ward.last = None
         if ward.is_blocked:
@@ -209,6 +210,7 @@ class Pacemaker:
             ward.process_id or 0,
             busy=report.get("busy", 0),
             hung=report.get("hung", 0),
+            agents=ward.presence.agents,
             last_claim_at=_read_time(report.get("last_claim_at")),
             newest_dispatch_at=_read_time(report.get("newest_dispatch_at")),
         )

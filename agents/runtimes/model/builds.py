@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
@@ -59,18 +59,19 @@ def perform(agent: RegisteredAgent, built: Any, task: Task) -> Coroutine[Any, An
     return performing
 
 
-def build_ahead(queues: Collection[str]) -> threading.Thread | None:
-    """Begin to build the agents of models whose steps come by these queues; None: there are none.
+def plan_builds(queues: Collection[str], then: Callable[[], None]) -> threading.Thread | None:
+    """Hold back the agents of models whose steps come by these queues; return what builds them, None: there are none.
 
-    A worker takes steps meanwhile; one for such an agent waits until it is built. What can't be built is told here, and
-    by each attempt.
+    Until each is built this process does not offer it: its steps wait, and hold nothing, while others are performed.
+    One that can't be built is offered all the same, so that its steps tell a person why instead of waiting for ever.
+
+    Args: then: called after each.  Returns: a thread to be started.
     """
     wanted = [agent for agent in _list_agents() if agent.contract.queue in queues]
     if not wanted:
         return None
-    thread = threading.Thread(target=_build_all, args=(wanted,), name="agents-building", daemon=True)
-    thread.start()
-    return thread
+    catalogue.hold_back(agent.contract.name for agent in wanted)
+    return threading.Thread(target=_build_all, args=(wanted, then), name="agents-building", daemon=True)
 
 
 def find_build_faults() -> dict[str, str]:
@@ -79,16 +80,20 @@ def find_build_faults() -> dict[str, str]:
     return {name: fault for name, fault in told.items() if fault is not None}
 
 
-def _build_all(agents: Sequence[RegisteredAgent]) -> None:
+def _build_all(agents: Sequence[RegisteredAgent], then: Callable[[], None]) -> None:
     for agent in agents:
-        fault = _find_fault(agent)
-        if fault is not None:
+        name, fault = agent.contract.name, _find_fault(agent)
+        if fault is None:
+            log.info("agent_built", agent=name)
+        else:
             log.warning(
                 "agent_not_built",
-                agent=agent.contract.name,
+                agent=name,
                 error=fault,
-                next="its attempts fail with the same words",
+                next="its attempts fail with the same words; `manage.py check_models --build` looks again",
             )
+        catalogue.offer(name)
+        then()
 
 
 def _list_agents() -> list[RegisteredAgent]:

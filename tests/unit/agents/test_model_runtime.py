@@ -19,9 +19,10 @@ from agents.domain.contract import AgentKind
 from agents.domain.invocation import Answered, Failed, Outcome
 from agents.domain.scripts import call, scripted
 from agents.errors import AgentRefused
-from agents.invoke import build_ahead, find_build_faults, invoke, override, override_models
+from agents.invoke import find_build_faults, invoke, override, override_models, plan_builds
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import count_tokens, describe_operation
+from agents.selectors import answered_names
 
 _NAME = "modelled.unit"
 
@@ -141,19 +142,28 @@ def test_agents_are_built_once_and_ahead_where_their_queue_is_served() -> None:
         return _plain(durable)
 
     _declare(build)
-    assert build_ahead(["a queue of nobody's"]) is None
-    thread = build_ahead(["steps"])
+    offered: list[bool] = []
+    assert plan_builds(["a queue of nobody's"], lambda: None) is None
+    assert _NAME in answered_names()
+    thread = plan_builds(["steps"], lambda: offered.append(_NAME in answered_names()))
     assert thread is not None
+    assert not {_NAME, f"{_NAME}@1"} & answered_names()
+    assert built == []
+    thread.start()
     thread.join()
+    assert offered[-1]
+    assert {_NAME, f"{_NAME}@1"} <= answered_names()
     assert isinstance(_ask(["said"]), Answered)
     assert built == ["once"]
 
 
 def test_what_can_not_be_built_ahead_keeps_nobody_from_being_built() -> None:
     _declare(_no_agent)
-    thread = build_ahead(["steps"])
+    thread = plan_builds(["steps"], lambda: None)
     assert thread is not None
+    thread.start()
     thread.join()
+    assert _NAME in answered_names()
     assert _fail(["unasked"]).error_class == "agents.errors.AgentRefused"
     assert "not a pydantic_ai.Agent" in find_build_faults()[_NAME]
 

@@ -30,3 +30,27 @@ def test_a_worker_whose_pacemaker_is_lost_again_and_again_goes_on_under_its_row(
         heart.stop()
     assert rows.get().stopped_at is not None
     assert implant._started[-1].wait(10) == 0
+
+
+def test_what_a_worker_offers_is_in_its_row_with_the_next_beat_and_that_can_be_now() -> None:
+    host, offered = WorkerHost(), ["x.y"]
+    heart = Heart(
+        host,
+        Presence("offering", "host", os.getpid(), ["steps"], [], 4),
+        list_offers=lambda: list(offered),
+    )
+    heart.start()
+    try:
+        rows = WorkerProcess.objects.filter(pk=host.process_id)
+        wait_for(rows.filter(agents=["x.y"]).exists, what="what it offered first")
+        offered.append("x.z")
+        heart.beat_now()
+        wait_for(rows.filter(agents=["x.y", "x.z"]).exists, what="what it offers since")
+        # Declared dead, it enters anew with what it offers by then.
+        rows.update(stopped_at="2020-01-01T00:00Z")
+        heart.beat_now()
+        fresh = WorkerProcess.objects.filter(name="offering", stopped_at=None)
+        wait_for(fresh.filter(agents=["x.y", "x.z"]).exists, what="its next row")
+    finally:
+        heart.stop()
+    heart.beat_now()
