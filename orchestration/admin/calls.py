@@ -12,6 +12,7 @@ from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.admin.words import describe_span
 from orchestration.domain.calls import CallState, TryState
+from orchestration.domain.states import FINAL
 from orchestration.journal.reading import CallTexts, list_calls, show_texts
 from orchestration.models import Call, CallTry, Step
 
@@ -45,6 +46,7 @@ class CallView:
     step_url: str
     path: SafeString
     state: SafeString
+    stands: str
     took: str
     used: SafeString
     tries: list[TryView]
@@ -81,7 +83,8 @@ def _view(call: Call, texts: CallTexts) -> CallView:
         row=call,
         step_url=step_url(call.run_id, call.step.key),
         path=mark_unseen(call.path),
-        state=chip(_TONES[call.state], call.state),
+        state=_show_state(call),
+        stands=tell_wait(call),
         took=describe_span(call.begun_at, call.ended_at),
         used=mark_unseen(call.usage.words if call.usage else ""),
         tries=[
@@ -98,6 +101,21 @@ def _view(call: Call, texts: CallTexts) -> CallView:
         response=None if texts.response is None else show_json(texts.response),
         hidden=texts.hidden,
     )
+
+
+def tell_wait(call: Call) -> str:
+    """Return how an open wait stands, in words; its end is shown beside them. Its step must be loaded."""
+    if call.is_awaited:
+        return "Waits for an answer"
+    if call.step.status in FINAL or call.journal != call.step.renewals:
+        return "Nobody waits for it any more"
+    return "Its step has gone on, and may come to it again"
+
+
+def _show_state(call: Call) -> SafeString:
+    if call.state == CallState.OPEN and not call.is_awaited:
+        return chip("cancelled", "left")
+    return chip(_TONES[call.state], call.state)
 
 
 def _describe_cost(each: CallTry) -> str:

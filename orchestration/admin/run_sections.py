@@ -19,10 +19,11 @@ from orchestration.admin.calls import view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
+from orchestration.admin.signals import view_signals, view_waits
 from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
 from orchestration.domain.states import Stage
-from orchestration.journal.reading import list_calls
+from orchestration.journal.reading import list_awaited, list_calls, list_signals
 from orchestration.models import Attempt, Event, Handoff, LineageKind, LineageLine, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
@@ -133,6 +134,13 @@ def build_calls(request: HttpRequest, run: Run) -> dict[str, Any]:
     return {"page": page, "calls": view_calls(page.rows, caller_of(request).user_id)}
 
 
+def build_signals(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """Return what the run's steps wait for, and the signals that came, in their order."""
+    page = turn_page(request, list_signals(run.pk), _LINES_PER_PAGE)
+    waits = list_awaited(run_id=run.pk)[:_LINES_PER_PAGE]
+    return {"page": page, "signals": view_signals(page.rows), "waits": view_waits(list(waits))}
+
+
 def build_budget(_request: HttpRequest, run: Run) -> dict[str, Any]:
     """Return the budgets of the run's tree."""
     return {"pots": view_pots(run)}
@@ -212,6 +220,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "steps": ("Steps", build_steps),
     "attempts": ("Attempts and decisions", build_attempts),
     "calls": ("Calls", build_calls),
+    "signals": ("Waits and signals", build_signals),
     "budget": ("Budget", build_budget),
     "handoffs": ("Hand-offs", build_handoffs),
     "children": ("Child runs", build_children),

@@ -65,7 +65,10 @@ class CallRow(Row):
     kind = serializers.CharField(read_only=True)
     name = serializers.CharField(read_only=True)
     state = serializers.CharField(
-        read_only=True, help_text="`begun`: a later attempt makes it again; `open`: it waits."
+        read_only=True, help_text="`begun`: a later attempt makes it again; `open`: nothing answered it."
+    )
+    awaited = serializers.BooleanField(
+        source="is_awaited", read_only=True, help_text="Its step waits for it now; an open one may be left."
     )
     begun_at = serializers.DateTimeField(read_only=True)
     ended_at = serializers.DateTimeField(read_only=True, allow_null=True)

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orchestration.api.fields import JsonText, Names, word
+from orchestration.api.waits import WaitsOnRow, show_waits
 from orchestration.domain.rights import Right, Scope
 from orchestration.domain.states import (
     LIVE_RUN,
@@ -200,6 +201,7 @@ class StepDetail(StepRow):
     output_tokens = serializers.IntegerField(read_only=True, allow_null=True)
     receipt_digest = serializers.CharField(read_only=True, allow_null=True)
     child_runs = serializers.SerializerMethodField()
+    waits_on = serializers.SerializerMethodField()
 
     def get_hidden(self, _step: Any) -> str | None:
         """Why proposal and output are not shown; null when they are."""
@@ -210,6 +212,11 @@ class StepDetail(StepRow):
         """Return the step, without what its review queue keeps to itself."""
         shown = super().to_representation(instance)
         return {**shown, "proposed": None, "output": None} if self.context["hidden"] else shown
+
+    @extend_schema_field(WaitsOnRow(many=True))
+    def get_waits_on(self, step: Any) -> list[dict[str, Any]]:
+        """What it waits on by name: open calls of its agent, a budget, a breaker, whatever `waits_for` says."""
+        return show_waits(step)
 
     def get_child_runs(self, _step: Any) -> list[UUID]:
         """The runs that this step started."""

@@ -17,6 +17,7 @@ from orchestration.api.limits import read_length
 from orchestration.api.rows import Row
 from orchestration.domain.rights import Right
 from orchestration.errors import SignalInvalid
+from orchestration.journal.reading import list_signals
 from orchestration.models import Signal
 from orchestration.selectors.scope import find_run
 
@@ -36,7 +37,14 @@ class SignalRow(Row):
     sent_at = serializers.DateTimeField(read_only=True)
     taken_by = serializers.CharField(source="step.key", read_only=True, default=None, allow_null=True)
     taken_at = serializers.DateTimeField(read_only=True, allow_null=True)
-    refusal = serializers.CharField(read_only=True, help_text="Why whoever waited could not use it.")
+    refusal = serializers.CharField(
+        read_only=True, help_text="Why whoever waited could not use it; another wait may."
+    )
+    calls = serializers.SerializerMethodField(help_text="Ids of the waits that it answered.")
+
+    def get_calls(self, signal: Any) -> list[int]:
+        """Ids of the waits that it answered: more than one where a step did its work anew."""
+        return [call.pk for call in signal.calls.all()]
 
 
 class RunSignals(ApiView):
@@ -50,7 +58,7 @@ class RunSignals(ApiView):
     def get(self, _request: Request, run_id: UUID) -> Response:
         """List the signals that came to a run, in their order, without their values."""
         run = find_run(self.caller, run_id)
-        return self.show_page(Signal.objects.filter(run=run.pk).select_related("step"), SignalRow)
+        return self.show_page(list_signals(run.pk), SignalRow)
 
 
 class RunSignal(ApiView):

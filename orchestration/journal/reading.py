@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.domain.call_texts import read_response
@@ -97,6 +97,19 @@ def find_open_waits(root_id: UUID, *, times_out: bool) -> list[int]:
     kinds = [CallKind.TIMER, CallKind.SIGNAL] if times_out else [CallKind.TIMER]
     rows = _awaited().filter(run__root_id=root_id, kind__in=kinds, due_at__isnull=False)
     return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def list_awaited(*, run_id: UUID | None = None, step_id: int | None = None) -> QuerySet[Call]:
+    """Return the open calls for which the steps of a run wait, or one step does, in the order of their opening."""
+    about = {"run": run_id} if step_id is None else {"step": step_id}
+    awaited = _awaited().filter(**about).select_related("step").order_by("pk")
+    return awaited.defer(*_TEXTS, *(f"step__{name}" for name in _TEXTS_OF_STEP))
+
+
+def list_signals(run_id: UUID) -> QuerySet[Signal]:
+    """Return the signals that came to a run, in their order, without their values, with the calls they answered."""
+    signals = Signal.objects.filter(run=run_id).select_related("step").order_by("pk").defer("value_json")
+    return signals.prefetch_related(Prefetch("calls", Call.objects.order_by("pk").defer(*_TEXTS)))
 
 
 def find_questions(step_id: int, journal: int) -> dict[int, OpenWait]:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from agents.domain.calls import MOST_NAME, MOST_PATH, CallKind
 from agents.domain.usage import CallUsage, show_micro_usd
 from orchestration.domain.calls import CallState, TryState
+from orchestration.domain.states import StepStatus
 from orchestration.models.run import Run, Step
 
 _UNDONE = [CallState.BEGUN.value, CallState.OPEN.value]
@@ -98,6 +99,16 @@ class Call(models.Model):
     def __str__(self) -> str:
         """Return the path."""
         return self.path
+
+    @property
+    def is_awaited(self) -> bool:
+        """Tell whether its step waits for it, as `orchestration/awaited.py` says it; the step must be loaded."""
+        step = self.step
+        return (
+            self.state == CallState.OPEN
+            and (self.journal, self.awaited_in) == (step.renewals, step.attempt)
+            and step.status in {StepStatus.WAITING, StepStatus.HELD}
+        )
 
     @property
     def usage(self) -> CallUsage | None:

@@ -1,0 +1,43 @@
+"""What a step waits on, by name: what its agent is suspended with, or why it is not rung for. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from orchestration.domain.waits import WaitsFor
+
+
+class Suspending(Protocol):
+    """An open call, as much of it as is named."""
+
+    pk: int
+    kind: str
+    name: str
+    due_at: datetime | None
+
+
+class Waiting(Protocol):
+    """A step, as much of it as is named."""
+
+    agent: str
+    waits_for: str
+    waits_on: str
+    due_at: datetime | None
+
+
+class WaitsOn(NamedTuple):
+    """One thing on which a step waits. `call`: of its agent, by id; None: nothing that it called."""
+
+    what: str
+    name: str
+    until: datetime | None = None
+    call: int | None = None
+
+
+def name_waits(step: Waiting, awaited: Iterable[Suspending]) -> list[WaitsOn]:
+    """Return all on which a step waits."""
+    named = [WaitsOn(call.kind, call.name, call.due_at, call.pk) for call in awaited]
+    if step.waits_for:
+        by_breaker = step.agent if step.waits_for == WaitsFor.BREAKER else ""
+        named.append(WaitsOn(step.waits_for, step.waits_on or by_breaker))
+    return named
