@@ -75,18 +75,18 @@ def redact_json(stored_json: str) -> str:
 
     A text that is taken for JSON as a whole would not stay JSON, and what is JSON within a text has its quotes escaped.
     """
-    return json.dumps(_redact_value(json.loads(stored_json)), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(redact_value(json.loads(stored_json)), ensure_ascii=False, separators=(",", ":"))
 
 
-def _redact_value(value: Any, name: str = "") -> Any:
-    """Return a JSON value masked. `name`: of the member that it is, or is an element of."""
+def redact_value(value: Any, name: str = "") -> Any:
+    """Return a JSON value masked, as `redact_json`. `name`: of the member that it is, or is an element of."""
     match value:
         case str():
             return MASK if value and _is_secret(name) else redact(value)
         case dict():
-            return {redact(key): _redact_value(member, key) for key, member in value.items()}
+            return {redact(key): redact_value(member, key) for key, member in value.items()}
         case list():
-            return [_redact_value(element, name) for element in value]
+            return [redact_value(element, name) for element in value]
         case bool() | None:
             return value
         case _:

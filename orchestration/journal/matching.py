@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from agents.domain.json_schema import find_fault
-from agents.domain.redaction import redact_json
+from agents.domain.redaction import redact_value
 from agents.domain.waiting import write_value
 from orchestration.journal.candidates import (
     OpenSignalWait,
@@ -84,8 +84,10 @@ def _find_taker(
             return
     if asked:
         # Whoever may look at the run reads this: it is said of the value as people see it.
-        shown = json.loads(redact_json(signal.value_json))
-        pointer, reason = _find_fault(asked[0], shown) or ("", "it does not fit what is waited for")
+        pointer, reason = _find_fault(asked[0], redact_value(value)) or (
+            "",
+            "it does not fit what is waited for",
+        )
         pass_over(signal.signal_id, f"value{pointer}: {reason}")
 
 

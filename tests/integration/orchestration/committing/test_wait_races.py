@@ -103,6 +103,26 @@ def test_a_signal_between_the_opening_of_a_wait_and_its_suspension_wakes_the_ste
     assert rig.step("work").stage == ""
 
 
+def test_two_that_match_at_once_give_a_signal_to_one_wait() -> None:
+    rig = Rig.begin(graph({"work": (), "other": ()}))
+    claim = rig.take("other")
+    outcome = _open(claim)
+    _suspend(rig)
+    with patch("orchestration.runs.signals.match_signals", lambda *_: []):
+        _signal(rig)
+    Signal.objects.filter(run=rig.run_id).update(
+        is_new=False
+    )  # else the mark itself lets one wait for the other
+    with patch("orchestration.executor.suspending.find_unused", lambda *_: []), mute_dispatch():
+        # The other is suspended while the first match is under way, and then there are two waits.
+        race(
+            lambda: match_signals(rig.run_id, "payment"),
+            lambda: (rig.conclude(claim, outcome), match_signals(rig.run_id, "payment")),  # type: ignore[arg-type]
+        )
+    assert Call.objects.filter(run=rig.run_id, state="done").count() == 1
+    assert Signal.objects.get(run=rig.run_id).calls.count() == 1
+
+
 def test_two_that_wake_a_step_wake_it_once(rig: Rig) -> None:
     _suspend(rig)
     with patch("orchestration.journal.matching.wake_answered", lambda _: []):
