@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from collections import Counter
 
 import pytest
@@ -10,7 +11,7 @@ from orchestration import WorkflowSpec, runs
 from orchestration.models import Call, CallTry, Signal, Step
 from orchestration.usage.sums import sum_used
 from tests.chaos.arena import APPS, Arena
-from tests.chaos.modelapp.agents import MODEL_TOOLS
+from tests.chaos.modelapp.agents import MODEL_TOOLS, ROUNDS, SIDES
 from tests.chaos.specs import step
 from tests.processes import SHORT_TIMES
 
@@ -105,4 +106,44 @@ def test_a_worker_killed_at_a_wait_loses_no_answer_and_pays_nothing_again(worker
         "after": 1,
     }
     assert Signal.objects.get(run=run).step is not None
+    assert runs.verify(run.pk).fault is None
+
+
+# Calls at once, and agents inside tools: each seed dies in two places that it chooses; CHAOS_SEEDS=20 takes minutes.
+SEEDS = int(os.environ.get("CHAOS_SEEDS", "1"))
+_LEAVES = [f"t.d{n}{side}#1" for n in range(ROUNDS) for side in SIDES]
+_MODELS_OF_TREE = [f"tree__model.request#{n}" for n in range(1, ROUNDS + 2)]
+_MODELS_OF_TREE += [f"{leaf}/leaf__model.request#{n}" for leaf in _LEAVES for n in (1, 2)]
+_LOOKS = [f"t.n{n}#1" for n in range(ROUNDS)] + [f"{leaf}/t.i{leaf[3:5]}#1" for leaf in _LEAVES]
+_TREE = [*_MODELS_OF_TREE, *_LOOKS, *_LEAVES]
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_agents_inside_tools_that_run_at_once_pay_nothing_that_was_done_again(
+    workers: Arena, seed: int
+) -> None:
+    chance = random.Random(seed)
+    deaths = [(chance.choice(_POINTS), path) for path in chance.sample(_TREE, 2)]
+    for point, path in deaths:
+        workers.arm(point, path)
+    before = len(workers.journal.lines("paid")), len(workers.journal.lines("killed"))
+
+    run = workers.start(WorkflowSpec(name="crash-tree", steps=(step("work", agent="crash.tree"),)))
+    workers.wait_done(run, seconds=120)
+
+    assert len(workers.journal.lines("killed")) - before[1] == len(deaths), deaths
+    assert Step.objects.get(run=run).output == "done"
+    assert set(Call.objects.filter(run=run, state="done").values_list("path", flat=True)) == set(_TREE)
+    tries: dict[str, list[str]] = {}
+    for path, state in CallTry.objects.filter(run=run).order_by("number").values_list("call__path", "state"):
+        tries.setdefault(path, []).append(state)
+    # Made again is only what was under way at a death, and nothing once it was done.
+    assert all(
+        [*states[:-1], states[-1]] == ["lost"] * (len(states) - 1) + ["done"] for states in tries.values()
+    )
+    paid = Counter(line.path for line in workers.journal.lines("paid")[before[0] :])
+    assert set(paid) == set(_MODELS_OF_TREE + _LOOKS)
+    assert all(paid[path] <= len(tries[path]) for path in paid), (deaths, paid, tries)
+    used = sum_used([run.pk])
+    assert (used.input_tokens, used.output_tokens) == (10 * len(_MODELS_OF_TREE), len(_MODELS_OF_TREE))
     assert runs.verify(run.pk).fault is None

@@ -38,3 +38,52 @@ def ask_often(durable: Any) -> Any:
         return n * n
 
     return asker
+
+
+ROUNDS, SIDES = 2, "ab"
+
+
+@model_agent("crash.tree", timeout_seconds=60, queue="isolated")
+def ask_in_a_tree(durable: Any) -> Any:
+    """Ask a model that wants tools called at once, of which some are agents with tools of their own."""
+    from pydantic_ai import Agent, RunContext
+    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+    from pydantic_ai.models.function import FunctionModel
+    from pydantic_ai.usage import RequestUsage
+
+    def respond(*parts: Any) -> ModelResponse:
+        return ModelResponse(parts=list(parts), usage=RequestUsage(input_tokens=10, output_tokens=1))
+
+    async def answer(messages: list[Any], _info: Any) -> ModelResponse:
+        number = sum(isinstance(each, ModelResponse) for each in messages)
+        note("paid", path=f"tree__model.request#{number + 1}")
+        if number == ROUNDS:
+            return respond(TextPart("done"))
+        wishes = [
+            ToolCallPart("delegate", {"who": f"{number}{s}"}, tool_call_id=f"d{number}{s}") for s in SIDES
+        ]
+        return respond(*wishes, ToolCallPart("look", {}, tool_call_id=f"n{number}"))
+
+    async def answer_below(messages: list[Any], _info: Any) -> ModelResponse:
+        number = sum(isinstance(each, ModelResponse) for each in messages)
+        who = messages[0].parts[0].content
+        note("paid", path=f"t.d{who}#1/leaf__model.request#{number + 1}")
+        wish = ToolCallPart("look", {}, tool_call_id=f"i{who}")
+        return respond(wish if number == 0 else TextPart(f"leaf {who}"))
+
+    leaf = Agent(
+        FunctionModel(answer_below, model_name="leaf"), deps_type=Call, capabilities=durable, name="leaf"
+    )
+    tree = Agent(FunctionModel(answer, model_name="tree"), deps_type=Call, capabilities=durable, name="tree")
+
+    @leaf.tool
+    @tree.tool
+    async def look(ctx: RunContext[Call]) -> str:
+        note("paid", path=ctx.deps.key.split(":", 3)[3])
+        return "seen"
+
+    @tree.tool
+    async def delegate(ctx: RunContext[Call], who: str) -> str:
+        return str((await leaf.run(who, deps=ctx.deps)).output)
+
+    return tree
