@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from agents.admission.board import PoolLine, list_pools
 from agents.conf import DEFAULT_CAPACITY, get_conf
+from agents.deltas import find_fault
 from agents.domain.catalogue import catalogue
 from agents.domain.circuit import OF_MODELS
 from agents.domain.failure_table import knows_name
@@ -28,7 +29,18 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     return [
         *(fault for path in conf.ERROR_KINDS for fault in _find_path_faults(path)),
         *_warn_of_unknown(unknown),
+        *_find_stream_faults(conf.STREAM_URL),
     ]
+
+
+def _find_stream_faults(url: str) -> Iterator[CheckMessage]:
+    fault = find_fault(url) if url else None
+    if fault is not None:
+        yield Error(
+            f"RINGMASTER['STREAM_URL'] is no address of a Redis or Valkey: {fault}",
+            hint="Write redis://:password@host:6379/0, rediss:// over TLS, or '' to show whole answers only.",
+            id="agents.E007",
+        )
 
 
 def _find_path_faults(path: str) -> Iterator[CheckMessage]:

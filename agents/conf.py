@@ -39,6 +39,7 @@ class Conf:
         POOLS: pool -> how many slots it has, unless a person set another number.
         MODELS: name -> a model, `provider:model` or an object with more; `agents/domain/model_specs.py`.
         EGRESS_NETWORKS: networks that may be spoken to though they are not of the open internet, such as `10.1.0.0/16`.
+        STREAM_URL: the Redis or Valkey by which pages are told what models say while they say it; "": they are not.
     """
 
     BREAKER_FAILURES: int = 5
@@ -51,6 +52,7 @@ class Conf:
     ERROR_KINDS: Mapping[str, FailureKind] = field(default_factory=dict)
     MODELS: Mapping[str, ModelSpec] = field(default_factory=dict)
     EGRESS_NETWORKS: tuple[str, ...] = ()
+    STREAM_URL: str = ""
 
     @property
     def egress_networks(self) -> tuple[Network, ...]:
@@ -100,7 +102,8 @@ def get_conf() -> Conf:
 def list_secrets() -> list[str]:
     """Return the secrets of this installation's settings: keys, and the passwords of its database and its broker."""
     own = getattr(settings, "RINGMASTER", {})
-    urls = (getattr(settings, name, None) for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"))
+    brokers = (getattr(settings, name, None) for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"))
+    urls = (*brokers, own.get("STREAM_URL"))
     passwords = [urlsplit(url).password for url in urls if isinstance(url, str) and "://" in url]
     found = [
         settings.SECRET_KEY,

@@ -105,6 +105,7 @@ _SECRET: Final = frozenset(
         "RINGMASTER_OVERRIDES",
         "RINGMASTER_CHANNELS",
         "EMAIL_HOST_PASSWORD",
+        "STREAM_URL",
         "FLOWER_BASIC_AUTH",
         "PGPASSWORD",
         "PGPASSFILE",

@@ -57,7 +57,7 @@ _PRICE_FIELDS: Final = (
     "cache_read_usd_per_million",
     "cache_write_usd_per_million",
 )
-_FIELDS: Final = ("model", "base_url", "api_key_env", "max_tokens", "timeout_seconds", "price")
+_FIELDS: Final = ("model", "base_url", "api_key_env", "max_tokens", "timeout_seconds", "stream", "price")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class ModelSpec:
         api_key_env: the variable that holds the key; None if none is sent.
         max_tokens: most that one answer may have, reasoning included.
         timeout_seconds: longest silence of the server during one call.
+        stream: whether its answers are asked for piece by piece, where people may watch them.
         price: None if the table of prices is asked.
     """
 
@@ -109,6 +110,7 @@ class ModelSpec:
     api_key_env: str | None = None
     max_tokens: int = DEFAULT_MAX_TOKENS
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    stream: bool = True
     price: ModelPrice | None = None
 
     @property
@@ -194,6 +196,7 @@ class _Entry:
             api_key_env=self._read_variable(said.get("api_key_env")) or own_key,
             max_tokens=self._read_count(said.get("max_tokens", DEFAULT_MAX_TOKENS)),
             timeout_seconds=self._read_seconds(said.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS)),
+            stream=self._read_flag(said.get("stream", True)),
             price=self._read_price(said.get("price")),
         )
         if kind and spec.is_compatible and name in SERVICES:
@@ -268,6 +271,12 @@ class _Entry:
             self._refuse("timeout_seconds", f"write a number above 0, this is {said!r:.40}")
             return DEFAULT_TIMEOUT_SECONDS
         return float(said)
+
+    def _read_flag(self, said: object) -> bool:
+        if not isinstance(said, bool):
+            self._refuse("stream", f"write true or false, this is {said!r:.40}")
+            return True
+        return said
 
     def _read_price(self, said: object) -> ModelPrice | None:
         if said is None:

@@ -57,6 +57,11 @@ def teach(secrets: Iterable[str]) -> None:
     _taught[:] = sorted(new.union(_taught), key=len, reverse=True)
 
 
+def list_taught() -> tuple[str, ...]:
+    """Return the values that are masked whatever they look like."""
+    return tuple(_taught)
+
+
 def redact(text: str) -> str:
     """Return a text with every secret that can be told masked."""
     for secret in _taught:

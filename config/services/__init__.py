@@ -14,6 +14,7 @@ from config.services.addresses import (
     is_redis,
     result_backend,
     split_tls,
+    stream_url,
 )
 
 __all__ = (
@@ -23,4 +24,5 @@ __all__ = (
     "is_redis",
     "result_backend",
     "split_tls",
+    "stream_url",
 )

@@ -67,6 +67,13 @@ def result_backend(configured: str, broker: str) -> str | None:
     return f"{base}?{query}" if query else base
 
 
+def stream_url(configured: str, broker: str = "") -> str:
+    """Return where it is told live what models say: as configured, else a Redis broker; "" for `none`, or without."""
+    if configured:
+        return "" if configured == "none" else configured
+    return broker if broker.startswith("redis://") else ""
+
+
 def split_tls(variable: str, url: str) -> tuple[str, dict[str, Any] | None]:
     """Return a server's address without what it says of TLS, and that: kombu, Celery and Flower read it differently.
 

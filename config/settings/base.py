@@ -142,5 +142,6 @@ RINGMASTER: dict[str, Any] = {
     "CHANNELS": env.json_object("RINGMASTER_CHANNELS"),
     "SITE_URL": env.text("SITE_URL"),
     "FLOWER_URL": FLOWER_URL,
+    "STREAM_URL": services.stream_url(env.text("STREAM_URL")),
     **env.json_object("RINGMASTER_OVERRIDES"),
 }

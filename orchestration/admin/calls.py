@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from agents.domain.calls import CallKind
+from agents.domain.model_answers import SaidPart, read_said
 from orchestration.admin.addresses import step_url
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_json
@@ -39,8 +43,19 @@ class TryView:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidView:
+    """A part of what a model said. `tool`: that it wants called with these arguments; "": it is text."""
+
+    text: SafeString
+    tool: SafeString
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
-    """One call. Texts are escaped; None where there is none, or it is not shown."""
+    """One call. Texts are escaped; None where there is none, or it is not shown.
+
+    `live_attempt`: which attempt asks a model right now: what that says may be shown meanwhile.
+    """
 
     row: Call
     step_url: str
@@ -50,6 +65,8 @@ class CallView:
     took: str
     used: SafeString
     tries: list[TryView]
+    live_attempt: int | None
+    said: list[SaidView]
     request: SafeString | None
     response: SafeString | None
     hidden: str
@@ -97,6 +114,8 @@ def _view(call: Call, texts: CallTexts) -> CallView:
             )
             for each in call.tries.all()
         ],
+        live_attempt=_find_live_attempt(call),
+        said=_view_said(call, texts),
         request=None if texts.request is None else show_json(texts.request),
         response=None if texts.response is None else show_json(texts.response),
         hidden=texts.hidden,
@@ -116,6 +135,31 @@ def _show_state(call: Call) -> SafeString:
     if call.state == CallState.OPEN and not call.is_awaited:
         return chip("cancelled", "left")
     return chip(_TONES[call.state], call.state)
+
+
+def list_live_calls(run_id: UUID) -> QuerySet[Call]:
+    """Return the calls that ask a model right now."""
+    rows = list_calls(run_id=run_id).defer(None)
+    return rows.filter(kind=CallKind.MODEL, state=CallState.BEGUN, tries__state=TryState.BEGUN)
+
+
+def _find_live_attempt(call: Call) -> int | None:
+    if call.kind != CallKind.MODEL or call.state != CallState.BEGUN:
+        return None
+    return max((each.attempt for each in call.tries.all() if each.state == TryState.BEGUN), default=None)
+
+
+def _view_said(call: Call, texts: CallTexts) -> list[SaidView]:
+    if call.kind != CallKind.MODEL or texts.response is None:
+        return []
+    return [SaidView(_show_said(part), mark_unseen(part.tool)) for part in read_said(texts.response)]
+
+
+def _show_said(part: SaidPart) -> SafeString:
+    try:
+        return show_json(part.text) if part.tool else mark_unseen(part.text)
+    except ValueError:  # arguments as a model wrote them, which need not be JSON
+        return mark_unseen(part.text)
 
 
 def _describe_cost(each: CallTry) -> str:

@@ -15,7 +15,7 @@ from orchestration.admin.access import caller_of
 from orchestration.admin.addresses import run_url, step_url, worker_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.budgets import view_pots
-from orchestration.admin.calls import view_calls
+from orchestration.admin.calls import list_live_calls, view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
@@ -34,6 +34,7 @@ _STEPS_PER_PAGE = 50
 _ATTEMPTS_PER_PAGE = 25
 _LINES_PER_PAGE = 100
 _MOST_ENDS = 10
+_MOST_LIVE = 20
 _DEEPEST = 4
 
 
@@ -129,9 +130,12 @@ def build_attempts(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 
 def build_calls(request: HttpRequest, run: Run) -> dict[str, Any]:
-    """Return what the agents called, in the order in which the calls began."""
+    """Return what the agents called, in the order in which the calls began; before them what is asked right now."""
     page = turn_page(request, list_calls(run_id=run.pk).defer(None), _ATTEMPTS_PER_PAGE)
-    return {"page": page, "calls": view_calls(page.rows, caller_of(request).user_id)}
+    shown = {call.pk for call in page.rows}
+    live = [call for call in list_live_calls(run.pk)[:_MOST_LIVE] if call.pk not in shown]
+    user_id = caller_of(request).user_id
+    return {"page": page, "calls": view_calls(page.rows, user_id), "live": view_calls(live, user_id)}
 
 
 def build_signals(request: HttpRequest, run: Run) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     form_templates = frozenset({"run/order.html"})
 
     class Media:
-        js = (Script("orchestration/live.js", defer=True),)
+        js = (Script("orchestration/live.js", defer=True), Script("orchestration/speech.js", defer=True))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the list that knows progress."""

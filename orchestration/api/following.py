@@ -20,6 +20,8 @@ from weakref import WeakKeyDictionary
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
+from agents.domain.deltas import Delta
+from orchestration.api.heard import Heard
 from orchestration.selectors.entries import Entry, find_callers
 from orchestration.selectors.follow import Cursor, Line, News, Place, read_news
 from orchestration.selectors.scope import Caller, scope_runs
@@ -48,7 +50,9 @@ class Message:
 class Listener:
     """One open stream: how far its client was sent a run's history, and what it has not taken yet.
 
-    Attributes: entry: the way its client came in; None: nobody asks whether it is still theirs.
+    Attributes:
+        entry: the way its client came in; None: nobody asks whether it is still theirs.
+        said: what models say meanwhile, as far as it was not taken.
     """
 
     run_id: UUID
@@ -57,6 +61,8 @@ class Listener:
     task: "asyncio.Task[Any] | None" = None
     messages: "asyncio.Queue[Message]" = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     took_at: float = field(default_factory=time.monotonic)
+    said: Heard = field(default_factory=Heard)
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def place(self) -> Place:
@@ -65,18 +71,26 @@ class Listener:
 
     async def take(self, seconds: float) -> Message | None:
         """Return the next message; None when there is none for so long."""
-        try:
-            return await asyncio.wait_for(self.messages.get(), seconds)
-        except TimeoutError:
-            return None
-        finally:
-            self.took_at = time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.has_news.wait(), seconds)
+        self.took_at = time.monotonic()
+        text = self.said.take()
+        message = Message(text) if text else None if self.messages.empty() else self.messages.get_nowait()
+        if self.messages.empty():
+            self.has_news.clear()
+        return message
 
     def give(self, news: News, message: Message) -> None:
         """Put news on the queue, which has room, and move on."""
         self.messages.put_nowait(message)
+        self.has_news.set()
         if news.lines:
             self.cursor = news.lines[-1].cursor
+
+    def hear(self, step: str, delta: Delta) -> None:
+        """Put a piece of an answer beside the queue, if it is new: however many come, they take no place of news."""
+        if self.said.add(step, delta):
+            self.has_news.set()
 
     def cut_off(self) -> None:
         """End a stream; its client may come back and go on from where it was, if it is let in."""
@@ -118,7 +132,7 @@ class Follower:
             for listener in self._listeners:
                 listener.cut_off()
             self._listeners.clear()
-            executor.submit(_close)
+            executor.submit(close)
             executor.shutdown(wait=False)
 
     async def _read_on(self, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> float:
@@ -199,17 +213,17 @@ def show_line(line: Line) -> dict[str, Any]:
     }
 
 
-def _close() -> None:
+def close() -> None:
     """Give back the connection of this thread: `connection.close` by itself would be that of who names it."""
     connection.close()
 
 
 def _read(places: list[Place]) -> dict[Place, News]:
-    return _safely(lambda: read_news(places, MOST_LINES))
+    return safely(lambda: read_news(places, MOST_LINES))
 
 
 def _find_allowed(asked: set[tuple[Entry, UUID]]) -> set[tuple[Entry, UUID]]:
-    return _safely(lambda: _ask_each(asked))
+    return safely(lambda: _ask_each(asked))
 
 
 def _ask_each(asked: set[tuple[Entry, UUID]]) -> set[tuple[Entry, UUID]]:
@@ -225,11 +239,11 @@ def _ask_each(asked: set[tuple[Entry, UUID]]) -> set[tuple[Entry, UUID]]:
     return {(entry, run) for entry, run in asked if entry in callers and run in seen[callers[entry]]}
 
 
-def _safely(read: Callable[[], _Found]) -> _Found:
+def safely(read: Callable[[], _Found]) -> _Found:
+    """Read from the database; whatever goes wrong, the next look takes another connection."""
     try:
         return read()
     except BaseException:
-        # Whatever state it is in: the next look takes another connection.
         with suppress(DatabaseError, InterfaceError):
             connection.close()
         raise

@@ -1,7 +1,7 @@
 """`GET /api/v1/runs/{id}/stream`: a run's history as server-sent events, from any place on, until the run ends.
 
 The view decides who may listen and gives its connection back; the stream that goes on after it holds none.
-`following.py` feeds it.
+`following.py` feeds it, and `overhearing.py` with what models say meanwhile.
 """
 
 import random
@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from orchestration.api.access import entry_of
 from orchestration.api.base import ApiView
 from orchestration.api.following import Listener, get_follower
+from orchestration.api.overhearing import get_ear
 from orchestration.api.problems import ParameterInvalid
 from orchestration.selectors.follow import BEGINNING, Cursor, parse_cursor
 from orchestration.selectors.scope import find_run
@@ -103,11 +104,12 @@ def _refuse_too_many(person_id: int) -> None:
 
 
 async def _speak(listener: Listener, person_id: int) -> AsyncIterator[bytes]:
-    follower = get_follower()
+    follower, ear = get_follower(), get_ear()
     ends_at = time.monotonic() + LONGEST_SECONDS
     _open[person_id] += 1
     try:
         follower.join(listener)
+        ear.join(listener)
         # Each client comes back after a time of its own, so that a restart is no stampede.
         yield f"retry: {random.randint(*_RETRY_MILLISECONDS)}\n\n".encode()  # noqa: S311 - spreads, guards nothing
         while time.monotonic() < ends_at:
@@ -117,6 +119,7 @@ async def _speak(listener: Listener, person_id: int) -> AsyncIterator[bytes]:
                 return
     finally:
         follower.leave(listener)
+        ear.leave(listener)
         _open[person_id] -= 1
         if not _open[person_id]:
             del _open[person_id]

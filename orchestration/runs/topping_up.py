@@ -64,10 +64,10 @@ def top_up(
 
 def _is_known(run: Run, budget: Budget, step: str | None, key: str | None) -> bool:
     """Lock the run, and return whether this very top-up has been made."""
-    told = find_top_up(run.pk, key)
-    if told is None:
+    told_json = find_top_up(run.pk, key)
+    if told_json is None:
         return False
-    before = json.loads(told)
+    before = json.loads(told_json)
     if (before["amounts"], before["step"]) != (budget.limits, step):
         raise IdempotencyConflict(
             f"key: another top-up of run {run.pk} came under the key '{key}', of {before['added']}; choose a new key"

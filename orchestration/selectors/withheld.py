@@ -30,6 +30,11 @@ def withhold(shown: Mapping[int, Collection[str | None]], user_id: int | None) -
     return hidden | dict.fromkeys(untold, UNTOLD)
 
 
+def find_restricted(step_ids: Collection[int]) -> frozenset[int]:
+    """Return the steps that hide what they put out from anybody: of these nothing is told before it is proven."""
+    return _escalator().find_hidden(step_ids, None) if step_ids else frozenset()
+
+
 def tell_shown(shown: Mapping[int, Collection[str | None]], user_id: int | None) -> frozenset[int]:
     """Tell that somebody is about to be shown what steps proposed and put out; return the steps where that fails.
 

@@ -35,6 +35,7 @@ from agents.providers import describe_usage
 from agents.runtimes.model.keeping import keep_arguments, mend_answer
 from agents.runtimes.model.requests import TOOL_RETURN, describe_operation
 from agents.runtimes.model.reserving import reserve
+from agents.runtimes.model.streaming import on_stage
 
 ParamsT = TypeVar("ParamsT")
 WireT = TypeVar("WireT")
@@ -79,16 +80,16 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         task = TASK.get()
         assert task is not None  # noqa: S101 - asked only inside a step
         asked = describe_operation(operation_id, name, cache_key)
-        is_made = False
+        is_made, is_model = False, isinstance(operation_id, ModelRequestId)
 
         async def perform(begun: Begun) -> tuple[object, CallUsage | None]:
             nonlocal is_made
             is_made = True
-            with make_under(begun.key):
+            with make_under(begun.key), stage.enter(begun.row if is_model else 0):
                 payload = await body()
-            return payload, _read_usage(payload) if isinstance(operation_id, ModelRequestId) else None
+            return payload, _read_usage(payload) if is_model else None
 
-        with task.calls.take_path(asked.part, None) as path:
+        with task.calls.take_path(asked.part, None) as path, on_stage(task, asked.name) as stage:
             text = await call_awaited(
                 task.calls,
                 CallWish(

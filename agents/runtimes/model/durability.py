@@ -29,6 +29,7 @@ from agents.runtimes.model.backend import TASK, JournalBackend
 from agents.runtimes.model.keeping import refuse_unkept
 from agents.runtimes.model.names import find_override
 from agents.runtimes.model.scripted import make_model
+from agents.runtimes.model.streaming import StreamingModel
 
 
 class RingmasterDurability(BaseDurabilityCapability[Any]):
@@ -120,6 +121,10 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         if self.in_durable_context and not ctx.partial_output:
             refuse_unkept("the output", output)
         return output
+
+    def get_wrapper_model(self, model: Model[Any]) -> Model[Any]:
+        """Return the model that a request is sent by: one that tells its answer live where somebody may watch."""
+        return StreamingModel(model)
 
     async def handle_deferred_tool_calls(
         self, ctx: RunContext[Any], *, requests: DeferredToolRequests

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ToolCallPart
+from pydantic_ai import RunContext
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelResponse,
+    ModelResponsePart,
+    ModelResponseStreamEvent,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ToolCallPart,
+)
+from pydantic_ai.models import CompletedStreamedResponse, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
 from agents.domain.scripts import Answer, Script, ToolWish
 from agents.errors import PermanentError
+
+_WORDS: Final = re.compile(r"\s*\S+\s*\Z|\s*\S+|\s+")
 
 
 def make_model(name: str, script: Script) -> FunctionModel:
@@ -35,7 +52,37 @@ def make_model(name: str, script: Script) -> FunctionModel:
             provider_name="script",
         )
 
-    return FunctionModel(answer, model_name=name)
+    return ScriptedModel(answer, model_name=name)
+
+
+class ScriptedModel(FunctionModel):
+    """A model that follows a script, and says its answers a word at a time where that is asked for."""
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,  # noqa: ARG002 - the interface
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Yield the answer as a stream; it is the same answer."""
+        response = await self.request(messages, model_settings, model_request_parameters)
+        yield CompletedStreamedResponse(
+            response,
+            model_request_parameters=model_request_parameters,
+            replay_events=list(_say_word_by_word(response)),
+        )
+
+
+def _say_word_by_word(response: ModelResponse) -> Iterator[ModelResponseStreamEvent]:
+    for index, part in enumerate(response.parts):
+        if not isinstance(part, TextPart):
+            yield PartStartEvent(index=index, part=part)
+            continue
+        yield PartStartEvent(index=index, part=TextPart(""))
+        for word in _WORDS.findall(part.content):
+            yield PartDeltaEvent(index=index, delta=TextPartDelta(word))
 
 
 def _choose(name: str, script: Script, messages: Sequence[ModelMessage], number: int) -> Answer:

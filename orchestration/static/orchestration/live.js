@@ -50,6 +50,9 @@
         cursor = message.lastEventId || cursor;
         look();
       };
+      source.addEventListener("delta", (message) => {
+        page.dispatchEvent(new CustomEvent("rm:delta", { detail: JSON.parse(message.data) }));
+      });
       source.addEventListener("end", () => {
         ended = true;
         source.close();
@@ -107,6 +110,7 @@
         shown.set(name, part.outerHTML);
         swap(old, document.importNode(part, true));
       }
+      page.dispatchEvent(new Event("rm:replaced"));
     }
 
     setInterval(() => {
@@ -115,6 +119,7 @@
     document.addEventListener("visibilitychange", () => {
       if (asked) look();
     });
+    page.addEventListener("rm:look", look);
     connect();
   }
 
@@ -143,6 +148,7 @@
   }
 
   function nameOf(details) {
+    if (details.id) return details.id;
     const within = details.closest("[id], section, article");
     return `${within?.id || within?.querySelector("a")?.textContent || ""}/${details.querySelector("summary")?.textContent}`;
   }
