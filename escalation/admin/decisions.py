@@ -28,7 +28,8 @@ from escalation.models import Ticket
 from escalation.selectors import find_claimed_since, get_ticket
 from escalation.selectors.pending import find_pending_of
 from escalation.selectors.seats import sit
-from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, SCOPE, WAY_OF, Scope
+from orchestration.domain.hold_fields import AGENT, FEEDBACK, OUTPUT, SCOPE, Scope
+from orchestration.domain.holds import WAY_OF
 from orchestration.domain.moments import read_moment
 from orchestration.domain.states import ResolutionKind
 from orchestration.selectors.scope import call_as

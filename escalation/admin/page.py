@@ -221,7 +221,7 @@ def list_fields(ticket: Ticket) -> list[Node]:
 
 def find_output_schema(ticket: Ticket) -> Mapping[str, Any] | None:
     """Return the schema that the output of the ticket's agent is checked by; None: it declares none, or is not done."""
-    if ticket.subject in {HoldSubject.QUESTION, HoldSubject.CALLS}:
+    if ticket.subject in {HoldSubject.QUESTION, HoldSubject.CALLS, HoldSubject.BUDGET}:
         return None
     contract = find_contract(strip_pin(ticket.step.agent))
     return contract.output_schema if contract else None

@@ -39,7 +39,8 @@ from escalation.selectors import (
 )
 from orchestration.admin.access import caller_of
 from orchestration.admin.visible import mark_unseen
-from orchestration.domain.holds import SCOPE_WORDS, WAY_OF
+from orchestration.domain.hold_fields import SCOPE_WORDS
+from orchestration.domain.holds import WAY_OF
 from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from escalation.models import Ticket
 from escalation.selectors import list_hand_on_agents, list_open_ways, list_reason_codes, list_scopes
-from orchestration.domain.holds import OUTPUT, SCOPE_WORDS, Field, Way
+from orchestration.domain.hold_fields import OUTPUT, SCOPE_WORDS, Field
+from orchestration.domain.holds import Way
 from orchestration.domain.states import ResolutionKind
 
 _KEYS: Final = {"approve": "a", "edit": "e", "send_back": "b", "hand_on": "h"}

@@ -25,7 +25,8 @@ from escalation.selectors import find_ticket, list_alike, summarise_ticket
 from escalation.selectors.pending import summarise_pending
 from orchestration.api.base import ApiView, Body
 from orchestration.api.bodies import Text, WholeNumber
-from orchestration.domain.holds import WAY_OF, Scope
+from orchestration.domain.hold_fields import Scope
+from orchestration.domain.holds import WAY_OF
 from orchestration.domain.states import ResolutionKind
 
 

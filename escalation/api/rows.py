@@ -9,17 +9,8 @@ from escalation.domain.states import TicketStatus
 from orchestration.api.base import Body
 from orchestration.api.bodies import Text, WholeNumber
 from orchestration.domain.anew import Anew
-from orchestration.domain.holds import (
-    AGENT,
-    CHOSEN_BY_PEOPLE,
-    FIELDS,
-    OUTPUT,
-    SCOPE_WORDS,
-    WAY_OF,
-    HoldSubject,
-    Scope,
-    kinds_with,
-)
+from orchestration.domain.hold_fields import AGENT, FIELDS, OUTPUT, SCOPE_WORDS, Scope
+from orchestration.domain.holds import CHOSEN_BY_PEOPLE, WAY_OF, HoldSubject, kinds_with
 from orchestration.domain.states import ResolutionKind
 
 

@@ -36,7 +36,7 @@ from escalation.selectors.inbox import count_inbox, is_in_state
 from escalation.selectors.searching import narrow_to_search
 from escalation.selectors.seats import is_held_by, sit_all
 from orchestration.api.base import ApiView
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.rights import Right
 from orchestration.domain.states import ResolutionKind
 

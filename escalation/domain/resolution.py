@@ -6,18 +6,8 @@ from typing import Any, Final, Self
 from agents.domain.canonical import MAX_BYTES, canonical_json
 from agents.errors import UnreadableOutput
 from escalation.errors import ResolutionInvalid
-from orchestration.domain.holds import (
-    AGENT,
-    BY_RULE,
-    CHOSEN_BY_PEOPLE,
-    FEEDBACK,
-    OUTPUT,
-    SCOPE,
-    WAY_OF,
-    Field,
-    Scope,
-    kinds_with,
-)
+from orchestration.domain.hold_fields import AGENT, FEEDBACK, OUTPUT, SCOPE, Field, Scope
+from orchestration.domain.holds import BY_RULE, CHOSEN_BY_PEOPLE, WAY_OF, kinds_with
 from orchestration.domain.states import ResolutionKind
 
 MAX_TEXT = 20_000

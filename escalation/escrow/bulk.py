@@ -26,7 +26,8 @@ from escalation.escrow.resolution import resolve_ticket
 from escalation.escrow.rows import require_no_requester, require_waiting
 from escalation.models import Ticket, read_clock
 from escalation.selectors import find_irreversible, scope_tickets, with_content
-from orchestration.domain.holds import WAY_OF, Scope, Way
+from orchestration.domain.hold_fields import Scope
+from orchestration.domain.holds import WAY_OF, Way
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
 from orchestration.selectors.scope import Caller

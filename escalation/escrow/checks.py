@@ -11,7 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from escalation.domain.resolution import Choice
 from escalation.errors import Changed, ResolutionInvalid, ResolutionStale, TicketNotClaimed, TicketTaken
 from escalation.models import ReasonCode, ReviewQueue, Ticket
-from orchestration.domain.holds import AGENT, SCOPE, WAY_OF, Way, list_kinds
+from orchestration.domain.hold_fields import AGENT, SCOPE
+from orchestration.domain.holds import WAY_OF, Way, list_kinds
 from orchestration.domain.states import ResolutionKind
 from orchestration.domain.work import HeldStep
 

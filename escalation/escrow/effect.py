@@ -13,7 +13,7 @@ from escalation.escrow.pending import void_pending
 from escalation.escrow.rows import find_pending, lock_ticket
 from escalation.models import PendingResolution, Ticket
 from orchestration import holds
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import HeldStep
 from orchestration.errors import ResolutionRefused, StepNotHeld

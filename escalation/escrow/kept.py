@@ -2,7 +2,7 @@
 
 from escalation.domain.resolution import Choice
 from escalation.models import PendingResolution, Vote
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.states import ResolutionKind
 
 

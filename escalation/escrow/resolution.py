@@ -31,7 +31,7 @@ from escalation.models import ReviewQueue, Ticket
 from escalation.selectors.seats import sit
 from orchestration import holds
 from orchestration.conf import get_conf as get_engine_conf
-from orchestration.domain.holds import OUTPUT, Scope
+from orchestration.domain.hold_fields import OUTPUT, Scope
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import StepNotHeld

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.states import ResolutionKind
 
 

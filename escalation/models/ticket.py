@@ -14,7 +14,8 @@ from escalation.domain.states import TicketStatus
 from escalation.models.clock import ClockTimestamp
 from escalation.models.queue import ReviewQueue
 from escalation.models.ticket_checks import CHECKS
-from orchestration.domain.holds import SUBJECTS, HoldSubject, Scope, Way, find_ways
+from orchestration.domain.hold_fields import Scope
+from orchestration.domain.holds import SUBJECTS, HoldSubject, Way, find_ways
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import AuditSample, Run, Step
 
@@ -225,8 +226,8 @@ class Ticket(models.Model):
 
     @property
     def is_question(self) -> bool:
-        """Tell whether an agent asks something, and goes on with the answer."""
-        return self.subject == HoldSubject.QUESTION
+        """Tell whether something is asked in words of its own, with a form, and the step goes on with the answer."""
+        return self.subject in {HoldSubject.QUESTION, HoldSubject.BUDGET}
 
     @property
     def holds_step(self) -> bool:

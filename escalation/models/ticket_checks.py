@@ -6,7 +6,8 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from escalation.domain.states import TicketStatus
-from orchestration.domain.holds import BY_RULE, SUBJECTS, HoldSubject, Scope
+from orchestration.domain.hold_fields import Scope
+from orchestration.domain.holds import BY_RULE, SUBJECTS, HoldSubject
 from orchestration.domain.states import ResolutionKind
 
 _NEVER_SET_WITHOUT_RESOLUTION = Q(

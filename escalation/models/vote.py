@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from escalation.models.clock import ClockTimestamp
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.states import ResolutionKind
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from escalation.models import ReasonCode, Ticket
 from orchestration import holds
-from orchestration.domain.holds import AGENT, SCOPE, Scope, Way
+from orchestration.domain.hold_fields import AGENT, SCOPE, Scope
+from orchestration.domain.holds import Way
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Step
 

@@ -5,6 +5,6 @@ statements that move amounts. Writes go through `orchestration/transitions/budge
 """
 
 from orchestration.budgets.booking import book
-from orchestration.budgets.reading import list_pots, load_path, sum_by_step
+from orchestration.budgets.reading import find_asked, list_pots, load_path, sum_by_step
 
-__all__ = ["book", "list_pots", "load_path", "sum_by_step"]
+__all__ = ["book", "find_asked", "list_pots", "load_path", "sum_by_step"]

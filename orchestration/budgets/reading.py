@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from orchestration.budgets.rows import Pot
-from orchestration.database.statements import fetch_all
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.budget import PotState, Unit
 
 STATE: Final = (
@@ -40,6 +40,36 @@ def list_pots(root_id: UUID) -> list[Pot]:
     """Return the pots of all runs of a tree, those nearest to the root first."""
     return list(
         Pot.objects.filter(run__root_id=root_id).select_related("run", "step").order_by("run__depth", "pk")
+    )
+
+
+class AskedPot(NamedTuple):
+    """The pot that a held step asked a person about. `missing`: until its call fits, once others have ended."""
+
+    id: int
+    run_id: UUID
+    step_id: int | None
+    step_key: str | None
+    unit: Unit
+    missing: int
+
+
+_ASKED: Final = """
+SELECT p.id, p.run_id, p.step_id, o.key, p.unit,
+    (d.said->>'needed')::bigint - (p."limit" - p.spent - p.lost - p.overrun) AS missing
+FROM (SELECT inputs_json::json->'outcome' AS said FROM orchestration_decision
+      WHERE step_id = %(step)s ORDER BY id DESC LIMIT 1) d
+JOIN orchestration_pot p ON p.id = (d.said->>'pot')::bigint LEFT JOIN orchestration_step o ON o.id = p.step_id
+"""
+
+
+def find_asked(step_id: int) -> AskedPot | None:
+    """Return the pot that a step asked about with its last decision; None: it asked about something else."""
+    row = fetch_one(_ASKED, {"step": step_id})
+    return (
+        None
+        if row is None
+        else AskedPot(row.id, row.run_id, row.step_id, row.key, Unit(row.unit), row.missing)
     )
 
 

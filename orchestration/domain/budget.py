@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, 
 from pydantic.dataclasses import dataclass
 
 from agents.domain.usage import BudgetLeft, Reservation, show_micro_usd
+from orchestration.domain.receipts import canonical
 from orchestration.errors import InputInvalid
 
 MICRO: Final = 1_000_000
@@ -31,6 +32,15 @@ class Unit(StrEnum):
     TOKENS = "tokens"
     CALLS = "calls"
     HUMAN_SECONDS = "human_seconds"
+
+
+FIELDS: Final[Mapping[Unit, str]] = {
+    Unit.MICRO_USD: "usd",
+    Unit.TOKENS: "tokens",
+    Unit.CALLS: "calls",
+    Unit.HUMAN_SECONDS: "human_minutes",
+}
+"""How people write an amount of each unit."""
 
 
 def _read_usd(value: object) -> object:
@@ -113,6 +123,42 @@ def read_budget(value: Budget | Mapping[str, Any] | None) -> Budget | None:
             for fault in error.errors()
         ]
         raise InputInvalid("\n".join(faults)) from error
+
+
+def write_question(unit: Unit, needed: int, left: int, reason: str) -> str:
+    """Return what a ticket shows of a budget that leaves too little: `question` in words, `form` for how much more."""
+    missing = needed - left
+    name = FIELDS[unit]
+    amount: dict[str, Any] = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST // 60,
+        "title": "How much more",
+    }
+    if unit is Unit.MICRO_USD:
+        amount = {"type": "string", "pattern": f"^{_USD.pattern}$", "title": "US dollars more, such as 1.00"}
+    asked = {
+        "type": "object",
+        "properties": {name: amount},
+        "required": [name],
+        "additionalProperties": False,
+    }
+    return canonical(
+        {
+            "question": f"The step stopped: {reason}. At least {show_amount(unit, missing)} more: how much?",
+            "form": asked,
+            "budget": {"unit": unit, "needed": needed, "left": left, "missing": missing},
+        }
+    )
+
+
+def describe_top_up(
+    budget: Budget, *, step: str | None, key: str | None, by: str | None, ticket: str | None = None
+) -> str:
+    """Return what the history tells of a top-up."""
+    added = {unit: show_amount(Unit(unit), amount) for unit, amount in budget.limits.items()}
+    told = {"added": added, "amounts": budget.limits, "step": step, "key": key, "by": by}
+    return canonical(told if ticket is None else told | {"ticket": ticket})
 
 
 class PotState(NamedTuple):

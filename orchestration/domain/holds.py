@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from orchestration.domain.hold_fields import AGENT, FEEDBACK, OUTPUT, SCOPE, Field
 from orchestration.domain.states import ReceiptKind, ResolutionKind, StepStatus
 
 
@@ -17,82 +18,16 @@ class HoldSubject(StrEnum):
     """What a person is asked about.
 
     An output that an agent gave or could not give; a step that people do; what an agent asks while it works; calls
-    that it may not make without a person; accepted work that is looked at again, which holds nothing.
+    that it may not make without a person; a budget that leaves too little for its next call; accepted work that is
+    looked at again, which holds nothing.
     """
 
     OUTPUT = "output"
     TASK = "task"
     QUESTION = "question"
     CALLS = "calls"
+    BUDGET = "budget"
     AUDIT = "audit"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a resolution can't do without, beside the note for colleagues, which goes with each.
-
-    Attributes: label, hint: as the console shows it.  missing: what is said to who left it out.
-        misplaced: what is said to who gave it with another resolution.
-    """
-
-    name: str
-    label: str
-    hint: str
-    missing: str
-    misplaced: str
-
-
-OUTPUT: Final = Field(
-    "output",
-    label="Output",
-    hint="",
-    missing="give what shall be approved; null is an output too, if you send it.",
-    misplaced="leave it out.",
-)
-FEEDBACK: Final = Field(
-    "feedback",
-    label="Feedback for the agent",
-    hint="What should it do better? It runs again with this.",
-    missing="say what the agent should do better.",
-    misplaced="use note.",
-)
-AGENT: Final = Field(
-    "agent",
-    label="Agent",
-    hint="Who shall do the step from now on? Its answer is checked like any other.",
-    missing="name one of the agents that the step can be handed to.",
-    misplaced="leave it out.",
-)
-FIELDS: Final = (OUTPUT, FEEDBACK, AGENT)
-
-
-class Scope(StrEnum):
-    """How far a closing reaches that is chosen in a child run."""
-
-    PART = "part"
-    TREE = "tree"
-
-
-SCOPE_WORDS: Final[Mapping[Scope, str]] = {
-    Scope.PART: "this part only: the step above that waits for it is skipped",
-    Scope.TREE: "the whole run, with all that it started",
-}
-REASON: Final = Field(
-    "reason_code",
-    label="Reason",
-    hint="Counted, so that it can be seen what decisions are about.",
-    missing="this review queue asks for a reason with this decision.",
-    misplaced="leave it out.",
-)
-"""Goes with each decision; a review queue says which codes there are and which decisions need one."""
-SCOPE: Final = Field(
-    "scope",
-    label="How far",
-    hint="This run was started by a step of another one.",
-    missing="say whether this part only or the whole run is closed.",
-    misplaced="leave it out.",
-)
-"""Asked for where a child run is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +43,8 @@ class Way:
         also: fields that are asked for under a condition.
         needs_proposal: it is there only if something was proposed, or (False) only if nothing was.
         is_offered: pages offer it; commands and the API take it in any case.
-        answers: it answers what the agent of the step waits for: no revision is raised, and the journal stays.
+        answers: it answers what the agent of the step waits for, and the journal stays.
+        of_budget: what is answered is how to go on with a budget that leaves too little.
     """
 
     kind: ResolutionKind
@@ -124,6 +60,7 @@ class Way:
     needs_proposal: bool | None = None
     is_offered: bool = True
     answers: bool = False
+    of_budget: bool = False
 
     @property
     def takes_proposal(self) -> bool:
@@ -190,6 +127,24 @@ _DENY = Way(
     told="denied it",
     field=FEEDBACK,
     answers=True,
+)
+_TOP_UP = replace(
+    _ANSWER,
+    effect="the limit is raised, and every step that waits for that budget goes on where it was",
+    title="Top up",
+    button="Top up",
+    done="topped up",
+    told="topped the budget up",
+    of_budget=True,
+)
+_FINISH = replace(
+    _DENY,
+    effect="the agent runs again with your words, and what it called is not called again; it sees what is left",
+    title="Finish, with what there is",
+    button="Finish with what there is",
+    done="told to finish with what there is",
+    told="told it to finish with what there is",
+    of_budget=True,
 )
 _SEND_BACK = Way(
     ResolutionKind.SEND_BACK,
@@ -308,6 +263,10 @@ SUBJECTS: Final[Mapping[HoldSubject, Subject]] = {
     HoldSubject.CALLS: Subject(
         "The agent of the step “{step}” wants to do this. May it?",
         (_ALLOW, _ALLOW_CHANGED, _DENY, _SKIP, _CLOSE, _ABORT),
+    ),
+    HoldSubject.BUDGET: Subject(
+        "Too little is left of a budget for the step “{step}”. What shall happen?",
+        (_TOP_UP, _FINISH, _SKIP, _CLOSE, _ABORT),
     ),
     HoldSubject.AUDIT: Subject(
         "Would you have let this result of the step “{step}” pass?",

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from orchestration.domain.calls import CallsMade
-from orchestration.domain.holds import Scope, Way
+from orchestration.domain.hold_fields import Scope
+from orchestration.domain.holds import Way
 from orchestration.domain.receipts import AttemptLine, HandoffLine
 from orchestration.domain.states import (
     Acceptance,

@@ -11,6 +11,7 @@ from random import random
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf
+from orchestration.domain.budget import Unit, write_question
 from orchestration.domain.holds import HoldSubject
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
 from orchestration.domain.policy import (
@@ -217,6 +218,9 @@ def _choose_subject(outcome: Ending) -> tuple[HoldSubject, str | None]:
             return HoldSubject.TASK, outcome.seen_json
         case AwaitsCalls() if outcome.approval is not None:
             return HoldSubject.CALLS, outcome.approval.request_json
+        case OutOfBudget():
+            unit = Unit(outcome.unit)
+            return HoldSubject.BUDGET, write_question(unit, outcome.needed, outcome.left, outcome.reason)
         case AwaitsCalls():
             return HoldSubject.QUESTION, write_questions(outcome.questions)
         case _:

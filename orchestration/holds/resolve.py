@@ -10,7 +10,8 @@ from agents.selectors import find_contract
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.approvals import decide_calls
-from orchestration.domain.holds import AGENT, FEEDBACK, OUTPUT, WAY_OF, Scope, Way
+from orchestration.domain.hold_fields import AGENT, FEEDBACK, OUTPUT, Scope
+from orchestration.domain.holds import WAY_OF, Way
 from orchestration.domain.questions import read_answers
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, ResolutionKind, ResultKind, StepStatus
@@ -18,6 +19,7 @@ from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, Hel
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.holds.specs import find_spec_of
+from orchestration.holds.topping_up import check_budget_answer, decide_budget
 from orchestration.journal.reading import find_questions, load_calls_made
 from orchestration.journal.waiting import answer_wait
 from orchestration.models import Edge
@@ -101,7 +103,10 @@ def check_answer(held: HeldStep, way: Way, output_json: str | None, feedback: st
 
     Raises: ResolutionRefused: names the field.
     """
-    _read_answers(held, way, output_json, feedback)
+    if way.of_budget:
+        check_budget_answer(held, way, output_json, feedback)
+    else:
+        _read_answers(held, way, output_json, feedback)
 
 
 def _let_work(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
@@ -147,6 +152,8 @@ def _end_run(held: HeldStep, final: FinalOutput) -> None:
 
 def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     """Answer what the agent of a held step waits for; it goes on where it asked, under the same journal."""
+    if chosen.way.of_budget:
+        return decide_budget(held, chosen, event)
     answers = _read_answers(held, chosen.way, chosen.output_json, chosen.feedback)
     for call_id, response_json in answers.items():
         answer_wait(call_id, response_json)

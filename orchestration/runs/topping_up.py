@@ -2,28 +2,18 @@
 
 import json
 from decimal import Decimal
-from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
 from orchestration.dispatch import dispatch_after_commit
-from orchestration.domain.budget import MOST, Budget, Unit, read_budget, show_amount
-from orchestration.domain.receipts import canonical
+from orchestration.domain.budget import FIELDS, MOST, Budget, Unit, describe_top_up, read_budget
 from orchestration.errors import IdempotencyConflict, InputInvalid, StepNotFound
 from orchestration.models import Pot, Run, Step
 from orchestration.runs.starting import check_key, get_run
 from orchestration.transitions.budget import find_top_up, lift_question, wake_for_budget
 from orchestration.transitions.budget import top_up as raise_limits
-
-FIELDS: Final = {
-    Unit.MICRO_USD: "usd",
-    Unit.TOKENS: "tokens",
-    Unit.CALLS: "calls",
-    Unit.HUMAN_SECONDS: "human_minutes",
-}
-"""How people write an amount of each unit."""
 
 
 def top_up(
@@ -83,7 +73,8 @@ def _raise(
     key: str | None,
     by: AbstractBaseUser | None,
 ) -> list[tuple[int, int | None]]:
-    raised = raise_limits(run.pk, step_id, budget.limits, event_json=_describe(budget, step, key, by))
+    event = describe_top_up(budget, step=step, key=key, by=by.get_username() if by else None)
+    raised = raise_limits(run.pk, step_id, budget.limits, event_json=event)
     if len(raised) < len(budget.limits):
         raise InputInvalid(f"budget: no limit may be over {MOST:,} of its smallest unit; add less")
     return raised
@@ -115,9 +106,3 @@ def _require_pots(run: Run, step_id: int | None, budget: Budget) -> None:
                 f"{FIELDS[Unit(unit)]}: {whose} has no limit of that to raise; it has of {named} "
                 "(`manage.py show_budget` shows all budgets of a run)"
             )
-
-
-def _describe(budget: Budget, step: str | None, key: str | None, by: AbstractBaseUser | None) -> str:
-    added = {unit: show_amount(Unit(unit), amount) for unit, amount in budget.limits.items()}
-    told = {"added": added, "amounts": budget.limits, "step": step, "key": key}
-    return canonical(told | {"by": by.get_username() if by else None})

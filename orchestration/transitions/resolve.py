@@ -158,12 +158,15 @@ _HAND_ON = replace(
 )
 
 
-def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> list[int]:
+def send_back_held_step(
+    held: HeldStep, feedback: str, *, event_json: str, keeps_journal: bool = False
+) -> list[int]:
     """Move a held step to `available`; it runs again with the feedback, as a new revision.
 
     What a step grew and could not put together stays done: that step only collects it again, after what was stopped
     because of that limit.
 
+    Args: keeps_journal: whatever it proposed before, what it called is not called again.
     Returns: what is to be dispatched after the commit.
     """
     anew = foresee_anew(held.stage, has_proposal=held.proposed_json is not None)
@@ -171,7 +174,7 @@ def send_back_held_step(held: HeldStep, feedback: str, *, event_json: str) -> li
         gone_on = go_on([held.step_id])
         _end(_WAIT_AGAIN if gone_on.steps else _COLLECT_AGAIN, held, event_json)
         return gone_on.available if gone_on.steps else [held.step_id]
-    renewals = int(anew is Anew.NEW_KEY)
+    renewals = int(anew is Anew.NEW_KEY and not keeps_journal)
     _end(_SEND_BACK, held, event_json, feedback=feedback, renewals=renewals)
     return [held.step_id]
 

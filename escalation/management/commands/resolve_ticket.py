@@ -20,7 +20,8 @@ from escalation.models import Ticket
 from escalation.selectors import get_ticket, summarise_ticket
 from escalation.selectors.pending import find_pending_of
 from escalation.selectors.seats import sit
-from orchestration.domain.holds import CHOSEN_BY_PEOPLE, OUTPUT, SCOPE_WORDS, WAY_OF, Scope, kinds_with
+from orchestration.domain.hold_fields import OUTPUT, SCOPE_WORDS, Scope
+from orchestration.domain.holds import CHOSEN_BY_PEOPLE, WAY_OF, kinds_with
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, read_json

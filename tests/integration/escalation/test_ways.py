@@ -16,7 +16,7 @@ from escalation.escrow import claim_ticket, resolve_by_rule, resolve_ticket
 from escalation.models import AuditLine, ReasonCode, ReviewQueue, Ticket
 from escalation.selectors import get_ticket, summarise_ticket
 from orchestration import StepSpec, Verify, WorkflowSpec, runs
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ResolutionRefused
 from orchestration.executor import handed

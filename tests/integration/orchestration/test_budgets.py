@@ -19,7 +19,7 @@ from escalation.models import Ticket
 from orchestration import Budget, Retry, StepSpec, WorkflowSpec, runs
 from orchestration.budgets import load_path
 from orchestration.domain.states import ResolutionKind
-from orchestration.errors import InputInvalid, RunFinal, StepNotFound
+from orchestration.errors import InputInvalid, ResolutionRefused, RunFinal, StepNotFound
 from orchestration.executor.journal import ClaimJournal
 from orchestration.maintenance import leader
 from orchestration.models import AgentContext, Call, CallTry, Event, Pot, Step
@@ -189,20 +189,92 @@ def test_a_step_that_says_so_aborts_instead_of_asking() -> None:
     assert done.steps["work"].decisions.latest("pk").rule == "budget_abort"
 
 
-def test_a_person_may_also_end_it_in_another_way() -> None:
-    done = _held()
-    ada = User.objects.create_user("ada", is_superuser=True)
+def _decide(kind: ResolutionKind, **how: Any) -> None:
+    ada, _ = User.objects.get_or_create(username="ada", is_superuser=True)
     ticket = Ticket.objects.get(status="open")
     held = escrow.claim_ticket(ticket.pk, ada)
-    escrow.resolve_ticket(
-        ticket.pk,
-        ada,
-        kind=ResolutionKind.EDIT,
-        claim_number=held.claim_number,
-        seen_digest=held.seen_digest,
-        output=["by hand"],
+    seen: dict[str, Any] = {"claim_number": held.claim_number, "seen_digest": held.seen_digest}
+    escrow.resolve_ticket(ticket.pk, ada, kind=kind, **seen, **how)
+
+
+def test_its_ticket_is_about_the_budget_and_says_what_is_missing() -> None:
+    _held()
+    ticket = Ticket.objects.get()
+    assert (ticket.subject, ticket.has_proposal) == ("budget", False)
+    assert list(ticket.ways) == ["answer", "send_back", "skip", "close", "abort"]
+    assert ticket.seen["question"] == (
+        "The step stopped: its next call may need 1 call, and 0 calls are left of the budget. "
+        "At least 1 call more: how much?"
     )
-    assert drive(done.run.pk).outputs["work"] == ["by hand"]
+    assert ticket.seen["budget"] == {"unit": "calls", "needed": 1, "left": 0, "missing": 1}
+    assert ticket.form is not None
+    assert list(ticket.form["properties"]) == ["calls"]
+
+
+def test_a_top_up_through_the_ticket_wakes_all_who_wait_for_that_budget() -> None:
+    spec = _steps(*(StepSpec(key, agent=_NAME, retry=_AT_ONCE) for key in "abc"))
+    agents = {_NAME: lambda task: task.once("ask", lambda: task.step_key)}
+    done = run_workflow(spec, agents=agents, budget=Budget(calls=0))
+    assert done.held == ["a"]
+    for output, words in (
+        ({"calls": 0}, "output/calls"),
+        ({"usd": "1"}, "output"),
+        ({"calls": "3"}, "output/calls"),
+        (3, "output"),
+        ({}, "output"),
+    ):
+        with pytest.raises(Exception, match=words):
+            _decide(ResolutionKind.ANSWER, output=output)
+    assert Pot.objects.get().limit == 0
+    _decide(ResolutionKind.ANSWER, output={"calls": 3})
+    after = drive(done.run.pk, agents=agents)
+    assert sorted(after.outputs) == ["a", "b", "c"]
+    told = json.loads(Event.objects.get(kind="budget_topped_up").data_json)
+    assert (told["amounts"], told["by"]) == ({"calls": 3}, "ada")
+    assert told["ticket"] == f"ticket-{Ticket.objects.get().pk}"
+    assert Ticket.objects.get().status == "resolved"
+    assert runs.verify(done.run.pk).fault is None
+
+
+def test_an_amount_with_which_the_step_would_ask_again_is_refused() -> None:
+    def work(task: Task) -> None:
+        _model(task, "ask", Reservation(0, 3_000_000), CallUsage(1, 1, cost_micro_usd=1))
+
+    done = run_workflow(_one(), agents={_NAME: work}, budget=Budget(usd="1.00"))
+    with pytest.raises(ResolutionRefused, match=r"output/usd: at least 2.00 US dollars more"):
+        _decide(ResolutionKind.ANSWER, output={"usd": "1.99"})
+    _decide(ResolutionKind.ANSWER, output={"usd": "2.00"})
+    assert drive(done.run.pk, agents={_NAME: work}).status == "succeeded"
+
+
+def test_the_agent_finishes_with_what_there_is_and_calls_nothing_again() -> None:
+    made: list[int] = []
+
+    def call(n: int) -> int:
+        made.append(n)
+        return n
+
+    def work(task: Task) -> Any:
+        parts: list[int] = []
+        for n in range(4):
+            if task.feedback and task.budget.is_tight and n == 2:
+                return {"parts": parts, "told": task.feedback, "left": task.budget.calls}
+            parts.append(task.once("part", call, n))
+        return parts
+
+    done = run_workflow(_one(), agents={_NAME: work}, budget=Budget(calls=2))
+    assert done.held == ["work"]
+    _decide(ResolutionKind.SEND_BACK, feedback="two will do")
+    after = drive(done.run.pk, agents={_NAME: work})
+    assert after.outputs["work"] == {"parts": [0, 1], "told": "two will do", "left": 0}
+    assert made == [0, 1]
+    assert CallTry.objects.count() == 2
+
+
+def test_a_person_may_also_end_it_in_another_way() -> None:
+    done = _held()
+    _decide(ResolutionKind.ABORT)
+    assert drive(done.run.pk).status == "failed"
 
 
 def test_one_ticket_for_each_budget_and_the_others_wait_for_it_and_go_on() -> None:

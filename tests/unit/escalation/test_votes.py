@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from escalation.domain.resolution import Choice
 from escalation.domain.votes import Ballot, Standing, count_votes, fill_ballot, join_words
-from orchestration.domain.holds import Scope
+from orchestration.domain.hold_fields import Scope
 from orchestration.domain.states import ResolutionKind
 
 APPROVE, EDIT, SKIP = ResolutionKind.APPROVE, ResolutionKind.EDIT, ResolutionKind.SKIP

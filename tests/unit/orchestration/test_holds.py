@@ -4,13 +4,10 @@ import re
 
 import pytest
 
+from orchestration.domain.hold_fields import FEEDBACK, FIELDS, OUTPUT, SCOPE
 from orchestration.domain.holds import (
     BY_RULE,
     CHOSEN_BY_PEOPLE,
-    FEEDBACK,
-    FIELDS,
-    OUTPUT,
-    SCOPE,
     SUBJECTS,
     WAY_OF,
     HoldSubject,
@@ -48,6 +45,7 @@ def test_every_subject_and_every_kind_stands_in_the_table() -> None:
         (HoldSubject.TASK, False, [EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
         (HoldSubject.QUESTION, False, [ANSWER, SKIP, CLOSE, ABORT]),
         (HoldSubject.CALLS, True, [APPROVE, EDIT, SEND_BACK, SKIP, CLOSE, ABORT]),
+        (HoldSubject.BUDGET, False, [ANSWER, SEND_BACK, SKIP, CLOSE, ABORT]),
         (HoldSubject.AUDIT, True, [APPROVE, EDIT, REFUSE]),
     ],
 )
@@ -63,7 +61,11 @@ def test_of_each_kind_there_is_one_way(subject: HoldSubject, has_proposal: bool)
 
 def test_what_answers_an_agent_lets_it_work_on() -> None:
     answers = [(subject, way) for subject, way in _ALL if way.answers]
-    assert {subject for subject, _ in answers} == {HoldSubject.QUESTION, HoldSubject.CALLS}
+    assert {subject for subject, _ in answers} == {
+        HoldSubject.QUESTION,
+        HoldSubject.CALLS,
+        HoldSubject.BUDGET,
+    }
     assert {way.to for _, way in answers} == {StepStatus.AVAILABLE}
 
 
