@@ -31,7 +31,7 @@ from orchestration.executor.suspending import suspend
 from orchestration.executor.together import finish_together
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.trees import count_steps, find_grown
-from orchestration.transitions.budget import lift_needless, may_ask, wake_for_budget
+from orchestration.transitions.budget import may_ask, wake_for_budget
 from orchestration.transitions.end import (
     abort_by_step,
     fall_back,
@@ -44,6 +44,7 @@ from orchestration.transitions.end import (
 from orchestration.transitions.expand import expand_step
 from orchestration.transitions.finish import reread_end
 from orchestration.transitions.last import finish_with_step
+from orchestration.transitions.lift import lift_needless
 from orchestration.transitions.release import tell_parent
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, Hel
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
 from orchestration.holds.specs import find_spec_of
-from orchestration.holds.topping_up import check_budget_answer, decide_budget
+from orchestration.holds.topping_up import check_budget_answer, raise_limit
 from orchestration.journal.reading import find_questions, load_calls_made
 from orchestration.journal.waiting import answer_wait
 from orchestration.models import Edge
@@ -153,10 +153,19 @@ def _end_run(held: HeldStep, final: FinalOutput) -> None:
 def _answer(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
     """Answer what the agent of a held step waits for; it goes on where it asked, under the same journal."""
     if chosen.way.of_budget:
-        return decide_budget(held, chosen, event)
+        return _decide_budget(held, chosen, event)
     answers = _read_answers(held, chosen.way, chosen.output_json, chosen.feedback)
     for call_id, response_json in answers.items():
         answer_wait(call_id, response_json)
+    return answer_held_step(held, event_json=event)
+
+
+def _decide_budget(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
+    """Raise the limit that a held step asked about, or have its agent finish with what there is."""
+    check_budget_answer(held, chosen.way, chosen.output_json, chosen.feedback)
+    if chosen.way.field is FEEDBACK:
+        return send_back_held_step(held, chosen.feedback, event_json=event, keeps_journal=True)
+    raise_limit(held, chosen)
     return answer_held_step(held, event_json=event)
 
 

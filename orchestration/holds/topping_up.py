@@ -1,10 +1,10 @@
 """What a person decides of a budget that leaves a held step too little: more, or an end with what there is."""
 
-import json
 from functools import partial
 
 from django.db import transaction
 
+from agents.domain.reading import read_json
 from orchestration.budgets import find_asked
 from orchestration.budgets.reading import AskedPot
 from orchestration.dispatch import dispatch
@@ -14,17 +14,13 @@ from orchestration.domain.holds import Way
 from orchestration.domain.work import Chosen, HeldStep
 from orchestration.errors import InputInvalid, ResolutionRefused
 from orchestration.transitions.budget import top_up, wake_for_budget
-from orchestration.transitions.resolve import answer_held_step, send_back_held_step
 
 
-def decide_budget(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
-    """Raise the limit that a held step asked about, or have its agent finish; return what is to be dispatched.
+def raise_limit(held: HeldStep, chosen: Chosen) -> None:
+    """Raise the limit that a held step asked about.
 
-    Raises: ResolutionRefused: nothing to say to the agent; no amount, or one with which the step would ask again.
+    Raises: ResolutionRefused: no amount, or one with which the step would ask again.
     """
-    check_budget_answer(held, chosen.way, chosen.output_json, chosen.feedback)
-    if chosen.way.field is FEEDBACK:
-        return send_back_held_step(held, chosen.feedback, event_json=event, keeps_journal=True)
     asked, more = _read_amount(held, chosen.output_json)
     told = describe_top_up(more, step=asked.step_key, key=None, by=chosen.name, ticket=chosen.resolution_id)
     if not top_up(asked.run_id, asked.step_id, more.limits, event_json=told):
@@ -33,7 +29,6 @@ def decide_budget(held: HeldStep, chosen: Chosen, event: str) -> list[int]:
         )
     # Who waits beside it is woken once the new limit is there for all to see.
     transaction.on_commit(partial(_wake, asked.id))
-    return answer_held_step(held, event_json=event)
 
 
 def check_budget_answer(held: HeldStep, way: Way, output_json: str | None, feedback: str) -> None:
@@ -52,7 +47,7 @@ def _read_amount(held: HeldStep, output_json: str | None) -> tuple[AskedPot, Bud
             "resolution: the step asks about no budget any more; skip it or abort instead"
         )
     try:
-        more = read_budget(json.loads(output_json or "{}"))
+        more = read_budget(read_json(output_json or "{}"))
     except InputInvalid as error:
         raise ResolutionRefused(f"output: {error}") from error
     least = max(asked.missing, 1)

@@ -5,7 +5,8 @@ from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch
 from orchestration.executor import ring_next
 from orchestration.selectors.admission import find_live_tokens
-from orchestration.transitions.budget import lift_needless, wake_for_budget
+from orchestration.transitions.budget import wake_for_budget
+from orchestration.transitions.lift import lift_needless
 from orchestration.transitions.waiting import wake_kept_away
 
 

@@ -12,8 +12,9 @@ from orchestration.domain.budget import FIELDS, MOST, Budget, Unit, describe_top
 from orchestration.errors import IdempotencyConflict, InputInvalid, StepNotFound
 from orchestration.models import Pot, Run, Step
 from orchestration.runs.starting import check_key, get_run
-from orchestration.transitions.budget import find_top_up, lift_question, wake_for_budget
+from orchestration.transitions.budget import find_top_up, wake_for_budget
 from orchestration.transitions.budget import top_up as raise_limits
+from orchestration.transitions.lift import lift_question
 
 
 def top_up(

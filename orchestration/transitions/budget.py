@@ -8,17 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
-
 from agents.domain.usage import Reservation
 from orchestration.budgets.reading import read_states
 from orchestration.budgets.statements import (
     ASK,
-    ASKED_FOR,
     FITTING,
     LOCK,
     LOCK_OWNER,
-    NEEDLESS,
     OPEN,
     TAKE,
     TOP_UP,
@@ -27,13 +23,10 @@ from orchestration.budgets.statements import (
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.budget import MOST, PotState, Short, count_needed, find_short
-from orchestration.domain.receipts import canonical
 from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import Claim
-from orchestration.errors import RunFinal, StepNotHeld
+from orchestration.errors import RunFinal
 from orchestration.history import EventKind, insert_event
-from orchestration.ports import load_escalator
-from orchestration.transitions.resolve import lift_held_step, lock_held_step
 from orchestration.transitions.vocabulary import is_held_by, lost, ring_chosen
 
 _OPEN: Final = OPEN.replace("@held", is_held_by("s", "%(token)s::uuid"))
@@ -146,30 +139,3 @@ def top_up(
     about = {"run": run_id, "step": step_id, "event": event_json, "most": MOST}
     rows = fetch_all(_TOP_UP, about | {"units": list(amounts), "amounts": list(amounts.values())})
     return [(row.id, row.asked_step) for row in rows]
-
-
-def lift_needless(pot_id: int | None = None) -> list[int]:
-    """Let steps go on that asked a person about a pot into which their call fits after all; return them.
-
-    Somebody topped the pot up while the question was on its way, or an answer cost less than was feared.
-
-    Args: pot_id: of which something may have become free; None looks at all.
-    """
-    found = fetch_all(NEEDLESS, {"pot": pot_id, "limit": get_conf().REDISPATCH_LIMIT})
-    return [
-        step for row in found for step in lift_question(row.id, "the budget has room again", by="ringmaster")
-    ]
-
-
-def lift_question(step_id: int, why: str, *, by: str) -> list[int]:
-    """Let a step go on that asked a person about a budget, and withdraw its ticket; return it if it was so."""
-    try:
-        with transaction.atomic():
-            held = lock_held_step(step_id)
-            if fetch_one(ASKED_FOR, {"step": step_id}) is None:
-                return []
-            lift_held_step(held, event_json=canonical({"by": by, "reason": why}))
-            load_escalator(get_conf().ESCALATOR).withdraw_tickets([step_id], why)
-    except StepNotHeld:
-        return []
-    return [step_id]

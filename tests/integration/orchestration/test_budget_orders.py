@@ -17,7 +17,7 @@ from orchestration.errors import IdempotencyConflict, InputInvalid, SpecInvalid
 from orchestration.maintenance import queues
 from orchestration.models import CallTry, Event, Pot, Run
 from orchestration.testing import FinishedRun, drive, run_workflow
-from orchestration.transitions.budget import lift_question
+from orchestration.transitions.lift import lift_question
 from tests.integration.orchestration.judge_budgets import judge_budgets
 
 pytestmark = pytest.mark.django_db
