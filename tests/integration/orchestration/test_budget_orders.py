@@ -95,7 +95,7 @@ def test_a_question_that_comes_after_its_answer_is_withdrawn(monkeypatch: pytest
             topped.append(1)
             runs.top_up(Run.objects.latest("created_at").pk, calls=2)
 
-    monkeypatch.setattr(f"{place}._plan", plan_late)
+    monkeypatch.setattr(f"{place}.plan_ticket", plan_late)
     done = _run()
     assert topped
     assert done.status == "succeeded"
