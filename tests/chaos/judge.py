@@ -51,8 +51,18 @@ class Journal:
             # A line that is being written has no end yet; it is read at the next call.
             *whole, _ = self._path.read_text(encoding="utf-8").split("\n")
             for place, text in enumerate(whole):
-                facts = json.loads(text)
-                yield Line(place, facts.pop("what"), facts)
+                facts = _read_facts(text)
+                if facts is not None:
+                    yield Line(place, facts.pop("what"), facts)
+
+
+def _read_facts(text: str) -> dict[str, Any] | None:
+    """Return what a line says; None of the part of one whose writer was killed: it has written nothing."""
+    try:
+        facts: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return facts
 
 
 class Judge:

@@ -18,8 +18,11 @@ def folder() -> Path:
 
 
 def note(what: str, **facts: Any) -> None:
-    """Append one line and return when it is on the disk."""
-    line = json.dumps({"what": what, "pid": os.getpid(), "at": time.monotonic(), **facts}) + "\n"
+    """Append one line and return when it is on the disk.
+
+    A process that is killed meanwhile may have written a part of it: each line begins anew, whatever stands before it.
+    """
+    line = "\n" + json.dumps({"what": what, "pid": os.getpid(), "at": time.monotonic(), **facts}) + "\n"
     descriptor = os.open(folder() / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.write(descriptor, line.encode())

@@ -182,7 +182,7 @@ def test_the_transaction_of_the_hold_asks_for_nothing_of_the_desks_rows(
 def test_a_step_that_nobody_holds_asks_nothing_of_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DatabaseEscalator, "plan_ticket", _raise(AssertionError("planned")))
     asked: list[str] = []
-    monkeypatch.setattr(conclusion, "_plan", lambda _: asked.append("plan"))
+    monkeypatch.setattr(conclusion, "plan_ticket", lambda _: asked.append("plan"))
 
     run_id = hold(writer=lambda _: "sure")
 
