@@ -32,9 +32,8 @@ def bundle(run_id: UUID | str, *, digests_only: bool = False) -> bytes:
     Raises: RunNotFound.  BundleRefused: a run goes on, or its proof does not hold.
     """
     with open_view():
-        top = get_run(run_id)
         keeper = _Keeper()
-        runs = [_keep_run(run, keeper) for run in walk_down(top)]
+        runs = [_keep_run(get_run(one), keeper) for one in walk_down(get_run(run_id).pk)]
     data = keeper.write(runs, digests_only=digests_only)
     fault = verify_file(data).fault
     if fault is not None:

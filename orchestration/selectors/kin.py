@@ -54,13 +54,13 @@ def list_child_runs(run_id: UUID) -> QuerySet[Run]:
     return runs.defer("input_json", *large).order_by("created_at", "pk")
 
 
-def walk_down(top: Run) -> Iterator[Run]:
-    """Yield a run, then all runs below it, level by level, as they were started."""
-    level = [top]
+def walk_down(top_id: UUID) -> Iterator[UUID]:
+    """Yield a run's id, then those of all runs below it, level by level, as they were started."""
+    level = [top_id]
     while level:
         yield from level
-        above = [run.pk for run in level]
-        level = list(Run.objects.filter(parent_step__run__in=above).order_by("created_at", "pk"))
+        below = Run.objects.filter(parent_step__run__in=level).order_by("created_at", "pk")
+        level = list(below.values_list("pk", flat=True))
 
 
 def find_below(run: Run) -> dict[UUID, RunName]:

@@ -41,7 +41,7 @@ _LARGE: Final = (
 
 def list_lineage(asked: LineageQuery) -> QuerySet[LineageLine]:
     """Return the lines that were asked for, the oldest first; always of known runs, so that indexes find them."""
-    runs = [run.pk for run in walk_down(asked.run)] if asked.below else [asked.run.pk]
+    runs = list(walk_down(asked.run.pk)) if asked.below else [asked.run.pk]
     lines = LineageLine.objects.filter(run__in=runs)
     if asked.step:
         lines = lines.filter(step__key=asked.step)

@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
@@ -20,6 +22,7 @@ from orchestration import Retry, StepSpec, WorkflowSpec, runs
 from orchestration.domain import bundle as verifier
 from orchestration.domain.bundle import FORMAT, fingerprint, tell, verify_file
 from orchestration.domain.receipts import digest_text
+from orchestration.domain.signing import build_signer
 from orchestration.errors import BundleRefused
 from orchestration.models import Run, Seal, Step
 from orchestration.selectors.sealed import STEP_COLUMNS
@@ -340,3 +343,67 @@ def test_its_verifier_is_one_file_that_needs_one_library(run: Run, tmp_path: Pat
 def test_the_verifier_knows_the_columns_and_the_format() -> None:
     assert verifier.STEP_COLUMNS == STEP_COLUMNS
     assert FORMAT == "ringmaster-bundle/1"
+
+
+def _seal_anew(said: dict[str, Any], old: str, new: str) -> bytes:
+    """Put a text in an other's place and sign it all anew: what only who has a key can do."""
+    signer = build_signer(None, "a liar's")
+    changed = [(digest_text(old), new)]
+    del said["texts"][digest_text(old)]
+    while changed:
+        before, text = changed.pop()
+        after = digest_text(text)
+        said["texts"][after] = text
+        for digest, other in list(said["texts"].items()):
+            if before in other:
+                del said["texts"][digest]
+                changed.append((digest, other.replace(before, after)))
+        for seal in said["runs"][0]["seals"]:
+            seal["root"] = after if seal["root"] == before else seal["root"]
+    for seal in said["runs"][0]["seals"]:
+        seal |= {"signature": signer.sign(seal["root"]), "public_key": signer.public_key}
+    return _write(said)
+
+
+def test_a_signer_who_lies_must_lie_everywhere(run: Run) -> None:
+    """Each of these is signed well, and every text is that of its digest."""
+    seal = Seal.objects.get(run=run).body_json
+    draft = run.receipts.get(step__key="draft").body_json
+    parent = run.receipts.get(step__key="letter").digest
+    lies = {
+        "of another run or round": (seal, seal.replace(str(run.pk), str(uuid4()), 1)),
+        "does not name the seal of the round before": (seal, seal.replace('"former":null', '"former":"a"')),
+        "it is of format 4": (seal, seal.replace('"format":3', '"format":4')),
+        "its 'final' is not that of the step's line": (
+            draft,
+            re.sub('"final":"[0-9a-f]', '"final":"x', draft),
+        ),
+        "its 'revision' is not that": (draft, draft.replace('"revision":0', '"revision":7')),
+        "its 'run' is not that": (draft, draft.replace(str(run.pk), str(uuid4()))),
+        "is no receipt of this run": (draft, draft.replace(parent, "0" * 64)),
+    }
+    for fault, (old, new) in lies.items():
+        assert new != old, fault
+        found = verify_file(_seal_anew(json.loads(runs.bundle(run.pk)), old, new)).fault
+        assert fault in (found or ""), fault
+    told = next(
+        text for text in json.loads(runs.bundle(run.pk))["texts"].values() if text.startswith('[["history","')
+    )
+    for fault, new in {
+        "its sender has no receipt of such an output": told.replace('["history"', '["nobody"'),
+        "it was handed over whole, but its tokens differ": re.sub(
+            r'(\["history","\w+","\w+",)(\d+)', r"\g<1>9\2", told
+        ),
+    }.items():
+        assert new != told
+        found = verify_file(_seal_anew(json.loads(runs.bundle(run.pk)), told, new)).fault
+        assert fault in (found or ""), (fault, found)
+
+
+def test_whoever_leaves_out_the_end_of_a_signed_history_is_found(run: Run) -> None:
+    said = json.loads(runs.bundle(run.pk))
+    said["runs"][0]["seals"].append(said["runs"][0]["seals"][0])
+    assert "does not name the seal of the round before" in (verify_file(_write(said)).fault or "")
+    said = json.loads(runs.bundle(run.pk))
+    said["runs"].append(said["runs"][0])
+    assert "it is there twice" in (verify_file(_write(said)).fault or "")
