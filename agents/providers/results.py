@@ -24,18 +24,19 @@ def describe_usage(response: ModelResponse) -> CallUsage:
     """Return what a response used and cost, as its call's row keeps it.
 
     A provider that tells nothing, zero both in and out, or what no call can use, has not counted: neither tokens nor
-    cost are known then.
+    cost are known then. But of an answer that is still being made nothing is told before it is done.
     """
     usage = response.usage
     counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    is_begun = response.state == "suspended" and not any(counts)
     is_counted = not usage.unmeasured_requests and any(counts[:2]) and all(map(_is_count, counts))
     return CallUsage(
-        input_tokens=usage.input_tokens if is_counted else None,
-        output_tokens=usage.output_tokens if is_counted else None,
+        input_tokens=usage.input_tokens if is_counted else 0 if is_begun else None,
+        output_tokens=usage.output_tokens if is_counted else 0 if is_begun else None,
         cache_read_tokens=usage.cache_read_tokens if is_counted else 0,
         cache_write_tokens=usage.cache_write_tokens if is_counted else 0,
         reasoning_tokens=_find_reasoning(usage.output_reasoning_tokens) if is_counted else 0,
-        cost_micro_usd=price_response(response) if is_counted else None,
+        cost_micro_usd=price_response(response) if is_counted else 0 if is_begun else None,
         provider=response.provider_name or "",
         model=response.model_name or "",
         response_id=response.provider_response_id or "",
