@@ -13,14 +13,17 @@ class Effect:
         columns: SQL types of a line's values, by name.
         insert: the INSERT and its SELECT, up to its FROM. `e` is a line; `d` is what ended: `id` (the step), `run_id`,
             `attempt_id`, and `now`, the time of the end.
+        end: what stands behind the FROM.
     """
 
     name: str
     columns: Mapping[str, str]
     insert: str
+    end: str = ""
 
     @property
     def statement(self) -> str:
         """Return the whole INSERT; it reads what the statement around it calls `done`."""
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
-        return f"{self.insert} FROM done d, json_to_recordset(d.effects -> '{self.name}') AS e({columns})"
+        lines = f"json_to_recordset(d.effects -> '{self.name}') AS e({columns})"
+        return f"{self.insert} FROM done d, {lines} {self.end}".rstrip()

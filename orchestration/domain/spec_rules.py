@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from agents.domain.addresses import is_actor_name
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from orchestration.domain.expressions import (
     ExpressionInvalid,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,99}\Z")
 MAX_STEPS = 5_000
+
+MOST_MAIL = 200
+"""Messages that one turn may get."""
 
 HUMAN = "human"
 """The agent name of steps that people do: always a ticket."""
@@ -56,9 +60,28 @@ def find_problems(spec: WorkflowSpec) -> Iterator[Problem]:
     yield from _schema_problems(spec.input_schema)
     if spec.timeout_seconds is not None and not 0 < spec.timeout_seconds <= 31_536_000:
         yield Problem(None, "timeout_seconds", "must be above 0 and at most 31536000")
+    yield from _actor_problems(spec)
     if spec.output is not None:
         yield from find_output_problems(spec.output, {step.key for step in spec.steps})
     yield from find_step_problems(spec.steps)
+
+
+def _actor_problems(spec: WorkflowSpec) -> Iterator[Problem]:
+    if spec.actor is not None and not is_actor_name(spec.actor):
+        yield Problem(
+            None, "actor", f"'{spec.actor[:100]}' must be dotted lower-case identifiers, as support.case"
+        )
+    if not 1 <= spec.mailbox <= MOST_MAIL:
+        yield Problem(None, "mailbox", f"must be between 1 and {MOST_MAIL}")
+    for name, given in (
+        ("mailbox", spec.mailbox != 1),
+        ("listens", spec.listens),
+        ("on_stuck", spec.on_stuck != "wait"),
+    ):
+        if given and spec.actor is None:
+            yield Problem(
+                None, name, "only a workflow with actor= has a mailbox; name the actor or remove this"
+            )
 
 
 def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:

@@ -2,8 +2,10 @@
 
 from orchestration.budgets.rows import Pot
 from orchestration.models.access import ApiToken, Membership
+from orchestration.models.actor import Actor, Subscription, Topic, TopicSchema
 from orchestration.models.call import Call, CallTry
 from orchestration.models.lineage import LineageKind, LineageLine
+from orchestration.models.message import Delivery, Message, PendingEffects
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
@@ -16,6 +18,7 @@ from orchestration.sampling.rows import AuditSample
 from orchestration.usage.rows import Usage
 
 __all__ = [
+    "Actor",
     "AgentContext",
     "ApiToken",
     "Attempt",
@@ -23,6 +26,7 @@ __all__ = [
     "Call",
     "CallTry",
     "Decision",
+    "Delivery",
     "Edge",
     "Event",
     "Handoff",
@@ -30,7 +34,9 @@ __all__ = [
     "LineageKind",
     "LineageLine",
     "Membership",
+    "Message",
     "PastOutput",
+    "PendingEffects",
     "Pot",
     "Project",
     "Receipt",
@@ -39,7 +45,10 @@ __all__ = [
     "Seal",
     "Signal",
     "Step",
+    "Subscription",
     "Throttle",
+    "Topic",
+    "TopicSchema",
     "Usage",
     "VerifierTrial",
     "WorkerProcess",

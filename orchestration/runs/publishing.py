@@ -9,6 +9,8 @@ from django.db import connection, transaction
 
 from agents.domain.reading import read_json
 from agents.selectors import find_contract
+from orchestration.actors.topics import take_over_listening
+from orchestration.actors.turns import find_behaviour
 from orchestration.domain.spec import WorkflowSpec, canonical_spec, check_agents, digest_spec, load_spec
 from orchestration.errors import Problem, SpecInvalid, StepNotFound, WorkflowNotFound
 from orchestration.models import Project, Workflow
@@ -38,6 +40,7 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     with transaction.atomic():
         owner = _find_or_make_project(project)
         _lock_name(owner.pk, spec.name)
+        _check_actor(owner.pk, spec)
         latest = Workflow.objects.filter(project=owner, name=spec.name).order_by("-version").first()
         if latest is not None and latest.digest == digest:
             return Published(latest, is_new=False)
@@ -49,7 +52,10 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
             spec_json=canonical,
             sla=spec.sla,
             output=spec.output or "",
+            actor=spec.actor or "",
+            parks=spec.on_stuck == "park",
         )
+        take_over_listening(owner.pk, spec.name, spec.actor, spec.listens)
     return Published(workflow, is_new=True)
 
 
@@ -77,6 +83,25 @@ def set_threshold(name: str, step: str, confidence: float, *, project: str = DEF
             replace(one, min_confidence=confidence) if one.key == step else one for one in spec.steps
         )
         return publish(replace(spec, steps=steps), project=project)
+
+
+def _check_actor(project_id: int, spec: WorkflowSpec) -> None:
+    """Let one workflow of a project be the behaviour of an actor's name.
+
+    Raises: SpecInvalid: another one is.
+    """
+    if spec.actor is None:
+        return
+    _lock_name(project_id, f"actor:{spec.actor}")
+    newest = find_behaviour(project_id, spec.actor)
+    if newest is None or newest.name == spec.name:
+        return
+    latest = Workflow.objects.filter(project_id=project_id, name=newest.name).order_by("-version")[0]
+    if latest.actor == spec.actor:
+        message = (
+            f"'{spec.actor}' is the behaviour of workflow '{newest.name}'; publish that one without it first"
+        )
+        raise SpecInvalid([Problem(None, "actor", message)])
 
 
 def _find_or_make_project(slug: str) -> Project:

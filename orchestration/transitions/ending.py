@@ -16,11 +16,12 @@ from orchestration.database.statements import fetch_all
 from orchestration.domain.states import STEP_EDGES, StepStatus
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind, insert_event
+from orchestration.outgoing import PENDING, SENT
 from orchestration.sampling import SAMPLED
 from orchestration.transitions.vocabulary import break_chords, grown_below, is_held_by, lost, recount
 from orchestration.usage import SPENT
 
-EFFECTS: Final = (SPENT, SAMPLED)
+EFFECTS: Final = (SPENT, SAMPLED, SENT, PENDING)
 """Everything that rooms of their own write with an ending."""
 
 
