@@ -174,15 +174,16 @@ def drive_actors(
     Returns: the turns that were driven, in the order in which they were begun.
     Args: times_out: as of `drive`; questions to actors that nobody answered are over too.
     """
-    driven: dict[UUID, FinishedRun] = {}
+    driven: dict[UUID, None] = {}
     with mute_dispatch():
+        deliver_all()
         for _ in range(_MOST_ATTEMPTS):
-            moved = deliver_all()
             live = Run.objects.filter(actor__isnull=False, status__in=_PERFORMED).order_by("created_at", "pk")
             before = {key: _count_attempts(key) for key in live.values_list("pk", flat=True)}
+            driven |= dict.fromkeys(before)
             for key in before:
-                driven[key] = drive(key, agents=agents, models=models, times_out=times_out)
-            if not moved and all(_count_attempts(key) == count for key, count in before.items()):
+                drive(key, agents=agents, models=models, times_out=times_out)
+            if not deliver_all() and all(_count_attempts(key) == count for key, count in before.items()):
                 break
     return [_describe(key) for key in driven]
 

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from agents.domain.addresses import is_actor_name
+from agents.domain.contract import MOST_MAIL
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from orchestration.domain.expressions import (
     ExpressionInvalid,
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,99}\Z")
 MAX_STEPS = 5_000
-
-MOST_MAIL = 200
-"""Messages that one turn may get."""
 
 HUMAN = "human"
 """The agent name of steps that people do: always a ticket."""

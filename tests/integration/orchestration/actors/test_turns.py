@@ -1,37 +1,38 @@
 """Mail becomes turns: one at a time, in order, with what each sends; or not at all."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from agents import Result, Task
+from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, actors, runs
 from orchestration.models import Actor, Delivery, Message, Run
-from orchestration.testing import drive_actors, run_workflow
+from orchestration.testing import drive, drive_actors, run_workflow
 
 pytestmark = pytest.mark.django_db
 
 CASE = WorkflowSpec(name="case", actor="support.case", steps=(StepSpec("turn", agent="support.case"),))
 
 
-@pytest.fixture
-def case() -> None:
-    runs.publish(CASE) if False else None
-
-
 def test_a_message_makes_an_actor_and_a_turn() -> None:
     heard = []
-    with_agent = {"support.case": lambda task: heard.append([m.body for m in task.messages]) or {"ok": True}}
-    run_workflow_publish(CASE, with_agent)
+
+    def listen(task: Task) -> dict[str, bool]:
+        heard.append([mail.body for mail in task.messages])
+        return {"ok": True}
+
+    publish(CASE, {"support.case": listen})
     sent = actors.send("support.case/4711", {"text": "hello"})
-    [turn] = drive_actors(agents=with_agent)
+    [turn] = drive_actors(agents={"support.case": listen})
     assert heard == [[{"text": "hello"}]]
     assert turn.status == "succeeded"
     assert Delivery.objects.get(message=sent).state == "done"
     assert Actor.objects.get().address == "support.case/4711"
 
 
-def run_workflow_publish(spec: WorkflowSpec, agents: dict) -> None:
-    from agents.invoke import override
-
+def publish(spec: WorkflowSpec, agents: dict[str, Callable[[Task], Any]]) -> None:
     with override(agents):
         runs.publish(spec)
 
@@ -44,7 +45,7 @@ def test_turns_come_one_after_another_and_send() -> None:
         return Result({"left": mail.body["left"]})
 
     agents = {"support.case": turn}
-    run_workflow_publish(CASE, agents)
+    publish(CASE, agents)
     actors.send("support.case/one", {"left": 3})
     actors.send("support.case/one", {"left": 0})
     drive_actors(agents=agents)
@@ -60,7 +61,7 @@ def test_an_answer_that_fails_sends_nothing() -> None:
         raise ValueError("no")
 
     agents = {"support.case": turn}
-    run_workflow_publish(CASE, agents)
+    publish(CASE, agents)
     actors.send("support.case/one", {"left": 3})
     drive_actors(agents=agents)
     assert Message.objects.count() == 1
@@ -72,10 +73,8 @@ def test_what_is_asked_is_answered_by_the_turn() -> None:
         "support.case": lambda task: {"twice": task.messages[0].body["n"] * 2},
         "asker": lambda task: task.ask("support.case/x", {"n": 21}, timeout_seconds=60),
     }
-    run_workflow_publish(CASE, agents)
+    publish(CASE, agents)
     done = run_workflow(asking, agents=agents)
     assert done.waiting == ["ask"]
     drive_actors(agents=agents)
-    from orchestration.testing import drive
-
     assert drive(done.run.pk, agents=agents).outputs["ask"] == {"twice": 42}
