@@ -1,6 +1,6 @@
 """Mail becomes turns: one at a time, in order, with what each sends; or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ def test_a_message_makes_an_actor_and_a_turn() -> None:
     assert Actor.objects.get().address == "support.case/4711"
 
 
-def publish(spec: WorkflowSpec, agents: dict[str, Callable[[Task], Any]]) -> None:
+def publish(spec: WorkflowSpec, agents: Mapping[str, Callable[[Task], Any]]) -> None:
     with override(agents):
         runs.publish(spec)
 
