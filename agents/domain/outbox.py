@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from agents.domain.addresses import Address, is_actor_name, read_address
 from agents.domain.canonical import canonical_json
-from agents.domain.waiting import check_moment, check_seconds
-from agents.errors import CallRefused, MessageRefused, UnreadableOutput
+from agents.errors import MessageRefused, UnreadableOutput
 
 MOST_BODY_BYTES: Final = 65_536
 MOST_LETTERS: Final = 1_000
@@ -113,7 +112,9 @@ class Outbox:
             self._answered.add(number)
         self._add(letter)
 
-    def remind(self, to: Address | None, name: object, body: Any, in_seconds: object, at: object) -> None:
+    def remind(
+        self, to: Address | None, name: object, body: Any, in_seconds: float | None, at: datetime | None
+    ) -> None:
         """Add a message to the actor itself, for later."""
         if to is None:
             raise MessageRefused(
@@ -128,13 +129,8 @@ class Outbox:
             raise MessageRefused(f"task.remind: name must be 1 to {MOST_REMINDER} printable characters")
         if (in_seconds is None) == (at is None):
             raise MessageRefused("task.remind: give either in_seconds= or at=")
-        try:
-            seconds = None if in_seconds is None else check_seconds("task.remind: in_seconds", in_seconds)
-            moment = None if at is None else check_moment(at)
-        except CallRefused as error:
-            raise MessageRefused(str(error)) from error
         text = write_body("task.remind", {"reminder": name, "body": body})
-        self._add(Letter(MessageKind.TIMER, text, to=to, key=name, in_seconds=seconds, at=moment))
+        self._add(Letter(MessageKind.TIMER, text, to=to, key=name, in_seconds=in_seconds, at=at))
 
     def _add(self, letter: Letter) -> None:
         with self._lock:

@@ -197,10 +197,11 @@ class Task:
         """Have a message {"reminder": name, "body": body} come to this actor later, once this answer is accepted.
 
         Args: in_seconds: after the end of this step; at: or at a time with a zone.  One of a name and time comes once.
-        Raises: MessageRefused: names the field, or the run is no turn of an actor.
+        Raises: MessageRefused: names the field, or the run is no turn of an actor.  CallRefused: the time is none.
         """
         to = None if self.address is None else read_address(self.address)
-        self.outbox.remind(to, name, body, in_seconds, at)
+        seconds = None if in_seconds is None else check_seconds("task.remind: in_seconds", in_seconds)
+        self.outbox.remind(to, name, body, seconds, None if at is None else check_moment(at))
 
     def ask(self, to: str, body: JSON, *, timeout_seconds: float, key: str | None = None) -> Any:
         """Send a message to an actor and return what its turn answers. As `sleep`: no worker is held meanwhile.

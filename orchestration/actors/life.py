@@ -11,10 +11,10 @@ from agents.errors import MessageRefused
 from orchestration.actors.projects import find_project
 from orchestration.actors.routing import pass_on
 from orchestration.actors.turns import bury_queued, lock_actor, start_turns
-from orchestration.database.statements import fetch_all, fetch_one
-from orchestration.domain.words import LIVE
+from orchestration.database.statements import fetch_one
 from orchestration.errors import ActorNotFound, DeliveryNotDead, MessageInvalid, NothingToPark, TurnNotLatest
 from orchestration.models import Actor, Delivery, Run
+from orchestration.transitions.turn import park_turn as park_its_turn
 
 _STOP: Final = """
 UPDATE orchestration_actor SET stopped_at = clock_timestamp(), stopped_by = %(by)s, stop_reason = %(why)s
@@ -22,17 +22,6 @@ WHERE id = %(actor)s AND stopped_at IS NULL RETURNING id
 """
 _RESTART: Final = """
 UPDATE orchestration_actor SET stopped_at = NULL, stopped_by = '', stop_reason = '' WHERE id = %(actor)s RETURNING id
-"""
-# Its messages are dead letters for now: when the parked turn ends well they are done all the same.
-_PARK: Final = f"""
-WITH parked AS (
-    UPDATE orchestration_run SET is_parked = true
-    WHERE actor_id = %(actor)s AND NOT is_parked AND status IN {LIVE}
-      AND EXISTS (SELECT 1 FROM orchestration_step s WHERE s.run_id = orchestration_run.id AND s.status = 'held')
-    RETURNING id
-)
-UPDATE orchestration_delivery d SET state = 'dead', reason = 'its turn waits for a person, and was parked',
-    ended_at = clock_timestamp() FROM parked p WHERE d.run_id = p.id RETURNING p.id
 """
 _AGAIN: Final = """
 UPDATE orchestration_delivery SET state = 'queued', run_id = NULL, turn = NULL, taken_at = NULL, ended_at = NULL,
@@ -106,9 +95,9 @@ def park_turn(actor_id: int) -> Run | None:
     """As `park`, by the actor's id; None: nothing waits."""
     with transaction.atomic():
         lock_actor(actor_id)
-        rows = fetch_all(_PARK, {"actor": actor_id})
+        run_id = park_its_turn(actor_id)
         transaction.on_commit(lambda: start_turns([actor_id]))
-    return Run.objects.get(pk=rows[0].id) if rows else None
+    return None if run_id is None else Run.objects.get(pk=run_id)
 
 
 def send_again(delivery_id: int) -> Delivery:

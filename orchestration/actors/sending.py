@@ -82,14 +82,18 @@ def publish(
     Raises: ProjectNotFound. MessageInvalid. MessageConflict.
     """
     try:
-        name, text = check_topic(topic), write_body("publish", body)
+        name, body_json = check_topic(topic), write_body("publish", body)
     except MessageRefused as error:
         raise MessageInvalid(str(error)) from error
     owner = find_project(project)
     found = find_topics(owner.pk, {name}).get(name)
     if found is None:
         raise MessageInvalid(f"topic: there is none named '{name}' in project '{project}'; define it first")
-    fault = None if found.schema_json is None else find_fault(json.loads(found.schema_json), json.loads(text))
+    fault = (
+        None
+        if found.schema_json is None
+        else find_fault(json.loads(found.schema_json), json.loads(body_json))
+    )
     if fault is not None:
         raise MessageInvalid(f"body{fault[0]}: {fault[1]} (schema v{found.version} of '{name}')")
     about = {
@@ -99,7 +103,7 @@ def publish(
         "name": "",
         "to_key": "",
     }
-    return _send(owner.pk, about, text, sender, through, idempotency_key)
+    return _send(owner.pk, about, body_json, sender, through, idempotency_key)
 
 
 def _read(to: str, body: Any) -> tuple[Address, str]:

@@ -18,6 +18,7 @@ from orchestration.actors.turns import lock_actor, start_turns
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.states import RunStatus
 from orchestration.selectors.trees import find_result, read_last_outputs
+from orchestration.transitions.turn import note_settled
 
 _ENDED: Final = """
 SELECT r.id, r.actor_id, r.status, r.reason FROM orchestration_run r
@@ -27,7 +28,6 @@ _CLOSE: Final = """
 UPDATE orchestration_delivery SET state = %(state)s, reason = %(reason)s, ended_at = clock_timestamp()
 WHERE run_id = %(run)s RETURNING message_id
 """
-_TOLD: Final = "UPDATE orchestration_run SET untold = false WHERE id = %(run)s AND untold RETURNING id"
 
 
 def settle_turn(run_id: UUID) -> bool:
@@ -41,7 +41,7 @@ def settle_turn(run_id: UUID) -> bool:
     answer = _find_answer(run_id) if ended.status == RunStatus.SUCCEEDED else None
     with transaction.atomic():
         lock_actor(ended.actor_id)
-        if fetch_one(_TOLD, {"run": run_id}) is None:
+        if not note_settled(run_id):
             return False
         senders = _close(ended, answer)
     for project_id, sender in sorted(senders):

@@ -36,7 +36,7 @@ def define_topic(
     Raises: ProjectNotFound. MessageInvalid: names the field.  SchemaBreaks: a message of the new schema need not meet
         the old one, and somebody subscribes; says what and whom.
     """
-    text = _read_schema(name, schema)
+    schema_json = _read_schema(name, schema)
     owner = find_project(project)
     with transaction.atomic():
         topic, _ = Topic.objects.select_for_update(no_key=True).get_or_create(project=owner, name=name)
@@ -44,15 +44,17 @@ def define_topic(
             topic.description = description
             topic.save(update_fields=["description"])
         latest = topic.schemas.first()
-        if latest is not None and latest.digest == digest_text(text):
+        if latest is not None and latest.digest == digest_text(schema_json):
             return topic
-        breaks = find_breaking_changes(json.loads(latest.schema_json), json.loads(text)) if latest else []
+        breaks = (
+            find_breaking_changes(json.loads(latest.schema_json), json.loads(schema_json)) if latest else []
+        )
         _refuse_breaking(topic, breaks, force=force)
         TopicSchema.objects.create(
             topic=topic,
             version=latest.version + 1 if latest else 1,
-            schema_json=text,
-            digest=digest_text(text),
+            schema_json=schema_json,
+            digest=digest_text(schema_json),
             made_by="" if by is None else by.get_username(),
             forced=bool(breaks),
         )

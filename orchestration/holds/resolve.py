@@ -7,8 +7,6 @@ from django.db import transaction
 from agents.domain.canonical import canonical_json
 from agents.errors import UnreadableOutput
 from agents.selectors import find_contract
-from orchestration.actors.routing import route_of_run
-from orchestration.actors.settling import settle_turn
 from orchestration.conf import get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.approvals import decide_calls
@@ -20,6 +18,7 @@ from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, Resolutio
 from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, HeldStep, NextAgent
 from orchestration.errors import ResolutionRefused
 from orchestration.handoff import count_tokens
+from orchestration.holds.pending import write_pending
 from orchestration.holds.specs import find_spec_of
 from orchestration.holds.topping_up import check_budget_answer, raise_limit
 from orchestration.journal.reading import find_questions, load_calls_made
@@ -27,7 +26,6 @@ from orchestration.journal.waiting import answer_wait
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.proof import load_earlier_tries, load_handoff_lines
-from orchestration.transitions.pending import write_pending
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (
     abort_by_person,
@@ -137,8 +135,8 @@ def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
     released, look_behind = settle_held_step(
         held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
     )
-    if chosen.way.kind is ResolutionKind.APPROVE and write_pending(held):
-        transaction.on_commit(lambda: route_of_run(held.run_id))
+    if chosen.way.kind is ResolutionKind.APPROVE:
+        write_pending(held)
     if final.status is StepStatus.SUCCEEDED and spec is not None and spec.ends_run:
         _end_run(held, final)
         return
@@ -243,7 +241,6 @@ def write_default(held: HeldStep) -> str:
 def _look_behind(held: HeldStep) -> None:
     released = release_step(held.step_id, get_signer())
     dispatch([item.step_id for item in released if not item.rung])
-    settle_turn(held.run_id)
 
 
 def _prove(held: HeldStep, chosen: Chosen) -> FinalOutput:

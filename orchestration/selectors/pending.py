@@ -9,5 +9,5 @@ from orchestration.models import PendingEffects
 def load_pending(step_id: int, revision: int) -> dict[str, list[dict[str, Any]]]:
     """Return the lines of the effects that a revision of a step's work waits with, by name; none: {}."""
     rows = PendingEffects.objects.filter(step=step_id, revision=revision).order_by("-pk")
-    text = rows.values_list("effects_json", flat=True).first()
-    return {} if text is None else dict(json.loads(text))
+    effects_json = rows.values_list("effects_json", flat=True).first()
+    return {} if effects_json is None else dict(json.loads(effects_json))

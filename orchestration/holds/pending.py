@@ -1,4 +1,7 @@
-"""What an answer would do is done: written in the transaction in which a person accepts it as it stands."""
+"""What an answer would do is done: written in the transaction in which a person accepts it as it stands.
+
+The maintainer's next sweep routes the messages.
+"""
 
 from typing import Final
 
@@ -19,7 +22,6 @@ SELECT count(*) AS number FROM done
 """
 
 
-def write_pending(held: HeldStep) -> bool:
-    """Do what the held answer of a step would do; return whether there was anything. The caller holds the step."""
-    about = {"step": held.step_id, "revision": held.revision, "now": held.now}
-    return bool(fetch_one(_WRITE, about).number)
+def write_pending(held: HeldStep) -> None:
+    """Do what the held answer of a step would do, if anything. The caller holds the step."""
+    fetch_one(_WRITE, {"step": held.step_id, "revision": held.revision, "now": held.now})
