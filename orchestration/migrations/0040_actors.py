@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
     """Seven tables, two columns of runs, two of workflows."""
 
     dependencies = [
-        ('orchestration', '0038_calls_of_versions'),
+        ('orchestration', '0039_peoples_time'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
