@@ -54,7 +54,8 @@ class Conf:
     CALLS_PER_ATTEMPT: int = 1_000
     CALL_BYTES_PER_ATTEMPT: int = between(1_048_576, 1, 268_435_456)
 
-    MAILBOX_LIMIT: int = between(10_000, 1, 1_000_000)
+    EMBEDDER: str = "orchestration.memory.wordllama.WordLlamaEmbedder"
+    VECTOR_INDEX: str = ""
 
     EXPRESSION_SECONDS: float = between(5.0, 0.1, 60.0)
     EXPRESSION_HELPERS: int = 2

@@ -66,7 +66,7 @@ def make_once(
             note = _note_ending(calls, wish, begun, error)
             carry(note)
             raise
-        carry(lambda: calls.journal.end(wish, begun, text))
+        carry(lambda: _end(calls, wish, begun, text))
         return read_response(path, text)
 
 
@@ -127,8 +127,16 @@ async def _make(calls: Calls, wish: CallWish, perform: Body, reservation: Reserv
             note = _note_ending(calls, wish, begun, error, usage)
             await carry_awaited(note)
             raise
-        await carry_awaited(lambda: calls.journal.end(wish, begun, text, usage))
+        await carry_awaited(lambda: _end(calls, wish, begun, text, usage))
         return text
+
+
+def _end(calls: Calls, wish: CallWish, begun: Begun, text: str, usage: CallUsage | None = None) -> None:
+    """Write a call's answer, and first what was noted within it: a later attempt does not make it again."""
+    notes = calls.notebook.list_notes(f"{wish.path}/")
+    if notes:
+        calls.journal.keep_notes(wish, begun, notes)
+    calls.journal.end(wish, begun, text, usage)
 
 
 def _note_ending(

@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from agents.domain.interruption import is_suspension
+from agents.domain.notebook import Note, Notebook, Shelf
 from agents.domain.usage import BudgetLeft, CallUsage, Reservation
 from agents.errors import CallDiverged, CallRefused, Suspended
 
@@ -31,19 +32,19 @@ _NAME: Final = re.compile(r"[^/#\[\]\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]
 
 
 class CallKind(StrEnum):
-    """What a call is. `once`: of a function.  The last five wait: for a time, a signal, a person, an actor."""
+    """What a call is. `once`: of a function.  `memory`: a look.  The last four wait: for a time, a signal, a person."""
 
     ONCE = "once"
     MODEL = "model"
     TOOL = "tool"
+    MEMORY = "memory"
     TIMER = "timer"
     SIGNAL = "signal"
     ASK = "ask"
     APPROVAL = "approval"
-    MESSAGE = "message"
 
 
-WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK, CallKind.APPROVAL, CallKind.MESSAGE})
+WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK, CallKind.APPROVAL})
 """Calls that nobody makes: they stay open until something answers them."""
 
 
@@ -131,6 +132,9 @@ class CallJournal(Protocol):
     def leave(self, path: str) -> None:
         """Take note that the agent's code does not wait there any more: what it waited beside came first."""
 
+    def keep_notes(self, wish: CallWish, begun: Begun, notes: list[Note]) -> None:
+        """Keep what was noted within a call, before its answer is written."""
+
     @property
     def is_suspended(self) -> bool:
         """Whether a wait is open, or the run is paused: the attempt will end without an answer."""
@@ -180,6 +184,9 @@ class MemoryJournal:
     def leave(self, path: str) -> None:
         """Nothing is waited for here."""
 
+    def keep_notes(self, wish: CallWish, begun: Begun, notes: list[Note]) -> None:
+        """No other attempt needs them."""
+
     @property
     def is_suspended(self) -> bool:
         """Return False: nothing stays open here."""
@@ -193,16 +200,18 @@ class MemoryJournal:
 class Calls:
     """The calls of one attempt: gives each its path and asks the journal.
 
-    Args: journal: who keeps them.
+    Args: journal: who keeps them.  shelf: where memories are looked up.
 
     Attributes:
+        notebook: what is to be remembered, and what was looked up.
         parked: waits beside which other branches go on; if they are open their code has not been told yet.
         settling: who looks whether others go on.
         is_cut: some code was told so, and the attempt ends without an answer.  is_over: the agent has ended.
     """
 
-    def __init__(self, journal: CallJournal) -> None:
+    def __init__(self, journal: CallJournal, shelf: Shelf | None = None) -> None:
         self.journal = journal
+        self.notebook = Notebook(shelf)
         self._root = _Place(self, "")
         self._lock = threading.Lock()
         self._under_way = 0

@@ -20,8 +20,7 @@ MOST_BYTES: Final = 1_048_576
 """Of one message to readers; a longer one is none of ours."""
 MOST_DELTAS: Final = 256
 _MOST_TOOLS: Final = 64
-MOST_NAME: Final = 200
-"""Of a tool's name, in characters."""
+_MOST_NAME: Final = 200
 _LARGEST: Final = 2**63 - 1
 
 
@@ -115,4 +114,4 @@ def _read_delta(said: Any) -> Delta | None:
 
 
 def _is_name(said: object) -> bool:
-    return isinstance(said, str) and len(said) <= MOST_NAME
+    return isinstance(said, str) and len(said) <= _MOST_NAME

@@ -16,6 +16,7 @@ class FailureKind(StrEnum):
     DIVERGED = "diverged"
     UNKNOWN_AGENT = "unknown_agent"
     LIMIT = "limit"
+    CONFLICT = "conflict"
     CHILD_FAILED = "child_failed"
     CRASH = "crash"
     BREAKER_OPEN = "breaker_open"

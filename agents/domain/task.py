@@ -11,16 +11,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from agents.domain.addresses import read_address
 from agents.domain.calling import make_once
 from agents.domain.calls import Calls, MemoryJournal, Until
-from agents.domain.outbox import Message, Outbox, read_messages
+from agents.domain.memories import read_note
+from agents.domain.recalling import find_memory, find_value, recall
 from agents.domain.usage import BudgetLeft
 from agents.domain.waiting import (
     check_moment,
     check_seconds,
     wait_for_person,
-    wait_for_reply,
     wait_for_signal,
     wait_for_time,
 )
@@ -54,8 +53,6 @@ class Task:
         deadline_at: when the attempt runs out of time, aware UTC.
         is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
         calls: what was called and answered so far; agents use `once`.
-        address: of the actor whose turn the run is; None: it is no turn.
-        outbox: what is sent when the answer is accepted; agents use `send`, `publish`, `reply`, `remind`.
     """
 
     input: JSON
@@ -72,8 +69,6 @@ class Task:
     deadline_at: datetime | None = None
     is_cancelled: Callable[[], bool] = field(default=_never, repr=False, compare=False)
     calls: Calls = field(default=_NO_CALLS, repr=False, compare=False)
-    address: str | None = None
-    outbox: Outbox = field(default_factory=Outbox, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Give a task that no engine made a journal of its own."""
@@ -165,53 +160,54 @@ class Task:
         make = partial(self.calls.journal.make_callback, name, seconds)
         return make_once(self.calls, f"callback_url:{name}", make, key=key)
 
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """Return the messages of this turn, oldest first; none where the run is no turn of an actor."""
-        return () if self.address is None else read_messages(self.run_input)
-
-    @property
-    def key(self) -> str | None:
-        """Return the key of the actor's address; None where the run is no turn."""
-        return None if self.address is None else self.address.partition("/")[2]
-
-    def send(self, to: str, body: JSON) -> None:
-        """Send a message to an actor once this answer is accepted; with it, or not at all.
-
-        Args: to: an address, as "support.case/4711".  body: JSON, at most 65,536 bytes.
-        Raises: MessageRefused: names the field.
-        """
-        self.outbox.send(to, body)
-
-    def publish(self, topic: str, body: JSON) -> None:
-        """Publish a message to a topic, whose schema it must meet, once this answer is accepted. As `send`."""
-        self.outbox.publish(topic, body)
-
-    def reply(self, message: Message | int, body: JSON) -> None:
-        """Answer a message that asks, once this answer is accepted; without it the turn's output answers. As `send`."""
-        self.outbox.reply(message, body, {each.id: each for each in self.messages})
-
-    def remind(
-        self, name: str, body: JSON = None, *, in_seconds: float | None = None, at: datetime | None = None
+    def remember(
+        self,
+        scope: str,
+        key: str,
+        value: Any,
+        *,
+        search: str | None = None,
+        expires_in_seconds: float | None = None,
+        expected_version: int | None = None,
     ) -> None:
-        """Have a message {"reminder": name, "body": body} come to this actor later, once this answer is accepted.
+        """Note something that shall be remembered once this step's answer is accepted; nothing is awaited.
 
-        Args: in_seconds: after the end of this step; at: or at a time with a zone.  One of a name and time comes once.
-        Raises: MessageRefused: names the field, or the run is no turn of an actor.  CallRefused: the time is none.
+        It is kept in the statement that finishes the step. If the attempt fails, or its answer is refused, it is not.
+
+        Args:
+            scope: "agent": for this agent in all runs of the project; "run": for this run; "project": for all of the
+                project; "actor": for the actor whose turn this is.
+            key: 1 to 200 visible characters. The same key again makes its next version; both stay.
+            value: JSON, at most 64 KiB.
+            search: the text by which `recall` finds it; None: the words of the value.
+            expires_in_seconds: from then on nobody reads it; None: never.
+            expected_version: the version of the key that you have read, 0 if there was none: if another has been
+                written since, nothing of this answer is kept, and the step is done again with what is known then.
+
+        Raises: MemoryRefused: names what can't be kept.
         """
-        to = None if self.address is None else read_address(self.address)
-        seconds = None if in_seconds is None else check_seconds("task.remind: in_seconds", in_seconds)
-        self.outbox.remind(to, name, body, seconds, None if at is None else check_moment(at))
+        note = read_note(scope, key, value, search, expires_in_seconds, expected_version)
+        self.calls.notebook.write(note, self.calls.find_prefix())
 
-    def ask(self, to: str, body: JSON, *, timeout_seconds: float, key: str | None = None) -> Any:
-        """Send a message to an actor and return what its turn answers. As `sleep`: no worker is held meanwhile.
+    def remembered(self, scope: str, key: str, default: Any = None) -> Any:
+        """Return what was remembered under a key, or `default`; in an `async def`, await it.
 
-        Args: timeout_seconds: how long, counted from the first time that the step came here.
-            key: tells questions to one kind of actor apart that are under way at once.
-        Raises: SignalTimedOut: no answer in time.  AskFailed: its turn failed.  AskCycle: it waits for this one.
-            MessageRefused. CallRefused.
+        As of the step's first look at any memory: a later attempt reads the same, and no attempt what it noted itself.
+
+        Raises: MemoryRefused: names what is no scope or key.
         """
-        return wait_for_reply(self.calls, to, body, timeout_seconds, key)
+        return find_value(self.calls, scope, key, default)
+
+    def memory(self, scope: str, key: str) -> Any:
+        """Return a `Hit`, with value, version and writer, of what was remembered, or None. As `remembered`."""
+        return find_memory(self.calls, scope, key)
+
+    def recall(self, scope: str, like: str, limit: int = 3) -> Any:
+        """Return what was remembered that is like a text: a list of `Hit`, the best first. As `remembered`.
+
+        By words always; by meaning too where vectors are enabled. Each hit names who wrote it.
+        """
+        return recall(self.calls, scope, like, limit)
 
     @property
     def budget(self) -> BudgetLeft:

@@ -15,7 +15,6 @@ from pydantic_ai.settings import ModelSettings
 
 from agents.domain.model_specs import ModelSpec
 from agents.providers.answers import AnswerReader
-from agents.providers.chunks import ChatStream
 from agents.providers.http import make_client
 
 
@@ -44,10 +43,6 @@ class ResponsesModel(AnswerReader, OpenAIResponsesModel):
 
 class ChatModel(AnswerReader, OpenAIChatModel):
     """Chat Completions as servers of others write them: some (Mistral's) leave out that a tool call is a function's."""
-
-    @property
-    def _streamed_response_cls(self) -> type[ChatStream]:
-        return ChatStream
 
     def _validate_completion(self, response: ChatCompletion) -> Any:
         for choice in response.choices or ():

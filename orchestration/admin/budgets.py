@@ -19,26 +19,20 @@ class PartView:
 
 @dataclass(frozen=True, slots=True)
 class PotView:
-    """One unit of a budget. `word`: how little is left.  `overrun`, `unmet`: beyond it, "" where nothing is."""
+    """One unit of a budget. `overrun`: "" where nothing was billed beyond it."""
 
     id: int
     whose: str
     limit: str
     left: str
-    word: str
+    is_tight: bool
     parts: list[PartView]
     overrun: str
-    unmet: str
 
 
 def view_pots(run: Run) -> list[PotView]:
     """Return the budgets of a run's tree, those nearest to the root first."""
     return [_view(pot) for pot in list_pots(run.root_id)]
-
-
-def view_used_up(run: Run) -> list[PotView]:
-    """Return the budgets of people's time in a run's tree that are used up, and were not topped up since."""
-    return [_view(pot) for pot in list_pots(run.root_id) if pot.used_up_at is not None]
 
 
 def _view(pot: Pot) -> PotView:
@@ -50,10 +44,9 @@ def _view(pot: Pot) -> PotView:
         whose=f"{pot.run}, {whose}",
         limit=show_amount(unit, pot.limit),
         left=show_amount(unit, pot.state.left),
-        word=pot.state.word,
+        is_tight=pot.state.is_tight(),
         parts=[
             PartView(name, amount, max(pot.limit, 1), show_amount(unit, amount)) for name, amount in amounts
         ],
         overrun=show_amount(unit, pot.overrun) if pot.overrun else "",
-        unmet=show_amount(unit, pot.unmet) if pot.unmet else "",
     )

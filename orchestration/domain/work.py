@@ -49,7 +49,7 @@ class Predecessor:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What every step of a run is told about it. `actor`: the address whose turn it is."""
+    """What every step of a run is told about it. `actor`: the address of whose turn it is; "": it is nobody's."""
 
     run_id: uuid.UUID
     project_id: int
@@ -65,7 +65,7 @@ class RunFacts:
     priority: int
     deadline_at: datetime | None
     has_budget: bool = False
-    actor: str | None = None
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +145,15 @@ class Facts:
     Attributes: received: the hand-offs that were made to it.  earlier: the step's attempts before it, in order.
         handed: that a person handed the step to its agent, in words; "" if nobody did.
         calls: that were done, by this attempt or one before it; None: none.
-        effects: what its answer does once it is accepted: lines by the name of their effect (`domain/effects.py`).
+        notes: what its agent wants to be remembered, as lines of the effect.  embedded: their vectors.
     """
 
     received: tuple[HandoffLine, ...] = ()
     earlier: tuple[AttemptLine, ...] = ()
     handed: str = ""
     calls: CallsMade | None = None
-    effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    notes: Sequence[Mapping[str, Any]] = ()
+    embedded: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ class AttemptEnd:
         inputs_json: what the policy saw.  reason: in words, for a person.
         usage_json: what the agent said that it used, as the receipt has it.
         effects: what other rooms write with it: lines by the name of their effect (`domain/effects.py`).
+        embedded: vectors of what is remembered with it, where they are enabled.
     """
 
     finished_at: datetime
@@ -212,6 +214,7 @@ class AttemptEnd:
     confidence: float | None = None
     usage_json: str = "{}"
     effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    embedded: Sequence[Mapping[str, Any]] = ()
     failure_kind: str = ""
     error_class: str = ""
     error_message: str = ""

@@ -15,10 +15,12 @@ from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_signer
 from orchestration.domain.plan import ChildRun, Growth, LimitExceeded
 from orchestration.domain.policy import AwaitsCalls, Decision, Ending, HeldBack, OutOfBudget, OutOfTime
+from orchestration.domain.policy.failures import CONFLICT_RULES
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 from orchestration.domain.waits import WaitsFor
 from orchestration.domain.work import AttemptEnd, Claim, Facts, FinalOutput, Finished, NextAgent, RunOn
+from orchestration.errors import MemoryConflict
 from orchestration.executor.admission import look_at_kept_away, tell_breaker
 from orchestration.executor.collecting import GROWN, stop_beyond_limit
 from orchestration.executor.growing import start_child
@@ -29,7 +31,6 @@ from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.suspending import suspend
 from orchestration.executor.together import finish_together
-from orchestration.outgoing import SENT
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.trees import count_steps, find_grown
 from orchestration.transitions.budget import may_ask, wake_for_budget
@@ -56,13 +57,12 @@ class Conclusion:
     """What was decided and written.
 
     Attributes: finished: None when the step stays undone.  started: steps that can be performed now because this one
-        grew them, or goes on itself.  sends: messages were written with it.
+        grew them, or goes on itself.
     """
 
     decision: Decision
     finished: Finished | None
     started: tuple[int, ...] = ()
-    sends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,10 @@ def conclude(
     try:
         return _decide(claim, spec, facts, outcome, run_on, crash)
     except LimitExceeded as error:  # others of its run grew meanwhile
-        refused = _refuse_growth(outcome, str(error), claim.agent)
-        return _decide(claim, spec, facts, refused, run_on, crash)
+        refused = _refuse(outcome, FailureKind.LIMIT, error, claim.agent)
+    except MemoryConflict as error:  # others remembered something under its keys meanwhile
+        refused = _refuse(outcome, FailureKind.CONFLICT, error, claim.agent)
+    return _decide(claim, spec, facts, refused, run_on, crash)
 
 
 def _decide(
@@ -158,7 +160,7 @@ def _decide(
             finished = _finish_with_run(claim, end, final) if is_last else _finish(claim, end, final, run_on)
             if claim.kind in GROWN:
                 stop_beyond_limit(claim, final.output_json)
-            return Conclusion(decision, finished, sends=SENT.name in end.effects)
+            return Conclusion(decision, finished)
         case DecisionKind.WAIT:
             return Conclusion(decision, None, _wait(claim, end, judged.outcome))
         case DecisionKind.REVISE:
@@ -202,7 +204,7 @@ def _finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | N
     try:
         return _persist(claim, end, lambda: finish_together(claim, end, final, run_on), run_on)
     except Exception as error:
-        if run_on is None or is_beyond_the_attempt(error):
+        if run_on is None or is_beyond_the_attempt(error) or isinstance(error, MemoryConflict):
             raise
         log.warning(
             "run_on_failed",
@@ -237,7 +239,7 @@ def _leave_undone(claim: Claim, spec: StepSpec, judged: Judgement, crash: Crash 
         case DecisionKind.RETRY if crash is not None:
             _persist(claim, end, lambda: free_step(claim, end, queue=crash.queue, own_crash=crash.is_own))
         case DecisionKind.RETRY:
-            _persist(claim, end, lambda: retry_step(claim, end))
+            _persist(claim, end, lambda: retry_step(claim, end, is_counted=end.rule not in CONFLICT_RULES))
         case DecisionKind.ESCALATE:
             hold = describe_hold(claim, spec, judged.outcome, judged.decision)
             hold_it = partial(hold_step, own_crash=bool(crash and crash.is_own), waits=judged.waits)
@@ -304,9 +306,9 @@ def _grow(claim: Claim, end: AttemptEnd, outcome: Ending) -> tuple[int, ...]:
     return tuple(write_patiently(claim, write, read, doing="grow"))
 
 
-def _refuse_growth(outcome: Ending, why: str, agent: str) -> Failed:
-    """Return the failure that a growth beyond the limits is; what the agent used for it stays told."""
-    refused = describe_refusal(FailureKind.LIMIT, why, agent)
+def _refuse(outcome: Ending, kind: FailureKind, error: Exception, agent: str) -> Failed:
+    """Return the failure that an answer is which can't be written; what the agent used for it stays told."""
+    refused = describe_refusal(kind, str(error), agent)
     if not isinstance(outcome, Answered):
         return refused
     return replace(refused, usage=outcome.usage, agent_version=outcome.agent_version)

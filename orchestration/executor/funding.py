@@ -1,6 +1,6 @@
 """What pays for the calls of one claim: the pots above its step, as its last call found them."""
 
-from agents.domain.calls import CallWish
+from agents.domain.calls import CallKind, CallWish
 from agents.domain.usage import Reservation
 from agents.errors import ModelUnpriced, Suspended
 from orchestration.domain.budget import PotState, Short, Unit, describe_left
@@ -10,16 +10,13 @@ from orchestration.journal.writing import Funds
 
 
 class Funding:
-    """The pots of one claim; none where nothing limits its step. People's time is only told: no call takes any.
+    """The pots of one claim; none where nothing limits its step.
 
-    Attributes: left: as the last call found it; of people's time, as the claim did.
-        short: the pot that a call did not fit into; the attempt ends for it.
+    Attributes: left: as the last call found it.  short: the pot that a call did not fit into; the attempt ends for it.
     """
 
     def __init__(self, pots: tuple[PotState, ...]) -> None:
-        self._pots = tuple(pot for pot in pots if pot.unit is not Unit.HUMAN_SECONDS)
-        self._of_people = tuple(pot for pot in pots if pot.unit is Unit.HUMAN_SECONDS)
-        self.left = describe_left(pots)
+        self._pots, self.left = pots, describe_left(pots)
         self.short: Short | None = None
 
     @property
@@ -28,12 +25,12 @@ class Funding:
         return [pot.id for pot in self._pots]
 
     def draw(self, claim: Claim, wish: CallWish, reservation: Reservation | None) -> Funds | None:
-        """Return what a call is paid from; None where nothing limits its calls.
+        """Return what a call is paid from; None where nothing limits the step.
 
         Raises: Suspended: a call before it did not fit.  ModelUnpriced: money is limited, and nobody knows the price.
         """
-        if not self._pots:
-            return None
+        if not self._pots or wish.kind is CallKind.MEMORY:
+            return None  # a look costs nothing of what budgets limit
         if self.short is not None:
             raise Suspended(wish.path)
         # What was done is undone, whatever it costs.
@@ -59,4 +56,4 @@ class Funding:
     def note(self, pots: tuple[PotState, ...]) -> None:
         """Keep how the pots stand."""
         if pots:
-            self._pots, self.left = pots, describe_left((*pots, *self._of_people))
+            self._pots, self.left = pots, describe_left(pots)

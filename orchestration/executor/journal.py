@@ -1,63 +1,56 @@
 """The journal of one claim's calls: what was done is answered from it, what is made is written first.
 
-Any thread of the agent may ask. The rows are written on a connection of the engine's, outside whatever the agent does
-on its own; in a run that is driven inside a transaction, as in a test, on the one that holds it.
+Any thread of the agent may ask. On which connection the rows are written: `standing.py`.
 """
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import structlog
-from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from agents.domain.calls import Begun, CallKind, CallWish, Kept, Until
 from agents.domain.classification import MAX_MESSAGE_CHARACTERS, describe_error
 from agents.domain.doubts import ask_about, read_answer
 from agents.domain.invocation import Failed
+from agents.domain.notebook import Note
 from agents.domain.turned_away import was_turned_away
 from agents.domain.usage import BudgetLeft, CallUsage, Reservation
-from agents.errors import CallDiverged, CallLimit, CallRefused, ModelKeptAway, Suspended
-from agents.sessions import keep_for_engine
+from agents.errors import CallDiverged, CallLimit, ModelKeptAway, Suspended
 from orchestration.conf import get_conf
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.budget import PotState, Short
 from orchestration.domain.calls import CallsMade, CallState, OpenWait, TryState, digest_calls
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.work import Claim
+from orchestration.domain.work import Claim, Facts
 from orchestration.errors import ClaimLost
 from orchestration.executor.admission import keep_model_away, note_model
 from orchestration.executor.awaiting import find_answer
 from orchestration.executor.funding import Funding
 from orchestration.executor.patience import ask_patiently, write_patiently
-from orchestration.executor.replaying import Replay
+from orchestration.executor.remembering import gather_notes, write_lines
+from orchestration.executor.replaying import Edition, Replay
+from orchestration.executor.standing import Standing
 from orchestration.journal.callbacks import make_callback_url
+from orchestration.journal.notes import keep_note
 from orchestration.journal.reading import KeptCall, answer_from, load_begun_tools, load_kept_calls
 from orchestration.journal.spending import sum_unreported
 from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
+from orchestration.memory.drafts import Draft
 from orchestration.transitions.budget import wake_for_budget
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-_INSIDE: Final = (
-    "the call '{name}' is inside a transaction.atomic() of the agent's: it is kept whatever becomes of that, so make "
-    "it before or after"
-)
-_ASIDE: Final = (
-    "the call '{name}' is made on a thread of its own, and this run is known only to the transaction that drives it, "
-    "as in a test: call from the agent's own thread, or let the test commit, as with django_db(transaction=True)"
-)
 
 
 class ClaimJournal:
     """Keeps the calls of one claim.
 
     Args: has_calls: attempts before this one called something.  pots: what limits the step, if anything does.
-        version: of the agent's contract.
+        version: of the agent's contract.  conflicts: so often what the step remembered had changed meanwhile.
 
     Attributes:
         fault: what no agent may make light of: another call than before, or more than a step may make.
@@ -66,20 +59,24 @@ class ClaimJournal:
     """
 
     def __init__(
-        self, claim: Claim, *, has_calls: bool, pots: tuple[PotState, ...] = (), version: int = 1
+        self,
+        claim: Claim,
+        *,
+        has_calls: bool,
+        pots: tuple[PotState, ...] = (),
+        version: int = 1,
+        conflicts: int = 0,
     ) -> None:
         self._claim = claim
         self._version = version
         self._funding = Funding(pots)
-        # Inside somebody's transaction nobody else sees these rows, and the engine has no other connection.
-        self._depth = len(connection.atomic_blocks) if connection.in_atomic_block else None
-        self._thread = threading.get_ident()
+        self._standing = Standing()
         self._lock = threading.RLock()
         self._replay = Replay(
             claim,
-            version,
-            lambda: self._ask(lambda held: load_kept_calls(held.step_id, held.renewals)) if has_calls else {},
-            lambda: self._ask(lambda held: load_begun_tools(held.step_id, held.renewals, version)),
+            Edition(version, conflicts),
+            lambda: self.ask(lambda held: load_kept_calls(held.step_id, held.renewals)) if has_calls else {},
+            lambda: self.ask(lambda held: load_begun_tools(held.step_id, held.renewals, version)),
         )
         self._made = self._read_bytes = 0
         self._asks_models = False
@@ -107,7 +104,7 @@ class ClaimJournal:
 
     def begin(self, wish: CallWish, reservation: Reservation | None = None) -> Kept | Begun:
         """Return the answer of a call that was done, or write that it begins."""
-        self._refuse_inside_transaction(wish.name)
+        self._standing.refuse_inside_transaction(wish.name)
         with self._lock:
             self._asks_models |= wish.kind is CallKind.MODEL
             wish = self._replay.address(wish)
@@ -122,7 +119,7 @@ class ClaimJournal:
         if wish.kind is CallKind.MODEL:
             self._ask_breaker(wish.name)
         funds = self._funding.draw(self._claim, wish, reservation)
-        found = self._ask(lambda claim: begin_call(claim, claim.renewals, wish, funds, self._version))
+        found = self.ask(lambda claim: begin_call(claim, claim.renewals, wish, funds, self._version))
         if found.is_paused and found.state is not CallState.DONE:
             self.is_paused = True
             raise Suspended(wish.path)
@@ -165,7 +162,7 @@ class ClaimJournal:
 
     def wait(self, wish: CallWish, until: Until) -> Kept:
         """Return what a wait was answered with, or write that it is open."""
-        self._refuse_inside_transaction(wish.name)
+        self._standing.refuse_inside_transaction(wish.name)
         # A person let the step go on since: each time it is waited for anew, under a path of its own.
         for number in count():
             here = wish if number == 0 else replace(wish, path=f"{wish.path}~{number}")
@@ -182,7 +179,7 @@ class ClaimJournal:
             self._count(kept)
         if kept is not None:
             return None if kept.is_past else self._answer(wish, kept.request_digest, kept.response_json)
-        found = find_answer(self._ask, wish, until, self._version)
+        found = find_answer(self.ask, wish, until, self._version)
         if found.is_past:
             return None
         if found.response_json is None and found.request_digest == wish.digest:
@@ -210,7 +207,7 @@ class ClaimJournal:
         if not pots:
             return
         try:
-            dispatch_after_commit(self._ask(lambda _: wake_for_budget(pots)))
+            dispatch_after_commit(self.ask(lambda _: wake_for_budget(pots)))
         except Exception as error:  # noqa: BLE001 - what was called is kept: that is what counts
             log.warning("budget_not_told", step=self._claim.step_id, error=describe_error(error))
 
@@ -234,7 +231,7 @@ class ClaimJournal:
             return True
 
         try:
-            with self._apart():
+            with self._standing.step_apart():
                 write_patiently(claim, write, lambda: was_ended(claim, begun.row) or None, doing="end a call")
         except ClaimLost:
             self._end_try(begun, TryState.LOST, "it answered when its claim had passed on", usage)
@@ -248,6 +245,16 @@ class ClaimJournal:
             self._replay.keep(wish, response_json)
         self._tell_breaker(wish)
         self._wake()
+
+    def keep_notes(self, wish: CallWish, begun: Begun, notes: list[Note]) -> None:
+        """Keep what was noted within a call, before its answer is written."""
+        path = self._under_way.get(begun.row, wish).path
+        draft = Draft(write_lines(self._claim, notes))
+        self.ask(lambda claim: keep_note(claim, path, draft))
+
+    def gather_notes(self, notes: list[Note], facts: Facts) -> Facts:
+        """Return an attempt's facts with all that it wants to be remembered."""
+        return gather_notes(self._claim, self.ask, notes, self._replay.met, facts)
 
     def fail(
         self,
@@ -279,18 +286,18 @@ class ClaimJournal:
 
     def find_used(self) -> CallUsage | None:
         """Return what the models that were asked used, and no attempt has reported; None: none was asked."""
-        return self._ask(lambda claim: sum_unreported(claim.step_id)) if self._asks_models else None
+        return self.ask(lambda claim: sum_unreported(claim.step_id)) if self._asks_models else None
 
     def _ask_breaker(self, model: str) -> None:
         """Refuse a request to a model that failed too often. Raises: ModelKeptAway: it did."""
-        refused = self._ask(lambda claim: keep_model_away(claim, model))
+        refused = self.ask(lambda claim: keep_model_away(claim, model))
         if refused is not None:
             self.kept_away = refused
             raise ModelKeptAway(refused.message)
 
     def _tell_breaker(self, wish: CallWish, error: Exception | None = None) -> None:
         if wish.kind is CallKind.MODEL:
-            with self._apart():
+            with self._standing.step_apart():
                 note_model(self._claim, wish.name, error)
 
     def _answer(self, wish: CallWish, request_digest: str, response_json: str | None) -> Kept:
@@ -315,24 +322,16 @@ class ClaimJournal:
         self.fault = self.fault or CallLimit(why)
         raise CallLimit(why)
 
-    def _refuse_inside_transaction(self, name: str) -> None:
-        if self._depth is not None and threading.get_ident() != self._thread:
-            raise CallRefused(_ASIDE.format(name=name))
-        if len(connections[DEFAULT_DB_ALIAS].atomic_blocks) > (self._depth or 0):
-            raise CallRefused(_INSIDE.format(name=name))
-
     def _end_try(self, begun: Begun, state: TryState, why: str, usage: CallUsage | None) -> None:
         """Tell how a try ended; if that can't be written the maintainer tells that it is lost."""
         self._under_way.pop(begun.row, None)
         try:
-            self._ask(lambda claim: end_try(claim, begun.row, state=state, error=why, usage=usage))
+            self.ask(lambda claim: end_try(claim, begun.row, state=state, error=why, usage=usage))
             self._wake()
         except Exception as error:  # noqa: BLE001 - what the agent raised must not be hidden by it
             log.warning("try_not_ended", step=self._claim.step_id, error=describe_error(error))
 
-    def _ask(self, ask: Callable[[Claim], T]) -> T:
-        with self._apart():
+    def ask(self, ask: Callable[[Claim], T]) -> T:
+        """Ask the database for the claim, on a connection of the engine's, as long as it is away."""
+        with self._standing.step_apart():
             return ask_patiently(self._claim, ask, doing="keep a call")
-
-    def _apart(self) -> AbstractContextManager[None]:
-        return keep_for_engine() if self._depth is None else nullcontext()

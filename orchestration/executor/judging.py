@@ -4,16 +4,13 @@ What the database knows was read before: the `Facts` before the agent was called
 (`Seen`) by `conclusion.py`. Read next: `orchestration/domain/policy/`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
-from typing import Any
 
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf
-from orchestration.database.lines import dump_line
 from orchestration.domain.budget import Unit, write_question
 from orchestration.domain.holds import HoldSubject
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
@@ -32,11 +29,12 @@ from orchestration.domain.policy.failures import KEPT_AWAY
 from orchestration.domain.policy.inputs import dump_inputs
 from orchestration.domain.questions import write_questions
 from orchestration.domain.spec import StepSpec
-from orchestration.domain.states import AttemptOutcome, DecisionKind
+from orchestration.domain.states import AttemptOutcome, DecisionKind, Stage
 from orchestration.domain.work import AttemptEnd, Claim, Facts
 from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.growing import check_spawner, dump_alone, spawn
-from orchestration.outgoing import PENDING
+from orchestration.executor.remembering import count_conflicts, write_draft
+from orchestration.memory.writing import DRAFTED, REMEMBERED
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
 from orchestration.sampling import SAMPLED, is_drawn
@@ -101,22 +99,22 @@ def judge(
     is_accepted = decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Verdicts)
     if is_accepted and is_drawn(claim.step_id, claim.revision, spec.audit_rate):
         end = replace(end, effects={**end.effects, SAMPLED.name: [{"rate": spec.audit_rate}]})
-    if facts.effects:
-        done = _choose_effects(claim, facts, outcome, ended_as, decision)
-        end = replace(end, effects={**end.effects, **done})
-    return Judgement(ended_as, decision, end)
+    return Judgement(ended_as, decision, _remember(claim, facts, outcome, decision, end))
 
 
-def _choose_effects(
-    claim: Claim, facts: Facts, outcome: Ending, ended_as: Ending, decision: Decision
-) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """Return what is written of an answer's effects: they are done with it, wait for who accepts it, or are dropped."""
-    if decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Collected | Verdicts):
-        return facts.effects
-    if isinstance(outcome, Answered) and isinstance(ended_as, Answered | Growth):
-        said = {"revision": claim.revision, "attempt": claim.attempt}
-        return {PENDING.name: [{**said, "effects_json": dump_line(dict(facts.effects))}]}
-    return {}
+def _remember(claim: Claim, facts: Facts, outcome: Ending, decision: Decision, end: AttemptEnd) -> AttemptEnd:
+    """Return an end with what is remembered: with an answer that is accepted; else it is kept for when it may be."""
+    if decision.kind is DecisionKind.ACCEPT:
+        if not facts.notes:
+            return end
+        return replace(end, effects={**end.effects, REMEMBERED.name: facts.notes}, embedded=facts.embedded)
+    # An earlier agent's notes must not outlast its answer.
+    if not isinstance(outcome, Answered) or not (facts.notes or claim.fallbacks):
+        return end
+    if decision.kind not in {DecisionKind.WAIT, DecisionKind.ESCALATE}:
+        return end
+    line = {"journal": claim.renewals, "project": claim.run.project_id, "lines": write_draft(facts)}
+    return replace(end, effects={**end.effects, DRAFTED.name: [line]})
 
 
 def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:
@@ -142,6 +140,8 @@ def _situate(claim: Claim, spec: StepSpec, facts: Facts, seen: Seen, *, own_cras
         fallbacks=claim.fallbacks,
         waited_out=seen.waited_out,
         may_ask=seen.may_ask,
+        conflicts=count_conflicts(facts.earlier),
+        collects=claim.stage is not Stage.FRESH,
         seconds_left=count_seconds_left(claim, spec, facts.earlier),
     )
 

@@ -33,11 +33,11 @@ from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
+from orchestration.executor.remembering import ClaimShelf, count_conflicts, load_noted
 from orchestration.handoff import Handed, assemble_handoff
 from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
-from orchestration.selectors.pending import load_pending
 from orchestration.selectors.proof import EarlierTries, load_earlier_tries, load_handoff_lines
 from orchestration.transitions.budget import open_pots
 
@@ -86,7 +86,10 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
         return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
     contract = find_contract(claim.agent)
     version = 1 if contract is None else contract.version
-    calls = Calls(ClaimJournal(claim, has_calls=earlier.has_calls, pots=pots, version=version))
+    conflicts = count_conflicts(earlier.lines)
+    has_calls = earlier.has_calls
+    journal = ClaimJournal(claim, has_calls=has_calls, pots=pots, version=version, conflicts=conflicts)
+    calls = Calls(journal, ClaimShelf(claim, journal.ask))
     facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
     return Prepared(spec, _build_task(claim, spec, handed, calls), facts)
 
@@ -151,7 +154,6 @@ def _address(
         deadline_at=claim.deadline_at,
         is_cancelled=ask_whether_cancelled(claim),
         calls=calls,
-        address=claim.run.actor,
     )
 
 
@@ -201,10 +203,8 @@ def _read_facts(claim: Claim, earlier: EarlierTries) -> Facts:
     """Return what the rows say was handed: a summary may have been recorded before the fault."""
     handed = find_handed(claim, earlier.lines)
     calls = load_calls_made(claim.step_id, claim.renewals) if earlier.has_calls else None
-    lines = load_handoff_lines(claim.step_id, claim.attempt)
-    has_pending = collects(claim.stage) and claim.proposed_json is not None
-    effects = load_pending(claim.step_id, claim.revision) if has_pending else {}
-    return Facts(lines, earlier.lines, handed, calls, effects)
+    facts = Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier.lines, handed, calls)
+    return load_noted(claim, facts)
 
 
 def _read_earlier(claim: Claim) -> EarlierTries:

@@ -1,11 +1,12 @@
 """Which stored call answers one that an agent makes now: what was done is looked at here before anything is begun.
 
-A path names a call, and most are answered by what stands under theirs. Three things change that: a raised version of
-the agent's contract, a person's feedback, and ids of tool calls that a model chooses anew when it is asked anew.
+A path names a call, and most are answered by what stands under theirs. Four things change that: a raised version of the
+agent's contract, a memory that others changed before this step could, a person's feedback, and ids of tool calls that a
+model chooses anew when it is asked anew.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agents.domain.calls import CallKind, CallWish
@@ -15,27 +16,47 @@ from orchestration.domain.work import Claim
 from orchestration.journal.reading import CallBegun, KeptCall
 
 _OTHER_EFFECT: Final = (
-    "it has effects, and for a former version of the agent it was called with other arguments, as {path}: look whether "
-    "both are wanted"
+    "it has effects, and before the agent or what it remembers changed it was called with other arguments, as {path}: "
+    "look whether both are wanted"
 )
+_ANEW: Final = frozenset({CallKind.MODEL, CallKind.APPROVAL, CallKind.TOOL, CallKind.MEMORY})
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What makes a step ask anew under the same journal: its agent's version, and memories that others changed."""
+
+    version: int
+    conflicts: int = 0
+
+    @property
+    def mark(self) -> str:
+        """Return what stands behind the paths of such calls; "" for those of the first."""
+        return (f"~v{self.version}" if self.version > 1 else "") + (
+            f"~c{self.conflicts}" if self.conflicts else ""
+        )
+
+    def comes_after(self, call: KeptCall) -> bool:
+        """Return whether a call was made before this edition."""
+        return call.version < self.version or not call.path.endswith(self.mark)
 
 
 class Replay:
     """The calls of a step's journal as one attempt finds them.
 
-    Args: version: of the agent's contract.  load: reads the calls that were done, by path.
+    Args: edition: of what is asked now.  load: reads the calls that were done, by path.
         load_begun: reads calls of tools that were begun for former versions, and not done.
     """
 
     def __init__(
         self,
         claim: Claim,
-        version: int,
+        edition: Edition,
         load: Callable[[], dict[str, KeptCall]],
         load_begun: Callable[[], list[CallBegun]],
     ) -> None:
         self._claim = claim
-        self._version = version
+        self._edition = edition
         self._load, self._load_begun = load, load_begun
         self._kept: dict[str, KeptCall] | None = None
         self._begun: list[CallBegun] | None = None
@@ -50,6 +71,11 @@ class Replay:
         return self._kept
 
     @property
+    def met(self) -> Collection[str]:
+        """Return the paths of the calls that this attempt was answered from here, not those that it made."""
+        return self._met
+
+    @property
     def known(self) -> tuple[str, ...]:
         """Return the paths of all that this attempt has read; nothing is read for it."""
         return tuple(self._kept or ())
@@ -57,12 +83,12 @@ class Replay:
     def address(self, wish: CallWish) -> CallWish:
         """Return a call under the path that it has in this journal.
 
-        For a raised version requests to models, approvals and tools begin anew. A model is asked anew, too, where a
-        person's feedback made another request of it; and people are, where they sent back a step whose calls were other
-        ones than they had approved.
+        In a later edition requests to models, approvals, tools and looks begin anew. A model is asked anew, too,
+        where a person's feedback made another request of it; and people are, where they sent back a step whose calls
+        were other ones than they had approved.
         """
-        if self._version > 1 and wish.kind in {CallKind.MODEL, CallKind.APPROVAL, CallKind.TOOL}:
-            wish = replace(wish, path=f"{wish.path}~v{self._version}")
+        if wish.kind in _ANEW:
+            wish = replace(wish, path=f"{wish.path}{self._edition.mark}")
         found = self.kept.get(wish.path)
         is_other = found is not None and found.request_digest != wish.digest
         if wish.kind is CallKind.APPROVAL and self._claim.feedback and is_other:
@@ -90,7 +116,7 @@ class Replay:
         Raises: CallDiverged: that version had something else done by a tool with effects, and this one did not ask for
             it: a person decides.
         """
-        if self._version == 1 or not wish.has_effects or wish.path in self.kept:
+        if not self._edition.mark or not wish.has_effects or wish.path in self.kept:
             return wish
         if self._begun is None:
             self._begun = self._load_begun()
@@ -106,17 +132,17 @@ class Replay:
         return wish
 
     def _list_before(self, wish: CallWish) -> list[KeptCall]:
-        """Return what a tool did before its model was asked anew: all of it, or what it did for a former version."""
+        """Return what a tool did before its model was asked anew: all of it, or what it did for a former edition."""
         return [
             call
             for call in self.kept.values()
             if call.name == wish.name
-            and (self._is_anew or (wish.has_effects and call.version < self._version))
+            and (self._is_anew or (wish.has_effects and self._edition.comes_after(call)))
         ]
 
     def keep(self, wish: CallWish, response_json: str) -> None:
         """Note what was answered now."""
         digest = digest_text(response_json)
         self.kept[wish.path] = KeptCall(
-            wish.path, wish.name, wish.digest, digest, response_json, self._version
+            wish.path, wish.name, wish.digest, digest, response_json, self._edition.version
         )

@@ -20,14 +20,22 @@ _SWALLOWED: Final = (
 
 
 def settle_calls(task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Facts]:
-    """Return how a call of an agent ended, and what is known of it, once what it called is looked at.
+    """Return how a call of an agent ended, and what is known of it, once what it called and noted is looked at."""
+    journal = task.calls.journal
+    if not isinstance(journal, ClaimJournal):
+        return outcome, facts
+    ending, told = _settle(task, journal, outcome, facts)
+    if isinstance(ending, Answered):
+        told = journal.gather_notes(task.calls.notebook.list_notes(), told)
+    return ending, told
+
+
+def _settle(task: Task, journal: ClaimJournal, outcome: Ending, facts: Facts) -> tuple[Ending, Facts]:
+    """Return how it ended, and what is known of it but for its notes.
 
     An agent that went on after another call than before was found, beyond the limits, or although it waits for
     something, has no outcome of its own.
     """
-    journal = task.calls.journal
-    if not isinstance(journal, ClaimJournal):
-        return outcome, facts
     made = journal.summarise()
     told = facts if made is None else replace(facts, calls=made)
     if isinstance(outcome, Answered | Failed):

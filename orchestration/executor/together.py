@@ -18,6 +18,7 @@ from orchestration.domain.signing import Signer
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.executor.gathering import Gathering, NotDoneTogether
 from orchestration.transitions.claim import Claimed, claim_steps, dump_claim, find_claim, read_claim
+from orchestration.transitions.ending import remembers
 from orchestration.transitions.finish import (
     Written,
     dump_finish,
@@ -53,9 +54,9 @@ def finish_together(
 ) -> Finished:
     """Do what `finish_step` does, maybe for other threads' steps in the same statement.
 
-    Raises: ClaimLost: the claim passed on; nothing was written for this step.
+    Raises: ClaimLost. MemoryConflict: as of `finish_step`.
     """
-    if _goes_alone() or len(final.output_json) > _LONG_CHARACTERS:
+    if _goes_alone() or len(final.output_json) > _LONG_CHARACTERS or remembers(end):
         return finish_step(claim, end, final, run_on)
     try:
         together = _FINISHES_WITH_EFFECTS if end.effects else _FINISHES

@@ -4,7 +4,7 @@ The claim has written a row per hand-off already; above that this room shortens 
 Owns token counting and summaries; must not decide anything. Read next: `assemble.py`.
 """
 
+from orchestration.counting import count_tokens
 from orchestration.handoff.assemble import Handed, assemble_handoff
-from orchestration.handoff.tokens import count_tokens
 
 __all__ = ["Handed", "assemble_handoff", "count_tokens"]

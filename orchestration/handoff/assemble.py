@@ -7,11 +7,11 @@ import orjson
 from django.utils.module_loading import import_string
 
 from orchestration.conf import get_conf
+from orchestration.counting import count_tokens
 from orchestration.domain.plan import local_name
 from orchestration.domain.receipts import HandoffLine, canonical, digest_text
 from orchestration.domain.sharing import share_tokens
 from orchestration.domain.work import Claim, Predecessor, Summary
-from orchestration.handoff.tokens import count_tokens
 from orchestration.models import Handoff
 from orchestration.selectors.proof import list_summarised
 from orchestration.transitions.handoff import record_summaries

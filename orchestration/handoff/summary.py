@@ -14,7 +14,7 @@ from typing import Any, Final
 from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.summarizers.luhn import LuhnSummarizer
 
-from orchestration.handoff.tokens import count_tokens
+from orchestration.counting import count_tokens
 
 NAME: Final = "sumy.luhn@0.13+2"
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?;])\s+|\n+")

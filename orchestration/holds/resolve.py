@@ -16,13 +16,13 @@ from orchestration.domain.questions import read_answers
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, canonical, digest_text, stamp
 from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, ResolutionKind, ResultKind, StepStatus
 from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, HeldStep, NextAgent
-from orchestration.errors import ResolutionRefused
+from orchestration.errors import MemoryConflict, ResolutionRefused
 from orchestration.handoff import count_tokens
-from orchestration.holds.pending import write_pending
 from orchestration.holds.specs import find_spec_of
 from orchestration.holds.topping_up import check_budget_answer, raise_limit
 from orchestration.journal.reading import find_questions, load_calls_made
 from orchestration.journal.waiting import answer_wait
+from orchestration.memory.drafts import accept_draft, drop_drafts
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.proof import load_earlier_tries, load_handoff_lines
@@ -135,14 +135,27 @@ def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
     released, look_behind = settle_held_step(
         held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
     )
-    if chosen.way.kind is ResolutionKind.APPROVE:
-        write_pending(held)
+    _remember(held, chosen.way)
     if final.status is StepStatus.SUCCEEDED and spec is not None and spec.ends_run:
         _end_run(held, final)
         return
     dispatch_after_commit(released)
     if look_behind:
         transaction.on_commit(lambda: _look_behind(held))
+
+
+def _remember(held: HeldStep, way: Way) -> None:
+    """Remember what the agent noted with a proposal that is approved as it is; with another answer nothing is."""
+    if not way.takes_proposal or way.to is StepStatus.SKIPPED:
+        drop_drafts(held.step_id)
+        return
+    try:
+        accept_draft(held.step_id, held.renewals)
+    except MemoryConflict as error:
+        raise ResolutionRefused(
+            f"resolution: what its agent wants to remember has changed meanwhile ({error}); send it back, and it looks "
+            "again"
+        ) from error
 
 
 def _end_run(held: HeldStep, final: FinalOutput) -> None:

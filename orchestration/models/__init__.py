@@ -1,11 +1,10 @@
 """The rows. No behaviour lives here but what a row can say about itself; `transitions/` writes status."""
 
 from orchestration.budgets.rows import Pot
+from orchestration.memory.rows import Forgetting, Memory, MemoryDraft, MemoryVector
 from orchestration.models.access import ApiToken, Membership
-from orchestration.models.actor import Actor, Subscription, Topic, TopicSchema
 from orchestration.models.call import Call, CallTry
 from orchestration.models.lineage import LineageKind, LineageLine
-from orchestration.models.message import Delivery, Message, PendingEffects
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
@@ -18,7 +17,6 @@ from orchestration.sampling.rows import AuditSample
 from orchestration.usage.rows import Usage
 
 __all__ = [
-    "Actor",
     "AgentContext",
     "ApiToken",
     "Attempt",
@@ -26,17 +24,18 @@ __all__ = [
     "Call",
     "CallTry",
     "Decision",
-    "Delivery",
     "Edge",
     "Event",
+    "Forgetting",
     "Handoff",
     "Lead",
     "LineageKind",
     "LineageLine",
     "Membership",
-    "Message",
+    "Memory",
+    "MemoryDraft",
+    "MemoryVector",
     "PastOutput",
-    "PendingEffects",
     "Pot",
     "Project",
     "Receipt",
@@ -45,10 +44,7 @@ __all__ = [
     "Seal",
     "Signal",
     "Step",
-    "Subscription",
     "Throttle",
-    "Topic",
-    "TopicSchema",
     "Usage",
     "VerifierTrial",
     "WorkerProcess",

@@ -44,6 +44,7 @@ _RETRY = Ending(
     StepStatus.RUNNING, (StepStatus.RETRYABLE,), EventKind.STEP_RETRYABLE, parts=_UNDONE,
     sets="reason = g.why, due_at = g.due_at, failures = s.failures + 1",
 )  # fmt: skip
+_RETRY_UNCOUNTED = replace(_RETRY, sets="reason = g.why, due_at = g.due_at", statement="")
 _FREE = Ending(
     StepStatus.RUNNING, (StepStatus.AVAILABLE,), EventKind.STEP_FREED, parts=_UNDONE,
     sets=f"reason = g.why, crashes = s.crashes + g.own_crash, queue = g.queue, {ring('s')}",
@@ -96,12 +97,13 @@ _STOP_AT_PAUSE = Ending(
 )  # fmt: skip
 
 
-def retry_step(claim: Claim, end: AttemptEnd) -> None:
+def retry_step(claim: Claim, end: AttemptEnd, *, is_counted: bool = True) -> None:
     """Move a running step to `retryable`, due at `end.due_at`.
 
+    Args: is_counted: as a failure, of which a step may have so many.
     Raises: ClaimLost: nothing was written.
     """
-    end_claim(_RETRY, claim, end)
+    end_claim(_RETRY if is_counted else _RETRY_UNCOUNTED, claim, end)
 
 
 def free_step(claim: Claim, end: AttemptEnd, *, queue: str, own_crash: bool) -> None:

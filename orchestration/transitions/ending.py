@@ -2,27 +2,30 @@
 
 The statement changes each step that is still held (`done`), then come the parts, each a CTE that reads `done`. What
 other rooms write with the end of an attempt are effects (`domain/effects.py`). The plain finish, and what a person
-chooses for a held step, are written without effects; every other statement has all of them.
+chooses for a held step, are written without effects; every other statement has all but those that only a finish has.
 docs/adr/0026-endings-and-waits-are-data.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestration.budgets.booking import ENDED, book
 from orchestration.database.lines import dump_line, pass_lines, select_lines
 from orchestration.database.statements import fetch_all
+from orchestration.domain.effects import Effect
 from orchestration.domain.states import STEP_EDGES, StepStatus
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind, insert_event
-from orchestration.outgoing import PENDING, SENT
+from orchestration.memory.writing import DRAFTED, REMEMBERED
 from orchestration.sampling import SAMPLED
 from orchestration.transitions.vocabulary import break_chords, grown_below, is_held_by, lost, recount
 from orchestration.usage import SPENT
 
-EFFECTS: Final = (SPENT, SAMPLED, SENT, PENDING)
+EFFECTS: Final = (SPENT, SAMPLED, DRAFTED)
 """Everything that rooms of their own write with an ending."""
+OF_FINISH: Final = (REMEMBERED,)
+"""What they write with a finish only; other statements don't have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Ending:
         source: the status it leads away from.  targets: where to; none: another statement changes the step.
         event: the kind of its line in the history, or the whole INSERT where it is not one line for each step.
         sets: SET items; `s` is the step, `g` its line.  parts: what is written with it, in order.
-        columns: what the lines have beside what the parts need.  has_effects: other rooms' rows are written too.
+        columns: what the lines have beside what the parts need.  effects: other rooms' rows that are written too.
         returned: of the step, for the parts and the answer.  answer: what the statement returns.
         statement: the whole text, made of all this.
     """
@@ -117,7 +120,7 @@ class Ending:
     sets: str = ""
     parts: tuple[Part, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
-    has_effects: bool = True
+    effects: tuple[Effect, ...] = EFFECTS
     returned: str = "s.id, s.run_id, s.attempt"
     answer: str = "SELECT id FROM done"
     statement: str = ""
@@ -137,10 +140,8 @@ class Ending:
         told: str = self.event
         if isinstance(self.event, EventKind):
             told = insert_event(self.event, source="done", data="event", at="now")
-        effects = [
-            Part(effect.name, effect.statement, {"effects": "json"}) for effect in EFFECTS if self.has_effects
-        ]
-        if self.source is StepStatus.RUNNING and self.has_effects:
+        effects = [part for effect in self.effects for part in _list_parts(effect)]
+        if self.source is StepStatus.RUNNING and self.effects:
             effects += [LOSE_TRIES, *BOOK_LOST]
         parts = [Part("done", self._change()), *self.parts, *effects, Part("told", told)]
         columns = dict(_LINE if self.source is StepStatus.RUNNING else _LINE_OF_HELD)
@@ -165,16 +166,25 @@ class Ending:
     FROM given g WHERE s.id = g.step AND {guard} RETURNING {self.returned}, g.*"""
 
 
-_EFFECT_COLUMNS: Final = {effect.name: effect.columns.keys() for effect in EFFECTS}
+def _list_parts(effect: Effect) -> list[Part]:
+    return [
+        Part(effect.name, effect.statement, {"effects": "json"}),
+        *(Part(name, sql) for name, sql in effect.after),
+    ]
 
 
-def _list_effects(end: AttemptEnd) -> Mapping[str, Any] | None:
+_EFFECT_COLUMNS: Final = {effect.name: effect.columns.keys() for effect in (*EFFECTS, *OF_FINISH)}
+_ALL: Final = frozenset(effect.name for effect in EFFECTS)
+
+
+def _list_effects(end: AttemptEnd, written: Collection[str]) -> Mapping[str, Any] | None:
     """Return the lines of an end's effects; None when it has none.
 
-    Raises: ValueError: no statement writes such a line, or one of its values: it would be lost without a word.
+    Args: written: names of the effects that the ending's statement writes.
+    Raises: ValueError: it does not write such a line, or one of its values: it would be lost without a word.
     """
     for name, lines in end.effects.items():
-        if name not in _EFFECT_COLUMNS:
+        if name not in written:
             raise ValueError(f"no effect is named {name!r}; list it in EFFECTS of transitions/ending.py")
         unknown = {key for line in lines for key in line} - _EFFECT_COLUMNS[name]
         if unknown:
@@ -182,8 +192,22 @@ def _list_effects(end: AttemptEnd) -> Mapping[str, Any] | None:
     return end.effects or None
 
 
+def remembers(end: AttemptEnd) -> bool:
+    """Return whether memories are written with an end."""
+    return REMEMBERED.name in end.effects
+
+
+def describe_finish(claim: Claim, end: AttemptEnd) -> dict[str, Any]:
+    """Return the line of an attempt whose answer is accepted, as `describe_end` does of any."""
+    return _describe(claim, end, _ALL | {REMEMBERED.name})
+
+
 def describe_end(claim: Claim, end: AttemptEnd) -> dict[str, Any]:
     """Return the line of an ended attempt, as `ATTEMPT`, `DECISION` and the effects read it."""
+    return _describe(claim, end, _ALL)
+
+
+def _describe(claim: Claim, end: AttemptEnd, written: Collection[str]) -> dict[str, Any]:
     return {
         "step": claim.step_id,
         "token": claim.token,
@@ -201,7 +225,7 @@ def describe_end(claim: Claim, end: AttemptEnd) -> dict[str, Any]:
         "why": end.reason,
         "inputs": end.inputs_json,
         "due_at": end.due_at,
-        "effects": _list_effects(end),
+        "effects": _list_effects(end, written),
         "event": f'{{"rule":"{end.rule}"}}',
     }
 

@@ -14,8 +14,20 @@ from orchestration.domain.states import StepStatus
 from orchestration.domain.words import UNBEGUN
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.history import EventKind, insert_event
+from orchestration.memory.vectors import insert_vectors
+from orchestration.memory.writing import REMEMBERED, insist_on_keys
 from orchestration.transitions.claim import build_claim, find_claim, list_claimed, must_ask, needs_no_slots
-from orchestration.transitions.ending import ATTEMPT, DECISION, RECEIPT, Ending, Part, describe_end
+from orchestration.transitions.ending import (
+    ATTEMPT,
+    DECISION,
+    EFFECTS,
+    OF_FINISH,
+    RECEIPT,
+    Ending,
+    Part,
+    describe_finish,
+    remembers,
+)
 from orchestration.transitions.vocabulary import begin_attempts, hand_over, lost, ring
 
 # NULL (no successor: the run may end) and true (a join) both mean: look after the commit.
@@ -93,14 +105,15 @@ _FINISH = Ending(
     sets=OUTPUT,
     parts=(ATTEMPT, DECISION, RECEIPT, RELEASE, *_RUN_ON),
     columns=OUTPUT_LINE | {"event_kind": "text"},
-    has_effects=False,
+    effects=(),
     returned="s.id, s.run_id, s.attempt, s.unreleased",
     answer="""
 SELECT d.token AS finished_under, d.unreleased AS look_behind, f.*,
     (SELECT b.id FROM begun b WHERE b.step_id = f.id) AS attempt_id
 FROM done d LEFT JOIN freed f ON f.done_id = d.id""",
 )
-_FINISH_WITH_EFFECTS = replace(_FINISH, has_effects=True, statement="")
+_FINISH_WITH_EFFECTS = replace(_FINISH, effects=EFFECTS, statement="")
+_FINISH_THAT_REMEMBERS = replace(_FINISH, effects=(*EFFECTS, *OF_FINISH), statement="")
 
 Written = dict[uuid.UUID, list[Any]]
 """What a finishing statement returned, by the token that each step was finished under."""
@@ -111,25 +124,42 @@ def finish_step(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
 
     Args: claim: the step's; its token guards the write.  run_on: the successor to claim in the same statement.
     Returns: released steps in no particular order; dispatch them after the commit.
-    Raises: ClaimLost: the claim passed on; nothing was written.
+    Raises: ClaimLost: the claim passed on.  MemoryConflict: it expected another version of a memory than there is. In
+        both cases nothing was written.
     Source: guarded update as in River's JobSetStateIfRunning; docs/adr/0003-claims-and-tokens.md.
     """
     line = dump_finish(claim, end, final, run_on)
+    if remembers(end):
+        return read_finish(_finish_and_remember(line, end), claim, final, run_on)
     return read_finish(write_finishes([line], has_effects=bool(end.effects)), claim, final, run_on)
 
 
 def write_finishes(lines: list[str], *, waits: bool = True, has_effects: bool = False) -> Written:
-    """Finish steps, each as `finish_step` does, in one statement: all that are still held, or none at all.
+    """Finish steps that remember nothing in one statement: all that are still held, or none at all.
 
     Args: lines: of different claims, from `dump_finish`.  waits: as of `pass_lines`.
         has_effects: other rooms' rows are written with some of them.
     Raises: django.db.Error: nothing was written, unless the connection broke.
     """
+    return _write(_FINISH_WITH_EFFECTS if has_effects else _FINISH, lines, waits=waits)
+
+
+def _write(ending: Ending, lines: list[str], *, waits: bool) -> Written:
     written: Written = {}
-    ending = _FINISH_WITH_EFFECTS if has_effects else _FINISH
     for row in fetch_all(ending.statement, pass_lines(lines, waits=waits)):
         written.setdefault(row.finished_under, []).append(row)
     return written
+
+
+def _finish_and_remember(line: str, end: AttemptEnd) -> Written:
+    """Finish a step with what it remembers, alone: it may wait for the locks of keys, and others would wait with it."""
+
+    def write() -> Written:
+        written = _write(_FINISH_THAT_REMEMBERS, [line], waits=True)
+        insert_vectors(end.embedded)
+        return written
+
+    return insist_on_keys(write, end.effects[REMEMBERED.name])
 
 
 def read_finish(written: Written, claim: Claim, final: FinalOutput, run_on: RunOn | None) -> Finished:
@@ -170,7 +200,7 @@ def _next_claim(claim: Claim, final: FinalOutput, row: Any, run_on: RunOn) -> Cl
 def dump_finish(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> str:
     """Return how a step ended as one line for `write_finishes`."""
     line = (
-        describe_end(claim, end)
+        describe_finish(claim, end)
         | describe_output(final)
         | {
             "round": claim.run.round,

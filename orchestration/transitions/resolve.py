@@ -80,7 +80,7 @@ _SETTLE = Ending(
     sets=OUTPUT,
     parts=(RECEIPT, RELEASE),
     columns=OUTPUT_LINE,
-    has_effects=False,
+    effects=(),
     returned="s.id, s.run_id, s.attempt, s.unreleased",
     answer="SELECT d.unreleased AS look_behind, f.id FROM done d LEFT JOIN freed f ON true",
 )
@@ -115,7 +115,7 @@ def _decided(target: StepStatus, sets: str, *parts: Part) -> Ending:
         sets=f"reason = coalesce(g.why, ''), {sets}",
         parts=parts,
         columns=columns,
-        has_effects=False,
+        effects=(),
         returned="s.id, s.run_id, s.attempt, s.renewals AS journal",
     )
 

@@ -24,6 +24,10 @@ KEPT_AWAY: Final = frozenset({FailureKind.BREAKER_OPEN, FailureKind.AGENT_SUSPEC
 """Of an agent that was not called at all."""
 _FOR_PEOPLE: Final = frozenset({FailureKind.CRASH, FailureKind.ENGINE_FAULT, FailureKind.DIVERGED})
 MAX_RETRY_WAIT_SECONDS: Final = 3_600.0
+MOST_CONFLICTS: Final = 20
+CONFLICT_RULES: Final = frozenset({"memory_conflict", "memory_contended"})
+"""By which a step is done again, or goes to a person, because what it remembered had changed meanwhile."""
+_CONFLICT_SECONDS: Final = 0.5
 
 
 def decide_failure(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
@@ -32,14 +36,28 @@ def decide_failure(failure: Failed, spec: StepSpec, situation: Situation) -> Dec
         return _decide_alarming(failure, situation)
     if failure.kind in KEPT_AWAY:
         return _decide_kept_away(failure, spec, situation)
+    if failure.kind is FailureKind.CONFLICT:
+        return _decide_conflict(failure, situation)
     if failure.kind not in TRANSIENT:
         return give_up(failure.kind, _describe(failure), spec, situation)
+    return _decide_transient(failure, spec, situation)
+
+
+def _decide_transient(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
     if situation.failures + 1 >= spec.retry.max_attempts:
         return give_up("attempts_exhausted", _describe(failure), spec, situation)
     retry = _retry(failure, spec, situation)
     if situation.is_over(retry.delay_seconds):
         return give_up("deadline", _describe(failure), spec, situation)
     return retry
+
+
+def _decide_conflict(failure: Failed, situation: Situation) -> Decision:
+    """Let the agent do it again, with what is known now; what only puts answers together would find the same again."""
+    if situation.conflicts >= MOST_CONFLICTS or situation.collects:
+        return Decision(DecisionKind.ESCALATE, "memory_contended", failure.message)
+    delay = _CONFLICT_SECONDS * situation.jitter * (1 + situation.conflicts)
+    return Decision(DecisionKind.RETRY, "memory_conflict", failure.message, delay)
 
 
 def _decide_kept_away(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:

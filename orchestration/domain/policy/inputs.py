@@ -36,7 +36,7 @@ def dump_inputs(outcome: Ending, situation: Situation) -> dict[str, Any]:
 def load_situation(inputs: Mapping[str, Any]) -> Situation | None:
     """Return the situation that inputs tell of; None when they are of a release that told less."""
     try:
-        return Situation(**{name: inputs[name] for name in _SEEN})
+        return Situation(**{name: inputs[name] for name in _SEEN if name in inputs or name not in _LATER})
     except KeyError:
         return None
 
@@ -50,6 +50,9 @@ def load_outcome(inputs: Mapping[str, Any], tried: Tried) -> Ending | None:
 
 # Plain values all: `asdict` would copy each.
 _SEEN: Final = tuple(item.name for item in fields(Situation))
+_LATER: Final = frozenset(
+    {"conflicts", "collects"}
+)  # told since there are memories; before, nothing could conflict
 _TYPES: Final[Mapping[type, str]] = {
     Answered: "answered",
     SentBack: "sent_back",

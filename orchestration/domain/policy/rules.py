@@ -101,6 +101,10 @@ _DIRECT: Final = (
     Rule("budget_asked", DecisionKind.WAIT, "its budget is used up, and a person is being asked about it"),
     Rule("budget", DecisionKind.ESCALATE, "its budget is used up; a person tops it up, or ends it"),
     Rule("budget_abort", DecisionKind.ABORT, "its budget is used up, and the step says to abort"),
+    Rule(
+        "memory_conflict", DecisionKind.RETRY, "what it wanted to remember had changed since it had read it"
+    ),
+    Rule("memory_contended", DecisionKind.ESCALATE, "what it wants to remember changes faster than it can"),
     WITHDRAWN,
     Rule("engine_fault", DecisionKind.ESCALATE, "the engine itself failed at it; its agent is not to blame"),
     Rule("journal_diverged", DecisionKind.ESCALATE, "it made another call than was done before in its place"),

@@ -115,6 +115,8 @@ class Situation:
         rework_fault: why work can't go back to where the agent wants it; empty: it can.
         fallbacks: how far down its fallback agents the step is.
         waited_out: it has waited for its agent's breaker as long as it may.  may_ask: no other step asks about that.
+        conflicts: so often it was done again because what it remembered had changed meanwhile.
+        collects: its agent answered before; this attempt puts together what came of that.
         seconds_left: until the deadline of the run or the step, whichever is nearer; None: there is none.
     """
 
@@ -128,6 +130,8 @@ class Situation:
     fallbacks: int = 0
     waited_out: bool = False
     may_ask: bool = False
+    conflicts: int = 0
+    collects: bool = False
     seconds_left: float | None = None
 
     def is_over(self, delay_seconds: float = 0.0) -> bool:

@@ -122,7 +122,7 @@ def test_another_effect_than_a_former_version_had_goes_to_a_person(is_done: bool
     decision = done.steps["work"].decisions.latest("pk")
     assert decision.rule == "journal_diverged"
     assert (
-        "for a former version of the agent it was called with other arguments, as t.call_1#1"
+        "before the agent or what it remembers changed it was called with other arguments, as t.call_1#1"
         in decision.reason
     )
     assert OUTSIDE.made == {"pay 5": 1}

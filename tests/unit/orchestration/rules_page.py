@@ -36,6 +36,7 @@ _KINDS = {
     FailureKind.OUTAGE: "the database was away until the step's time was over; its agent was not called",
     FailureKind.ENGINE_FAULT: "anything that the engine itself raises at an attempt; always a person's to decide",
     FailureKind.DIVERGED: "`task.once` with other arguments than in an attempt before; always a person's to decide",
+    FailureKind.CONFLICT: "a memory that was to be at another version than it is (`expected_version=`)",
     FailureKind.UNKNOWN: "anything else",
 }
 

@@ -139,6 +139,7 @@ APART = (
     FailureKind.AGENT_SUSPECT,
     FailureKind.ENGINE_FAULT,
     FailureKind.DIVERGED,
+    FailureKind.CONFLICT,
 )
 NEVER_AGAIN = tuple(kind for kind in FailureKind if kind not in (*TRANSIENT, *APART))
 WAYS_OUT = pytest.mark.parametrize(
@@ -189,6 +190,25 @@ def test_another_call_than_before_is_a_persons_whatever_the_spec_says(
 ) -> None:
     made = decide(_failure(FailureKind.DIVERGED), _spec(retry=Retry(max_attempts=50), **fields), CALM)
     assert (made.kind, made.rule) == (ESCALATE, "journal_diverged")
+
+
+@pytest.mark.parametrize("fields", [{}, {"on_failure": "abort"}, {"critical": False}, {"fallback": ("x.z",)}])
+@pytest.mark.parametrize(
+    ("situation", "kind", "rule"),
+    [
+        ({}, RETRY, "memory_conflict"),
+        ({"failures": 50}, RETRY, "memory_conflict"),
+        ({"conflicts": 19}, RETRY, "memory_conflict"),
+        ({"conflicts": 20}, ESCALATE, "memory_contended"),
+        ({"collects": True}, ESCALATE, "memory_contended"),
+    ],
+)
+def test_a_memory_that_changed_meanwhile_is_no_failure_and_has_no_end(
+    fields: dict[str, Any], situation: dict[str, Any], kind: DecisionKind, rule: str
+) -> None:
+    made = decide(_failure(FailureKind.CONFLICT), _spec(**fields), replace(CALM, **situation))
+    assert (made.kind, made.rule) == (kind, rule)
+    assert 0 <= made.delay_seconds <= 10.5
 
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN)

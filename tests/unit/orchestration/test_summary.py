@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.counting import count_tokens
 from orchestration.handoff.summary import NAME, summarise_extractively
-from orchestration.handoff.tokens import count_tokens
 
 _LETTER = {
     "subject": "My lamp",

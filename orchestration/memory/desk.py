@@ -1,0 +1,203 @@
+"""The door for people and programs: `from orchestration import memory`. Agents come by their task.
+
+    memory.remember("project", "customer/7", {"tone": "short"}, search="likes short answers")
+    memory.find("project", "customer/7", at=datetime(2026, 11, 30, 2, 13, tzinfo=UTC)).value
+    memory.forget(prefix="customer/7", reason="the customer asked for it", by=user)
+
+Who may do what in which project is for the caller to ask, as everywhere below the API and the console.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from django.apps import apps
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from agents.domain.memories import read_key, read_note, read_question, read_scope
+from agents.domain.notebook import Hit, MemoryScope
+from agents.errors import MemoryRefused
+from orchestration.errors import MemoryInvalid, ProjectNotFound
+from orchestration.memory.embedding import embed_lines
+from orchestration.memory.forgetting import Selection, forget_all
+from orchestration.memory.lines import describe_note
+from orchestration.memory.looking import look, read_hits, take_pin
+from orchestration.memory.rows import MOST_SCOPE_ID, Forgetting, Memory
+from orchestration.memory.writing import write_memories
+
+T = TypeVar("T")
+_DEFAULT: Final = "default"
+
+
+def remember(
+    scope: str,
+    key: str,
+    value: Any,
+    *,
+    id: str = "",  # noqa: A002 - the public word
+    project: str = _DEFAULT,
+    search: str | None = None,
+    expires_in_seconds: float | None = None,
+    expected_version: int | None = None,
+    by: AbstractBaseUser | None = None,
+    through: str = "code",
+) -> Memory:
+    """Write the next version of a key by hand; the row says who did.
+
+    Args: as of `Task.remember`.  id: the agent's name, the run's id or the actor's address; "" for the project.
+        by: who writes.  through: by which way, in a word.
+    Raises: MemoryInvalid: names the field.  MemoryConflict: `expected_version` is not the latest.  ProjectNotFound.
+    """
+    note = _check(lambda: read_note(scope, key, value, search, expires_in_seconds, expected_version, ""))
+    project_id = find_project_id(project)
+    line = describe_note(
+        note,
+        project_id=project_id,
+        scope_id=read_scope_id(note.scope, id, project_id),
+        by_person=None if by is None else by.pk,
+        by_name=name_person(by, through),
+    )
+    [row] = write_memories([line], embed_lines([line]))
+    return Memory.objects.get(pk=row.id)
+
+
+def find(
+    scope: str,
+    key: str,
+    *,
+    id: str = "",  # noqa: A002 - the public word
+    project: str = _DEFAULT,
+    at: datetime | None = None,
+) -> Memory | None:
+    """Return the version of a key that counts now, or counted at a moment; None: there is none, or it is forgotten."""
+    where = {"scope": _check(lambda: read_scope("", scope)), "key": _check(lambda: read_key("", key))}
+    rows = list_current(project, at=at).filter(**where, scope_id=id)
+    return rows.filter(value_json__isnull=False).first()
+
+
+def history(
+    scope: str,
+    key: str,
+    *,
+    id: str = "",  # noqa: A002 - the public word
+    project: str = _DEFAULT,
+) -> list[Memory]:
+    """Return all versions of a key, the latest first, with who wrote each."""
+    where = {"scope": _check(lambda: read_scope("", scope)), "key": _check(lambda: read_key("", key))}
+    rows = list_versions().filter(project__slug=project, **where, scope_id=id)
+    return list(rows.order_by("-version"))
+
+
+def recall(
+    scope: str,
+    like: str,
+    *,
+    id: str = "",  # noqa: A002 - the public word
+    project: str = _DEFAULT,
+    limit: int = 3,
+) -> list[Hit]:
+    """Return what is remembered now that is like a text, the best first, as an agent would find it.
+
+    Raises: MemoryInvalid. ProjectNotFound.
+    """
+    question = _check(lambda: read_question(scope, like, limit, ""))
+    return read_hits(look(find_project_id(project), id, question, take_pin()))
+
+
+def forget(
+    *,
+    reason: str,
+    project: str = _DEFAULT,
+    scope: str | None = None,
+    id: str | None = None,  # noqa: A002 - the public word
+    key: str | None = None,
+    prefix: str | None = None,
+    about: str | None = None,
+    by: AbstractBaseUser | None = None,
+    through: str = "code",
+) -> Forgetting:
+    """Forget what memories say, in all their versions: values, texts and vectors. Digests and writers stay.
+
+    Args: scope, id: only of these.  key: of this key.  prefix: of keys that begin so.  about: of all that name this
+        text in key, value or search text, such as a person's id.  At least one of the last three.
+        reason: why, for the row that tells it.
+    Raises: MemoryInvalid: names the field.  MemoryNotFound: nothing fits. ProjectNotFound.
+    """
+    known = None if scope is None else _check(lambda: read_scope("", scope))
+    selection = Selection(find_project_id(project), known, id, key, prefix, about)
+    return forget_all(selection, reason, by, name_person(by, through))
+
+
+def list_current(project: str | None = None, *, at: datetime | None = None) -> QuerySet[Memory]:
+    """Return the version of each key that counts now, or counted at a moment, with who wrote it; expired ones not.
+
+    Args: project: its slug; None: of all projects, for who narrows them.
+    """
+    rows = list_versions() if project is None else list_versions().filter(project__slug=project)
+    if at is None:
+        return rows.filter(replaced_by=None).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+    began = rows.filter(valid_from__lte=at).filter(Q(replaced_at=None) | Q(replaced_at__gt=at))
+    return began.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+
+
+def list_versions() -> QuerySet[Memory]:
+    """Return all versions with what is shown of their writers."""
+    rows = Memory.objects.select_related("project", "step", "attempt", "forgotten").order_by(
+        "scope", "scope_id", "key", "-version"
+    )
+    large = ("output_json", "proposed_json", "item_json", "spec_json", "feedback")
+    return rows.defer("words", "attempt__traceback_tail", *(f"step__{name}" for name in large))
+
+
+def find_project_id(slug: str) -> int:
+    """Return a project's id.
+
+    Raises: ProjectNotFound: there is none.
+    """
+    projects = apps.get_model("orchestration", "Project").objects
+    found: int | None = projects.filter(slug=slug).values_list("pk", flat=True).first()
+    if found is None:
+        raise ProjectNotFound(f"project: there is no project '{slug}'")
+    return found
+
+
+def read_scope_id(scope: MemoryScope, given: object, project_id: int) -> str:
+    """Return whose memories a scope means, where something is written.
+
+    Raises: MemoryInvalid: there can be no such agent, run or actor.
+    """
+    if scope is MemoryScope.PROJECT:
+        if given != "":
+            raise MemoryInvalid("id: the scope project has none; leave it out")
+        return ""
+    if not isinstance(given, str) or not 1 <= len(given) <= MOST_SCOPE_ID or not given.isprintable():
+        raise MemoryInvalid(
+            f"id: name the {scope} whose memory it is, in 1 to {MOST_SCOPE_ID} printable characters"
+        )
+    return _read_run(given, project_id) if scope is MemoryScope.RUN else given
+
+
+def _read_run(given: str, project_id: int) -> str:
+    runs = apps.get_model("orchestration", "Run").objects
+    try:
+        number = UUID(given)
+    except ValueError:
+        number = None
+    if number is None or not runs.filter(pk=number, project=project_id).exists():
+        raise MemoryInvalid(f"id: the project has no run {given:.80}")
+    return str(number)
+
+
+def name_person(by: AbstractBaseUser | None, through: str) -> str:
+    """Return who acts, as rows tell it: by which way, and who."""
+    return (f"{through}:{by.get_username()}" if by else through)[:200]
+
+
+def _check(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except MemoryRefused as error:
+        raise MemoryInvalid(str(error).removeprefix(": ")) from error
