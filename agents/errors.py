@@ -39,11 +39,7 @@ class LeftTransactionOpen(PermanentError):
 class LoopHeld(AgentError):
     """A coroutine ran out of time because another agent's kept the event loop from turning.
 
-    Args:
-        agent: who could not go on.
-        holder: who held the loop; empty if that is not known.
-        where: what it was at.
-        seconds: for how long.
+    Args: agent: who could not go on.  holder: who held the loop, if known.  where: what it was at.  seconds: how long.
     """
 
     code = "agent_loop_held"
@@ -112,9 +108,7 @@ class MemoryRefused(PermanentError):
 class CallDiverged(PermanentError):
     """Another call was done where an agent makes one now: its code or its data changed. A person decides.
 
-    Args:
-        path: of the call.
-        why: what does not fit.
+    Args: path: of the call.  why: what does not fit.
     """
 
     code = "agent_call_diverged"
@@ -127,6 +121,24 @@ class CallDiverged(PermanentError):
 
     def __str__(self) -> str:
         return f"the call {self.path} can't be answered from the journal: {self.why}"
+
+
+class MessageRefused(PermanentError):
+    """A message can't be sent: no address, no topic, too large. Nothing was sent; names the field."""
+
+    code = "message_refused"
+
+
+class AskFailed(PermanentError):
+    """Whom an agent asked gave no answer: its turn failed, or was stopped. Trying again would find the same."""
+
+    code = "ask_failed"
+
+
+class AskCycle(PermanentError):
+    """Whom an agent asks waits, directly or not, for this very agent: neither could ever answer."""
+
+    code = "ask_cycle"
 
 
 class SignalTimedOut(PermanentError, TimeoutError):
@@ -291,6 +303,8 @@ class PoolRefused(AgentError):
 
 
 class _AtPath(AgentError):
+    """`path`: JSON pointer to the value at fault; empty for the whole.  `reason`: what is wrong with it."""
+
     subject: ClassVar[str]
 
     def __init__(self, path: str, reason: str) -> None:
@@ -304,24 +318,14 @@ class _AtPath(AgentError):
 
 
 class UnreadableOutput(_AtPath):
-    """A value can't be kept as JSON, or breaks the agent's output schema.
-
-    Args:
-        path: JSON pointer to the value at fault; empty for the whole.
-        reason: what is wrong with it.
-    """
+    """A value can't be kept as JSON, or breaks the agent's output schema."""
 
     code = "agent_output_unreadable"
     subject = "unreadable output"
 
 
 class InputRefused(_AtPath):
-    """A task's input breaks the agent's input schema.
-
-    Args:
-        path: JSON pointer to the value at fault; empty for the whole.
-        reason: what is wrong with it.
-    """
+    """A task's input breaks the agent's input schema."""
 
     code = "agent_input_refused"
     subject = "bad input"
@@ -330,9 +334,7 @@ class InputRefused(_AtPath):
 class UnreadableJson(AgentError):
     """A text from outside is no JSON that can be kept; the message says where and why.
 
-    Args:
-        message: the place and the reason in words.
-        path: JSON pointer to the value at fault, where the text could be read so far.
+    Args: message: the place and the reason.  path: JSON pointer to the fault, where the text could be read so far.
     """
 
     code = "json_unreadable"

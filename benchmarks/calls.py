@@ -64,10 +64,10 @@ def _run(calls: int, server_pids: list[int]) -> Iterable[tuple[str, tuple[float,
     seen: list[tuple[str, tuple[float, float, float]]] = []
 
     def note(way: str, act: Callable[[], Any]) -> None:
-        before, began, busy = _read_servers(server_pids), time.perf_counter(), time.thread_time()
+        before, began, busy = read_servers(server_pids), time.perf_counter(), time.thread_time()
         act()
         spent, worked = time.perf_counter() - began, time.thread_time() - busy
-        seen.append((way, (spent, worked, _read_servers(server_pids) - before)))
+        seen.append((way, (spent, worked, read_servers(server_pids) - before)))
 
     def work(task: Task) -> int:
         if task.attempt == 1:
@@ -92,7 +92,7 @@ def _answer(number: int) -> int:
     return number
 
 
-def _read_servers(pids: list[int]) -> float:
+def read_servers(pids: list[int]) -> float:
     """Return the CPU seconds that servers and their children have used."""
     used = 0.0
     for root in (psutil.Process(pid) for pid in pids):

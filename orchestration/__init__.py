@@ -9,14 +9,16 @@ The map, in reading order:
 5. `executor/`            one attempt: claim, assemble, invoke, decide, write, release; `pipeline.py` first
 6. `dispatch.py`          what was released becomes Celery messages, chains and chords
 7. `holds/`               what waits for a person: the outlook of each choice, and the choice carried out
-8. `runs/`                the use cases: start, wait, control, fork, verify
-9. `usage/`, `sampling/`, `budgets/`, `memory/`, `awaited.py`  what agents used, what is kept for a later look, what a
-                          run tree may use, what is remembered, what a step waits for: rooms that take part in endings
-10. `worker/`             the process row, its heartbeat and lock, and what happens when it dies
-11. `maintenance/`        the process that rescues, wakes and rings again
+8. `actors/`              messages: routed to mailboxes, turned into runs, answered
+9. `runs/`                the use cases: start, wait, control, fork, verify
+10. `usage/`, `sampling/`, `budgets/`, `outgoing/`, `memory/`, `awaited.py`  what agents used, what is kept for a later
+                          look, what a run tree may use, what an answer sends, what is remembered, what a step waits
+                          for: parts of endings
+11. `worker/`             the process row, its heartbeat and lock, and what happens when it dies
+12. `maintenance/`        the process that rescues, wakes and rings again
 """
 
 from orchestration.domain.budget import Budget
-from orchestration.domain.spec import Retry, Review, StepSpec, Verify, WorkflowSpec
+from orchestration.domain.spec import Listen, Retry, Review, StepSpec, Verify, WorkflowSpec
 
-__all__ = ["Budget", "Retry", "Review", "StepSpec", "Verify", "WorkflowSpec"]
+__all__ = ["Budget", "Listen", "Retry", "Review", "StepSpec", "Verify", "WorkflowSpec"]

@@ -54,6 +54,7 @@ class Conf:
     CALLS_PER_ATTEMPT: int = 1_000
     CALL_BYTES_PER_ATTEMPT: int = between(1_048_576, 1, 268_435_456)
 
+    MAILBOX_LIMIT: int = between(10_000, 1, 1_000_000)
     EMBEDDER: str = "orchestration.memory.wordllama.WordLlamaEmbedder"
     VECTOR_INDEX: str = ""
 

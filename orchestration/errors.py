@@ -115,6 +115,54 @@ class CallNotFound(OrchestrationError):
     code = "call_not_found"
 
 
+class ActorNotFound(OrchestrationError):
+    """No actor has this address or id, or none that the caller may see."""
+
+    code = "actor_not_found"
+
+
+class MessageInvalid(OrchestrationError):
+    """A message, a topic or a subscription is none; names the field."""
+
+    code = "message_invalid"
+
+
+class MessageConflict(OrchestrationError):
+    """The key of a message was used before, for another one."""
+
+    code = "message_conflict"
+
+
+class MailboxFull(OrchestrationError):
+    """So many messages wait for an actor that it takes no more."""
+
+    code = "mailbox_full"
+
+
+class SchemaBreaks(OrchestrationError):
+    """A topic's new schema lets messages come that its subscribers were not written for."""
+
+    code = "schema_breaks"
+
+
+class NothingToPark(OrchestrationError):
+    """No turn of an actor waits for a person."""
+
+    code = "nothing_to_park"
+
+
+class DeliveryNotDead(OrchestrationError):
+    """Only dead letters are sent again."""
+
+    code = "delivery_not_dead"
+
+
+class TurnNotLatest(OrchestrationError):
+    """A turn of an actor is not done anew while another one lives, or once later ones were begun."""
+
+    code = "turn_not_latest"
+
+
 class SignalInvalid(OrchestrationError):
     """A signal's name, key or value is none, or does not fit what whoever waits for it accepts."""
 

@@ -33,10 +33,11 @@ from orchestration.domain.budget import Budget
 from orchestration.domain.spec import WorkflowSpec
 from orchestration.domain.states import RunStatus, Stage, StepStatus
 from orchestration.domain.work import Claim
+from orchestration.maintenance.mail import deliver_all
 from orchestration.maintenance.scheduler import settle_run
-from orchestration.models import Call, CallTry, Run, Step, WorkerProcess
+from orchestration.models import Attempt, Call, CallTry, Run, Step, WorkerProcess
 
-__all__ = ["FinishedRun", "call", "drive", "run_workflow", "scripted"]
+__all__ = ["FinishedRun", "call", "drive", "drive_actors", "run_workflow", "scripted"]
 
 _MOST_ATTEMPTS = 100_000
 _PERFORMED = (RunStatus.RUNNING, RunStatus.COMPENSATING)
@@ -160,6 +161,35 @@ def drive(
             elif not settle_run(run_id, times_out=times_out):
                 break
     return _describe(run_id)
+
+
+def drive_actors(
+    *,
+    agents: Mapping[str, Callable[[Task], Any]] | None = None,
+    models: Mapping[str, Script | Any] | None = None,
+    times_out: bool = False,
+) -> list[FinishedRun]:
+    """Route all messages that are due and drive all turns of actors until nothing more can be done without others.
+
+    Returns: the turns that were driven, in the order in which they were begun.
+    Args: times_out: as of `drive`; questions to actors that nobody answered are over too.
+    """
+    driven: dict[UUID, None] = {}
+    with mute_dispatch():
+        deliver_all()
+        for _ in range(_MOST_ATTEMPTS):
+            live = Run.objects.filter(actor__isnull=False, status__in=_PERFORMED).order_by("created_at", "pk")
+            before = {key: _count_attempts(key) for key in live.values_list("pk", flat=True)}
+            driven |= dict.fromkeys(before)
+            for key in before:
+                drive(key, agents=agents, models=models, times_out=times_out)
+            if not deliver_all() and all(_count_attempts(key) == count for key, count in before.items()):
+                break
+    return [_describe(key) for key in driven]
+
+
+def _count_attempts(run_id: UUID) -> int:
+    return Attempt.objects.filter(run__root_id=run_id).count()
 
 
 def _publish(workflow: WorkflowSpec | str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agents.domain.classification import make_storable
-from agents.domain.deltas import MOST_CHARACTERS, Delta
+from agents.domain.deltas import MOST_CHARACTERS, MOST_NAME, Delta
 from agents.domain.masking import mask_so_far
 
 WHOLE_SECONDS: Final = 2.0
@@ -46,8 +46,8 @@ class Speech:
             self._wake()
 
     def want_tool(self, name: str) -> None:
-        """Add the name of a tool that it wants called."""
-        self._wanted.append(name)
+        """Add the name of a tool that it wants called: a model may make one up, of any length."""
+        self._wanted.append(make_storable(name)[:MOST_NAME])
         self._wake()
 
     def end(self) -> None:

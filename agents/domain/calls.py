@@ -32,7 +32,7 @@ _NAME: Final = re.compile(r"[^/#\[\]\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]
 
 
 class CallKind(StrEnum):
-    """What a call is. `once`: of a function.  `memory`: a look.  The last four wait: for a time, a signal, a person."""
+    """What a call is. `once`: of a function.  `memory`: a look.  The last five wait: a time, signal, person, actor."""
 
     ONCE = "once"
     MODEL = "model"
@@ -42,9 +42,10 @@ class CallKind(StrEnum):
     SIGNAL = "signal"
     ASK = "ask"
     APPROVAL = "approval"
+    MESSAGE = "message"
 
 
-WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK, CallKind.APPROVAL})
+WAITS: Final = frozenset({CallKind.TIMER, CallKind.SIGNAL, CallKind.ASK, CallKind.APPROVAL, CallKind.MESSAGE})
 """Calls that nobody makes: they stay open until something answers them."""
 
 

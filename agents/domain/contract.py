@@ -16,6 +16,8 @@ MAX_TIMEOUT_SECONDS: Final = 30 * 24 * 3600
 RESERVED_NAMES: Final = frozenset({"human"})
 MAX_POOL_NAME_LENGTH: Final = 100
 MAX_SLOTS: Final = 100_000
+MOST_MAIL: Final = 200
+"""Messages that one turn of an actor may get."""
 # How many slots of each pool are taken together, by the pool's name.
 PoolNeeds: TypeAlias = Mapping[str, int]
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
@@ -54,6 +56,7 @@ class AgentContract:
         module: dotted path of the module that defines it.
         function: qualified name of the function in that module.
         kind: what carries it out.
+        mailbox: it is the behaviour of actors of its name, of whose messages one turn gets so many at most.
     """
 
     name: str
@@ -69,6 +72,7 @@ class AgentContract:
     module: str = ""
     function: str = ""
     kind: AgentKind = AgentKind.PYTHON
+    mailbox: int | None = None
 
     @property
     def defined_in(self) -> str:
@@ -122,6 +126,18 @@ def check_version(name: str, value: object) -> int:
     """Return the version, a whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
         raise AgentRefused(f"agent {name}: version is {value!r:.80}; give a whole number from 1")
+    return value
+
+
+def check_mailbox(name: str, value: object) -> int | None:
+    """Return how many messages a turn gets at most, None for an agent that is no actor's."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_MAIL:
+        raise AgentRefused(
+            f"agent {name}: mailbox is {value!r:.80}; give a whole number from 1 to {MOST_MAIL}: so many messages a "
+            "turn gets at most"
+        )
     return value
 
 

@@ -20,7 +20,8 @@ MOST_BYTES: Final = 1_048_576
 """Of one message to readers; a longer one is none of ours."""
 MOST_DELTAS: Final = 256
 _MOST_TOOLS: Final = 64
-_MOST_NAME: Final = 200
+MOST_NAME: Final = 200
+"""Of a tool's name, in characters."""
 _LARGEST: Final = 2**63 - 1
 
 
@@ -114,4 +115,4 @@ def _read_delta(said: Any) -> Delta | None:
 
 
 def _is_name(said: object) -> bool:
-    return isinstance(said, str) and len(said) <= _MOST_NAME
+    return isinstance(said, str) and len(said) <= MOST_NAME

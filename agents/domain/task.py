@@ -11,15 +11,18 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from agents.domain.addresses import read_address
 from agents.domain.calling import make_once
 from agents.domain.calls import Calls, MemoryJournal, Until
 from agents.domain.memories import read_note
+from agents.domain.outbox import Message, Outbox, read_messages
 from agents.domain.recalling import find_memory, find_value, recall
 from agents.domain.usage import BudgetLeft
 from agents.domain.waiting import (
     check_moment,
     check_seconds,
     wait_for_person,
+    wait_for_reply,
     wait_for_signal,
     wait_for_time,
 )
@@ -53,6 +56,8 @@ class Task:
         deadline_at: when the attempt runs out of time, aware UTC.
         is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
         calls: what was called and answered so far; agents use `once`.
+        address: of the actor whose turn the run is; None: it is no turn.
+        outbox: what is sent when the answer is accepted; agents use `send`, `publish`, `reply`, `remind`.
     """
 
     input: JSON
@@ -69,6 +74,8 @@ class Task:
     deadline_at: datetime | None = None
     is_cancelled: Callable[[], bool] = field(default=_never, repr=False, compare=False)
     calls: Calls = field(default=_NO_CALLS, repr=False, compare=False)
+    address: str | None = None
+    outbox: Outbox = field(default_factory=Outbox, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Give a task that no engine made a journal of its own."""
@@ -208,6 +215,54 @@ class Task:
         By words always; by meaning too where vectors are enabled. Each hit names who wrote it.
         """
         return recall(self.calls, scope, like, limit)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Return the messages of this turn, oldest first; none where the run is no turn of an actor."""
+        return () if self.address is None else read_messages(self.run_input)
+
+    @property
+    def key(self) -> str | None:
+        """Return the key of the actor's address; None where the run is no turn."""
+        return None if self.address is None else self.address.partition("/")[2]
+
+    def send(self, to: str, body: JSON) -> None:
+        """Send a message to an actor once this answer is accepted; with it, or not at all.
+
+        Args: to: an address, as "support.case/4711".  body: JSON, at most 65,536 bytes.
+        Raises: MessageRefused: names the field.
+        """
+        self.outbox.send(to, body)
+
+    def publish(self, topic: str, body: JSON) -> None:
+        """Publish a message to a topic, whose schema it must meet, once this answer is accepted. As `send`."""
+        self.outbox.publish(topic, body)
+
+    def reply(self, message: Message | int, body: JSON) -> None:
+        """Answer a message that asks, once this answer is accepted; without it the turn's output answers. As `send`."""
+        self.outbox.reply(message, body, {each.id: each for each in self.messages})
+
+    def remind(
+        self, name: str, body: JSON = None, *, in_seconds: float | None = None, at: datetime | None = None
+    ) -> None:
+        """Have a message {"reminder": name, "body": body} come to this actor later, once this answer is accepted.
+
+        Args: in_seconds: after the end of this step; at: or at a time with a zone.  One of a name and time comes once.
+        Raises: MessageRefused: names the field, or the run is no turn of an actor.  CallRefused: the time is none.
+        """
+        to = None if self.address is None else read_address(self.address)
+        seconds = None if in_seconds is None else check_seconds("task.remind: in_seconds", in_seconds)
+        self.outbox.remind(to, name, body, seconds, None if at is None else check_moment(at))
+
+    def ask(self, to: str, body: JSON, *, timeout_seconds: float, key: str | None = None) -> Any:
+        """Send a message to an actor and return what its turn answers. As `sleep`: no worker is held meanwhile.
+
+        Args: timeout_seconds: how long, counted from the first time that the step came here.
+            key: tells questions to one kind of actor apart that are under way at once.
+        Raises: SignalTimedOut: no answer in time.  AskFailed: its turn failed.  AskCycle: it waits for this one.
+            MessageRefused. CallRefused.
+        """
+        return wait_for_reply(self.calls, to, body, timeout_seconds, key)
 
     @property
     def budget(self) -> BudgetLeft:

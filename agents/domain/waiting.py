@@ -15,23 +15,34 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from agents.domain.addresses import read_address
 from agents.domain.call_texts import read_response
 from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive, stand_still
 from agents.domain.calls import CallKind, Calls, CallWish, Until
 from agents.domain.canonical import canonical_json, check_json
 from agents.domain.json_schema import SchemaInvalid, compile_schema
-from agents.errors import CallDiverged, CallRefused, SignalTimedOut, Suspended, UnreadableOutput
+from agents.errors import (
+    AskFailed,
+    CallDiverged,
+    CallRefused,
+    MessageRefused,
+    SignalTimedOut,
+    Suspended,
+    UnreadableOutput,
+)
 
 LONGEST_WAIT_SECONDS: Final = 10 * 366 * 86_400.0
 LONGEST_QUESTION: Final = 4_000
 DEEPEST_SCHEMA: Final = 24
 """It is kept and shown within other JSON, which may be nested a little deeper."""
+MOST_ASKED_BYTES: Final = 65_536
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _TOO_FAR: Final = "task.sleep_until(time): {} is too far away; give a time up to {:%Y}"
 TIMER: Final = "timer"
 ASK: Final = "ask"
 APPROVAL: Final = "approval"
 VALUE: Final = "value"
+FAILED: Final = "failed"
 """Member of a wait's answer that holds what was sent; without it the time was over."""
 _TIMED_OUT: Final = canonical_json({"timed_out": True})
 
@@ -39,6 +50,11 @@ _TIMED_OUT: Final = canonical_json({"timed_out": True})
 def write_value(value_json: str) -> str:
     """Return the answer of a wait that somebody answered, as canonical JSON."""
     return f'{{"{VALUE}":{value_json}}}'
+
+
+def write_failed(reason: str) -> str:
+    """Return the answer of a wait whose answerer failed, as canonical JSON."""
+    return canonical_json({FAILED: reason})
 
 
 def write_timed_out(kind: CallKind) -> str:
@@ -69,6 +85,25 @@ def wait_for_person(calls: Calls, question: str, form: object, key: str | None) 
         )
     request = {"question": question, "form": _read_schema("task.ask_person: form", form)}
     return _wait(calls, CallKind.ASK, ASK, _write("ask_person", request), Until(), key, _read_value)
+
+
+def wait_for_reply(calls: Calls, to: str, body: Any, timeout_seconds: float, key: str | None) -> Any:
+    """Ask an actor, and return what its turn answers; awaitable under a running loop."""
+    address = read_address(to)
+    request_json = _write("ask", {"to": str(address), "body": body})
+    if len(request_json.encode()) > MOST_ASKED_BYTES:
+        raise MessageRefused(
+            f"task.ask: body is over {MOST_ASKED_BYTES:,} bytes; hand over a reference instead"
+        )
+    until = Until(check_seconds("task.ask: timeout_seconds", timeout_seconds))
+    return _wait(calls, CallKind.MESSAGE, address.name, request_json, until, key, _read_reply)
+
+
+def _read_reply(path: str, response_json: str) -> Any:
+    answer = read_response(path, response_json)
+    if isinstance(answer, dict) and FAILED in answer:
+        raise AskFailed(f"{path}: {answer[FAILED]}")
+    return _read_value(path, response_json)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,9 @@ def tell_unreadable() -> Iterator[None]:
 
 
 def _check(response: ModelResponse) -> ModelResponse:
-    """Refuse an answer that says nothing, not even why, and used nothing."""
-    if response.parts or response.finish_reason not in {None, "stop"} or response.usage.has_values():
+    """Refuse an answer that says nothing, not even why or that it is still being made, and used nothing."""
+    is_told = response.finish_reason not in {None, "stop"} or response.state == "suspended"
+    if response.parts or is_told or response.usage.has_values():
         return response
     raise AnswerUnreadable(f"{_NONE}: neither a text nor a call stands in it, nor what it used")
 

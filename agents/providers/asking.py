@@ -35,4 +35,4 @@ async def _ask(name: str) -> ModelResult:
             {**(model.settings or {}), "max_tokens": _MOST_TOKENS},
             ModelRequestParameters(),
         )
-    return normalise(response, latency_ms=round((time.monotonic() - began) * 1000))
+    return normalise(response, latency_ms=round((time.monotonic() - began) * 1000), name=name)

@@ -9,6 +9,7 @@ What a server answers is bounded, and a redirect is never followed: it would tak
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
@@ -24,7 +25,14 @@ CONNECT_SECONDS: Final = 10.0
 MOST_ANSWER_BYTES: Final = 32 * 1024 * 1024
 """Of one answer, unpacked, streamed or not, an error's too. The longest answers of models have some hundred thousand
 tokens; read whole, JSON takes many times its length in memory."""
+BODY: Final = "ringmaster.body"
+"""Under which a response's `extensions` hold its `Body`."""
 _MOST_TARGET: Final = 200
+_MOST_END: Final = 64
+# For some readers of streams lines end at these, too. No JSON needs them as they are.
+_LINE_ENDS: Final = {letter.encode(): f"\\u{ord(letter):04x}".encode() for letter in "\x85\u2028\u2029"}
+_LINE_END: Final = re.compile(b"|".join(_LINE_ENDS))
+_HALVES: Final = frozenset(end[:size] for end in _LINE_ENDS for size in range(1, len(end)))
 # Of an answer that is handed on unpacked.
 _PACKING: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
@@ -59,11 +67,12 @@ class LoopTransport(httpx2.AsyncBaseTransport):
         if 300 <= response.status_code < 400:
             await response.aclose()
             raise ServerMoved(response.status_code, _read_target(request, response))
+        body = Body(response)
         return httpx2.Response(
             response.status_code,
             headers=[pair for pair in response.headers.multi_items() if pair[0].lower() not in _PACKING],
-            stream=_Bounded(response),
-            extensions=response.extensions,
+            stream=body,
+            extensions=response.extensions | {BODY: body},
         )
 
     async def aclose(self) -> None:
@@ -90,22 +99,35 @@ def _read_target(request: httpx2.Request, response: httpx2.Response) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"[:_MOST_TARGET] if parts.hostname else ""
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    """An answer's bytes, unpacked piece by piece, up to the most that is read."""
+def _escape(piece: bytes) -> tuple[bytes, bytes]:
+    """Return a piece of events as every reader finds the same lines in it, and half a letter at its end."""
+    told = _LINE_END.sub(lambda end: _LINE_ENDS[end[0]], piece)
+    kept = next((half for half in (told[-2:], told[-1:]) if half in _HALVES), b"")
+    return told.removesuffix(kept), kept
+
+
+class Body(httpx2.AsyncByteStream):
+    """An answer's bytes, unpacked piece by piece, up to the most that is read. `end`: the last of those that came."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
+        self.end = b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
+        size, kept = 0, b""
+        are_events = self._response.headers.get("content-type", "").startswith("text/event-stream")
         async with aclosing(self._response.aiter_bytes()) as pieces:
             async for piece in pieces:
                 size += len(piece)
                 if size > MOST_ANSWER_BYTES:
                     raise AnswerTooLarge(MOST_ANSWER_BYTES)
-                yield piece
+                self.end = (self.end + piece)[-_MOST_END:]
+                told, kept = _escape(kept + piece) if are_events else (piece, b"")
+                yield told
+        yield kept
 
     async def aclose(self) -> None:
+        """Give the connection back."""
         await self._response.aclose()
 
 

@@ -15,6 +15,7 @@ from pydantic_ai.settings import ModelSettings
 
 from agents.domain.model_specs import ModelSpec
 from agents.providers.answers import AnswerReader
+from agents.providers.chunks import ChatStream
 from agents.providers.http import make_client
 
 
@@ -43,6 +44,10 @@ class ResponsesModel(AnswerReader, OpenAIResponsesModel):
 
 class ChatModel(AnswerReader, OpenAIChatModel):
     """Chat Completions as servers of others write them: some (Mistral's) leave out that a tool call is a function's."""
+
+    @property
+    def _streamed_response_cls(self) -> type[ChatStream]:
+        return ChatStream
 
     def _validate_completion(self, response: ChatCompletion) -> Any:
         for choice in response.choices or ():

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     Look = Callable[..., Decimal | None]
 
 
-def price_response(response: ModelResponse) -> int | None:
-    """Return what a response cost; None if neither settings nor the table know, or it did not tell its tokens."""
+def price_response(response: ModelResponse, name: str | None = None) -> int | None:
+    """Return what a response cost; None if neither settings nor the table know, or it did not tell its tokens.
+
+    Args: name: by which the model was asked: some (`gemini-flash-latest`) answer under quite another than their own.
+    """
     usage = response.usage
     if usage.unmeasured_requests or not response.model_name:
         return None
-    spec = _find_entry(response.provider_name or "", response.model_name)
+    spec = _find_entry(response.provider_name or "", response.model_name, name)
     if spec is not None and spec.price is not None:
         return _bound(
             spec.price.calculate_micro_usd(
@@ -50,14 +53,23 @@ def price_response(response: ModelResponse) -> int | None:
 
 
 def estimate_cost(name: str, input_tokens: int, output_tokens: int) -> int | None:
-    """Return what a call of a model would cost with so many tokens, none of them from a cache; None if not known.
+    """Return what a call of a model costs at most with so many tokens; None if not known.
+
+    None of them is read from a cache, which is cheaper; all may be written to one, which some providers sell dearer.
 
     Raises: ModelUnknown: `RINGMASTER["MODELS"]` has no such name.
     """
     spec = find_spec(name)
+    costs = (_estimate(spec, input_tokens, output_tokens, written) for written in (0, input_tokens))
+    return max((cost for cost in costs if cost is not None), default=None)
+
+
+def _estimate(spec: ModelSpec, given: int, made: int, written: int) -> int | None:
     if spec.price is not None:
-        return _bound(spec.price.calculate_micro_usd(input_tokens, output_tokens))
-    counts = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+        return _bound(spec.price.calculate_micro_usd(given, made, cache_write_tokens=written))
+    counts = {"input_tokens": given, "output_tokens": made} | (
+        {"cache_write_tokens": written} if written else {}
+    )
     provider = None if spec.is_compatible else spec.provider
     return _round_up(_look_up(counts, spec.model, url=spec.url, provider=provider))
 
@@ -67,12 +79,17 @@ def is_priced(spec: ModelSpec) -> bool:
     return estimate_cost(spec.name, 1, 1) is not None
 
 
-def _find_entry(provider: str, model: str) -> ModelSpec | None:
+def _find_entry(provider: str, model: str, name: str | None) -> ModelSpec | None:
     """Return the entry of settings that a response came from: the one whose model's name it begins with at most length.
 
-    Providers answer `gpt-5-mini` as `gpt-5-mini-2025-08-07`; a server under an entry's name answers as it likes.
+    Providers answer `gpt-5-mini` as `gpt-5-mini-2025-08-07`; a server under an entry's name answers as it likes. Where
+    the name is known by which it was asked, that decides, if what answered is of that entry's provider.
     """
-    entries = [spec for spec in get_conf().MODELS.values() if spec.provider == provider]
+    models = get_conf().MODELS
+    asked = models.get(name or "")
+    if asked is not None and asked.provider == provider:
+        return asked
+    entries = [spec for spec in models.values() if spec.provider == provider]
     fitting = [spec for spec in entries if spec.is_compatible or model.startswith(spec.model)]
     return max(fitting, key=lambda spec: len(spec.model), default=None)
 

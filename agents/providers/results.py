@@ -20,22 +20,25 @@ OUTPUT_TOOL: Final = "final_result"
 """What the tool is called, or begins with, by whose arguments a model gives structured output."""
 
 
-def describe_usage(response: ModelResponse) -> CallUsage:
+def describe_usage(response: ModelResponse, name: str | None = None) -> CallUsage:
     """Return what a response used and cost, as its call's row keeps it.
 
+    Args: name: by which the model was asked, where that is known.
+
     A provider that tells nothing, zero both in and out, or what no call can use, has not counted: neither tokens nor
-    cost are known then.
+    cost are known then. But of an answer that is still being made nothing is told before it is done.
     """
     usage = response.usage
     counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    is_begun = response.state == "suspended" and not any(counts)
     is_counted = not usage.unmeasured_requests and any(counts[:2]) and all(map(_is_count, counts))
     return CallUsage(
-        input_tokens=usage.input_tokens if is_counted else None,
-        output_tokens=usage.output_tokens if is_counted else None,
+        input_tokens=usage.input_tokens if is_counted else 0 if is_begun else None,
+        output_tokens=usage.output_tokens if is_counted else 0 if is_begun else None,
         cache_read_tokens=usage.cache_read_tokens if is_counted else 0,
         cache_write_tokens=usage.cache_write_tokens if is_counted else 0,
         reasoning_tokens=_find_reasoning(usage.output_reasoning_tokens) if is_counted else 0,
-        cost_micro_usd=price_response(response) if is_counted else None,
+        cost_micro_usd=price_response(response, name) if is_counted else 0 if is_begun else None,
         provider=response.provider_name or "",
         model=response.model_name or "",
         response_id=response.provider_response_id or "",
@@ -43,10 +46,10 @@ def describe_usage(response: ModelResponse) -> CallUsage:
     )
 
 
-def normalise(response: ModelResponse, latency_ms: int | None = None) -> ModelResult:
+def normalise(response: ModelResponse, latency_ms: int | None = None, name: str | None = None) -> ModelResult:
     """Return a response in the form that is the same for all providers.
 
-    Args: latency_ms: from the request to the whole answer, by whoever made it.
+    Args: latency_ms: from the request to the whole answer, by whoever made it.  name: as of `describe_usage`.
     """
     calls = response.tool_calls
     outputs = [call for call in calls if call.tool_name.startswith(OUTPUT_TOOL)]
@@ -64,7 +67,7 @@ def normalise(response: ModelResponse, latency_ms: int | None = None) -> ModelRe
             if call not in outputs
         ),
         latency_ms=latency_ms,
-        **asdict(describe_usage(response)),
+        **asdict(describe_usage(response, name)),
     )
 
 

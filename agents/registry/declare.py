@@ -33,6 +33,7 @@ def agent(
     effects: Iterable[str] = (),
     reversible: bool = True,
     pools: Mapping[str, int] = MappingProxyType({}),
+    mailbox: int | None = None,
     **unknown: object,
 ) -> Callable[[Function], Function]:
     """Register a function, `def` or `async def`, as the agent of this name.
@@ -47,6 +48,7 @@ def agent(
         effects: what the agent does to the outside world, in words for a reviewer.
         reversible: whether those effects can be taken back.
         pools: slots that each step of it holds while it runs, by pool, such as `{"gpu": 1}`.
+        mailbox: makes it the behaviour of actors of its name; so many messages a turn gets at most.
         **unknown: refused by name.
 
     Returns:
@@ -68,6 +70,7 @@ def agent(
         effects=effects,
         reversible=reversible,
         pools=pools,
+        mailbox=mailbox,
     )
 
 
@@ -82,6 +85,7 @@ def model_agent(
     effects: Iterable[str] = (),
     reversible: bool = True,
     pools: Mapping[str, int] = MappingProxyType({}),
+    mailbox: int | None = None,
     prompt: Callable[[Task], str] | None = None,
     confidence: str | None = None,
     **unknown: object,
@@ -92,7 +96,8 @@ def model_agent(
     its requests to a model, and each call of a tool, is then kept in the step's journal.
 
     Args:
-        name, timeout_seconds, queue, version, input_schema, output_schema, effects, reversible, pools: as of `agent`.
+        name, timeout_seconds, queue, version, input_schema, output_schema, effects, reversible, pools, mailbox: as of
+            `agent`.
         prompt: returns what the model is told of a task; without it the input, the item of a `for_each`, results of
             earlier steps, and why work was sent back.
         confidence: the field of the output that says how sure it is, from 0 to 1.
@@ -115,6 +120,7 @@ def model_agent(
         effects=effects,
         reversible=reversible,
         pools=pools,
+        mailbox=mailbox,
     )
 
 
@@ -135,6 +141,7 @@ def _declare(
         reversible=rules.check_reversible(checked, said["reversible"]),
         pools=rules.check_pools(checked, said["pools"]),
         kind=kind,
+        mailbox=rules.check_mailbox(checked, said["mailbox"]),
     )
 
     def register(function: Builder) -> Builder:

@@ -12,6 +12,7 @@ from escalation.conf import get_conf
 from escalation.domain.alike import name_alike
 from escalation.domain.sla import find_class
 from escalation.domain.states import TicketStatus
+from escalation.escrow.booking import book_ticket
 from escalation.escrow.breaches import record_missed
 from escalation.escrow.clock import settle_clocks
 from escalation.escrow.pending import void_all
@@ -103,6 +104,8 @@ def create_ticket(hold: Hold, plan: TicketPlan, **of_audit: object) -> Ticket:
     found = find_queue_id(hold.project_id, hold.sla, plan.queue_id)
     queue_id = find_or_make_default(hold.project_id).pk if found is None else found
     is_planned = plan.queue_id == queue_id or bool(of_audit)
+    # An audit is the desk's own doing: its run asked nobody for it.
+    booked = {} if of_audit else book_ticket(hold.step_id, queue_id)
     return Ticket.objects.create(
         queue_id=queue_id,
         seats=plan.quorum.seats if is_planned else 1,
@@ -129,6 +132,7 @@ def create_ticket(hold: Hold, plan: TicketPlan, **of_audit: object) -> Ticket:
         desk_note=plan.note,
         opened_at=plan.opened_at,
         **plan.clocks.columns(),
+        **booked,
         **of_audit,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -117,6 +118,19 @@ class Ticket(models.Model):
         db_index=False,
         help_text="Who gave the open ticket back last: they are offered it after all others.",
     )
+    # Written by a trigger, however a claim ends.
+    worked_for = models.DurationField(
+        null=True,
+        help_text="How long people held it, in claims that ended. Null: in none, or none was counted.",
+    )
+    people_pots = ArrayField(
+        models.BigIntegerField(),
+        null=True,
+        help_text="The budgets of people's time that it is booked in. Null: none.",
+    )
+    expected_seconds = models.PositiveIntegerField(
+        null=True, help_text="What is reserved in them while it is open."
+    )
     draft_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "no draft"
     decided_at = models.DateTimeField(
         null=True, help_text="When somebody decided, where that takes effect only after a while."
@@ -208,6 +222,15 @@ class Ticket(models.Model):
                 name="ticket_snoozed",
             ),
             models.Index(fields=("changed_in",), name="ticket_changed"),
+            # What a ticket of the queue took of people's time, the latest first; and all that a budget of it counts.
+            models.Index(
+                fields=("queue", "-resolved_at"),
+                condition=Q(worked_for__isnull=False, resolved_by__isnull=False),
+                name="ticket_queue_worked",
+            ),
+            GinIndex(
+                fields=("people_pots",), condition=Q(people_pots__isnull=False), name="ticket_people_pots"
+            ),
         )
 
     def __str__(self) -> str:

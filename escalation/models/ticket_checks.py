@@ -130,6 +130,11 @@ CHECKS: Final = (
         ),
         name="ticket_quorum_has_no_holder",
     ),
+    models.CheckConstraint(
+        condition=Q(people_pots__isnull=True, expected_seconds__isnull=True)
+        | Q(people_pots__isnull=False, expected_seconds__isnull=False),
+        name="ticket_booked_has_expectation",
+    ),
     # One-sided, as of a claim.
     models.CheckConstraint(
         condition=Q(assigned_to__isnull=True) | Q(status=TicketStatus.OPEN, assigned_until__isnull=False),

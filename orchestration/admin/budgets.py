@@ -19,20 +19,26 @@ class PartView:
 
 @dataclass(frozen=True, slots=True)
 class PotView:
-    """One unit of a budget. `overrun`: "" where nothing was billed beyond it."""
+    """One unit of a budget. `word`: how little is left.  `overrun`, `unmet`: beyond it, "" where nothing is."""
 
     id: int
     whose: str
     limit: str
     left: str
-    is_tight: bool
+    word: str
     parts: list[PartView]
     overrun: str
+    unmet: str
 
 
 def view_pots(run: Run) -> list[PotView]:
     """Return the budgets of a run's tree, those nearest to the root first."""
     return [_view(pot) for pot in list_pots(run.root_id)]
+
+
+def view_used_up(run: Run) -> list[PotView]:
+    """Return the budgets of people's time in a run's tree that are used up, and were not topped up since."""
+    return [_view(pot) for pot in list_pots(run.root_id) if pot.used_up_at is not None]
 
 
 def _view(pot: Pot) -> PotView:
@@ -44,9 +50,10 @@ def _view(pot: Pot) -> PotView:
         whose=f"{pot.run}, {whose}",
         limit=show_amount(unit, pot.limit),
         left=show_amount(unit, pot.state.left),
-        is_tight=pot.state.is_tight(),
+        word=pot.state.word,
         parts=[
             PartView(name, amount, max(pot.limit, 1), show_amount(unit, amount)) for name, amount in amounts
         ],
         overrun=show_amount(unit, pot.overrun) if pot.overrun else "",
+        unmet=show_amount(unit, pot.unmet) if pot.unmet else "",
     )

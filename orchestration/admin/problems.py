@@ -12,6 +12,7 @@ from agents.domain.circuit import OF_MODELS
 from orchestration.admin.access import has_right
 from orchestration.admin.addresses import flower_task_url, run_url, step_url
 from orchestration.admin.attempt_view import describe_error
+from orchestration.admin.budgets import PotView, view_used_up
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import describe_duration, describe_wait
@@ -89,12 +90,14 @@ class Problems:
     """The problems of a run and of the runs below it, the worst first.
 
     Attributes: more: ways to those that are not shown.  no_maintainer: what is wrong, if something here waits for one.
+        used_up: budgets of people's time.
     """
 
     shown: list[Problem]
     more: list[More]
     unserved_queues: list[str]
     no_maintainer: str = ""
+    used_up: Sequence[PotView] = ()
 
 
 def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
@@ -132,6 +135,7 @@ def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
         more=[] if is_all else _list_more(run),
         unserved_queues=queues,
         no_maintainer=leadership.trouble,
+        used_up=view_used_up(run),
     )
 
 

@@ -38,12 +38,20 @@ class PotRow(Row):
     spent = serializers.IntegerField(read_only=True)
     lost = serializers.IntegerField(read_only=True, help_text="Reserved by what nobody can tell the cost of.")
     left = serializers.IntegerField(source="state.left", read_only=True)
-    overrun = serializers.IntegerField(read_only=True, help_text="Billed beyond the limit.")
+    overrun = serializers.IntegerField(read_only=True, help_text="Used beyond the limit.")
+    unmet = serializers.IntegerField(
+        read_only=True, help_text="Of people's time: what open tickets would reserve beyond the limit."
+    )
     is_tight = serializers.SerializerMethodField(help_text="Four fifths are taken.")
+    is_used_up = serializers.SerializerMethodField(help_text="Nothing is left.")
 
     def get_is_tight(self, pot: Any) -> bool:
         """Four fifths are taken."""
         return bool(pot.state.is_tight())
+
+    def get_is_used_up(self, pot: Any) -> bool:
+        """Nothing is left."""
+        return bool(pot.state.is_used_up)
 
 
 class StepSumRow(Row):

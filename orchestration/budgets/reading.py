@@ -18,11 +18,14 @@ UP: Final = """up AS (
     JOIN orchestration_step o ON o.id = coalesce(u.parent_id, r.parent_step_id)
 )"""
 """A step, the one that grew it, and so on to the root: through child runs too."""
-_PATH: Final = f"""
-WITH RECURSIVE {UP}
-SELECT {STATE} FROM orchestration_pot p WHERE p.step_id IN (SELECT id FROM up)
-    OR (p.step_id IS NULL AND p.run_id IN (SELECT run_id FROM up)) ORDER BY p.id
-"""
+ABOVE: Final = f"""{UP}, above AS (
+    SELECT p.* FROM up u JOIN orchestration_pot p ON p.step_id = u.id
+    UNION ALL
+    SELECT p.* FROM (SELECT DISTINCT run_id FROM up) u
+    JOIN orchestration_pot p ON p.run_id = u.run_id AND p.step_id IS NULL
+)"""
+"""The pots of these, and of their runs. Of each pot one row: nothing stands twice on the way up."""
+_PATH: Final = f"WITH RECURSIVE {ABOVE} SELECT {STATE} FROM above p ORDER BY p.id"
 
 
 def load_path(step_id: int) -> tuple[PotState, ...]:

@@ -29,8 +29,14 @@ class Pot(models.Model):
         db_default=0,
         help_text="Spent beyond the limit, against what was stated; takes what comes back first.",
     )
+    unmet = models.BigIntegerField(
+        db_default=0, help_text="Of people's time: what open tickets would reserve beyond the limit."
+    )
     asked_step = models.BigIntegerField(null=True, help_text="The step that asks a person about it.")
     tight_at = models.DateTimeField(null=True, help_text="When four fifths of it were taken first.")
+    used_up_at = models.DateTimeField(
+        null=True, help_text="Of people's time: when nothing was left of this limit first."
+    )
     opened_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -40,11 +46,11 @@ class Pot(models.Model):
                 condition=Q(limit__gte=F("spent") + F("lost") + F("reserved")), name="pot_never_overspent"
             ),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0, spent__gte=0, lost__gte=0, overrun__gte=0),
+                condition=Q(reserved__gte=0, spent__gte=0, lost__gte=0, overrun__gte=0, unmet__gte=0),
                 name="pot_counts_from_zero",
             ),
             models.CheckConstraint(
-                condition=Q(overrun=0) | Q(limit=F("spent") + F("lost") + F("reserved")),
+                condition=Q(overrun=0, unmet=0) | Q(limit=F("spent") + F("lost") + F("reserved")),
                 name="pot_is_full_before_it_overruns",
             ),
             models.UniqueConstraint(fields=("run", "unit"), condition=Q(step=None), name="pot_of_run_once"),

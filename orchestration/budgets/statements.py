@@ -5,20 +5,19 @@ Locks: pots in the order of their ids, after run and step. Read next: `orchestra
 
 from typing import Final
 
-from orchestration.budgets.reading import STATE, UP
+from orchestration.budgets.reading import ABOVE, STATE
 from orchestration.domain.events import EventKind
 from orchestration.domain.waits import WaitsFor
 from orchestration.domain.words import GOES_ON
 
 # The nearest pot above has the largest id of those above: whoever stands above was there first.
 OPEN: Final = f"""
-WITH RECURSIVE {UP}, held AS MATERIALIZED (
+WITH RECURSIVE {ABOVE}, held AS MATERIALIZED (
     SELECT s.id, s.run_id FROM orchestration_step s WHERE s.id = %(step)s AND @held FOR SHARE
 ), opened AS (
     INSERT INTO orchestration_pot (run_id, step_id, parent_id, unit, "limit", opened_with)
     SELECT h.run_id, h.id, (
-        SELECT max(p.id) FROM orchestration_pot p WHERE p.unit = w.unit AND p.step_id IS DISTINCT FROM h.id AND (
-            p.step_id IN (SELECT id FROM up) OR (p.step_id IS NULL AND p.run_id IN (SELECT run_id FROM up)))
+        SELECT max(p.id) FROM above p WHERE p.unit = w.unit AND p.step_id IS DISTINCT FROM h.id
     ), w.unit, w.most, w.most FROM held h, unnest(%(units)s::text[], %(limits)s::bigint[]) AS w(unit, most)
     ON CONFLICT (step_id, unit) DO NOTHING
 ), flagged AS (
@@ -80,16 +79,19 @@ FITTING: Final = f"""waiting AS (
     ORDER BY priority DESC, created_at, id LIMIT %(limit)s)"""
 """CTEs of which the last gives the steps that may go on."""
 
-# What was spent beyond the limit is spent within it, as far as the new one goes.
-TOP_UP: Final = """
+# What was spent beyond the limit is spent within it, as far as the new one goes; then what open tickets would reserve.
+_PAID: Final = "least(p.overrun, l.amount)"
+_MET: Final = f"least(p.unmet, l.amount - {_PAID})"
+TOP_UP: Final = f"""
 WITH given AS (
     SELECT * FROM unnest(%(units)s::text[], %(amounts)s::bigint[]) AS g(unit, amount)
 ), locked AS (
     SELECT p.id, g.amount FROM orchestration_pot p JOIN given g ON g.unit = p.unit
     WHERE p.run_id = %(run)s AND p.step_id IS NOT DISTINCT FROM %(step)s::bigint ORDER BY p.id FOR NO KEY UPDATE OF p
 ), raised AS (
-    UPDATE orchestration_pot p SET "limit" = p."limit" + l.amount, tight_at = NULL,
-        spent = p.spent + least(p.overrun, l.amount), overrun = p.overrun - least(p.overrun, l.amount)
+    UPDATE orchestration_pot p SET "limit" = p."limit" + l.amount, tight_at = NULL, used_up_at = NULL,
+        spent = p.spent + {_PAID}, overrun = p.overrun - {_PAID},
+        reserved = p.reserved + {_MET}, unmet = p.unmet - {_MET}
     FROM locked l WHERE p.id = l.id AND p."limit" + l.amount <= %(most)s
     RETURNING p.id, p.run_id, p.asked_step
 )"""

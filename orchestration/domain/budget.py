@@ -79,7 +79,7 @@ class Budget:
     """What a run, or a step, may use at most, with all below it. What is not named has no limit.
 
     Attributes: usd: money, as text: "2.00".  tokens: in and out of models.  calls: calls in the journal.
-        human_minutes: people's time with its tickets; kept and shown, nothing is booked in it yet.
+        human_minutes: people's time with its tickets; it is booked and told, and never stops anything.
     """
 
     usd: _Usd = field(default=None)
@@ -177,6 +177,16 @@ class PotState(NamedTuple):
     def left(self) -> int:
         """Return what is neither spent nor lost nor reserved."""
         return self.limit - self.spent - self.lost - self.reserved
+
+    @property
+    def is_used_up(self) -> bool:
+        """Return whether nothing is left of it."""
+        return self.left <= 0
+
+    @property
+    def word(self) -> str:
+        """Return how little is left, in a word; "" if that is not worth one."""
+        return "used up" if self.is_used_up else "tight" if self.is_tight() else ""
 
     def is_tight(self, more: int = 0) -> bool:
         """Return whether four fifths of it are taken."""

@@ -27,4 +27,5 @@ class Effect:
     def statement(self) -> str:
         """Return the whole INSERT; it reads what the statement around it calls `done`."""
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
-        return f"{self.insert} FROM done d, json_to_recordset(d.effects -> '{self.name}') AS e({columns}){self.tail}"
+        lines = f"json_to_recordset(d.effects -> '{self.name}') AS e({columns})"
+        return f"{self.insert} FROM done d, {lines} {self.tail}".rstrip()

@@ -38,8 +38,9 @@ class EventKind(StrEnum):
     STEP_REUSED = "step_reused"
     BUDGET_TIGHT = "budget_tight"
     BUDGET_TOPPED_UP = "budget_topped_up"
+    BUDGET_USED_UP = "budget_used_up"
     LATE_WRITE_REFUSED = "late_write_refused"
 
 
-AFTER_THE_FACT = (EventKind.LATE_WRITE_REFUSED,)
+AFTER_THE_FACT = (EventKind.LATE_WRITE_REFUSED, EventKind.BUDGET_USED_UP)
 """Kinds that may be written after a run closed; a seal does not cover them."""

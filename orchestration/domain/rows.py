@@ -57,7 +57,7 @@ class NewRun:
     """A run to be: `input_json` is canonical.
 
     Attributes: timeout_seconds: of the whole run; None: no deadline.  is_paused: as the run above it is.
-        budget: limit by unit, of the run and all below it.
+        budget: limit by unit, of the run and all below it.  actor_id: whose turn it is.
     """
 
     project_id: int
@@ -76,8 +76,10 @@ class NewRun:
     origin: Origin | None = None
     is_paused: bool = False
     budget: Mapping[str, int] = field(default_factory=dict)
+    actor_id: int | None = None
 
 
+TURN: Final = "turn:"  # what the keys of turns begin with
 CHILD_RUN: Final = "child:"  # what the keys of child runs begin with
 CHILD_RUN_KEY: Final = (
     rf"^{CHILD_RUN}\d+\.\d+\.\d+\.(\d{{1,9}})$"  # what they all match; in brackets the attempt

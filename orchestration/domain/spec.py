@@ -20,7 +20,7 @@ from agents.domain.canonical import canonical_json
 from agents.domain.contract import AgentContract
 from agents.errors import UnreadableOutput
 from orchestration.domain.budget import Budget
-from orchestration.domain.spec_parts import CONFIG, Keys, Names, Retry, Review, Verify
+from orchestration.domain.spec_parts import CONFIG, Keys, Listen, Names, Retry, Review, Verify
 from orchestration.domain.spec_rules import (
     ENGINE_AGENTS,
     HUMAN,
@@ -38,6 +38,7 @@ __all__ = [
     "HUMAN",
     "KEY",
     "MAX_STEPS",
+    "Listen",
     "Retry",
     "Review",
     "StepSpec",
@@ -138,6 +139,9 @@ class WorkflowSpec:
         input_schema: JSON Schema of a run's input; None accepts any JSON object.
         timeout_seconds: of a whole run; no retry outlives it; None: no deadline.
         output: CEL over {input, steps}: what a run that succeeded gives back; None: what its last steps put out.
+        actor: its runs are turns of actors of this name, e.g. "support.case"; one is live at most for each address.
+        mailbox: so many messages one turn gets at most.  listens: topics that these actors hear.
+        on_stuck: while a turn waits for a person, its mailbox waits too, or that turn is parked and the next begins.
     Raises: pydantic.ValidationError: naming step and field (`load_spec` gives SpecInvalid instead).
     """
 
@@ -148,6 +152,10 @@ class WorkflowSpec:
     input_schema: dict[str, Any] | None = None
     timeout_seconds: float | None = None
     output: str | None = None
+    actor: str | None = None
+    mailbox: int = 1
+    listens: Annotated[Sequence[Listen], AfterValidator(tuple)] = ()
+    on_stuck: Literal["wait", "park"] = "wait"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
 
+from agents.domain.addresses import is_actor_name
 from orchestration.domain.expressions import ExpressionInvalid, compile_expression
 
 CONFIG = ConfigDict(extra="forbid")
@@ -122,3 +123,41 @@ class Review:
             except ExpressionInvalid as error:
                 raise ValueError(f"title is no CEL expression over input and proposal: {error}") from error
         return self
+
+
+LISTEN_NAMES: Final = frozenset({"body", "sender"})
+"""What a subscription reads of a message."""
+_MOST_CEL: Final = 1_000
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Listen:
+    """A topic that actors hear, and which of them.
+
+    Attributes: topic: its name.  key: CEL over {body, sender}: the key of whom a message is for; null: nobody.
+        where: CEL likewise; false: the message is for nobody.
+    """
+
+    topic: str
+    key: str = field(kw_only=True)
+    where: str = field(default="", kw_only=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require(
+            is_actor_name(self.topic), f"topic: '{self.topic[:100]}' must be dotted lower-case identifiers"
+        )
+        for name, source in (("key", self.key), ("where", self.where)):
+            check_listening(name, source)
+        return self
+
+
+def check_listening(name: str, source: str) -> None:
+    """Raise ValueError for what is no expression over a message. `name`: of the field; only `where` may be empty."""
+    if not source and name == "where":
+        return
+    _require(0 < len(source) <= _MOST_CEL, f"{name} must have 1 to {_MOST_CEL:,} characters")
+    try:
+        compile_expression(source, LISTEN_NAMES)
+    except ExpressionInvalid as error:
+        raise ValueError(f"{name} is no CEL expression over body and sender: {error}") from error

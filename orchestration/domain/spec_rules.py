@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from agents.domain.addresses import is_actor_name
+from agents.domain.contract import MOST_MAIL
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from orchestration.domain.expressions import (
     ExpressionInvalid,
@@ -56,9 +58,28 @@ def find_problems(spec: WorkflowSpec) -> Iterator[Problem]:
     yield from _schema_problems(spec.input_schema)
     if spec.timeout_seconds is not None and not 0 < spec.timeout_seconds <= 31_536_000:
         yield Problem(None, "timeout_seconds", "must be above 0 and at most 31536000")
+    yield from _actor_problems(spec)
     if spec.output is not None:
         yield from find_output_problems(spec.output, {step.key for step in spec.steps})
     yield from find_step_problems(spec.steps)
+
+
+def _actor_problems(spec: WorkflowSpec) -> Iterator[Problem]:
+    if spec.actor is not None and not is_actor_name(spec.actor):
+        yield Problem(
+            None, "actor", f"'{spec.actor[:100]}' must be dotted lower-case identifiers, as support.case"
+        )
+    if not 1 <= spec.mailbox <= MOST_MAIL:
+        yield Problem(None, "mailbox", f"must be between 1 and {MOST_MAIL}")
+    for name, given in (
+        ("mailbox", spec.mailbox != 1),
+        ("listens", spec.listens),
+        ("on_stuck", spec.on_stuck != "wait"),
+    ):
+        if given and spec.actor is None:
+            yield Problem(
+                None, name, "only a workflow with actor= has a mailbox; name the actor or remove this"
+            )
 
 
 def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:

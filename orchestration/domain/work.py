@@ -49,7 +49,7 @@ class Predecessor:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What every step of a run is told about it. `actor`: the address of whose turn it is; "": it is nobody's."""
+    """What every step of a run is told about it. `actor`: the address whose turn it is; None: it is nobody's."""
 
     run_id: uuid.UUID
     project_id: int
@@ -65,7 +65,7 @@ class RunFacts:
     priority: int
     deadline_at: datetime | None
     has_budget: bool = False
-    actor: str = ""
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,7 @@ class Facts:
     Attributes: received: the hand-offs that were made to it.  earlier: the step's attempts before it, in order.
         handed: that a person handed the step to its agent, in words; "" if nobody did.
         calls: that were done, by this attempt or one before it; None: none.
+        effects: what its answer does once it is accepted: lines by the name of their effect (`domain/effects.py`).
         notes: what its agent wants to be remembered, as lines of the effect.  embedded: their vectors.
     """
 
@@ -152,6 +153,7 @@ class Facts:
     earlier: tuple[AttemptLine, ...] = ()
     handed: str = ""
     calls: CallsMade | None = None
+    effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     notes: Sequence[Mapping[str, Any]] = ()
     embedded: Sequence[Mapping[str, Any]] = ()
 

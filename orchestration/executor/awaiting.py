@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from agents.domain.calls import CallKind, CallWish, Until
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.work import Claim
+from orchestration.executor.asking import check_question, send_question
 from orchestration.journal.matching import match_signals
 from orchestration.journal.waiting import WaitFound, answer_over, open_wait
 
@@ -24,7 +25,10 @@ def find_answer(ask: Ask, wish: CallWish, until: Until, version: int) -> WaitFou
 
     Raises: ClaimLost: the claim passed on.
     """
+    sender = ask(lambda claim: check_question(claim, wish)) if wish.kind is CallKind.MESSAGE else None
     found = ask(lambda claim: open_wait(claim, claim.renewals, wish, until, version))
+    if sender is not None and found.response_json is None and found.request_digest == wish.digest:
+        ask(lambda claim: send_question(claim, wish, found.call_id, sender))
     is_open = found.response_json is None and found.request_digest == wish.digest and not found.is_past
     if not is_open or not _look(ask, wish, found):
         return found

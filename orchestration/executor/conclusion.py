@@ -31,6 +31,7 @@ from orchestration.executor.proof import prove
 from orchestration.executor.rework import find_rework_fault, send_back
 from orchestration.executor.suspending import suspend
 from orchestration.executor.together import finish_together
+from orchestration.outgoing import SENT
 from orchestration.planning import find_terms, foresee_end, plan_undo
 from orchestration.selectors.trees import count_steps, find_grown
 from orchestration.transitions.budget import may_ask, wake_for_budget
@@ -57,12 +58,13 @@ class Conclusion:
     """What was decided and written.
 
     Attributes: finished: None when the step stays undone.  started: steps that can be performed now because this one
-        grew them, or goes on itself.
+        grew them, or goes on itself.  sends: messages were written with it.
     """
 
     decision: Decision
     finished: Finished | None
     started: tuple[int, ...] = ()
+    sends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def _decide(
             finished = _finish_with_run(claim, end, final) if is_last else _finish(claim, end, final, run_on)
             if claim.kind in GROWN:
                 stop_beyond_limit(claim, final.output_json)
-            return Conclusion(decision, finished)
+            return Conclusion(decision, finished, sends=SENT.name in end.effects)
         case DecisionKind.WAIT:
             return Conclusion(decision, None, _wait(claim, end, judged.outcome))
         case DecisionKind.REVISE:

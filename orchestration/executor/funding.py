@@ -10,13 +10,16 @@ from orchestration.journal.writing import Funds
 
 
 class Funding:
-    """The pots of one claim; none where nothing limits its step.
+    """The pots of one claim; none where nothing limits its step. People's time is only told: no call takes any.
 
-    Attributes: left: as the last call found it.  short: the pot that a call did not fit into; the attempt ends for it.
+    Attributes: left: as the last call found it; of people's time, as the claim did.
+        short: the pot that a call did not fit into; the attempt ends for it.
     """
 
     def __init__(self, pots: tuple[PotState, ...]) -> None:
-        self._pots, self.left = pots, describe_left(pots)
+        self._pots = tuple(pot for pot in pots if pot.unit is not Unit.HUMAN_SECONDS)
+        self._of_people = tuple(pot for pot in pots if pot.unit is Unit.HUMAN_SECONDS)
+        self.left = describe_left(pots)
         self.short: Short | None = None
 
     @property
@@ -25,7 +28,7 @@ class Funding:
         return [pot.id for pot in self._pots]
 
     def draw(self, claim: Claim, wish: CallWish, reservation: Reservation | None) -> Funds | None:
-        """Return what a call is paid from; None where nothing limits the step.
+        """Return what a call is paid from; None where nothing limits its calls.
 
         Raises: Suspended: a call before it did not fit.  ModelUnpriced: money is limited, and nobody knows the price.
         """
@@ -56,4 +59,4 @@ class Funding:
     def note(self, pots: tuple[PotState, ...]) -> None:
         """Keep how the pots stand."""
         if pots:
-            self._pots, self.left = pots, describe_left(pots)
+            self._pots, self.left = pots, describe_left((*pots, *self._of_people))

@@ -4,13 +4,16 @@ What the database knows was read before: the `Facts` before the agent was called
 (`Seen`) by `conclusion.py`. Read next: `orchestration/domain/policy/`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
+from typing import Any
 
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
 from orchestration.conf import get_conf
+from orchestration.database.lines import dump_line
 from orchestration.domain.budget import Unit, write_question
 from orchestration.domain.holds import HoldSubject
 from orchestration.domain.plan import AskPerson, ChildRun, Collected, Growth, Verdicts
@@ -35,6 +38,7 @@ from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.growing import check_spawner, dump_alone, spawn
 from orchestration.executor.remembering import count_conflicts, write_draft
 from orchestration.memory.writing import DRAFTED, REMEMBERED
+from orchestration.outgoing import PENDING
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
 from orchestration.sampling import SAMPLED, is_drawn
@@ -99,6 +103,9 @@ def judge(
     is_accepted = decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Verdicts)
     if is_accepted and is_drawn(claim.step_id, claim.revision, spec.audit_rate):
         end = replace(end, effects={**end.effects, SAMPLED.name: [{"rate": spec.audit_rate}]})
+    if facts.effects:
+        done = _choose_effects(claim, facts, outcome, ended_as, decision)
+        end = replace(end, effects={**end.effects, **done})
     return Judgement(ended_as, decision, _remember(claim, facts, outcome, decision, end))
 
 
@@ -115,6 +122,18 @@ def _remember(claim: Claim, facts: Facts, outcome: Ending, decision: Decision, e
         return end
     line = {"journal": claim.renewals, "project": claim.run.project_id, "lines": write_draft(facts)}
     return replace(end, effects={**end.effects, DRAFTED.name: [line]})
+
+
+def _choose_effects(
+    claim: Claim, facts: Facts, outcome: Ending, ended_as: Ending, decision: Decision
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Return what is written of an answer's effects: they are done with it, wait for who accepts it, or are dropped."""
+    if decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Collected | Verdicts):
+        return facts.effects
+    if isinstance(outcome, Answered) and isinstance(ended_as, Answered | Growth):
+        said = {"revision": claim.revision, "attempt": claim.attempt}
+        return {PENDING.name: [{**said, "effects_json": dump_line(dict(facts.effects))}]}
+    return {}
 
 
 def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:

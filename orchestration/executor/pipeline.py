@@ -27,8 +27,10 @@ from orchestration.executor.conclusion import Conclusion, conclude_surely
 from orchestration.executor.handed import check_handed
 from orchestration.executor.holding import is_beyond_the_attempt
 from orchestration.executor.lending import lent_connection
+from orchestration.executor.mailing import pass_on
 from orchestration.executor.patience import ask_patiently
 from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare
+from orchestration.executor.sending import gather_letters
 from orchestration.executor.settling import settle_calls
 from orchestration.executor.slots import claim_with_slots, ring_next
 from orchestration.executor.together import claim_together, release_together
@@ -209,8 +211,12 @@ def _invoke_surely(prepared: Prepared, claim: Claim, stride: _Stride) -> tuple[E
         return prepared.task, prepared.facts
     task, spec = prepared.task, prepared.spec
     outcome = _or_fault(lambda: _invoke(task, spec, claim, stride), claim, "calling its agent")
-    settled = _or_fault(lambda: settle_calls(task, outcome, prepared.facts), claim, "reading its calls")
+    settled = _or_fault(lambda: _settle(claim, task, outcome, prepared.facts), claim, "reading its calls")
     return settled if isinstance(settled, tuple) else (settled, prepared.facts)
+
+
+def _settle(claim: Claim, task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Facts]:
+    return gather_letters(claim, task, *settle_calls(task, outcome, facts))
 
 
 def _invoke(task: Task, spec: StepSpec, claim: Claim, stride: _Stride) -> Outcome | HeldBack:
@@ -242,7 +248,7 @@ def _go_on(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> 
     try:
         if claim.pools:
             ring_next(claim.pools)
-        return _follow(claim, conclusion, continuation)
+        followed = _follow(claim, conclusion, continuation)
     except Exception as error:  # noqa: BLE001 - as said above
         continuation.clear()
         log.warning(
@@ -251,7 +257,9 @@ def _go_on(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> 
             error=describe_error(error),
             next="the maintainer goes on with it",
         )
-        return conclusion.decision.kind, conclusion.finished.next_claim if conclusion.finished else None
+        followed = conclusion.decision.kind, conclusion.finished.next_claim if conclusion.finished else None
+    pass_on(claim, sends=conclusion.sends)
+    return followed
 
 
 def _follow(claim: Claim, conclusion: Conclusion, continuation: Continuation) -> tuple[str, Claim | None]:

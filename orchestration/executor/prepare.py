@@ -38,6 +38,7 @@ from orchestration.handoff import Handed, assemble_handoff
 from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
+from orchestration.selectors.pending import load_pending
 from orchestration.selectors.proof import EarlierTries, load_earlier_tries, load_handoff_lines
 from orchestration.transitions.budget import open_pots
 
@@ -154,6 +155,7 @@ def _address(
         deadline_at=claim.deadline_at,
         is_cancelled=ask_whether_cancelled(claim),
         calls=calls,
+        address=claim.run.actor,
     )
 
 
@@ -203,8 +205,10 @@ def _read_facts(claim: Claim, earlier: EarlierTries) -> Facts:
     """Return what the rows say was handed: a summary may have been recorded before the fault."""
     handed = find_handed(claim, earlier.lines)
     calls = load_calls_made(claim.step_id, claim.renewals) if earlier.has_calls else None
-    facts = Facts(load_handoff_lines(claim.step_id, claim.attempt), earlier.lines, handed, calls)
-    return load_noted(claim, facts)
+    lines = load_handoff_lines(claim.step_id, claim.attempt)
+    has_pending = collects(claim.stage) and claim.proposed_json is not None
+    effects = load_pending(claim.step_id, claim.revision) if has_pending else {}
+    return load_noted(claim, Facts(lines, earlier.lines, handed, calls, effects))
 
 
 def _read_earlier(claim: Claim) -> EarlierTries:

@@ -55,7 +55,7 @@ def find_scope_id(claim: Claim, scope: MemoryScope) -> str:
         case MemoryScope.RUN:
             return str(claim.run.run_id)
         case MemoryScope.ACTOR:
-            return claim.run.actor
+            return claim.run.actor or ""
         case MemoryScope.PROJECT:
             return ""
 

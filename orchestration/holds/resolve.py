@@ -18,6 +18,7 @@ from orchestration.domain.states import SKIPPED_BY_PERSON, Acceptance, Resolutio
 from orchestration.domain.work import PERSON, Chosen, EarlyEnd, FinalOutput, HeldStep, NextAgent
 from orchestration.errors import MemoryConflict, ResolutionRefused
 from orchestration.handoff import count_tokens
+from orchestration.holds.pending import write_pending
 from orchestration.holds.specs import find_spec_of
 from orchestration.holds.topping_up import check_budget_answer, raise_limit
 from orchestration.journal.reading import find_questions, load_calls_made
@@ -135,6 +136,8 @@ def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
     released, look_behind = settle_held_step(
         held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
     )
+    if chosen.way.kind is ResolutionKind.APPROVE:
+        write_pending(held)
     _remember(held, chosen.way)
     if final.status is StepStatus.SUCCEEDED and spec is not None and spec.ends_run:
         _end_run(held, final)

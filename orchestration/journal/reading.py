@@ -94,7 +94,7 @@ def find_unlooked(limit: int, root_id: UUID | None = None) -> list[SignalName]:
 
 def find_open_waits(root_id: UUID, *, times_out: bool) -> list[int]:
     """Return the open waits for a time in a tree of runs; with those for signals that can be over, too."""
-    kinds = [CallKind.TIMER, CallKind.SIGNAL] if times_out else [CallKind.TIMER]
+    kinds = [CallKind.TIMER, CallKind.SIGNAL, CallKind.MESSAGE] if times_out else [CallKind.TIMER]
     rows = _awaited().filter(run__root_id=root_id, kind__in=kinds, due_at__isnull=False)
     return list(rows.order_by("pk").values_list("pk", flat=True))
 

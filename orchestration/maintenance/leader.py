@@ -21,6 +21,7 @@ from django.db import close_old_connections
 from orchestration.conf import get_conf
 from orchestration.database.insistence import reconnect
 from orchestration.maintenance.companions import Companions
+from orchestration.maintenance.mail import park_stuck, route_left, settle_left, start_left
 from orchestration.maintenance.queues import (
     free_admissions,
     lift_budget_questions,
@@ -64,6 +65,10 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     lift_budget_questions,
     wake_budget_waiters,
     hold_back_agents,
+    settle_left,
+    route_left,
+    park_stuck,
+    start_left,
     ring_left,
     ring_lost,
 )

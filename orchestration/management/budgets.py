@@ -7,7 +7,7 @@ from orchestration.budgets.reading import StepSum
 from orchestration.domain.budget import Unit, show_amount
 from orchestration.models import Pot
 
-POT_HEAD: Final = ("RUN", "STEP", "LIMIT", "RESERVED", "SPENT", "LOST", "LEFT", "OVERRUN")
+POT_HEAD: Final = ("RUN", "STEP", "LIMIT", "RESERVED", "SPENT", "LOST", "LEFT", "OVERRUN", "UNMET", "")
 SUM_HEAD: Final = ("RUN", "STEP", "CALLS", "TOKENS", "USD", "LOST TOKENS", "LOST USD")
 
 
@@ -21,7 +21,8 @@ def pot_rows(pots: Iterable[Pot]) -> list[tuple[str, ...]]:
                 show_amount(Unit(pot.unit), amount)
                 for amount in (pot.limit, pot.reserved, pot.spent, pot.lost, pot.state.left)
             ),
-            show_amount(Unit(pot.unit), pot.overrun) if pot.overrun else "-",
+            *(show_amount(Unit(pot.unit), over) if over else "-" for over in (pot.overrun, pot.unmet)),
+            pot.state.word,
         )
         for pot in pots
     ]
@@ -41,7 +42,9 @@ def describe_pot(pot: Pot) -> dict[str, Any]:
         "lost": pot.lost,
         "left": pot.state.left,
         "overrun": pot.overrun,
+        "unmet": pot.unmet,
         "is_tight": pot.state.is_tight(),
+        "is_used_up": pot.state.is_used_up,
     }
 
 

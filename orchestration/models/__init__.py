@@ -3,8 +3,10 @@
 from orchestration.budgets.rows import Pot
 from orchestration.memory.rows import Forgetting, Memory, MemoryDraft, MemoryVector
 from orchestration.models.access import ApiToken, Membership
+from orchestration.models.actor import Actor, Subscription, Topic, TopicSchema
 from orchestration.models.call import Call, CallTry
 from orchestration.models.lineage import LineageKind, LineageLine
+from orchestration.models.message import Delivery, Message, PendingEffects
 from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
@@ -17,6 +19,7 @@ from orchestration.sampling.rows import AuditSample
 from orchestration.usage.rows import Usage
 
 __all__ = [
+    "Actor",
     "AgentContext",
     "ApiToken",
     "Attempt",
@@ -24,6 +27,7 @@ __all__ = [
     "Call",
     "CallTry",
     "Decision",
+    "Delivery",
     "Edge",
     "Event",
     "Forgetting",
@@ -35,7 +39,9 @@ __all__ = [
     "Memory",
     "MemoryDraft",
     "MemoryVector",
+    "Message",
     "PastOutput",
+    "PendingEffects",
     "Pot",
     "Project",
     "Receipt",
@@ -44,7 +50,10 @@ __all__ = [
     "Seal",
     "Signal",
     "Step",
+    "Subscription",
     "Throttle",
+    "Topic",
+    "TopicSchema",
     "Usage",
     "VerifierTrial",
     "WorkerProcess",

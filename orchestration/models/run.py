@@ -75,7 +75,19 @@ class Run(models.Model):
     )
     depth = models.PositiveSmallIntegerField(db_default=0, help_text="Runs above this one.")
     untold = models.BooleanField(
-        db_default=False, help_text="Ended, and the step that waits for it was not told yet."
+        db_default=False, help_text="Ended, and the step, or the actor, that waits for that was not told yet."
+    )
+    actor = models.ForeignKey(
+        "Actor",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="runs",
+        db_constraint=False,
+        db_index=False,
+        help_text="Whose turn it is.",
+    )
+    is_parked = models.BooleanField(
+        db_default=False, help_text="A turn that waits for a person, and lets the next one go on."
     )
     forked_from = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="forks", db_constraint=False
@@ -109,12 +121,20 @@ class Run(models.Model):
                 condition=Q(parent_step__isnull=False),
                 name="run_child_once_per_attempt",
             ),
+            models.UniqueConstraint(
+                fields=("actor",),
+                condition=Q(actor__isnull=False, is_parked=False, status__in=_LIVE),
+                name="run_one_live_turn",
+            ),
         )
         indexes = (
             models.Index(fields=("status", "-created_at"), name="run_by_status"),
             models.Index(fields=("-created_at",), name="run_by_age"),
             models.Index(fields=("root_id", "depth"), name="run_of_tree"),
             models.Index(fields=("id",), condition=Q(untold=True), name="run_untold"),
+            models.Index(
+                fields=("actor", "-created_at"), condition=Q(actor__isnull=False), name="run_of_actor"
+            ),
             models.Index(
                 fields=("deadline_at",), condition=Q(deadline_at__isnull=False), name="run_deadline"
             ),

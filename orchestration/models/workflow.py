@@ -1,6 +1,7 @@
 """Projects and workflow versions."""
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -26,12 +27,21 @@ class Workflow(models.Model):
     spec_json = models.TextField(help_text="The spec as canonical JSON (RFC 8785).")
     sla = models.CharField(max_length=100)
     output = models.TextField(db_default="", help_text="CEL: what a run that succeeded gives back, if said.")
+    actor = models.CharField(
+        max_length=100, db_default="", help_text="Of which actors it is the behaviour, if of any."
+    )
+    parks = models.BooleanField(db_default=False, help_text="A turn that waits for a person is parked.")
     published_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ("name", "-version")
         constraints = (
             models.UniqueConstraint(fields=("project", "name", "version"), name="workflow_version_once"),
+        )
+        indexes = (
+            models.Index(
+                fields=("project", "actor", "-id"), condition=~Q(actor=""), name="workflow_of_actor"
+            ),
         )
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from agents.domain.canonical import canonical_json
 from agents.domain.classification import make_storable
 from agents.errors import UnreadableOutput
+from orchestration.actors.life import require_latest_turn
 from orchestration.conf import get_conf, get_signer
 from orchestration.dispatch import dispatch, dispatch_after_commit
 from orchestration.domain.receipts import canonical
@@ -178,6 +179,7 @@ def retry(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = No
 
     Raises: RunNotFound. RunNotFailed: it succeeded, or was never retried and is live. RunHasParent: retry the run
         at the top of its tree. RunCompensating: a run below it still undoes what it did.
+        TurnNotLatest: its actor has gone on since.
     """
     run = get_run(run_id)
     if run.parent_step_id is not None:
@@ -187,6 +189,7 @@ def retry(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = No
         )
     if run.status in LIVE_RUN and run.round > 1:
         return run
+    require_latest_turn(run)
     cancel_orphans(run.root_id)  # the rest of a cancel that broke off
     timeouts = _read_timeouts(run.root_id)
     event = canonical({"by": _name(by), "reason": _words(reason), "round": run.round + 1})

@@ -8,8 +8,17 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from agents.domain.reading import read_json
-from agents.selectors import find_contract
-from orchestration.domain.spec import WorkflowSpec, canonical_spec, check_agents, digest_spec, load_spec
+from agents.selectors import find_contract, list_contracts
+from orchestration.actors.topics import take_over_listening
+from orchestration.actors.turns import find_behaviour
+from orchestration.domain.spec import (
+    StepSpec,
+    WorkflowSpec,
+    canonical_spec,
+    check_agents,
+    digest_spec,
+    load_spec,
+)
 from orchestration.errors import Problem, SpecInvalid, StepNotFound, WorkflowNotFound
 from orchestration.models import Project, Workflow
 
@@ -38,6 +47,7 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     with transaction.atomic():
         owner = _find_or_make_project(project)
         _lock_name(owner.pk, spec.name)
+        _check_actor(owner.pk, spec)
         latest = Workflow.objects.filter(project=owner, name=spec.name).order_by("-version").first()
         if latest is not None and latest.digest == digest:
             return Published(latest, is_new=False)
@@ -49,7 +59,10 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
             spec_json=canonical,
             sla=spec.sla,
             output=spec.output or "",
+            actor=spec.actor or "",
+            parks=spec.on_stuck == "park",
         )
+        take_over_listening(owner.pk, spec.name, spec.actor, spec.listens)
     return Published(workflow, is_new=True)
 
 
@@ -79,6 +92,25 @@ def set_threshold(name: str, step: str, confidence: float, *, project: str = DEF
         return publish(replace(spec, steps=steps), project=project)
 
 
+def _check_actor(project_id: int, spec: WorkflowSpec) -> None:
+    """Let one workflow of a project be the behaviour of an actor's name.
+
+    Raises: SpecInvalid: another one is.
+    """
+    if spec.actor is None:
+        return
+    _lock_name(project_id, f"actor:{spec.actor}")
+    newest = find_behaviour(project_id, spec.actor)
+    if newest is None or newest.name == spec.name:
+        return
+    latest = Workflow.objects.filter(project_id=project_id, name=newest.name).order_by("-version")[0]
+    if latest.actor == spec.actor:
+        message = (
+            f"'{spec.actor}' is the behaviour of workflow '{newest.name}'; publish that one without it first"
+        )
+        raise SpecInvalid([Problem(None, "actor", message)])
+
+
 def _find_or_make_project(slug: str) -> Project:
     """Return the project, made if it is new.
 
@@ -97,6 +129,8 @@ def _find_or_make_project(slug: str) -> Project:
 def find_code_specs() -> list[WorkflowSpec]:
     """Return the module-level specs of every installed app's `workflows.py`, by name.
 
+    An agent with a mailbox that none of them is the behaviour for has one of a single step.
+
     Raises: SpecInvalid: two of them have the same name.
     """
     found: dict[str, WorkflowSpec] = {}
@@ -107,7 +141,22 @@ def find_code_specs() -> list[WorkflowSpec]:
                 continue
             if found.setdefault(spec.name, spec) is not spec:
                 raise SpecInvalid([Problem(None, "name", f"two workflows are named '{spec.name}'")])
+    taken = {spec.actor for spec in found.values()}
+    for contract in list_contracts():
+        if contract.mailbox is not None and contract.name not in taken:
+            bare = describe_bare_actor(contract.name, contract.mailbox)
+            if found.setdefault(bare.name, bare) is not bare:
+                raise SpecInvalid(
+                    [Problem(None, "name", f"'{bare.name}' is the behaviour of agent '{contract.name}'")]
+                )
     return [found[name] for name in sorted(found)]
+
+
+def describe_bare_actor(agent: str, mailbox: int) -> WorkflowSpec:
+    """Return the behaviour of actors that are an agent and no more: a turn is one step of it."""
+    name = "actor-" + agent.replace(".", "-").replace("_", "-")
+    step = StepSpec("turn", agent=agent)
+    return WorkflowSpec(name=name[:100], actor=agent, mailbox=mailbox, steps=(step,))
 
 
 def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:

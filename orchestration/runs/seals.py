@@ -14,7 +14,7 @@ from orchestration.selectors.sealed import RunEnd, read_history_digest, read_sea
 from orchestration.transitions.seal import describe_closing
 
 # What is told late, and a top-up, which a run may get between its end and its next round.
-_BETWEEN = frozenset({"late_write_refused", "budget_topped_up"})
+_BETWEEN = frozenset({"late_write_refused", "budget_topped_up", "budget_used_up"})
 
 
 def find_seal_faults(run: Run, rows: ProofRows) -> Iterator[str]:

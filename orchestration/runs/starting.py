@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from orchestration.dispatch import dispatch_after_commit
 from orchestration.domain.budget import Budget, read_budget
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.rows import CHILD_RUN
+from orchestration.domain.rows import CHILD_RUN, TURN
 from orchestration.domain.states import LIVE_RUN
 from orchestration.errors import (
     IdempotencyConflict,
@@ -143,9 +143,10 @@ def check_key(key: str | None) -> None:
     if key != key.strip():
         # A header loses them on its way: the same key would be another one there than in a body or a command.
         raise InputInvalid("idempotency_key: must not begin or end with a blank, which a header can't carry")
-    if key.startswith(CHILD_RUN):
-        # Taken beforehand, it would keep a step waiting for a run that can't be started.
-        raise InputInvalid(f"idempotency_key: must not begin with '{CHILD_RUN}', as those of child runs do")
+    for taken, whose in ((CHILD_RUN, "child runs"), (TURN, "turns of actors")):
+        # Taken beforehand, it would keep a step, or a mailbox, waiting for a run that can't be started.
+        if key.startswith(taken):
+            raise InputInvalid(f"idempotency_key: must not begin with '{taken}', as those of {whose} do")
 
 
 def _find_known(version: Workflow, value: Any, limits: Mapping[str, int], key: str | None) -> Run | None:

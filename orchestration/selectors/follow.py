@@ -18,7 +18,7 @@ from django.db import connection
 
 _LARGEST = 2**63 - 1
 # What may still be written to the history of a run that has ended (`history.AFTER_THE_FACT`).
-_AFTER_THE_FACT = ("late_write_refused",)
+_AFTER_THE_FACT = ("late_write_refused", "budget_used_up")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,15 @@ from orchestration.domain.words import BY_CHILD_RUN, FINAL_STEP, LIVE, one_of
 
 _UNTOLD = """
 SELECT id FROM orchestration_run
-WHERE untold
+WHERE untold AND {whose}
   AND CASE WHEN %(tree)s::uuid IS NULL THEN finished_at <= clock_timestamp() - make_interval(secs => %(patience)s)
            ELSE root_id = %(tree)s::uuid END
 ORDER BY finished_at LIMIT %(limit)s
 """
+
+
+_UNTOLD_CHILDREN = _UNTOLD.format(whose="parent_step_id IS NOT NULL")
+_UNTOLD_TURNS = _UNTOLD.format(whose="actor_id IS NOT NULL")
 
 
 def find_untold(patience_seconds: float, limit: int, tree: UUID | None = None) -> list[UUID]:
@@ -24,7 +28,13 @@ def find_untold(patience_seconds: float, limit: int, tree: UUID | None = None) -
 
     Of one tree of runs, without patience.
     """
-    rows = fetch_all(_UNTOLD, {"patience": patience_seconds, "limit": limit, "tree": tree})
+    rows = fetch_all(_UNTOLD_CHILDREN, {"patience": patience_seconds, "limit": limit, "tree": tree})
+    return [row.id for row in rows]
+
+
+def find_unsettled(patience_seconds: float, limit: int) -> list[UUID]:
+    """Return turns of actors that ended and of which nobody was told, as a crash or a cancel leaves them."""
+    rows = fetch_all(_UNTOLD_TURNS, {"patience": patience_seconds, "limit": limit, "tree": None})
     return [row.id for row in rows]
 
 

@@ -15,7 +15,8 @@ from orchestration.transitions.vocabulary import begin_attempts, hand_over, is_h
 RUN_FACTS = """
     r.id AS run_uuid, r.project_id, r.workflow_id, r.workflow_name, r.round, r.input_json,
     r.root_id, r.depth AS run_depth, r.priority, r.deadline_at AS run_deadline_at,
-    w.digest AS workflow_digest, w.sla, x.handoff_tokens, x.has_budget
+    w.digest AS workflow_digest, w.sla, x.handoff_tokens, x.has_budget,
+    (SELECT o.name || '/' || o.key FROM orchestration_actor o WHERE o.id = r.actor_id) AS actor
 """
 
 
@@ -211,6 +212,7 @@ def _read_run(row: Any) -> RunFacts:
         priority=row.priority,
         deadline_at=row.run_deadline_at,
         has_budget=row.has_budget,
+        actor=row.actor,
     )
 
 

@@ -124,7 +124,9 @@ WHERE c.id = %(run)s AND c.untold AND s.id = c.parent_step_id AND s.status = 'wa
                   AND o.status IN {LIVE})
 RETURNING s.id
 """
-_TOLD = "UPDATE orchestration_run SET untold = false WHERE id = %(run)s AND untold RETURNING id"
+_TOLD = """
+UPDATE orchestration_run SET untold = false WHERE id = %(run)s AND untold AND parent_step_id IS NOT NULL RETURNING id
+"""
 
 
 def tell_parent(run_id: UUID) -> list[Released]:

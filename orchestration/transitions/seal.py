@@ -21,7 +21,8 @@ _LOCK_FACTS = FACTS + " FOR NO KEY UPDATE OF r"
 _CLOSING = f"""
 WITH closed AS (
     UPDATE orchestration_run
-    SET status = %(status)s, finished_at = %(now)s, reason = %(reason)s, untold = parent_step_id IS NOT NULL
+    SET status = %(status)s, finished_at = %(now)s, reason = %(reason)s,
+        untold = parent_step_id IS NOT NULL OR actor_id IS NOT NULL
     WHERE id = %(run)s AND status COLLATE "C" = ANY(%(sources)s) RETURNING id, round
 ), sealed AS (
     INSERT INTO orchestration_seal (run_id, round, body_json, root, signature, public_key, sealed_at)

@@ -17,11 +17,11 @@ from orchestration.transitions.vocabulary import NEW_STEP, insert_edges, insert_
 _RUN = """
 INSERT INTO orchestration_run (id, project_id, workflow_id, workflow_name, status, round, input_json, input_digest,
     idempotency_key, requested_by_id, reason, priority, deadline_at, parent_step_id, root_id, depth,
-    forked_from_id, forked_from_step)
+    forked_from_id, forked_from_step, actor_id)
 VALUES (%(run)s, %(project)s, %(workflow)s, %(name)s, %(status)s, 1, %(input)s, %(digest)s, %(key)s,
     coalesce(%(requested_by)s::bigint, (SELECT t.requested_by_id FROM orchestration_run t WHERE t.id = %(root)s)),
     '', %(priority)s, clock_timestamp() + make_interval(secs => %(timeout)s::float8), %(parent_step)s,
-    %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s)
+    %(root)s, %(depth)s, %(forked_from)s, %(forked_from_step)s, %(actor)s)
 ON CONFLICT (project_id, workflow_name, idempotency_key) DO NOTHING RETURNING id
 """
 _EDGE = {
@@ -85,6 +85,7 @@ def _run_parameters(run_id: UUID, new: NewRun) -> dict[str, Any]:
         "depth": new.parent.depth if new.parent else 0,
         "forked_from": new.origin.run_id if new.origin else None,
         "forked_from_step": new.origin.from_step if new.origin else "",
+        "actor": new.actor_id,
     }
 
 

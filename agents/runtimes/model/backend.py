@@ -32,7 +32,7 @@ from agents.domain.model_calls import make_under
 from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from agents.providers import describe_usage
-from agents.runtimes.model.keeping import keep_arguments, mend_answer
+from agents.runtimes.model.keeping import keep_arguments, mend_answer, tell_calls_apart
 from agents.runtimes.model.requests import TOOL_RETURN, describe_operation
 from agents.runtimes.model.reserving import reserve
 from agents.runtimes.model.streaming import on_stage
@@ -81,13 +81,14 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         assert task is not None  # noqa: S101 - asked only inside a step
         asked = describe_operation(operation_id, name, cache_key)
         is_made, is_model = False, isinstance(operation_id, ModelRequestId)
+        model = operation_id.model_id if isinstance(operation_id, ModelRequestId) else None
 
         async def perform(begun: Begun) -> tuple[object, CallUsage | None]:
             nonlocal is_made
             is_made = True
             with make_under(begun.key), stage.enter(begun.row if is_model else 0):
                 payload = await body()
-            return payload, _read_usage(payload) if is_model else None
+            return payload, _read_usage(payload, model) if is_model else None
 
         with task.calls.take_path(asked.part, None) as path, on_stage(task, asked.name) as stage:
             text = await call_awaited(
@@ -117,7 +118,8 @@ class _Reading(ResultCodec[ResultT]):
     def dump(self, value: ResultT) -> object:
         # Before the codec, which writes null for a number that JSON does not have.
         if isinstance(value, ModelResponse):
-            return mend_answer(self._codec.dump(keep_arguments(value)))  # type: ignore[arg-type]  # what it was
+            kept = keep_arguments(tell_calls_apart(value))
+            return mend_answer(self._codec.dump(kept))  # type: ignore[arg-type]  # what it was
         return self._codec.dump(value)
 
     def load(self, payload: object) -> ResultT:
@@ -129,6 +131,6 @@ class _Reading(ResultCodec[ResultT]):
             raise CallDiverged(payload.path, f"its stored answer can't be read any more: {error}") from error
 
 
-def _read_usage(payload: object) -> CallUsage:
+def _read_usage(payload: object, model: str | None) -> CallUsage:
     response: ModelResponse = JSON_CODEC.load(ModelResponse, payload)
-    return describe_usage(response)
+    return describe_usage(response, model)

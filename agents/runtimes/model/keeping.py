@@ -12,11 +12,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_ai import ModelRetry
-from pydantic_ai.messages import BaseToolCallPart, ModelResponse
+from pydantic_ai.messages import BaseToolCallPart, ModelResponse, ToolCallPart
 from pydantic_core import to_jsonable_python
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT, MAX_DEPTH, RECORD_BYTES, canonical_json, check_json
@@ -27,6 +28,25 @@ _UNKEPT: Final = re.compile("[\x00\ud800-\udfff]")
 _MOST_PATH: Final = 100
 # Of a request: what may be as deep as values are, within messages and their parts.
 _DEEPEST: Final = 2 * MAX_DEPTH
+
+
+def tell_calls_apart(answer: ModelResponse) -> ModelResponse:
+    """Return a model's answer with an id of its own for each call of a tool: some servers give several the same.
+
+    What a person decides of one is said by its id, and so is where a call is kept.
+    """
+    taken = {part.tool_call_id for part in answer.parts if isinstance(part, ToolCallPart)}
+    seen: set[str] = set()
+    kept: list[Any] = []
+    for part in answer.parts:
+        if isinstance(part, ToolCallPart) and part.tool_call_id in seen:
+            free = (f"{part.tool_call_id}~{number}" for number in count(2))
+            part = replace(part, tool_call_id=next(each for each in free if each not in taken))  # noqa: PLW2901
+            taken.add(part.tool_call_id)
+        if isinstance(part, ToolCallPart):
+            seen.add(part.tool_call_id)
+        kept.append(part)
+    return answer if kept == answer.parts else replace(answer, parts=kept)
 
 
 def keep_arguments(answer: ModelResponse) -> ModelResponse:

@@ -145,10 +145,15 @@ class _Ear:
 
 
 def _refuse_cut_off(response: ModelResponse, model: Model) -> None:
-    """Take no half of an answer for a whole one.
+    """Take no half of an answer for a whole one; why a whole one ended, a provider may tell in words of its own.
 
     Raises: TransientError: the stream ended, and the model had not said that it is done.
     """
-    is_of_provider = model.provider is not None
-    if response.state == "incomplete" or (is_of_provider and response.finish_reason is None):
-        raise TransientError("the stream of the model's answer ended before the model said that it was done")
+    is_told = response.finish_reason is not None or "finish_reason" in (response.provider_details or {})
+    if response.state == "suspended":  # it is asked how far it came
+        return
+    if response.state == "incomplete" or (model.provider is not None and not is_told):
+        raise TransientError(
+            "the stream of the model's answer ended before the model said that it was done; if its server never says "
+            "so, write 'stream': False for it in RINGMASTER['MODELS']"
+        )

@@ -4,5 +4,6 @@ The engine has no hooks. This app wraps its functions by name when a worker star
 CRASHAPP_DIR is set: in child processes, never in the test process itself.
 
 `journal.py` what agents and workers did, fsynced; `points.py` where to die; `mutants.py` guards taken out of the
-engine; `repeating.py` a broker that repeats and shuffles; `agents.py` what the workflows of these tests are made of.
+engine; `repeating.py` a broker that repeats and shuffles; `agents.py` what the workflows of these tests are made of,
+`spending.py` among it.
 """

@@ -1,14 +1,16 @@
 """History stays, whoever asks the database: nothing of it is deleted or truncated but by its owner's retention."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from agents import Result
+from agents import Result, Task
+from agents.invoke import override
 from agents.models import BreakerEvent
 from escalation.audit import record
 from escalation.domain.acts import Act
@@ -16,9 +18,9 @@ from escalation.domain.notices import Happening
 from escalation.escrow import pause_ticket, resume_ticket, save_calendar
 from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket, Vote
 from escalation.notify import announce, plan_notices
-from orchestration import Budget, StepSpec, WorkflowSpec, memory, runs
+from orchestration import Budget, StepSpec, WorkflowSpec, actors, memory, runs
 from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
-from orchestration.testing import run_workflow
+from orchestration.testing import drive_actors, run_workflow
 from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
@@ -39,16 +41,20 @@ KEPT = (
     "escalation_replan",
     "escalation_ticket",
     "escalation_vote",
+    "orchestration_actor",
     "orchestration_attempt",
     "orchestration_auditsample",
     "orchestration_call",
     "orchestration_calltry",
     "orchestration_decision",
+    "orchestration_delivery",
     "orchestration_event",
     "orchestration_forgetting",
     "orchestration_handoff",
     "orchestration_memory",
+    "orchestration_message",
     "orchestration_pastoutput",
+    "orchestration_pendingeffects",
     "orchestration_pot",
     "orchestration_receipt",
     "orchestration_run",
@@ -56,6 +62,7 @@ KEPT = (
     "orchestration_seal",
     "orchestration_signal",
     "orchestration_step",
+    "orchestration_topicschema",
     "orchestration_usage",
     "orchestration_verifiertrial",
     "orchestration_workflow",
@@ -100,7 +107,9 @@ CHANGING = {
     "orchestration_membership",
     "orchestration_memorydraft",
     "orchestration_project",
+    "orchestration_subscription",
     "orchestration_throttle",
+    "orchestration_topic",
     "orchestration_workerprocess",
 }
 SPEC = WorkflowSpec(
@@ -126,6 +135,7 @@ def rows() -> None:
     memory.remember("project", "kept", 1)
     memory.forget(key="kept", reason="a test")
     ticket = Ticket.objects.get(run=done.run)
+    _send_mail()
     Breach.objects.create(
         ticket=ticket, deadline="resolution", due_at=ticket.opened_at, found_at=timezone.now()
     )
@@ -157,6 +167,22 @@ def rows() -> None:
         cursor.execute(
             "SET CONSTRAINTS ALL IMMEDIATE"
         )  # else TRUNCATE fails for what waits in the transaction
+
+
+def _send_mail() -> None:
+    """Leave messages, a delivery, a topic's schema, and an answer that somebody must accept before it sends."""
+    unsure: dict[str, Callable[[Task], Any]] = {"kept.actor": _send_unsurely}
+    with override(unsure):
+        turn = StepSpec("turn", agent="kept.actor", min_confidence=0.9)
+        runs.publish(WorkflowSpec(name="kept-actor", actor="kept.actor", steps=(turn,)))
+    actors.define_topic("kept.topic")
+    actors.send("kept.actor/1", {})
+    drive_actors(agents=unsure)
+
+
+def _send_unsurely(task: Task) -> Result:
+    task.publish("kept.topic", {})
+    return Result(1, confidence=0.1)
 
 
 def _use_clocks(ticket: Ticket) -> None:

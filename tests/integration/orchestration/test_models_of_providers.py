@@ -1,10 +1,12 @@
 """Model-backed agents with a provider's own client, against a server on the loopback interface."""
 
+import json
 from typing import Any
 
 import pytest
 from django.test import override_settings
 from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIResponsesModelSettings, _responses_model
 
 from agents import model_agent
 from agents.model_server import Call, Fault, ModelServer, Reply, When
@@ -12,6 +14,7 @@ from orchestration import Budget, Retry, StepSpec, WorkflowSpec, runs
 from orchestration.models import Call as CallRow
 from orchestration.models import CallTry
 from orchestration.testing import FinishedRun, run_workflow
+from tests.integration.agents.providers.replaying import Answer, Replayer
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +78,52 @@ def test_a_request_reserves_what_its_model_may_answer_at_most() -> None:
     assert done.status == "succeeded"
     reserved = CallTry.objects.filter(call__kind="model").values_list("reserved_tokens", flat=True)
     assert all(20_000 < (each or 0) < 21_000 for each in reserved), list(reserved)
+
+
+@model_agent("modelled.background")
+def background(durable: Any) -> Agent[None, str]:
+    return Agent(
+        "fast",
+        capabilities=durable,
+        name="background",
+        model_settings=OpenAIResponsesModelSettings(openai_background=True),
+    )
+
+
+def _made(status: str, **more: Any) -> Answer:
+    said = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "gpt-5-mini",
+        "status": status,
+        "background": True,
+        "output": [],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    return Answer(200, json.dumps(said | more).encode(), {"Content-Type": "application/json"})
+
+
+def test_an_answer_that_is_made_in_the_background_is_asked_for_until_it_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_responses_model, "_OPENAI_BACKGROUND_POLL_INTERVAL", 0.01)
+    text = {"type": "output_text", "text": "Done.", "annotations": []}
+    item = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    used = {"input_tokens": 30, "output_tokens": 5, "total_tokens": 35} | details
+    answers = [_made("queued"), _made("in_progress"), _made("completed", output=[item], usage=used)]
+    spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.background"),))
+    with Replayer(answers) as server:
+        model = {"model": "openai-responses:gpt-5-mini", "base_url": f"{server.url}/v1", "price": _PRICE}
+        with override_settings(RINGMASTER={"MODELS": {"fast": model}}):
+            done = run_workflow(spec, {"message": "Think."}, budget=Budget(tokens=6_000, usd="50"))
+    assert (done.status, done.outputs) == ("succeeded", {"work": "Done."}), done.run.reason
+    paths = [path.partition("?")[0] for path, _ in server.requests]
+    assert paths == ["/v1/responses", "/v1/responses/resp_1", "/v1/responses/resp_1"]
+    # Of what is still being made nothing is billed: only the last call cost something.
+    calls = CallRow.objects.order_by("pk").values_list("input_tokens", "output_tokens", "cost_micro_usd")
+    assert list(calls) == [(0, 0, 0), (0, 0, 0), (30, 5, 40_000)]
+    assert done.cost == {"work": "0.04"}

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from pydantic_ai import Agent, ApprovalRequired, RunContext
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from agents import Call, PermanentError, TransientError, model_agent
 from escalation.escrow import claim_ticket, resolve_ticket
@@ -131,6 +133,40 @@ def test_all_that_a_model_wants_at_once_is_one_ticket() -> None:
     assert done.outputs["work"] == "refunded 5 | late | too much"
     assert DONE == ["7", ("7", 5, "t.call_1#1")]
     assert Ticket.objects.filter(run=held.run).count() == 1
+
+
+def _ask_under_one_id(*wishes: Any) -> FunctionModel:
+    """Want calls as some servers do: each under the same id, also that of an answer before."""
+
+    def answer(messages: list[ModelMessage], _info: AgentInfo) -> ModelResponse:
+        if len(messages) == 1:
+            parts = [ToolCallPart(wish.tool, wish.arguments, tool_call_id="call") for wish in wishes]
+            return ModelResponse(parts=parts)
+        return ModelResponse(parts=[TextPart(_answer(messages, 0))])
+
+    return FunctionModel(answer)
+
+
+@pytest.mark.parametrize(("approved", "made"), [(0, ("7", 5, "t.call#1")), (1, ("7", 900, "t.call~2#1"))])
+def test_an_approval_is_of_one_call_also_where_a_server_gives_several_one_id(
+    approved: int, made: tuple[Any, ...]
+) -> None:
+    model = _ask_under_one_id(_SMALL, _BIG)
+    held = _start(model)
+    denied = {"approve": False, "message": "not this one"}
+    _edit(held, *({} if number == approved else denied for number in range(2)))
+    done = drive(held.run.pk, models={"fast": model})
+    said = ["refunded 5" if approved == 0 else "refunded 900", "not this one"]
+    assert (done.status, done.outputs["work"].split(" | ")) == (
+        "succeeded",
+        said if approved == 0 else said[::-1],
+    )
+    assert [made] == DONE
+
+
+def test_calls_at_once_are_made_although_a_server_gives_them_one_id() -> None:
+    done = _start(_ask_under_one_id(*(call("look", order=str(order)) for order in (7, 8, 9))))
+    assert (done.status, sorted(DONE)) == ("succeeded", ["7", "8", "9"])
 
 
 def test_a_tool_asks_for_approval_by_its_arguments() -> None:

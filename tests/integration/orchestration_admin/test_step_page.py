@@ -160,10 +160,10 @@ def test_budgets_of_a_tree_are_bars(operator: Client) -> None:
         run=run, unit="tokens", limit=1_000, opened_with=1_000, spent=850, lost=100, reserved=50, overrun=3
     )
     page = operator.get(url).content.decode()
-    assert "0 tokens left of 1,000 tokens, tight" in page
+    assert "0 tokens left of 1,000 tokens, used up" in page
     for name, amount in (("Spent", 850), ("Lost", 100), ("Reserved", 50)):
         assert f'<progress class="rm-bar" max="1000" value="{amount}" aria-label="{name}"></progress>' in page
-    assert "<dt>Billed beyond the limit</dt><dd>3 tokens</dd>" in page
+    assert "<dt>Beyond the limit</dt><dd>3 tokens</dd>" in page
 
 
 def test_many_calls_come_page_by_page(operator: Client) -> None:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from agents.deltas import ChannelAway
 from agents.deltas.speeches import UNHEARD_SECONDS, WHOLE_SECONDS, Speech
 from agents.deltas.telling import AWAY_SECONDS, Teller
-from agents.domain.deltas import MOST_CHARACTERS, Delta, read_deltas
+from agents.domain.deltas import MOST_CHARACTERS, MOST_NAME, Delta, read_deltas
 
 
 @dataclass
@@ -180,3 +180,13 @@ def test_adding_waits_for_nobody(readers: Readers) -> None:
         speech.want_tool("look")
         speech.end()
     assert json.dumps(list(speech._said)) == '["a"]'
+
+
+def test_a_name_that_no_tool_can_have_keeps_nothing_else_from_being_told(
+    teller: Teller, readers: Readers
+) -> None:
+    speech = _begin_heard(teller, readers)
+    speech.want_tool("look" * 100 + "\ud800")
+    speech.say("on its way")
+    teller.flush(101.0)
+    assert readers.take() == [Delta(7, 1, 0, "on its ", ("look" * (MOST_NAME // 4),))]

@@ -52,9 +52,14 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         pass
 
+    def do_GET(self) -> None:
+        self._answer(None)
+
     def do_POST(self) -> None:
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _answer(self, body: Any) -> None:
         replayer = self.server.replayer
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         replayer.requests.append((self.path, body))
         answer = replayer.answers.pop(0) if replayer.answers else Answer(599, b"{}")
         self.send_response_only(answer.status)

@@ -62,6 +62,30 @@ def test_a_configured_price_goes_before_the_table_and_the_longest_name_wins() ->
         assert estimate_cost("big", 1_000, 100) == 1_200
 
 
+def test_a_model_that_answers_under_another_name_costs_what_its_entry_says() -> None:
+    """`latest` is a name of today's model; what answers says which that is."""
+    with models(fast={"model": "google:gemini-flash-latest", "price": PRICE}, other="openai:gpt-5"):
+        answer = _response("google", "gemini-2.5-flash")
+        assert describe_usage(answer, "fast").cost_micro_usd == 1_200
+        assert describe_usage(answer, "other") == describe_usage(answer)
+
+
+def test_an_estimate_has_room_for_what_is_written_to_a_cache() -> None:
+    """Anthropic sells that dearer than what is not kept."""
+    written = _response("anthropic", "claude-sonnet-5", cache_write_tokens=1_000)
+    price = PRICE | {"cache_write_usd_per_million": "1.25"}
+    with models(own={"model": "anthropic:claude-opus-5", "price": price}, table="anthropic:claude-sonnet-5"):
+        assert estimate_cost("own", 1_000, 100) == 1_450
+        estimated, paid = estimate_cost("table", 1_000, 100), describe_usage(written).cost_micro_usd
+        assert estimated is not None
+        assert paid is not None
+        assert (
+            estimated
+            >= paid
+            > (describe_usage(_response("anthropic", "claude-sonnet-5")).cost_micro_usd or 0)
+        )
+
+
 def test_another_server_s_answers_cost_what_its_entry_says_whatever_they_call_their_model() -> None:
     with models(local={**LOCAL, "price": PRICE}):
         assert describe_usage(_response("local", "gpt-5")).cost_micro_usd == 1_200

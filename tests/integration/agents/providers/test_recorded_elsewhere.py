@@ -94,10 +94,10 @@ EXCHANGES = {exchange.name: exchange for exchange in _read_exchanges()}
 OURS = {name: exchange for name, exchange in EXCHANGES.items() if exchange.kind}
 
 
-def test_how_many_there_are(record_property: Any) -> None:
+def test_how_many_there_are(record_testsuite_property: Any) -> None:
     """Say so in the report; a folder that is named and holds next to nothing was named wrongly."""
-    record_property("exchanges", len(EXCHANGES))
-    record_property("replayed", len(OURS))
+    record_testsuite_property("exchanges", len(EXCHANGES))
+    record_testsuite_property("replayed", len(OURS))
     assert len(OURS) >= (100 if "RECORDED_EXCHANGES" in os.environ else 0)
 
 

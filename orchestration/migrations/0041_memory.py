@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
     """Tables of memories, of what is noted, and of forgettings; one kind of call more."""
 
     dependencies = [
-        ('orchestration', '0038_calls_of_versions'),
+        ('orchestration', '0040_actors'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='call',
             name='kind',
-            field=models.CharField(choices=[('once', 'once'), ('model', 'model'), ('tool', 'tool'), ('memory', 'memory'), ('timer', 'timer'), ('signal', 'signal'), ('ask', 'ask'), ('approval', 'approval')], max_length=10),
+            field=models.CharField(choices=[('once', 'once'), ('model', 'model'), ('tool', 'tool'), ('memory', 'memory'), ('timer', 'timer'), ('signal', 'signal'), ('ask', 'ask'), ('approval', 'approval'), ('message', 'message')], max_length=10),
         ),
         migrations.CreateModel(
             name='Forgetting',

@@ -1,0 +1,46 @@
+"""Questions that people ask about messages: what was published, and what nobody will read."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from orchestration.actors.projects import find_project
+from orchestration.domain.mail import DeliveryState
+from orchestration.models import Delivery, Message
+
+
+def published(
+    *,
+    by: str | None = None,
+    topic: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    project: str = "default",
+) -> QuerySet[Message]:
+    """Return what was published, oldest first: a range of one index where topic and sender are named.
+
+    Args: by: the sender: an address, `user:<name>`, `workflow:<name>`.  since: included.  until: not included.
+    Raises: ProjectNotFound.
+    """
+    asked = Q(project=find_project(project), topic__isnull=False)
+    if by is not None:
+        asked &= Q(sender=by)
+    if topic is not None:
+        asked &= Q(topic__name=topic)
+    if since is not None:
+        asked &= Q(sent_at__gte=since)
+    if until is not None:
+        asked &= Q(sent_at__lt=until)
+    return Message.objects.filter(asked).select_related("topic").order_by("sent_at", "id")
+
+
+def dead_letters(*, project: str = "default", address: str | None = None) -> QuerySet[Delivery]:
+    """Return what nobody will read, with why, latest first.
+
+    Raises: ProjectNotFound.
+    """
+    found = Delivery.objects.filter(actor__project=find_project(project), state=DeliveryState.DEAD)
+    if address is not None:
+        name, _, key = address.partition("/")
+        found = found.filter(actor__name=name, actor__key=key)
+    return found.select_related("message__topic", "actor").order_by("-message")

@@ -1,0 +1,166 @@
+"""Topics with versioned schemas, and who hears them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+
+from agents.domain.addresses import read_address
+from agents.domain.canonical import canonical_json
+from agents.domain.json_schema import SchemaInvalid, compile_schema
+from agents.domain.outbox import check_topic
+from agents.errors import MessageRefused, UnreadableOutput
+from orchestration.actors.projects import find_project
+from orchestration.domain.receipts import digest_text
+from orchestration.domain.spec_parts import Listen, check_listening
+from orchestration.domain.topic_changes import find_breaking_changes
+from orchestration.errors import MessageInvalid, SchemaBreaks
+from orchestration.models import Subscription, Topic, TopicSchema
+from orchestration.selectors.mail import find_behaviours
+
+
+def define_topic(
+    name: str,
+    schema: Mapping[str, Any] | None = None,
+    *,
+    description: str = "",
+    force: bool = False,
+    by: AbstractBaseUser | None = None,
+    project: str = "default",
+) -> Topic:
+    """Make a topic, or give it another schema as a new version; the same schema changes nothing.
+
+    Args: schema: JSON Schema of what is published; None: anything.  force: although it may break subscribers.
+    Raises: ProjectNotFound. MessageInvalid: names the field.  SchemaBreaks: a message of the new schema need not meet
+        the old one, and somebody subscribes; says what and whom.
+    """
+    schema_json = _read_schema(name, schema)
+    owner = find_project(project)
+    with transaction.atomic():
+        topic, _ = Topic.objects.select_for_update(no_key=True).get_or_create(project=owner, name=name)
+        if description and description != topic.description:
+            topic.description = description
+            topic.save(update_fields=["description"])
+        latest = topic.schemas.first()
+        if latest is not None and latest.digest == digest_text(schema_json):
+            return topic
+        breaks = (
+            find_breaking_changes(json.loads(latest.schema_json), json.loads(schema_json)) if latest else []
+        )
+        _refuse_breaking(topic, breaks, force=force)
+        TopicSchema.objects.create(
+            topic=topic,
+            version=latest.version + 1 if latest else 1,
+            schema_json=schema_json,
+            digest=digest_text(schema_json),
+            made_by="" if by is None else by.get_username(),
+            forced=bool(breaks),
+        )
+    return topic
+
+
+def _read_schema(name: str, schema: Mapping[str, Any] | None) -> str:
+    said = {} if schema is None else schema
+    try:
+        check_topic(name)
+        if not isinstance(said, Mapping):
+            raise MessageInvalid("schema: must be a JSON Schema (an object), or None for anything")
+        compile_schema(said)
+        return canonical_json(dict(said))
+    except MessageRefused as error:
+        raise MessageInvalid(str(error)) from error
+    except SchemaInvalid as error:
+        raise MessageInvalid(f"schema{error.path}: {error.reason}") from error
+    except UnreadableOutput as error:
+        raise MessageInvalid(f"schema{error.path}: {error.reason}") from error
+
+
+def _refuse_breaking(topic: Topic, breaks: list[str], *, force: bool) -> None:
+    if not breaks or force:
+        return
+    heard_by = sorted({str(each) for each in topic.subscriptions.all()[:20]})
+    if heard_by:
+        raise SchemaBreaks(
+            f"schema: what is published by it need not meet what subscribers know ({'; '.join(breaks[:10])}). "
+            f"It may break {', '.join(heard_by)}. Keep what they read, or say force"
+        )
+
+
+def subscribe(
+    topic: str,
+    name: str,
+    *,
+    key: str = "",
+    key_from: str = "",
+    where: str = "",
+    by: AbstractBaseUser | None = None,
+    project: str = "default",
+) -> Subscription:
+    """Let actors hear a topic: one by its key, or whichever the message says; once more it changes nothing.
+
+    Args: name: of their behaviour.  key: of one, a member of the topic.  key_from: CEL over {body, sender} instead: the
+        key of whom a message is for.  where: CEL likewise; false: not for them.
+    Raises: ProjectNotFound. MessageInvalid: names the field.
+    """
+    owner = find_project(project)
+    found = Topic.objects.filter(project=owner, name=topic).first()
+    if found is None:
+        raise MessageInvalid(
+            f"topic: there is none named {topic!r:.120} in project '{project}'; define it first"
+        )
+    if bool(key) == bool(key_from):
+        raise MessageInvalid("key: give either the key of one actor, or key_from= for whom a message is for")
+    if key and where:
+        raise MessageInvalid("where: a member gets all that is published; with key_from= it may choose")
+    try:
+        if key:
+            read_address(f"{name}/{key}")
+        else:
+            check_listening("key_from", key_from)
+            check_listening("where", where)
+    except (MessageRefused, ValueError) as error:
+        raise MessageInvalid(str(error)) from error
+    if not find_behaviours(owner.pk, {name}):
+        raise MessageInvalid(f"name: no published workflow behaves as {name!r:.120} in project '{project}'")
+    made, _ = Subscription.objects.get_or_create(
+        topic=found,
+        name=name,
+        key=key,
+        key_from=key_from,
+        where=where,
+        defaults={"made_by": "" if by is None else by.get_username()},
+    )
+    return made
+
+
+def unsubscribe(subscription_id: int) -> bool:
+    """Let nobody hear a topic by a subscription any more; mailboxes keep what they have. False: it was not there."""
+    return bool(Subscription.objects.filter(pk=subscription_id, source="").delete()[0])
+
+
+def take_over_listening(project_id: int, workflow: str, actor: str | None, listens: Iterable[Listen]) -> None:
+    """Make the subscriptions of a workflow those that its spec names; topics that are new accept anything."""
+    kept = []
+    for each in listens:
+        topic, _ = Topic.objects.get_or_create(project_id=project_id, name=each.topic)
+        if not topic.schemas.exists():
+            text = canonical_json({})
+            TopicSchema.objects.create(
+                topic=topic,
+                version=1,
+                schema_json=text,
+                digest=digest_text(text),
+                made_by=f"workflow:{workflow}",
+            )
+        made, _ = Subscription.objects.get_or_create(
+            topic=topic,
+            name=actor or "",
+            key="",
+            key_from=each.key,
+            where=each.where,
+            defaults={"source": workflow},
+        )
+        kept.append(made.pk)
+    Subscription.objects.filter(topic__project=project_id, source=workflow).exclude(pk__in=kept).delete()

@@ -1,0 +1,82 @@
+"""What of the messages of actors a crash left undone, what became due, and turns that are to be parked."""
+
+from typing import Final
+
+from orchestration.actors.life import park_turn
+from orchestration.actors.routing import route
+from orchestration.actors.settling import settle_turn
+from orchestration.actors.turns import start_turns
+from orchestration.database.statements import fetch_all
+from orchestration.domain.words import LIVE
+from orchestration.maintenance.each import do_each, for_a_while
+from orchestration.maintenance.rescuer import LIMIT
+from orchestration.selectors.left import find_unsettled
+
+_PATIENCE_SECONDS: Final = 1.0
+"""Routing takes milliseconds; what is older was left by a crash."""
+# What is due, and what was left: of each sender once.
+_UNROUTED: Final = """
+SELECT DISTINCT project_id, sender FROM (
+    (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL AND due_at IS NULL
+        AND sent_at <= clock_timestamp() - make_interval(secs => %(patience)s) ORDER BY id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL AND due_at <= clock_timestamp()
+        ORDER BY due_at LIMIT %(limit)s)) left_over
+"""
+# From actor to actor along the index of queued mail, however much of it each has.
+_IDLE: Final = f"""
+WITH RECURSIVE queued AS (
+    (SELECT actor_id FROM orchestration_delivery WHERE state = 'queued' ORDER BY actor_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.actor_id FROM orchestration_delivery d WHERE d.state = 'queued' AND d.actor_id > q.actor_id
+            ORDER BY d.actor_id LIMIT 1)
+    FROM queued q WHERE q.actor_id IS NOT NULL
+)
+SELECT q.actor_id FROM queued q JOIN orchestration_actor a ON a.id = q.actor_id
+WHERE NOT EXISTS (SELECT 1 FROM orchestration_run r WHERE r.actor_id = q.actor_id AND NOT r.is_parked
+        AND r.status IN {LIVE})
+  AND (a.stopped_at IS NOT NULL OR EXISTS (SELECT 1 FROM orchestration_workflow w
+        WHERE w.project_id = a.project_id AND w.actor = a.name AND w.actor <> ''))
+LIMIT %(limit)s
+"""
+_STUCK: Final = f"""
+SELECT r.actor_id FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id AND w.parks
+WHERE r.actor_id IS NOT NULL AND NOT r.is_parked AND r.status IN {LIVE}
+  AND EXISTS (SELECT 1 FROM orchestration_step s WHERE s.run_id = r.id AND s.status = 'held') LIMIT %(limit)s
+"""
+
+
+def deliver_all() -> int:
+    """Route, settle and start whatever is to be, whatever its time; for tests that drive actors themselves."""
+    found = fetch_all(_UNROUTED, {"patience": 0.0, "limit": LIMIT})
+    routed = sum(route(row.project_id, row.sender, is_patient=True) for row in found)
+    settled = sum(settle_turn(run_id) for run_id in find_unsettled(0.0, LIMIT))
+    idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT})]
+    return routed + settled + park_stuck() + start_turns(idle)
+
+
+def route_left() -> int:
+    """Route messages whose time has come, and those that a crash left."""
+    found = fetch_all(_UNROUTED, {"patience": _PATIENCE_SECONDS, "limit": LIMIT})
+    senders = [(row.project_id, row.sender) for row in found]
+    return sum(
+        do_each("route_left", for_a_while(senders), lambda each: route(each[0], each[1], is_patient=True))
+    )
+
+
+def settle_left() -> int:
+    """Settle turns that ended without anybody's looking: they were cancelled, or a crash came between."""
+    ended = find_unsettled(_PATIENCE_SECONDS, LIMIT)
+    return sum(do_each("settle_left", for_a_while(ended), settle_turn))
+
+
+def start_left() -> int:
+    """Start the turns of actors that have mail and no turn."""
+    idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT})]
+    return sum(do_each("start_left", for_a_while(idle), lambda actor: start_turns([actor])))
+
+
+def park_stuck() -> int:
+    """Park turns that wait for a person, where their behaviour says that the mailbox goes on."""
+    stuck = [row.actor_id for row in fetch_all(_STUCK, {"limit": LIMIT})]
+    return sum(run is not None for run in do_each("park_stuck", stuck, park_turn))
