@@ -1,4 +1,4 @@
-"""Everything that concerned runs, in one order: a view over history, decisions, hand-offs, calls and waits."""
+"""Everything that concerned runs, in one order: a view over history, decisions, hand-offs, calls, waits and mail."""
 
 from enum import StrEnum
 
@@ -15,6 +15,8 @@ class LineageKind(StrEnum):
     HANDOFF = "handoff"
     CALL = "call"
     WAIT = "wait"
+    MESSAGE = "message"
+    DELIVERY = "delivery"
 
 
 class LineageLine(models.Model):

@@ -1,15 +1,16 @@
-"""What happened to a run, or to one of its steps: history, decisions, hand-offs, calls and waits, in one order."""
+"""What happened to a run, a step or an actor: history, decisions, hand-offs, calls, waits and mail, in one order."""
 
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from orchestration.domain.policy.rules import describe_decision
-from orchestration.models import LineageKind, LineageLine, Run
+from orchestration.models import Actor, LineageKind, LineageLine, Run
 from orchestration.selectors.kin import walk_down
 
 
@@ -17,11 +18,11 @@ from orchestration.selectors.kin import walk_down
 class LineageQuery:
     """Which lines somebody wants.
 
-    Attributes: below: those of all runs below it too.  step: a step's key.  agent: of the step's agent.
-        since: from then on.  until: before then.
+    Attributes: run: of this run; or of the turns of an actor.  below: those of all runs below it too.
+        step: a step's key.  agent: of the step's agent.  since: from then on.  until: before then.
     """
 
-    run: Run
+    run: Run | Actor
     below: bool = False
     step: str = ""
     agent: str = ""
@@ -30,6 +31,8 @@ class LineageQuery:
     until: datetime | None = None
 
 
+MOST_TURNS: Final = 2_000
+"""Of an actor, the latest; a time range finds those before."""
 _LARGE: Final = (
     "step__output_json",
     "step__proposed_json",
@@ -41,7 +44,7 @@ _LARGE: Final = (
 
 def list_lineage(asked: LineageQuery) -> QuerySet[LineageLine]:
     """Return the lines that were asked for, the oldest first; always of known runs, so that indexes find them."""
-    runs = list(walk_down(asked.run.pk)) if asked.below else [asked.run.pk]
+    runs = _find_runs(asked)
     lines = LineageLine.objects.filter(run__in=runs)
     if asked.step:
         lines = lines.filter(step__key=asked.step)
@@ -54,6 +57,17 @@ def list_lineage(asked: LineageQuery) -> QuerySet[LineageLine]:
     if asked.until:
         lines = lines.filter(at__lt=asked.until)
     return lines.select_related("step").defer(*_LARGE)
+
+
+def _find_runs(asked: LineageQuery) -> list[UUID]:
+    if isinstance(asked.run, Actor):
+        turns = Run.objects.filter(actor=asked.run)
+        if asked.since:
+            turns = turns.exclude(finished_at__lt=asked.since)
+        if asked.until:
+            turns = turns.filter(created_at__lt=asked.until)
+        return list(turns.order_by("-created_at").values_list("pk", flat=True)[:MOST_TURNS])
+    return list(walk_down(asked.run.pk)) if asked.below else [asked.run.pk]
 
 
 def tell_line(line: LineageLine) -> str:
@@ -70,7 +84,17 @@ def tell_line(line: LineageLine) -> str:
             used = f", {said['tokens']:,} tokens" if said["tokens"] else ""
             error = f": {said['error']}" if said["error"] else ""
             return f"called {line.name}, try {said['try']}: {said['state']}{used}{error}"
+        case LineageKind.MESSAGE | LineageKind.DELIVERY:
+            return _tell_mail(line, said)
         case LineageKind.WAIT:
             return f"waits at {line.name}" + ("" if said["ended_at"] is None else ", and was answered later")
         case _:
             return line.name.replace("_", " ")
+
+
+def _tell_mail(line: LineageLine, said: dict[str, Any]) -> str:
+    about = f"message {said['message']} ({said['kind']})"
+    if line.kind == LineageKind.DELIVERY:
+        return f"turn {said['turn']} got {about} of {line.name}"
+    failure = " that there is no answer" if said["is_failure"] else ""
+    return f"sent {about} to {line.name}{failure}"

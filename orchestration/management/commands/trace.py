@@ -1,4 +1,4 @@
-"""`trace`: all that happened to a run, or to a step of it, in one ordered list."""
+"""`trace`: all that happened to a run, a step of it, or an actor, in one ordered list."""
 
 import json
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
-from orchestration.management.arguments import add_json_switch, add_run, find_past, read_run, read_utc_time
+from orchestration import actors
+from orchestration.errors import OrchestrationError
+from orchestration.management.arguments import add_json_switch, find_past, read_run, read_utc_time
 from orchestration.management.terminal import show_table, show_text, show_time
-from orchestration.models import LineageKind, LineageLine, Run, Step
+from orchestration.models import Actor, LineageKind, LineageLine, Run, Step
 from orchestration.selectors.lineage import LineageQuery, list_lineage, tell_line
 from orchestration.selectors.progress import read_clock
 
@@ -18,11 +20,16 @@ _HEADINGS = ("TIME (UTC)", "STEP", "ATTEMPT", "WHAT")
 class Command(EngineCommand):
     """Trace a run."""
 
-    help = "Show history, decisions, hand-offs, calls and waits of a run or a step, in one order."
+    help = "Show history, decisions, hand-offs, calls, waits and messages of a run, a step or an actor, in one order."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the run and the filters."""
-        add_run(parser)
+        parser.add_argument(
+            "run",
+            metavar="ID|ADDRESS",
+            help="A run's id, or a beginning of it; or an actor's address, such as support.case/4711.",
+        )
+        parser.add_argument("--project", default="default", help="Of the address.")
         parser.add_argument("--below", action="store_true", help="Also of all runs below it.")
         parser.add_argument("--step", metavar="KEY", default="", help="Only of the step with this key.")
         parser.add_argument("--agent", metavar="NAME", default="", help="Only of steps of this agent.")
@@ -44,13 +51,14 @@ class Command(EngineCommand):
 
     def handle(self, *args: Any, run: str, as_json: bool, **options: Any) -> None:
         """Write the lines."""
-        found = read_run(run)
+        found = _read_actor(run, options["project"]) if "/" in run else read_run(run)
         now = read_clock()
         since, until = (options[name] and find_past(options[name], now) for name in ("since", "until"))
         asked = LineageQuery(
             found, options["below"], options["step"], options["agent"], options["kind"], since, until
         )
-        _check_names(found, asked)
+        if isinstance(found, Run):
+            _check_names(found, asked)
         lines = list(list_lineage(asked))
         if as_json:
             self.stdout.write(json.dumps([_describe(line) for line in lines], indent=2))
@@ -58,6 +66,13 @@ class Command(EngineCommand):
             self.stdout.write("\n".join(show_table(_HEADINGS, [_row(line) for line in lines])))
         else:
             self.stdout.write("Nothing fits: leave out a filter.")
+
+
+def _read_actor(address: str, project: str) -> Actor:
+    try:
+        return actors.find_actor(address, project=project)
+    except OrchestrationError as error:
+        raise CommandError(f"ADDRESS: {error}.") from None
 
 
 def _check_names(run: Run, asked: LineageQuery) -> None:

@@ -1,0 +1,55 @@
+"""All that concerned an actor, in one order: its turns, what it got and what it sent."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from agents import Result, Task
+from orchestration import actors
+from orchestration.models import Actor
+from orchestration.selectors.lineage import LineageQuery, list_lineage, tell_line
+from orchestration.testing import drive_actors
+from tests.integration.orchestration.actors.conftest import Behave
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def case(behave: Behave) -> Actor:
+    """Two turns; the first writes to another actor, and publishes."""
+
+    def turn(task: Task) -> Result:
+        if task.messages[0].body == "go":
+            task.send("support.case/2", "stay")
+            task.publish("case.updated", {"case": task.key})
+        return Result(1)
+
+    actors.define_topic("case.updated")
+    fakes = behave("support.case", turn)
+    for body in ("go", "stay"):
+        actors.send("support.case/1", body)
+    drive_actors(agents=fakes)
+    return actors.find_actor("support.case/1")
+
+
+def test_its_mail_and_its_turns_are_told_in_order(case: Actor) -> None:
+    lines = list(list_lineage(LineageQuery(case)))
+    told = [tell_line(line) for line in lines if line.kind in ("message", "delivery")]
+    got = [line.name for line in lines if line.kind == "delivery"]
+    assert got == ["code", "code"]
+    assert [words.partition(" message ")[0] for words in told] == ["turn 1 got", "sent", "sent", "turn 2 got"]
+    assert "(direct) to support.case/2" in told[1]
+    assert "(topic) to case.updated" in told[2]
+    assert len({line.run_id for line in lines}) == 2
+
+
+def test_the_command_takes_an_address(case: Actor) -> None:
+    written = StringIO()
+    call_command("trace", "support.case/1", "--kind", "message", "--json", stdout=written)
+    assert [line["name"] for line in json.loads(written.getvalue())] == ["support.case/2", "case.updated"]
+    with pytest.raises(CommandError, match=r"no actor 'support\.case/9'"):
+        call_command("trace", "support.case/9")
+    with pytest.raises(CommandError, match="no project"):
+        call_command("trace", "support.case/1", "--project", "nowhere")
