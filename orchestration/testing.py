@@ -37,7 +37,7 @@ from orchestration.maintenance.mail import deliver_all
 from orchestration.maintenance.scheduler import settle_run
 from orchestration.models import Attempt, Call, CallTry, Run, Step, WorkerProcess
 
-__all__ = ["FinishedRun", "call", "drive", "drive_actors", "run_workflow", "scripted"]
+__all__ = ["FinishedRun", "call", "drive", "drive_all", "run_workflow", "scripted"]
 
 _MOST_ATTEMPTS = 100_000
 _PERFORMED = (RunStatus.RUNNING, RunStatus.COMPENSATING)
@@ -163,22 +163,22 @@ def drive(
     return _describe(run_id)
 
 
-def drive_actors(
+def drive_all(
     *,
     agents: Mapping[str, Callable[[Task], Any]] | None = None,
     models: Mapping[str, Script | Any] | None = None,
     times_out: bool = False,
 ) -> list[FinishedRun]:
-    """Route all messages that are due and drive all turns of actors until nothing more can be done without others.
+    """Route all messages that are due and drive every run, turns of actors among them, until only others can go on.
 
-    Returns: the turns that were driven, in the order in which they were begun.
+    Returns: the runs that were driven, in the order in which they were begun.
     Args: times_out: as of `drive`; questions to actors that nobody answered are over too.
     """
     driven: dict[UUID, None] = {}
     with mute_dispatch():
         deliver_all()
         for _ in range(_MOST_ATTEMPTS):
-            live = Run.objects.filter(actor__isnull=False, status__in=_PERFORMED).order_by("created_at", "pk")
+            live = Run.objects.filter(parent_step=None, status__in=_PERFORMED).order_by("created_at", "pk")
             before = {key: _count_attempts(key) for key in live.values_list("pk", flat=True)}
             driven |= dict.fromkeys(before)
             for key in before:

@@ -17,7 +17,8 @@ from orchestration.database.statements import fetch_one
 from orchestration.domain.receipts import digest_text
 from orchestration.errors import MailboxFull, MessageConflict, MessageInvalid
 from orchestration.models import Message
-from orchestration.selectors.mail import find_behaviours, find_full_mailbox, find_topics
+from orchestration.publishing import find_or_publish_behaviours
+from orchestration.selectors.mail import find_full_mailbox, find_topics
 
 MOST_KEY: Final = 200
 _INSERT: Final = """
@@ -50,7 +51,7 @@ def send(
     """
     address, text = _read(to, body)
     owner = find_project(project)
-    if not find_behaviours(owner.pk, {address.name}):
+    if not find_or_publish_behaviours(owner.pk, {address.name}):
         raise MessageInvalid(
             f"to: no published workflow behaves as '{address.name}' in project '{project}'; publish one with "
             f"WorkflowSpec(actor='{address.name}', ...)"

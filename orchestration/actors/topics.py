@@ -1,7 +1,7 @@
 """Topics with versioned schemas, and who hears them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -14,11 +14,11 @@ from agents.domain.outbox import check_topic
 from agents.errors import MessageRefused, UnreadableOutput
 from orchestration.actors.projects import find_project
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.spec_parts import Listen, check_listening
+from orchestration.domain.spec_parts import check_listening
 from orchestration.domain.topic_changes import find_breaking_changes
 from orchestration.errors import MessageInvalid, SchemaBreaks
 from orchestration.models import Subscription, Topic, TopicSchema
-from orchestration.selectors.mail import find_behaviours
+from orchestration.publishing import find_or_publish_behaviours
 
 
 def define_topic(
@@ -122,7 +122,7 @@ def subscribe(
             check_listening("where", where)
     except (MessageRefused, ValueError) as error:
         raise MessageInvalid(str(error)) from error
-    if not find_behaviours(owner.pk, {name}):
+    if not find_or_publish_behaviours(owner.pk, {name}):
         raise MessageInvalid(f"name: no published workflow behaves as {name!r:.120} in project '{project}'")
     made, _ = Subscription.objects.get_or_create(
         topic=found,
@@ -138,29 +138,3 @@ def subscribe(
 def unsubscribe(subscription_id: int) -> bool:
     """Let nobody hear a topic by a subscription any more; mailboxes keep what they have. False: it was not there."""
     return bool(Subscription.objects.filter(pk=subscription_id, source="").delete()[0])
-
-
-def take_over_listening(project_id: int, workflow: str, actor: str | None, listens: Iterable[Listen]) -> None:
-    """Make the subscriptions of a workflow those that its spec names; topics that are new accept anything."""
-    kept = []
-    for each in listens:
-        topic, _ = Topic.objects.get_or_create(project_id=project_id, name=each.topic)
-        if not topic.schemas.exists():
-            text = canonical_json({})
-            TopicSchema.objects.create(
-                topic=topic,
-                version=1,
-                schema_json=text,
-                digest=digest_text(text),
-                made_by=f"workflow:{workflow}",
-            )
-        made, _ = Subscription.objects.get_or_create(
-            topic=topic,
-            name=actor or "",
-            key="",
-            key_from=each.key,
-            where=each.where,
-            defaults={"source": workflow},
-        )
-        kept.append(made.pk)
-    Subscription.objects.filter(topic__project=project_id, source=workflow).exclude(pk__in=kept).delete()

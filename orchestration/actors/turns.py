@@ -23,6 +23,7 @@ from orchestration.domain.words import LIVE
 from orchestration.errors import InputInvalid
 from orchestration.models import Workflow
 from orchestration.planning import describe_new_run, load_plan
+from orchestration.publishing.behaviours import find_behaviour
 from orchestration.transitions.start import insert_run
 
 log = structlog.get_logger(__name__)
@@ -105,11 +106,6 @@ def start_turn(actor_id: int) -> Turn | None:
 def lock_actor(actor_id: int) -> Any:
     """Lock an actor's row until the transaction ends."""
     return fetch_one(_LOCK, {"actor": actor_id})
-
-
-def find_behaviour(project_id: int, name: str) -> Workflow | None:
-    """Return the newest version of the workflow that actors of a name behave by."""
-    return Workflow.objects.filter(project_id=project_id, actor=name).order_by("-pk").first()
 
 
 def _choose_batch(actor_id: int, most: int) -> list[Any]:

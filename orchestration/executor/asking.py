@@ -12,7 +12,8 @@ from orchestration.database.statements import fetch_one
 from orchestration.domain.mail import MOST_HOPS, Sender
 from orchestration.domain.receipts import canonical, digest_text
 from orchestration.domain.work import Claim
-from orchestration.selectors.mail import find_behaviours, find_full_mailbox, find_sender
+from orchestration.publishing import find_or_publish_behaviours
+from orchestration.selectors.mail import find_full_mailbox, find_sender
 from orchestration.transitions.vocabulary import is_held_by
 
 _SEND: Final = f"""
@@ -41,7 +42,7 @@ def check_question(claim: Claim, wish: CallWish) -> Sender:
         raise MessageRefused(
             f"it would be {sender.hops} turns away from whoever began: agents ask each other without end"
         )
-    if not find_behaviours(sender.project_id, {address.name}):
+    if not find_or_publish_behaviours(sender.project_id, {address.name}):
         raise MessageRefused(
             f"to: no published workflow behaves as '{address.name}' in its project; publish one with "
             f"WorkflowSpec(actor='{address.name}', ...)"

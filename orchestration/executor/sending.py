@@ -19,9 +19,9 @@ from orchestration.domain.receipts import digest_text
 from orchestration.domain.work import Claim, Facts
 from orchestration.executor.patience import ask_patiently
 from orchestration.outgoing import SENT
+from orchestration.publishing import find_or_publish_behaviours
 from orchestration.selectors.mail import (
     TopicFound,
-    find_behaviours,
     find_full_mailbox,
     find_sender,
     find_topics,
@@ -79,9 +79,8 @@ def _check_receivers(sender: Sender, letters: Sequence[Letter]) -> None:
     addresses = {(each.to.name, each.to.key) for each in letters if each.to is not None}
     if not addresses:
         return
-    unknown = {name for name, _ in addresses} - find_behaviours(
-        sender.project_id, {name for name, _ in addresses}
-    )
+    names = {name for name, _ in addresses}
+    unknown = names - find_or_publish_behaviours(sender.project_id, names)
     if unknown:
         raise _Refused(
             FailureKind.PERMANENT,

@@ -1,5 +1,8 @@
 """Messages and where they went. Neither is ever deleted. docs/adr/0045."""
 
+import json
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -116,6 +119,11 @@ class Message(models.Model):
     def __str__(self) -> str:
         """Return whence it comes and where it goes."""
         return f"{self.sender} -> {self.topic_id or self.to_name}"
+
+    @property
+    def body(self) -> Any:
+        """Return what it says, as a JSON value."""
+        return json.loads(self.body_json)
 
 
 class Delivery(models.Model):

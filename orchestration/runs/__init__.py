@@ -5,17 +5,17 @@ run = runs.wait(run.id, timeout_seconds=60)
 """
 
 from orchestration.holds import AbortOutlook, foresee_abort, foresee_skip, lock_for_resolution, resolve_step
-from orchestration.runs.bundling import bundle
-from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
-from orchestration.runs.control import cancel, cancel_orphans, finish, pause, resume, retry
-from orchestration.runs.forking import fork
-from orchestration.runs.publishing import (
+from orchestration.publishing import (
     Published,
     find_code_specs,
     publish,
     publish_code_specs,
     set_threshold,
 )
+from orchestration.runs.bundling import bundle
+from orchestration.runs.compare import Change, ChangeKind, compare_code_specs
+from orchestration.runs.control import cancel, cancel_orphans, finish, pause, resume, retry
+from orchestration.runs.forking import fork
 from orchestration.runs.signals import signal, signal_by_callback
 from orchestration.runs.starting import check_start, get_run, start, wait
 from orchestration.runs.topping_up import top_up

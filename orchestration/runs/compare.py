@@ -10,7 +10,7 @@ from agents.selectors import answered_names, find_contract
 from orchestration.domain.spec import HUMAN, WorkflowSpec, canonical_spec, digest_spec
 from orchestration.domain.states import LIVE_RUN, OPEN
 from orchestration.models import Attempt, Step, Workflow
-from orchestration.runs.publishing import DEFAULT_PROJECT, find_code_specs
+from orchestration.publishing import DEFAULT_PROJECT, find_code_specs
 
 _RECENT_ATTEMPTS = 10_000
 

@@ -20,7 +20,7 @@ from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, 
 from escalation.notify import announce, plan_notices
 from orchestration import Budget, StepSpec, WorkflowSpec, actors, memory, runs
 from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
-from orchestration.testing import drive_actors, run_workflow
+from orchestration.testing import drive_all, run_workflow
 from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
@@ -177,7 +177,7 @@ def _send_mail() -> None:
         runs.publish(WorkflowSpec(name="kept-actor", actor="kept.actor", steps=(turn,)))
     actors.define_topic("kept.topic")
     actors.send("kept.actor/1", {})
-    drive_actors(agents=unsure)
+    drive_all(agents=unsure)
 
 
 def _send_unsurely(task: Task) -> Result:

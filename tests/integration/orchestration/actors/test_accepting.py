@@ -11,7 +11,7 @@ from escalation.models import Ticket
 from orchestration import StepSpec, Verify, WorkflowSpec, actors, runs
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Delivery, Message, PendingEffects
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.orchestration.actors.conftest import Behave, Fakes
 from tests.people import make_member
 
@@ -36,7 +36,7 @@ def held(behave: Behave) -> Fakes:
     """A turn that is held, with a message it wants to send."""
     fakes = behave("support.case", _send_unsurely, step={"min_confidence": 0.9})
     actors.send("support.case/one", "go")
-    [turn] = drive_actors(agents=fakes)
+    [turn] = drive_all(agents=fakes)
     assert turn.held == ["turn"]
     assert Message.objects.count() == 1
     assert PendingEffects.objects.count() == 1
@@ -45,7 +45,7 @@ def held(behave: Behave) -> Fakes:
 
 def test_an_approval_sends_it(held: Fakes) -> None:
     _resolve(ResolutionKind.APPROVE)
-    drive_actors(agents=held)
+    drive_all(agents=held)
     assert list(Message.objects.order_by("pk").values_list("sender", "body_json")) == [
         ("code", '"go"'),
         ("support.case/one", '"stay"'),
@@ -55,14 +55,14 @@ def test_an_approval_sends_it(held: Fakes) -> None:
 
 def test_an_output_of_a_person_sends_nothing(held: Fakes) -> None:
     _resolve(ResolutionKind.EDIT, output={"sure": "by hand"})
-    drive_actors(agents=held)
+    drive_all(agents=held)
     assert Message.objects.count() == 1
     assert Delivery.objects.get().state == "done"
 
 
 def test_work_that_is_sent_back_sends_what_its_last_answer_says(held: Fakes) -> None:
     _resolve(ResolutionKind.SEND_BACK, feedback="think again")
-    [turn] = drive_actors(agents={"support.case": lambda _: Result({"sure": True}, confidence=1.0)})
+    [turn] = drive_all(agents={"support.case": lambda _: Result({"sure": True}, confidence=1.0)})
     assert turn.status == "succeeded"
     assert Message.objects.count() == 1
 
@@ -89,5 +89,5 @@ def test_verifiers_let_it_pass_or_not() -> None:
             )
         )
     actors.send("support.case/one", "go")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert list(Message.objects.order_by("pk").values_list("body_json", flat=True)) == ['"go"', '"second"']

@@ -9,7 +9,7 @@ from agents import Result, Task
 from agents.errors import AskFailed, SignalTimedOut
 from orchestration import StepSpec, WorkflowSpec, actors
 from orchestration.models import Call, Delivery, Message, Run
-from orchestration.testing import FinishedRun, drive, drive_actors, run_workflow
+from orchestration.testing import FinishedRun, drive, drive_all, run_workflow
 from tests.integration.orchestration.actors.conftest import Behave, Fakes
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def _ask(task: Task) -> Any:
 
 def _go(fakes: Fakes, *, times_out: bool = False) -> FinishedRun:
     done = run_workflow(ASKING, agents=fakes)
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     return drive(done.run.pk, agents=fakes, times_out=times_out)
 
 
@@ -55,7 +55,7 @@ def test_a_turn_that_fails_fails_the_question(expert: Callable[..., Fakes]) -> N
         raise PermissionError("nobody may know")
 
     done = run_workflow(ASKING, agents=expert(turn, step={"on_failure": "abort"}))
-    drive_actors(agents={"crm.expert": turn})
+    drive_all(agents={"crm.expert": turn})
     said = drive(done.run.pk, agents={"asker": _ask}).outputs["ask"]
     assert "nobody may know" in said
     assert Delivery.objects.get().state == "dead"
@@ -64,7 +64,7 @@ def test_a_turn_that_fails_fails_the_question(expert: Callable[..., Fakes]) -> N
 def test_who_is_stopped_answers_with_a_failure(expert: Callable[..., Fakes]) -> None:
     fakes = expert(lambda _: 1)
     actors.send("crm.expert/eu", {"n": 0})
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     actors.stop("crm.expert/eu", "no more")
     assert "stopped" in _go(fakes).outputs["ask"]
     assert Run.objects.filter(actor__isnull=False).count() == 1
@@ -74,7 +74,7 @@ def test_a_late_answer_is_a_dead_letter(expert: Callable[..., Fakes]) -> None:
     fakes = expert(lambda _: 1)
     done = run_workflow(ASKING, agents=fakes)
     assert drive(done.run.pk, agents=fakes, times_out=True).outputs == {"ask": "late"}
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     reply = Message.objects.get(kind="reply")
     assert "too late" in reply.refusal
     assert Call.objects.get().response_json == '{"timed_out":true}'
@@ -104,7 +104,7 @@ def test_a_circle_is_refused_at_once(behave: Behave) -> None:
 
     fakes = behave("a.a", ask_b) | behave("b.b", ask_a, step={"on_failure": "abort"})
     actors.send("a.a/1", "begin")
-    turns = drive_actors(agents=fakes)
+    turns = drive_all(agents=fakes)
     assert {turn.status for turn in turns} == {"running", "failed"}
     failed = next(turn for turn in turns if turn.status == "failed")
     assert "waits for this turn" in failed.run.reason
@@ -118,7 +118,7 @@ def test_agents_that_write_to_each_other_without_end_are_held(behave: Behave) ->
 
     fakes = behave("a.a", turn)
     actors.send("a.a/x", "begin")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert Message.objects.count() == 101
     assert (
         Run.objects.get(status="running")

@@ -11,7 +11,7 @@ from orchestration.actors.turns import start_turn
 from orchestration.errors import DeliveryNotDead, NothingToPark, TurnNotLatest
 from orchestration.maintenance.mail import deliver_all
 from orchestration.models import Actor, Delivery, Message, Run
-from orchestration.testing import drive, drive_actors
+from orchestration.testing import drive, drive_all
 from tests.integration.orchestration.actors.conftest import Behave
 
 pytestmark = pytest.mark.django_db
@@ -24,16 +24,16 @@ def _answer(task: Task) -> Result:
 def test_who_is_stopped_gets_nothing_until_started_again(behave: Behave) -> None:
     fakes = behave("support.case", _answer)
     actors.send("support.case/1", "a")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     actors.stop("support.case/1", "enough")
     actors.send("support.case/1", "b")
-    assert drive_actors(agents=fakes) == []
+    assert drive_all(agents=fakes) == []
     [dead] = actors.dead_letters()
     assert dead.reason == "it is stopped"
     actors.restart("support.case/1")
-    assert drive_actors(agents=fakes) == []
+    assert drive_all(agents=fakes) == []
     actors.send_again(dead.pk)
-    assert [turn.outputs for turn in drive_actors(agents=fakes)] == [{"turn": "b"}]
+    assert [turn.outputs for turn in drive_all(agents=fakes)] == [{"turn": "b"}]
     with pytest.raises(DeliveryNotDead, match="done"):
         actors.send_again(dead.pk)
 
@@ -42,13 +42,13 @@ def test_a_held_turn_keeps_its_mailbox_waiting(behave: Behave) -> None:
     fakes = behave("support.case", _answer, step={"min_confidence": 0.9})
     actors.send("support.case/1", "unsure")
     actors.send("support.case/1", "sure")
-    [turn] = drive_actors(agents=fakes)
+    [turn] = drive_all(agents=fakes)
     assert turn.held == ["turn"]
     assert Delivery.objects.filter(state="queued").count() == 1
     assert actors.park("support.case/1") == turn.run
     with pytest.raises(NothingToPark):
         actors.park("support.case/1")
-    later = drive_actors(agents=fakes)
+    later = drive_all(agents=fakes)
     assert {each.status for each in later} == {"running", "succeeded"}
 
 
@@ -56,7 +56,7 @@ def test_a_behaviour_that_parks_goes_on_by_itself(behave: Behave) -> None:
     fakes = behave("support.case", _answer, step={"min_confidence": 0.9}, on_stuck="park")
     actors.send("support.case/1", "unsure")
     actors.send("support.case/1", "sure")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert Run.objects.filter(status="succeeded").count() == 1
     assert Run.objects.get(is_parked=True).status == "running"
     assert Delivery.objects.get(state="dead").reason == "its turn waits for a person, and was parked"
@@ -72,7 +72,7 @@ def test_a_turn_gets_as_many_messages_as_its_mailbox_says(behave: Behave) -> Non
     fakes = behave("support.case", turn, mailbox=3)
     for number in range(7):
         actors.send("support.case/1", number)
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert seen == [[0, 1, 2], [3, 4, 5], [6]]
     assert Actor.objects.get().turns == 3
 
@@ -106,16 +106,16 @@ def test_a_turn_is_done_anew_only_while_it_is_the_latest(behave: Behave) -> None
 
     fakes = behave("support.case", turn, step={"on_failure": "abort"})
     actors.send("support.case/1", "fail")
-    [failed] = drive_actors(agents=fakes)
+    [failed] = drive_all(agents=fakes)
     assert failed.status == "failed"
     runs.retry(failed.run.pk)
-    [again] = drive_actors(agents={"support.case": lambda _: "mended"})
+    [again] = drive_all(agents={"support.case": lambda _: "mended"})
     assert again.outputs == {"turn": "mended"}
     assert Delivery.objects.get().state == "done"
     actors.send("support.case/1", "fail")
-    [second] = drive_actors(agents=fakes)
+    [second] = drive_all(agents=fakes)
     actors.send("support.case/1", "go")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     with pytest.raises(TurnNotLatest):
         runs.retry(second.run.pk)
 
@@ -128,7 +128,7 @@ def test_a_fork_of_a_turn_sends_nothing(behave: Behave) -> None:
 
     fakes = behave("support.case", turn)
     actors.send("support.case/1", "go")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert Message.objects.count() == 2
     fork = runs.fork(Run.objects.get(actor__key="1").pk, "turn")
     assert drive(fork.pk, agents=fakes).status == "succeeded"
@@ -145,6 +145,6 @@ def test_a_reminder_comes_when_it_is_due(behave: Behave) -> None:
 
     fakes = behave("support.case", turn)
     actors.send("support.case/1", "go")
-    turns = drive_actors(agents=fakes)
+    turns = drive_all(agents=fakes)
     assert [each.outputs["turn"] for each in turns] == ["go", {"reminder": "follow-up", "body": {"n": 1}}]
     assert Message.objects.filter(kind="timer", routed_at=None).count() == 1

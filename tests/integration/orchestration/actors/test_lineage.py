@@ -10,7 +10,7 @@ from agents import Result, Task
 from orchestration import actors
 from orchestration.models import Actor
 from orchestration.selectors.lineage import LineageQuery, list_lineage, tell_line
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.orchestration.actors.conftest import Behave
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def case(behave: Behave) -> Actor:
     fakes = behave("support.case", turn)
     for body in ("go", "stay"):
         actors.send("support.case/1", body)
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     return actors.find_actor("support.case/1")
 
 

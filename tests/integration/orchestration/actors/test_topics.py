@@ -10,7 +10,7 @@ from agents import Result, Task
 from orchestration import Listen, actors
 from orchestration.errors import MessageConflict, MessageInvalid, SchemaBreaks
 from orchestration.models import Delivery, Message, Topic
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.orchestration.actors.conftest import Behave
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def test_a_rule_finds_the_actor_by_the_message(behave: Behave) -> None:
     )
     actors.publish("case.updated", {"case": "7", "by": "expert"})
     actors.publish("case.updated", {"case": "8"})
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert heard == [("7", "case.updated")]
 
 
@@ -42,7 +42,7 @@ def test_members_all_get_it_once(behave: Behave) -> None:
         actors.subscribe("room.talk", "room.member", key=key)
     actors.publish("room.talk", "hello", idempotency_key="1")
     actors.publish("room.talk", "hello", idempotency_key="1")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert Message.objects.count() == 1
     assert Delivery.objects.filter(state="done").count() == 3
 
@@ -57,7 +57,7 @@ def test_what_does_not_meet_the_schema_is_refused_to_strangers_and_agents(behave
     with pytest.raises(MessageInvalid, match="body/case"):
         actors.publish("case.updated", {"case": 5})
     actors.send("support.case/1", {})
-    [done] = drive_actors(agents=fakes)
+    [done] = drive_all(agents=fakes)
     assert done.held == ["turn"]
     assert "body/case" in done.steps["turn"].reason
     assert Message.objects.count() == 1
@@ -91,7 +91,7 @@ def test_who_published_what_and_when_is_one_query(behave: Behave) -> None:
     actors.define_topic("case.updated", SCHEMA)
     for key in ("1", "2"):
         actors.send(f"support.case/{key}", {})
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     now = timezone.now()
     asked: dict[str, Any] = {
         "by": "support.case/1",
@@ -108,7 +108,7 @@ def test_a_rule_that_fails_is_told_and_stops_nobody_else(behave: Behave) -> None
     actors.subscribe("case.updated", "audit.case", key_from="body.nothing.there")
     actors.subscribe("case.updated", "audit.case", key_from="body.case")
     sent = actors.publish("case.updated", {"case": "5"})
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     sent.refresh_from_db()
     assert "subscription of audit.case" in sent.refusal
     assert Delivery.objects.get().actor.key == "5"

@@ -9,7 +9,7 @@ from agents import Result, Task
 from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, actors, runs
 from orchestration.models import Actor, Delivery, Message, Run
-from orchestration.testing import drive, drive_actors, run_workflow
+from orchestration.testing import drive, drive_all, run_workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def test_a_message_makes_an_actor_and_a_turn() -> None:
 
     publish(CASE, {"support.case": listen})
     sent = actors.send("support.case/4711", {"text": "hello"})
-    [turn] = drive_actors(agents={"support.case": listen})
+    [turn] = drive_all(agents={"support.case": listen})
     assert heard == [[{"text": "hello"}]]
     assert turn.status == "succeeded"
     assert Delivery.objects.get(message=sent).state == "done"
@@ -48,7 +48,7 @@ def test_turns_come_one_after_another_and_send() -> None:
     publish(CASE, agents)
     actors.send("support.case/one", {"left": 3})
     actors.send("support.case/one", {"left": 0})
-    drive_actors(agents=agents)
+    drive_all(agents=agents)
     assert [m.hops for m in Message.objects.order_by("pk")] == [0, 0, 1, 2, 3]
     assert Run.objects.filter(actor__key="one").count() == 2
     assert Run.objects.filter(actor__key="other").count() == 3
@@ -63,7 +63,7 @@ def test_an_answer_that_fails_sends_nothing() -> None:
     agents = {"support.case": turn}
     publish(CASE, agents)
     actors.send("support.case/one", {"left": 3})
-    drive_actors(agents=agents)
+    drive_all(agents=agents)
     assert Message.objects.count() == 1
 
 
@@ -76,5 +76,5 @@ def test_what_is_asked_is_answered_by_the_turn() -> None:
     publish(CASE, agents)
     done = run_workflow(asking, agents=agents)
     assert done.waiting == ["ask"]
-    drive_actors(agents=agents)
+    drive_all(agents=agents)
     assert drive(done.run.pk, agents=agents).outputs["ask"] == {"twice": 42}

@@ -1,6 +1,7 @@
 """Publishing: a spec becomes a new, immutable version when its content is new."""
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from django.apps import apps
@@ -9,8 +10,6 @@ from django.db import connection, transaction
 
 from agents.domain.reading import read_json
 from agents.selectors import find_contract, list_contracts
-from orchestration.actors.topics import take_over_listening
-from orchestration.actors.turns import find_behaviour
 from orchestration.domain.spec import (
     StepSpec,
     WorkflowSpec,
@@ -21,6 +20,8 @@ from orchestration.domain.spec import (
 )
 from orchestration.errors import Problem, SpecInvalid, StepNotFound, WorkflowNotFound
 from orchestration.models import Project, Workflow
+from orchestration.publishing.behaviours import find_behaviour, take_over_listening
+from orchestration.selectors.mail import find_behaviours
 
 DEFAULT_PROJECT = "default"
 
@@ -166,6 +167,18 @@ def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:
     """
     with transaction.atomic():
         return [publish(spec, project=project) for spec in find_code_specs()]
+
+
+def find_or_publish_behaviours(project_id: int, names: Collection[str]) -> set[str]:
+    """Return those of the names that a project has behaviours for; that of a bare agent with a mailbox is published."""
+    found = find_behaviours(project_id, names)
+    for name in sorted(set(names) - found):
+        contract = find_contract(name)
+        if contract is not None and contract.mailbox is not None:
+            slug = Project.objects.values_list("slug", flat=True).get(pk=project_id)
+            publish(describe_bare_actor(name, contract.mailbox), project=slug)
+            found.add(name)
+    return found
 
 
 def _lock_name(project_id: int, name: str) -> None:
