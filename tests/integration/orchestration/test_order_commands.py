@@ -13,7 +13,8 @@ from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, runs
 from orchestration.dispatch import mute_dispatch
 from orchestration.models import Attempt, Event, Run, Workflow
-from orchestration.runs import compare, publishing
+from orchestration.publishing import specs as publishing
+from orchestration.runs import compare
 from orchestration.testing import run_workflow
 from orchestration.transitions.waiting import mark_unknown_agent
 from tests.integration.orchestration.rig import AGENT, Rig, graph

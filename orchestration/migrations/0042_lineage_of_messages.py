@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
     """The view anew."""
 
     dependencies = [
-        ('orchestration', '0040_actors'),
+        ('orchestration', '0041_memory'),
     ]
 
     operations = [
