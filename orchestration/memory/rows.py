@@ -159,6 +159,7 @@ class MemoryDraft(models.Model):
 class MemoryVector(models.Model):
     """What a memory means to one embedder, beside its `embedding`; `manage.py enable_vectors` makes the table."""
 
+    pk = models.CompositePrimaryKey("memory_id", "embedder")
     memory_id = models.BigIntegerField()
     embedder = models.CharField(max_length=121, help_text="<name>@<version>")
 

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='MemoryVector',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('memory_id', 'embedder', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('memory_id', models.BigIntegerField()),
                 ('embedder', models.CharField(help_text='<name>@<version>', max_length=121)),
             ],
