@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from agents.runtimes.threads import CALLER, AsideThreads
+from agents.runtimes.threads import ASIDE, CALLER, AsideThreads
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -68,7 +68,8 @@ class LoopThread:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.loop.set_task_factory(_make_task)  # type: ignore[arg-type]  # the stubs know it without a context
-        self.loop.set_default_executor(AsideThreads(_MOST_ASIDE, "agents-aside"))
+        self._aside = AsideThreads(_MOST_ASIDE, "agents-aside")
+        self.loop.set_default_executor(self._aside)
         self.hold: Hold | None = None
         self._holds: deque[Hold] = deque(maxlen=_MOST_HOLDS)
         self._lock = threading.Lock()
@@ -79,7 +80,11 @@ class LoopThread:
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Let the loop run a coroutine in the caller's context."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        aside = ASIDE.set(self._aside)
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        finally:
+            ASIDE.reset(aside)
 
     def look(self) -> Hold | None:
         """Return who keeps the loop from turning; it is asked at one look and must have answered by a later one."""

@@ -7,7 +7,7 @@ would else stay with the thread for as long as the process lives, broken ones to
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import Context, ContextVar
 from typing import Final, ParamSpec, TypeVar
 
@@ -17,6 +17,8 @@ from agents.sessions import put_away, share_pool
 
 CALLER: Final[ContextVar[str]] = ContextVar("agents_caller", default="")
 """The agent for which a coroutine, and all that it begins, works."""
+ASIDE: Final[ContextVar[Executor | None]] = ContextVar("agents_aside", default=None)
+"""Threads for work beside the loop of this context, for libraries that else take their own."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from agents.runtimes.model.backend import TASK
 from agents.runtimes.model.durability import RingmasterDurability
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import read_most_tokens
+from agents.runtimes.threads import ASIDE
 
 
 def build(agent: RegisteredAgent) -> Agent[Any, Any]:
@@ -85,12 +87,21 @@ async def perform(agent: RegisteredAgent, built: Agent[Any, Any], task: Task) ->
     prompt = write_prompt(task) if details is None or details.prompt is None else details.prompt(task)
     token = TASK.set(task)
     try:
-        with replay_scope():
+        with replay_scope(), _take_threads():
             done = await built.run(prompt, deps=Call(task))
     finally:
         TASK.reset(token)
     output = done.output if isinstance(done.output, BaseModel) else to_jsonable_python(done.output)
     return Result(output, confidence=_find_confidence(details.confidence if details else None, output))
+
+
+def _take_threads() -> AbstractContextManager[None]:
+    """Let tools that are no coroutines run where an agent's other work beside its loop does.
+
+    The library's own threads keep their connections to the database as long as the process lives.
+    """
+    aside = ASIDE.get()
+    return nullcontext() if aside is None else Agent.using_thread_executor(aside)
 
 
 def _find_confidence(field: str | None, output: object) -> float | None:
