@@ -45,17 +45,22 @@ class When:
     Attributes:
         says: a regular expression that is found in what the user said last; its named groups fill texts and arguments.
         after: the tool whose result came last; with `says` and without this, nothing came after the user's words.
+        result: a regular expression that is found in that result.
         model: that was asked for.
     """
 
     says: str = ""
     after: str = ""
+    result: str = ""
     model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool to be called. Texts in the arguments may have places, such as `{order}`."""
+    """A tool to be called. Texts in the arguments may have places, such as `{order}`.
+
+    An argument that is a part of a result and nothing else, `{result.euro}`, stays what it is there: a number, say.
+    """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -137,41 +142,61 @@ def fits(when: When, question: Question) -> bool:
     return (
         (not when.says or re.search(when.says, question.says) is not None)
         and (when.after == question.after if when.after else not (when.says and question.after))
+        and (not when.result or re.search(when.result, question.result) is not None)
         and (not when.model or when.model == question.model)
     )
 
 
-def fill(value: Any, when: When, question: Question) -> Any:
-    """Return a text, or all texts of a JSON value, with their places filled; a place that nothing fills stays."""
-    found = re.search(when.says, question.says) if when.says else None
-    groups = {name: said or "" for name, said in (found.groupdict() if found else {}).items()}
-    return _fill(value, groups, question.result)
+def fill_text(text: str, when: When, question: Question) -> str:
+    """Return a text with its places filled; a place that nothing fills stays."""
+    return _Filling(when, question).fill_text(text)
 
 
-def _fill(value: Any, groups: Mapping[str, str], result: str) -> Any:
-    if isinstance(value, str):
-        return _PLACE.sub(lambda place: _find_place(place, groups, result), value)
-    if isinstance(value, Mapping):
-        return {key: _fill(member, groups, result) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_fill(element, groups, result) for element in value]
-    return value
+def fill_arguments(arguments: Mapping[str, Any], when: When, question: Question) -> dict[str, Any]:
+    """Return a tool's arguments with the places of all their texts filled."""
+    filled: dict[str, Any] = _Filling(when, question).fill(arguments)
+    return filled
 
 
-def _find_place(place: re.Match[str], groups: Mapping[str, str], result: str) -> str:
-    name, *parts = place[1].split(".")
-    if name in groups and not parts:
-        return groups[name]
-    if name != "result":
-        return place[0]
-    if not parts:
-        return result
-    try:
-        found = read_json(result)
-    except UnreadableJson:
-        return place[0]
-    for part in parts:
-        found = found.get(part, place[0]) if isinstance(found, Mapping) else place[0]
+class _Filling:
+    """What the places of one reply stand for."""
+
+    def __init__(self, when: When, question: Question) -> None:
+        found = re.search(when.says, question.says) if when.says else None
+        self._groups = {name: said or "" for name, said in (found.groupdict() if found else {}).items()}
+        self._result = question.result
+
+    def fill_text(self, text: str) -> str:
+        return _PLACE.sub(lambda place: _write(self._find(place)), text)
+
+    def fill(self, value: Any) -> Any:
+        if isinstance(value, str):
+            whole = _PLACE.fullmatch(value)
+            return self.fill_text(value) if whole is None else self._find(whole)
+        if isinstance(value, Mapping):
+            return {key: self.fill(member) for key, member in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.fill(element) for element in value]
+        return value
+
+    def _find(self, place: re.Match[str]) -> Any:
+        name, *parts = place[1].split(".")
+        if name in self._groups and not parts:
+            return self._groups[name]
+        if name != "result":
+            return place[0]
+        if not parts:
+            return self._result
+        try:
+            found = read_json(self._result)
+        except UnreadableJson:
+            return place[0]
+        for part in parts:
+            found = found.get(part, place[0]) if isinstance(found, Mapping) else place[0]
+        return found
+
+
+def _write(found: Any) -> str:
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
@@ -191,7 +216,8 @@ def _read_reply(number: int, said: object) -> Reply:
     given = _read_fields(at, Reply, said)
     if "when" in given:
         given["when"] = When(**_read_fields(f"{at}, 'when'", When, given["when"]))
-        _check_pattern(at, given["when"].says)
+        _check_pattern(at, "says", given["when"].says)
+        _check_pattern(at, "result", given["when"].result)
     if "calls" in given:
         given["calls"] = tuple(_read_calls(at, given["calls"]))
     if "fault" in given:
@@ -236,8 +262,8 @@ def _read_fault(at: str, said: object) -> Fault:
         ) from None
 
 
-def _check_pattern(at: str, pattern: str) -> None:
+def _check_pattern(at: str, name: str, pattern: str) -> None:
     try:
         re.compile(pattern)
     except (re.error, TypeError) as error:
-        raise ScriptRefused(f"{at}: 'when.says' is no regular expression: {error}") from None
+        raise ScriptRefused(f"{at}: 'when.{name}' is no regular expression: {error}") from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agents.model_server.replies import Fault, Question, Reply, fill
+from agents.model_server.replies import Fault, Question, Reply, fill_arguments, fill_text
 
 _ERRORS: Final[Mapping[Fault, tuple[int, str, str, str]]] = {
     # status, type, code, message
@@ -70,14 +70,16 @@ class _Answer:
         self._reasoning = reply.reasoning
         self._refusal = (reply.text or _REFUSAL) if reply.fault is Fault.REFUSAL else None
         is_silent = reply.fault in {Fault.EMPTY, Fault.CONTENT_FILTER, Fault.REFUSAL}
-        self._text = "" if is_silent else str(fill(reply.text, reply.when, question))
+        self._text = "" if is_silent else fill_text(reply.text, reply.when, question)
         self._calls: list[dict[str, Any]] = [
             {
                 "id": f"call_{number:06d}_{index}",
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": json.dumps(fill(call.arguments, reply.when, question), ensure_ascii=False),
+                    "arguments": json.dumps(
+                        fill_arguments(call.arguments, reply.when, question), ensure_ascii=False
+                    ),
                 },
             }
             for index, call in enumerate(reply.calls)

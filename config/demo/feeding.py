@@ -1,13 +1,15 @@
-"""Puts the support desk's sample messages in and watches until each is answered or waits for a person."""
+"""Puts the sample messages in and watches until each is answered or waits for a person."""
 
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
+
+from django.apps import apps
 
 from agents.domain.reading import read_json
 from config.errors import ServiceError
@@ -17,7 +19,6 @@ from orchestration.domain.states import RunStatus
 from orchestration.models import Run
 from orchestration.selectors.progress import WAITING, measure_progress, read_clock
 
-WORKFLOW = "support-reply"
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 120.0
 
@@ -42,6 +43,26 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Feed:
+    """Messages for one workflow. `app`: the example it belongs to.  `path`: of the messages, in the checkout."""
+
+    app: str
+    workflow: str
+    path: str
+
+
+_FEEDS = (
+    Feed("examples.support", "support-reply", "examples/support/data/messages.jsonl"),
+    Feed("examples.assistant", "assistant", "examples/assistant/data/messages.jsonl"),
+)
+
+
+def list_feeds() -> list[Feed]:
+    """Return what can be fed: of the examples those that are installed."""
+    return [each for each in _FEEDS if apps.is_installed(each.app)]
+
+
+@dataclass(frozen=True, slots=True)
 class Feeding:
     """The runs of the sample messages; `new` of them were started just now."""
 
@@ -57,12 +78,18 @@ def read_messages(path: Path) -> list[dict[str, str]]:
     return [{key: value for key, value in message.items() if key != "expected"} for message in messages]
 
 
-def feed(messages: list[dict[str, str]]) -> Feeding:
-    """Start a run per message; a message that was fed before keeps its run."""
+def feed(messages: Mapping[str, list[dict[str, str]]]) -> Feeding:
+    """Start a run per message; a message that was fed before keeps its run.
+
+    Args: messages: by the workflow that they are for.
+    """
     started_at = read_clock()
-    before = set(Run.objects.filter(workflow_name=WORKFLOW).values_list("pk", flat=True))
-    started_runs = [runs.start(WORKFLOW, message, idempotency_key=_key(message)) for message in messages]
-    run_ids = tuple(run.id for run in started_runs)
+    before = set(Run.objects.filter(workflow_name__in=messages).values_list("pk", flat=True))
+    run_ids = tuple(
+        runs.start(workflow, message, idempotency_key=_key(message)).id
+        for workflow, those in messages.items()
+        for message in those
+    )
     return Feeding(run_ids, len(set(run_ids) - before), started_at)
 
 

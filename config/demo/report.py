@@ -9,6 +9,8 @@ from config.demo.feeding import Feeding, Progress
 from config.demo.people import ADMIN_NAME, LEAD_NAME, REVIEWER_NAME, Person
 from config.demo.stage import Stage
 from escalation.selectors import list_open_tickets
+from orchestration.domain.holds import HoldSubject
+from orchestration.models import Run
 
 _BAR_WIDTH = 32
 
@@ -59,6 +61,23 @@ def describe_tickets(feeding: Feeding) -> list[str]:
     return [f"  tickets    {count:>4}  in the review queue {name}" for name, count in sorted(queues.items())]
 
 
+def describe_approvals(feeding: Feeding, stage: Stage) -> list[str]:
+    """Return which calls of agents wait for a person, and where that person says so."""
+    waiting = list_open_tickets().filter(run__in=feeding.run_ids, subject=HoldSubject.CALLS).order_by("pk")
+    lines = []
+    for ticket in waiting:
+        page = reverse("admin:escalation_ticket_change", args=[ticket.pk])
+        for call in ticket.seen["calls"]:
+            told = ", ".join(f"{name} {value}" for name, value in call["arguments"].items())
+            lines.append(f"  ticket {ticket.pk}: {call['tool']} ({told})")
+        lines.append(f"    {stage.web_url}{page}")
+    if lines:
+        lines.insert(
+            0, "These calls wait for a person; approve, change or deny them there, while the demo serves:"
+        )
+    return lines
+
+
 def describe_people(people: list[Person]) -> list[str]:
     """Return who may sign in, and the passwords of those who are new."""
     lines = [
@@ -79,12 +98,21 @@ def describe_people(people: list[Person]) -> list[str]:
 
 def describe_links(feeding: Feeding, stage: Stage, *, has_flower: bool) -> list[str]:
     """Return the addresses to open."""
-    page = reverse("admin:orchestration_run_change", args=[feeding.run_ids[0]])
     tickets = reverse("admin:escalation_ticket_changelist")
     names = f"{REVIEWER_NAME}, {LEAD_NAME} or {ADMIN_NAME}"
     return [
         f"  console    {stage.web_url}/admin/   (users {names})",
         f"  tickets    {stage.web_url}{tickets}",
-        f"  a run      {stage.web_url}{page}",
+        *_describe_runs(feeding, stage),
         f"  Flower     {stage.flower_url}/" if has_flower else "  Flower     is not up yet: see flower.log",
     ]
+
+
+def _describe_runs(feeding: Feeding, stage: Stage) -> list[str]:
+    """Return the first run of each workflow."""
+    first = Run.objects.filter(pk__in=feeding.run_ids).order_by("workflow_name", "created_at", "pk")
+    pages = [
+        (run.workflow_name, reverse("admin:orchestration_run_change", args=[run.pk]))
+        for run in first.distinct("workflow_name")
+    ]
+    return [f"  a run      {stage.web_url}{page}   (workflow {name})" for name, page in pages]

@@ -9,24 +9,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from django.conf import settings
 
+from agents.errors import AgentError
+from agents.providers import find_spec, has_key
 from config import env
 from config.errors import ServiceError
 from config.services.process import choose_port, wait_until
+from config.settings.examples import ASSISTANT_MODEL, SCRIPTED
 from config.state import read_private, write_private
 from config.supervisor import Program, Supervisor
 
 _WEB_PORT = 8000
 _FLOWER_PORT = 5555
+_MODEL_PORT = 8765
+_SCRIPT = "examples/assistant/data/script.json"
 _WORKER_FLAGS = ("-l", "INFO", "-E", "--without-mingle", "--without-gossip")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the demo can be seen."""
+    """Where the demo can be seen.
+
+    Attributes: model_port: of the server that answers in a model's place; None if a provider is asked, or nobody.
+    """
 
     web_port: int
     flower_port: int
+    model_port: int | None = None
 
     @property
     def web_url(self) -> str:
@@ -38,9 +48,17 @@ class Stage:
         """Flower's address."""
         return f"http://127.0.0.1:{self.flower_port}"
 
+    @property
+    def _model_url(self) -> str:
+        return f"http://127.0.0.1:{self.model_port}/v1"
+
     def moved_ports(self) -> list[str]:
         """Say which usual port was taken, a line each."""
-        moves = (("the console", _WEB_PORT, self.web_port), ("Flower", _FLOWER_PORT, self.flower_port))
+        moves = (
+            ("the console", _WEB_PORT, self.web_port),
+            ("Flower", _FLOWER_PORT, self.flower_port),
+            ("the model server", _MODEL_PORT, self.model_port or _MODEL_PORT),
+        )
         return [f"Port {usual} is taken: {name} uses {port}." for name, usual, port in moves if port != usual]
 
     def programs(self) -> list[Program]:
@@ -70,7 +88,14 @@ class Stage:
             self._program("worker-isolated", 0, (*celery, "worker", *isolated, *_WORKER_FLAGS)),
             self._program("maintain", 0, (python, "manage.py", "maintain")),
             self._program("flower", 0, (*celery, "flower", *flower)),
+            *self._model_programs(),
         ]
+
+    def _model_programs(self) -> list[Program]:
+        if self.model_port is None:
+            return []
+        serve = (sys.executable, "manage.py", "model_server", _SCRIPT, "--port", str(self.model_port))
+        return [self._program("models", 0, serve)]
 
     def _program(self, name: str, pool_size: int, command: tuple[str, ...]) -> Program:
         environment = env.for_child(
@@ -78,13 +103,33 @@ class Stage:
             DATABASE_POOL_SIZE=str(pool_size),
             FLOWER_URL=self.flower_url,
             PYTHONUNBUFFERED="1",
+            **({} if self.model_port is None else {"ASSISTANT_BASE_URL": self._model_url}),
         )
         return Program(name, command, environment)
 
 
 def set_stage() -> Stage:
-    """Choose the ports: the usual ones, else free ones."""
-    return Stage(choose_port(_WEB_PORT), choose_port(_FLOWER_PORT))
+    """Choose the ports: the usual ones, else free ones.
+
+    Raises: ServiceError: the assistant shall ask a provider, whose key is not here.
+    """
+    model_port = choose_port(_MODEL_PORT) if _answers_by_script() else None
+    return Stage(choose_port(_WEB_PORT), choose_port(_FLOWER_PORT), model_port)
+
+
+def _answers_by_script() -> bool:
+    if ASSISTANT_MODEL not in settings.RINGMASTER["MODELS"]:
+        return False  # the example is not installed
+    try:
+        spec = find_spec(ASSISTANT_MODEL)
+    except AgentError as error:
+        raise ServiceError(str(error)) from error
+    if not has_key(spec):
+        raise ServiceError(
+            f"The assistant shall ask {spec.address}, but {spec.api_key_env} is not set: set it to the provider's key, "
+            "or unset ASSISTANT_MODEL to have scripted answers."
+        )
+    return f"{spec.kind}:{spec.model}" == SCRIPTED
 
 
 def listens(port: int, *, within_seconds: float) -> bool:

@@ -8,7 +8,7 @@ from config.database import database_settings
 from config.errors import BadEnvironment
 from config.settings import base
 from config.settings.base import *  # noqa: F403 - settings are layered by star imports, as Django documents
-from config.settings.examples import size_example_pools
+from config.settings.examples import join, name_example_models, size_example_pools
 
 _SHORTEST_KEY = 50
 
@@ -32,7 +32,8 @@ DATABASES = {
 }
 INSTALLED_APPS = [*base.INSTALLED_APPS, *env.app_list("RINGMASTER_APPS")]
 RINGMASTER = base.RINGMASTER | {
-    "POOLS": size_example_pools(INSTALLED_APPS) | base.RINGMASTER.get("POOLS", {})
+    "POOLS": join(size_example_pools(INSTALLED_APPS), base.RINGMASTER.get("POOLS", {})),
+    "MODELS": join(name_example_models(INSTALLED_APPS), base.RINGMASTER.get("MODELS", {})),
 }
 
 STATIC_ROOT = env.text("STATIC_ROOT", str(base.BASE_DIR / "staticfiles"))

@@ -4,7 +4,7 @@ from config import env, services
 from config.database import database_settings
 from config.settings import base
 from config.settings.base import *  # noqa: F403 - settings are layered by star imports, as Django documents
-from config.settings.examples import EXAMPLE_APPS, size_example_pools
+from config.settings.examples import EXAMPLE_APPS, join, name_example_models, size_example_pools
 
 SECRET_KEY = "only-for-tests-" + "x" * 50
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
@@ -22,5 +22,6 @@ DATABASES = {
     )
 }
 RINGMASTER = base.RINGMASTER | {
-    "POOLS": size_example_pools(INSTALLED_APPS) | base.RINGMASTER.get("POOLS", {})
+    "POOLS": join(size_example_pools(INSTALLED_APPS), base.RINGMASTER.get("POOLS", {})),
+    "MODELS": join(name_example_models(INSTALLED_APPS), base.RINGMASTER.get("MODELS", {})),
 }

@@ -1,4 +1,4 @@
-"""`manage.py demo`: everything started, the support desk fed, what happened printed; serves until Ctrl-C."""
+"""`manage.py demo`: everything started, the examples fed, what happened printed; serves until Ctrl-C."""
 
 import io
 import signal
@@ -13,23 +13,28 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config import env, services
-from config.demo.feeding import Feeding, Progress, feed, read_messages, watch
+from config.demo.feeding import Feeding, Progress, feed, list_feeds, read_messages, watch
 from config.demo.people import ensure_people
 from config.demo.preparation import prepare_database
-from config.demo.report import ProgressBar, describe_links, describe_people, describe_result
+from config.demo.report import (
+    ProgressBar,
+    describe_approvals,
+    describe_links,
+    describe_people,
+    describe_result,
+)
 from config.demo.stage import Stage, StageRecord, listens, set_stage
 from config.errors import ServiceError
 from config.services import launcher
 from config.supervisor import Supervisor
 
-_MESSAGES = Path("examples/support/data/messages.jsonl")
 _STARTED = "RINGMASTER_DEMO_STARTED"
 
 
 class Command(BaseCommand):
     """Prepare, start, feed, report, serve, stop."""
 
-    help = "Run the whole product on this machine with the support desk at work; Ctrl-C stops everything."
+    help = "Run the whole product on this machine with the examples at work; Ctrl-C stops everything."
     # The servers come before the database: nothing may be checked against it here.
     requires_system_checks: list[str] = []
 
@@ -94,11 +99,15 @@ class Command(BaseCommand):
             self.stdout.write(line)
 
     def _show(self, stage: Stage, supervisor: Supervisor, record: StageRecord, *, once: bool) -> None:
+        if stage.model_port is not None and not listens(stage.model_port, within_seconds=60):
+            raise ServiceError(f"The model server did not start: see {supervisor.log_dir / 'models.log'}.")
         feeding, progress = self._feed()
         if not listens(stage.web_port, within_seconds=60):
             raise ServiceError(f"The console did not start: see {supervisor.log_dir / 'web.log'}.")
         has_flower = listens(stage.flower_port, within_seconds=60)
         for line in describe_links(feeding, stage, has_flower=has_flower):
+            self.stdout.write(line)
+        for line in describe_approvals(feeding, stage):
             self.stdout.write(line)
         if progress.failed:
             raise ServiceError(
@@ -108,8 +117,9 @@ class Command(BaseCommand):
             self._serve(supervisor, record)
 
     def _feed(self) -> tuple[Feeding, Progress]:
-        messages = read_messages(settings.BASE_DIR / _MESSAGES)
-        self.stdout.write(f"Feeding {len(messages)} messages to the support desk ...")
+        messages = {each.workflow: read_messages(settings.BASE_DIR / each.path) for each in list_feeds()}
+        for workflow, those in messages.items():
+            self.stdout.write(f"Feeding {len(those)} messages to the workflow {workflow} ...")
         started = time.monotonic()
         feeding = feed(messages)
         progress = watch(feeding, ProgressBar(sys.stdout).show)

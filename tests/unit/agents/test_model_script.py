@@ -2,7 +2,7 @@ import pytest
 
 from agents.errors import ScriptRefused
 from agents.model_server import Call, Fault, Reply, When, read_script
-from agents.model_server.replies import Question, fill, fits, read_question
+from agents.model_server.replies import Question, fill_arguments, fill_text, fits, read_question
 
 _ASKED = {
     "model": "m",
@@ -39,6 +39,9 @@ def _asks(says: str = "Where is order 17?", after: str = "", result: str = "") -
         (When(says="order", after="find_order"), _asks(after="find_order"), True),
         (When(after="find_order"), _asks(after="refund"), False),
         (When(after="find_order"), _asks(), False),
+        (When(after="find_order", result='"euro"'), _asks(after="find_order", result='{"euro": 5}'), True),
+        (When(after="find_order", result='"euro"'), _asks(after="find_order", result="none"), False),
+        (When(result="."), _asks(), False),
         (When(model="m"), _asks(), True),
         (When(model="n"), _asks(), False),
     ],
@@ -59,11 +62,24 @@ def test_a_reply_fits_by_words_tool_and_model(when: When, question: Question, is
 def test_places_are_filled_from_groups_and_results(text: str, filled: str) -> None:
     question = _asks(result='{"status": "sent", "days": 2}')
     when = When(says=r"order (?P<order>\d+)")
-    assert fill({"a": [text]}, when, question) == {"a": [filled]}
+    assert fill_text(text, when, question) == filled
+    assert fill_arguments({"a": [f"so: {text}"]}, when, question) == {"a": [f"so: {filled}"]}
+
+
+def test_an_argument_that_is_a_part_of_a_result_stays_what_it_is() -> None:
+    question = _asks(result='{"days": 2, "parts": ["a"], "status": "sent"}')
+    arguments = {"days": "{result.days}", "all": ["{result.parts}"], "how": "{result.status}", "n": "{order}"}
+    assert fill_arguments(arguments, When(says=r"order (?P<order>\d+)"), question) == {
+        "days": 2,
+        "all": [["a"]],
+        "how": "sent",
+        "n": "17",
+    }
+    assert fill_text("{result.parts}", When(), question) == '["a"]'
 
 
 def test_a_place_in_a_result_that_is_no_json_stays() -> None:
-    assert fill("{result.status}", When(), _asks(result="gone")) == "{result.status}"
+    assert fill_text("{result.status}", When(), _asks(result="gone")) == "{result.status}"
 
 
 def test_a_script_is_a_list_of_replies() -> None:
@@ -91,6 +107,7 @@ def test_a_script_is_a_list_of_replies() -> None:
         ([{}, {"txt": "x"}], "reply 2: unknown 'txt'; known are text, calls"),
         ([{"fault": "fire"}], "reply 1: there is no fault 'fire'; write one of rate_limit,"),
         ([{"when": {"says": "("}}], "'when.says' is no regular expression"),
+        ([{"when": {"result": "("}}], "'when.result' is no regular expression"),
         ([{"when": {"sayz": "x"}}], "'when': unknown 'sayz'"),
         ([{"calls": [{"arguments": {}}]}], "'calls' lists objects with 'name'"),
         ([{"calls": [{"name": "x", "arguments": 7}]}], "'calls' lists objects with 'name'"),
