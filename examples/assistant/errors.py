@@ -1,4 +1,4 @@
-"""What can be wrong with what is asked of the shop. Each message is written for whoever asked: the model, or a person."""
+"""What can be wrong with what is asked of the shop; each message is written for whoever asked."""
 
 
 class AssistantError(Exception):

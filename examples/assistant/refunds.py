@@ -15,6 +15,7 @@ from examples.assistant.shop import Order
 FREE_EURO: Final = Decimal(50)
 """So much of an order goes back without a person."""
 _CENT: Final = Decimal("0.01")
+_MOST: Final = 1_000_000
 _LOCK: Final = "assistant.refund"
 
 
@@ -25,9 +26,9 @@ def read_euro(said: float) -> Decimal:
     """
     try:
         euro = Decimal(str(said))
-        is_fine = euro.is_finite() and 0 < euro < 1_000_000 and euro == euro.quantize(_CENT)
+        is_fine = 0 < euro < _MOST and euro == euro.quantize(_CENT)
     except InvalidOperation:
-        is_fine = False
+        is_fine, euro = False, Decimal(0)
     if not is_fine:
         raise RefundRefused(f"{said} is no amount to pay back; give euro above 0, with at most two decimals.")
     return euro.quantize(_CENT)

@@ -32,6 +32,8 @@ def starter(state_dir: Path, tmp_path: Path) -> Iterator[ProcessStarter]:
         "DJANGO_SETTINGS_MODULE",
         "RINGMASTER_OVERRIDES",
         "PYTHONUNBUFFERED",
+        "ASSISTANT_MODEL",
+        "ASSISTANT_BASE_URL",
     }
     environment = {name: value for name, value in os.environ.items() if name not in own}
     starter = ProcessStarter({**environment, "RINGMASTER_STATE_DIR": str(state_dir)}, tmp_path)
@@ -91,6 +93,8 @@ def test_the_demo_survives_a_killed_worker_and_ends_cleanly(starter: ProcessStar
     answered, escalated = _count(first, "answered"), _count(first, "escalated")
     assert (_count(first, "failed"), _count(first, "tickets")) == (0, escalated)
     assert min(answered, escalated) > 0
+    assert "  ticket " in first
+    assert ": refund (euro 249, order 1041, reason " in first
     assert "Log in" in _page(first, "console")
     assert "Flower" in _page(first, "Flower")
 
@@ -103,6 +107,21 @@ def test_the_demo_survives_a_killed_worker_and_ends_cleanly(starter: ProcessStar
     assert "nothing was started again" in again.output()
     assert "was printed at the first start" in again.output()
     assert (_count(again.output(), "answered"), _count(again.output(), "escalated")) == (answered, escalated)
+    assert "These calls wait for a person" in again.output()
+    wait_for(lambda: _ours(state_dir) == [], what="no process left")
+
+
+def test_a_demo_without_the_key_that_it_needs_says_so_and_ends(
+    starter: ProcessStarter, state_dir: Path
+) -> None:
+    demo = starter.start(
+        "keyless", "manage.py", "demo", ASSISTANT_MODEL="anthropic:claude-sonnet-5", ANTHROPIC_API_KEY=""
+    )
+
+    assert demo.popen.wait(_SECONDS) == 1
+    assert (
+        "The assistant shall ask anthropic/claude-sonnet-5, but ANTHROPIC_API_KEY is not set" in demo.output()
+    )
     wait_for(lambda: _ours(state_dir) == [], what="no process left")
 
 

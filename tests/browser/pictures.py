@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from playwright.sync_api import ViewportSize
 
-from config.demo.feeding import WORKFLOW, read_messages
+from config.demo.feeding import read_messages
 from escalation.escrow import claim_ticket, comment_on, resolve_ticket
 from escalation.models import ReasonCode, ReviewQueue, SlaTarget, Ticket
 from orchestration import runs
@@ -58,7 +58,7 @@ def _feed(message: dict[str, str], number: int) -> list[Ticket]:
         times = {"first_touch_seconds": 60 * first, "resolution_seconds": 60 * decision}
         SlaTarget.objects.update_or_create(queue=queue, sla="customer-facing", defaults=times)
     with mute_dispatch():
-        run = runs.start(WORKFLOW, message)
+        run = runs.start("support-reply", message)
     drive(run.pk)
     return list(Ticket.objects.filter(run=run.pk))
 

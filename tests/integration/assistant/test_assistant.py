@@ -162,14 +162,14 @@ def test_the_demo_s_messages_are_answered_and_one_waits() -> None:
     ended = [run_workflow("assistant", message) for message in read_messages(_DATA / "messages.jsonl")]
 
     said = {
-        str(done.run.input["message_id"]): done.outputs["answer"]["text"] if done.outputs else done.held
+        str(done.run.input["message_id"]): done.outputs["answer"]["text"] if done.outputs else "held"
         for done in ended
     }
     assert said["a001"].startswith("We are open")
     assert said["a002"] == "Your order 1042, the blue kettle, is on its way, expected on Thursday."
     assert said["a003"] == "The red kettle is sold out at the moment. It costs 44.9 euro."
     assert "paid 18.5 euro of order 1043 back" in said["a004"]
-    assert said["a005"] == ["answer"]
+    assert said["a005"] == "held"
     assert said["a006"].startswith("I can't find that order")
     assert _paid() == [("1043", Decimal("18.50"), False)]
 

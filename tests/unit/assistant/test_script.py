@@ -16,7 +16,7 @@ _ORDER = {"order": "1043", "item": "set of two mugs", "euro": 18.5, "status": "d
 
 
 def _ask(says: str, *came: tuple[str, object]) -> tuple[str, dict[str, Any]]:
-    """Return the tool that is wanted next, and its arguments; `came`: the tools that were called, with their results."""
+    """Return the tool that is wanted next, and its arguments, after these tools returned what they did."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": says}]
     for number, (tool, result) in enumerate(came):
         call = {"id": f"c{number}", "type": "function", "function": {"name": tool, "arguments": "{}"}}

@@ -54,6 +54,71 @@ def test_production_knows_how_large_the_examples_pools_are(
     assert ast.literal_eval(answer.stdout) == pools
 
 
+_NO_PRICE = {"input_usd_per_million": "0", "output_usd_per_million": "0"}
+
+
+@pytest.mark.parametrize(
+    ("apps", "variables", "models"),
+    [
+        ("examples.support", {}, {}),
+        (
+            "examples.assistant",
+            {},
+            {"model": "openai:scripted", "base_url": "http://127.0.0.1:8765/v1", "price": _NO_PRICE},
+        ),
+        (
+            "examples.assistant",
+            {"ASSISTANT_BASE_URL": "http://127.0.0.1:9/v1"},
+            {"model": "openai:scripted", "base_url": "http://127.0.0.1:9/v1", "price": _NO_PRICE},
+        ),
+        ("examples.assistant", {"ASSISTANT_MODEL": "openai:gpt-5-mini"}, {"model": "openai:gpt-5-mini"}),
+        (
+            "examples.assistant",
+            {"ASSISTANT_MODEL": "openai:llama3", "ASSISTANT_BASE_URL": "http://127.0.0.1:9/v1"},
+            {"model": "openai:llama3", "base_url": "http://127.0.0.1:9/v1", "price": _NO_PRICE},
+        ),
+        (
+            "examples.assistant",
+            {"RINGMASTER_OVERRIDES": '{"MODELS": {"assistant": {"model": "google:gemini-2.5-flash"}}}'},
+            {"model": "google:gemini-2.5-flash"},
+        ),
+    ],
+)
+def test_the_assistant_asks_a_script_or_the_model_that_somebody_named(
+    apps: str, variables: dict[str, str], models: dict[str, object]
+) -> None:
+    answer = _load_production("p.RINGMASTER['MODELS']", **_GOOD, RINGMASTER_APPS=apps, **variables)
+    assert ast.literal_eval(answer.stdout) == ({"assistant": models} if models else {})
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ASSISTANT_MODEL": "gpt-5-mini"}, "['model']: write 'provider:model', such as 'openai:gpt-5-mini'"),
+        ({"ASSISTANT_MODEL": "acme:one"}, "['model']: there is no provider 'acme'"),
+        ({"ASSISTANT_BASE_URL": "127.0.0.1"}, "['base_url']: write http:// or https://"),
+    ],
+)
+def test_a_model_of_the_assistant_that_can_not_be_used_is_refused_with_the_variables(
+    variables: dict[str, str], words: str
+) -> None:
+    answer = _load_production(**_GOOD, RINGMASTER_APPS="examples.assistant", **variables)
+    assert answer.returncode == 1
+    last = answer.stderr.splitlines()[-1]
+    assert "ASSISTANT_MODEL and ASSISTANT_BASE_URL: " in last
+    assert words in last
+
+
+@pytest.mark.parametrize("name", ["MODELS", "POOLS"])
+def test_what_is_no_object_stays_for_the_checks_to_refuse(name: str) -> None:
+    overrides = f'{{"{name}": ["fast"]}}'
+    apps = "examples.assistant,examples.fraud"
+    answer = _load_production(
+        f"p.RINGMASTER['{name}']", **_GOOD, RINGMASTER_APPS=apps, RINGMASTER_OVERRIDES=overrides
+    )
+    assert ast.literal_eval(answer.stdout) == ["fast"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
