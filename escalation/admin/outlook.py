@@ -1,5 +1,6 @@
 """What stands around a decision: what it sets off, how alike work was decided, what was used, and the plan."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from orchestration.admin.picture import Picture
 from orchestration.admin.plans import draw_run
 from orchestration.admin.visible import mark_unseen
 from orchestration.conf import get_conf
+from orchestration.domain.holds import HoldSubject
 from orchestration.domain.spec import StepSpec
 from orchestration.holds import foresee_abort
 from orchestration.models import Step
@@ -31,6 +33,7 @@ from orchestration.usage.sums import sum_used
 _MOST_DRAWN: Final = 300
 _MOST_NAMED: Final = 5
 _FEWEST_JUDGED: Final = 5
+_LONGEST_ARGUMENT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,23 @@ class FollowerView:
     effects: SafeString
 
 
+@dataclass(frozen=True, slots=True)
+class WantedView:
+    """One call that waits for a person, ready to show. Attributes: arguments: name -> value, the long ones cut."""
+
+    tool: SafeString
+    arguments: list[tuple[SafeString, SafeString]]
+    effects: SafeString
+    is_reversible: bool
+
+
 def build_outlook(
     ticket: Ticket, user: User, plan: Mapping[str, StepSpec], spec: StepSpec | None, now: datetime
 ) -> dict[str, Any]:
     """Return what the page shows around the decision; `spec` is that of the step."""
     return {
         **(_foresee(ticket, plan) if ticket.is_open and ticket.holds_step else {}),
+        "wanted": _view_wanted(ticket),
         "threshold": _find_threshold(ticket, spec),
         "reliability": _say_reliability(ticket),
         **_show_similar(ticket, user),
@@ -71,6 +85,26 @@ def _foresee(ticket: Ticket, plan: Mapping[str, StepSpec]) -> dict[str, Any]:
         "undone": abort.undone[:_MOST_NAMED],
         "undone_unseen": max(0, len(abort.undone) - _MOST_NAMED),
     }
+
+
+def _view_wanted(ticket: Ticket) -> list[WantedView]:
+    """Return the calls that are asked for; what their tools do is not done yet."""
+    if ticket.subject != HoldSubject.CALLS:
+        return []
+    return [
+        WantedView(
+            mark_unseen(call["tool"]),
+            [(mark_unseen(name), _show_value(value)) for name, value in call["arguments"].items()],
+            mark_unseen("; ".join(call["effects"])),
+            call["reversible"],
+        )
+        for call in ticket.seen["calls"]
+    ]
+
+
+def _show_value(value: Any) -> SafeString:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return mark_unseen(text[:_LONGEST_ARGUMENT] + ("…" if len(text) > _LONGEST_ARGUMENT else ""))
 
 
 def _show_similar(ticket: Ticket, user: User) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The assistant on the real engine: with a script in the model's place, and with the server that the demo has."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import override_settings
+from django.test import Client, override_settings
+from django.urls import reverse
 
 from agents.domain.reading import read_json
 from agents.model_server import ModelServer, read_script
@@ -91,6 +93,20 @@ def test_a_large_refund_waits_for_a_person_and_nothing_is_paid_before(euro: floa
     assert done.status == "succeeded"
     assert _paid() == [("1041", Decimal(str(euro)).quantize(Decimal("0.01")), True)]
     assert runs.verify(done.run.pk).fault is None
+
+
+def test_the_ticket_s_page_says_what_would_be_paid_and_that_nothing_was(client: Client) -> None:
+    held, _ = _run(_pay(249))
+    client.force_login(make_member("ada", "reviewer"))
+
+    ticket = Ticket.objects.get(run=held.run)
+    page = client.get(reverse("admin:escalation_ticket_change", args=[ticket.pk])).content.decode()
+
+    told = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "Proposed refund euro 249 order 1041 reason It leaks. As it is kept, all of it" in told
+    assert "refund is called: pays money back to the customer can't be undone" in told
+    assert "Deny: nothing is called; the agent is told why, and goes on." in told
+    assert "Done already" not in told
 
 
 def test_exactly_fifty_needs_nobody() -> None:
