@@ -87,7 +87,9 @@ def test_what_can_be_fed_is_there_and_meets_its_workflow() -> None:
 
     assert [each.workflow for each in feeds] == ["support-reply", "assistant"]
     for each in feeds:
-        known = specs[each.workflow].input_schema["properties"].keys()
+        schema = specs[each.workflow].input_schema
+        assert schema is not None
+        known = schema["properties"].keys()
         assert all(message.keys() <= known for message in read_messages(PROJECT_DIR / each.path))
 
 
