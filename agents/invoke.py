@@ -74,6 +74,7 @@ def invoke(agent_name: str, task: Task, *, timeout_seconds: float) -> Outcome:
     runtime = _RUNTIMES[agent.contract.kind]
     try:
         _check_input(agent.input_check, task.input)
+        task.kept.expect(agent.state_check)
         answer = confine(agent_name, lambda: runtime.run(agent, task, timeout_seconds))
         return _read_answer(agent, answer)
     except BaseException as error:

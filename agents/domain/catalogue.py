@@ -57,7 +57,7 @@ class RegisteredAgent:
         function: the function as its author wrote it; a model-backed agent's builds the agent.
         place: file and line, so that a name claimed twice can be found.
         input_check: what the task's input must meet, if declared.
-        output_check: what the output must meet, if declared.
+        output_check: what the output must meet, if declared.  state_check: likewise, of an actor's state.
         model: of a model-backed agent.
     """
 
@@ -66,6 +66,7 @@ class RegisteredAgent:
     place: str
     input_check: SchemaCheck | None = None
     output_check: SchemaCheck | None = None
+    state_check: SchemaCheck | None = None
     model: ModelDetails | None = None
 
 

@@ -163,6 +163,15 @@ class Notebook:
                 )
             self._notes.append((prefix, note))
 
+    def drop(self, scope: MemoryScope, key: str) -> None:
+        """Take back what was noted under a key outside of calls: another word comes in its place."""
+        with self.lock:
+            self._notes = [
+                (prefix, note)
+                for prefix, note in self._notes
+                if prefix or (note.scope, note.key) != (scope, key)
+            ]
+
     def list_notes(self, below: str = "") -> list[Note]:
         """Return what was noted, in its order; of a call, by what paths within it begin with."""
         with self.lock:

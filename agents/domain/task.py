@@ -14,7 +14,10 @@ from typing import Any, Final, TypeAlias
 from agents.domain.addresses import read_address
 from agents.domain.calling import make_once
 from agents.domain.calls import Calls, MemoryJournal, Until
+from agents.domain.canonical import canonical_json
+from agents.domain.keeping import STATE_KEY, KeptState
 from agents.domain.memories import read_note
+from agents.domain.notebook import MemoryScope
 from agents.domain.outbox import Message, Outbox, read_messages
 from agents.domain.recalling import find_memory, find_value, recall
 from agents.domain.usage import BudgetLeft
@@ -58,6 +61,7 @@ class Task:
         calls: what was called and answered so far; agents use `once`.
         address: of the actor whose turn the run is; None: it is no turn.
         outbox: what is sent when the answer is accepted; agents use `send`, `publish`, `reply`, `remind`.
+        kept: what the actor keeps between its turns; agents use `state`.
     """
 
     input: JSON
@@ -76,6 +80,7 @@ class Task:
     calls: Calls = field(default=_NO_CALLS, repr=False, compare=False)
     address: str | None = None
     outbox: Outbox = field(default_factory=Outbox, repr=False, compare=False)
+    kept: KeptState = field(default_factory=lambda: KeptState(None, 0), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Give a task that no engine made a journal of its own."""
@@ -217,6 +222,24 @@ class Task:
         return recall(self.calls, scope, like, limit)
 
     @property
+    def state(self) -> Any:
+        """What the actor keeps between its turns: what the turn before left, or what this attempt has assigned.
+
+        An assignment, `task.state = ...`, is kept once this answer is accepted, with it or not at all: JSON or a model
+        of the agent's `state_schema`. If another write came between, as of a person, the step is done again.
+
+        Raises: MemoryRefused: the run is no turn of an actor, or the value does not fit; names the field.
+        """
+        return self.kept.read()
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        plain = self.kept.accept(value)
+        self.calls.notebook.drop(MemoryScope.ACTOR, STATE_KEY)
+        self.remember(MemoryScope.ACTOR, STATE_KEY, plain, expected_version=self.kept.version)
+        self.kept.replace(canonical_json(plain))
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """Return the messages of this turn, oldest first; none where the run is no turn of an actor."""
         return () if self.address is None else read_messages(self.run_input)
@@ -276,3 +299,17 @@ class Task:
     def cancelled(self) -> bool:
         """Whether the answer is no longer wanted; a long agent looks now and then and stops early."""
         return self.is_cancelled()
+
+
+_refuse_assignment: Final = Task.__setattr__
+
+
+def _assign(self: Task, name: str, value: Any) -> None:
+    """Let an agent assign its state, and nothing else."""
+    if name == "state":
+        Task.state.fset(self, value)  # type: ignore[attr-defined]
+    else:
+        _refuse_assignment(self, name, value)
+
+
+Task.__setattr__ = _assign  # type: ignore[method-assign, assignment] # a frozen class can't say it in its body

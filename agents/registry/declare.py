@@ -34,6 +34,7 @@ def agent(
     reversible: bool = True,
     pools: Mapping[str, int] = MappingProxyType({}),
     mailbox: int | None = None,
+    state_schema: Schema | None = None,
     **unknown: object,
 ) -> Callable[[Function], Function]:
     """Register a function, `def` or `async def`, as the agent of this name.
@@ -49,6 +50,7 @@ def agent(
         reversible: whether those effects can be taken back.
         pools: slots that each step of it holds while it runs, by pool, such as `{"gpu": 1}`.
         mailbox: makes it the behaviour of actors of its name; so many messages a turn gets at most.
+        state_schema: JSON Schema or pydantic model of what an actor keeps between its turns, as `task.state`.
         **unknown: refused by name.
 
     Returns:
@@ -71,6 +73,7 @@ def agent(
         reversible=reversible,
         pools=pools,
         mailbox=mailbox,
+        state_schema=state_schema,
     )
 
 
@@ -86,6 +89,7 @@ def model_agent(
     reversible: bool = True,
     pools: Mapping[str, int] = MappingProxyType({}),
     mailbox: int | None = None,
+    state_schema: Schema | None = None,
     prompt: Callable[[Task], str] | None = None,
     confidence: str | None = None,
     **unknown: object,
@@ -96,8 +100,8 @@ def model_agent(
     its requests to a model, and each call of a tool, is then kept in the step's journal.
 
     Args:
-        name, timeout_seconds, queue, version, input_schema, output_schema, effects, reversible, pools, mailbox: as of
-            `agent`.
+        name, timeout_seconds, queue, version, input_schema, output_schema, effects, reversible, pools, mailbox,
+            state_schema: as of `agent`.
         prompt: returns what the model is told of a task; without it the input, the item of a `for_each`, results of
             earlier steps, and why work was sent back.
         confidence: the field of the output that says how sure it is, from 0 to 1.
@@ -121,6 +125,7 @@ def model_agent(
         reversible=reversible,
         pools=pools,
         mailbox=mailbox,
+        state_schema=state_schema,
     )
 
 
@@ -130,6 +135,7 @@ def _declare(
     checked = rules.check_name(name)
     input_check = compile_schema(checked, "input_schema", said["input_schema"])
     output_check = compile_schema(checked, "output_schema", said["output_schema"])
+    state_check = compile_schema(checked, "state_schema", said["state_schema"])
     contract = AgentContract(
         name=checked,
         version=rules.check_version(checked, said["version"]),
@@ -147,7 +153,8 @@ def _declare(
     def register(function: Builder) -> Builder:
         _check_function(contract, function)
         declared = _locate(contract, function)
-        catalogue.add(RegisteredAgent(declared, function, _place(function), input_check, output_check, model))
+        checks = (input_check, output_check, state_check)
+        catalogue.add(RegisteredAgent(declared, function, _place(function), *checks, model))
         return function
 
     return register

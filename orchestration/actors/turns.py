@@ -13,6 +13,7 @@ import structlog
 from django.db import transaction
 
 from agents.domain.classification import describe_error
+from agents.domain.keeping import STATE_KEY
 from orchestration.actors.replies import refuse_asks
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_all, fetch_one
@@ -58,6 +59,11 @@ UPDATE orchestration_actor SET turns = %(turn)s WHERE id = %(actor)s RETURNING i
 _BURY: Final = """
 UPDATE orchestration_delivery SET state = 'dead', reason = %(reason)s, ended_at = clock_timestamp()
 WHERE id = ANY(%(deliveries)s::bigint[]) RETURNING message_id
+"""
+# The turn before is over, and what it kept is written: this is what the next one sees, whoever writes meanwhile.
+_STATE_VERSION: Final = """
+SELECT version FROM orchestration_memory
+WHERE project_id = %(project)s AND scope = 'actor' AND scope_id = %(actor)s AND key = %(key)s AND replaced_at IS NULL
 """
 _QUEUED_IDS: Final = """
 SELECT id AS delivery FROM orchestration_delivery WHERE actor_id = %(actor)s AND state = 'queued' ORDER BY message_id
@@ -124,7 +130,13 @@ def _choose_batch(actor_id: int, most: int) -> list[Any]:
 def _begin(actor: Any, version: Workflow, batch: Sequence[Any]) -> Turn | None:
     number = actor.turns + 1
     requested_by = next((row.requested_by_id for row in batch if row.requested_by_id is not None), None)
-    said = {"address": f"{actor.name}/{actor.key}", "messages": [_show(row) for row in batch]}
+    address = f"{actor.name}/{actor.key}"
+    state = fetch_one(_STATE_VERSION, {"project": actor.project_id, "actor": address, "key": STATE_KEY})
+    said = {
+        "address": address,
+        "messages": [_show(row) for row in batch],
+        "state_version": state.version if state else 0,
+    }
     deliveries = [row.delivery for row in batch]
     try:
         new = describe_new_run(

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from agents.domain.calls import Calls
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, Task
+from agents.domain.keeping import KeptState
 from agents.errors import UnreadableOutput
 from agents.selectors import find_contract
 from orchestration.budgets import load_path
@@ -33,6 +34,7 @@ from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
+from orchestration.executor.keeping import load_state
 from orchestration.executor.remembering import ClaimShelf, count_conflicts, load_noted
 from orchestration.handoff import Handed, assemble_handoff
 from orchestration.journal.reading import load_calls_made
@@ -156,6 +158,7 @@ def _address(
         is_cancelled=ask_whether_cancelled(claim),
         calls=calls,
         address=claim.run.actor,
+        kept=KeptState(None, 0) if claim.run.actor is None else load_state(claim, run_input),
     )
 
 
