@@ -121,6 +121,36 @@ class ActorNotFound(OrchestrationError):
     code = "actor_not_found"
 
 
+class MailNotFound(OrchestrationError):
+    """No message to actors or topics has this id, or none that the caller may see."""
+
+    code = "mail_not_found"
+
+
+class DeliveryNotFound(OrchestrationError):
+    """No delivery has this id, or none that the caller may see."""
+
+    code = "delivery_not_found"
+
+
+class TopicNotFound(OrchestrationError):
+    """No topic has this name or id, or none that the caller may see."""
+
+    code = "topic_not_found"
+
+
+class SubscriptionNotFound(OrchestrationError):
+    """No subscription has this id, or none that the caller may see."""
+
+    code = "subscription_not_found"
+
+
+class SubscriptionKept(OrchestrationError):
+    """A workflow's spec says that its actors listen: only another version of it ends that."""
+
+    code = "subscription_kept"
+
+
 class MessageInvalid(OrchestrationError):
     """A message, a topic or a subscription is none; names the field."""
 

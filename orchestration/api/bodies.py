@@ -178,6 +178,64 @@ class SignalBody(Body):
     step = Text(required=False, allow_blank=True, default="", help_text="Key of the step that it is for.")
 
 
+class MailBody(Body):
+    """Send a message to an actor, or publish it to a topic."""
+
+    project = _name(default=DEFAULT_PROJECT)
+    to = Text(
+        max_length=400,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="An actor's address, such as `support.case/4711`.",
+    )
+    topic = Text(max_length=200, required=False, allow_null=True, default=None, help_text="Instead of `to`.")
+    body = AnyValue(help_text="Any JSON value, at most 65,536 bytes; null has to be sent.")
+
+
+class TopicBody(Body):
+    """Make a topic, or give it another schema."""
+
+    project = _name(default=DEFAULT_PROJECT)
+    name = Text(max_length=200)
+    schema = JsonObject(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="JSON Schema of what is published; null: anything.",
+    )
+    description = Text(max_length=2_000, required=False, allow_blank=True, default="")
+    force = TruthValue(default=False, help_text="Although it may break subscribers.")
+
+
+class SubscriptionBody(Body):
+    """Let actors hear a topic."""
+
+    name = Text(max_length=200, help_text="Of their behaviour.")
+    key = Text(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        default="",
+        trim_whitespace=False,
+        help_text="Of one actor, a member of the topic, which gets all.",
+    )
+    key_from = Text(
+        max_length=2_000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="CEL over `body` and `sender` instead: the key of whom a message is for, or null.",
+    )
+    where = Text(
+        max_length=2_000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="CEL likewise, beside `key_from`; false: not for them.",
+    )
+
+
 class TokenBody(Body):
     """Make a token of one's own."""
 

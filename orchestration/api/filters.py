@@ -7,10 +7,13 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from agents.domain.outbox import MessageKind
 from orchestration.domain.calls import CallState
 from orchestration.domain.events import EventKind
+from orchestration.domain.mail import DeliveryState, Life
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
-from orchestration.models import LineageKind, Run
+from orchestration.models import LineageKind, Message, Run, Topic
+from orchestration.selectors.actors import ActorWithLife, narrow_to_life
 from orchestration.selectors.progress import STATES, narrow_to_state
 
 
@@ -24,8 +27,8 @@ class _Id(filters.Filter):
         super().__init__(*args, min_value=0, max_value=EXACT_INTEGER_LIMIT - 1, **how)
 
 
-def _text(field: str | None = None, length: int = 300) -> filters.CharFilter:
-    return filters.CharFilter(field_name=field, max_length=length, strip=False)
+def _text(field: str | None = None, length: int = 300, **how: Any) -> filters.CharFilter:
+    return filters.CharFilter(field_name=field, max_length=length, strip=False, **how)
 
 
 def _word(words: Any, **how: Any) -> filters.ChoiceFilter:
@@ -132,3 +135,57 @@ class EventFilter(RunEventFilter):
     """Lines of the history."""
 
     run = filters.UUIDFilter(field_name="run_id")
+
+
+class ActorFilter(filters.FilterSet):
+    """Actors."""
+
+    project = _text("project__slug")
+    name = _text()
+    key = _text()
+    state = _word(Life, method="narrow_to_life")
+    made_by = _Id(field_name="made_by_actor_id", help_text="Id of the actor that made them.")
+
+    def narrow_to_life(
+        self, actors: QuerySet[ActorWithLife], _name: str, state: str
+    ) -> QuerySet[ActorWithLife]:
+        """Return the actors that do so."""
+        return narrow_to_life(actors, state)
+
+
+class DeliveryFilter(filters.FilterSet):
+    """Deliveries to an actor."""
+
+    state = _word(DeliveryState)
+    run = filters.UUIDFilter(field_name="run_id", help_text="The turn that got them.")
+
+
+class DeadLetterFilter(filters.FilterSet):
+    """Dead letters."""
+
+    project = _text("actor__project__slug")
+    actor = _Id(field_name="actor_id")
+    name = _text("actor__name")
+
+
+class MailFilter(filters.FilterSet):
+    """Messages to actors and topics."""
+
+    project = _text("project__slug")
+    sender = _text(length=320)
+    topic = _text(method="narrow_to_topic")
+    kind = _word(MessageKind)
+    run = filters.UUIDFilter(field_name="run_id", help_text="Whose steps sent them.")
+    since = filters.IsoDateTimeFilter(field_name="sent_at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="sent_at", lookup_expr="lt")
+
+    def narrow_to_topic(self, mail: QuerySet[Message], _name: str, topic: str) -> QuerySet[Message]:
+        """Return what was published to the topics of a name: by their ids, which lead the index of publications."""
+        return mail.filter(topic__in=list(Topic.objects.filter(name=topic).values_list("pk", flat=True)))
+
+
+class TopicFilter(filters.FilterSet):
+    """Topics."""
+
+    project = _text("project__slug")
+    name = _text()

@@ -18,6 +18,16 @@ class DeliveryState(StrEnum):
     DEAD = "dead"
 
 
+class Life(StrEnum):
+    """How an actor does: nothing to do, in a turn, in one that waits or is held for people, or taking no messages."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    STOPPED = "stopped"
+
+
 class OnStuck(StrEnum):
     """What a mailbox does while a turn waits for a person: wait with it, or let that turn be and go on."""
 

@@ -10,7 +10,7 @@ from typing import Final
 from orchestration.conf import get_conf
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.states import ResultKind
-from orchestration.models import Run, RunResult, Step
+from orchestration.models import Message, Run, RunResult, Step
 from orchestration.ports import Escalator, load_escalator
 
 RESTRICTED: Final = "it went to a review queue that is restricted, and you have no role there"
@@ -66,6 +66,16 @@ def hides_result(run: Run, result: RunResult | None, user_id: int | None) -> boo
     if result is None or result.kind not in _OF_STEPS:
         return False
     return bool(_escalator().find_hidden_runs([run.pk], user_id)) or hides_input(run, user_id)
+
+
+def find_hidden_senders(answers: Collection[Message], user_id: int | None) -> dict[int, str]:
+    """Return which messages, of a run and of no step of it, are made of what is hidden from somebody, and why."""
+    said_by = {message.pk: message.run_id for message in answers if message.run_id is not None}
+    if not said_by:
+        return {}
+    runs = list(dict.fromkeys(said_by.values()))
+    hidden = _escalator().find_hidden_runs(runs, user_id)
+    return {pk: RESTRICTED for pk, run_id in said_by.items() if run_id in hidden}
 
 
 def _escalator() -> Escalator:

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
+
 from agents import Result, Task
 from agents.invoke import override
 from escalation.escrow import save_calendar
 from escalation.models import Calendar, Ticket
-from orchestration import StepSpec, WorkflowSpec, runs
+from orchestration import StepSpec, WorkflowSpec, actors, runs
 from orchestration.dispatch import mute_dispatch
-from orchestration.models import Call, Project, Run, Step
+from orchestration.models import Actor, Call, Delivery, Project, Run, Step, Subscription, Topic
 from orchestration.testing import drive
 
 LETTER = WorkflowSpec(
@@ -22,11 +24,13 @@ LETTER = WorkflowSpec(
         StepSpec("send", agent="test.sender", needs=("draft",)),
     ),
 )
+DESK = WorkflowSpec(name="desk", actor="test.desk", steps=(StepSpec("turn", agent="test.answer"),))
 AGENTS: dict[str, Callable[[Task], Any]] = {
     "test.facts": lambda task: task.once("look up", lambda: {"order": 7}),
     "test.writer": lambda task: Result(
         {"body": "Dear Ada"}, confidence=task.run_input.get("confidence", 0.5)
     ),
+    "test.answer": lambda task: {"body": task.messages[0].body},
     "test.sender": lambda task: {"sent": task.handoff["draft"]},
 }
 
@@ -43,6 +47,9 @@ class Scene:
     ticket: Ticket
     calendar: Calendar
     call: Call
+    dead: Delivery
+    topic: Topic
+    member: Subscription
 
 
 @contextmanager
@@ -64,8 +71,18 @@ def set_scene() -> Scene:
     project, other = (Project.objects.create(slug=slug, name=slug.title()) for slug in ("desk", "other"))
     with known_agents():
         runs.publish(LETTER, project=project.slug)
+        runs.publish(DESK, project=project.slug)
+        topic = actors.define_topic("case.updated", {"type": "object"}, project=project.slug)
+        actors.publish(topic.name, {"case": 7}, project=project.slug)
+        member = actors.subscribe(topic.name, "test.desk", key="1", project=project.slug)
+        # Stopped before anything comes, so that no turn stands among the runs.
+        Actor.objects.create(
+            project=project, name="test.desk", key="1", made_by="code", stopped_at=timezone.now()
+        )
+        actors.send("test.desk/1", {"password": "hunter2"}, project=project.slug)
     held, done = play("desk", 0.5), play("desk", 0.9)
     ticket = Ticket.objects.get(run=held)
     version = save_calendar(project, "Office", "UTC", {"mon": ["09:00-17:00"]}, [], user=None)
     call = Call.objects.get(run=held)
-    return Scene(project, other, held, done, ticket.step, ticket, version.calendar, call)
+    dead = Delivery.objects.get(message__to_name="test.desk")
+    return Scene(project, other, held, done, ticket.step, ticket, version.calendar, call, dead, topic, member)

@@ -63,6 +63,24 @@ GET    steps/<step_id>                       401 403 404 200 200 200 200 200 403
 GET    steps/<step_id>/calls                 401 403 404 200 200 200 200 200 403 403 403 404
 GET    calls/<call_id>                       401 403 404 200 200 200 200 200 403 403 403 404
 GET    events                                401 403 200 200 200 200 200 200 403 403 403 200
+GET    actors                                401 403 200 200 200 200 200 200 403 403 403 200
+GET    actors/<actor_id>                     401 403 404 200 200 200 200 200 403 403 403 404
+GET    actors/<actor_id>/deliveries          401 403 404 200 200 200 200 200 403 403 403 404
+POST   actors/<actor_id>/stop                401 403 404 403 200 403 200 403 200 403 403 404
+POST   actors/<actor_id>/restart             401 403 404 403 200 403 200 403 200 403 403 404
+POST   actors/<actor_id>/park                401 403 404 403 409 403 409 403 409 403 403 404
+GET    mail                                  401 403 200 200 200 200 200 200 403 403 403 200
+POST   mail                                  401 403 404 403 201 403 201 403 201 403 403 404
+GET    mail/<mail_id>                        401 403 404 200 200 200 200 200 403 403 403 404
+GET    mail/<mail_id>/deliveries             401 403 404 200 200 200 200 200 403 403 403 404
+GET    dead-letters                          401 403 200 200 200 200 200 200 403 403 403 200
+POST   deliveries/<delivery_id>/send-again   401 403 404 403 200 403 200 403 200 403 403 404
+GET    topics                                401 403 200 200 200 200 200 200 403 403 403 200
+POST   topics                                401 403 404 403 403 403 201 403 403 403 201 404
+GET    topics/<topic_id>                     401 403 404 200 200 200 200 200 403 403 403 404
+GET    topics/<topic_id>/subscriptions       401 403 404 200 200 200 200 200 403 403 403 404
+POST   topics/<topic_id>/subscriptions       401 403 404 403 403 403 201 403 403 403 201 404
+DELETE subscriptions/<subscription_id>       401 403 404 403 403 403 204 403 403 403 204 404
 GET    agents                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>                        401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
@@ -195,6 +213,11 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "queue": scene.ticket.queue.slug,
         "step_id": str(scene.step.pk),
         "call_id": str(scene.call.pk),
+        "actor_id": str(scene.dead.actor_id),
+        "mail_id": str(scene.dead.message_id),
+        "delivery_id": str(scene.dead.pk),
+        "topic_id": str(scene.topic.pk),
+        "subscription_id": str(scene.member.pk),
         "agent": "test.writer",
         "ticket_id": str(scene.ticket.pk),
         "token_id": _own_token(caller),
@@ -234,6 +257,10 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs/<run_id>/signals/<name>": {"value": 5},
         "runs/<run_id>/cancel": {"reason": "not needed"},
         "runs/<run_id>/finish": {"output": None},
+        "actors/<actor_id>/stop": {"reason": "enough"},
+        "mail": {"project": "desk", "to": "test.desk/2", "body": {"case": 7}},
+        "topics": {"project": "desk", "name": "case.closed", "schema": {"type": "object"}},
+        "topics/<topic_id>/subscriptions": {"name": "test.desk", "key": "2"},
         "runs/<run_id>/top-up": {"usd": "1.00"},  # which the run has no limit of
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
