@@ -32,9 +32,9 @@ class ActorList(ApiView):
 class _OneActor(ApiView):
     """What the addresses of one actor share."""
 
-    def show(self, actor_id: int) -> Response:
-        """Return an actor as it stands."""
-        actor = find_actor(self.caller, actor_id)
+    def show(self, actor_id: int, right: Right = Right.VIEW) -> Response:
+        """Return an actor as it stands. `right`: by which it is shown; who may order may see what became of it."""
+        actor = find_actor(self.caller, actor_id, right)
         return Response(ActorDetail(actor, context={"family": list_family(actor.pk)}).data)
 
 
@@ -72,7 +72,7 @@ class ActorStop(_OneActor):
         body = self.read_body(ReasonBody)
         actor = find_actor(self.caller, actor_id, Right.RUN)
         actors.stop(actor.address, body["reason"], self.person, project=actor.project.slug)
-        return self.show(actor_id)
+        return self.show(actor_id, Right.RUN)
 
 
 class ActorRestart(_OneActor):
@@ -85,7 +85,7 @@ class ActorRestart(_OneActor):
         """Let a stopped actor take messages again; dead letters stay dead until they are sent again."""
         actor = find_actor(self.caller, actor_id, Right.RUN)
         actors.restart(actor.address, project=actor.project.slug)
-        return self.show(actor_id)
+        return self.show(actor_id, Right.RUN)
 
 
 class ActorPark(_OneActor):
@@ -98,4 +98,4 @@ class ActorPark(_OneActor):
         """Let an actor's turn that waits for a person be, and go on with the next; it answers when it ends."""
         actor = find_actor(self.caller, actor_id, Right.RUN)
         actors.park(actor.address, project=actor.project.slug)
-        return self.show(actor_id)
+        return self.show(actor_id, Right.RUN)

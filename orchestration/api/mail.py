@@ -79,7 +79,7 @@ class MailList(ApiView):
             project=project.slug,
             through="api",
         )
-        return Response(_show(self, find_mail(self.caller, sent.pk)), status=201)
+        return Response(_show(self, find_mail(self.caller, sent.pk, Right.RUN)), status=201)
 
 
 class MailView(ApiView):

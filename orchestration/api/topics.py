@@ -44,7 +44,7 @@ class TopicList(ApiView):
             by=self.person,
             project=project.slug,
         )
-        return Response(TopicDetail(find_topic(self.caller, topic.pk)).data, status=201)
+        return Response(TopicDetail(find_topic(self.caller, topic.pk, Right.PUBLISH)).data, status=201)
 
 
 class TopicView(ApiView):

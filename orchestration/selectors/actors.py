@@ -182,8 +182,8 @@ def list_mail(caller: Caller) -> QuerySet[Message]:
     return rows.defer("body_json", "chain")
 
 
-def find_mail(caller: Caller, mail_id: int) -> Message:
-    """Return a message that the caller may see.
+def find_mail(caller: Caller, mail_id: int, right: Right = Right.VIEW) -> Message:
+    """Return a message that the caller may see and do this with.
 
     Raises: MailNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
     """
@@ -191,7 +191,7 @@ def find_mail(caller: Caller, mail_id: int) -> Message:
     found = rows.filter(pk=mail_id).first()
     if found is None:
         raise MailNotFound(f"no message {mail_id}; the list of mail shows those you may see")
-    require(caller, found.project, Right.VIEW)
+    require(caller, found.project, right)
     return found
 
 

@@ -13,7 +13,7 @@ from orchestration import actors
 from orchestration.models import Actor, Delivery, Message, Run
 from orchestration.selectors import actors as actors_read
 from orchestration.selectors import withheld
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.api.people import Caller
 from tests.integration.api.scene import AGENTS, Scene
 
@@ -45,7 +45,7 @@ def test_a_message_is_sent_once_and_its_turn_is_seen(scene: Scene, operator: Cal
     assert (other.status_code, other.json()["code"]) == (409, "message_conflict")
     [actor] = _get(operator, "actors?key=9")["results"]
     assert (actor["state"] == "idle" and actor["queued"] == 1) or actor["state"] == "running"
-    drive_actors(agents=AGENTS)
+    drive_all(agents=AGENTS)
     shown = _get(operator, f"actors/{actor['id']}")
     assert (shown["state"], shown["queued"], shown["turns"], shown["turn"]) == ("idle", 0, 1, None)
     [delivery] = _get(operator, f"actors/{actor['id']}/deliveries")["results"]
@@ -124,7 +124,7 @@ def test_a_dead_letter_is_sent_again_to_who_is_started_again(scene: Scene, opera
     assert operator.post(f"{at}/restart").json()["state"] == "idle"
     again = f"{V1}/deliveries/{scene.dead.pk}/send-again"
     assert operator.post(again).json()["resent"] == 1
-    drive_actors(agents=AGENTS)
+    drive_all(agents=AGENTS)
     assert Delivery.objects.get(pk=scene.dead.pk).state == "done"
     refused = operator.post(again)
     assert (refused.status_code, refused.json()["code"]) == (409, "delivery_not_dead")

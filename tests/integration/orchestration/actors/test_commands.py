@@ -11,8 +11,9 @@ from django.core.management import CommandError, call_command
 
 from agents import Result, Task
 from orchestration import actors
+from orchestration.maintenance.mail import deliver_all
 from orchestration.models import Actor, Delivery, Message, Run
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.orchestration.actors.conftest import Behave, Fakes
 
 pytestmark = pytest.mark.django_db
@@ -55,8 +56,9 @@ def test_a_message_is_sent_once_and_makes_its_actor(fakes: Fakes) -> None:
     message = Message.objects.get(pk=_read(*words)["id"])
     assert _call(*words) == f"message {message.pk} to 'support.case/1' is sent\n"
     assert (message.sender, message.body) == ("user:anna", {"password": "hunter2"})
+    deliver_all()
     assert _read("list_actors", "--state", "running")[0]["address"] == "support.case/1"
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     [actor] = _read("list_actors", "--name", "support.case")
     assert (actor["state"], actor["turns"], actor["turn"], actor["made_by"]) == ("idle", 1, None, "user:anna")
     assert _read("list_actors", "--state", "held") == []
@@ -93,7 +95,7 @@ def test_a_schema_that_breaks_needs_force(fakes: Fakes) -> None:
 
 def test_who_made_whom_is_a_tree(fakes: Fakes) -> None:
     actors.send("support.case/1", "make")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     said = _read("show_actor", "support.case/2")
     assert [(each["address"], each["depth"]) for each in said["family"]] == [
         ("support.case/1", -1),
@@ -109,7 +111,7 @@ def test_who_made_whom_is_a_tree(fakes: Fakes) -> None:
 def test_a_held_turn_is_shown_and_parked(fakes: Fakes) -> None:
     actors.send("support.case/1", "unsure")
     actors.send("support.case/1", "sure")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     turn = str(Run.objects.get().pk)
     said = _read("show_actor", "support.case/1")
     assert (said["state"], said["turn"], said["queued"]) == ("held", turn, 1)
@@ -122,10 +124,11 @@ def test_a_held_turn_is_shown_and_parked(fakes: Fakes) -> None:
 
 def test_who_is_stopped_buries_its_mail_until_it_is_sent_again(fakes: Fakes) -> None:
     actors.send("support.case/1", "a")
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     stopped = _read("stop_actor", "support.case/1", "--reason", "enough")
     assert (stopped["state"], stopped["stop_reason"]) == ("stopped", "enough")
     actors.send("support.case/1", "b")
+    drive_all(agents=fakes)
     [dead] = _read("dead_letters", "--address", "support.case/1")
     assert (dead["state"], dead["reason"]) == ("dead", "it is stopped")
     assert "it is stopped" in _call("dead_letters")
@@ -133,7 +136,7 @@ def test_who_is_stopped_buries_its_mail_until_it_is_sent_again(fakes: Fakes) -> 
         "actor support.case/1 is idle: 0 messages wait, 1 are dead letters, 1 turns begun\n"
     )
     assert _read("send_again", str(dead["id"]))["resent"] == 1
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
     with pytest.raises(CommandError, match="only dead letters are sent again"):
         _call("send_again", str(dead["id"]))
