@@ -167,6 +167,10 @@ DELETE tokens/<token_id>                     401 403 204 204 204 204 204 403 403
 """
 _HOURS = {"time_zone": "UTC", "hours": {"mon": ["09:00-17:00"]}}
 _OF_THE_DESK: dict[str, Any] = {
+    "actors/<actor_id>/stop": {"reason": "enough"},
+    "mail": {"project": "desk", "to": "test.desk/2", "body": {"case": 7}},
+    "topics": {"project": "desk", "name": "case.closed", "schema": {"type": "object"}},
+    "topics/<topic_id>/subscriptions": {"name": "test.desk", "key": "2"},
     "calendars": {"project": "desk", "name": "Night", **_HOURS},
     "calendars/preview": _HOURS,
     "calendars/<calendar_id>": _HOURS,
@@ -257,10 +261,6 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs/<run_id>/signals/<name>": {"value": 5},
         "runs/<run_id>/cancel": {"reason": "not needed"},
         "runs/<run_id>/finish": {"output": None},
-        "actors/<actor_id>/stop": {"reason": "enough"},
-        "mail": {"project": "desk", "to": "test.desk/2", "body": {"case": 7}},
-        "topics": {"project": "desk", "name": "case.closed", "schema": {"type": "object"}},
-        "topics/<topic_id>/subscriptions": {"name": "test.desk", "key": "2"},
         "runs/<run_id>/top-up": {"usd": "1.00"},  # which the run has no limit of
         **{f"runs/<run_id>/{verb}": {} for verb in ("pause", "resume", "retry")},
         "tokens": token,
