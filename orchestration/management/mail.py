@@ -214,6 +214,8 @@ def suggest_next(actor: ActorWithLife) -> str:
             )
         case "waiting" | "running":
             return f"`manage.py show_run {actor.turn_id}` tells how its turn goes"
+        case _:
+            pass  # it is idle
     if actor.queued:
         return (
             "its next turn is about to start; if not, see that a workflow behaves as it and a maintainer runs"
