@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Djan
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string, module_has_submodule
 
+from agents.selectors import find_contract
 from orchestration.conf import Conf, get_conf, get_former_keys, get_signer
 from orchestration.worker.sessions import open_session
 
@@ -51,7 +52,21 @@ def check_paths(**_: Any) -> list[CheckMessage]:
         *conf.MAINTENANCE_COMPANIONS,
         *conf.LOOKS.values(),
     )
-    return [fault for path in paths for fault in _path_faults(path)]
+    return [fault for path in paths for fault in _path_faults(path)] + _check_summariser(
+        conf.SUMMARISER_AGENT
+    )
+
+
+def _check_summariser(agent: str) -> list[CheckMessage]:
+    """Warn of an agent for summaries that nobody registered: they would be made in place without a word."""
+    if not agent or find_contract(agent) is not None:
+        return []
+    hint = "`manage.py list_agents` shows the known ones; name one of them, or remove the setting."
+    return [
+        Warning(
+            f"RINGMASTER['SUMMARISER_AGENT']: unknown agent '{agent}'", hint=hint, id="orchestration.W002"
+        )
+    ]
 
 
 def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:

@@ -46,6 +46,8 @@ class Conf:
     HANDOFF_TOKENS: int = 4000
     TOKENIZER: str = "characters"
     SUMMARISER: str = "orchestration.handoff.summary.summarise_extractively"
+    SUMMARISER_AGENT: str = ""
+    FETCH_TOKENS: int = 8_000
     DEFAULT_MIN_CONFIDENCE: float = between(0.7, 0.0, 1.0)
     MAX_INPUT_BYTES: int = 1_048_576
     # PostgreSQL gives no row of more than a gigabyte, and text doubles where it is quoted.

@@ -19,6 +19,7 @@ from agents.domain.keeping import STATE_KEY, KeptState
 from agents.domain.memories import read_note
 from agents.domain.notebook import MemoryScope
 from agents.domain.outbox import Message, Outbox, read_messages
+from agents.domain.reading_back import ContextReader, NoContext, fetch_original, tell_so_far
 from agents.domain.recalling import find_memory, find_value, recall
 from agents.domain.usage import BudgetLeft
 from agents.domain.waiting import (
@@ -34,6 +35,7 @@ from agents.domain.waiting import (
 JSON: TypeAlias = Any
 
 _NO_CALLS: Final = Calls(MemoryJournal())
+_NO_CONTEXT: Final = NoContext()
 
 
 def _never() -> bool:
@@ -62,6 +64,7 @@ class Task:
         address: of the actor whose turn the run is; None: it is no turn.
         outbox: what is sent when the answer is accepted; agents use `send`, `publish`, `reply`, `remind`.
         kept: what the actor keeps between its turns; agents use `state`.
+        context: reads what it was not handed; agents use `fetch` and `digest_so_far`.
     """
 
     input: JSON
@@ -81,6 +84,7 @@ class Task:
     address: str | None = None
     outbox: Outbox = field(default_factory=Outbox, repr=False, compare=False)
     kept: KeptState = field(default_factory=lambda: KeptState(None, 0), repr=False, compare=False)
+    context: ContextReader = field(default=_NO_CONTEXT, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Give a task that no engine made a journal of its own."""
@@ -220,6 +224,29 @@ class Task:
         By words always; by meaning too where vectors are enabled. Each hit names who wrote it.
         """
         return recall(self.calls, scope, like, limit)
+
+    def fetch(self, of: str, pointer: str = "", limit: int = 500, *, key: str | None = None) -> Any:
+        """Read a part of an original of which this attempt was handed a summary. In an `async def`, await it.
+
+        It is kept as a call is: a later attempt has the same. What was fetched counts against FETCH_TOKENS.
+
+        Args:
+            of: the digest that the summary names.  pointer: JSON pointer to the part: `/rows/3`; "" is all of it.
+            limit: at most so many tokens: of a longer text or list the beginning.
+            key: tells reads apart that are under way at once.
+
+        Returns: {"value": the part, "is_whole": whether all of it}.
+        Raises: CallRefused: it was not handed to this attempt, nothing stands there, or the tokens are used up.
+        """
+        return fetch_original(self.calls, self.context, of, pointer, limit, key)
+
+    @property
+    def digest_so_far(self) -> Any:
+        """Return the run so far as a text, within what is left of the step's tokens. In an `async def`, await it.
+
+        What was done at most `fresh_steps` before is told whole where it fits, what is older in a line each.
+        """
+        return tell_so_far(self.calls, self.context)
 
     @property
     def state(self) -> Any:

@@ -9,6 +9,7 @@ from django.db.models import Case, QuerySet, When
 from escalation.models import Ticket
 from escalation.selectors.hidden import find_hidden
 from escalation.selectors.tickets import OUTPUTS
+from orchestration.domain.states import HandoffKind
 from orchestration.models import Attempt, Handoff
 
 
@@ -41,7 +42,9 @@ def count_received(ticket: Ticket) -> int:
 
 
 def _find_handoffs(ticket: Ticket) -> QuerySet[Handoff]:
-    return Handoff.objects.filter(attempt__step=ticket.step_id, attempt__number=ticket.attempt)
+    return Handoff.objects.filter(
+        attempt__step=ticket.step_id, attempt__number=ticket.attempt, kind=HandoffKind.OUTPUT
+    )
 
 
 def _read_handoff(handoff: Any, *, is_hidden: bool) -> Received:

@@ -22,6 +22,7 @@ from orchestration.admin.problems import TicketLink, link_ticket
 from orchestration.admin.signals import view_signals, view_waits
 from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
+from orchestration.domain.losses import tell_loss
 from orchestration.domain.states import Stage
 from orchestration.journal.reading import list_awaited, list_calls, list_signals
 from orchestration.models import Attempt, Event, Handoff, LineageKind, LineageLine, Run, Step
@@ -58,6 +59,7 @@ class HandoffLine:
     """What one attempt received from one step."""
 
     row: Handoff
+    lost: str
     from_url: str
     to_url: str
 
@@ -246,6 +248,7 @@ def view_handoff(handoff: Handoff) -> HandoffLine:
     sender, receiver = handoff.from_step, handoff.to_step
     return HandoffLine(
         row=handoff,
+        lost=tell_loss(handoff.loss) if handoff.loss else "",
         from_url=step_url(handoff.run_id, sender.key),
         to_url=step_url(handoff.run_id, receiver.key),
     )

@@ -16,6 +16,7 @@ from orchestration.domain.states import (
     LIVE_RUN,
     AttemptOutcome,
     DecisionKind,
+    HandoffKind,
     ResultKind,
     RunStatus,
     StepKind,
@@ -293,6 +294,9 @@ class HandoffRow(Row):
     tokens_before = serializers.IntegerField(read_only=True)
     tokens_after = serializers.IntegerField(read_only=True)
     summarised_by = serializers.CharField(read_only=True)
+    loss = JsonText(source="loss_json")
+    kind = word(HandoffKind)
+    pointer = serializers.CharField(read_only=True, allow_null=True)
     handed_at = serializers.DateTimeField(read_only=True)
 
 

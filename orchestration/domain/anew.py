@@ -37,5 +37,5 @@ def foresee_anew(stage: Stage, *, has_proposal: bool) -> Anew:
             return Anew.COLLECTS
         case Stage.CHILD_RUN:
             return Anew.NEW_RUN
-        case Stage.FRESH | Stage.CALLS:
+        case Stage.FRESH | Stage.CALLS | Stage.SUMMARIES:
             return Anew.SAME_KEY

@@ -301,7 +301,7 @@ class _Run:
         self.verdict.receipts += 1
 
     def _check_handoff(self, place: str, line: list[Any]) -> None:
-        sender, digest, original, before, after, _summariser = line
+        sender, digest, original, before, after, _summariser, *_loss = line
         place = f"{place} from '{sender}'"
         self.texts.check(original, f"{place}, original")
         self.texts.check(digest, f"{place}, what was handed over")

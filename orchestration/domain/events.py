@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     STEP_REWORKED = "step_reworked"
     STEP_RESET = "step_reset"
     STEP_REUSED = "step_reused"
+    SUMMARY_FELL_BACK = "summary_fell_back"
     BUDGET_TIGHT = "budget_tight"
     BUDGET_TOPPED_UP = "budget_topped_up"
     BUDGET_USED_UP = "budget_used_up"

@@ -21,6 +21,8 @@ from orchestration.domain.searches import price_searches
 _ORDER = ("input", "steps", "item")
 NAMES = frozenset(_ORDER)
 """What expressions of a spec read, if nothing else is said."""
+HANDED_NAMES = NAMES | {"summary"}
+"""What a condition and an input read: also what was lost of what the step is handed."""
 MAX_SHOWN_CHARACTERS = 200
 _STEP_REFERENCE = re.compile(r"""\bsteps\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"']+)["']\s*\])""")
 

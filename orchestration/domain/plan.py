@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from orchestration.domain.spec import StepSpec, load_step
+from orchestration.domain.spec import Retry, StepSpec, load_step
 from orchestration.domain.states import Stage, StepKind
 
 
@@ -22,7 +22,7 @@ class Child:
         index: its place among its siblings, from 0.  item_json: canonical JSON of what it is about.
         spec_key, spec_json: where its spec stands: in the workflow, or with itself.
         needs: places of the siblings it waits for and whose output it receives.  after: those it only waits for.
-        inherits: it receives what its parent was handed.
+        inherits: it receives what its parent was handed.  senders: steps before its parent whose output it receives.
     """
 
     key: str
@@ -39,6 +39,7 @@ class Child:
     needs: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     inherits: bool = False
+    senders: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Growth:
     """What a step grows before it goes on.
 
     Attributes: rule: why, as its decision names it.  proposed_json: its own answer, kept until it collects.
-        limits: that the write keeps; None for verifiers, which no limit counts.
+        limits: that the write keeps; None for verifiers and summaries, which no limit counts.
     """
 
     stage: Stage
@@ -150,6 +151,8 @@ def name_child(parent: str, revision: int, kind: StepKind, index: int, local: st
             return f"{generation}?{index}"
         case StepKind.COMPENSATION:
             return f"undo:{generation}"
+        case StepKind.SUMMARY:
+            return f"{generation}^{local}"
         case _:
             return f"{generation}/{local}"
 
@@ -168,6 +171,11 @@ def is_verifier(key: str) -> bool:
 def planned_name(key: str) -> str:
     """Return the step of the workflow from which a grown one comes: `plan` for `plan/w0[3]`."""
     return _PLANNED.split(key, maxsplit=1)[0]
+
+
+def is_summary(key: str) -> bool:
+    """Return whether a step of this key makes a summary for the one that grew it: `draft^facts`."""
+    return "^" in key
 
 
 _PLANNED = re.compile(r"[^A-Za-z0-9_-]")
@@ -194,6 +202,9 @@ def resolve_spec(
             return replace(base, for_each=None, when=None, ends_run=False, budget=None)
         case StepKind.VERIFIER:
             # A verifier that can't answer has not passed anything: its null is a FAIL, and no ticket of its own.
-            return StepSpec(base.key, agent=agent, needs=base.needs, optional=base.optional, critical=False)
+            asked = StepSpec(base.key, agent=agent, needs=base.needs, optional=base.optional, critical=False)
+            return replace(asked, pin=base.pin, fresh_steps=base.fresh_steps)
         case StepKind.COMPENSATION:
             return StepSpec(base.key, agent=agent)
+        case StepKind.SUMMARY:
+            return StepSpec(base.key, agent=agent, critical=False, retry=Retry(max_attempts=2))

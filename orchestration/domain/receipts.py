@@ -49,6 +49,12 @@ class HandoffLine(NamedTuple):
     tokens_before: int
     tokens_after: int
     summarised_by: str
+    loss_json: str | None = None
+
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        """Return what is digested: of what was handed whole what it always was."""
+        return tuple(self) if self.loss_json is not None else tuple(self)[:-1]
 
 
 class AttemptLine(NamedTuple):
@@ -121,7 +127,7 @@ def build_receipt(facts: ReceiptFacts) -> str:
             "actor": facts.actor,
             "decision": facts.decision,
             "parents": sorted(facts.parents),
-            "received": digest_lines(facts.received),
+            "received": digest_received(facts.received),
             "attempts": digest_lines(facts.attempts),
             "proposed": facts.proposed_digest,
             "final": facts.final_digest,
@@ -129,6 +135,11 @@ def build_receipt(facts: ReceiptFacts) -> str:
             "finished_at": facts.finished_at,
         }
     )
+
+
+def digest_received(lines: Iterable[HandoffLine], digest: Digest = digest_text) -> str:
+    """Return one digest over what a step was handed."""
+    return digest_lines((line.columns for line in lines), digest)
 
 
 def digest_lines(lines: Iterable[tuple[Any, ...]], digest: Digest = digest_text) -> str:

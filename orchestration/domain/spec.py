@@ -65,7 +65,11 @@ class StepSpec:
         key: unique in the workflow; expressions read it as `steps.<key>`.
         agent: the agent that performs it; `name@2` pins its version; `human` is a person.
         workflow: instead of an agent, the workflow of a child run.
-        input: name -> CEL expression over {input, steps, item}; empty: the agent gets {}.
+        input: name -> CEL expression over {input, steps, item, summary}; empty: the agent gets {}. `summary` says how
+            much was lost of what had to be shortened for the step: `summary.missing_numbers`.
+        pin: JSON pointers by need: what they lead to is handed verbatim beside a summary of the rest.
+        fresh_steps: what comes from further back and is long is summarised even where it fits; None: 3 for agents of
+            models and for `task.digest_so_far`, off for all others.
         for_each: CEL list over {input, steps}; the step is done once per item, its output is the list in order. It may
             also read a step in `after`, which then hands nothing to the items.
         form: JSON Schema of what a person fills in; only with `human`.
@@ -95,6 +99,8 @@ class StepSpec:
     needs: Keys = field(default=(), kw_only=True)
     after: Keys = field(default=(), kw_only=True)
     optional: Keys = field(default=(), kw_only=True)
+    pin: dict[str, Keys] = field(default_factory=dict, kw_only=True)
+    fresh_steps: int | None = field(default=None, kw_only=True)
     when: str | None = field(default=None, kw_only=True)
     for_each: str | None = field(default=None, kw_only=True)
     form: dict[str, Any] | None = field(default=None, kw_only=True)

@@ -11,11 +11,14 @@ from agents.domain.addresses import is_actor_name
 from agents.domain.contract import MOST_MAIL
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from orchestration.domain.expressions import (
+    HANDED_NAMES,
+    NAMES,
     ExpressionInvalid,
     compile_expression,
     reads_item,
     referenced_steps,
 )
+from orchestration.domain.spec_context import find_context_problems
 from orchestration.domain.spec_words import find_output_problems, find_word_problems
 from orchestration.errors import Problem
 
@@ -115,6 +118,7 @@ def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
         yield from (Problem(step.key, name, reason.format(other)) for other in others if other not in known)
     yield from find_bound_problems(step)
     yield from _doer_problems(step)
+    yield from find_context_problems(step)
     yield from find_word_problems(step, is_person=step.agent == HUMAN)
     for name, source in step.input.items():
         yield from _expression_problems(step, f"input.{name}", source)
@@ -160,7 +164,7 @@ def find_bound_problems(step: StepSpec) -> list[Problem]:
 
 def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Problem]:
     try:
-        compile_expression(source)
+        compile_expression(source, NAMES if place == "for_each" else HANDED_NAMES)
     except ExpressionInvalid as error:
         yield Problem(step.key, place, f"bad CEL expression: {error}")
         return

@@ -43,6 +43,7 @@ class StepKind(StrEnum):
     SPAWNED = "spawned"
     VERIFIER = "verifier"
     COMPENSATION = "compensation"
+    SUMMARY = "summary"
 
 
 class Stage(StrEnum):
@@ -54,6 +55,7 @@ class Stage(StrEnum):
     CHILD_RUN = "child_run"
     VERDICTS = "verdicts"
     CALLS = "calls"
+    SUMMARIES = "summaries"
 
 
 class Acceptance(StrEnum):
@@ -128,6 +130,13 @@ class ResultKind(StrEnum):
     ENDED = "ended"
     FINISHED = "finished"
     CLOSED = "closed"
+
+
+class HandoffKind(StrEnum):
+    """How an attempt came to have something: it was handed an output, or fetched a part of one."""
+
+    OUTPUT = "output"
+    FETCH = "fetch"
 
 
 class ReceiptKind(StrEnum):

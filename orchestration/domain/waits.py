@@ -138,6 +138,9 @@ STAGES: Final[dict[Stage, StageWait]] = {
     Stage.VERDICTS: StageWait(Waker.CHILDREN, GoesOn.COLLECTS, "waiting for its verifiers"),
     # Its stage is empty again in the statement that wakes it: hand-offs and slots are as at a first claim.
     Stage.CALLS: StageWait(Waker.ANSWERER, GoesOn.WORKS, "waiting for a time or a signal"),
+    Stage.SUMMARIES: StageWait(
+        Waker.CHILDREN, GoesOn.WORKS, "waiting for summaries of what it is handed"
+    ),  # its stage is empty again likewise
 }
 """How a `waiting` step waits, by its stage; `FRESH` has no line, since such a step started nothing."""
 

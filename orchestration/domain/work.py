@@ -147,6 +147,7 @@ class Facts:
         calls: that were done, by this attempt or one before it; None: none.
         effects: what its answer does once it is accepted: lines by the name of their effect (`domain/effects.py`).
         notes: what its agent wants to be remembered, as lines of the effect.  embedded: their vectors.
+        summary: of a step that makes one, the row that is kept of it.
     """
 
     received: tuple[HandoffLine, ...] = ()
@@ -156,6 +157,7 @@ class Facts:
     effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     notes: Sequence[Mapping[str, Any]] = ()
     embedded: Sequence[Mapping[str, Any]] = ()
+    summary: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,17 +264,6 @@ class NextAgent:
     queue: str
     timeout_seconds: float
     pools: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One shortened hand-off. `text`: canonical JSON of what is handed instead of the original."""
-
-    from_step_id: int
-    text: str
-    digest: str
-    tokens: int
-    summarised_by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Failed, FailureKind, canonical_json
 from agents.errors import UnreadableOutput
 from orchestration.conf import get_conf
-from orchestration.domain.plan import Collected, Verdicts, is_verifier, local_name, name_generation
+from orchestration.domain.plan import (
+    Collected,
+    Verdicts,
+    is_summary,
+    is_verifier,
+    local_name,
+    name_generation,
+)
 from orchestration.domain.policy import PassedOver
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import CLOSED_BY_PERSON, ResultKind, RunStatus, Stage, StepKind
@@ -36,7 +43,8 @@ GROWN: Final = frozenset({StepKind.ITEM, StepKind.SPAWNED})
 
 def collect(claim: Claim, spec: StepSpec) -> Collected | Verdicts | PassedOver | Failed:
     """Return what the children of a step gave, now that all of them are done."""
-    children = sorted((p for p in claim.predecessors if p.is_child), key=lambda p: p.index)
+    grown = (p for p in claim.predecessors if p.is_child and not is_summary(p.key))
+    children = sorted(grown, key=lambda p: p.index)
     try:
         if claim.stage in (Stage.ITEMS, Stage.SPAWNED):
             excess = _describe_excess(claim, children)

@@ -26,13 +26,14 @@ from orchestration.domain.policy import (
     OutOfTime,
     PassedOver,
     Situation,
+    SummaryUnderWay,
     decide,
 )
 from orchestration.domain.policy.failures import KEPT_AWAY
 from orchestration.domain.policy.inputs import dump_inputs
 from orchestration.domain.questions import write_questions
 from orchestration.domain.spec import StepSpec
-from orchestration.domain.states import AttemptOutcome, DecisionKind, Stage
+from orchestration.domain.states import AttemptOutcome, DecisionKind, Stage, StepKind
 from orchestration.domain.work import AttemptEnd, Claim, Facts
 from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.growing import check_spawner, dump_alone, spawn
@@ -42,6 +43,7 @@ from orchestration.outgoing import PENDING
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
 from orchestration.sampling import SAMPLED, is_drawn
+from orchestration.transitions.handoff import BY_STEP
 from orchestration.usage import SPENT, Used, read_used
 
 
@@ -106,6 +108,8 @@ def judge(
     if facts.effects:
         done = _choose_effects(claim, facts, outcome, ended_as, decision)
         end = replace(end, effects={**end.effects, **done})
+    if facts.summary is not None and decision.kind in (DecisionKind.ACCEPT, DecisionKind.SKIP):
+        end = replace(end, effects={**end.effects, BY_STEP.name: [facts.summary]})
     return Judgement(ended_as, decision, _remember(claim, facts, outcome, decision, end))
 
 
@@ -162,6 +166,7 @@ def _situate(claim: Claim, spec: StepSpec, facts: Facts, seen: Seen, *, own_cras
         conflicts=count_conflicts(facts.earlier),
         collects=claim.stage is not Stage.FRESH,
         seconds_left=count_seconds_left(claim, spec, facts.earlier),
+        is_summary=claim.kind is StepKind.SUMMARY,
     )
 
 
@@ -177,6 +182,7 @@ def _describe_end(
     now = claim.now()
     is_retry = decision.kind is DecisionKind.RETRY
     failure = said if isinstance(said, Failed) else None
+    is_timed = failure is not None or isinstance(said, SummaryUnderWay)
     return AttemptEnd(
         finished_at=now,
         outcome=_name_outcome(said),
@@ -194,7 +200,7 @@ def _describe_end(
         error_class=failure.error_class[:200] if failure else "",
         error_message=failure.message if failure else "",
         traceback_tail=failure.traceback_tail if failure else "",
-        due_at=now + timedelta(seconds=decision.delay_seconds) if is_retry and failure else None,
+        due_at=now + timedelta(seconds=decision.delay_seconds) if is_retry and is_timed else None,
     )
 
 
@@ -216,6 +222,7 @@ _ENDED_AS = {
     OutOfTime: AttemptOutcome.KEPT_AWAY,
     HeldBack: AttemptOutcome.KEPT_AWAY,
     OutOfBudget: AttemptOutcome.SUSPENDED,
+    SummaryUnderWay: AttemptOutcome.KEPT_AWAY,
 }
 _FAILED_AS = dict.fromkeys(KEPT_AWAY, AttemptOutcome.KEPT_AWAY) | {FailureKind.CRASH: AttemptOutcome.CRASHED}
 

@@ -33,6 +33,7 @@ from orchestration.executor.prepare import Prepared, get_spec_or_plain, prepare
 from orchestration.executor.sending import gather_letters
 from orchestration.executor.settling import settle_calls
 from orchestration.executor.slots import claim_with_slots, ring_next
+from orchestration.executor.summarising import take_summary
 from orchestration.executor.together import claim_together, release_together
 from orchestration.outages import is_away
 from orchestration.selectors.admission import asks_for_slots
@@ -211,12 +212,13 @@ def _invoke_surely(prepared: Prepared, claim: Claim, stride: _Stride) -> tuple[E
         return prepared.task, prepared.facts
     task, spec = prepared.task, prepared.spec
     outcome = _or_fault(lambda: _invoke(task, spec, claim, stride), claim, "calling its agent")
-    settled = _or_fault(lambda: _settle(claim, task, outcome, prepared.facts), claim, "reading its calls")
+    settled = _or_fault(lambda: _settle(claim, task, outcome, prepared), claim, "reading its calls")
     return settled if isinstance(settled, tuple) else (settled, prepared.facts)
 
 
-def _settle(claim: Claim, task: Task, outcome: Ending, facts: Facts) -> tuple[Ending, Facts]:
-    return gather_letters(claim, task, *settle_calls(task, outcome, facts))
+def _settle(claim: Claim, task: Task, outcome: Ending, prepared: Prepared) -> tuple[Ending, Facts]:
+    said, facts = gather_letters(claim, task, *settle_calls(task, outcome, prepared.facts))
+    return (said, facts) if prepared.wish is None else take_summary(claim, prepared.wish, said, facts)
 
 
 def _invoke(task: Task, spec: StepSpec, claim: Claim, stride: _Stride) -> Outcome | HeldBack:

@@ -12,14 +12,16 @@ from django.db import DatabaseError
 
 from agents.domain.calls import Calls
 from agents.domain.classification import describe_refusal
+from agents.domain.contract import AgentKind
 from agents.domain.invocation import Failed, FailureKind, Task
 from agents.domain.keeping import KeptState
 from agents.errors import UnreadableOutput
 from agents.selectors import find_contract
 from orchestration.budgets import load_path
 from orchestration.domain.budget import PotState
+from orchestration.domain.distances import FRESH_STEPS
 from orchestration.domain.expressions import ExpressionFailed, referenced_steps
-from orchestration.domain.plan import AskPerson, LimitExceeded, local_name, resolve_spec
+from orchestration.domain.plan import AskPerson, Collected, LimitExceeded, local_name, resolve_spec
 from orchestration.domain.policy import Ending, PassedOver
 from orchestration.domain.receipts import canonical
 from orchestration.domain.spec import HUMAN, StepSpec, dump_step, load_spec
@@ -30,13 +32,15 @@ from orchestration.errors import ClaimLost, HandoffTooLarge
 from orchestration.evaluation import evaluate
 from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.executor.collecting import collect
+from orchestration.executor.context import ClaimReader
 from orchestration.executor.deadlines import find_out_of_time
 from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
 from orchestration.executor.keeping import load_state
 from orchestration.executor.remembering import ClaimShelf, count_conflicts, load_noted
-from orchestration.handoff import Handed, assemble_handoff
+from orchestration.executor.summarising import Wish, find_made, find_summariser, grow_summaries, read_wish
+from orchestration.handoff import Handed, HandoffTerms, SummariesWanted, assemble_handoff
 from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
@@ -47,13 +51,21 @@ from orchestration.transitions.budget import open_pots
 log = structlog.get_logger(__name__)
 
 
+_Means = tuple[Calls, ClaimReader]
+"""By which a task asks the engine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What an attempt starts from: a task for the agent, or the reason why there is none; and what its end needs."""
+    """What an attempt starts from: a task for the agent, or the reason why there is none; and what its end needs.
+
+    Attributes: wish: the summary that it is to make.
+    """
 
     spec: StepSpec
     task: Task | Ending
     facts: Facts
+    wish: Wish | None = None
 
 
 def prepare(claim: Claim) -> Prepared:
@@ -78,23 +90,67 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
     late = find_out_of_time(claim, spec, earlier.lines)
     if late is not None:
         return _end(claim, spec, late, earlier)
+    if claim.kind is StepKind.SUMMARY:
+        return _begin_summary(claim, spec, earlier)
     pots = _open_budget(claim, spec)
+    handed = _hand_over(claim, spec)
+    if not isinstance(handed, Handed):
+        return _end(claim, spec, handed, earlier)
+    journal = _open_journal(claim, earlier, pots)
+    calls = Calls(journal, ClaimShelf(claim, journal.ask))
+    reader = ClaimReader(claim, journal, handed, spec.fresh_steps)
+    facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
+    return Prepared(spec, _build_task(claim, spec, handed, (calls, reader)), facts)
+
+
+def _hand_over(claim: Claim, spec: StepSpec) -> Handed | Ending:
+    """Return what a step is handed, or the steps that are to make summaries of it first."""
     try:
-        handed = assemble_handoff(claim)
+        try:
+            return assemble_handoff(claim, _make_terms(claim, spec, find_summariser()))
+        except SummariesWanted as wanted:
+            return grow_summaries(claim, wanted) or assemble_handoff(claim, _make_terms(claim, spec, ""))
     except HandoffTooLarge as error:
-        return _end(claim, spec, _fail(claim, FailureKind.BAD_INPUT, error), earlier)
+        return _fail(claim, FailureKind.BAD_INPUT, error)
     except (ClaimLost, DatabaseError):
         raise
-    except Exception as error:  # noqa: BLE001 - a summariser is anybody's code; its fault is this attempt's
-        return _end(claim, spec, _fail(claim, FailureKind.UNKNOWN, error), earlier)
+    except Exception as error:  # noqa: BLE001 - whatever an output is, its fault is this attempt's
+        return _fail(claim, FailureKind.UNKNOWN, error)
+
+
+def _make_terms(claim: Claim, spec: StepSpec, summariser: str) -> HandoffTerms:
+    contract = find_contract(claim.agent)
+    asks_model = contract is not None and contract.kind is AgentKind.MODEL
+    return HandoffTerms(spec.pin, summariser, spec.fresh_steps or (FRESH_STEPS if asks_model else None))
+
+
+def _begin_summary(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
+    """Begin a summary, unless the same one is there by now, or about to be."""
+    wish = read_wish(claim)
+    made = find_made(claim, wish)
+    if isinstance(made, str):
+        return _end(claim, spec, Collected(made, "summary_kept"), earlier)
+    if made is not None:
+        return _end(claim, spec, made, earlier)
+    journal = _open_journal(claim, earlier, _open_budget(claim, spec))
+    reader = ClaimReader(claim, journal, Handed({}, (), {}), None)
+    task = _make_task(
+        claim,
+        wish.ask(),
+        {},
+        orjson.loads(claim.run.input_json),
+        None,
+        (Calls(journal, ClaimShelf(claim, journal.ask)), reader),
+    )
+    return Prepared(spec, task, _read_facts(claim, earlier), wish)
+
+
+def _open_journal(claim: Claim, earlier: EarlierTries, pots: tuple[PotState, ...]) -> ClaimJournal:
     contract = find_contract(claim.agent)
     version = 1 if contract is None else contract.version
     conflicts = count_conflicts(earlier.lines)
     has_calls = earlier.has_calls
-    journal = ClaimJournal(claim, has_calls=has_calls, pots=pots, version=version, conflicts=conflicts)
-    calls = Calls(journal, ClaimShelf(claim, journal.ask))
-    facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
-    return Prepared(spec, _build_task(claim, spec, handed, calls), facts)
+    return ClaimJournal(claim, has_calls=has_calls, pots=pots, version=version, conflicts=conflicts)
 
 
 def _open_budget(claim: Claim, spec: StepSpec) -> tuple[PotState, ...]:
@@ -109,7 +165,7 @@ def load_facts(claim: Claim) -> Facts:
     return _read_facts(claim, _read_earlier(claim))
 
 
-def _build_task(claim: Claim, spec: StepSpec, handed: Handed, calls: Calls) -> Task | Ending:
+def _build_task(claim: Claim, spec: StepSpec, handed: Handed, means: _Means) -> Task | Ending:
     listed = referenced_steps(spec.for_each or "")
     missing = _find_missing(claim, listed)
     if missing is not None:
@@ -117,12 +173,13 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed, calls: Calls) -> T
     run_input = orjson.loads(claim.run.input_json)
     item = None if claim.item_json is None else orjson.loads(claim.item_json)
     values = {"input": run_input, "steps": handed.values, "item": item}
+    read = _Reading(values, handed.lost)
     try:
-        if spec.when is not None and not _is_true(spec.when, values):
+        if spec.when is not None and not _is_true(spec.when, read):
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         if spec.for_each is not None:
             return unfold(claim, spec, {"input": run_input, "steps": _read_originals(claim, listed)})
-        return _address(claim, spec, handed, calls, values)
+        return _address(claim, spec, handed, means, read)
     except LimitExceeded as error:
         return _fail(claim, FailureKind.LIMIT, error)
     except (ExpressionFailed, UnreadableOutput) as error:
@@ -130,21 +187,25 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed, calls: Calls) -> T
         return _fail(claim, FailureKind.BAD_INPUT, error)
 
 
-def _address(
-    claim: Claim, spec: StepSpec, handed: Handed, calls: Calls, values: dict[str, Any]
-) -> Task | Ending:
+def _address(claim: Claim, spec: StepSpec, handed: Handed, means: _Means, read: "_Reading") -> Task | Ending:
     """Return the work for whoever does the step: a child run, a person, or an agent."""
-    resolved = _resolve_input(claim, spec, values)
-    item, run_input = values["item"], values["input"]
+    resolved = _resolve_input(claim, spec, read)
+    item, run_input = read.values["item"], read.values["input"]
     if spec.workflow is not None:
         return plan_child(claim, spec.workflow, resolved)
     if spec.agent == HUMAN:
         return AskPerson(
             canonical({"input": resolved, "handoff": handed.values, "form": spec.form, "item": item})
         )
+    return _make_task(claim, resolved, handed.values, run_input, item, means)
+
+
+def _make_task(
+    claim: Claim, resolved: Any, handed: dict[str, Any], run_input: Any, item: Any, means: _Means
+) -> Task:
     return Task(
         input=resolved,
-        handoff=handed.values,
+        handoff=handed,
         run_input=run_input,
         run_id=str(claim.run.run_id),
         step_key=claim.key,
@@ -156,19 +217,34 @@ def _address(
         item=item,
         deadline_at=claim.deadline_at,
         is_cancelled=ask_whether_cancelled(claim),
-        calls=calls,
+        calls=means[0],
+        context=means[1],
         address=claim.run.actor,
         kept=KeptState(None, 0) if claim.run.actor is None else load_state(claim, run_input),
     )
 
 
-def _resolve_input(claim: Claim, spec: StepSpec, values: dict[str, Any]) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a step's expressions read. `lost`: of what it was handed; few ask for it."""
+
+    values: dict[str, Any]
+    lost: dict[str, int]
+
+    def evaluate(self, source: str) -> Any:
+        """Return what an expression gives."""
+        return evaluate(source, self.values | {"summary": self.lost} if "summary" in source else self.values)
+
+
+def _resolve_input(claim: Claim, spec: StepSpec, read: _Reading) -> Any:
     """Return what the agent is given as its input: a verifier sees the output it judges and what was asked for."""
+    item = read.values["item"]
     if claim.kind is StepKind.VERIFIER:
-        return {"output": values["item"], "instructions": _describe_judged(claim)}
+        lost = {"summary": read.lost} if read.lost["shortened"] else {}
+        return {"output": item, "instructions": _describe_judged(claim)} | lost
     if claim.kind is StepKind.COMPENSATION:
-        return {"output": values["item"]}
-    return {name: evaluate(source, values) for name, source in spec.input.items()}
+        return {"output": item}
+    return {name: read.evaluate(source) for name, source in spec.input.items()}
 
 
 def _read_originals(claim: Claim, read: Collection[str]) -> dict[str, Any]:
@@ -180,8 +256,8 @@ def _read_originals(claim: Claim, read: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _is_true(condition: str, values: dict[str, Any]) -> bool:
-    answer = evaluate(condition, values)
+def _is_true(condition: str, read: _Reading) -> bool:
+    answer = read.evaluate(condition)
     if not isinstance(answer, bool):
         raise ExpressionFailed(f"'{condition}': a condition must be true or false, this is {answer!r}")
     return answer

@@ -48,7 +48,7 @@ def _name_actor(claim: Claim, accepted: Answered | Collected | Verdicts) -> str:
     """Return who stands behind an output: an agent, or the engine that put its children's together."""
     if isinstance(accepted, Answered):
         return f"agent:{accepted.agent}@{accepted.agent_version}"
-    return f"engine:{claim.stage or 'items'}"
+    return f"engine:{claim.stage or (claim.kind if claim.kind is StepKind.SUMMARY else 'items')}"
 
 
 def _build(claim: Claim, facts: Facts, end: AttemptEnd, kind: ReceiptKind, actor: str, digest: str) -> str:

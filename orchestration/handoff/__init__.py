@@ -5,6 +5,7 @@ Owns token counting and summaries; must not decide anything. Read next: `assembl
 """
 
 from orchestration.counting import count_tokens
-from orchestration.handoff.assemble import Handed, assemble_handoff
+from orchestration.handoff.assemble import Handed, HandoffTerms, SummariesWanted, assemble_handoff
+from orchestration.handoff.digest import write_digest
 
-__all__ = ["Handed", "assemble_handoff", "count_tokens"]
+__all__ = ["Handed", "HandoffTerms", "SummariesWanted", "assemble_handoff", "count_tokens", "write_digest"]

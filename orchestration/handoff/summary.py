@@ -15,8 +15,9 @@ from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.summarizers.luhn import LuhnSummarizer
 
 from orchestration.counting import count_tokens
+from orchestration.handoff.summarisers import EXTRACTIVE
 
-NAME: Final = "sumy.luhn@0.13+2"
+NAME: Final = EXTRACTIVE
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?;])\s+|\n+")
 _WORD: Final = re.compile(r"\w+")
 # Ranking more than this adds nothing to an abstract of at most a few thousand tokens. Bounds of each part as well as of

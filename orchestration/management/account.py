@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from orchestration.domain.losses import tell_loss
 from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.domain.waits import WaitsFor
@@ -206,7 +207,8 @@ def _handoff_rows(account: Account) -> list[tuple[str, ...]]:
 def _say_tokens(handoff: Handoff) -> str:
     if handoff.summary_json is None:
         return str(handoff.tokens_after)
-    return f"{handoff.tokens_before} -> {handoff.tokens_after} by {handoff.summarised_by}"
+    lost = "" if handoff.loss is None else f"; {tell_loss(handoff.loss)}"
+    return f"{handoff.tokens_before} -> {handoff.tokens_after} by {handoff.summarised_by}{lost}"
 
 
 def _event_rows(account: Account) -> list[tuple[str, ...]]:
@@ -318,6 +320,9 @@ def _describe_handoff(handoff: Handoff, keys: dict[int, str]) -> dict[str, Any]:
         "original_digest": handoff.original_digest,
         "digest": handoff.digest,
         "summarised_by": handoff.summarised_by,
+        "loss": handoff.loss,
+        "kind": handoff.kind,
+        "pointer": handoff.pointer,
         "handed_at": handoff.handed_at.isoformat(),
     }
 

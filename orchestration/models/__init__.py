@@ -11,8 +11,17 @@ from orchestration.models.process import Lead, WorkerProcess
 from orchestration.models.result import RunResult
 from orchestration.models.run import AgentContext, Edge, Run, Step
 from orchestration.models.signal import Signal
+from orchestration.models.summary import Summary
 from orchestration.models.throttle import Throttle
-from orchestration.models.trace import Attempt, Decision, Event, Handoff, PastOutput, Receipt, Seal
+from orchestration.models.trace import (
+    Attempt,
+    Decision,
+    Event,
+    Handoff,
+    PastOutput,
+    Receipt,
+    Seal,
+)
 from orchestration.models.trial import VerifierTrial
 from orchestration.models.workflow import Project, Workflow
 from orchestration.sampling.rows import AuditSample
@@ -51,6 +60,7 @@ __all__ = [
     "Signal",
     "Step",
     "Subscription",
+    "Summary",
     "Throttle",
     "Topic",
     "TopicSchema",

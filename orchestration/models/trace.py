@@ -3,11 +3,14 @@
 These rows are written once (an attempt twice: when it starts and when it ends) and never changed after.
 """
 
+import json
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from orchestration.domain.states import AttemptOutcome, DecisionKind, ReceiptKind
+from orchestration.domain.states import AttemptOutcome, DecisionKind, HandoffKind, ReceiptKind
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import Run, Step
 from orchestration.usage import Used
@@ -103,14 +106,32 @@ class Handoff(models.Model):
     tokens_after = models.PositiveIntegerField()
     summary_json = models.TextField(null=True)  # noqa: DJ001 - NULL is "handed over whole"
     summarised_by = models.CharField(max_length=100, default="", help_text="Summariser and version.")
+    loss_json = models.TextField(  # noqa: DJ001 - NULL is "nothing was lost"
+        null=True, help_text="What its summary lost, as counts."
+    )
     handed_at = models.DateTimeField()
+    kind = models.CharField(
+        max_length=10, choices=[(k.value, k.value) for k in HandoffKind], db_default=HandoffKind.OUTPUT.value
+    )
+    pointer = models.TextField(null=True, help_text="What was fetched.")  # noqa: DJ001 - NULL is "nothing was"
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("attempt", "from_step"), name="handoff_once"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("attempt", "from_step"),
+                condition=Q(kind=HandoffKind.OUTPUT),
+                name="handoff_once",
+            ),
+        )
 
     def __str__(self) -> str:
         """Return both ends."""
         return f"{self.from_step_id} -> {self.to_step_id}"
+
+    @property
+    def loss(self) -> dict[str, Any] | None:
+        """Return what its summary lost, as counts; None where nothing was, or nobody counted."""
+        return None if self.loss_json is None else json.loads(self.loss_json)
 
 
 class Receipt(models.Model):

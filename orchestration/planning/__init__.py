@@ -6,7 +6,13 @@
 
 from orchestration.planning.doers import find_first_doers
 from orchestration.planning.ending import foresee_end
-from orchestration.planning.growth import plan_items, plan_spawned, plan_verifiers
+from orchestration.planning.growth import (
+    SummaryWish,
+    plan_items,
+    plan_spawned,
+    plan_summaries,
+    plan_verifiers,
+)
 from orchestration.planning.run import (
     Plan,
     check_input,
@@ -21,6 +27,7 @@ from orchestration.planning.undo import plan_undo
 
 __all__ = [
     "Plan",
+    "SummaryWish",
     "Terms",
     "check_input",
     "describe_new_run",
@@ -34,6 +41,7 @@ __all__ = [
     "plan_items",
     "plan_run",
     "plan_spawned",
+    "plan_summaries",
     "plan_undo",
     "plan_verifiers",
     "write_input",

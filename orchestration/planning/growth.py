@@ -1,11 +1,12 @@
 """What a step grows: a child per item, the steps its agent spawned, the verifiers of its output."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agents.domain.invocation import canonical_json
 from agents.selectors import find_contract
-from orchestration.domain.plan import Child, Growth, name_child
+from orchestration.domain.plan import Child, Growth, local_name, name_child
 from orchestration.domain.spec import (
     StepSpec,
     dump_step,
@@ -61,6 +62,43 @@ def plan_verifiers(claim: Claim, spec: StepSpec, output_json: str) -> Growth:
     agents = spec.verify.agents if spec.verify else ()
     children = tuple(_plan_verifier(claim, agent, index, output_json) for index, agent in enumerate(agents))
     return Growth(Stage.VERDICTS, "to_be_verified", children, proposed_json=output_json)
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryWish:
+    """A summary that a step is to be handed. `wish_json`: what its maker is told."""
+
+    sender_id: int
+    sender_key: str
+    wish_json: str
+
+
+def plan_summaries(claim: Claim, agent: str, wishes: Sequence[SummaryWish]) -> Growth:
+    """Return the steps that make what a step is to be handed; each is handed one original, whole.
+
+    A further attempt may want a summary that an earlier one had no need of: its step gets a key of its own.
+    """
+    terms = find_terms(agent)
+    again = f".{claim.attempt}" if claim.attempt > 1 else ""
+    children = tuple(
+        Child(
+            key=name_child(
+                claim.key, claim.revision, StepKind.SUMMARY, index, f"{local_name(wish.sender_key)}{again}"
+            ),
+            kind=StepKind.SUMMARY,
+            index=index,
+            agent=agent,
+            queue=terms.queue,
+            timeout_seconds=terms.timeout_seconds,
+            item_json=wish.wish_json,
+            spec_key=claim.spec_key or claim.key,
+            spec_json=claim.spec_json,
+            pools=terms.pools,
+            senders=(wish.sender_id,),
+        )
+        for index, wish in enumerate(wishes)
+    )
+    return Growth(Stage.SUMMARIES, "summaries", children)
 
 
 def _plan_verifier(claim: Claim, agent: str, index: int, output_json: str) -> Child:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from orchestration.domain.bundle import verify_file, write_file
 from orchestration.domain.events import EventKind
-from orchestration.domain.receipts import digest_lines, digest_text
+from orchestration.domain.receipts import digest_lines, digest_received, digest_text
 from orchestration.domain.states import DONE, LIVE_RUN, RunStatus
 from orchestration.errors import BundleRefused
 from orchestration.models import Receipt, Run
@@ -96,7 +96,7 @@ def _keep_receipt(receipt: Receipt, rows: ProofRows, keeper: _Keeper) -> None:
     keeper.keep_record(receipt.body_json)
     said = json.loads(receipt.body_json)
     attempt = int(said["attempt"])
-    digest_lines(rows.handoff_lines(receipt.step_id, attempt), keeper.keep_record)
+    digest_received(rows.handoff_lines(receipt.step_id, attempt), keeper.keep_record)
     digest_lines(rows.attempt_lines(receipt.step_id, attempt), keeper.keep_record)
     if "calls" in said:
         journal = int(said["calls"]["journal"])

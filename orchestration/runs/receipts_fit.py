@@ -6,10 +6,12 @@ grew, the plan around them has changed since: there only what is still told by r
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 from orchestration.domain.calls import CallsMade
+from orchestration.domain.losses import MEASURE, measure_loss
 from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_text, stamp
 from orchestration.domain.states import DONE, ReceiptKind, Stage
 from orchestration.domain.work import PERSON
@@ -39,10 +41,27 @@ def _handoff_faults(rows: ProofRows, handoff: ProofHandoff) -> Iterator[str]:
     handed = handoff.original_digest if handoff.summary_json is None else digest_text(handoff.summary_json)
     if handoff.digest != handed:
         yield f"{place}: digest is not that of what was handed over"
+    if handoff.summary_json is not None and _lost_otherwise(sender, rows, handoff):
+        yield f"{place}: loss_json is not what original and summary say"
     if handoff.summary_json is None and handoff.tokens_after != handoff.tokens_before:
         yield f"{place}: tokens_after differs although nothing was shortened"
     if is_latest and handoff.tokens_before != sender.output_tokens:
         yield f"{place}: tokens_before differs from the sender's output_tokens"
+
+
+def _lost_otherwise(sender: Step, rows: ProofRows, handoff: ProofHandoff) -> bool:
+    """Tell whether the losses of a summary were counted otherwise than its original and its text say."""
+    told = json.loads(handoff.loss_json) if handoff.loss_json else {}
+    originals = {sender.output_digest: sender.output_json} | {
+        past.output_digest: past.output_json for past in rows.past_of.get(sender.pk, ())
+    }
+    original_json = originals.get(handoff.original_digest)
+    # Of a summary that was made before losses were counted, or by the rules of another release, nothing can be said.
+    if told.get("measure") != MEASURE or original_json is None:
+        return False
+    handed_json = json.loads(handoff.summary_json or "{}")
+    counted = measure_loss(json.loads(original_json), handed_json["summary"], handed_json.get("pinned", {}))
+    return any(told.get(name) != count for name, count in asdict(counted).items())
 
 
 def find_call_faults(rows: ProofRows) -> Iterator[str]:

@@ -25,7 +25,7 @@ from orchestration.models import Decision
 from orchestration.planning import load_plan
 from orchestration.selectors.proof import load_earlier_tries
 
-_OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION)
+_OF_ENGINE = (StepKind.VERIFIER, StepKind.COMPENSATION, StepKind.SUMMARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ def replay_decisions(since: datetime, changes: Changes, workflow: str | None = N
     return Replay(lines, untold, sorted(unmatched))
 
 
-_NOT_DECIDED = frozenset({"passed_over", "growth", "child_run", "ask_person", "collected", "withdrawn"})
+_NOT_DECIDED = frozenset(
+    {"passed_over", "growth", "child_run", "ask_person", "collected", "withdrawn", "summary_under_way"}
+)
 """Endings on which every policy decides alike."""
 
 

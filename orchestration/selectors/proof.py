@@ -12,8 +12,19 @@ from django.db.models import Exists, OuterRef
 
 from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
 from orchestration.domain.receipts import AttemptLine, Digest, HandoffLine, digest_text, stamp
-from orchestration.domain.states import StepKind
-from orchestration.models import Attempt, Call, Edge, Event, Handoff, PastOutput, Receipt, Run, Seal, Step
+from orchestration.domain.states import HandoffKind, StepKind
+from orchestration.models import (
+    Attempt,
+    Call,
+    Edge,
+    Event,
+    Handoff,
+    PastOutput,
+    Receipt,
+    Run,
+    Seal,
+    Step,
+)
 
 _T = TypeVar("_T")
 _NEVER_LET_GO = (StepKind.PLANNED, StepKind.COMPENSATION)
@@ -36,7 +47,9 @@ def load_earlier_tries(step_id: int, before: int) -> EarlierTries:
 
 def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
     """Return what an attempt of a step received: one that collects, what the attempt before that grew did."""
-    rows = Handoff.objects.filter(attempt__step_id=step_id, attempt__number__lte=attempt)
+    rows = Handoff.objects.filter(
+        attempt__step_id=step_id, attempt__number__lte=attempt, kind=HandoffKind.OUTPUT
+    )
     lines = list(rows.select_related("from_step", "attempt"))
     latest = max((row.attempt.number for row in lines), default=0)
     return tuple(_handoff_line(row, row.from_step.key) for row in lines if row.attempt.number == latest)
@@ -73,6 +86,7 @@ class ProofHandoff(NamedTuple):
     tokens_after: int
     summary_json: str | None
     summarised_by: str
+    loss_json: str | None
     handed_at: datetime
 
 
@@ -187,7 +201,10 @@ def load_proof(run: Run) -> ProofRows:
     attempts = list(
         Attempt.objects.filter(**of_steps).prefetch_related("decision", "usage").order_by("step_id", "number")
     )
-    handoffs = Handoff.objects.filter(attempt__in=[one.pk for one in attempts]).order_by("id")
+    # What was fetched is proven by the calls that fetched it.
+    handoffs = Handoff.objects.filter(
+        attempt__in=[one.pk for one in attempts], kind=HandoffKind.OUTPUT
+    ).order_by("id")
     return ProofRows(
         run=run,
         steps=steps,
@@ -220,6 +237,7 @@ def _handoff_line(row: Handoff | ProofHandoff, from_step: str) -> HandoffLine:
         tokens_before=row.tokens_before,
         tokens_after=row.tokens_after,
         summarised_by=row.summarised_by,
+        loss_json=row.loss_json,
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import F, Func, IntegerField, Sum
 
-from orchestration.domain.states import STOPPED, StepStatus
+from orchestration.domain.states import STOPPED, StepKind, StepStatus
 from orchestration.models import Run, RunResult, Step
 
 _OCTETS = Func(F("output_json"), function="octet_length", output_field=IntegerField())
@@ -28,7 +28,7 @@ def sum_outputs(step_id: int) -> int:
     parent = Step.objects.filter(pk=step_id).values("parent_id")
     finished = Step.objects.filter(
         parent_id__in=parent, status=StepStatus.SUCCEEDED, edges_out__is_child=True
-    )
+    ).exclude(kind=StepKind.SUMMARY)
     return int(finished.aggregate(total=Sum(_OCTETS))["total"] or 0)
 
 

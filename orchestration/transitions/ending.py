@@ -20,10 +20,11 @@ from orchestration.history import EventKind, insert_event
 from orchestration.memory.writing import DRAFTED, REMEMBERED
 from orchestration.outgoing import PENDING, SENT
 from orchestration.sampling import SAMPLED
+from orchestration.transitions.handoff import BY_STEP
 from orchestration.transitions.vocabulary import break_chords, grown_below, is_held_by, lost, recount
 from orchestration.usage import SPENT
 
-EFFECTS: Final = (SPENT, SAMPLED, SENT, PENDING, DRAFTED)
+EFFECTS: Final = (SPENT, SAMPLED, SENT, PENDING, DRAFTED, BY_STEP)
 """Everything that rooms of their own write with an ending."""
 OF_FINISH: Final = (REMEMBERED,)
 """What they write with a finish only; other statements don't have it."""

@@ -28,13 +28,14 @@ from orchestration.transitions.vocabulary import NEW_STEP, insert_edges, insert_
 _LIVE = f"SELECT status FROM orchestration_run WHERE id = %(run)s AND status IN {LIVE} FOR NO KEY UPDATE"
 # Counted after the lock, in a statement of its own: one that waited for the lock sees what was there before it waited.
 _COUNT = "SELECT count(*) AS number FROM orchestration_step WHERE run_id = %(run)s"
-_CHILD = NEW_STEP | {"inherits": "boolean", "before": "integer"}
+_CHILD = NEW_STEP | {"inherits": "boolean", "before": "integer", "handed": "integer"}
 _LINK = {"from": "integer", "to": "integer", "carries": "boolean"}
+_SENDER = {"from": "bigint", "to": "integer"}
 _GROWN = insert_steps(
     f"""done d, {of_line("plan", _CHILD, "p")}, {next_position("(SELECT run_id FROM done)")} top,
         (SELECT count(*) AS number FROM inherited) i""",
     run="d.run_id",
-    before="p.before + CASE WHEN p.inherits THEN i.number ELSE 0 END",
+    before="p.before + p.handed + CASE WHEN p.inherits THEN i.number ELSE 0 END",
     starts="p.before = 0",
     first="top.position",
     parent_id="d.id",
@@ -46,6 +47,9 @@ _JOINED = insert_edges(f"""
     UNION ALL
     SELECT g.run_id, i.predecessor_id, g.id, true, i.is_optional, false
     FROM done d, grown g, inherited i WHERE g.kind = ANY(d.heirs)
+    UNION ALL
+    SELECT g.run_id, e.from, g.id, true, false, false
+    FROM done d, {of_line("senders", _SENDER, "e")} JOIN grown g ON g.index = e.to
     UNION ALL
     SELECT a.run_id, a.id, b.id, e.carries, false, false
     FROM done d, {of_line("links", _LINK, "e")} JOIN grown a ON a.index = e.from JOIN grown b ON b.index = e.to""")
@@ -67,7 +71,14 @@ _EXPAND = Ending(
         Part("joined", _JOINED),
         BREAK_CHORD,
     ),
-    columns={"stage": "text", "proposed": "text", "plan": "json", "links": "json", "heirs": "text[]"},
+    columns={
+        "stage": "text",
+        "proposed": "text",
+        "plan": "json",
+        "links": "json",
+        "senders": "json",
+        "heirs": "text[]",
+    },
     returned="s.id, s.run_id, s.attempt, s.depth",
     answer="""
 SELECT d.id AS step, array(SELECT id FROM grown WHERE status = 'available' ORDER BY index) AS available FROM done d""",
@@ -124,6 +135,7 @@ def _expand(claim: Claim, end: AttemptEnd, growth: Growth) -> list[int]:
         proposed=growth.proposed_json,
         plan=[_describe(place, child) for place, child in enumerate(children)],
         links=[{"from": before, "to": after, "carries": carries} for before, after, carries in links],
+        senders=[{"from": step, "to": child.index} for child in children for step in child.senders],
         heirs=sorted({str(child.kind) for child in children if child.inherits}),
     )
     return list(row.available)
@@ -145,4 +157,5 @@ def _describe(place: int, child: Child) -> dict[str, Any]:
         "pools": dict(child.pools),
         "inherits": child.inherits,
         "before": len(child.needs) + len(child.after),
+        "handed": len(child.senders),
     }

@@ -15,7 +15,7 @@ from django.db import transaction
 from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.signing import Signer
 from orchestration.domain.states import RunStatus
-from orchestration.domain.words import BY_CHILD_RUN, BY_CHILDREN, FINAL_STEP, LIVE
+from orchestration.domain.words import BY_CHILD_RUN, BY_CHILDREN, COLLECTS, FINAL_STEP, LIVE
 from orchestration.domain.work import Claim, Released
 from orchestration.history import EventKind, insert_event
 from orchestration.transitions.seal import close_run
@@ -141,7 +141,8 @@ def tell_parent(run_id: UUID) -> list[Released]:
 
 _RELEASE = f"""
 WITH freed AS (
-    UPDATE orchestration_step j SET status = 'available', {ring("j")}
+    UPDATE orchestration_step j
+    SET status = 'available', stage = CASE WHEN j.stage IN {COLLECTS} THEN j.stage ELSE '' END, {ring("j")}
     WHERE j.id = ANY(%(joins)s) AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE} AND {NOT_RESET_MEANWHILE}
     RETURNING j.id, j.chord_intact
 ), cleared AS (

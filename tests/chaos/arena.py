@@ -103,6 +103,10 @@ class Arena:
         """Let the next process die that comes to this point in this step."""
         (self.folder / "armed" / points.name_file(point, key)).touch()
 
+    def disarm(self, point: str, key: str) -> None:
+        """Let nobody die any more at a point that no process came to."""
+        (self.folder / "armed" / points.name_file(point, key)).unlink(missing_ok=True)
+
     def open_gate(self, name: str, *, attempt: int = 1) -> None:
         """Let the bodies go on that wait at this gate in this attempt of their step."""
         (self.folder / "gates" / f"{name}.{attempt}").touch()

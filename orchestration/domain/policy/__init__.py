@@ -18,6 +18,7 @@ from orchestration.domain.policy.values import (
     OutOfTime,
     PassedOver,
     Situation,
+    SummaryUnderWay,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "PassedOver",
     "Rule",
     "Situation",
+    "SummaryUnderWay",
     "decide",
     "find_rule",
     "list_rules",

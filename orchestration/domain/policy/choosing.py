@@ -17,6 +17,7 @@ from orchestration.domain.policy.values import (
     OutOfTime,
     PassedOver,
     Situation,
+    SummaryUnderWay,
 )
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
@@ -24,8 +25,20 @@ from orchestration.domain.states import DecisionKind
 _MOST_NAMED: Final = 5
 
 
+_AS_ANY_STEP: Final = frozenset({DecisionKind.ACCEPT, DecisionKind.RETRY})
+
+
 def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
     """Return the decision for an attempt's outcome; total over its arguments."""
+    decision = _decide(outcome, spec, situation)
+    if not situation.is_summary or decision.kind in _AS_ANY_STEP or decision.rule == "pause_at_call":
+        return decision
+    # Nobody is asked, nothing is waited for, and no run ends for want of a summary.
+    reason = decision.reason or f"by the rule {decision.rule}"
+    return Decision(DecisionKind.SKIP, "summary_fell_back", reason)
+
+
+def _decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
     match outcome:
         case Answered():
             return decide_answer(outcome, spec, situation)
@@ -35,7 +48,7 @@ def decide(outcome: Ending, spec: StepSpec, situation: Situation) -> Decision:
             return decide_verdicts(outcome, spec, situation)
         case Failed():
             return decide_failure(outcome, spec, situation)
-        case OutOfTime() | HeldBack() | OutOfBudget():
+        case OutOfTime() | HeldBack() | OutOfBudget() | SummaryUnderWay():
             return decide_unbegun(outcome, spec, situation)
         case _:
             return _decide_rest(outcome)

@@ -7,7 +7,14 @@ step says so.
 from typing import Final
 
 from agents.domain.invocation import Failed, FailureKind
-from orchestration.domain.policy.values import Decision, HeldBack, OutOfBudget, OutOfTime, Situation
+from orchestration.domain.policy.values import (
+    Decision,
+    HeldBack,
+    OutOfBudget,
+    OutOfTime,
+    Situation,
+    SummaryUnderWay,
+)
 from orchestration.domain.spec import StepSpec
 from orchestration.domain.states import DecisionKind
 
@@ -28,6 +35,8 @@ MOST_CONFLICTS: Final = 20
 CONFLICT_RULES: Final = frozenset({"memory_conflict", "memory_contended"})
 """By which a step is done again, or goes to a person, because what it remembered had changed meanwhile."""
 _CONFLICT_SECONDS: Final = 0.5
+_MOST_PATIENCE_SECONDS: Final = 5.0
+"""With a step that makes the same summary."""
 
 
 def decide_failure(failure: Failed, spec: StepSpec, situation: Situation) -> Decision:
@@ -72,8 +81,13 @@ def _decide_kept_away(failure: Failed, spec: StepSpec, situation: Situation) -> 
     return way
 
 
-def decide_unbegun(why: OutOfTime | HeldBack | OutOfBudget, spec: StepSpec, situation: Situation) -> Decision:
+def decide_unbegun(
+    why: OutOfTime | HeldBack | OutOfBudget | SummaryUnderWay, spec: StepSpec, situation: Situation
+) -> Decision:
     """Decide on a step whose agent was not called, or could not make a call, through no fault of its own."""
+    if isinstance(why, SummaryUnderWay):
+        delay = min(2.0**situation.failures, _MOST_PATIENCE_SECONDS)
+        return Decision(DecisionKind.RETRY, "summary_under_way", f"'{why.key}' makes the same", delay)
     if isinstance(why, HeldBack):
         return _decide_held_back(why)
     if isinstance(why, OutOfBudget):

@@ -14,6 +14,7 @@ from orchestration.domain.policy.values import (
     OutOfTime,
     PassedOver,
     Situation,
+    SummaryUnderWay,
 )
 
 
@@ -30,13 +31,16 @@ class Tried:
 def dump_inputs(outcome: Ending, situation: Situation) -> dict[str, Any]:
     """Return all that the policy looked at but the step's spec, which is the workflow version's."""
     seen = {name: getattr(situation, name) for name in _SEEN}
+    if situation.is_summary:
+        seen["is_summary"] = True
     return seen | {"outcome": {"type": _TYPES[type(outcome)], **_dump_outcome(outcome)}}
 
 
 def load_situation(inputs: Mapping[str, Any]) -> Situation | None:
     """Return the situation that inputs tell of; None when they are of a release that told less."""
     try:
-        return Situation(**{name: inputs[name] for name in _SEEN if name in inputs or name not in _LATER})
+        told = {name: inputs[name] for name in _SEEN if name in inputs or name not in _LATER}
+        return Situation(**told, is_summary=inputs.get("is_summary", False))
     except KeyError:
         return None
 
@@ -49,7 +53,8 @@ def load_outcome(inputs: Mapping[str, Any], tried: Tried) -> Ending | None:
 
 
 # Plain values all: `asdict` would copy each.
-_SEEN: Final = tuple(item.name for item in fields(Situation))
+# What few steps have is told of those alone.
+_SEEN: Final = tuple(item.name for item in fields(Situation) if item.name != "is_summary")
 _LATER: Final = frozenset(
     {"conflicts", "collects"}
 )  # told since there are memories; before, nothing could conflict
@@ -68,6 +73,7 @@ _TYPES: Final[Mapping[type, str]] = {
     Collected: "collected",
     AwaitsCalls: "awaits_calls",
     Suspends: "suspends",
+    SummaryUnderWay: "summary_under_way",
 }
 
 

@@ -42,6 +42,13 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True)
+class SummaryUnderWay:
+    """The step was not begun: another one of its run makes the same summary. `key`: that one's."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitsCalls:
     """The agent waits for something that is not there yet, or its run is paused.
 
@@ -98,6 +105,7 @@ Ending = (
     | Verdicts
     | OutOfTime
     | HeldBack
+    | SummaryUnderWay
 )
 """All that an attempt can end with."""
 
@@ -118,6 +126,7 @@ class Situation:
         conflicts: so often it was done again because what it remembered had changed meanwhile.
         collects: its agent answered before; this attempt puts together what came of that.
         seconds_left: until the deadline of the run or the step, whichever is nearer; None: there is none.
+        is_summary: the step makes a summary for another, which goes on without it.
     """
 
     failures: int
@@ -133,6 +142,7 @@ class Situation:
     conflicts: int = 0
     collects: bool = False
     seconds_left: float | None = None
+    is_summary: bool = False
 
     def is_over(self, delay_seconds: float = 0.0) -> bool:
         """Return whether the deadline will have passed when a next try could begin."""

@@ -52,6 +52,25 @@ def grow(task: Task) -> Result:
     return Result(_work(task), spawn=steps)
 
 
+@agent("crash.large", timeout_seconds=60)
+def put_out_much(task: Task) -> dict[str, str]:
+    """Put out more than anybody is handed whole; no two runs the same."""
+    return {"text": f"The lamp of {task.run_id} is broken. " * 600}
+
+
+@agent("crash.receive", timeout_seconds=60)
+def receive(task: Task) -> Any:
+    _start(task)
+    return task.handoff["facts"]
+
+
+@agent("crash.summarise", timeout_seconds=60)
+def summarise(task: Task) -> Result:
+    note("summarised", run=task.run_id, key=task.step_key)
+    hit("in_summary", task.step_key)
+    return Result({"text": f"The lamp of {task.run_id} is broken."})
+
+
 @agent("crash.calls", timeout_seconds=60)
 def call_often(task: Task) -> list[int]:
     """Make so many calls, one after the other, each of which is paid when it is made."""

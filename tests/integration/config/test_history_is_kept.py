@@ -19,7 +19,7 @@ from escalation.escrow import pause_ticket, resume_ticket, save_calendar
 from escalation.models import Alarm, Breach, BreachDeed, ClockWarning, Comment, Ticket, Vote
 from escalation.notify import announce, plan_notices
 from orchestration import Budget, StepSpec, WorkflowSpec, actors, memory, runs
-from orchestration.models import Event, PastOutput, RunResult, VerifierTrial
+from orchestration.models import Event, PastOutput, RunResult, Summary, VerifierTrial
 from orchestration.testing import drive_all, run_workflow
 from tests.people import make_member
 
@@ -62,6 +62,7 @@ KEPT = (
     "orchestration_seal",
     "orchestration_signal",
     "orchestration_step",
+    "orchestration_summary",
     "orchestration_topicschema",
     "orchestration_usage",
     "orchestration_verifiertrial",
@@ -112,6 +113,9 @@ CHANGING = {
     "orchestration_topic",
     "orchestration_workerprocess",
 }
+_WORDS_OF_SUMMARY = (
+    "original_digest", "pins_digest", "summariser", "tokenizer", "text", "digest", "summarised_by", "loss_json",
+)  # fmt: skip
 SPEC = WorkflowSpec(
     name="kept",
     steps=(
@@ -161,6 +165,9 @@ def rows() -> None:
         receipt_digest="0" * 64,
         finished_at=timezone.now(),
         superseded_at=timezone.now(),
+    )
+    Summary.objects.create(
+        project=done.run.project, allowance_tokens=100, tokens=1, **dict.fromkeys(_WORDS_OF_SUMMARY, "x")
     )
     RunResult.objects.create(run=done.run, kind="computed", error="no such key", at=timezone.now())
     with connection.cursor() as cursor:

@@ -18,7 +18,8 @@ from orchestration.conf import get_signer
 from orchestration.database.statements import BY_KEY
 from orchestration.domain.holds import WAY_OF
 from orchestration.domain.states import Acceptance, ResolutionKind, RunStatus
-from orchestration.domain.work import Chosen, Summary
+from orchestration.domain.summaries import Shortened
+from orchestration.domain.work import Chosen
 from orchestration.errors import ClaimLost, StepNotHeld
 from orchestration.holds.resolve import _prove
 from orchestration.models import Attempt, Event, WorkerProcess
@@ -69,9 +70,9 @@ def a_late_summary_is_refused() -> None:
     old = rig.take("behind")
     rig.free(old)
     rig.take("behind")
-    summary = Summary(rig.step("a").pk, '"s"', "d", 1, "x")
+    summary = Shortened('"s"', "d", 1, "x", "{}")
     with suppress(ClaimLost):
-        handoff.record_summaries(old, [summary])
+        handoff.record_shortened(old, {rig.step("a").pk: summary})
         raise AssertionError("a hand-off of a lost claim was changed")
 
 

@@ -17,9 +17,9 @@ _NUMBERS = list(range(20_000, 24_000))
 
 
 def summarise(value: Any, allowance_tokens: int) -> tuple[str, str]:
-    """Count the calls; no two summaries are in the same words."""
+    """Count the calls; no two summaries are in the same words, and none has a number of its own."""
     _MADE.append(allowance_tokens)
-    return f"summary {len(_MADE)} of {len(value)}", "test.counting@1"
+    return f"summary {'abc'[len(_MADE) - 1]}, from {value[0]}", "test.counting@1"
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_all_items_are_handed_the_summary_that_their_step_was() -> None:
     done = _go(_fan(needs=("list",)), each)
 
     assert (done.status, done.outputs["each"]) == ("succeeded", [20_000, 20_001, 20_002])
-    assert (len(_MADE), seen) == (1, ["summary 1 of 4000"] * 3)
+    assert (len(_MADE), seen) == (1, ["summary a, from 20000"] * 3)
     rows = Handoff.objects.filter(run=done.run, from_step=done.steps["list"])
     assert len(rows) == 4
     assert len({(row.digest, row.summary_json, row.tokens_after, row.summarised_by) for row in rows}) == 1
@@ -69,7 +69,7 @@ def test_an_attempt_is_handed_the_summary_that_the_one_before_was() -> None:
     )
     done = _go(WorkflowSpec(name="tries", steps=steps), each)
 
-    assert (done.outputs["one"], len(_MADE)) == ("summary 1 of 4000", 1)
+    assert (done.outputs["one"], len(_MADE)) == ("summary a, from 20000", 1)
     assert runs.verify(done.run.pk).fault is None
 
 
@@ -88,7 +88,7 @@ def test_what_was_done_anew_is_summarised_anew() -> None:
         agents={"test.list": lambda _task: given.pop(0), "test.judge": judge},
     )
 
-    assert (done.status, seen) == ("succeeded", ["summary 1 of 4000", "summary 2 of 3999"])
+    assert (done.status, seen) == ("succeeded", ["summary a, from 20000", "summary b, from 20001"])
     assert runs.verify(done.run.pk).fault is None
 
 

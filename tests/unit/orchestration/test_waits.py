@@ -46,7 +46,7 @@ def test_what_is_merely_not_sent_yet_is_no_trouble() -> None:
 
 @pytest.mark.parametrize("stage", Stage)
 def test_a_step_collects_what_it_started_and_else_does_its_own_work(stage: Stage) -> None:
-    assert collects(stage) is (stage not in {Stage.FRESH, Stage.CALLS})
+    assert collects(stage) is (stage not in {Stage.FRESH, Stage.CALLS, Stage.SUMMARIES})
 
 
 def test_a_stage_may_say_that_its_step_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,12 @@ def test_a_stage_may_say_that_its_step_works_again(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_step_that_grew_steps_is_woken_by_them_and_one_with_a_child_run_by_that() -> None:
-    assert find_stages(Waker.CHILDREN) == (Stage.ITEMS, Stage.SPAWNED, Stage.VERDICTS)
+    assert find_stages(Waker.CHILDREN) == (
+        Stage.ITEMS,
+        Stage.SPAWNED,
+        Stage.VERDICTS,
+        Stage.SUMMARIES,
+    )
     assert find_stages(Waker.CHILD_RUN) == (Stage.CHILD_RUN,)
     assert find_stages(Waker.ANSWERER) == (Stage.CALLS,)
     assert find_stages(Waker.MAINTAINER) == ()
