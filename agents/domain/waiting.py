@@ -22,6 +22,7 @@ from agents.domain.calls import CallKind, Calls, CallWish, Until
 from agents.domain.canonical import canonical_json, check_json
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from agents.errors import (
+    AskCycle,
     AskFailed,
     CallDiverged,
     CallRefused,
@@ -42,8 +43,10 @@ TIMER: Final = "timer"
 ASK: Final = "ask"
 APPROVAL: Final = "approval"
 VALUE: Final = "value"
-FAILED: Final = "failed"
 """Member of a wait's answer that holds what was sent; without it the time was over."""
+FAILED: Final = "failed"
+CODE: Final = "code"
+"""Members of the answer of a wait that was failed: why, and the code of the error where it is no `AskFailed`."""
 _TIMED_OUT: Final = canonical_json({"timed_out": True})
 
 
@@ -52,9 +55,12 @@ def write_value(value_json: str) -> str:
     return f'{{"{VALUE}":{value_json}}}'
 
 
-def write_failed(reason: str) -> str:
-    """Return the answer of a wait whose answerer failed, as canonical JSON."""
-    return canonical_json({FAILED: reason})
+def write_failed(reason: str, code: str | None = None) -> str:
+    """Return the answer of a wait whose answerer failed, as canonical JSON.
+
+    Args: code: of what its asker gets, where that is not `AskFailed`.
+    """
+    return canonical_json({FAILED: reason} if code is None else {FAILED: reason, CODE: code})
 
 
 def write_timed_out(kind: CallKind) -> str:
@@ -102,7 +108,8 @@ def wait_for_reply(calls: Calls, to: str, body: Any, timeout_seconds: float, key
 def _read_reply(path: str, response_json: str) -> Any:
     answer = read_response(path, response_json)
     if isinstance(answer, dict) and FAILED in answer:
-        raise AskFailed(f"{path}: {answer[FAILED]}")
+        failure = AskCycle if answer.get(CODE) == AskCycle.code else AskFailed
+        raise failure(f"{path}: {answer[FAILED]}")
     return _read_value(path, response_json)
 
 

@@ -4,7 +4,8 @@
     actors.published(by="support.case/4711", topic="case.updated", since=yesterday)
 
 Read in this order: `sending.py` (whoever is outside sends), `routing.py` (to mailboxes), `turns.py` (mail becomes a
-run), `settling.py` (the run has ended), `replies.py`; `topics.py`, `life.py`, `asking.py` for the rest.
+run), `settling.py` (the run has ended), `replies.py`; `topics.py`, `life.py` and
+`circles.py` for the rest.
 """
 
 from orchestration.actors.life import find_actor, park, restart, send_again, stop

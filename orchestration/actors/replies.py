@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from agents.errors import AskCycle
 from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical, digest_text
@@ -41,12 +42,14 @@ def answer_calls(answers: Mapping[int, str]) -> dict[int, int]:
     return {row.id: row.step_id for row in fetch_all(_ANSWER, {"answers": dump_line(lines)})}
 
 
-def refuse_asks(messages: Sequence[int], reason: str) -> set[tuple[int, str]]:
+def refuse_asks(messages: Sequence[int], reason: str, *, is_circle: bool = False) -> set[tuple[int, str]]:
     """Say to those who asked by these messages that there is no answer; what was answered stays so.
 
+    Args: is_circle: as whom they ask waits for them.
     Returns: project and sender of what is to be routed after the commit.
     """
-    return _reply(messages, canonical({"reason": reason[:2000]}), failed=True, run_id=None)
+    body = {"reason": reason[:2000], **({"code": AskCycle.code} if is_circle else {})}
+    return _reply(messages, canonical(body), failed=True, run_id=None)
 
 
 def reply_to_asks(messages: Sequence[int], body_json: str, run_id: object) -> set[tuple[int, str]]:

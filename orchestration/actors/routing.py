@@ -114,8 +114,11 @@ def route(project_id: int, sender: str, *, is_patient: bool = False) -> int:
     """
     done = 0
     while batch := fetch_all(_UNROUTED, {"project": project_id, "sender": sender, "limit": MOST_AT_ONCE}):
-        if not is_patient and _is_far_fanned(batch):
-            break
+        if _is_far_fanned(batch):
+            if not is_patient:
+                break
+            # A transaction of its own for each: with the others it could write millions of rows.
+            batch = batch[:1]
         plan = _plan(batch)
         with transaction.atomic():
             fetch_one(_LOCK, {"name": f"{project_id}:{sender}"})
@@ -162,7 +165,8 @@ def _write(
 
 def _describe_answer(row: Any) -> str:
     if row.is_failure:
-        return write_failed(json.loads(row.body_json)["reason"])
+        said = json.loads(row.body_json)
+        return write_failed(said["reason"], said.get("code"))
     return write_value(row.body_json)
 
 

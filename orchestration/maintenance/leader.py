@@ -21,7 +21,7 @@ from django.db import close_old_connections
 from orchestration.conf import get_conf
 from orchestration.database.insistence import reconnect
 from orchestration.maintenance.companions import Companions
-from orchestration.maintenance.mail import park_stuck, route_left, settle_left, start_left
+from orchestration.maintenance.mail import fail_circles, park_stuck, route_left, settle_left, start_left
 from orchestration.maintenance.queues import (
     free_admissions,
     lift_budget_questions,
@@ -69,6 +69,7 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     route_left,
     park_stuck,
     start_left,
+    fail_circles,
     ring_left,
     ring_lost,
 )

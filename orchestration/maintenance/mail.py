@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from orchestration.actors.circles import break_circles
 from orchestration.actors.life import park_turn
 from orchestration.actors.routing import route
 from orchestration.actors.settling import settle_turn
@@ -52,7 +53,7 @@ def deliver_all() -> int:
     routed = sum(route(row.project_id, row.sender, is_patient=True) for row in found)
     settled = sum(settle_turn(run_id) for run_id in find_unsettled(0.0, LIMIT))
     idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT})]
-    return routed + settled + park_stuck() + start_turns(idle)
+    return routed + settled + park_stuck() + start_turns(idle) + fail_circles()
 
 
 def route_left() -> int:
@@ -74,6 +75,11 @@ def start_left() -> int:
     """Start the turns of actors that have mail and no turn."""
     idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT})]
     return sum(do_each("start_left", for_a_while(idle), lambda actor: start_turns([actor])))
+
+
+def fail_circles() -> int:
+    """Fail the youngest question of each circle of turns that wait for each other, which only a time could end."""
+    return break_circles()
 
 
 def park_stuck() -> int:

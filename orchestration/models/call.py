@@ -94,6 +94,9 @@ class Call(models.Model):
                 name="call_awaits_signal",
             ),
             models.Index(fields=("step",), condition=Q(unread=True), name="call_unread"),
+            models.Index(
+                fields=("step",), condition=Q(state=CallState.OPEN, kind=CallKind.MESSAGE), name="call_asks"
+            ),
         )
 
     def __str__(self) -> str:
