@@ -118,10 +118,13 @@ def send_again(delivery_id: int) -> Delivery:
 def require_latest_turn(run: Run) -> None:
     """Refuse to do a turn anew once its actor has gone on; a run that is no turn passes.
 
+    Holds the actor until the transaction ends, so that no next turn begins beside the retry.
+
     Raises: TurnNotLatest.
     """
     if run.actor_id is None:
         return
+    lock_actor(run.actor_id)
     later = (
         Run.objects.filter(actor=run.actor_id, created_at__gt=run.created_at).order_by("created_at").first()
     )

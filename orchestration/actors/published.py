@@ -4,8 +4,11 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet, Subquery
 
-from orchestration.actors.projects import find_project
+from agents.domain.addresses import read_address
+from agents.errors import MessageRefused
+from orchestration.actors.projects import find_project, is_storable
 from orchestration.domain.mail import DeliveryState
+from orchestration.errors import MessageInvalid
 from orchestration.models import Delivery, Message, Topic
 
 
@@ -20,10 +23,13 @@ def published(
     """Return what was published, oldest first: a range of one index where topic and sender are named.
 
     Args: by: the sender: an address, `user:<name>`, `workflow:<name>`.  since: included.  until: not included.
-    Raises: ProjectNotFound.
+    Raises: ProjectNotFound. MessageInvalid: names the field.
     """
     owner = find_project(project)
     asked = Q(project=owner, topic__isnull=False)
+    for name, text in (("by", by), ("topic", topic)):
+        if text is not None and not is_storable(text):
+            raise MessageInvalid(f"{name}: {text!r:.120} is no name")
     if by is not None:
         asked &= Q(sender=by)
     if topic is not None:
@@ -39,10 +45,13 @@ def published(
 def dead_letters(*, project: str = "default", address: str | None = None) -> QuerySet[Delivery]:
     """Return what nobody will read, with why, latest first.
 
-    Raises: ProjectNotFound.
+    Raises: ProjectNotFound. MessageInvalid: it is no address.
     """
     found = Delivery.objects.filter(actor__project=find_project(project), state=DeliveryState.DEAD)
     if address is not None:
-        name, _, key = address.partition("/")
-        found = found.filter(actor__name=name, actor__key=key)
+        try:
+            read = read_address(address)
+        except MessageRefused as error:
+            raise MessageInvalid(str(error)) from error
+        found = found.filter(actor__name=read.name, actor__key=read.key)
     return found.select_related("message__topic", "actor").order_by("-message")

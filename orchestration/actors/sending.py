@@ -1,6 +1,7 @@
 """A message from somebody outside: a person, the API, a command, code of the project. One row, then it is routed."""
 
 import json
+import re
 from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -21,6 +22,8 @@ from orchestration.publishing import find_or_publish_behaviours
 from orchestration.selectors.mail import find_full_mailbox, find_topics
 
 MOST_KEY: Final = 200
+_WAY: Final = re.compile(r"[a-z][a-z0-9_-]{0,99}")
+"""No address, and no `user:` or `workflow:`: nobody sends in another's name."""
 _INSERT: Final = """
 INSERT INTO orchestration_message (project_id, kind, topic_id, schema_version, sender, sent_by_id, to_name, to_key,
     key, body_json, digest, hops, requested_by_id, sent_at)
@@ -57,7 +60,9 @@ def send(
             f"WorkflowSpec(actor='{address.name}', ...)"
         )
     most = get_conf().MAILBOX_LIMIT
-    if find_full_mailbox(owner.pk, [(address.name, address.key)], most) is not None:
+    is_full = find_full_mailbox(owner.pk, [(address.name, address.key)], most) is not None
+    # What was accepted once is accepted again, however full the mailbox is since.
+    if is_full and not _is_known(owner.pk, _name_sender(sender, through), idempotency_key):
         raise MailboxFull(f"to: {most:,} messages wait for '{address}' already; see what holds its turn up")
     about = {
         "kind": MessageKind.DIRECT,
@@ -122,10 +127,9 @@ def _send(
     through: str,
     key: str | None,
 ) -> Message:
-    if key is not None and not (1 <= len(key) <= MOST_KEY and key.isprintable()):
-        raise MessageInvalid(f"idempotency_key: must be 1 to {MOST_KEY} printable characters, or None")
-    name = f"user:{by.get_username()}" if by else through
-    stored = None if key is None else f"key:{key}"
+    _check(key, through)
+    name = _name_sender(by, through)
+    stored = _name_key(key)
     values = {
         "project": project_id,
         "sender": name,
@@ -139,6 +143,32 @@ def _send(
         return _require_same(about, values, key)
     transaction.on_commit(lambda: pass_on([(project_id, name)]))
     return Message.objects.get(pk=row.id)
+
+
+def _name_sender(by: AbstractBaseUser | None, through: str) -> str:
+    return through if by is None else f"user:{by.get_username()}"
+
+
+def _name_key(key: str | None) -> str | None:
+    # As it is kept: apart from those of reminders and questions.
+    return None if key is None else f"key:{key}"
+
+
+def _is_known(project_id: int, sender: str, key: str | None) -> bool:
+    return (
+        isinstance(key, str)
+        and key.isprintable()
+        and Message.objects.filter(project=project_id, sender=sender, key=_name_key(key)).exists()
+    )
+
+
+def _check(key: object, through: object) -> None:
+    if key is not None and not (isinstance(key, str) and 1 <= len(key) <= MOST_KEY and key.isprintable()):
+        raise MessageInvalid(f"idempotency_key: must be 1 to {MOST_KEY} printable characters, or None")
+    if not isinstance(through, str) or _WAY.fullmatch(through) is None:
+        raise MessageInvalid(
+            f"through: {through!r:.120} names no way; write a word of lower-case letters, digits, '-' and '_', as 'api'"
+        )
 
 
 def _require_same(about: dict[str, Any], values: dict[str, Any], key: str | None) -> Message:

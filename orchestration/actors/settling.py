@@ -35,18 +35,19 @@ def settle_turn(run_id: UUID) -> bool:
 
     Safe to call any number of times, by anybody.
     """
-    ended = fetch_one(_ENDED, {"run": run_id})
-    if ended is None:
+    known = fetch_one(_ENDED, {"run": run_id})
+    if known is None:
         return False
-    answer = _find_answer(run_id) if ended.status == RunStatus.SUCCEEDED else None
     with transaction.atomic():
-        lock_actor(ended.actor_id)
-        if not note_settled(run_id):
+        lock_actor(known.actor_id)
+        # Looked at again: it may have been retried meanwhile, which holds the actor too, and have ended otherwise.
+        ended = fetch_one(_ENDED, {"run": run_id})
+        if ended is None or not note_settled(run_id):
             return False
-        senders = _close(ended, answer)
+        senders = _close(ended, _find_answer(run_id) if ended.status == RunStatus.SUCCEEDED else None)
     for project_id, sender in sorted(senders):
         route(project_id, sender)
-    start_turns([ended.actor_id])
+    start_turns([known.actor_id])
     return True
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
-from agents.domain.addresses import read_address
+from agents.domain.addresses import is_actor_name, read_address
 from agents.domain.canonical import canonical_json
+from agents.domain.classification import make_storable
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from agents.domain.outbox import check_topic
 from agents.errors import MessageRefused, UnreadableOutput
@@ -19,6 +20,8 @@ from orchestration.domain.topic_changes import find_breaking_changes
 from orchestration.errors import MessageInvalid, SchemaBreaks
 from orchestration.models import Subscription, Topic, TopicSchema
 from orchestration.publishing import find_or_publish_behaviours
+
+MOST_DESCRIPTION: Final = 2_000
 
 
 def define_topic(
@@ -37,6 +40,7 @@ def define_topic(
         the old one, and somebody subscribes; says what and whom.
     """
     schema_json = _read_schema(name, schema)
+    description = _read_description(description)
     owner = find_project(project)
     with transaction.atomic():
         topic, _ = Topic.objects.select_for_update(no_key=True).get_or_create(project=owner, name=name)
@@ -59,6 +63,12 @@ def define_topic(
             forced=bool(breaks),
         )
     return topic
+
+
+def _read_description(text: object) -> str:
+    if not isinstance(text, str) or len(text) > MOST_DESCRIPTION:
+        raise MessageInvalid(f"description: must be text of at most {MOST_DESCRIPTION:,} characters")
+    return make_storable(text)
 
 
 def _read_schema(name: str, schema: Mapping[str, Any] | None) -> str:
@@ -105,7 +115,7 @@ def subscribe(
     Raises: ProjectNotFound. MessageInvalid: names the field.
     """
     owner = find_project(project)
-    found = Topic.objects.filter(project=owner, name=topic).first()
+    found = Topic.objects.filter(project=owner, name=topic).first() if is_actor_name(topic) else None
     if found is None:
         raise MessageInvalid(
             f"topic: there is none named {topic!r:.120} in project '{project}'; define it first"
@@ -122,7 +132,7 @@ def subscribe(
             check_listening("where", where)
     except (MessageRefused, ValueError) as error:
         raise MessageInvalid(str(error)) from error
-    if not find_or_publish_behaviours(owner.pk, {name}):
+    if not is_actor_name(name) or not find_or_publish_behaviours(owner.pk, {name}):
         raise MessageInvalid(f"name: no published workflow behaves as {name!r:.120} in project '{project}'")
     made, _ = Subscription.objects.get_or_create(
         topic=found,

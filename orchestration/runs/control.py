@@ -189,13 +189,13 @@ def retry(run_id: UUID | str, reason: str = "", by: AbstractBaseUser | None = No
         )
     if run.status in LIVE_RUN and run.round > 1:
         return run
-    require_latest_turn(run)
     cancel_orphans(run.root_id)  # the rest of a cancel that broke off
     timeouts = _read_timeouts(run.root_id)
     event = canonical({"by": _name(by), "reason": _words(reason), "round": run.round + 1})
 
     def act() -> Renewed:
         with transaction.atomic():
+            require_latest_turn(run)
             renewed = renew_tree(run.pk, timeouts, event_json=event)
             restore_doers(find_first_doers(renewed.fallen))
             dispatch_after_commit(renewed.available)
