@@ -31,6 +31,10 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Agents": {
         "escalation.AgentHour": ("Agents", "smart_toy"),
+        "orchestration.Actor": ("Actors", "contacts"),
+        "orchestration.Message": ("Mail", "forum"),
+        "orchestration.Topic": ("Topics", "campaign"),
+        "orchestration.Delivery": ("Dead letters", "unsubscribe"),
         "agents.Breaker": ("Breakers", "electric_bolt"),
         "agents.Pool": ("Pools", "dataset"),
     },

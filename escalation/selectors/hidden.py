@@ -55,7 +55,8 @@ _RUNS: Final = """asked(asked, id, is_whole) AS (
 )"""
 # Whatever gave a run its input, or a step the item that it is about: what started the run, all the way up, what grew
 # the step, and what handed those something. A fork was given what the run was that it comes from, unless it was
-# given something new. Not `is_whole`: of what had not put anything out yet, what it grew or waited for says nothing.
+# given something new. A turn was given what steps have sent, as part of what they put out, and not what those were
+# given. Not `is_whole`: of what had not put anything out yet, what it grew or waited for says nothing.
 _GIVERS: Final = """above(place, run_id, step_id, is_whole) AS (
     SELECT g.place, g.run_id, g.step_id, false
     FROM unnest(%(runs)s::uuid[], %(steps)s::bigint[]) WITH ORDINALITY g(run_id, step_id, place)
@@ -73,6 +74,8 @@ _GIVERS: Final = """above(place, run_id, step_id, is_whole) AS (
     SELECT place, step_id, is_whole FROM above WHERE step_id IS NOT NULL
     UNION SELECT a.place, e.predecessor_id, true FROM above a JOIN orchestration_edge e ON e.successor_id = a.step_id
     WHERE NOT e.is_child
+    UNION SELECT a.place, m.step_id, true FROM above a JOIN orchestration_delivery d ON d.run_id = a.run_id
+    JOIN orchestration_message m ON m.id = d.message_id WHERE m.step_id IS NOT NULL
 )"""
 
 
@@ -128,7 +131,7 @@ def find_inputs_withheld(tickets: Sequence[Ticket], user_id: int | None) -> froz
 
 def is_handed_on(run: Any) -> bool:
     """Return whether somebody else than a person or a program may have given the run its input."""
-    return run.parent_step_id is not None or run.forked_from_id is not None
+    return run.parent_step_id is not None or run.forked_from_id is not None or run.actor_id is not None
 
 
 def _ask(asked: str, user_id: int | None, own_queue: int | None, **of: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The console's pages for runs, workflows and workers. Everything here reads; nothing writes.
+"""The console's pages for runs, workflows and workers. Everything here reads, or passes on what people order.
 
 1. `runs.py`, `workflows.py`, `workers.py`   the lists, and the ways to the pages
 2. `run_page.py`, `step_page.py`             what a run's and a step's page show
@@ -7,10 +7,12 @@
 5. `plans.py`, `picture/`                    plans as pictures
 6. `verifiers.py`                            how good verifiers are
 7. `projects.py`                             projects, their members, API tokens
-8. `visible.py`                              what agents wrote, made safe to look at
-9. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
+8. `actors/`                                 actors, their mail, topics, dead letters
+9. `visible.py`                              what agents wrote, made safe to look at
+10. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
 """
 
+from orchestration.admin.actors import ActorAdmin, DeadLetterAdmin, MessageAdmin, TopicAdmin
 from orchestration.admin.projects import ApiTokenAdmin, ProjectAdmin
 from orchestration.admin.runs import RunAdmin
 from orchestration.admin.verifiers import VerifierTrialAdmin
@@ -18,9 +20,13 @@ from orchestration.admin.workers import WorkerProcessAdmin
 from orchestration.admin.workflows import WorkflowAdmin
 
 __all__ = [
+    "ActorAdmin",
     "ApiTokenAdmin",
+    "DeadLetterAdmin",
+    "MessageAdmin",
     "ProjectAdmin",
     "RunAdmin",
+    "TopicAdmin",
     "VerifierTrialAdmin",
     "WorkerProcessAdmin",
     "WorkflowAdmin",

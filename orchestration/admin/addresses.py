@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from django.urls import reverse
@@ -61,6 +61,32 @@ def worker_url(process_id: int) -> str:
 def workflow_url(workflow_id: int) -> str:
     """Return the address of a workflow version's page."""
     return reverse("admin:orchestration_workflow_change", args=(workflow_id,))
+
+
+def actor_url(actor_id: int) -> str:
+    """Return the address of an actor's page."""
+    return reverse("admin:orchestration_actor_change", args=(actor_id,))
+
+
+def message_url(message_id: int) -> str:
+    """Return the address of a message's page."""
+    return reverse("admin:orchestration_message_change", args=(message_id,))
+
+
+def topic_url(topic_id: int) -> str:
+    """Return the address of a topic's page."""
+    return reverse("admin:orchestration_topic_change", args=(topic_id,))
+
+
+def mail_url(**narrowed: str) -> str:
+    """Return the address of the list of messages, narrowed: by `sender`, `topic`."""
+    return f"{reverse('admin:orchestration_message_changelist')}?{urlencode(narrowed)}"
+
+
+def dead_letters_url(address: str = "") -> str:
+    """Return the address of the list of dead letters, of one actor if it is named."""
+    url = reverse("admin:orchestration_delivery_changelist")
+    return f"{url}?{urlencode({'q': address})}" if address else url
 
 
 def flower_task_url(task_id: str) -> str:

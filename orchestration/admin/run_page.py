@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from orchestration.admin.actors.of_runs import link_turn
 from orchestration.admin.addresses import stream_url, workflow_url
 from orchestration.admin.chips import state_chip, tone_of
 from orchestration.admin.kin import link_kin
@@ -81,6 +82,7 @@ def build_run_page(request: HttpRequest, run: Any) -> dict[str, Any]:
         "now": now,
         "orders": list_orders(request, run),
         "kin": link_kin(run),
+        "turn": link_turn(run),
         "live": Live(stream_url(run.pk), str(cursor)) if run.status in LIVE_RUN else None,
     }
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from orchestration import runs
 from orchestration.admin.access import caller_of
+from orchestration.admin.actors.of_runs import build_mail
 from orchestration.admin.addresses import run_url, step_url, worker_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.budgets import view_pots
@@ -229,6 +230,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "signals": ("Waits and signals", build_signals),
     "budget": ("Budget", build_budget),
     "handoffs": ("Hand-offs", build_handoffs),
+    "mail": ("Mail", build_mail),
     "children": ("Child runs", build_children),
     "history": ("History", build_history),
     "trace": ("Trace", build_trace),

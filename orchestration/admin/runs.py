@@ -194,7 +194,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
 
         Raises: Http404.
         """
-        runs = scope_runs(caller_of(request)).select_related("workflow", "project", "requested_by")
+        runs = scope_runs(caller_of(request)).select_related("workflow", "project", "requested_by", "actor")
         found = with_state(runs).filter(pk=run_id).first()
         if found is None:
             raise Http404(f"There is no run {run_id}.")

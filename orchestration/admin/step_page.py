@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from orchestration.admin.access import caller_of, has_right
+from orchestration.admin.actors.of_runs import show_mail_of_step
 from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.calls import show_calls
@@ -31,6 +32,7 @@ _MOST_PAST = 10
 
 def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any]:
     """Return the page's context."""
+    outputs = _show_outputs(step, caller_of(request).user_id)
     before, after = run_details.list_neighbours(step)
     most = run_details.MOST_NEIGHBOURS
     page = turn_page(request, run_details.list_step_attempts(step.pk), _ATTEMPTS_PER_PAGE)
@@ -56,7 +58,8 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "page": page,
         "attempts": [view_attempt(attempt, step.key) for attempt in page.rows],
         **show_calls(request, step, caller_of(request).user_id),
-        **_show_outputs(step, caller_of(request).user_id),
+        **outputs,
+        **show_mail_of_step(step, caller_of(request).user_id, is_hidden="hidden" in outputs),
         "received": [view_handoff(row) for row in handoffs.filter(to_step=step)[:_MOST_LINES]],
         "passed_on": [view_handoff(row) for row in handoffs.filter(from_step=step)[:_MOST_LINES]],
         "events": [

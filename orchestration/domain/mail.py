@@ -60,3 +60,13 @@ class Turn:
     run_id: UUID
     number: int
     available: tuple[int, ...]
+
+
+class ActorLife(StrEnum):
+    """How an actor stands: nothing to do, a turn at work, one that waits for others, one for a person; or stopped."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    STOPPED = "stopped"

@@ -22,6 +22,7 @@ from orchestration.domain.calls import (
 )
 from orchestration.domain.states import StepStatus
 from orchestration.models import Call, Signal
+from orchestration.selectors.actors import withhold_answers
 from orchestration.selectors.withheld import withhold
 
 _LOOK_PATIENCE: Final = timedelta(seconds=1)
@@ -148,7 +149,10 @@ def show_texts(calls: Sequence[Call], user_id: int | None) -> dict[int, CallText
     for call in calls:
         texts.setdefault(call.step_id, []).extend((call.request_json, call.response_json))
     hidden = withhold(texts, user_id)
-    return {call.pk: _read_texts(call, hidden.get(call.step_id, "")) for call in calls}
+    of_others = withhold_answers([call.pk for call in calls if call.kind == CallKind.MESSAGE], user_id)
+    return {
+        call.pk: _read_texts(call, hidden.get(call.step_id) or of_others.get(call.pk, "")) for call in calls
+    }
 
 
 def read_texts(call: Call) -> CallTexts:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -114,6 +115,7 @@ class Message(models.Model):
             ),
             models.Index(fields=("project", "sender", "sent_at"), name="message_of_sender"),
             models.Index(fields=("asked_by",), condition=Q(asked_by__isnull=False), name="message_asked_by"),
+            BrinIndex(fields=("sent_at",), name="message_by_time"),
         )
 
     def __str__(self) -> str:
@@ -147,6 +149,7 @@ class Delivery(models.Model):
     resent = models.IntegerField(db_default=0, help_text="Times that it was sent again.")
 
     class Meta:
+        verbose_name_plural = "deliveries"
         ordering = ("id",)
         constraints = (models.UniqueConstraint(fields=("message", "actor"), name="delivery_once"),)
         indexes = (

@@ -55,8 +55,8 @@ def hides_item(step: Step, user_id: int | None) -> bool:
 
 
 def hides_input(run: Run, user_id: int | None) -> bool:
-    """Return whether a run was given what is hidden from somebody: by a step that started it, or the run it forks."""
-    if run.parent_step_id is None and run.forked_from_id is None:
+    """Return whether a run was given what is hidden from somebody: by who started it, what it forks, or in messages."""
+    if run.parent_step_id is None and run.forked_from_id is None and run.actor_id is None:
         return False
     return bool(_escalator().find_handed_hidden([(run.pk, None)], user_id))
 

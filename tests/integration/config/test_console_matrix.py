@@ -31,7 +31,7 @@ from escalation.models import (
     ReviewQueue,
     RoutingRule,
 )
-from orchestration.models import Project, WorkerProcess
+from orchestration.models import Actor, Delivery, Message, Project, Topic, WorkerProcess
 from tests.integration.api.people import make_key
 from tests.integration.config.console_table import TABLE
 from tests.integration.escalation.desk import hold
@@ -135,12 +135,14 @@ class Desk:
             "preference": Preference.objects.create(user=reviewer).pk,
             "auditline": AuditLine.objects.get(act=Act.COMMENTED).pk,
             "workerprocess": WorkerProcess.objects.latest("pk").pk,
+            **_make_mail(run.project_id),
         }
 
     def fill(self, route: str) -> str:
         """Put rows that there are into a route."""
         known = {
-            "verb": "pause",
+            "verb": "pause" if "/run/" in route else "restart",
+            "actor_id": self.rows["actor"],
             "content_type_id": 0,
             "key": "draft",
             "part": "proposal",
@@ -181,6 +183,17 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write no page that Django writes after its view has answered, and keep no record of a thousand refusals."""
     monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", property(lambda _: ""))
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+
+
+def _make_mail(project_id: int) -> dict[str, object]:
+    """Make an actor with a dead letter that was published to a topic."""
+    actor = Actor.objects.create(project_id=project_id, name="support.case", key="1", made_by="code")
+    topic = Topic.objects.create(project_id=project_id, name="case.updated")
+    message = Message.objects.create(
+        project_id=project_id, kind="topic", topic=topic, sender="code", body_json="{}", digest="", hops=0
+    )
+    dead = Delivery.objects.create(message=message, actor=actor, state="dead", reason="it is stopped")
+    return {"actor": actor.pk, "topic": topic.pk, "message": message.pk, "delivery": dead.pk}
 
 
 def _make_staff(name: str) -> User:

@@ -1,0 +1,202 @@
+"""The list of messages: who said or published what, to whom or to which topic, and when."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.actors.lines import kind_chip, link_receiver, link_sender
+from orchestration.admin.actors.message_page import build_message_page
+from orchestration.admin.actors.words import KIND_WORDS
+from orchestration.admin.times import moment_column
+from orchestration.models import Message
+from orchestration.selectors.actors_shown import load_whole, scope_messages, scope_topics
+from orchestration.selectors.scope import find_projects
+
+_MOST_TOPICS = 200
+_WRITTEN = ("sender", "since", "until")
+
+
+class KindFilter(SimpleListFilter):
+    """By kind."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the kinds."""
+        return [(kind, words.capitalize()) for kind, words in KIND_WORDS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        """Narrow the list."""
+        return queryset.filter(kind=self.value()) if self.value() in KIND_WORDS else queryset
+
+
+class TopicFilter(SimpleListFilter):
+    """By topic; one of that name in each of the person's projects."""
+
+    title = "topic"
+    parameter_name = "topic"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the names of topics."""
+        topics = scope_topics(caller_of(request)).select_related(None).order_by("name")
+        return [(name, name) for name in topics.values_list("name", flat=True).distinct()[:_MOST_TOPICS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        """Narrow the list; by the topics' ids, so that an index has them."""
+        name = self.value()
+        if not name:
+            return queryset
+        topics = scope_topics(caller_of(request)).select_related(None).filter(name=name.replace("\x00", " "))
+        return queryset.filter(topic__in=list(topics.values_list("pk", flat=True)[:_MOST_TOPICS]))
+
+
+class MailList(ChangeList):
+    """A list that is narrowed by what is written into a form, too."""
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Leave to the form what is its own."""
+        asked = super().get_filters_params(params)
+        return {name: value for name, value in asked.items() if name not in _WRITTEN}
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin[Message]):
+    """Messages, the newest first."""
+
+    empty_words: ClassVar[str] = (
+        "No message was sent in your projects, or none that you ask for. Agents write to each other with `task.send`, "
+        "`task.publish` and `task.ask`; people with `actors.send` and `actors.publish`."
+    )
+    list_display = (
+        "number",
+        moment_column("sent_at", "Sent"),
+        "sender_shown",
+        "kind_shown",
+        "receiver",
+        "fate",
+    )
+    list_display_links = ("number",)
+    list_filter = (KindFilter, TopicFilter)
+    list_select_related = ("topic",)
+    list_before_template = "admin/orchestration/mail/narrow.html"
+    search_fields = ("id",)
+    search_help_text = "Number of a message, or its sender"
+    sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that a form narrows."""
+        return MailList
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Follow the index that finds what is asked for."""
+        is_narrowed = any(request.GET.get(name) for name in ("sender", "topic"))
+        return ("-sent_at", "-id") if is_narrowed else ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """Narrow by sender and time; what was said is for a message's own page."""
+        rows = super().get_queryset(request).defer("body_json")
+        sender = request.GET.get("sender", "").strip().replace("\x00", " ")
+        if sender:
+            rows = _narrow_to_sender(request, rows, sender)
+        for name, lookup in (("since", "sent_at__gte"), ("until", "sent_at__lt")):
+            at, fault = _read_time(name, request.GET.get(name, ""))
+            rows = rows.none() if fault else rows.filter(**{lookup: at}) if at else rows
+        return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        """Find by number or by sender."""
+        term = search_term.strip().replace("\x00", " ")
+        if not term:
+            return queryset, False
+        if term.isascii() and term.isdecimal() and len(term) < 19:
+            return queryset.filter(pk=int(term)), False
+        return _narrow_to_sender(request, queryset, term), False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, with what the form was given and what is wrong with it."""
+        written = {name: request.GET.get(name, "") for name in _WRITTEN}
+        faults = [_read_time(name, written[name])[1] for name in ("since", "until")]
+        kept = [(name, request.GET[name]) for name in ("kind", "topic", "q") if request.GET.get(name)]
+        more = {
+            "title": "Mail",
+            "written": written,
+            "faults": [fault for fault in faults if fault],
+            "kept": kept,
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one message."""
+        self.require_view(request)
+        is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
+        rows = load_whole(scope_messages(caller_of(request)))
+        found = rows.filter(pk=object_id).first() if is_number else None
+        if found is None:
+            raise Http404(f"There is no message {object_id}.")
+        return self.render_page(request, "mail/page.html", build_message_page(request, found))
+
+    @admin.display(description="Message")
+    def number(self, message: Message) -> SafeString:
+        """Return its number."""
+        return format_html('<span class="rm-mono">{}</span>', message.pk)
+
+    @admin.display(description="From")
+    def sender_shown(self, message: Message) -> SafeString:
+        """Return who sent it."""
+        return link_sender(message)
+
+    @admin.display(description="Kind")
+    def kind_shown(self, message: Message) -> SafeString:
+        """Return what kind it is of."""
+        return kind_chip(message)
+
+    @admin.display(description="To")
+    def receiver(self, message: Message) -> SafeString:
+        """Return where it went."""
+        return link_receiver(message)
+
+    @admin.display(description="Delivered")
+    def fate(self, message: Message) -> str:
+        """Return whether it was delivered."""
+        if message.routed_at is None:
+            return "not yet" if message.due_at is None else "when it is due"
+        return "not to all" if message.refusal else "yes"
+
+
+def _narrow_to_sender(request: HttpRequest, rows: QuerySet[Message], sender: str) -> QuerySet[Message]:
+    """Return what somebody sent. With the projects named, also those of a superuser: the index begins with them."""
+    projects = find_projects(caller_of(request)).order_by().values("pk")
+    return rows.filter(project__in=projects, sender=sender)
+
+
+def _read_time(name: str, text: str) -> tuple[datetime | None, str]:
+    """Return a moment that was written into the form, and what is wrong with it."""
+    if not text.strip():
+        return None, ""
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return (
+            None,
+            f"{name}: {text[:60]!r} is no time; write one as 2026-03-01T14:30, in UTC, or leave it empty",
+        )
+    return read if read.tzinfo else read.replace(tzinfo=UTC), ""
