@@ -22,7 +22,7 @@ from orchestration.domain.calls import (
 )
 from orchestration.domain.states import StepStatus
 from orchestration.models import Call, Signal
-from orchestration.selectors.actors import withhold_answers
+from orchestration.selectors.actors_shown import withhold_answers
 from orchestration.selectors.withheld import withhold
 
 _LOOK_PATIENCE: Final = timedelta(seconds=1)

@@ -21,7 +21,7 @@ from orchestration.domain.mail import DeliveryState
 from orchestration.domain.rows import TURN
 from orchestration.domain.states import StepStatus
 from orchestration.models import Actor, Run, Step
-from orchestration.selectors import actors, run_details
+from orchestration.selectors import actors_shown as actors, run_details
 from orchestration.selectors.actors_shown import Standing
 
 _MOST_SHOWN = 20

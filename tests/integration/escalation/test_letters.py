@@ -10,7 +10,7 @@ from agents.invoke import override
 from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec, actors, runs
 from orchestration.models import Call, Message, Run
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.escalation.restricted import WITH_ROLE, approve, make_mia, read, restrict
 from tests.people import give_role, make_member
 
@@ -44,7 +44,7 @@ def _behaviour() -> None:
 
 def _hold(body: str) -> Ticket:
     actors.send("support.case/one", body)
-    drive_actors(agents=FAKES)
+    drive_all(agents=FAKES)
     return Ticket.objects.get()
 
 
@@ -73,7 +73,7 @@ def test_messages_of_a_restricted_answer_are_hidden_wherever_they_show(*, has_ro
     held = f"/admin/orchestration/run/{ticket.run_id}/steps/turn/"
     assert (SECRET in read(mia, held)) == has_role
     approve(ticket)
-    drive_actors(agents=FAKES)
+    drive_all(agents=FAKES)
     told = Message.objects.get(to_key="other")
     turn = Run.objects.get(actor__key="other")
     for address in (
@@ -93,7 +93,7 @@ def test_messages_of_a_restricted_answer_are_hidden_wherever_they_show(*, has_ro
 def test_the_answer_of_a_restricted_turn_is_hidden_from_who_looks_at_the_asker(*, has_role: bool) -> None:
     ticket = restrict(_hold("ask"))
     approve(ticket)
-    drive_actors(agents=FAKES)
+    drive_all(agents=FAKES)
     mia: User = make_mia(ticket, has_role=has_role)
     asked = Call.objects.get(kind="message")
     assert SECRET in str(asked.response_json)

@@ -13,7 +13,7 @@ from agents.invoke import override
 from orchestration import StepSpec, WorkflowSpec, actors, runs
 from orchestration.maintenance.mail import deliver_all
 from orchestration.models import Actor, Delivery, Message, Project, Run, Topic
-from orchestration.testing import drive_actors
+from orchestration.testing import drive_all
 from tests.integration.orchestration_admin.conftest import sign_in, text_of
 from tests.people import make_member
 
@@ -52,7 +52,7 @@ def fakes() -> Fakes:
 def _say(fakes: Fakes, *mail: str) -> None:
     for key in mail:
         actors.send(f"support.case/{key}", key.partition("-")[0])
-    drive_actors(agents=fakes)
+    drive_all(agents=fakes)
 
 
 def _page(actor: str) -> str:
@@ -290,7 +290,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(operator: Client, fak
             actors.send("support.case/hub", f"fail-{number}")
             actors.send(f"support.case/fail{number}", "fail")
             actors.send(f"support.case/tell{number}", "tell")
-        drive_actors(agents=fakes)
+        drive_all(agents=fakes)
 
     def count() -> list[int]:
         run = Run.objects.filter(actor__key="tell0").latest("created_at")
