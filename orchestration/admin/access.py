@@ -88,7 +88,7 @@ class ReadOnlyAdmin(ScopedAdmin[Row]):
     Attributes: form_templates: pages that may also be posted to.
     """
 
-    actions: ClassVar[tuple[str, ...] | None] = None
+    actions: tuple[str, ...] | None = None
     list_per_page = 50
     list_filter_sheet = False
     list_fullwidth = True

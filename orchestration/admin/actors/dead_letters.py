@@ -52,7 +52,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
     search_help_text = "Address of an actor"
     ordering = ("-message",)
     sortable_by = ()
-    actions: ClassVar[tuple[str, ...] | None] = ("choose_again",)
+    actions = ("choose_again",)
     form_templates = frozenset({"mail/again.html"})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:

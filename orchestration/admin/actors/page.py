@@ -6,7 +6,6 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from orchestration.actors.turns import find_behaviour
 from orchestration.admin.access import caller_of
 from orchestration.admin.actors.lines import view_deliveries, view_messages
 from orchestration.admin.actors.orders import list_orders
@@ -21,7 +20,9 @@ from orchestration.domain.mail import DeliveryState
 from orchestration.domain.rows import TURN
 from orchestration.domain.states import StepStatus
 from orchestration.models import Actor, Run, Step
-from orchestration.selectors import actors_shown as actors, run_details
+from orchestration.publishing import find_behaviour
+from orchestration.selectors import actors_shown as actors
+from orchestration.selectors import run_details
 from orchestration.selectors.actors_shown import Standing
 
 _MOST_SHOWN = 20
