@@ -7,7 +7,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0043_open_asks"),
+        ("orchestration", "0046_open_asks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

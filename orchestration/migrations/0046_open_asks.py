@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0042_lineage_of_messages")]
+    dependencies = [("orchestration", "0045_fetched_parts")]
 
     operations = [
         migrations.AddIndex(
