@@ -34,6 +34,7 @@ from agents.domain.invocation import (
     Usage,
     canonical_json,
 )
+from agents.domain.lost_numbers import refuse_lost_numbers
 from agents.errors import InputRefused, UnreadableOutput
 from agents.registry import override
 from agents.runtimes.base import Runtime
@@ -41,9 +42,17 @@ from agents.runtimes.confinement import confine
 from agents.runtimes.model.builds import find_build_faults, plan_builds
 from agents.runtimes.model.names import override_models
 from agents.runtimes.model.runtime import ModelRuntime
+from agents.runtimes.offering import describe_offers
 from agents.runtimes.python import PythonRuntime
 
-__all__ = ["find_build_faults", "invoke", "override", "override_models", "plan_builds"]
+__all__ = [
+    "describe_offers",
+    "find_build_faults",
+    "invoke",
+    "override",
+    "override_models",
+    "plan_builds",
+]
 
 _PYTHON: Final = PythonRuntime()
 _RUNTIMES: Final[dict[AgentKind, Runtime]] = {
@@ -107,6 +116,8 @@ def _read_answer(agent: RegisteredAgent, answer: object) -> Answered | SentBack:
     result = answer if isinstance(answer, Result) else None
     source = answer if result is None else result.output
     text = canonical_json(_dump(source) if isinstance(source, BaseModel) else source)
+    if isinstance(source, BaseModel) and "null" in text:
+        refuse_lost_numbers(source, json.loads(text))
     # Read back, not passed on: the next step must see what is stored, and nothing the agent may still change.
     output = json.loads(text)
     fault = agent.output_check.find_fault(output, source) if agent.output_check is not None else None

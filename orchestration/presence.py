@@ -18,7 +18,7 @@ LEADER_LOCK = (0x52_4D_02, 1)  # the maintainer that leads
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What a worker process says of itself when it enters."""
+    """What a worker process says of itself when it enters. `offers_json`: what it tells of its agents."""
 
     name: str
     host: str
@@ -26,11 +26,12 @@ class Presence:
     queues: list[str]
     agents: list[str]
     concurrency: int
+    offers_json: str = ""
 
 
 _ENTER = """
-INSERT INTO orchestration_workerprocess (name, host, pid, queues, agents, concurrency, busy, died)
-VALUES (%(name)s, %(host)s, %(pid)s, %(queues)s, %(agents)s, %(concurrency)s, 0, false) RETURNING id
+INSERT INTO orchestration_workerprocess (name, host, pid, queues, agents, offers_json, concurrency, busy, died)
+VALUES (%(name)s, %(host)s, %(pid)s, %(queues)s, %(agents)s, %(offers)s, %(concurrency)s, 0, false) RETURNING id
 """
 # The locks of all sessions of this database that hold a process's advisory lock.
 _LOCK_HELD = f"""
@@ -80,7 +81,7 @@ def unlock_process(connection: psycopg.Connection[Any], process_id: int) -> None
 _BEAT = """
 UPDATE orchestration_workerprocess
 SET beat_at = clock_timestamp(), busy = %(busy)s, hung = %(hung)s,
-    agents = coalesce(%(agents)s::varchar[], agents),
+    agents = coalesce(%(agents)s::varchar[], agents), offers_json = coalesce(%(offers)s::text, offers_json),
     blocked_until = CASE WHEN blocked_at IS NOT NULL THEN coalesce(blocked_until, clock_timestamp()) END,
     last_claim_at = coalesce(%(last_claim_at)s::timestamptz, last_claim_at),
     newest_dispatch_at = coalesce(%(newest_dispatch_at)s::timestamptz, newest_dispatch_at)
@@ -98,11 +99,12 @@ def beat(
     last_claim_at: datetime | None,
     newest_dispatch_at: datetime | None,
     agents: list[str] | None = None,
+    offers_json: str | None = None,
 ) -> bool:
     """Renew the lease.
 
     Args: busy: steps in flight.  hung: threads that are lost to steps whose time is long over.
-        agents: that it performs now; None leaves what it said.
+        agents, offers_json: that it performs now, and what it tells of them; None leaves what it said.
     Returns: False when the process was declared dead: it must enter anew.
     """
     parameters = {
@@ -112,6 +114,7 @@ def beat(
         "last_claim_at": last_claim_at,
         "newest_dispatch_at": newest_dispatch_at,
         "agents": agents,
+        "offers": offers_json,
     }
     return connection.execute(_BEAT, parameters).fetchone() is not None
 
@@ -199,5 +202,6 @@ def _parameters(presence: Presence) -> dict[str, Any]:
         "pid": presence.pid,
         "queues": presence.queues,
         "agents": presence.agents,
+        "offers": presence.offers_json,
         "concurrency": presence.concurrency,
     }

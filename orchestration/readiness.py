@@ -18,6 +18,7 @@ from orchestration.conf import get_conf
 from orchestration.outages import is_full
 from orchestration.ports import load_looks
 from orchestration.selectors.leads import find_leadership
+from orchestration.selectors.offers import list_standings
 
 _KEPT_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 2
@@ -62,7 +63,7 @@ def _look_at_database() -> list[Part]:
     return [
         Part("database", not is_read_only, is_vital=True, said=database),
         Part("migrations", not missing, is_vital=True, said=migrations),
-        *([] if missing or is_read_only else [_look_at_maintainer(), *_look_at_others()]),
+        *([] if missing or is_read_only else [_look_at_maintainer(), _look_at_agents(), *_look_at_others()]),
     ]
 
 
@@ -70,6 +71,18 @@ def _look_at_maintainer() -> Part:
     leadership = find_leadership()
     return Part(
         "maintainer", leadership.leads, is_vital=False, said="one leads" if leadership.leads else "none leads"
+    )
+
+
+def _look_at_agents() -> Part:
+    """Say whether present workers could build what they have; why not may name addresses, and is for operators."""
+    unbuilt = sum(bool(standing.trouble) for standing in list_standings())
+    said = f"{unbuilt} could be built by no worker: `manage.py list_agents --workers` says why"
+    return Part(
+        "agents",
+        not unbuilt,
+        is_vital=False,
+        said=said if unbuilt else "none waits for a worker that can build it",
     )
 
 

@@ -24,6 +24,7 @@ from orchestration.models import Attempt, Run, Step
 from orchestration.ports import TicketRef
 from orchestration.selectors.kin import RunName, find_below
 from orchestration.selectors.leads import Leadership, find_leadership, waits_for_maintainer
+from orchestration.selectors.offers import find_waited_builds
 from orchestration.selectors.run_details import (
     count_troubled,
     find_latest_attempts,
@@ -116,14 +117,18 @@ def find_problems(request: HttpRequest, run: Run, now: datetime) -> Problems:
     ] or steps
     is_needed = any(waits_for_maintainer(step, now) for step in steps)
     leadership = find_leadership() if is_needed else Leadership(leads=True, read_at=now)
+    builds = find_waited_builds(steps)
     described = [
-        _describe(
-            step,
-            attempts.get(step.pk),
-            link_ticket(request, run, tickets.get(step.pk)),
-            below.get(step.run_id),
-            now,
-            leadership,
+        _add_builds(
+            builds.get(step.pk),
+            _describe(
+                step,
+                attempts.get(step.pk),
+                link_ticket(request, run, tickets.get(step.pk)),
+                below.get(step.run_id),
+                now,
+                leadership,
+            ),
         )
         for step in steps
     ]
@@ -206,6 +211,11 @@ def _describe(
         flower_url=flower_task_url(attempt.task_id) if attempt else "",
         ticket=ticket,
     )
+
+
+def _add_builds(said: str | None, problem: Problem) -> Problem:
+    """Say of a step that waits for an agent who could not build it."""
+    return replace(problem, why=format_html("{} {}", problem.why, said)) if said else problem
 
 
 def _say_since(step: Step, since: datetime, now: datetime) -> str:

@@ -11,15 +11,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from agents.domain.offers import Offers
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import flower_worker_url, run_url, step_url
 from orchestration.admin.attempt_view import AttemptView, view_attempt
 from orchestration.admin.chips import chip, show_age
 from orchestration.admin.paging import turn_page
+from orchestration.admin.visible import mark_unseen
 from orchestration.admin.words import describe_duration
 from orchestration.conf import get_conf
 from orchestration.models import Step, WorkerProcess
 from orchestration.selectors.leads import find_leadership
+from orchestration.selectors.offers import find_offers
 from orchestration.selectors.scope import scope_rows
 from orchestration.selectors.worker_details import (
     WorkerState,
@@ -180,11 +183,16 @@ def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
     caller = caller_of(request)
     attempts = scope_rows(caller, list_process_attempts(process.pk), "step__run__project")
     page = turn_page(request, attempts, _ATTEMPTS_PER_PAGE)
+    offers = find_offers(process.pk)
     flights = list(scope_rows(caller, list_in_flight(process.pk), "run__project")[:_MOST_IN_FLIGHT])
     return {
         "title": process.name,
         "process": process,
         "agents": _list_agents(process),
+        "unbuilt": _list_unbuilt(offers),
+        "untold": ""
+        if offers.is_readable
+        else "What it tells of its agents can't be read: look at its release.",
         "state": chip(process.state),
         "sentence": _describe(process),
         "up": describe_duration((process.stopped_at or process.read_at) - process.started_at),
@@ -193,6 +201,15 @@ def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
         "page": page,
         "attempts": [_view_past(attempt) for attempt in page.rows],
     }
+
+
+def _list_unbuilt(offers: Offers) -> list[dict[str, SafeString]]:
+    """Return the agents that a worker could not build, and why."""
+    return [
+        {"agent": mark_unseen(offer.name), "words": mark_unseen(offer.fault.words.rstrip("."))}
+        for offer in offers.agents
+        if offer.fault is not None
+    ]
 
 
 def _view_flight(step: Step, now: datetime) -> FlightLine:

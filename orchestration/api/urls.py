@@ -9,6 +9,7 @@ from orchestration.api import (
     control,
     health,
     mail,
+    offers,
     projects,
     runs,
     signals,
@@ -70,6 +71,8 @@ urlpatterns = [
     path("topics/<int:topic_id>/subscriptions", topics.TopicSubscriptions.as_view()),
     path("subscriptions/<int:subscription_id>", topics.SubscriptionView.as_view()),
     path("agents/<str:agent>/health", health.AgentHealth.as_view()),
+    path("agents/<str:agent>/offers", offers.AgentOffers.as_view()),
+    path("offers", offers.OfferList.as_view()),
     path("tokens", tokens.TokenList.as_view()),
     path("tokens/<uuid:token_id>", tokens.TokenView.as_view()),
 ]

@@ -26,18 +26,22 @@ class Waiting(Protocol):
 
 
 class WaitsOn(NamedTuple):
-    """One thing on which a step waits. `call`: of its agent, by id; None: nothing that it called."""
+    """One thing on which a step waits.
+
+    Attributes: call: of its agent, by id; None: nothing that it called.  why: who could not build its agent.
+    """
 
     what: str
     name: str
     until: datetime | None = None
     call: int | None = None
+    why: str = ""
 
 
-def name_waits(step: Waiting, awaited: Iterable[Suspending]) -> list[WaitsOn]:
-    """Return all on which a step waits."""
+def name_waits(step: Waiting, awaited: Iterable[Suspending], builds: str = "") -> list[WaitsOn]:
+    """Return all on which a step waits. Args: builds: who could not build its agent, and why."""
     named = [WaitsOn(call.kind, call.name, call.due_at, call.pk) for call in awaited]
     if step.waits_for:
-        by_breaker = step.agent if step.waits_for == WaitsFor.BREAKER else ""
-        named.append(WaitsOn(step.waits_for, step.waits_on or by_breaker))
+        by_agent = step.agent if step.waits_for in {WaitsFor.BREAKER, WaitsFor.AGENT} else ""
+        named.append(WaitsOn(step.waits_for, step.waits_on or by_agent, why=builds))
     return named

@@ -22,6 +22,7 @@ from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.account import Account
 from orchestration.selectors.leads import find_leadership, waits_for_maintainer
+from orchestration.selectors.offers import find_waited_builds
 from orchestration.selectors.progress import WAITING, RunWithState
 from orchestration.selectors.resolutions import Resolution, read_resolutions
 
@@ -115,7 +116,10 @@ def _suggest_by_steps(run: RunWithState, account: Account) -> str:
         word = "only people can move it" if is_stuck else "meanwhile the rest goes on"
         return f"{', '.join(held)} held for a person, {word}: `manage.py list_tickets`"
     if strangers:
-        return f"no worker that is running knows {', '.join(strangers)}: start one that does"
+        builds = dict.fromkeys(find_waited_builds(account.steps).values())
+        return " ".join(
+            (f"no worker that is running knows {', '.join(strangers)}: start one that does.", *builds)
+        ).rstrip(".")
     return _suggest_waiting(account)
 
 

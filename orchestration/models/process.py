@@ -17,6 +17,11 @@ class WorkerProcess(models.Model):
     pid = models.PositiveIntegerField()
     queues = ArrayField(models.CharField(max_length=100))
     agents = ArrayField(models.CharField(max_length=200), help_text="Agents this process can perform.")
+    offers_json = models.TextField(
+        db_default="",
+        default="",
+        help_text="What it tells of each agent: tools, effects, why it could not be built.",
+    )
     concurrency = models.PositiveIntegerField()
     busy = models.PositiveIntegerField(default=0, help_text="Steps in flight at the last beat.")
     started_at = models.DateTimeField(db_default=Now())

@@ -34,7 +34,7 @@ class Heart:
 
     Args: control: the pacemaker's socket, if there is one already; a heart that can't reach it gets one of its own.
         look: called with each beat, e.g. to find threads that are lost.
-        list_offers: returns the agents that this process performs, as of each beat.
+        tell_offers: returns the agents that this process performs, and what it tells of them, as of each beat.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class Heart:
         control: socket.socket | None = None,
         *,
         look: Callable[[], None] | None = None,
-        list_offers: Callable[[], list[str]] | None = None,
+        tell_offers: Callable[[], tuple[list[str], str]] | None = None,
     ) -> None:
         """Prepare; nothing is opened before `start`."""
         self._host = host
         self._presence = presence
         self._control = control
-        self._look, self._list_offers = look, list_offers
+        self._look, self._tell_offers = look, tell_offers
         self._process_id: int | None = None
         self._channel: socket.socket | None = None
         self._unread = b""
@@ -98,12 +98,14 @@ class Heart:
         with suppress(OSError):  # it has stopped
             self._waker.send(b".")
 
-    def _read_offers(self) -> dict[str, list[str]]:
-        """Return which agents this process performs, where that is known to change."""
-        if self._list_offers is None:
+    def _read_offers(self) -> dict[str, Any]:
+        """Return which agents this process performs, where that is known to change; what it tells of them, if anew."""
+        if self._tell_offers is None:
             return {}
-        self._presence = replace(self._presence, agents=self._list_offers())
-        return {"agents": self._presence.agents}
+        agents, told = self._tell_offers()
+        news = {} if told == self._presence.offers_json else {"offers_json": told}
+        self._presence = replace(self._presence, agents=agents, offers_json=told)
+        return {"agents": agents, **news}
 
     def _connect(self) -> socket.socket:
         """Go to the pacemaker, with what it may see of this process."""

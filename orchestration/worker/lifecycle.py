@@ -16,7 +16,7 @@ from celery.signals import (
     worker_shutdown,
 )
 
-from agents.invoke import plan_builds
+from agents.invoke import describe_offers, plan_builds
 from agents.selectors import answered_names
 from orchestration.domain.spec import ENGINE_AGENTS
 from orchestration.handoff import count_tokens
@@ -55,11 +55,16 @@ class _Life:
             queues=queues,
             agents=_list_offers(),
             concurrency=concurrency,
+            offers_json=describe_offers(queues),
         )
         look = None
         if executor is not None:
             look = partial(replace_lost, host.flights, executor, overdue_patience())
-        self.heart = Heart(host, presence, self.pacemaker, look=look, list_offers=_list_offers)
+
+        def tell() -> tuple[list[str], str]:
+            return _list_offers(), describe_offers(queues)
+
+        self.heart = Heart(host, presence, self.pacemaker, look=look, tell_offers=tell)
         self.heart.start()
         if teller is not None:
             teller.start()

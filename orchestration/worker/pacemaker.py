@@ -72,7 +72,7 @@ class Terms:
 class Ward:
     """A process that is served.
 
-    Attributes: first, last: looks since it fell silent.
+    Attributes: first, last: looks since it fell silent.  has_news: what it tells of its agents is not written yet.
     """
 
     channel: socket.socket
@@ -82,6 +82,7 @@ class Ward:
     process_id: int | None = None
     is_locked: bool = False
     is_blocked: bool = False
+    has_news: bool = False
     ticked_at: float = field(default_factory=time.monotonic)
     report: dict[str, Any] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
@@ -176,11 +177,13 @@ class Pacemaker:
     def _note(self, ward: Ward, said: dict[str, Any]) -> None:
         if "presence" in said:
             ward.presence = presence.Presence(**said["presence"])
-            ward.process_id = said["process_id"]
+            ward.process_id, ward.has_news = said["process_id"], True
             ward.process = psutil.Process(ward.presence.pid)
             return
         ward.calls.update(said.pop("calls", {}))
-        ward.presence = replace(ward.presence, agents=said.pop("agents", ward.presence.agents))
+        told = {name: said.pop(name) for name in ("agents", "offers_json") if name in said}
+        ward.presence = replace(ward.presence, **told)
+        ward.has_news |= "offers_json" in told
         ward.report, ward.ticked_at = said, time.monotonic()
         ward.first = ward.last = None
         if ward.is_blocked:
@@ -192,6 +195,7 @@ class Pacemaker:
             if ward.process_id is None or not self._renew(session, ward):
                 ward.process_id = presence.enter_process(session, ward.presence, self._terms.lease_seconds)
                 ward.is_locked = True
+                ward.has_news = False
                 ward.say(entered=ward.process_id)
             if ward.calls:
                 session.execute(
@@ -205,15 +209,19 @@ class Pacemaker:
     def _renew(self, session: psycopg.Connection[Any], ward: Ward) -> bool:
         self._lock(session, ward)
         report = ward.report
-        return presence.beat(
+        is_present = presence.beat(
             session,
             ward.process_id or 0,
             busy=report.get("busy", 0),
             hung=report.get("hung", 0),
             agents=ward.presence.agents,
+            # Long, and seldom another than before.
+            offers_json=ward.presence.offers_json if ward.has_news else None,
             last_claim_at=_read_time(report.get("last_claim_at")),
             newest_dispatch_at=_read_time(report.get("newest_dispatch_at")),
         )
+        ward.has_news &= not is_present
+        return is_present
 
     def _lock(self, session: psycopg.Connection[Any], ward: Ward) -> None:
         """Take a process's lock, if it is free: a former session may still hold it, and is asked for with each beat."""

@@ -21,6 +21,7 @@ from pydantic_ai.durable_exec import (
     ModelRequestId,
     ResultCodec,
     RoleBasedOperationConfig,
+    ToolsetCallToolId,
     record_durable_unit,
 )
 from pydantic_ai.messages import ModelResponse
@@ -32,8 +33,9 @@ from agents.domain.model_calls import make_under
 from agents.domain.usage import CallUsage
 from agents.errors import CallDiverged
 from agents.providers import describe_usage
+from agents.runtimes.model.approvals import refuse_other_arguments
 from agents.runtimes.model.keeping import keep_arguments, mend_answer, tell_calls_apart
-from agents.runtimes.model.requests import TOOL_RETURN, describe_operation
+from agents.runtimes.model.requests import TOOL_RETURN, describe_operation, find_call
 from agents.runtimes.model.reserving import reserve
 from agents.runtimes.model.streaming import on_stage
 
@@ -59,6 +61,7 @@ class JournalBackend(JournalCallableOperationBackend[None]):
     """
 
     def __init__(self, agent_name: str, default_model_id: str | None) -> None:
+        self._agent_name = agent_name
         super().__init__(agent_name=agent_name, default_model_id=default_model_id, config=_NO_SETTINGS)
 
     def bind(
@@ -80,6 +83,9 @@ class JournalBackend(JournalCallableOperationBackend[None]):
         task = TASK.get()
         assert task is not None  # noqa: S101 - asked only inside a step
         asked = describe_operation(operation_id, name, cache_key)
+        if isinstance(operation_id, ToolsetCallToolId):
+            tool, arguments, call_id = find_call(cache_key)
+            refuse_other_arguments(self._agent_name, asked.part, tool, call_id, arguments)
         is_made, is_model = False, isinstance(operation_id, ModelRequestId)
         model = operation_id.model_id if isinstance(operation_id, ModelRequestId) else None
 

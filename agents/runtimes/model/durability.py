@@ -24,7 +24,7 @@ from agents.domain.contract import AgentContract
 from agents.domain.scripts import Script
 from agents.errors import UnreadableOutput
 from agents.providers import build_model
-from agents.runtimes.model.approvals import ask_people
+from agents.runtimes.model.approvals import ask_people, note_arguments
 from agents.runtimes.model.backend import TASK, JournalBackend
 from agents.runtimes.model.keeping import refuse_unkept
 from agents.runtimes.model.names import find_override
@@ -112,6 +112,7 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         """Let the model choose other arguments than such as can't be kept, before a person or a tool sees them."""
         if self.in_durable_context:
             refuse_unkept("the arguments", args)
+            note_arguments(self.name, call.tool_call_id, args)
         return args
 
     async def after_output_validate(

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.agent.abstract import AbstractAgent
 from pydantic_ai.durable_exec import replay_scope
-from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 from pydantic_core import to_jsonable_python
 
 from agents.domain.catalogue import RegisteredAgent
 from agents.domain.invocation import Result, Task
 from agents.domain.model_calls import Call
+from agents.domain.offers import Built
 from agents.errors import AgentRefused
-from agents.runtimes.model.approvals import NESTED
+from agents.runtimes.model.approvals import ARGUMENTS, NESTED, Arguments
 from agents.runtimes.model.backend import TASK
+from agents.runtimes.model.describing import describe_built, list_tools
 from agents.runtimes.model.durability import RingmasterDurability
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import read_most_tokens
 from agents.runtimes.threads import ASIDE
 
 
-def build(agent: RegisteredAgent) -> Agent[Any, Any]:
+@dataclass(frozen=True, slots=True)
+class BuiltAgent:
+    """An agent that was built. `shown`: what it showed of itself."""
+
+    agent: Agent[Any, Any]
+    shown: Built
+
+
+def build(agent: RegisteredAgent) -> BuiltAgent:
     """Return the agent that an agent's function builds.
 
     Raises: AgentRefused: it is none, keeps no calls, or wants what can't be.
@@ -52,7 +61,7 @@ def build(agent: RegisteredAgent) -> Agent[Any, Any]:
         _check_settings(inner, name)
         if inner is not built:
             _refuse_approvals(inner, name)
-    return built
+    return BuiltAgent(built, describe_built(built, [each for each in durable.bound if each is not built]))
 
 
 def _check_settings(agent: AbstractAgent[Any, Any], outer: str) -> None:
@@ -64,32 +73,24 @@ def _check_settings(agent: AbstractAgent[Any, Any], outer: str) -> None:
 
 
 def _refuse_approvals(agent: AbstractAgent[Any, Any], outer: str) -> None:
-    for tool in _list_tools(agent):
+    for tool in list_tools(agent):
         if tool.requires_approval:
             raise AgentRefused(NESTED.format(tool=tool.name, name=agent.name or outer))
 
 
-def _list_tools(agent: AbstractAgent[Any, Any]) -> Iterator[Any]:
-    leaves: list[AbstractToolset[Any]] = []
-    for toolset in agent.toolsets:
-        toolset.apply(leaves.append)
-    for leaf in leaves:
-        if isinstance(leaf, FunctionToolset):
-            yield from leaf.tools.values()
-
-
-async def perform(agent: RegisteredAgent, built: Agent[Any, Any], task: Task) -> Result:
+async def perform(agent: RegisteredAgent, built: BuiltAgent, task: Task) -> Result:
     """Let an agent answer a task.
 
     Raises: Exception: whatever the agent's tools, the library, or the model's provider, raise.
     """
     details = agent.model
     prompt = write_prompt(task) if details is None or details.prompt is None else details.prompt(task)
-    token = TASK.set(task)
+    token, made = TASK.set(task), ARGUMENTS.set(Arguments())
     try:
         with replay_scope(), _take_threads():
-            done = await built.run(prompt, deps=Call(task))
+            done = await built.agent.run(prompt, deps=Call(task))
     finally:
+        ARGUMENTS.reset(made)
         TASK.reset(token)
     output = done.output if isinstance(done.output, BaseModel) else to_jsonable_python(done.output)
     return Result(output, confidence=_find_confidence(details.confidence if details else None, output))

@@ -60,21 +60,20 @@ def describe_operation(operation: DurableOperationId, name: str, key: tuple[obje
     Args: name: of the operation, as the library persists it.  key: what the library says that identifies its work.
     Raises: CallRefused: what is asked can't be kept.  ModelRetry: a tool's arguments, which the model chose, can't be.
     """
-    context = next((each for each in key if isinstance(each, RunContext)), None)
-    call_id = context.tool_call_id if context is not None else None
     if isinstance(operation, ModelRequestId):
         model = operation.model_id or operation.model_name
         return _ask(name, CallKind.MODEL, model, _describe_model(operation, key))
     if isinstance(operation, ToolsetCallToolId | ToolsetValidateToolArgumentsId):
-        tool, arguments = str(key[0]), key[1]
+        tool, arguments, call_id = find_call(key)
         is_call = isinstance(operation, ToolsetCallToolId)
         part = f"{'t' if is_call else 'v'}.{call_id}" if call_id else name
         label = tool if is_call else f"{tool} (arguments)"
         asked = _ask(part, CallKind.TOOL, label, {"tool": tool, "arguments": arguments})
+        context = next((each for each in key if isinstance(each, RunContext)), None)
         known = context.tools.get(tool) if is_call and context is not None else None
         if known is None:
             return asked
-        is_repeatable, has_effects = _describe_effects(known)
+        is_repeatable, has_effects = describe_effects(known)
         return replace(asked, is_repeatable=is_repeatable, has_effects=has_effects)
     label = name.rpartition("__")[2]
     return _ask(
@@ -82,7 +81,13 @@ def describe_operation(operation: DurableOperationId, name: str, key: tuple[obje
     )
 
 
-def _describe_effects(tool: ToolDefinition) -> tuple[bool, bool]:
+def find_call(key: tuple[object, ...]) -> tuple[str, object, str | None]:
+    """Return which tool is called, with which arguments, and the id of the call, of what identifies the operation."""
+    context = next((each for each in key if isinstance(each, RunContext)), None)
+    return str(key[0]), key[1], context.tool_call_id if context is not None else None
+
+
+def describe_effects(tool: ToolDefinition) -> tuple[bool, bool]:
     """Return whether a tool may be called again where nobody knows whether it happened, and whether it has effects.
 
     It says so in its metadata (`effects`, `repeatable`); not repeatable is what can't be taken back. What a person has

@@ -17,6 +17,7 @@ from django.urls import URLPattern, path, reverse
 from agents.domain.classification import make_storable
 from agents.selectors import find_contract, list_contracts
 from escalation.admin.agents.curve import Meaning, draw_curve, explain, show_confidence
+from escalation.admin.agents.standing import view_standing
 from escalation.admin.board.charts import Chart
 from escalation.domain.wish import DAYS, WISHED_ERROR, read_days, read_share
 from escalation.learning import Calibration, calibrate_agent, list_judged_work
@@ -25,6 +26,7 @@ from escalation.models import AgentHour, read_clock
 from orchestration.admin.access import ReadOnlyAdmin, caller_of, list_rights
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
+from orchestration.selectors.offers import find_standing, list_standings
 from orchestration.selectors.scope import find_projects
 
 _PAGE: Final = "admin:escalation_agent"
@@ -98,6 +100,7 @@ class AgentAdmin(ReadOnlyAdmin[AgentHour]):
             agent=agent,
             contract=contract,
             wish=wish,
+            standing=view_standing(find_standing(agent)),
             works=[_view(one, may_publish=one.work.project in may) for one in found],
         )
 
@@ -163,15 +166,17 @@ def _list_agents(request: HttpRequest) -> list[dict[str, Any]]:
     worked = dict(hours.values_list("agent").annotate(total=Sum("attempts")))
     judged = {work.agent for work in list_judged_work(since, projects)}
     known = {contract.name: contract.description for contract in list_contracts()}
+    standings = {standing.name: view_standing(standing) for standing in list_standings()}
     return [
         {
             "agent": name,
+            "standing": standings.get(name),
             "description": known.get(name, ""),
             "attempts": worked.get(name, 0),
             "is_judged": name in judged,
             "url": reverse(_PAGE, args=(name,)),
         }
-        for name in sorted({*known, *worked, *judged} - {""})
+        for name in sorted({*known, *worked, *judged, *standings} - {""})
     ]
 
 

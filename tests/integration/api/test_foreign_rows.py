@@ -28,7 +28,13 @@ pytestmark = pytest.mark.django_db
 _BY_ID = [line for line in EXPECTED if "<" in line[1]]
 # What every installation has once, whoever asks; and what nobody signs in for: whoever has the address may.
 _OF_ALL = frozenset(
-    {"agents/<agent>", "agents/<agent>/health", "agents/<agent>/calibration", "callbacks/<token>"}
+    {
+        "agents/<agent>",
+        "agents/<agent>/health",
+        "agents/<agent>/offers",
+        "agents/<agent>/calibration",
+        "callbacks/<token>",
+    }
 )
 _FOREIGN = [line for line in _BY_ID if line[1] not in _OF_ALL]
 _AT_DESK = [line for line in _BY_ID if line[1].startswith(("tickets/<", "queues/<"))]

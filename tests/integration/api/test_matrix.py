@@ -84,6 +84,8 @@ DELETE subscriptions/<subscription_id>       401 403 404 403 403 403 204 403 403
 GET    agents                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>                        401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>/health                 401 403 200 200 200 200 200 200 403 403 403 200
+GET    agents/<agent>/offers                 401 403 200 200 200 200 200 200 403 403 403 200
+GET    offers                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    agents/<agent>/calibration            401 403 200 200 200 200 200 200 403 403 403 200
 POST   workflows/<workflow>/threshold        401 403 404 403 403 403 201 403 403 403 201 404
 GET    queues/board                          401 403 200 200 200 200 200 200 403 403 403 200

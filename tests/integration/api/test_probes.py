@@ -63,6 +63,7 @@ def test_one_that_can_work_says_each_part(stranger: Client) -> None:
             "database": {"ok": True, "says": "it answers"},
             "migrations": {"ok": True, "says": "all are applied"},
             "maintainer": {"ok": False, "says": "none leads"},
+            "agents": {"ok": True, "says": "none waits for a worker that can build it"},
             "channels": {"ok": True, "says": "well"},
             "broker": {"ok": True, "says": "it takes messages"},
         },

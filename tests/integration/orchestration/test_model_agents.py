@@ -233,6 +233,52 @@ def test_another_schema_of_a_tool_than_before_goes_to_a_person() -> None:
     assert OUTSIDE.made == {"find_order 7": 1}
 
 
+def test_a_request_that_failed_and_would_be_another_now_is_not_made() -> None:
+    asked: list[int] = []
+
+    def answer(_messages: Any, n: int) -> Any:
+        asked.append(n)
+        OUTSIDE.schema = "finds what was ordered"
+        return ConnectionError("reset by peer")
+
+    done = _run(scripted(answer))
+    assert (done.held, asked) == (["work"], [0])
+    assert done.steps["work"].decisions.latest("pk").rule == "journal_diverged"
+    assert CallTry.objects.get().state == "failed"
+
+
+def test_an_answer_of_a_model_under_an_old_claim_is_refused_recorded_and_its_cost_lost() -> None:
+    """The first attempt's claim passes on while the model answers; what it said comes after all."""
+    claims: list[str] = []
+
+    def answer(_messages: Any, _n: int) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE orchestration_step SET token = gen_random_uuid() WHERE status = 'running' RETURNING token"
+            )
+            claims.extend(str(token) for (token,) in cursor.fetchall())
+        return {"kind": "of a zombie"}
+
+    spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.triage"),))
+    done = run_workflow(
+        spec,
+        models={"fast": scripted(answer, cost_usd="0.02", input_tokens=11, output_tokens=3)},
+        budget=Budget(tokens=20_000, usd="1", calls=9),
+    )
+    row, attempt = CallRow.objects.get(), CallTry.objects.get()
+    assert len(claims) == 1
+    assert (row.state, row.response_json, row.usage) == ("begun", None, None)
+    assert (attempt.state, attempt.tokens, attempt.cost_micro_usd) == ("lost", 14, 20_000)
+    assert attempt.error == "it answered when its claim had passed on"
+    assert {pot.unit: (pot.reserved, pot.spent, pot.lost) for pot in done.run.pots.all()} == {
+        "tokens": (0, 0, attempt.reserved_tokens),
+        "micro_usd": (0, 0, 20_000),
+        "calls": (0, 0, 1),
+    }
+    assert done.run.events.filter(kind="late_write_refused").exists()
+    assert done.run.steps.get().output is None
+
+
 def test_an_answer_that_the_library_can_not_read_any_more_goes_to_a_person() -> None:
     OUTSIDE.fails["refund 5"] = [TransientError("down")]
 

@@ -1,11 +1,13 @@
 """Tools that need a person's approval: one ticket for all that a model wants at once, and nothing done before."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from pydantic_ai import Agent, ApprovalRequired, RunContext
+from pydantic_ai.capabilities.abstract import AbstractCapability
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
@@ -190,15 +192,84 @@ def test_an_approval_outlives_a_failure_behind_it() -> None:
     assert Ticket.objects.filter(run=held.run).count() == 1
 
 
-def test_an_approval_is_of_the_arguments_that_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = _script(_SMALL)
-    held = _start(model)
+@model_agent("modelled.rewriting")
+def rewriting(durable: Any) -> Agent[Call, str]:
+    """Have hooks that make other arguments of those that the model wrote."""
+
+    class Hooks(AbstractCapability[Any]):
+        async def before_tool_validate(self, _ctx: Any, *, args: Any, **_: Any) -> Any:
+            read = json.loads(args) if isinstance(args, str) else dict(args)
+            return read | {"euro": REWRITE["before"](read["euro"])}
+
+        async def after_tool_validate(self, _ctx: Any, *, args: Any, **_: Any) -> Any:
+            return args | {"euro": REWRITE["after"](args["euro"])}
+
+        async def before_tool_execute(self, _ctx: Any, *, args: Any, **_: Any) -> Any:
+            return args | {"euro": REWRITE["execute"](args["euro"])}
+
+    hooks = [Hooks(), *durable]
+    agent = Agent("fast", capabilities=hooks, deps_type=Call, name="rewriting")
+
+    @agent.tool_plain(requires_approval=True)
+    def refund(euro: int) -> str:
+        DONE.append(euro)
+        return f"refunded {euro}"
+
+    return agent
+
+
+REWRITE: dict[str, Callable[[int], int]] = {}
+
+
+def _cap(euro: int) -> int:
+    return min(euro, 50)
+
+
+def _start_rewriting(**hooks: Callable[[int], int]) -> tuple[FinishedRun, Any]:
+    REWRITE.update({name: hooks.get(name, lambda euro: euro) for name in ("before", "after", "execute")})
+    model = _script(call("refund", euro=900))
+    spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.rewriting", retry=_RETRY),))
+    return run_workflow(spec, {}, models={"fast": model}), model
+
+
+@pytest.mark.parametrize("hook", ["before", "after"])
+def test_the_arguments_that_a_person_sees_are_those_with_which_the_tool_is_called(hook: str) -> None:
+    held, model = _start_rewriting(**{hook: _cap})
+    assert [each["arguments"] for each in Ticket.objects.get(run=held.run).seen["calls"]] == [{"euro": 50}]
     _decide(held)
-    # As if what the model said were read otherwise by now.
-    monkeypatch.setattr(
-        "pydantic_ai.messages.ToolCallPart.args_as_dict", lambda *_, **__: {"order": "7", "euro": 900}
-    )
     done = drive(held.run.pk, models={"fast": model})
+    assert (done.outputs["work"], DONE) == ("refunded 50", [50])
+
+
+@pytest.mark.parametrize(
+    ("hook", "then"),
+    [("before", lambda euro: euro + 1), ("after", lambda euro: euro + 1), ("execute", lambda euro: euro * 2)],
+)
+def test_what_hooks_make_of_arguments_after_an_approval_is_not_done(
+    hook: str, then: Callable[[int], int]
+) -> None:
+    held, model = _start_rewriting(**{hook: then})
+    _decide(held)
+    done = drive(held.run.pk, models={"fast": model})
+    assert (done.held, DONE) == (["work"], [])
+    decision = done.steps["work"].decisions.latest("pk")
+    assert decision.rule == "journal_diverged"
+    assert "a person approved 'refund' with other arguments" in decision.reason
+
+
+def test_a_number_that_a_reviewer_writes_as_text_is_that_number() -> None:
+    held, model = _start_rewriting()
+    _edit(held, {"arguments": {"euro": "30"}})
+    done = drive(held.run.pk, models={"fast": model})
+    assert (done.outputs["work"], DONE) == ("refunded 30", [30])
+
+
+def test_an_approval_is_of_the_arguments_that_were_seen() -> None:
+    held, model = _start_rewriting(after=_cap)
+    _decide(held)
+    REWRITE["after"] = lambda euro: min(euro, 500)
+    done = drive(held.run.pk, models={"fast": model})
+    # As if what the model said were read otherwise by now.
     assert (done.held, DONE) == (["work"], [])
     assert done.steps["work"].decisions.latest("pk").rule == "journal_diverged"
 

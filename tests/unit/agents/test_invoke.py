@@ -333,6 +333,39 @@ def test_a_model_that_cannot_be_written_is_unreadable(task: Task) -> None:
     assert "the Unwritable can't be written as JSON" in failed.message
 
 
+class Loose(BaseModel):
+    value: Any = None
+    rows: list[Any] = []
+    named: dict[int, Any] = Field(default={}, alias="n/ames")
+
+
+class Meant(Loose):
+    model_config = ConfigDict(ser_json_inf_nan="null")
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "number"),
+    [
+        (Loose(value=math.nan), "/value", "nan"),
+        (Loose(rows=[1, {"deep": (0, -math.inf)}]), "/rows/1/deep/1", "-inf"),
+        (Loose.model_validate({"n/ames": {3: math.inf}}), "/n~1ames/3", "inf"),
+    ],
+)
+def test_a_number_that_json_does_not_have_is_not_made_null(
+    task: Task, given: Loose, path: str, number: str
+) -> None:
+    failed = failure(lambda _task: given, task)
+    assert failed.kind is FailureKind.UNREADABLE
+    assert f"{path} {number} is no number of JSON" in failed.message.replace(":", "")
+
+
+@pytest.mark.parametrize("given", [Loose(rows=[None, "nan"]), Meant(value=math.nan)])
+def test_a_null_that_is_meant_is_one(task: Task, given: Loose) -> None:
+    outcome = call(lambda _task: given, task)
+    assert isinstance(outcome, Answered)
+    assert "null" in outcome.output_json
+
+
 def test_a_wrong_confidence_is_the_outputs_fault(task: Task) -> None:
     failed = failure(lambda _: Result("x", confidence=93), task)
     assert (failed.kind, failed.message) == (

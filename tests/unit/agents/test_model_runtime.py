@@ -17,9 +17,10 @@ from agents.domain.calls import Calls, MemoryJournal
 from agents.domain.catalogue import RegisteredAgent, catalogue
 from agents.domain.contract import AgentKind
 from agents.domain.invocation import Answered, Failed, Outcome
+from agents.domain.offers import AgentOffer, read_offers
 from agents.domain.scripts import call, scripted
 from agents.errors import AgentRefused
-from agents.invoke import find_build_faults, invoke, override, override_models, plan_builds
+from agents.invoke import describe_offers, find_build_faults, invoke, override, override_models, plan_builds
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import count_tokens, describe_operation
 from agents.selectors import answered_names
@@ -93,6 +94,10 @@ def test_the_contract_says_that_a_model_carries_it_out() -> None:
     assert outcome.output == "fake"
 
 
+def _find_offer(told_json: str) -> AgentOffer:
+    return next(offer for offer in read_offers(told_json).agents if offer.name == _NAME)
+
+
 def _no_agent(_durable: Any) -> Any:
     return "none"
 
@@ -158,14 +163,35 @@ def test_agents_are_built_once_and_ahead_where_their_queue_is_served() -> None:
 
 
 def test_what_can_not_be_built_ahead_keeps_nobody_from_being_built() -> None:
-    _declare(_no_agent)
-    thread = plan_builds(["steps"], lambda: None)
+    heals: list[bool] = []
+
+    def build(durable: Any) -> Any:
+        return _plain(durable) if heals else _no_agent(durable)
+
+    _declare(build)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        assert _NAME not in answered_names()
+        assert _fail(["unasked"]).error_class == "agents.errors.AgentRefused"
+        pauses.append(seconds)
+        heals.extend([True] * (len(pauses) == 3))
+        return False
+
+    told: list[str] = []
+    thread = plan_builds(["steps"], lambda: told.append(describe_offers(["steps"])), pause)
     assert thread is not None
     thread.start()
     thread.join()
     assert _NAME in answered_names()
-    assert _fail(["unasked"]).error_class == "agents.errors.AgentRefused"
-    assert "not a pydantic_ai.Agent" in find_build_faults()[_NAME]
+    assert pauses == [30, 60, 120]
+    # Only what changed is told: that it could not be built, and that it is.
+    first, last = (_find_offer(text) for text in told)
+    assert (first.readiness, first.fault and first.fault.error_class) == (
+        "failed",
+        "agents.errors.AgentRefused",
+    )
+    assert (last.readiness, last.fault, last.models) == ("ready", None, ("fast",))
 
 
 def test_a_run_of_the_agent_is_the_same_in_each_attempt() -> None:

@@ -33,11 +33,11 @@ def test_a_worker_whose_pacemaker_is_lost_again_and_again_goes_on_under_its_row(
 
 
 def test_what_a_worker_offers_is_in_its_row_with_the_next_beat_and_that_can_be_now() -> None:
-    host, offered = WorkerHost(), ["x.y"]
+    host, offered, told = WorkerHost(), ["x.y"], ["{}"]
     heart = Heart(
         host,
         Presence("offering", "host", os.getpid(), ["steps"], [], 4),
-        list_offers=lambda: list(offered),
+        tell_offers=lambda: (list(offered), told[0]),
     )
     heart.start()
     try:
@@ -46,11 +46,18 @@ def test_what_a_worker_offers_is_in_its_row_with_the_next_beat_and_that_can_be_n
         offered.append("x.z")
         heart.beat_now()
         wait_for(rows.filter(agents=["x.y", "x.z"]).exists, what="what it offers since")
+        told[0] = '{"agents":[]}'
+        heart.beat_now()
+        wait_for(rows.filter(offers_json=told[0]).exists, what="what it tells of them since")
+        # A pacemaker that is lost takes with it whether that was written.
+        rows.update(offers_json="")
+        implant._started[-1].kill()
+        wait_for(rows.filter(offers_json=told[0]).exists, what="what it tells, from the next pacemaker")
         # Declared dead, it enters anew with what it offers by then.
         rows.update(stopped_at="2020-01-01T00:00Z")
         heart.beat_now()
         fresh = WorkerProcess.objects.filter(name="offering", stopped_at=None)
-        wait_for(fresh.filter(agents=["x.y", "x.z"]).exists, what="its next row")
+        wait_for(fresh.filter(agents=["x.y", "x.z"], offers_json=told[0]).exists, what="its next row")
     finally:
         heart.stop()
     heart.beat_now()
