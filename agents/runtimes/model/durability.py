@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic_ai import RunContext
 from pydantic_ai.agent.abstract import AbstractAgent
-from pydantic_ai.capabilities.abstract import AbstractCapability
+from pydantic_ai.capabilities.abstract import AbstractCapability, CapabilityOrdering
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
     BaseDurabilityCapability,
@@ -112,7 +112,6 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         """Let the model choose other arguments than such as can't be kept, before a person or a tool sees them."""
         if self.in_durable_context:
             refuse_unkept("the arguments", args)
-            note_arguments(self.name, call.tool_call_id, args)
         return args
 
     async def after_output_validate(
@@ -133,6 +132,34 @@ class RingmasterDurability(BaseDurabilityCapability[Any]):
         """Let people decide of calls that need approval."""
         task = TASK.get()
         return None if task is None else await ask_people(task, self._contract, self.name, ctx, requests)
+
+
+class ArgumentsWitness(AbstractCapability[Any]):
+    """Notes what all validators and hooks of an agent made of a call's arguments: it stands outside of the others.
+
+    Args: contract: of whose builder is given it.
+    """
+
+    def __init__(self, contract: AgentContract) -> None:
+        self._contract = contract
+        self._name = contract.name
+
+    def get_ordering(self) -> CapabilityOrdering:
+        """Return the place from which hooks behind a validation are called last."""
+        return CapabilityOrdering(position="outermost")
+
+    def for_agent(self, agent: AbstractAgent[Any, Any]) -> AbstractCapability[Any]:
+        """Return the capability for an agent that is being built."""
+        named = copy.copy(self)
+        named._name = agent.name or self._contract.name  # noqa: SLF001 - a copy of its own
+        return named
+
+    async def after_tool_validate(
+        self, ctx: RunContext[Any], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Note the arguments, which are what a person is shown."""
+        note_arguments(self._name, call.tool_call_id, args)
+        return args
 
 
 def _tell_time() -> str:

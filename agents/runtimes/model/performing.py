@@ -20,7 +20,7 @@ from agents.errors import AgentRefused
 from agents.runtimes.model.approvals import ARGUMENTS, NESTED, Arguments
 from agents.runtimes.model.backend import TASK
 from agents.runtimes.model.describing import describe_built, list_tools
-from agents.runtimes.model.durability import RingmasterDurability
+from agents.runtimes.model.durability import ArgumentsWitness, RingmasterDurability
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import read_most_tokens
 from agents.runtimes.threads import ASIDE
@@ -42,7 +42,7 @@ def build(agent: RegisteredAgent) -> BuiltAgent:
     name = agent.contract.name
     durable = RingmasterDurability(agent.contract)
     try:
-        built = agent.function([durable])  # type: ignore[arg-type]  # a builder takes this, not a task
+        built = agent.function([durable, ArgumentsWitness(agent.contract)])  # type: ignore[arg-type]  # a builder takes this, not a task
     except NameError as error:
         raise AgentRefused(
             f"agent {name}: {error}; if it stands in a tool's annotation, put the tools into a module of "

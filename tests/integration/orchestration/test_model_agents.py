@@ -248,23 +248,21 @@ def test_a_request_that_failed_and_would_be_another_now_is_not_made() -> None:
 
 
 def test_an_answer_of_a_model_under_an_old_claim_is_refused_recorded_and_its_cost_lost() -> None:
-    """The first attempt's claim passes on while the model answers; what it said comes after all."""
-    claims: list[str] = []
+    """The claim passes on while the model answers; what it said comes after all."""
+    end, claims = ClaimJournal.end, list[str]()
 
-    def answer(_messages: Any, _n: int) -> Any:
+    def end_late(journal: ClaimJournal, wish: CallWish, begun: Begun, *answer: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE orchestration_step SET token = gen_random_uuid() WHERE status = 'running' RETURNING token"
             )
             claims.extend(str(token) for (token,) in cursor.fetchall())
-        return {"kind": "of a zombie"}
+        end(journal, wish, begun, *answer)
 
     spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.triage"),))
-    done = run_workflow(
-        spec,
-        models={"fast": scripted(answer, cost_usd="0.02", input_tokens=11, output_tokens=3)},
-        budget=Budget(tokens=20_000, usd="1", calls=9),
-    )
+    zombie = scripted([{"kind": "of a zombie"}], cost_usd="0.02", input_tokens=11, output_tokens=3)
+    with patch.object(ClaimJournal, "end", end_late):
+        done = run_workflow(spec, models={"fast": zombie}, budget=Budget(tokens=20_000, usd="1", calls=9))
     row, attempt = CallRow.objects.get(), CallTry.objects.get()
     assert len(claims) == 1
     assert (row.state, row.response_json, row.usage) == ("begun", None, None)

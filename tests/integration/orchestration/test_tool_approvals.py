@@ -197,14 +197,14 @@ def rewriting(durable: Any) -> Agent[Call, str]:
     """Have hooks that make other arguments of those that the model wrote."""
 
     class Hooks(AbstractCapability[Any]):
-        async def before_tool_validate(self, _ctx: Any, *, args: Any, **_: Any) -> Any:
+        async def before_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:  # noqa: ARG002 - the interface
             read = json.loads(args) if isinstance(args, str) else dict(args)
             return read | {"euro": REWRITE["before"](read["euro"])}
 
-        async def after_tool_validate(self, _ctx: Any, *, args: Any, **_: Any) -> Any:
+        async def after_tool_validate(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:  # noqa: ARG002 - the interface
             return args | {"euro": REWRITE["after"](args["euro"])}
 
-        async def before_tool_execute(self, _ctx: Any, *, args: Any, **_: Any) -> Any:
+        async def before_tool_execute(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:  # noqa: ARG002 - the interface
             return args | {"euro": REWRITE["execute"](args["euro"])}
 
     hooks = [Hooks(), *durable]

@@ -184,7 +184,7 @@ def test_a_forged_or_huge_row_breaks_nothing(operator: Client, told: str) -> Non
     assert not any(b"<script>alert" in answer.content for answer in answers)
     assert max(len(answer.content) for answer in answers[5:]) < 10_000
     assert "good.one" in _list("--workers")
-    assert next(part for part in look_at_parts() if part.name == "agents")
+    assert "agents" in {part.name for part in look_at_parts()}
     said = "What it tells of its agents can't be read" in text_of(answers[3])
     assert said is (told != _FORGED)
 
