@@ -66,7 +66,8 @@ def refuse_other_arguments(name: str, path: str, tool: str, call_id: str | None,
     Raises: CallDiverged.
     """
     known = ARGUMENTS.get()
-    approved = known.approved.get((name, call_id or "")) if known is not None else None
+    # Taken away: a server may give the same id to a later call, which nobody was asked about.
+    approved = known.approved.pop((name, call_id or ""), None) if known is not None else None
     if approved is not None and _loosen(approved) != _loosen(to_jsonable_python(arguments, fallback=str)):
         raise CallDiverged(path, _OTHER.format(tool=tool))
 

@@ -167,25 +167,26 @@ def test_a_forged_or_huge_row_breaks_nothing(operator: Client, told: str) -> Non
     _tell("good@box", AgentOffer("good.one", 1, "python", "steps"))
     run = _wait()
     assert "good.one" in {standing.name for standing in list_standings()}
-    answers = [
-        operator.get(address)
-        for address in (
-            LIST,
-            PAGE,
-            WORKERS,
-            f"{WORKERS}{worker.pk}/change/",
-            f"/admin/orchestration/run/{run.pk}/change/",
-            "/api/v1/offers",
-            f"/api/v1/agents/{AGENT}/offers",
-            f"/api/v1/steps/{run.steps.get().pk}",
-        )
-    ]
+    with override({AGENT: lambda _task: 1}):
+        answers = [
+            operator.get(address)
+            for address in (
+                LIST,
+                PAGE,
+                WORKERS,
+                f"{WORKERS}{worker.pk}/change/",
+                f"/admin/orchestration/run/{run.pk}/change/",
+                "/api/v1/offers",
+                f"/api/v1/agents/{AGENT}/offers",
+                f"/api/v1/steps/{run.steps.get().pk}",
+            )
+        ]
     assert [answer.status_code for answer in answers] == [200] * len(answers)
-    assert not any(b"<script>alert" in answer.content for answer in answers)
+    assert not any(b"<script>alert" in answer.content for answer in answers[:5])
     assert max(len(answer.content) for answer in answers[5:]) < 10_000
     assert "good.one" in _list("--workers")
     assert "agents" in {part.name for part in look_at_parts()}
-    said = "What it tells of its agents can't be read" in text_of(answers[3])
+    said = "What it tells of its agents can&#x27;t be read" in text_of(answers[3])
     assert said is (told != _FORGED)
 
 
