@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A column; workers of the release before leave it empty."""
 
-    dependencies = [("orchestration", "0042_lineage_of_messages")]
+    dependencies = [("orchestration", "0047_mail_by_time")]
 
     operations = [
         migrations.AddField(
