@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from agents.errors import MessageRefused
 
 MOST_NAME: Final = 100
 MOST_KEY: Final = 200
+_PATH_SIGNS: Final = re.compile(r"[#\[\]]")
+_MOST_PLACE: Final = 90
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 
@@ -39,6 +42,14 @@ def is_key(key: object) -> bool:
         and key == key.strip()
         and "/" not in key
     )
+
+
+def name_place(address: Address) -> str:
+    """Return what stands for an address's key in the path of a call, which has signs of its own and is bounded."""
+    key = address.key
+    if len(key) <= _MOST_PLACE and not _PATH_SIGNS.search(key):
+        return key
+    return f"{_PATH_SIGNS.sub('_', key)[:_MOST_PLACE]}~{sha256(key.encode()).hexdigest()[:8]}"
 
 
 def read_address(text: object) -> Address:

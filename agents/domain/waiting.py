@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from agents.domain.addresses import read_address
+from agents.domain.addresses import name_place, read_address
 from agents.domain.call_texts import read_response
 from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive, stand_still
 from agents.domain.calls import CallKind, Calls, CallWish, Until
@@ -102,7 +102,9 @@ def wait_for_reply(calls: Calls, to: str, body: Any, timeout_seconds: float, key
             f"task.ask: body is over {MOST_ASKED_BYTES:,} bytes; hand over a reference instead"
         )
     until = Until(check_seconds("task.ask: timeout_seconds", timeout_seconds))
-    return _wait(calls, CallKind.MESSAGE, address.name, request_json, until, key, _read_reply)
+    # Questions to several of one kind may be under way at once: the address tells them apart.
+    place = name_place(address) if key is None else key
+    return _wait(calls, CallKind.MESSAGE, address.name, request_json, until, place, _read_reply)
 
 
 def _read_reply(path: str, response_json: str) -> Any:

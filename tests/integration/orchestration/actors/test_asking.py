@@ -1,5 +1,6 @@
 """Questions between actors: answered once, refused in circles, failed with whoever was asked."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -54,9 +55,7 @@ def test_a_turn_that_fails_fails_the_question(expert: Callable[..., Fakes]) -> N
     def turn(_: Task) -> Any:
         raise PermissionError("nobody may know")
 
-    done = run_workflow(ASKING, agents=expert(turn, step={"on_failure": "abort"}))
-    drive_all(agents={"crm.expert": turn})
-    said = drive(done.run.pk, agents={"asker": _ask}).outputs["ask"]
+    said = _go(expert(turn, step={"on_failure": "abort"})).outputs["ask"]
     assert "nobody may know" in said
     assert Delivery.objects.get().state == "dead"
 
@@ -125,3 +124,19 @@ def test_agents_that_write_to_each_other_without_end_are_held(behave: Behave) ->
         .steps.get()
         .reason.startswith("MessageRefused: its messages would be 101 turns away")
     )
+
+
+def test_questions_to_several_of_one_kind_may_be_under_way_at_once(expert: Callable[..., Fakes]) -> None:
+    keys = ("eu", "us", "a#b[c]", "k" * 200)
+
+    async def ask_all(task: Task) -> Any:
+        asked = [
+            task.ask(f"crm.expert/{key}", {"n": place}, timeout_seconds=60) for place, key in enumerate(keys)
+        ]
+        return await asyncio.gather(*asked)
+
+    fakes = expert(lambda task: task.messages[0].body["n"] * 10) | {"asker": ask_all}
+    done = run_workflow(ASKING, agents=fakes)
+    drive_all(agents=fakes)
+    assert drive(done.run.pk, agents=fakes).outputs == {"ask": [0, 10, 20, 30]}
+    assert Message.objects.filter(kind="ask").count() == 4
