@@ -24,3 +24,4 @@ class OrchestrationConfig(AppConfig):
         register(checks.check_values, WORKER, SETTINGS)
         register(checks.check_paths, WORKER)
         register(checks.check_sessions, Tags.database)
+        register(checks.check_vectors, Tags.database)

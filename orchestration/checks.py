@@ -13,12 +13,14 @@ from typing import Any, Final
 import psycopg
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's word
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - Django's word
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from django.utils.module_loading import import_string, module_has_submodule
 
 from agents.selectors import find_contract
 from orchestration.conf import Conf, get_conf, get_former_keys, get_signer
+from orchestration.memory.vectors import HNSW, are_enabled
 from orchestration.worker.sessions import open_session
 
 _CHECK_LOCK_CLASS = 0x52_4D_FF  # beside those of presence.py
@@ -89,6 +91,24 @@ def check_sessions(databases: Sequence[str] | None = None, **_: Any) -> list[Che
     ]
 
 
+def check_vectors(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Say that memories are found by words only, where nobody has enabled vectors."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        if are_enabled():
+            return []
+    except DatabaseError:
+        return []  # check_sessions says what is wrong
+    return [
+        Info(
+            "memories are found by words only: vectors are not enabled in this database",
+            hint="Run `manage.py enable_vectors`; docs/howto/memory.md says what that changes.",
+            id="orchestration.I001",
+        )
+    ]
+
+
 def _find_names(app: AppConfig) -> Iterator[str]:
     """Yield the names that an app reads from RINGMASTER: its conf.Conf's fields, and its conf.RINGMASTER_NAMES."""
     if app.module is None or not module_has_submodule(app.module, "conf"):
@@ -129,6 +149,12 @@ def _unknown(name: str, known: list[str]) -> CheckMessage:
 
 
 def _find_faults(conf: Conf) -> Iterator[CheckMessage]:
+    if conf.VECTOR_INDEX not in {"", HNSW}:
+        yield Error(
+            f"RINGMASTER['VECTOR_INDEX'] is {conf.VECTOR_INDEX!r:.80}",
+            hint='Leave it empty, which is exact, or write "hnsw" once `enable_vectors --hnsw` has made the index.',
+            id="orchestration.E008",
+        )
     if conf.LEASE_SECONDS < 3 * conf.HEARTBEAT_SECONDS:
         yield Error(
             f"RINGMASTER['LEASE_SECONDS'] ({conf.LEASE_SECONDS:g}) must be at least three times "

@@ -236,6 +236,41 @@ class SubscriptionBody(Body):
     )
 
 
+class RememberBody(Body):
+    """Remember something by hand."""
+
+    project = Text(required=False, default=DEFAULT_PROJECT)
+    scope = Text(help_text="`agent`, `run`, `project` or `actor`.")
+    id = Text(required=False, allow_blank=True, default="", help_text="The agent, the run or the actor.")
+    key = Text()
+    value = AnyValue(help_text="Any JSON value, up to 64 KiB.")
+    search = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        default=None,
+        help_text="What a recall looks at; null: the words of the value.",
+    )
+    expires_in_seconds = serializers.FloatField(required=False, allow_null=True, default=None)
+    expected_version = serializers.IntegerField(
+        required=False, allow_null=True, default=None, help_text="Refused if the latest is another; 0: none."
+    )
+
+
+class ForgetBody(Body):
+    """Forget what memories say. At least one of `key`, `prefix` and `about`."""
+
+    project = Text(required=False, default=DEFAULT_PROJECT)
+    reason = Text(help_text="Why; kept with who and when.")
+    scope = Text(required=False, allow_null=True, default=None)
+    id = Text(required=False, allow_null=True, allow_blank=True, default=None)
+    key = Text(required=False, allow_null=True, default=None)
+    prefix = Text(required=False, allow_null=True, default=None, help_text="Of keys that begin so.")
+    about = Text(
+        required=False, allow_null=True, default=None, help_text="All that name this text, as a person's id."
+    )
+
+
 class TokenBody(Body):
     """Make a token of one's own."""
 

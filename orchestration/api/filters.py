@@ -7,11 +7,13 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from agents.domain.notebook import MemoryScope
 from agents.domain.outbox import MessageKind
 from orchestration.domain.calls import CallState
 from orchestration.domain.events import EventKind
 from orchestration.domain.mail import DeliveryState, Life
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
+from orchestration.memory.forgetting import narrow_to_text
 from orchestration.models import LineageKind, Message, Run, Topic
 from orchestration.selectors.actors import ActorWithLife, narrow_to_life
 from orchestration.selectors.progress import STATES, narrow_to_state
@@ -109,6 +111,25 @@ class SignalFilter(filters.FilterSet):
 
     name = _text()
     key = _text()
+
+
+class MemoryFilter(filters.FilterSet):
+    """Memories."""
+
+    project = _text("project__slug")
+    scope = _word(MemoryScope)
+    id = _text("scope_id")
+    key = _text()
+    prefix = filters.CharFilter(field_name="key", lookup_expr="startswith", max_length=200, strip=False)
+    text = filters.CharFilter(
+        method="narrow_to_text", max_length=300, help_text="What key, value or search text holds."
+    )
+    run = filters.UUIDFilter(field_name="run_id", help_text="That wrote it.")
+    agent = _text("attempt__agent")
+
+    def narrow_to_text(self, rows: QuerySet[Any], _name: str, text: str) -> QuerySet[Any]:
+        """Return those that hold a text."""
+        return narrow_to_text(rows, text)
 
 
 class RunEventFilter(filters.FilterSet):

@@ -28,6 +28,11 @@ DELETE FROM orchestration_memoryvector WHERE memory_id = ANY(%(ids)s::bigint[]) 
 """
 
 
+def narrow_to_text(rows: QuerySet[Memory], text: str) -> QuerySet[Memory]:
+    """Return the memories that hold a text in key, value or search text."""
+    return rows.filter(Q(value_json__icontains=text) | Q(search__icontains=text) | Q(key__icontains=text))
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which memories of a project are meant. None: whichever."""
@@ -67,13 +72,7 @@ class Selection:
             "key__startswith": self.prefix,
         }
         rows = rows.filter(**{name: value for name, value in exact.items() if value is not None})
-        if self.about is not None:
-            rows = rows.filter(
-                Q(value_json__icontains=self.about)
-                | Q(search__icontains=self.about)
-                | Q(key__icontains=self.about)
-            )
-        return rows
+        return rows if self.about is None else narrow_to_text(rows, self.about)
 
     @property
     def json(self) -> str:

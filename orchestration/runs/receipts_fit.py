@@ -76,6 +76,18 @@ def find_call_faults(rows: ProofRows) -> Iterator[str]:
             yield f"{place}: response_json does not match its digest"
 
 
+def find_memory_faults(rows: ProofRows) -> Iterator[str]:
+    """Yield what is wrong with what steps remembered: values that are not those of their digests."""
+    for memory in rows.memories:
+        place = (
+            f"step '{rows.key_of(memory.step_id)}', memory '{memory.key}' v{memory.version} ({memory.scope})"
+        )
+        if memory.run_id != rows.run.pk:
+            yield f"{place}: its run is another"
+        if memory.value_json is not None and digest_text(memory.value_json) != memory.digest:
+            yield f"{place}: value_json does not match its digest"
+
+
 def find_receipt_faults(rows: ProofRows) -> Iterator[str]:
     """Yield what is wrong with outputs and their receipts, those of the past included."""
     check = _Check(rows)

@@ -15,7 +15,12 @@ from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.models import Run
 from orchestration.runs.family import find_family_faults
 from orchestration.runs.links import find_link_faults
-from orchestration.runs.receipts_fit import find_call_faults, find_handoff_faults, find_receipt_faults
+from orchestration.runs.receipts_fit import (
+    find_call_faults,
+    find_handoff_faults,
+    find_memory_faults,
+    find_receipt_faults,
+)
 from orchestration.runs.seals import find_seal_faults
 from orchestration.runs.starting import get_run
 from orchestration.selectors.proof import ProofRows, load_proof
@@ -92,6 +97,7 @@ def _find_faults(run: Run, rows: ProofRows) -> Iterator[str]:
     yield from find_link_faults(run, rows)
     yield from find_handoff_faults(rows)
     yield from find_call_faults(rows)
+    yield from find_memory_faults(rows)
     yield from find_receipt_faults(rows)
     yield from find_family_faults(run, rows)
     yield from _result_faults(run)

@@ -19,6 +19,7 @@ from orchestration.models import (
     Edge,
     Event,
     Handoff,
+    Memory,
     PastOutput,
     Receipt,
     Run,
@@ -105,6 +106,18 @@ class ProofCall(NamedTuple):
     response_digest: str | None
 
 
+class ProofMemory(NamedTuple):
+    """A version of a memory that a step wrote, as a proof looks at it. `value_json`: None: it is forgotten."""
+
+    step_id: int
+    run_id: UUID
+    scope: str
+    key: str
+    version: int
+    value_json: str | None
+    digest: str
+
+
 @dataclass(frozen=True)
 class ProofRows:
     """All rows that a run's proof is about: one query for each table, however many steps there are."""
@@ -119,6 +132,7 @@ class ProofRows:
     events: list[Event]
     seals: list[Seal]
     calls: list[ProofCall]
+    memories: list[ProofMemory]
 
     @cached_property
     def edges_in(self) -> dict[int, list[ProofEdge]]:
@@ -218,6 +232,10 @@ def load_proof(run: Run) -> ProofRows:
         calls=[
             ProofCall(*row)
             for row in Call.objects.filter(**of_steps).order_by("id").values_list(*ProofCall._fields)
+        ],
+        memories=[
+            ProofMemory(*row)
+            for row in Memory.objects.filter(**of_steps).order_by("id").values_list(*ProofMemory._fields)
         ],
     )
 

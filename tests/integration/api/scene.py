@@ -11,9 +11,9 @@ from agents import Result, Task
 from agents.invoke import override
 from escalation.escrow import save_calendar
 from escalation.models import Calendar, Ticket
-from orchestration import StepSpec, WorkflowSpec, actors, runs
+from orchestration import StepSpec, WorkflowSpec, actors, memory, runs
 from orchestration.dispatch import mute_dispatch
-from orchestration.models import Actor, Call, Delivery, Project, Run, Step, Subscription, Topic
+from orchestration.models import Actor, Call, Delivery, Memory, Project, Run, Step, Subscription, Topic
 from orchestration.testing import drive
 
 LETTER = WorkflowSpec(
@@ -50,6 +50,7 @@ class Scene:
     dead: Delivery
     topic: Topic
     member: Subscription
+    memory: Memory
 
 
 @contextmanager
@@ -85,4 +86,6 @@ def set_scene() -> Scene:
     version = save_calendar(project, "Office", "UTC", {"mon": ["09:00-17:00"]}, [], user=None)
     call = Call.objects.get(run=held)
     dead = Delivery.objects.get(message__to_name="test.desk")
-    return Scene(project, other, held, done, ticket.step, ticket, version.calendar, call, dead, topic, member)
+    known = memory.remember("project", "customer/7", {"tone": "short"}, project=project.slug)
+    at = (ticket.step, ticket, version.calendar, call)
+    return Scene(project, other, held, done, *at, dead, topic, member, known)

@@ -62,6 +62,10 @@ GET    runs/<run_id>/events                  401 403 404 200 200 200 200 200 403
 GET    steps/<step_id>                       401 403 404 200 200 200 200 200 403 403 403 404
 GET    steps/<step_id>/calls                 401 403 404 200 200 200 200 200 403 403 403 404
 GET    calls/<call_id>                       401 403 404 200 200 200 200 200 403 403 403 404
+GET    memory                                401 403 200 200 200 200 200 200 403 403 403 200
+POST   memory                                401 403 404 403 201 403 201 403 201 403 403 404
+POST   memory/forget                         401 403 404 403 403 403 200 403 403 403 200 404
+GET    memory/<memory_id>/history            401 403 404 200 200 200 200 200 403 403 403 404
 GET    events                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    actors                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    actors/<actor_id>                     401 403 404 200 200 200 200 200 403 403 403 404
@@ -224,6 +228,7 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "delivery_id": str(scene.dead.pk),
         "topic_id": str(scene.topic.pk),
         "subscription_id": str(scene.member.pk),
+        "memory_id": str(scene.memory.pk),
         "agent": "test.writer",
         "ticket_id": str(scene.ticket.pk),
         "token_id": _own_token(caller),
@@ -261,6 +266,8 @@ def _body(route: str, scene: Scene, caller: Caller) -> Any:
         "runs/batch": {"runs": [start]},
         "runs/<run_id>/fork": {"from_step": "draft"},
         "runs/<run_id>/signals/<name>": {"value": 5},
+        "memory": {"project": "desk", "scope": "project", "key": "tone", "value": "short"},
+        "memory/forget": {"project": "desk", "key": "customer/7", "reason": "asked for"},
         "runs/<run_id>/cancel": {"reason": "not needed"},
         "runs/<run_id>/finish": {"output": None},
         "runs/<run_id>/top-up": {"usd": "1.00"},  # which the run has no limit of

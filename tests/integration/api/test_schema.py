@@ -72,6 +72,7 @@ def real(scene: Scene, one_connection: None, settings: Any) -> dict[str, Any]:
         "delivery_id": scene.dead.pk,
         "topic_id": scene.topic.pk,
         "subscription_id": scene.member.pk,
+        "memory_id": scene.memory.pk,
         "agent": "test.writer",
         "ticket_id": scene.ticket.pk,
         "token_id": str(ApiToken.objects.get().public_id),
