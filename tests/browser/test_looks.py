@@ -17,7 +17,7 @@ from config import urls  # noqa: F401 - loads the console's pages
 from escalation.escrow import claim_ticket, comment_on, resolve_ticket, save_calendar
 from escalation.models import Breach, EscalationLevel, Preference, ReasonCode, RoutingRule, SlaTarget, Ticket
 from orchestration.domain.states import ResolutionKind
-from orchestration.models import Project
+from orchestration.models import Actor, Project
 from tests.browser.axe import look
 from tests.browser.conftest import Console, People
 from tests.integration.agents.admission.scenes import fail, take
@@ -118,9 +118,12 @@ def pages(transactional_db: None) -> dict[str, str]:
     held, ended = play_letter(writer=refuse).run, play_letter().run
     fail("crm.order_history", 6)
     take({"gpu": 1}, step_id=9)
+    owner = Project.objects.get(slug="default")
+    actor = Actor.objects.create(project=owner, name="support.case", key="4711", made_by="code")
     given: dict[str, dict[str, Any]] = {
         "orchestration_run_step": {"run_id": held.pk, "key": "draft"},
         "orchestration_run_order": {"run_id": ended.pk, "verb": "fork"},
+        "orchestration_actor_order": {"actor_id": actor.pk, "verb": "stop"},
         "escalation_agent": {"agent": "test.writer"},
         "escalation_ticket_whole": {"ticket_id": free.pk, "part": "proposal"},
         "escalation_ticket_alike": {"ticket_id": free.pk},

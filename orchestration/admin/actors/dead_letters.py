@@ -52,7 +52,6 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
     search_help_text = "Address of an actor"
     ordering = ("-message",)
     sortable_by = ()
-    actions = ("choose_again",)
     form_templates = frozenset({"mail/again.html"})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
@@ -67,16 +66,6 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
         if not name:
             return queryset, False
         return queryset.filter(actor__name=name, **({"actor__key": key} if slash else {})), False
-
-    def has_again_permission(self, request: HttpRequest) -> bool:
-        """Offer it to whoever may run something anywhere; of which rows is asked again."""
-        return has_right(request, Right.RUN)
-
-    @admin.action(description="Send again", permissions=["again"])
-    def choose_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponse:
-        """Lead to the page that asks whether to send these again."""
-        chosen = list(queryset.order_by("pk").values_list("pk", flat=True)[: _MOST_AT_ONCE + 1])
-        return redirect(again_url(chosen))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -225,9 +225,8 @@ def test_dead_letters_are_sent_again_one_or_several(operator: Client, fakes: Fak
     assert len(listed.context["cl"].result_list) == 3
     assert "PermissionError: no such customer" in text_of(listed)
     first, second, third = Delivery.objects.order_by("pk")
-    asked = operator.post(DEAD, {"action": "choose_again", "_selected_action": [first.pk, second.pk]})
-    assert asked.headers["Location"] == f"{DEAD}again/?id={first.pk}&id={second.pk}"
-    page = operator.get(asked.headers["Location"])
+    assert f"again/?id={first.pk}" in operator.get(DEAD).content.decode()
+    page = operator.get(f"{DEAD}again/?id={first.pk}&id={second.pk}")
     assert "Send 2 messages again?" in text_of(page)
     assert Delivery.objects.filter(state="dead").count() == 3
     done = operator.post(f"{DEAD}again/", {"id": [first.pk, second.pk]}, follow=True)
