@@ -8,9 +8,11 @@ the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from pydantic_ai import RunContext
@@ -68,21 +70,41 @@ def refuse_other_arguments(name: str, path: str, tool: str, call_id: str | None,
     known = ARGUMENTS.get()
     # Taken away: a server may give the same id to a later call, which nobody was asked about.
     approved = known.approved.pop((name, call_id or ""), None) if known is not None else None
-    if approved is not None and _loosen(approved) != _loosen(to_jsonable_python(arguments, fallback=str)):
+    if approved is not None and not _is_same(approved, to_jsonable_python(arguments, fallback=str)):
         raise CallDiverged(path, _OTHER.format(tool=tool))
 
 
-def _loosen(value: Any) -> Any:
-    """Return a value to compare: a number that a person wrote as text is the same number."""
-    match value:
-        case Mapping():
-            return {name: _loosen(each) for name, each in value.items()}
-        case list():
-            return [_loosen(each) for each in value]
-        case bool() | None:
-            return value
+def _is_same(one: Any, other: Any) -> bool:
+    """Compare two JSON values as a tool reads them: a person may write a number as text, or a moment in another way."""
+    match one, other:
+        case Mapping(), Mapping():
+            return one.keys() == other.keys() and all(
+                _is_same(each, other[name]) for name, each in one.items()
+            )
+        case list(), list():
+            return len(one) == len(other) and all(map(_is_same, one, other))
+        case (bool() | None, _) | (_, bool() | None):
+            return one is other
+        case str(), str():
+            return one == other or _is_one(_read_moment, one, other)
+        case ((str() | int() | float()), (str() | int() | float())):
+            # The row keeps 249.0 as 249, which is the same number.
+            return _is_one(Decimal, str(one), str(other))
         case _:
-            return str(value)
+            return bool(one == other)
+
+
+def _is_one(read: Callable[[str], object], one: str, other: str) -> bool:
+    try:
+        return read(one) == read(other)
+    except (ValueError, InvalidOperation):
+        return False
+
+
+def _read_moment(text: str) -> datetime:
+    if text[4:5] != "-":
+        raise ValueError  # digits alone are a number of something, and each is its own
+    return datetime.fromisoformat(text)
 
 
 async def ask_people(

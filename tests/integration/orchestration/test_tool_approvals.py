@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -262,6 +264,50 @@ def test_a_number_that_a_reviewer_writes_as_text_is_that_number() -> None:
     _edit(held, {"arguments": {"euro": "30"}})
     done = drive(held.run.pk, models={"fast": model})
     assert (done.outputs["work"], DONE) == ("refunded 30", [30])
+
+
+@model_agent("modelled.typed")
+def typed(durable: Any) -> Agent[Call, str]:
+    """Have a tool whose arguments are more than text."""
+    agent = Agent("fast", capabilities=durable, deps_type=Call, name="typed")
+
+    @agent.tool_plain(requires_approval=True)
+    def book(
+        euro: float, tax: Decimal, at: datetime, day: date, code: str, notes: list[float] | None = None
+    ) -> str:
+        DONE.append((euro, tax, at.astimezone(UTC).isoformat(), day.isoformat(), code, notes))
+        return "booked"
+
+    return agent
+
+
+_BOOKED = (249.0, Decimal("1.50"), "2026-11-30T10:00:00+00:00", "2026-11-30", "007", None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"euro": "249.00"},
+        {"euro": 249.0, "tax": 1.5},
+        {"at": "2026-11-30T10:00:00+00:00"},
+        {"at": "2026-11-30 12:00+02:00"},
+    ],
+)
+def test_a_tool_gets_what_was_approved_in_whichever_way_its_arguments_are_written(
+    change: dict[str, Any],
+) -> None:
+    wish = call("book", euro=249, tax="1.50", at="2026-11-30T10:00:00Z", day="2026-11-30", code="007")
+    model = _script(wish)
+    spec = WorkflowSpec(name="desk", steps=(StepSpec("work", agent="modelled.typed", retry=_RETRY),))
+    held = run_workflow(spec, {}, models={"fast": model})
+    shown = Ticket.objects.get(run=held.run).seen["calls"][0]["arguments"]
+    if change:
+        _edit(held, {"arguments": shown | change})
+    else:
+        _decide(held)
+    done = drive(held.run.pk, models={"fast": model})
+    assert (done.status, DONE) == ("succeeded", [_BOOKED])
 
 
 def test_an_approval_is_of_the_arguments_that_were_seen() -> None:
