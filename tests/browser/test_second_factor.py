@@ -49,7 +49,7 @@ def test_a_person_sets_a_second_factor_up_and_signs_in_with_it(console: Console)
     picture = page.locator("img[alt^='QR code']")
     assert picture.evaluate("(one) => one.complete && one.naturalWidth") > 150
     key = base64.b32decode(page.inner_text("#secret").replace(" ", "")).hex()
-    assert page.evaluate("() => document.activeElement.id") == "factor_code"
+    page.wait_for_function("() => document.activeElement.id === 'factor_code'")
     page.keyboard.type("000000")
     page.keyboard.press("Enter")
     page.wait_for_selector("#factor_code_fault")
