@@ -60,7 +60,7 @@ def test_lists_hold_nothing_of_a_foreign_project(scene: Scene, callers: dict[str
 def test_a_member_sees_the_project_whole(scene: Scene, viewer: Caller) -> None:
     seen = {kind: viewer.get(f"{V1}/{kind}").json()["results"] for kind in LISTS}
     assert [(row["slug"], row["rights"]) for row in seen["projects"]] == [("desk", ["view"])]
-    assert [row["name"] for row in seen["workflows"]] == ["letter"]
+    assert [row["name"] for row in seen["workflows"]] == ["desk", "letter"]
     assert [row["id"] for row in seen["runs"]] == [str(scene.done.pk), str(scene.held.pk)]
     assert [row["id"] for row in seen["tickets"]] == [scene.ticket.pk]
 

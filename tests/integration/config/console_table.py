@@ -244,6 +244,11 @@ GET  support_outboxmessage_add              xxxx
 GET  support_outboxmessage_history          ----
 GET  support_outboxmessage_delete           xxxx
 GET  support_outboxmessage_change           lxxxx-
+GET  assistant_refund_changelist                 lxxxxo
+GET  assistant_refund_add                        xxxx
+GET  assistant_refund_history                    ----
+GET  assistant_refund_delete                     xxxx
+GET  assistant_refund_change                     lxxxx-
 GET  fraud_cardaction_changelist            lxxxxo
 GET  fraud_cardaction_add                   xxxx
 GET  fraud_cardaction_history               ----
