@@ -135,6 +135,7 @@ RINGMASTER: dict[str, Any] = {
         "escalation.watch.forget_looks",
         "escalation.watch.foresee_new_tickets",
         "escalation.watch.open_audit_tickets",
+        "escalation.watch.tell_used_up",
     ],
     "MAINTENANCE_COMPANIONS": ["escalation.notify.notify_people"],
     "HOLD_BACKS": "escalation.figures.find_hold_backs",

@@ -15,6 +15,7 @@ class Happening(StrEnum):
     MENTIONED = "mentioned"  # in a comment
     AUDIT = "audit"  # a sample of accepted work was refused
     LEAD = "lead"  # several people can't decide a ticket, so a lead has to
+    USED_UP = "used_up"  # people's time of a budget
     TEST = "test"  # somebody tries their channel
 
 
@@ -26,6 +27,7 @@ HAPPENING_WORDS: Final[dict[Happening, str]] = {
     Happening.MENTIONED: "a mention in a comment",
     Happening.AUDIT: "a refused sample",
     Happening.LEAD: "a ticket that only a lead decides",
+    Happening.USED_UP: "a budget of people's time that is used up",
     Happening.TEST: "a test",
 }
 TOLD_TO_QUEUES: Final = (
@@ -34,6 +36,7 @@ TOLD_TO_QUEUES: Final = (
     Happening.WARNED,
     Happening.AUDIT,
     Happening.LEAD,
+    Happening.USED_UP,
 )
 """What the channels of a review queue are told; all else is for one person alone."""
 

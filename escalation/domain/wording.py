@@ -112,8 +112,16 @@ def _say(happening: Happening, level: int, data: Mapping[str, Any], what: str) -
         Happening.MENTIONED: f"You are mentioned at {what}",
         Happening.AUDIT: f"A sample of accepted work was refused: {what}",
         Happening.LEAD: f"Several people can't decide it, a lead has to: {what}",
+        Happening.USED_UP: f"{_name_used_up(data)}; top it up, or end the run of {what}",
         Happening.TEST: "This is a test: messages from the desk reach you here",
     }[happening]
+
+
+def _name_used_up(data: Mapping[str, Any]) -> str:
+    """Return which budget is used up; that stops nothing, so whoever reads it learns what they can do."""
+    whose = f"step {data['step']}" if data.get("step") else "its run"
+    beyond = f", {data['beyond']} go beyond it" if data.get("beyond") else ""
+    return f"People's time is used up ({data.get('limit', '')} for {whose}{beyond})"
 
 
 _CLOCKS: Final = {"first_touch": "first look", "resolution": "decision"}

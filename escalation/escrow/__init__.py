@@ -4,6 +4,7 @@ Locks are always taken in the order run, step, ticket, and the clock is read aft
 are `selectors/`'s; read next: `claims.py`, then `resolution.py`.
 """
 
+from escalation.escrow.alarming import tell_of_used_up
 from escalation.escrow.assignment import assign_free_ticket, free_ticket, reassign_ticket
 from escalation.escrow.auditing import open_audit_ticket
 from escalation.escrow.breaches import record_missed
@@ -64,5 +65,6 @@ __all__ = [
     "settle_change",
     "snooze_ticket",
     "take_back_resolution",
+    "tell_of_used_up",
     "wake_ticket",
 ]

@@ -6,6 +6,7 @@ One that fails is logged by the maintainer and tried again with the next sweep; 
 from escalation.watch.assignments import assign_tickets
 from escalation.watch.audits import open_audit_tickets
 from escalation.watch.breaches import watch_tickets
+from escalation.watch.budgets import tell_used_up
 from escalation.watch.clocks import look_at_tickets
 from escalation.watch.figures import fold_figures, foresee_new_tickets
 from escalation.watch.pending import carry_out_decisions
@@ -20,6 +21,7 @@ __all__ = [
     "forget_looks",
     "look_at_tickets",
     "open_audit_tickets",
+    "tell_used_up",
     "wake_tickets",
     "watch_tickets",
     "write_words",

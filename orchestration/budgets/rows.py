@@ -37,6 +37,9 @@ class Pot(models.Model):
     used_up_at = models.DateTimeField(
         null=True, help_text="Of people's time: when nothing was left of this limit first."
     )
+    used_up_step = models.BigIntegerField(
+        null=True, help_text="Whose ticket used it up, until the leads of that ticket's queue were told."
+    )
     opened_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -58,6 +61,7 @@ class Pot(models.Model):
         )
         indexes = (
             models.Index(fields=("asked_step",), condition=Q(asked_step__isnull=False), name="pot_asked_of"),
+            models.Index(fields=("id",), condition=Q(used_up_step__isnull=False), name="pot_untold"),
         )
 
     def __str__(self) -> str:

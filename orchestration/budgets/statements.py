@@ -49,9 +49,12 @@ WITH asked AS (
 )"""
 """CTEs that reserve; `tight` has a line of the step that calls for each pot that becomes so."""
 
-# Who asks counts until its step is over: held, and on its way to that or from it.
-ASKS: Final = """EXISTS (SELECT 1 FROM orchestration_step a
-        WHERE a.id = p.asked_step AND a.status IN ('held', 'running', 'available', 'waiting'))"""
+# Who asks counts while it is held for this very budget, and while it runs: on its way to that, or from it to its end.
+# Else it may wait itself, for a budget about which another was the last to ask, and that one for it: both for ever.
+ASKS: Final = """EXISTS (SELECT 1 FROM orchestration_step a WHERE a.id = p.asked_step AND (
+        a.status = 'running' OR (a.status = 'held' AND (
+            SELECT d.rule = 'budget' AND (d.inputs_json::json->'outcome'->>'pot')::bigint = p.id
+            FROM orchestration_decision d WHERE d.step_id = a.id ORDER BY d.id DESC LIMIT 1))))"""
 ASK: Final = f"""
 UPDATE orchestration_pot p SET asked_step = %(step)s
 WHERE p.id = %(pot)s AND (p.asked_step IS NULL OR p.asked_step = %(step)s OR NOT {ASKS}) RETURNING p.id
@@ -108,13 +111,15 @@ WHERE e.run_id = %(run)s AND e.kind = '{EventKind.BUDGET_TOPPED_UP}' AND e.data_
 """
 """What the history of a run tells of a top-up under a key."""
 _ASKED_FOR: Final = """
-SELECT s.id FROM orchestration_step s CROSS JOIN LATERAL (
+SELECT s.id, (d.said->>'pot')::bigint AS pot FROM orchestration_step s CROSS JOIN LATERAL (
     SELECT d.rule, d.inputs_json::json->'outcome' AS said FROM orchestration_decision d
     WHERE d.step_id = s.id ORDER BY d.id DESC LIMIT 1) d @joined
 WHERE s.status = 'held' AND d.rule = 'budget'
 """
-ASKED_FOR: Final = f"{_ASKED_FOR.replace('@joined', '')} AND s.id = %(step)s"
-"""A step that is held since it asked a person about a budget."""
+ASKED_FOR: Final = (
+    f"{_ASKED_FOR.replace('@joined', '')} AND s.id = %(step)s AND (d.said->>'pot')::bigint = %(pot)s"
+)
+"""A step that is held since it asked a person about this budget."""
 
 _POT: Final = "JOIN orchestration_pot p ON p.id = (d.said->>'pot')::bigint"
 NEEDLESS: Final = f"""

@@ -85,8 +85,11 @@ def _let_go_on(raised: list[tuple[int, int | None]], name: str) -> None:
     """Let those go on who waited; whoever is missed because this process ends here, the maintainer finds."""
     if not raised:
         return
-    for asked in {step_id for _, step_id in raised if step_id is not None}:
-        dispatch_after_commit(lift_question(asked, f"the budget was topped up by {name}", by=name))
+    for pot_id, asked in raised:
+        if asked is not None:
+            dispatch_after_commit(
+                lift_question(asked, pot_id, f"the budget was topped up by {name}", by=name)
+            )
     dispatch_after_commit(wake_for_budget([pot for pot, _ in raised]))
 
 

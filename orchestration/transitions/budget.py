@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from agents.domain.usage import Reservation
 from orchestration.budgets.reading import read_states
 from orchestration.budgets.statements import (
@@ -88,7 +90,9 @@ def may_ask(pot_id: int, step_id: int) -> bool:
 
     The same one may come again, should its worker die before it has asked.
     """
-    return fetch_one(ASK, {"pot": pot_id, "step": step_id}) is not None
+    with transaction.atomic():
+        fetch_all(LOCK, {"pots": [pot_id]})  # what another step does is read under it, not before it
+        return fetch_one(ASK, {"pot": pot_id, "step": step_id}) is not None
 
 
 _WAKE: Final = ring_chosen(

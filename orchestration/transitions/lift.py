@@ -22,17 +22,19 @@ def lift_needless(pot_id: int | None = None) -> list[int]:
     Args: pot_id: of which something may have become free; None looks at all.
     """
     found = fetch_all(NEEDLESS, {"pot": pot_id, "limit": get_conf().REDISPATCH_LIMIT})
-    return [
-        step for row in found for step in lift_question(row.id, "the budget has room again", by="ringmaster")
-    ]
+    why = "the budget has room again"
+    return [step for row in found for step in lift_question(row.id, row.pot, why, by="ringmaster")]
 
 
-def lift_question(step_id: int, why: str, *, by: str) -> list[int]:
-    """Let a step go on that asked a person about a budget, and withdraw its ticket; return it if it was so."""
+def lift_question(step_id: int, pot_id: int, why: str, *, by: str) -> list[int]:
+    """Let a step go on that asked a person about this pot, and withdraw its ticket; return it if it was so.
+
+    Who asked about it once may be held for something else by now, for another budget too: that question stands.
+    """
     try:
         with transaction.atomic():
             held = lock_held_step(step_id)
-            if fetch_one(ASKED_FOR, {"step": step_id}) is None:
+            if fetch_one(ASKED_FOR, {"step": step_id, "pot": pot_id}) is None:
                 return []
             lift_held_step(held, event_json=canonical({"by": by, "reason": why}))
             load_escalator(get_conf().ESCALATOR).withdraw_tickets([step_id], why)

@@ -111,7 +111,7 @@ def test_the_maintainer_withdraws_a_question_whose_answer_nobody_gave_on() -> No
     assert queues.lift_budget_questions() == 1
     assert Ticket.objects.get().status == "withdrawn"
     assert drive(done.run.pk, agents={_NAME: _four}).status == "succeeded"
-    assert lift_question(done.steps["work"].pk, "again", by="ada") == []
+    assert lift_question(done.steps["work"].pk, Pot.objects.get().pk, "again", by="ada") == []
 
 
 def test_a_failed_run_is_topped_up_and_tried_again() -> None:
