@@ -77,9 +77,9 @@ def find_asked(step_id: int) -> AskedPot | None:
 
 
 class StepSum(NamedTuple):
-    """What the calls of one step of a tree used: those that ended, and what of the others is lost or reserved.
+    """What the calls of one step of a tree used, as pots above it would count it: in full what can't be known.
 
-    Attributes: tokens, micro_usd: spent.  lost_tokens, lost_micro_usd: at the full reservations.
+    Attributes: tokens, micro_usd: spent.  lost_tokens, lost_micro_usd: of calls of which nobody has the answer.
     """
 
     run_id: UUID
@@ -91,12 +91,22 @@ class StepSum(NamedTuple):
     lost_micro_usd: int
 
 
-_BY_STEP: Final = """
+def _sum_spent(used: str, reserved: str) -> str:
+    return f"""coalesce(sum(CASE t.state WHEN 'done' THEN coalesce(t.{used}, t.{reserved}) WHEN 'failed' THEN t.{used} END),
+        0)::bigint"""
+
+
+def _sum_lost(used: str, reserved: str) -> str:
+    return f"""coalesce(sum(coalesce(t.{used}, t.{reserved})) FILTER (
+        WHERE t.state = 'lost' OR (t.state = 'failed' AND t.{used} IS NULL)), 0)::bigint"""
+
+
+_BY_STEP: Final = f"""
 SELECT t.run_id, s.key, count(*) FILTER (WHERE t.state <> 'withdrawn') AS calls,
-    coalesce(sum(t.tokens), 0)::bigint AS tokens,
-    coalesce(sum(t.cost_micro_usd), 0)::bigint AS micro_usd,
-    coalesce(sum(t.reserved_tokens) FILTER (WHERE t.state = 'lost'), 0)::bigint AS lost_tokens,
-    coalesce(sum(t.reserved_micro_usd) FILTER (WHERE t.state = 'lost'), 0)::bigint AS lost_micro_usd
+    {_sum_spent("tokens", "reserved_tokens")} AS tokens,
+    {_sum_spent("cost_micro_usd", "reserved_micro_usd")} AS micro_usd,
+    {_sum_lost("tokens", "reserved_tokens")} AS lost_tokens,
+    {_sum_lost("cost_micro_usd", "reserved_micro_usd")} AS lost_micro_usd
 FROM orchestration_calltry t JOIN orchestration_step s ON s.id = t.step_id JOIN orchestration_run r ON r.id = t.run_id
 JOIN orchestration_call c ON c.id = t.call_id
 WHERE r.root_id = %(root)s AND c.run_id = r.id

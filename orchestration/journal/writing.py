@@ -215,10 +215,23 @@ SELECT id FROM tried
 """
 
 
+# Whoever freed the step has told it as lost, at all that it had reserved: what it really cost is learnt once.
+_LEARN: Final = f"""
+WITH tried AS (
+    UPDATE orchestration_calltry t SET error = %(error)s, {_SET_COST}
+    WHERE t.call_id = %(call)s AND t.token = %(token)s::uuid AND t.state = 'lost'
+      AND t.tokens IS NULL AND t.cost_micro_usd IS NULL
+      AND (%(tokens)s::bigint IS NOT NULL OR %(cost_micro_usd)s::bigint IS NOT NULL) RETURNING t.id, {ENDED}
+)@booked
+SELECT id FROM tried
+""".replace("@booked", "".join(f", {name} AS ({sql}\n)" for name, sql in book("tried", is_late=True).items()))
+
+
 def end_try(claim: Claim, call_id: int, *, state: str, error: str, usage: CallUsage | None = None) -> None:
-    """Write that this claim's try of a call came to nothing; whoever was quicker stays right."""
+    """Write that this claim's try of a call came to nothing; whoever was quicker stays right, but for what it cost."""
     about = {"call": call_id, "token": claim.token, "state": state, "error": error}
-    fetch_all(_END_TRY, about | _describe(usage))
+    if not fetch_all(_END_TRY, about | _describe(usage)) and usage is not None:
+        fetch_all(_LEARN, about | _describe(usage))
 
 
 _LOSE: Final = f"""

@@ -13,8 +13,10 @@ WITH said AS (
 )
 SELECT p.id, p.unit, p."limit", p.reserved, p.spent, p.lost, p.overrun,
     coalesce(sum(s.reserved) FILTER (WHERE s.state = 'begun'), 0),
-    coalesce(sum(CASE s.state WHEN 'done' THEN coalesce(s.used, s.reserved) WHEN 'failed' THEN s.used END), 0),
-    coalesce(sum(s.reserved) FILTER (WHERE s.state = 'lost' OR (s.state = 'failed' AND s.used IS NULL)), 0)
+    coalesce(sum(CASE s.state WHEN 'done' THEN coalesce(s.used, s.reserved) WHEN 'failed' THEN s.used
+        WHEN 'lost' THEN greatest(s.used - s.reserved, 0) END), 0),
+    coalesce(sum(CASE WHEN s.state = 'lost' THEN least(s.used, s.reserved)
+        WHEN s.state = 'failed' AND s.used IS NULL THEN s.reserved END), 0)
 FROM orchestration_pot p LEFT JOIN said s ON s.id = p.id WHERE p.unit <> 'human_seconds'
 GROUP BY p.id ORDER BY p.id
 """

@@ -449,7 +449,7 @@ def test_a_zombie_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         return "never"
 
     run_workflow(_one(), agents={_NAME: work}, budget=Budget(tokens=1_000))
-    assert _amounts(Pot.objects.get()) == (0, 0, 100, 0)
+    assert _amounts(Pot.objects.get()) == (0, 0, 5, 0)
 
 
 def _command(*arguments: str) -> str:

@@ -269,7 +269,7 @@ def test_an_answer_of_a_model_under_an_old_claim_is_refused_recorded_and_its_cos
     assert (attempt.state, attempt.tokens, attempt.cost_micro_usd) == ("lost", 14, 20_000)
     assert attempt.error == "it answered when its claim had passed on"
     assert {pot.unit: (pot.reserved, pot.spent, pot.lost) for pot in done.run.pots.all()} == {
-        "tokens": (0, 0, attempt.reserved_tokens),
+        "tokens": (0, 0, 14),
         "micro_usd": (0, 0, 20_000),
         "calls": (0, 0, 1),
     }
