@@ -92,8 +92,8 @@ class StepSum(NamedTuple):
 
 
 def _sum_spent(used: str, reserved: str) -> str:
-    return f"""coalesce(sum(CASE t.state WHEN 'done' THEN coalesce(t.{used}, t.{reserved}) WHEN 'failed' THEN t.{used} END),
-        0)::bigint"""
+    return f"""coalesce(sum(CASE t.state WHEN 'done' THEN coalesce(t.{used}, t.{reserved})
+        WHEN 'failed' THEN t.{used} END), 0)::bigint"""
 
 
 def _sum_lost(used: str, reserved: str) -> str:

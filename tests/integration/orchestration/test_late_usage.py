@@ -1,4 +1,4 @@
-"""A call whose claim had passed on is lost at all that it had reserved, until it is known what it cost: that is learnt once."""
+"""A call whose claim had passed on is lost at all that it had reserved, until what it cost is known: learnt once."""
 
 from typing import Any
 
