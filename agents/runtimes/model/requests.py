@@ -29,6 +29,7 @@ from agents.domain.canonical import canonical_json
 from agents.domain.settings import MOST_COUNT
 from agents.errors import AgentRefused, CallRefused, UnreadableOutput
 from agents.runtimes.model.keeping import refuse_unkept, write_asked
+from agents.runtimes.model.weighing import weigh_files
 
 TOOL_RETURN: Final = ('{"kind":"tool_return","result":', "}")
 """What the library keeps around what a tool returned."""
@@ -145,13 +146,13 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
 def estimate_tokens(key: tuple[object, ...], default_most: int) -> tuple[int, int]:
     """Return how many tokens a request may take and give at most.
 
-    What goes in is counted from its JSON; what may come out, the agent's settings say (`max_tokens`); the default where
-    they don't.
+    What goes in is counted from its JSON, files as `weighing.py` says; what may come out, the agent's settings say
+    (`max_tokens`); the default where they don't.
     """
     _, messages, settings, parameters, *_ = key
     assert isinstance(messages, list)  # noqa: S101
     told = write_asked(_make_plain([_describe_messages(messages), parameters]))
-    return count_tokens(told), read_most_tokens(settings) or default_most
+    return count_tokens(told) + weigh_files(messages), read_most_tokens(settings) or default_most
 
 
 def count_tokens(text: str) -> int:
