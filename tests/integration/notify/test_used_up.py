@@ -37,7 +37,7 @@ def _hold(minutes: int, spec: WorkflowSpec = LETTER) -> Ticket:
         runs.publish(spec)
         run = runs.start(spec.name, {"text": "?"}, budget=Budget(human_minutes=minutes))
         drive(run.pk, agents=AGENTS)
-    return Ticket.objects.get(run__root=run.pk)
+    return Ticket.objects.get(run__root_id=run.pk)
 
 
 def _resolve(ticket: Ticket, user: User, kind: ResolutionKind) -> None:

@@ -52,22 +52,27 @@ def _go_on(done: FinishedRun, work: Any) -> FinishedRun:
 
 
 def _asked_about() -> dict[str, str]:
-    open_tickets = Ticket.objects.filter(status="open").order_by("step__key")
+    open_tickets = Ticket.objects.filter(status="open", step__status="held").order_by("step__key")
     return {ticket.step.key: ticket.seen["budget"]["unit"] for ticket in open_tickets}
 
 
 def test_two_that_asked_about_each_others_budget_before_do_not_wait_for_each_other() -> None:
     def cross(task: Task) -> str:
-        for unit in ("usd", "tokens") if task.step_key == "a" else ("tokens", "usd"):
-            _spend(task, unit)
+        first, second = ("usd", "tokens") if task.step_key == "a" else ("tokens", "usd")
+        _spend(task, first)
+        _spend(task, second, 20)
         return "spent"
 
     done = _run(cross)
     assert _asked_about() == {"a": "micro_usd", "b": "tokens"}
-    runs.top_up(done.run.pk, usd="0.00001", tokens=10)
+    runs.top_up(done.run.pk, usd="0.00001")
+    done = _go_on(done, cross)
+    assert (_asked_about(), done.steps["a"].waits_for) == ({"b": "tokens"}, "budget")
+    runs.top_up(done.run.pk, tokens=10)
+    done = _go_on(done, cross)
     done = _go_on(done, cross)
     assert _asked_about() == {"a": "tokens", "b": "micro_usd"}
-    runs.top_up(done.run.pk, usd="0.00001", tokens=10)
+    runs.top_up(done.run.pk, usd="0.00002", tokens=20)
     assert _go_on(done, cross).status == "succeeded"
 
 

@@ -3,14 +3,20 @@
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from agents.domain.calls import Begun, CallKind, CallWish
-from orchestration import runs
+from agents.domain.usage import CallUsage, Reservation
+from agents.invoke import override
+from orchestration import Budget, runs
+from orchestration.budgets import load_path
+from orchestration.dispatch import mute_dispatch
 from orchestration.domain.calls import CallState, TryState
 from orchestration.errors import ClaimLost
 from orchestration.executor.journal import ClaimJournal
+from orchestration.journal.writing import end_call
 from orchestration.models import Call, CallTry
-from tests.integration.orchestration.rig import Rig, graph, race
+from tests.integration.orchestration.rig import AGENT, Rig, graph, race
 
 _WISH = CallWish("charge#1", CallKind.ONCE, "charge", "[5]")
 
@@ -66,6 +72,34 @@ def test_of_an_answer_and_a_rescue_one_is_written(rig: Rig, is_rescued_first: bo
     assert states == (
         (CallState.BEGUN, TryState.LOST) if is_rescued_first else (CallState.DONE, TryState.DONE)
     )
+
+
+def test_an_answer_of_a_model_whose_commit_was_not_heard_of_is_found_and_settled_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with override({AGENT: lambda _: None}), mute_dispatch():
+        limited = Rig(runs.start(rig.run.workflow_name, {}, budget=Budget(tokens=500)).pk, rig.process_id)
+    claim = limited.take("work")
+    journal = ClaimJournal(claim, has_calls=False, pots=load_path(claim.step_id))
+    wish = CallWish("m.request#1", CallKind.MODEL, "fast", "[]")
+    begun = journal.begin(wish, Reservation(100))
+    assert isinstance(begun, Begun)
+    heard: list[int] = []
+
+    def end_unheard(*about: Any, **said: Any) -> Any:
+        pots = end_call(*about, **said)
+        heard.append(1)
+        if len(heard) == 1:
+            raise OperationalError("the server closed the connection unexpectedly")
+        return pots
+
+    monkeypatch.setattr("orchestration.executor.journal.end_call", end_unheard)
+    journal.end(wish, begun, '"said"', CallUsage(30, 10))
+    assert heard == [1]
+    call = Call.objects.get(run=limited.run_id)
+    assert (call.state, call.tries.get().state) == (CallState.DONE, TryState.DONE)
+    pot = limited.run.pots.get()
+    assert (pot.reserved, pot.spent, pot.lost) == (0, 40, 0)
 
 
 def _begin_committed(claim: Any) -> Begun:
