@@ -90,6 +90,15 @@ def test_what_it_cost_beyond_what_it_had_reserved_is_spent_and_told_beyond_the_l
     assert _pots()["tokens"] == (0, 100, 900, 100)
 
 
+def test_a_beginning_of_which_nobody_heard_reserves_once(rig: Rig) -> None:
+    claim, _, begun = _begin(rig)
+    again = ClaimJournal(claim, has_calls=True, pots=load_path(claim.step_id)).begin(
+        _WISH, Reservation(100, 5_000)
+    )
+    assert again == begun
+    assert _pots() == {"micro_usd": (5_000, 0, 0, 0), "tokens": (100, 0, 0, 0), "calls": (1, 0, 0, 0)}
+
+
 def test_what_comes_back_lets_go_on_who_waits(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, journal, begun = _begin(rig)
     rig.free(claim)
