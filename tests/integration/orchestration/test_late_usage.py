@@ -103,9 +103,12 @@ def test_what_comes_back_lets_go_on_who_waits(rig: Rig, monkeypatch: pytest.Monk
     claim, journal, begun = _begin(rig)
     rig.free(claim)
     asked: list[list[int]] = []
-    monkeypatch.setattr(
-        "orchestration.executor.journal.wake_for_budget", lambda pots: asked.append(pots) or []
-    )
+
+    def wake(pots: list[int]) -> list[int]:
+        asked.append(pots)
+        return []
+
+    monkeypatch.setattr("orchestration.executor.journal.wake_for_budget", wake)
     _answer_late(journal, begun, CallUsage(30, 10))
     assert asked == [[pot.pk for pot in Pot.objects.order_by("pk")]]
 
