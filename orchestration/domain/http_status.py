@@ -115,6 +115,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "agent_left_transaction_open": 500,
     "agent_loop_held": 500,
     "agent_call_refused": 500,
+    "agent_memory_refused": 500,
     "agent_call_diverged": 500,
     "agent_call_limit": 500,
     "agent_signal_timed_out": 500,

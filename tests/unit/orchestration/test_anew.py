@@ -8,6 +8,7 @@ from orchestration.domain.states import Stage
 _WITHOUT_PROPOSAL = {
     Stage.FRESH: Anew.SAME_KEY,
     Stage.CALLS: Anew.SAME_KEY,
+    Stage.SUMMARIES: Anew.SAME_KEY,  # it had not begun: it waited for what it is given
     Stage.ITEMS: Anew.COLLECTS,
     Stage.SPAWNED: Anew.COLLECTS,
     Stage.CHILD_RUN: Anew.NEW_RUN,

@@ -13,7 +13,7 @@ from agents.invoke import override
 from orchestration import StepSpec, Verify
 from orchestration.domain.plan import Growth
 from orchestration.domain.policy import Ending
-from orchestration.domain.receipts import AttemptLine, HandoffLine, digest_lines, stamp
+from orchestration.domain.receipts import AttemptLine, HandoffLine, digest_received, stamp
 from orchestration.domain.states import Stage, StepStatus
 from orchestration.domain.work import Claim, Facts, RunFacts
 from orchestration.executor import judging
@@ -138,6 +138,6 @@ def test_a_receipt_has_the_facts_and_the_attempt_itself() -> None:
     judged = judge(CLAIM, StepSpec("a", agent=AGENT), FACTS, ANSWER, Seen())
     final = prove(CLAIM, FACTS, judged.outcome, judged.end)
     assert (final.status, final.output_json) == (StepStatus.SUCCEEDED, '"said"')
-    assert f'"received":"{digest_lines(FACTS.received)}"' in final.receipt_json
+    assert f'"received":"{digest_received(FACTS.received)}"' in final.receipt_json
     alone = prove(CLAIM, replace(FACTS, earlier=()), judged.outcome, judged.end)
     assert alone.receipt_digest != final.receipt_digest
