@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from orchestration.domain.rows import TURN
 from orchestration.domain.spec import load_spec
 from orchestration.domain.states import StepKind
 from orchestration.models import Attempt, Run, Step
@@ -33,6 +34,13 @@ def _plan_faults(run: Run, rows: ProofRows) -> Iterator[str]:
     spec = load_spec(json.loads(run.workflow.spec_json))
     if (run.workflow.name, run.workflow_name, run.workflow.sla) != (spec.name, spec.name, spec.sla):
         yield f"workflow {run.workflow}: name or sla are not those of its spec"
+    said = (run.workflow.actor, run.workflow.parks)
+    if said != (spec.actor or "", spec.on_stuck == "park"):
+        yield f"workflow {run.workflow}: actor or parks are not those of its spec"
+    key, _, turn = (run.idempotency_key or "").partition(":")
+    whose = turn.partition(".")[0] if f"{key}:" == TURN else ""
+    if whose != str(run.actor_id or ""):
+        yield "run: actor is not the one whose turn it is by its idempotency_key"
     if run.workflow.project_id != run.project_id:
         yield f"workflow {run.workflow}: its project is not the run's"
     steps = {pk: step.key for pk, step in rows.steps.items() if step.kind == StepKind.PLANNED}

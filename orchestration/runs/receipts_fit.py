@@ -41,6 +41,8 @@ def _handoff_faults(rows: ProofRows, handoff: ProofHandoff) -> Iterator[str]:
     handed = handoff.original_digest if handoff.summary_json is None else digest_text(handoff.summary_json)
     if handoff.digest != handed:
         yield f"{place}: digest is not that of what was handed over"
+    if handoff.pointer is not None:
+        yield f"{place}: pointer is set although nothing was fetched"
     if handoff.summary_json is not None and _lost_otherwise(sender, rows, handoff):
         yield f"{place}: loss_json is not what original and summary say"
     if handoff.summary_json is None and handoff.tokens_after != handoff.tokens_before:
@@ -51,16 +53,19 @@ def _handoff_faults(rows: ProofRows, handoff: ProofHandoff) -> Iterator[str]:
 
 def _lost_otherwise(sender: Step, rows: ProofRows, handoff: ProofHandoff) -> bool:
     """Tell whether the losses of a summary were counted otherwise than its original and its text say."""
-    told = json.loads(handoff.loss_json) if handoff.loss_json else {}
     originals = {sender.output_digest: sender.output_json} | {
         past.output_digest: past.output_json for past in rows.past_of.get(sender.pk, ())
     }
     original_json = originals.get(handoff.original_digest)
-    # Of a summary that was made before losses were counted, or by the rules of another release, nothing can be said.
-    if told.get("measure") != MEASURE or original_json is None:
-        return False
-    handed_json = json.loads(handoff.summary_json or "{}")
-    counted = measure_loss(json.loads(original_json), handed_json["summary"], handed_json.get("pinned", {}))
+    try:
+        told = json.loads(handoff.loss_json) if handoff.loss_json else {}
+        # Of a summary that was made before losses were counted, or by other rules, nothing can be said.
+        if told.get("measure") != MEASURE or original_json is None:
+            return False
+        handed = json.loads(handoff.summary_json or "{}")
+        counted = measure_loss(json.loads(original_json), handed["summary"], handed.get("pinned", {}))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return True  # somebody changed one of the texts
     return any(told.get(name) != count for name, count in asdict(counted).items())
 
 

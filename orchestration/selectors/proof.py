@@ -89,6 +89,7 @@ class ProofHandoff(NamedTuple):
     summarised_by: str
     loss_json: str | None
     handed_at: datetime
+    pointer: str | None
 
 
 class ProofCall(NamedTuple):

@@ -103,6 +103,7 @@ _UNSEEN = {
     "Workflow.published_at": "the workflow's own; a run is pinned to the content",
     "Step.unreleased": "a mark for the maintainer; it is cleared when the run is sealed already",
     "Run.untold": "a mark for the maintainer; the step that waited is told after the run is sealed",
+    "Run.is_parked": "a mark for the actor's next turn; what became of the messages stands in their deliveries",
     "Step.waits_on": "the name of what it waits on; nobody waits any more when the run is sealed",
     "AgentContext.has_budget": "a hint that calls have to ask; what was spent stands in rows that are kept",
     "Event.transaction_id": "a mark for followers; it says nothing of the run",
