@@ -55,6 +55,18 @@ def test_turns_come_one_after_another_and_send() -> None:
     assert set(Delivery.objects.values_list("state", flat=True)) == {"done"}
 
 
+def test_a_turn_is_proven_as_any_run_and_whose_it_is_too() -> None:
+    agents = {"support.case": lambda _task: {}}
+    publish(CASE, agents)
+    actors.send("support.case/one", {})
+    [turn] = drive_all(agents=agents)
+    assert runs.verify(turn.run.pk).fault is None
+    other = Actor.objects.create(project=turn.run.project, name="support.case", key="other", made_by="code")
+    for actor in (other, None):
+        Run.objects.filter(pk=turn.run.pk).update(actor=actor)
+        assert "actor is not the one" in (runs.verify(turn.run.pk).fault or "")
+
+
 def test_an_answer_that_fails_sends_nothing() -> None:
     def turn(task: Task) -> Result:
         task.send("support.case/other", {"left": 0})
