@@ -56,7 +56,7 @@ def test_turns_come_one_after_another_and_send() -> None:
 
 
 def test_a_turn_is_proven_as_any_run_and_whose_it_is_too() -> None:
-    agents = {"support.case": lambda _task: {}}
+    agents: dict[str, Callable[[Task], Any]] = {"support.case": lambda _task: {}}
     publish(CASE, agents)
     actors.send("support.case/one", {})
     [turn] = drive_all(agents=agents)
