@@ -22,6 +22,8 @@ FORMAT: Final = "ringmaster-bundle/1"
 SEAL_FORMAT: Final = 3
 _FIELDS: Final = {"format", "runs", "texts", "withheld"}
 _SEAL_FIELDS: Final = {"root", "signature", "public_key"}
+_HEX: Final = set("0123456789abcdef")
+KEY_HELP: Final = "A trusted public key of 64 hexadecimal digits, its fingerprint, or a file; may repeat."
 STEP_COLUMNS: Final = (
     "key", "status", "position", "receipt_digest", "agent", "queue", "predecessor_count", "timeout_seconds", "attempt",
     "failures", "crashes", "revision", "feedback", "dispatches", "waits_for", "skip_reason", "reason", "proposed_json",
@@ -44,12 +46,12 @@ class BundleVerdict:
     """What a bundle turned out to be.
 
     Attributes: fault: the first thing that does not fit, or None.  runs: their ids, the one that was asked for first.
-        public_keys: hexadecimal Ed25519 keys that signed it.  withheld: texts of which it has the digest alone.
+        signed: hexadecimal Ed25519 key -> the seals that it signed.  withheld: texts of which it has the digest alone.
     """
 
     fault: str | None = None
     runs: list[str] = field(default_factory=list)
-    public_keys: list[str] = field(default_factory=list)
+    signed: dict[str, list[str]] = field(default_factory=dict)
     receipts: int = 0
     handoffs: int = 0
     withheld: int = 0
@@ -72,31 +74,32 @@ def verify_file(data: bytes) -> BundleVerdict:
     return verdict
 
 
-def tell(verdict: BundleVerdict, trusted: str | None) -> tuple[str, int]:
+def tell(verdict: BundleVerdict, trusted: Iterable[str]) -> tuple[str, int]:
     """Return in words what was found, and an exit code.
 
-    0: whole and signed by the trusted key.  1: not whole, or signed by another.  3: whole; nobody said whom to trust.
+    0: whole and signed by trusted keys.  1: not whole, or signed by another.  3: whole; nobody said whom to trust.
 
-    Args: trusted: a public key in hexadecimal, its fingerprint, or a PEM file's text.
-
-    Raises: ValueError: `trusted` is none of these.
+    Args: trusted: each a public key in hexadecimal, its fingerprint, or a PEM file's text.
+    Raises: ValueError: one of `trusted` is none of these.
     """
     if verdict.fault is not None:
         return f"It does not hold: {verdict.fault}.", 1
     withheld = f", {verdict.withheld} texts by their digests alone" if verdict.withheld else ""
     below = f" and {len(verdict.runs) - 1} below it" if len(verdict.runs) > 1 else ""
-    signers = ", ".join(map(fingerprint, verdict.public_keys))
-    whole = (
-        f"Whole: run {verdict.runs[0]}{below}, {verdict.receipts} receipts, {verdict.handoffs} hand-offs{withheld}; "
-        f"signed by {signers}"
-    )
-    if trusted is None:
+    signers = ", ".join(map(fingerprint, verdict.signed))
+    if len(verdict.signed) > 1:
+        cut = {fingerprint(key): [*seals[:9], "…"][: len(seals)] for key, seals in verdict.signed.items()}
+        signers = "; ".join(f"{key} ({', '.join(seals)})" for key, seals in cut.items())
+    what = f"run {verdict.runs[0]}{below}, {verdict.receipts} receipts, {verdict.handoffs} hand-offs"
+    whole = f"Whole: {what}{withheld}; signed by {signers}"
+    wanted = {_read_key(text) for text in trusted}
+    if not wanted:
         return f"{whole}. Nobody said that this key is trusted: compare it, then give it with --key.", 3
-    wanted = _read_key(trusted)
-    strangers = [key for key in verdict.public_keys if wanted not in (key, fingerprint(key))]
+    strangers = [fingerprint(key) for key in verdict.signed if not wanted & {key, fingerprint(key)}]
     if strangers:
-        return f"{whole}, which is not the key that was given as trusted.", 1
-    return f"{whole}, which is the trusted key.", 0
+        which = "which" if len(verdict.signed) == 1 else f"of which {', '.join(strangers)}"
+        return f"{whole}, {which} is not the key that was given as trusted.", 1
+    return f"{whole}, which {'is the trusted key' if len(verdict.signed) == 1 else 'are trusted keys'}.", 0
 
 
 def fingerprint(public_key: str) -> str:
@@ -114,9 +117,6 @@ def _read_key(text: str) -> str:
     if (colon and name.upper() != "SHA256") or len(digits) != 64 or not set(digits.lower()) <= _HEX:
         raise ValueError("give a public key of 64 hexadecimal digits, SHA256: and 64 of them, or a PEM file")
     return f"SHA256:{digits.lower()}" if colon else digits.lower()
-
-
-_HEX: Final = set("0123456789abcdef")
 
 
 def _encode(value: Any) -> bytes:
@@ -234,8 +234,7 @@ class _Run:
             raise _Fault(f"{place}: its fields are not root, signature and public_key")
         if not _is_signed(seal):
             raise _Fault(f"{place}: the signature is not one of this root by this key")
-        if seal["public_key"] not in self.verdict.public_keys:
-            self.verdict.public_keys.append(seal["public_key"])
+        self.verdict.signed.setdefault(seal["public_key"], []).append(f"round {number} of run {self.id}")
         body: dict[str, Any] = self.texts.read_record(seal["root"], place)
         if body["format"] != SEAL_FORMAT:
             raise _Fault(f"{place}: it is of format {body['format']}; this verifier reads {SEAL_FORMAT}")
@@ -283,9 +282,8 @@ class _Run:
     def _check_receipt(self, digest: str, said: dict[str, Any]) -> None:
         place = f"{self.place}, step '{said['step']}', receipt {digest[:12]}"
         for parent in said["parents"]:
-            if (
-                parent not in self.receipts and parent != "None"
-            ):  # such a one had nothing to prove: it did not end well
+            # "None": such a one had nothing to prove, as it did not end well.
+            if parent not in self.receipts and parent != "None":
                 raise _Fault(f"{place}: its parent {parent} is no receipt of this run")
         for line in self.texts.read_record(said["received"], f"{place}, what it received"):
             self._check_handoff(f"{place}, hand-off", line)
@@ -326,10 +324,10 @@ def main(arguments: list[str]) -> int:
     """Verify the file that a command line names; return the exit code of `tell`, or 2 for what can't be read."""
     parser = argparse.ArgumentParser(description="Verify a bundle of runs.")
     parser.add_argument("file", metavar="FILE", type=Path)
-    parser.add_argument("--key", metavar="KEY", help="The trusted public key, its fingerprint, or a file.")
+    parser.add_argument("--key", metavar="KEY", action="append", default=[], help=KEY_HELP)
     given = parser.parse_args(arguments)
     try:
-        words, code = tell(verify_file(given.file.read_bytes()), given.key and read_key_argument(given.key))
+        words, code = tell(verify_file(given.file.read_bytes()), map(read_key_argument, given.key))
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write(f"{words}\n")

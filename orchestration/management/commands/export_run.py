@@ -43,7 +43,7 @@ class Command(EngineCommand):
             bundle.write_bytes(data)
         except OSError as error:
             raise CommandError(f"--bundle: {bundle} can't be written: {error.strerror}.") from None
-        signed = ", ".join(map(fingerprint, verify_file(data).public_keys))
+        signed = ", ".join(map(fingerprint, verify_file(data).signed))
         self.stdout.write(
             f"{bundle}: {len(data):,} bytes, signed by {signed}. Tell the receiver this fingerprint."
         )

@@ -84,7 +84,7 @@ def _change(said: dict[str, Any], old: str, new: str) -> None:
 def test_a_bundle_is_whole_and_says_what_is_in_it(run: Run) -> None:
     verdict = verify_file(runs.bundle(run.pk))
     assert (verdict.fault, verdict.runs, verdict.withheld) == (None, [str(run.pk)], 0)
-    assert verdict.public_keys == [Seal.objects.get(run=run).public_key]
+    assert verdict.signed == {Seal.objects.get(run=run).public_key: [f"round 1 of run {run.pk}"]}
     assert (verdict.receipts, verdict.handoffs) == (run.receipts.count(), run.handoffs.count())
     assert verdict.handoffs == 4
 
@@ -174,16 +174,54 @@ def test_a_seal_by_another_key_is_whole_but_not_trusted(run: Run, settings: Lazy
     settings.SECRET_KEY = "somebody else's"
     theirs = run_workflow(_SPEC, {"send": False, "of": _SECRET}, agents=_AGENTS).run
     other = runs.bundle(theirs.pk)
-    assert tell(verify_file(data), ours)[1] == 0
-    assert tell(verify_file(data), fingerprint(ours).upper().replace("SHA256", "sha256"))[1] == 0
-    assert tell(verify_file(other), ours) == (
-        tell(verify_file(other), None)[0].partition(". Nobody")[0]
+    assert tell(verify_file(data), [ours])[1] == 0
+    assert tell(verify_file(data), [fingerprint(ours).upper().replace("SHA256", "sha256")])[1] == 0
+    assert tell(verify_file(other), [ours]) == (
+        tell(verify_file(other), [])[0].partition(". Nobody")[0]
         + ", which is not the key that was given as trusted.",
         1,
     )
-    assert tell(verify_file(other), None)[1] == 3
+    assert tell(verify_file(other), [])[1] == 3
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
-        tell(verify_file(other), "ours")
+        tell(verify_file(other), ["ours"])
+
+
+def test_a_run_that_went_on_after_a_change_of_keys_is_trusted_with_both(
+    settings: LazySettings, tmp_path: Path
+) -> None:
+    tries = iter([ValueError("not yet"), None])
+
+    def once_broken(_task: Task) -> dict[str, bool]:
+        if error := next(tries):
+            raise error
+        return {"done": True}
+
+    spec = WorkflowSpec(name="changed", steps=(StepSpec("only", agent="test.only", on_failure="abort"),))
+    done = run_workflow(spec, {}, agents={"test.only": once_broken})
+    former = Seal.objects.get(run=done.run).public_key
+    settings.SECRET_KEY = "another secret"
+    settings.RINGMASTER = settings.RINGMASTER | {"FORMER_SIGNING_KEYS": [former]}
+    runs.retry(done.run.pk)
+    assert drive(done.run.pk, agents={"test.only": once_broken}).status == "succeeded"
+    latter = Seal.objects.get(run=done.run, round=2).public_key
+    file = tmp_path / "run.json"
+    file.write_bytes(runs.bundle(done.run.pk))
+    first, second = (f"round {number} of run {done.run.pk}" for number in (1, 2))
+    verdict = verify_file(file.read_bytes())
+    assert (verdict.fault, verdict.signed) == (None, {former: [first], latter: [second]})
+    out = StringIO()
+    (tmp_path / "former").write_text(fingerprint(former))
+    call_command("verify_bundle", str(file), "--key", str(tmp_path / "former"), "--key", latter, stdout=out)
+    assert (
+        f"{fingerprint(former)} ({first}); {fingerprint(latter)} ({second}), which are trusted"
+        in out.getvalue()
+    )
+    for key, stranger in ((former, latter), (latter, former)):
+        with pytest.raises(CommandError, match=f"of which {fingerprint(stranger)} is not the key") as half:
+            call_command("verify_bundle", str(file), "--key", key)
+        assert half.value.returncode == 1
+    with pytest.raises(CommandError, match="--key: give a public key"):
+        call_command("verify_bundle", str(file), "--key", former, "--key", "ours")
 
 
 def test_digests_alone_prove_as_much_and_tell_nothing(run: Run) -> None:
