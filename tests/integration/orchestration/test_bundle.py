@@ -392,6 +392,8 @@ def _seal_anew(said: dict[str, Any], old: str, new: str) -> bytes:
         before, text = changed.pop()
         after = digest_text(text)
         said["texts"][after] = text
+        # What waits to be put in may name it, too.
+        changed = [(digest, other.replace(before, after)) for digest, other in changed]
         for digest, other in list(said["texts"].items()):
             if before in other:
                 del said["texts"][digest]
