@@ -233,6 +233,6 @@ def withhold_answers(call_ids: Collection[int], user_id: int | None) -> dict[int
 
 
 def covers(term: str) -> Q:
-    """Return which actors' addresses begin so: `name`, `name/` or `name/key`."""
+    """Return which actors' addresses begin so: by a part of the name, the whole of it, or `name/key`."""
     name, slash, key = term.strip().replace("\x00", " ").partition("/")
     return Q(name=name, key__startswith=key) if slash else Q(name__startswith=name) | Q(key=name)

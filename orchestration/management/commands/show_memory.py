@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
 
 from agents.management.base import EngineCommand
 from orchestration.management.arguments import add_json_switch, check_project, find_past, read_time
@@ -13,6 +12,7 @@ from orchestration.management.memories import HEAD, add_place, describe_memory, 
 from orchestration.management.terminal import show_table
 from orchestration.memory.desk import list_current, list_versions
 from orchestration.memory.forgetting import narrow_to_text
+from orchestration.selectors.progress import read_clock
 
 _MOST: Final = 200
 
@@ -49,7 +49,7 @@ class Command(EngineCommand):
         check_project(project)
         if history and (not options["key"] or at is not None):
             raise CommandError("--history: shows all versions of one key: give --key, and leave --at out.")
-        moment = None if at is None else find_past(at, timezone.now())
+        moment = None if at is None else find_past(at, read_clock())
         rows = list_versions().filter(project__slug=project) if history else list_current(project, at=moment)
         where = {"scope": "scope", "scope_id": "scope_id", "key": "key", "key__startswith": "prefix"}
         given = {name: options[option] for name, option in where.items() if options[option] is not None}
