@@ -62,7 +62,9 @@ def tell_unreadable() -> Iterator[None]:
 
 def _check(response: ModelResponse) -> ModelResponse:
     """Refuse an answer that says nothing, not even why or that it is still being made, and used nothing."""
-    is_told = response.finish_reason not in {None, "stop"} or response.state == "suspended"
+    # Of one that is still being made, the provider says by which name it can be asked for.
+    is_made = response.state == "suspended" and response.provider_response_id is not None
+    is_told = response.finish_reason not in {None, "stop"} or is_made
     if response.parts or is_told or response.usage.has_values():
         return response
     raise AnswerUnreadable(f"{_NONE}: neither a text nor a call stands in it, nor what it used")

@@ -31,10 +31,12 @@ SOMETHING_WAITS = f"""
     EXISTS (SELECT 1 FROM orchestration_edge e WHERE e.predecessor_id = s.id
         AND (SELECT {WAITS_FOR_STEPS} FROM orchestration_step j WHERE j.id = e.successor_id))
 """
-# OFFSET 0: each run is looked up by its key, however small the tables were when this was planned.
+# OFFSET 0: runs and successors are looked up by their keys, however small the tables were when this was planned.
+# Without it, a plan made for empty tables looked at all edges for each step there is: minutes for some hundreds.
 _LOOK = f"""
 SELECT s.id AS step_id, s.run_id, array(
-        SELECT j.id FROM orchestration_edge e JOIN orchestration_step j ON j.id = e.successor_id
+        SELECT j.id FROM orchestration_edge e CROSS JOIN LATERAL (
+            SELECT n.id, n.status, n.stage FROM orchestration_step n WHERE n.id = e.successor_id OFFSET 0) j
         WHERE e.predecessor_id = s.id AND {WAITS_FOR_STEPS} AND {NOTHING_OPEN_BEFORE}) AS ready,
     NOT {SOMETHING_WAITS} AS nothing_waits,
     r.status AS run_status, r.reason AS run_reason, r.parent_step_id IS NOT NULL AS is_child,

@@ -26,6 +26,7 @@ from orchestration.worker.implant import implant_pacemaker
 
 log = structlog.get_logger(__name__)
 _LEAVE_SECONDS = 5.0
+_ANEW_SECONDS = 1.0
 _CHUNK = 65_536
 
 
@@ -88,7 +89,8 @@ class Heart:
                     "heartbeat_failed", name=self._presence.name, error=str(error), next="it is tried again"
                 )
                 # A pacemaker that has just been lost is replaced at once: two beats without one are death.
-                pause = 0 if self._was_heard else get_conf().HEARTBEAT_SECONDS
+                # One that was never heard may have died while it began, or can't begin: the next is not long in coming.
+                pause = 0 if self._was_heard else min(_ANEW_SECONDS, get_conf().HEARTBEAT_SECONDS)
                 self._hang_up()
                 self._stop.wait(pause)
         self._leave()

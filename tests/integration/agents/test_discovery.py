@@ -113,6 +113,7 @@ def test_list_agents_as_json() -> None:
         "module": "found_app.agents",
         "function": "found",
         "kind": "python",
+        "mailbox": None,
         "defined_in": "found_app.agents.found",
     }
 
