@@ -11,7 +11,7 @@ from agents.errors import MessageRefused
 from orchestration.actors.projects import find_project
 from orchestration.actors.routing import pass_on
 from orchestration.actors.turns import bury_queued, lock_actor, start_turns
-from orchestration.database.statements import fetch_one
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.errors import ActorNotFound, DeliveryNotDead, MessageInvalid, NothingToPark, TurnNotLatest
 from orchestration.models import Actor, Delivery, Run
 from orchestration.transitions.turn import park_turn as park_its_turn
@@ -26,6 +26,11 @@ UPDATE orchestration_actor SET stopped_at = NULL, stopped_by = '', stop_reason =
 _AGAIN: Final = """
 UPDATE orchestration_delivery SET state = 'queued', run_id = NULL, turn = NULL, taken_at = NULL, ended_at = NULL,
     resent = resent + 1 WHERE id = %(delivery)s AND state = 'dead' RETURNING actor_id
+"""
+# Dead letters for now: when the parked turn ends well they are done all the same.
+_LAY_ASIDE: Final = """
+UPDATE orchestration_delivery SET state = 'dead', reason = 'its turn waits for a person, and was parked',
+    ended_at = clock_timestamp() WHERE run_id = %(run)s RETURNING id
 """
 
 
@@ -96,8 +101,11 @@ def park_turn(actor_id: int) -> Run | None:
     with transaction.atomic():
         lock_actor(actor_id)
         run_id = park_its_turn(actor_id)
+        if run_id is None:
+            return None
+        fetch_all(_LAY_ASIDE, {"run": run_id})
         transaction.on_commit(lambda: start_turns([actor_id]))
-    return None if run_id is None else Run.objects.get(pk=run_id)
+    return Run.objects.get(pk=run_id)
 
 
 def send_again(delivery_id: int) -> Delivery:

@@ -275,6 +275,7 @@ class HeldStep:
         kind, spec_key, spec_json, agent, workflow_id, spec_digest: by which its spec is found.
         renewals: number of the journal of its calls.
         asked_call, asked_json: the open call by which its agent waits for an approval, and what is asked.
+        has_pending, has_notes: something would be sent, or remembered, once its answer is accepted.
     """
 
     step_id: int
@@ -297,6 +298,8 @@ class HeldStep:
     renewals: int
     asked_call: int | None = None
     asked_json: str | None = None
+    has_pending: bool = False
+    has_notes: bool = False
 
     @property
     def seen_json(self) -> str | None:

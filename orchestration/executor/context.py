@@ -16,7 +16,7 @@ from orchestration.domain.receipts import canonical, digest_text
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.executor.journal import ClaimJournal
 from orchestration.handoff import Handed, count_tokens, write_digest
-from orchestration.transitions.handoff import record_fetched
+from orchestration.handoff.recording import record_fetched
 
 
 class ClaimReader:

@@ -16,6 +16,7 @@ from orchestration.domain.states import StepKind
 from orchestration.domain.summaries import Shortened, SummaryKey
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.errors import HandoffTooLarge
+from orchestration.handoff.recording import record_shortened
 from orchestration.handoff.shortening import (
     FAILED,
     Original,
@@ -29,7 +30,7 @@ from orchestration.models import Handoff
 from orchestration.selectors.before import find_receiver, list_data_edges
 from orchestration.selectors.proof import list_summarised
 from orchestration.selectors.summaries import find_summaries
-from orchestration.transitions.handoff import NewSummary, keep_summaries, record_shortened
+from orchestration.transitions.handoff import NewSummary, keep_summaries
 
 # Beside what is pinned there must be room for a sentence.
 _LEAST_BESIDE_PINS: Final = 40

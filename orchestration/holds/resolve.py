@@ -136,9 +136,10 @@ def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
     released, look_behind = settle_held_step(
         held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
     )
-    if chosen.way.kind is ResolutionKind.APPROVE:
+    if chosen.way.takes_proposal and held.has_pending:
         write_pending(held)
-    _remember(held, chosen.way)
+    if held.has_notes:
+        _remember(held, chosen.way)
     if final.status is StepStatus.SUCCEEDED and spec is not None and spec.ends_run:
         _end_run(held, final)
         return
@@ -149,7 +150,7 @@ def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
 
 def _remember(held: HeldStep, way: Way) -> None:
     """Remember what the agent noted with a proposal that is approved as it is; with another answer nothing is."""
-    if not way.takes_proposal or way.to is StepStatus.SKIPPED:
+    if not way.takes_proposal:
         drop_drafts(held.step_id)
         return
     try:

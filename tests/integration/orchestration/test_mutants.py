@@ -21,10 +21,11 @@ from orchestration.domain.states import Acceptance, ResolutionKind, RunStatus
 from orchestration.domain.summaries import Shortened
 from orchestration.domain.work import Chosen
 from orchestration.errors import ClaimLost, StepNotHeld
+from orchestration.handoff import recording
 from orchestration.holds.resolve import _prove
 from orchestration.models import Attempt, Event, WorkerProcess
 from orchestration.runs import starting
-from orchestration.transitions import claim, end, finish, handoff, heal, release, resolve, seal
+from orchestration.transitions import claim, end, finish, heal, release, resolve, seal
 from tests.guards import cut
 from tests.integration.orchestration.rig import AGENT, Rig, graph
 
@@ -72,7 +73,7 @@ def a_late_summary_is_refused() -> None:
     rig.take("behind")
     summary = Shortened('"s"', "d", 1, "x", "{}")
     with suppress(ClaimLost):
-        handoff.record_shortened(old, {rig.step("a").pk: summary})
+        recording.record_shortened(old, {rig.step("a").pk: summary})
         raise AssertionError("a hand-off of a lost claim was changed")
 
 
@@ -216,7 +217,7 @@ _MUTANTS = [
     Mutant(a_late_hold_is_refused, end, "_HOLD", _TOKEN),
     Mutant(a_late_retry_is_refused, end, "_RETRY", _TOKEN),
     Mutant(a_late_free_is_refused, end, "_FREE", _TOKEN),
-    Mutant(a_late_summary_is_refused, handoff, "_SUMMARISED", " AND s.token = %(token)s"),
+    Mutant(a_late_summary_is_refused, recording, "_SUMMARISED", " AND s.token = %(token)s"),
     Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' " + BY_KEY + " "),
     Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(g.agents)"),
     Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "r.status = 'running' " + BY_KEY, "true"),
