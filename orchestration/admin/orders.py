@@ -10,13 +10,12 @@ from django.urls import reverse
 from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
 from orchestration import runs
-from orchestration.admin.access import caller_of
+from orchestration.admin.access import has_right
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.rights import Right
 from orchestration.domain.states import LIVE_RUN, RunStatus
 from orchestration.errors import InputInvalid
 from orchestration.models import Run
-from orchestration.selectors.scope import may
 
 _ENDED = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
 
@@ -96,7 +95,7 @@ class OrderLink:
 
 def list_orders(request: HttpRequest, run: Run) -> list[OrderLink]:
     """Return the buttons for what the viewer may order and the run can obey."""
-    if not may(caller_of(request), run.project, Right.RUN):
+    if not has_right(request, Right.RUN, run.project_id):
         return []
     possible = [order for order in ORDERS.values() if run.status in order.possible]
     # A child run's next round is its parent's, and so is its going on.

@@ -36,7 +36,6 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
     before, after = run_details.list_neighbours(step)
     most = run_details.MOST_NEIGHBOURS
     page = turn_page(request, run_details.list_step_attempts(step.pk), _ATTEMPTS_PER_PAGE)
-    handoffs = run_details.list_handoffs(run.pk)
     return {
         "title": f"{step.key} · {run.workflow_name} · {str(run.pk)[:8]}",
         "run": run,
@@ -60,11 +59,9 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         **show_calls(request, step, caller_of(request).user_id),
         **outputs,
         **show_mail_of_step(step, caller_of(request).user_id, is_hidden="hidden" in outputs),
-        "received": [view_handoff(row) for row in handoffs.filter(to_step=step)[:_MOST_LINES]],
-        "passed_on": [view_handoff(row) for row in handoffs.filter(from_step=step)[:_MOST_LINES]],
-        "events": [
-            view_event(event) for event in run_details.list_events(run.pk).filter(step=step)[:_MOST_LINES]
-        ],
+        "received": [view_handoff(row) for row in run_details.list_received(step)[:_MOST_LINES]],
+        "passed_on": [view_handoff(row) for row in run_details.list_passed_on(step)[:_MOST_LINES]],
+        "events": [view_event(event) for event in run_details.list_step_events(step)[:_MOST_LINES]],
     }
 
 

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from agents.domain.offers import Offers
+from agents.domain.offers import Offers, read_offers
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import flower_worker_url, run_url, step_url
 from orchestration.admin.attempt_view import AttemptView, view_attempt
@@ -22,7 +22,7 @@ from orchestration.admin.words import describe_duration
 from orchestration.conf import get_conf
 from orchestration.models import Step, WorkerProcess
 from orchestration.selectors.leads import find_leadership
-from orchestration.selectors.offers import find_offers
+from orchestration.selectors.offers import with_told
 from orchestration.selectors.scope import scope_rows
 from orchestration.selectors.worker_details import (
     WorkerState,
@@ -97,8 +97,8 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
     list_before_template = "admin/orchestration/worker/queues.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerProcess]:
-        """Add the derived state and the time of reading."""
-        return with_worker_state(super().get_queryset(request))
+        """Add the derived state, the time of reading, and what each tells of its agents."""
+        return with_told(with_worker_state(super().get_queryset(request)))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -183,7 +183,7 @@ def _build_page(request: HttpRequest, process: Any) -> dict[str, Any]:
     caller = caller_of(request)
     attempts = scope_rows(caller, list_process_attempts(process.pk), "step__run__project")
     page = turn_page(request, attempts, _ATTEMPTS_PER_PAGE)
-    offers = find_offers(process.pk)
+    offers = read_offers(process.told_json)
     flights = list(scope_rows(caller, list_in_flight(process.pk), "run__project")[:_MOST_IN_FLIGHT])
     return {
         "title": process.name,

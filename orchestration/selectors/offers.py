@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from django.db.models import Case, F, Func, IntegerField, TextField, Value, When
+from django.db.models import Case, F, Func, IntegerField, QuerySet, TextField, Value, When
 from django.db.models.functions import MD5
 from django.db.models.lookups import LessThanOrEqual
 
@@ -30,10 +30,9 @@ def find_standing(agent: str) -> Standing:
     return next(found, Standing(agent))
 
 
-def find_offers(process_id: int) -> Offers:
-    """Return what one worker tells, present or not."""
-    texts = WorkerProcess.objects.filter(pk=process_id).values_list(_bounded(), flat=True)
-    return read_offers(texts.first() or "")
+def with_told(rows: QuerySet[WorkerProcess]) -> QuerySet[WorkerProcess]:
+    """Add `told_json`, what each worker tells of its agents, instead of the column, which may hold anything."""
+    return rows.defer("offers_json").annotate(told_json=_bounded())
 
 
 def find_waited_builds(steps: Iterable[Step]) -> dict[int, str]:

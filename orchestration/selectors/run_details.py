@@ -168,13 +168,32 @@ def list_step_attempts(step_id: int) -> QuerySet[Attempt]:
 
 def list_handoffs(run_id: UUID) -> QuerySet[Handoff]:
     """Return a run's hand-offs in the order in which they happened, without what was handed."""
-    handoffs = Handoff.objects.filter(run=run_id).defer("summary_json").select_related("attempt")
-    return _with_step_keys(handoffs, "from_step", "to_step").order_by("handed_at", "id")
+    return _with_ends(Handoff.objects.filter(run=run_id))
+
+
+def list_received(step: Step) -> QuerySet[Handoff]:
+    """Return what a step was handed, as `list_handoffs`."""
+    return _with_ends(step.handoffs_in.filter(run=step.run_id))
+
+
+def list_passed_on(step: Step) -> QuerySet[Handoff]:
+    """Return what was handed on of a step, as `list_handoffs`."""
+    return _with_ends(step.handoffs_out.filter(run=step.run_id))
+
+
+def _with_ends(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
+    listed = handoffs.defer("summary_json").select_related("attempt")
+    return _with_step_keys(listed, "from_step", "to_step").order_by("handed_at", "id")
 
 
 def list_events(run_id: UUID) -> QuerySet[Event]:
     """Return a run's history, the oldest line first."""
     return _with_step_keys(Event.objects.filter(run=run_id), "step").order_by("id")
+
+
+def list_step_events(step: Step) -> QuerySet[Event]:
+    """Return the history of a step, the oldest line first."""
+    return step.events.filter(run=step.run_id).order_by("id")
 
 
 def list_neighbours(step: Step) -> tuple[list[str], list[str]]:

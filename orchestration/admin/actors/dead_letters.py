@@ -46,7 +46,6 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
         moment_column("ended_at", "Since"),
         "again",
     )
-    list_display_links = None
     list_select_related = ("actor", "message")
     search_fields = ("id",)
     search_help_text = "Address of an actor"
@@ -120,11 +119,9 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
         return self.render_page(request, "mail/again.html", context)
 
     @admin.display(description="Message")
-    def number(self, delivery: Delivery) -> SafeString:
-        """Return the message's number with a way to its page."""
-        return format_html(
-            '<a class="rm-mono" href="{}">{}</a>', message_url(delivery.message_id), delivery.message_id
-        )
+    def number(self, delivery: Delivery) -> str:
+        """Return the message's number, which leads to its page."""
+        return str(delivery.message_id)
 
     @admin.display(description="To")
     def address(self, delivery: Delivery) -> SafeString:

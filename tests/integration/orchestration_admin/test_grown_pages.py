@@ -287,7 +287,7 @@ def test_ten_thousand_items_are_a_small_page_that_opens_at_once(operator: Client
 
     assert len(response.content) < 200_000
     assert spent < 2
-    assert len(queries) <= 33
+    assert len(queries) <= 32
     assert sum(float(query["time"]) for query in queries) < 2
     boxes = _boxes(response)
     assert boxes["fetch"] == "waiting"

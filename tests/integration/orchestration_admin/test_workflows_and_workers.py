@@ -72,7 +72,7 @@ def test_the_list_of_workflows_takes_the_same_queries_whatever_its_length(operat
             runs.publish(WorkflowSpec(name=f"other-{i}", steps=LETTER.steps))
     with CaptureQueriesContext(connection) as many:
         assert len(_rows(operator.get(WORKFLOWS))) == 6
-    assert len(many) == len(one) <= 14
+    assert len(many) == len(one) <= 13
 
 
 def test_a_workflow_shows_picture_table_and_text(operator: Client) -> None:
@@ -177,4 +177,4 @@ def test_a_worker_page_takes_the_same_queries_whatever_it_did(operator: Client) 
     with CaptureQueriesContext(connection) as many:
         page = operator.get(f"{WORKERS}{from_many.pk}/change/")
     assert len(page.context["attempts"]) == 15
-    assert len(many) == len(few) <= 14
+    assert len(many) == len(few) <= 13
