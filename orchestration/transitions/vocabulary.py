@@ -75,12 +75,13 @@ def nothing_open_before(step: str) -> str:
     """Return the condition that all steps before a step are done.
 
     From the end: steps finish roughly in plan order, so the first look mostly finds an open one. The status is asked
-    edge by edge: a join of the two tables would be made whole before its first row is looked at.
+    edge by edge: a join of the two tables would be made whole before its first row is looked at. OFFSET 0: of the edges
+    of this step only; planned for empty tables, the status would be asked for each edge there is.
     """
-    return f"""(SELECT f.predecessor_id FROM orchestration_edge f
-     WHERE f.successor_id = {step}.id
-       AND (SELECT p.status FROM orchestration_step p WHERE p.id = f.predecessor_id) NOT IN {DONE_STEP}
-     ORDER BY f.predecessor_id DESC LIMIT 1) IS NULL"""
+    return f"""(SELECT f.predecessor_id FROM (SELECT b.predecessor_id FROM orchestration_edge b
+        WHERE b.successor_id = {step}.id ORDER BY b.predecessor_id DESC OFFSET 0) f
+     WHERE (SELECT p.status FROM orchestration_step p WHERE p.id = f.predecessor_id) NOT IN {DONE_STEP}
+     LIMIT 1) IS NULL"""
 
 
 def insert_edges(select: str) -> str:
