@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
-from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import sites
 from django.core.management import call_command
-from django.core.management.color import no_style
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 from pytest_django.plugin import blocking_manager_key
@@ -25,6 +23,7 @@ from config.services.process import choose_port
 from orchestration import testing  # noqa: F401 - lets the flush between tests that commit pass
 from orchestration.models import Project
 from tests.plugins.edges import EdgeWatch, may_write
+from tests.plugins.emptying import Emptying
 from tests.processes import ProcessStarter, child_env
 
 if TYPE_CHECKING:
@@ -106,7 +105,10 @@ def django_db_setup(
     assert isinstance(watch, EdgeWatch)
     with django_db_blocker.unblock():
         watch.install(connection.get_connection_params())
+        Emptying().install()
     yield
+    with django_db_blocker.unblock():
+        _restore_first_rows()  # for the next tests in a database that is kept (`--reuse-db`)
     watch.close()
 
 
@@ -153,8 +155,6 @@ def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
     with django_db_blocker.unblock():
         _restore_first_rows()
         yield
-        # The sequences go on: the next test's first rows come back with their ids, and a row that it makes must not
-        # be given the same.
         call_command(
             "flush", verbosity=0, interactive=False, inhibit_post_migrate=True, reset_sequences=False
         )
@@ -187,10 +187,6 @@ def _restore_first_rows() -> None:
     """Load what the migrations wrote, which the flush after an earlier test removed."""
     contents = connection._test_serialized_contents  # type: ignore[attr-defined]
     connection.creation.deserialize_db_from_string(contents)
-    # The rows came with their ids, and the flush had set the sequences back before these.
-    with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
-            cursor.execute(statement)
 
 
 def _empty_broker() -> None:

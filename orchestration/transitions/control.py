@@ -35,7 +35,7 @@ UPDATE orchestration_step SET chord_intact = false WHERE run_id = ANY(%(runs)s) 
 _RING = f"""
 UPDATE orchestration_step s SET {ring("s")}
 WHERE s.id IN (SELECT id FROM orchestration_step WHERE run_id = ANY(%(runs)s) AND status = 'available'
-             AND waits_for = '' ORDER BY depth DESC, position, id FOR UPDATE)
+             AND waits_for = '' ORDER BY depth DESC, position, id FOR NO KEY UPDATE)
   AND s.status = 'available' RETURNING s.id
 """
 

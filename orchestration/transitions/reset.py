@@ -28,7 +28,7 @@ WITH cancelled AS (
         waits_for = '', finished_at = clock_timestamp(), reason = %(reason)s
     WHERE id IN (SELECT id FROM orchestration_step WHERE {which}
                  AND status NOT IN {FINAL_STEP}
-                 ORDER BY depth DESC, position, id FOR UPDATE)
+                 ORDER BY depth DESC, position, id FOR NO KEY UPDATE)
     RETURNING id, run_id, attempt
 ), told AS (
     {insert_event(EventKind.STEP_CANCELLED, source="cancelled", data="%(event)s::text")}
@@ -111,7 +111,7 @@ def detach_children(step_ids: list[int], reason: str) -> list[int]:
 # Open ones first, in the order of finishers; a release takes its join before the marks of those before it.
 _LOCK = f"""
 SELECT id FROM orchestration_step WHERE id = ANY(%(steps)s)
-ORDER BY status IN {DONE_STEP}, depth DESC, position, id FOR UPDATE
+ORDER BY status IN {DONE_STEP}, depth DESC, position, id FOR NO KEY UPDATE
 """
 _KEEP_OUTPUTS = f"""
 INSERT INTO orchestration_pastoutput (step_id, run_id, round, revision, status, output_json, output_digest,

@@ -50,7 +50,7 @@ LEFT JOIN LATERAL (
     SELECT c.id, c.request_json FROM orchestration_call c
     WHERE c.step_id = s.id AND c.kind = 'approval' AND {is_awaited("c", "s")}
     ORDER BY c.id LIMIT 1) a ON true
-WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN {LIVE} FOR UPDATE OF s
+WHERE s.id = %(step)s AND s.status = 'held' AND r.status IN {LIVE} FOR NO KEY UPDATE OF s
 """
 
 

@@ -23,7 +23,7 @@ WITH rest AS (
     JOIN orchestration_edge e ON e.predecessor_id = c.id AND e.successor_id = p.id
     WHERE c.parent_id = (SELECT s.parent_id FROM orchestration_step s WHERE s.id = %(step)s)
       AND c.status IN ('pending', 'available') AND c.attempt = 0
-    ORDER BY c.position, c.id FOR UPDATE OF c
+    ORDER BY c.position, c.id FOR NO KEY UPDATE OF c
 ), stopped AS (
     UPDATE orchestration_step c SET status = 'cancelled', skip_reason = '{STOPPED}', reason = %(reason)s,
         waits_for = '', finished_at = clock_timestamp()

@@ -8,7 +8,7 @@ single agents is only said, since the others can work. A database that is away i
 from collections.abc import Sequence
 
 import structlog
-from django.core.checks import CheckMessage, Tags, run_checks
+from django.core.checks import WARNING, CheckMessage, Tags, run_checks
 from django.db import connections
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,8 @@ def refuse_faults() -> None:
     found = run_checks(tags=[WORKER, Tags.database], databases=["default"])
     connections.close_all()  # a child that is forked later must not inherit one
     for message in found:
-        log.warning("check_failed", check=message.id, fault=message.msg, next=message.hint)
+        tell, word = (log.warning, "check_failed") if message.level >= WARNING else (log.info, "check_noted")
+        tell(word, check=message.id, fault=message.msg, next=message.hint)
     if faults := [message for message in found if _is_fatal(message)]:
         raise SystemExit(f"The worker can't start.\n{_describe(faults)}")
 

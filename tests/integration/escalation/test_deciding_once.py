@@ -64,7 +64,7 @@ def test_the_held_step_is_read_once(claimed: Ticket, anna: User, kind: Resolutio
         for statement in first
         if "FROM orchestration_step s" in statement and "proposed" in statement
     ]
-    assert ["FOR UPDATE OF s" in read for read in reads] == [True]
+    assert ["FOR NO KEY UPDATE OF s" in read for read in reads] == [True]
     assert [statement for statement in again if "orchestration_step" in statement] == []
 
 

@@ -26,6 +26,21 @@ def found() -> Iterator[list[CheckMessage]]:
     registry.registered_checks.discard(check)
 
 
+@pytest.fixture(autouse=True)
+def _vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors are enabled, whatever other tests have done to this database."""
+    monkeypatch.setattr(checks, "are_enabled", lambda: True)
+
+
+def test_what_is_only_worth_knowing_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "are_enabled", lambda: False)
+    with capture_logs() as lines:
+        refuse_faults()
+    [line] = lines
+    assert (line["event"], line["log_level"], line["check"]) == ("check_noted", "info", "orchestration.I001")
+    assert "enable_vectors" in line["next"]
+
+
 def test_a_healthy_worker_starts() -> None:
     with capture_logs() as lines:
         refuse_faults()

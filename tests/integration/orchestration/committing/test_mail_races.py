@@ -342,7 +342,7 @@ def test_a_zombie_sends_nothing(address: str) -> None:
     tries: list[int] = []
 
     def free(step: Step) -> None:
-        process = WorkerProcess.objects.filter(steps=step)
+        process = WorkerProcess.objects.filter(pk=WorkerProcess.objects.get(steps=step).pk)
         process.update(stopped_at=timezone.now())
         free_stranded()
         process.update(stopped_at=None)
