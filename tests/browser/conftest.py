@@ -9,11 +9,14 @@ from typing import Final, TypeVar
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from tests.conftest import start_web
 from tests.integration.orchestration.rig import in_thread
 from tests.processes import ProcessStarter, child_env
+
+# How long a page may take is measured elsewhere: beside other tests it takes long, and what it shows is the same.
+expect.set_options(timeout=30_000)
 
 _T = TypeVar("_T")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
