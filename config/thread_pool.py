@@ -11,7 +11,9 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
+from billiard.einfo import ExceptionInfo
 from celery.concurrency import thread
+from celery.concurrency.base import apply_target
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,21 @@ def _run(future: Future[Any], function: Callable[..., Any], arguments: tuple[Any
         future.set_exception(error)
 
 
+def _apply(
+    target: Callable[..., Any], args: Any, kwargs: Any, callback: Callable[..., Any], *more: Any
+) -> None:
+    """Run a task as Celery does, and tell its worker also of what was raised around the body.
+
+    A chord whose broker refuses to count raises twice, and nobody would hear of the task again: its message is neither
+    acknowledged nor given back, and keeps its place among those that a worker takes, until all places are kept so.
+    """
+    try:
+        apply_target(target, args, kwargs, callback, *more)
+    except Exception:
+        callback((True, ExceptionInfo(internal=True), 0.0))
+        raise
+
+
 class TaskPool(thread.TaskPool):  # type: ignore[misc]  # Celery has no types
     """The pool that `-P threads` means here. Imported before Django is set up."""
 
@@ -135,6 +152,19 @@ class TaskPool(thread.TaskPool):  # type: ignore[misc]  # Celery has no types
         """Take Celery's arguments."""
         super().__init__(*args, **kwargs)
         self.executor = Executor(int(self.limit))
+
+    def on_apply(
+        self,
+        target: Callable[..., Any],
+        args: Any = None,
+        kwargs: Any = None,
+        callback: Any = None,
+        accept_callback: Any = None,
+        **_: Any,
+    ) -> thread.ApplyResult:
+        """Let a thread run a task."""
+        future = self.executor.submit(_apply, target, args, kwargs, callback, accept_callback)
+        return thread.ApplyResult(future)
 
     def on_stop(self) -> None:
         """Wait for what is under way and not lost."""

@@ -107,8 +107,9 @@ def django_db_setup(
         watch.install(connection.get_connection_params())
         Emptying().install()
     yield
-    with django_db_blocker.unblock():
-        _restore_first_rows()  # for the next tests in a database that is kept (`--reuse-db`)
+    if hasattr(connection, "_test_serialized_contents"):  # else no test has committed
+        with django_db_blocker.unblock():
+            _restore_first_rows()  # for the next tests in a database that is kept (`--reuse-db`)
     watch.close()
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -182,3 +183,19 @@ def test_a_lost_thread_without_a_substitute_is_borne_while_another_lives() -> No
     assert executor.submit(lambda: "done").result(_SECONDS) == "done"
     hanging.gate.set()
     executor.shutdown()
+
+
+def test_the_worker_hears_of_a_task_that_could_not_even_be_traced() -> None:
+    def fail() -> None:
+        raise RuntimeError("the broker is busy")
+
+    told: list[Any] = []
+    pool = TaskPool(limit=1)
+    result = pool.on_apply(fail, (), callback=told.append)
+    with pytest.raises(RuntimeError, match="busy"):
+        result.get(_SECONDS)
+    [(is_failed, info, _)] = told
+    assert is_failed
+    assert info.internal
+    assert "the broker is busy" in str(info.exception)
+    pool.on_stop()
