@@ -35,6 +35,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "orchestration.Message": ("Mail", "forum"),
         "orchestration.Topic": ("Topics", "campaign"),
         "orchestration.Delivery": ("Dead letters", "unsubscribe"),
+        "orchestration.Memory": ("Memory", "psychology"),
         "agents.Breaker": ("Breakers", "electric_bolt"),
         "agents.Pool": ("Pools", "dataset"),
     },

@@ -78,6 +78,9 @@ class Escalator(Protocol):
     def find_tickets(self, step_ids: Collection[int]) -> dict[int, TicketRef]:
         """Return the newest ticket of each of these steps that has had one, by the step's id."""
 
+    def hides_anything(self, user_id: int | None) -> bool:
+        """Return whether any step hides from somebody what it put out."""
+
     def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
         """Return which of these steps hide from somebody what they proposed and put out."""
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from agents.domain.canonical import canonical_json
@@ -21,8 +23,8 @@ MOST_VALUE_BYTES: Final = 65_536
 MOST_SEARCH: Final = 8_000
 MOST_LIKE: Final = 4_000
 MOST_HITS: Final = 50
+MOST_SUBJECTS: Final = 20
 LONGEST_SECONDS: Final = 100 * 366 * 86_400
-_KEY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -33,6 +35,7 @@ def read_note(
     search: object,
     expires_in_seconds: object,
     expected_version: object,
+    about: object = (),
     where: str = "task.remember",
 ) -> Note:
     """Return a note of what somebody wants to be remembered.
@@ -47,6 +50,7 @@ def read_note(
         _read_search(where, value_json, search),
         _read_expiry(where, expires_in_seconds),
         _read_version(where, expected_version),
+        read_subjects(where, about),
     )
 
 
@@ -65,11 +69,44 @@ def read_key(where: str, key: object) -> str:
 
     Raises: MemoryRefused: it is none.
     """
-    if isinstance(key, str) and key.strip() and _KEY.fullmatch(key):
-        return key
+    read = _read_name(key)
+    if read is not None:
+        return read
     raise MemoryRefused(
         f"{where}: key: not {_show(key)}; give text of 1 to {MOST_KEY} visible characters, such as customer/7"
     )
+
+
+def read_subjects(where: str, about: object) -> tuple[str, ...]:
+    """Return whom something is about, each once: one text or several.
+
+    Raises: MemoryRefused: one of them can't be kept, or there are too many.
+    """
+    given = (about,) if isinstance(about, str) else about
+    is_several = isinstance(given, Iterable) and not isinstance(given, Mapping | bytes)
+    texts: list[Any] = list(islice(given, MOST_SUBJECTS + 1)) if is_several else [about]  # type: ignore[call-overload]
+    if len(texts) > MOST_SUBJECTS:
+        raise MemoryRefused(f"{where}: about: give at most {MOST_SUBJECTS} names")
+    for text in texts:
+        if _read_name(text) is None:
+            raise MemoryRefused(
+                f"{where}: about: not {_show(text)}; name whom it is about in 1 to {MOST_KEY} visible characters, such "
+                "as customer/7, or give a list of such names"
+            )
+    return tuple(dict.fromkeys(normalise(text) for text in texts))
+
+
+def _read_name(text: object) -> str | None:
+    """Return a key or a name as it is kept; None: it is none, or has characters that nobody sees."""
+    if not isinstance(text, str) or len(text) > MOST_KEY or not text.strip():
+        return None
+    read = normalise(text)
+    return read if read.isprintable() and len(read) <= MOST_KEY else None
+
+
+def normalise(text: str) -> str:
+    """Return a name in the one form of its characters: that they may be composed in several ways makes no other key."""
+    return unicodedata.normalize("NFC", text)
 
 
 def read_question(scope: object, like: object, limit: object, where: str = "task.recall") -> Question:
@@ -102,12 +139,17 @@ def _write_value(where: str, value: object) -> str:
 
 def _read_search(where: str, value_json: str, search: object) -> str:
     if search is None:
-        return " ".join(_list_words(json.loads(value_json)))[:MOST_SEARCH]
+        return write_search(value_json)
     if isinstance(search, str) and len(search) <= MOST_SEARCH and not _UNSTORABLE.search(search):
         return search
     raise MemoryRefused(
         f"{where}: search: not {_show(search)}; give a text of at most {MOST_SEARCH:,} characters that can be stored"
     )
+
+
+def write_search(value_json: str) -> str:
+    """Return the text by which a recall finds a value, where nobody gave one: its words."""
+    return " ".join(_list_words(json.loads(value_json)))[:MOST_SEARCH]
 
 
 def _list_words(value: object) -> Iterator[str]:

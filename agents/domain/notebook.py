@@ -32,6 +32,7 @@ class Note:
 
     Attributes: value_json: canonical JSON.  search: the text that a recall looks at.
         expected_version: it is kept only if the key's latest version is this one; 0: if there is none yet.
+        about: whom it tells something about, by which all of that is found and forgotten.
     """
 
     scope: MemoryScope
@@ -40,6 +41,7 @@ class Note:
     search: str
     expires_in_seconds: float | None = None
     expected_version: int | None = None
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Notebook:
         if why:
             raise MemoryRefused(f"task.remember: scope: {why}")
         with self.lock:
-            self._bytes += len(note.value_json) + len(note.search)
+            self._bytes += len(note.value_json) + len(note.search) + sum(map(len, note.about))
             if len(self._notes) >= MOST_NOTES:
                 raise MemoryRefused(
                     f"task.remember: one attempt may note {MOST_NOTES} things; let it be several steps"

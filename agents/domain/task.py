@@ -5,7 +5,7 @@ Read next: `invocation.py`, for what comes out; `calling.py` and `waiting.py`, f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -185,6 +185,7 @@ class Task:
         search: str | None = None,
         expires_in_seconds: float | None = None,
         expected_version: int | None = None,
+        about: str | Iterable[str] = (),
     ) -> None:
         """Note something that shall be remembered once this step's answer is accepted; nothing is awaited.
 
@@ -199,10 +200,11 @@ class Task:
             expires_in_seconds: from then on nobody reads it; None: never.
             expected_version: the version of the key that you have read, 0 if there was none: if another has been
                 written since, nothing of this answer is kept, and the step is done again with what is known then.
+            about: whom it tells something about, as "customer/7", or several: all about one is forgotten together.
 
         Raises: MemoryRefused: names what can't be kept.
         """
-        note = read_note(scope, key, value, search, expires_in_seconds, expected_version)
+        note = read_note(scope, key, value, search, expires_in_seconds, expected_version, about)
         self.calls.notebook.write(note, self.calls.find_prefix())
 
     def remembered(self, scope: str, key: str, default: Any = None) -> Any:

@@ -46,7 +46,7 @@ from orchestration.domain.holds import HoldSubject, ask_about
 from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.models import Attempt, Run
-from orchestration.selectors.pending import list_letters
+from orchestration.selectors.pending import list_letters, list_notes
 from orchestration.selectors.scope import call_as
 
 # Background beyond this is for the run's own page.
@@ -146,20 +146,23 @@ def build_page(
         "verdicts": [_view_verdict(verdict) for verdict in list_verdicts(ticket)],
         "send_back": _describe_send_back(ticket),
         "skips_along": foresee_skips(ticket),
-        **_list_letters(ticket),
+        **_list_effects(ticket),
         **_describe_done(ticket, pending, user, now),
         **build_outlook(ticket, user, plan, spec, now),
         **(_build_form(ticket, draft, is_editing=is_editing) if is_mine or draft else {}),
     }
 
 
-def _list_letters(ticket: Ticket) -> dict[str, Any]:
-    """Return what is sent once the held answer is approved as it stands."""
+def _list_effects(ticket: Ticket) -> dict[str, Any]:
+    """Return what is sent and remembered once the held answer is approved as it stands."""
     waits = ticket.is_open and ticket.has_proposal and ticket.holds_step
     letters = list_letters(ticket.step_id, ticket.step.revision) if waits else []
+    notes = list_notes(ticket.step_id, ticket.step.revision) if waits else []
     return {
         "letters": [(mark_unseen(each.words), describe_value(each.body)) for each in letters[:_MOST_LETTERS]],
         "letter_count": len(letters),
+        "notes": [(mark_unseen(each.words), describe_value(each.value)) for each in notes[:_MOST_LETTERS]],
+        "note_count": len(notes),
     }
 
 

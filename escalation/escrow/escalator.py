@@ -23,7 +23,7 @@ from escalation.escrow.seats import end_seats
 from escalation.escrow.starting import start_clocks
 from escalation.models import IS_AUDIT, Ticket, read_clock
 from escalation.queues import find_or_make_default, find_queue_id
-from escalation.selectors.hidden import find_handed_hidden, find_hidden, find_hidden_runs
+from escalation.selectors.hidden import find_handed_hidden, find_hidden, find_hidden_runs, is_any_closed
 from orchestration.ports import Hold, TicketRef
 
 
@@ -76,6 +76,10 @@ class DatabaseEscalator:
                 "step", "pk", "status", "forecast__predicted_breach_at"
             )
         }
+
+    def hides_anything(self, user_id: int | None) -> bool:
+        """Return whether a restricted queue is closed to somebody."""
+        return is_any_closed(user_id)
 
     def find_hidden(self, step_ids: Collection[int], user_id: int | None) -> frozenset[int]:
         """Return the steps that hide their outputs from somebody: those of restricted queues that are not theirs."""

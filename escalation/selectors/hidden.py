@@ -79,6 +79,14 @@ _GIVERS: Final = """above(place, run_id, step_id, is_whole) AS (
 )"""
 
 
+def is_any_closed(user_id: int | None) -> bool:
+    """Return whether there is a restricted queue at which somebody has no role."""
+    parameters = {"user": user_id, "own": None, "roles": list(desk_roles_with(DeskRight.LOOK))}
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {_CLOSED} SELECT EXISTS (SELECT FROM closed)", parameters)
+        return bool(cursor.fetchone()[0])
+
+
 def find_hidden(
     step_ids: Collection[int], user_id: int | None, own_queue: int | None = None
 ) -> frozenset[int]:

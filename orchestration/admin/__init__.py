@@ -8,11 +8,13 @@
 6. `verifiers.py`                            how good verifiers are
 7. `projects.py`                             projects, their members, API tokens
 8. `actors/`                                 actors, their mail, topics, dead letters
-9. `visible.py`                              what agents wrote, made safe to look at
-10. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
+9. `memory/`                                 what is remembered, its versions, writing and forgetting
+10. `visible.py`                              what agents wrote, made safe to look at
+11. `addresses.py`, `paging.py`, `words.py`, `chips.py`, `access.py`   what the pages share
 """
 
 from orchestration.admin.actors import ActorAdmin, DeadLetterAdmin, MessageAdmin, TopicAdmin
+from orchestration.admin.memory import MemoryAdmin
 from orchestration.admin.projects import ApiTokenAdmin, ProjectAdmin
 from orchestration.admin.runs import RunAdmin
 from orchestration.admin.verifiers import VerifierTrialAdmin
@@ -23,6 +25,7 @@ __all__ = [
     "ActorAdmin",
     "ApiTokenAdmin",
     "DeadLetterAdmin",
+    "MemoryAdmin",
     "MessageAdmin",
     "ProjectAdmin",
     "RunAdmin",

@@ -83,6 +83,16 @@ def mail_url(**narrowed: str) -> str:
     return f"{reverse('admin:orchestration_message_changelist')}?{urlencode(narrowed)}"
 
 
+def memory_url(memory_id: int) -> str:
+    """Return the address of the page of a memory's key."""
+    return reverse("admin:orchestration_memory_change", args=(memory_id,))
+
+
+def memories_url(**narrowed: str) -> str:
+    """Return the address of the list of memories, narrowed: by `scope`, `of`, `prefix`, `about`, `project`."""
+    return f"{reverse('admin:orchestration_memory_changelist')}?{urlencode(narrowed)}"
+
+
 def dead_letters_url(address: str = "") -> str:
     """Return the address of the list of dead letters, of one actor if it is named."""
     url = reverse("admin:orchestration_delivery_changelist")

@@ -18,6 +18,7 @@ from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.budgets import view_pots
 from orchestration.admin.calls import list_live_calls, view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
+from orchestration.admin.memory.of_runs import build_memory
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
 from orchestration.admin.signals import view_signals, view_waits
@@ -231,6 +232,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "budget": ("Budget", build_budget),
     "handoffs": ("Hand-offs", build_handoffs),
     "mail": ("Mail", build_mail),
+    "memory": ("Memory", build_memory),
     "children": ("Child runs", build_children),
     "history": ("History", build_history),
     "trace": ("Trace", build_trace),

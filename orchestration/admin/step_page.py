@@ -12,6 +12,7 @@ from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.calls import show_calls
 from orchestration.admin.chips import chip
+from orchestration.admin.memory.of_runs import show_memory_of_step
 from orchestration.admin.orders import order_url
 from orchestration.admin.paging import turn_page
 from orchestration.admin.picture import say_counts
@@ -62,6 +63,7 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "received": [view_handoff(row) for row in run_details.list_received(step)[:_MOST_LINES]],
         "passed_on": [view_handoff(row) for row in run_details.list_passed_on(step)[:_MOST_LINES]],
         "events": [view_event(event) for event in run_details.list_step_events(step)[:_MOST_LINES]],
+        **show_memory_of_step(step, caller_of(request).user_id, is_hidden="hidden" in outputs),
     }
 
 

@@ -62,3 +62,18 @@ def moment_column(field: str, words: str) -> Callable[[Any], SafeString | str]:
         return moment(getattr(row, field)) or "-"
 
     return column
+
+
+def read_written(name: str, text: str) -> tuple[datetime | None, str]:
+    """Return a moment that was written into the form, and what is wrong with it."""
+    if not text.strip():
+        return None, ""
+    try:
+        read = datetime.fromisoformat(text.strip())
+        utc = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return (
+            None,
+            f"{name}: {text[:60]!r} is no time; write one as 2026-03-01T14:30, in UTC, or leave it empty",
+        )
+    return utc, ""

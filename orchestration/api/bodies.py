@@ -5,6 +5,7 @@ from typing import Any, Final
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.domain.memories import MOST_SUBJECTS
 from orchestration.api.base import Body
 from orchestration.domain.rights import Scope
 from orchestration.tokens import LONGEST_DAYS
@@ -255,19 +256,41 @@ class RememberBody(Body):
     expected_version = serializers.IntegerField(
         required=False, allow_null=True, default=None, help_text="Refused if the latest is another; 0: none."
     )
+    about = serializers.ListField(
+        child=Text(),
+        required=False,
+        default=list,
+        max_length=MOST_SUBJECTS,
+        help_text="Whom it tells something about.",
+    )
+    reason = Text(required=False, allow_blank=True, default="", help_text="Why; shown in the history.")
 
 
 class ForgetBody(Body):
-    """Forget what memories say. At least one of `key`, `prefix` and `about`."""
+    """Forget what memories say. At least one of `key`, `prefix`, `text` and `about`."""
 
-    project = Text(required=False, default=DEFAULT_PROJECT)
+    project = Text(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Null: with `about` all projects in which you may, else `default`.",
+    )
     reason = Text(help_text="Why; kept with who and when.")
     scope = Text(required=False, allow_null=True, default=None)
     id = Text(required=False, allow_null=True, allow_blank=True, default=None)
     key = Text(required=False, allow_null=True, default=None)
     prefix = Text(required=False, allow_null=True, default=None, help_text="Of keys that begin so.")
+    text = Text(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="All that hold this in key, value or search text.",
+    )
     about = Text(
-        required=False, allow_null=True, default=None, help_text="All that name this text, as a person's id."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="All about somebody: remembered as such, or under this key or below it.",
     )
 
 

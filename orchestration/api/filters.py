@@ -7,15 +7,18 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from agents.domain.canonical import EXACT_INTEGER_LIMIT
+from agents.domain.memories import MOST_KEY, normalise
 from agents.domain.notebook import MemoryScope
 from agents.domain.outbox import MessageKind
+from orchestration.api.access import caller_of
 from orchestration.domain.calls import CallState
 from orchestration.domain.events import EventKind
 from orchestration.domain.mail import DeliveryState, Life
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
-from orchestration.memory.forgetting import narrow_to_text
+from orchestration.memory.searching import narrow_to_subject
 from orchestration.models import LineageKind, Message, Run, Topic
 from orchestration.selectors.actors import ActorWithLife, narrow_to_life
+from orchestration.selectors.memories_shown import search
 from orchestration.selectors.progress import STATES, narrow_to_state
 
 
@@ -31,6 +34,19 @@ class _Id(filters.Filter):
 
 def _text(field: str | None = None, length: int = 300, **how: Any) -> filters.CharFilter:
     return filters.CharFilter(field_name=field, max_length=length, strip=False, **how)
+
+
+class _Name(filters.CharFilter):
+    """A key or its beginning, in the one form in which keys are kept."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        """Bound the text."""
+        super().__init__(*args, field_name="key", max_length=MOST_KEY, strip=False, **how)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Narrow the list."""
+        narrowed: QuerySet[Any] = super().filter(qs, normalise(value))
+        return narrowed
 
 
 def _word(words: Any, **how: Any) -> filters.ChoiceFilter:
@@ -119,17 +135,24 @@ class MemoryFilter(filters.FilterSet):
     project = _text("project__slug")
     scope = _word(MemoryScope)
     id = _text("scope_id")
-    key = _text()
-    prefix = filters.CharFilter(field_name="key", lookup_expr="startswith", max_length=200, strip=False)
+    key = _Name()
+    prefix = _Name(lookup_expr="startswith")
     text = filters.CharFilter(
         method="narrow_to_text", max_length=300, help_text="What key, value or search text holds."
+    )
+    about = filters.CharFilter(
+        method="narrow_to_subject", max_length=200, strip=False, help_text="All about somebody."
     )
     run = filters.UUIDFilter(field_name="run_id", help_text="That wrote it.")
     agent = _text("attempt__agent")
 
     def narrow_to_text(self, rows: QuerySet[Any], _name: str, text: str) -> QuerySet[Any]:
-        """Return those that hold a text."""
-        return narrow_to_text(rows, text)
+        """Return those that hold a text, of what the caller may look through."""
+        return search(rows, text, caller_of(self.request).user_id)
+
+    def narrow_to_subject(self, rows: QuerySet[Any], _name: str, subject: str) -> QuerySet[Any]:
+        """Return those about somebody."""
+        return narrow_to_subject(rows, subject)
 
 
 class RunEventFilter(filters.FilterSet):

@@ -33,7 +33,7 @@ class KeysetPages(BasePagination):
         Raises: ParameterInvalid.
         """
         order: tuple[str, ...] = view.order
-        size = _read_size(request.query_params.get("page_size"))
+        size = read_size(request.query_params.get("page_size"))
         cursor = request.query_params.get("cursor")
         if cursor is not None:
             queryset = queryset.filter(read_place(cursor, order, queryset))
@@ -67,7 +67,11 @@ def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str,
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
-def _read_size(text: str | None) -> int:
+def read_size(text: str | None) -> int:
+    """Return how many rows a page has.
+
+    Raises: ParameterInvalid.
+    """
     if text is None:
         return PAGE_SIZE
     if not (text.isascii() and text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= MOST_ROWS):

@@ -282,7 +282,7 @@ class _Run:
     def _check_receipt(self, digest: str, said: dict[str, Any]) -> None:
         place = f"{self.place}, step '{said['step']}', receipt {digest[:12]}"
         for parent in said["parents"]:
-            # "None": such a one had nothing to prove, as it did not end well.
+            # "None" had nothing to prove: it did not end well.
             if parent not in self.receipts and parent != "None":
                 raise _Fault(f"{place}: its parent {parent} is no receipt of this run")
         for line in self.texts.read_record(said["received"], f"{place}, what it received"):
@@ -296,6 +296,8 @@ class _Run:
             ):
                 self.texts.check(request, f"{place}, request of call {path}")
                 self.texts.check(response, f"{place}, response of call {path}")
+        for scope, _owner, key, version, value in said.get("memories", ()):
+            self.texts.check(value, f"{place}, memory '{key}' v{version} ({scope})")
         self.verdict.receipts += 1
 
     def _check_handoff(self, place: str, line: list[Any]) -> None:

@@ -7,6 +7,7 @@ signed. Whoever changes a stored byte must break a digest or forge a signature. 
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,6 +90,7 @@ class ReceiptFacts:
         decision: the id of the resolution for a person, "attempt:<n>" for the policy.
         received: hand-offs of the final attempt.  parents: receipts of all predecessors.
         calls: number and digest of the journal of its calls; None: nothing was called.
+        memories: what was remembered with it: scope, whose, key, version and digest of each, in that order.
     """
 
     run_id: str
@@ -108,14 +110,17 @@ class ReceiptFacts:
     feedback_digest: str | None
     finished_at: str
     calls: Mapping[str, int | str] | None = None
+    memories: Sequence[Sequence[str | int]] = ()
 
 
 def build_receipt(facts: ReceiptFacts) -> str:
     """Return a receipt's body as canonical JSON; its digest is `digest_text` of it."""
-    # A step whose agent called nothing has the receipt that it always had.
+    # A step whose agent called and remembered nothing has the receipt that it always had.
     calls = {} if facts.calls is None else {"calls": dict(facts.calls)}
+    memories = {"memories": [list(line) for line in facts.memories]} if facts.memories else {}
     return canonical_record(
         calls
+        | memories
         | {
             "run": facts.run_id,
             "spec": facts.spec_digest,
@@ -135,6 +140,13 @@ def build_receipt(facts: ReceiptFacts) -> str:
             "finished_at": facts.finished_at,
         }
     )
+
+
+def add_memories(receipt_json: str, memories: Iterable[Mapping[str, Any]]) -> str:
+    """Return a receipt that names what is remembered with its output: of each the version, and no value."""
+    names = ("scope", "scope_id", "key", "version", "digest")
+    said = {"memories": sorted([line[name] for name in names] for line in memories)}
+    return canonical_record(json.loads(receipt_json) | said)
 
 
 def digest_received(lines: Iterable[HandoffLine], digest: Digest = digest_text) -> str:

@@ -6,14 +6,14 @@ Plain frozen values, made by `transitions/` from rows; nobody else builds a `Cla
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from orchestration.domain.calls import CallsMade
 from orchestration.domain.hold_fields import Scope
 from orchestration.domain.holds import Way
-from orchestration.domain.receipts import AttemptLine, HandoffLine
+from orchestration.domain.receipts import AttemptLine, HandoffLine, add_memories, digest_text
 from orchestration.domain.states import (
     Acceptance,
     AttemptOutcome,
@@ -146,7 +146,7 @@ class Facts:
         handed: that a person handed the step to its agent, in words; "" if nobody did.
         calls: that were done, by this attempt or one before it; None: none.
         effects: what its answer does once it is accepted: lines by the name of their effect (`domain/effects.py`).
-        notes: what its agent wants to be remembered, as lines of the effect.  embedded: their vectors.
+        embedded: vectors of what it remembers then.
         summary: of a step that makes one, the row that is kept of it.
     """
 
@@ -155,7 +155,6 @@ class Facts:
     handed: str = ""
     calls: CallsMade | None = None
     effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    notes: Sequence[Mapping[str, Any]] = ()
     embedded: Sequence[Mapping[str, Any]] = ()
     summary: Mapping[str, Any] | None = None
 
@@ -241,6 +240,11 @@ class FinalOutput:
     skip_reason: str = ""
     accepted_by: Acceptance = Acceptance.NOBODY
 
+    def committing_to(self, memories: Sequence[Mapping[str, Any]]) -> Self:
+        """Return it with a receipt that names what is remembered with it, as numbered lines of the effect."""
+        receipt_json = add_memories(self.receipt_json, memories)
+        return replace(self, receipt_json=receipt_json, receipt_digest=digest_text(receipt_json))
+
 
 @dataclass(frozen=True, slots=True)
 class EarlyEnd:
@@ -275,7 +279,7 @@ class HeldStep:
         kind, spec_key, spec_json, agent, workflow_id, spec_digest: by which its spec is found.
         renewals: number of the journal of its calls.
         asked_call, asked_json: the open call by which its agent waits for an approval, and what is asked.
-        has_pending, has_notes: something would be sent, or remembered, once its answer is accepted.
+        has_pending: something would be sent, or remembered, once its answer is accepted.
     """
 
     step_id: int
@@ -299,7 +303,6 @@ class HeldStep:
     asked_call: int | None = None
     asked_json: str | None = None
     has_pending: bool = False
-    has_notes: bool = False
 
     @property
     def seen_json(self) -> str | None:

@@ -39,7 +39,6 @@ from orchestration.journal.notes import keep_note
 from orchestration.journal.reading import KeptCall, answer_from, load_begun_tools, load_kept_calls
 from orchestration.journal.spending import sum_unreported
 from orchestration.journal.writing import begin_call, end_call, end_try, was_ended
-from orchestration.memory.drafts import Draft
 from orchestration.transitions.budget import wake_for_budget
 
 log = structlog.get_logger(__name__)
@@ -249,8 +248,8 @@ class ClaimJournal:
     def keep_notes(self, wish: CallWish, begun: Begun, notes: list[Note]) -> None:
         """Keep what was noted within a call, before its answer is written."""
         path = self._under_way.get(begun.row, wish).path
-        draft = Draft(write_lines(self._claim, notes))
-        self.ask(lambda claim: keep_note(claim, path, draft))
+        lines = write_lines(self._claim, notes)
+        self.ask(lambda claim: keep_note(claim, path, lines))
 
     def gather_notes(self, notes: list[Note], facts: Facts) -> Facts:
         """Return an attempt's facts with all that it wants to be remembered."""

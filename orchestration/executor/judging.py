@@ -4,11 +4,9 @@ What the database knows was read before: the `Facts` before the agent was called
 (`Seen`) by `conclusion.py`. Read next: `orchestration/domain/policy/`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import random
-from typing import Any
 
 from agents.domain.canonical import canonical_record
 from agents.domain.invocation import Answered, Failed, FailureKind, SentBack
@@ -37,9 +35,9 @@ from orchestration.domain.states import AttemptOutcome, DecisionKind, Stage, Ste
 from orchestration.domain.work import AttemptEnd, Claim, Facts
 from orchestration.executor.deadlines import count_seconds_left
 from orchestration.executor.growing import check_spawner, dump_alone, spawn
-from orchestration.executor.remembering import count_conflicts, write_draft
-from orchestration.memory.writing import DRAFTED, REMEMBERED
-from orchestration.outgoing import PENDING
+from orchestration.executor.remembering import count_conflicts
+from orchestration.memory.writing import REMEMBERED
+from orchestration.outgoing import EMBEDDED, PENDING
 from orchestration.planning import plan_verifiers
 from orchestration.ports import Hold
 from orchestration.sampling import SAMPLED, is_drawn
@@ -105,39 +103,29 @@ def judge(
     is_accepted = decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Verdicts)
     if is_accepted and is_drawn(claim.step_id, claim.revision, spec.audit_rate):
         end = replace(end, effects={**end.effects, SAMPLED.name: [{"rate": spec.audit_rate}]})
-    if facts.effects:
-        done = _choose_effects(claim, facts, outcome, ended_as, decision)
-        end = replace(end, effects={**end.effects, **done})
+    end = _add_effects(end, claim, facts, outcome, ended_as, decision)
     if facts.summary is not None and decision.kind in (DecisionKind.ACCEPT, DecisionKind.SKIP):
         end = replace(end, effects={**end.effects, BY_STEP.name: [facts.summary]})
-    return Judgement(ended_as, decision, _remember(claim, facts, outcome, decision, end))
+    return Judgement(ended_as, decision, end)
 
 
-def _remember(claim: Claim, facts: Facts, outcome: Ending, decision: Decision, end: AttemptEnd) -> AttemptEnd:
-    """Return an end with what is remembered: with an answer that is accepted; else it is kept for when it may be."""
-    if decision.kind is DecisionKind.ACCEPT:
-        if not facts.notes:
-            return end
-        return replace(end, effects={**end.effects, REMEMBERED.name: facts.notes}, embedded=facts.embedded)
-    # An earlier agent's notes must not outlast its answer.
-    if not isinstance(outcome, Answered) or not (facts.notes or claim.fallbacks):
-        return end
-    if decision.kind not in {DecisionKind.WAIT, DecisionKind.ESCALATE}:
-        return end
-    line = {"journal": claim.renewals, "project": claim.run.project_id, "lines": write_draft(facts)}
-    return replace(end, effects={**end.effects, DRAFTED.name: [line]})
-
-
-def _choose_effects(
-    claim: Claim, facts: Facts, outcome: Ending, ended_as: Ending, decision: Decision
-) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """Return what is written of an answer's effects: they are done with it, wait for who accepts it, or are dropped."""
+def _add_effects(
+    end: AttemptEnd, claim: Claim, facts: Facts, outcome: Ending, ended_as: Ending, decision: Decision
+) -> AttemptEnd:
+    """Return an end with an answer's effects: they are done with it, wait for who accepts it, or are dropped."""
     if decision.kind is DecisionKind.ACCEPT and isinstance(ended_as, Answered | Collected | Verdicts):
-        return facts.effects
-    if isinstance(outcome, Answered) and isinstance(ended_as, Answered | Growth):
-        said = {"revision": claim.revision, "attempt": claim.attempt}
-        return {PENDING.name: [{**said, "effects_json": dump_line(dict(facts.effects))}]}
-    return {}
+        return replace(end, effects={**end.effects, **facts.effects}, embedded=facts.embedded)
+    waits = decision.kind in {DecisionKind.WAIT, DecisionKind.ESCALATE}
+    is_answer = isinstance(outcome, Answered) and isinstance(ended_as, Answered | Growth)
+    if not waits or not is_answer or not facts.effects:
+        return end
+    pending = {
+        "revision": claim.revision,
+        "attempt": claim.attempt,
+        "effects_json": dump_line({**facts.effects, EMBEDDED: facts.embedded}),
+        "remembers": REMEMBERED.name in facts.effects,
+    }
+    return replace(end, effects={**end.effects, PENDING.name: [pending]})
 
 
 def judge_fault(claim: Claim, spec: StepSpec, fault: Failed) -> Judgement:

@@ -38,13 +38,13 @@ from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
 from orchestration.executor.keeping import load_state
-from orchestration.executor.remembering import ClaimShelf, count_conflicts, load_noted
+from orchestration.executor.remembering import ClaimShelf, count_conflicts
 from orchestration.executor.summarising import Wish, find_made, find_summariser, grow_summaries, read_wish
 from orchestration.handoff import Handed, HandoffTerms, SummariesWanted, assemble_handoff
 from orchestration.journal.reading import load_calls_made
 from orchestration.models import Workflow
 from orchestration.outages import is_away
-from orchestration.selectors.pending import load_pending
+from orchestration.selectors.pending import Pending, load_pending
 from orchestration.selectors.proof import EarlierTries, load_earlier_tries, load_handoff_lines
 from orchestration.transitions.budget import open_pots
 
@@ -286,8 +286,8 @@ def _read_facts(claim: Claim, earlier: EarlierTries) -> Facts:
     calls = load_calls_made(claim.step_id, claim.renewals) if earlier.has_calls else None
     lines = load_handoff_lines(claim.step_id, claim.attempt)
     has_pending = collects(claim.stage) and claim.proposed_json is not None
-    effects = load_pending(claim.step_id, claim.revision) if has_pending else {}
-    return load_noted(claim, Facts(lines, earlier.lines, handed, calls, effects))
+    pending = load_pending(claim.step_id, claim.revision) if has_pending else Pending()
+    return Facts(lines, earlier.lines, handed, calls, pending.effects, pending.embedded)
 
 
 def _read_earlier(claim: Claim) -> EarlierTries:

@@ -7,16 +7,15 @@ from typing import Final
 from agents.domain.notebook import Found, Hit, MemoryScope, Note, Question
 from orchestration.domain.policy.failures import CONFLICT_RULES
 from orchestration.domain.receipts import AttemptLine
-from orchestration.domain.states import Stage
 from orchestration.domain.work import Claim, Facts
 from orchestration.executor.awaiting import Ask
-from orchestration.memory.drafts import PROPOSED, Draft, load_drafts, load_proposed
+from orchestration.memory.drafts import load_drafts
 from orchestration.memory.embedding import embed_lines
 from orchestration.memory.lines import MemoryLine, describe_note, merge_lines
 from orchestration.memory.looking import Pin, look, read_hits, take_pin
+from orchestration.memory.writing import REMEMBERED
 
 _NO_ACTOR: Final = "this step is no turn of an actor; give agent, run or project"
-_ANSWERED_BEFORE: Final = frozenset({Stage.SPAWNED, Stage.VERDICTS})
 
 
 class ClaimShelf:
@@ -82,27 +81,14 @@ def gather_notes(claim: Claim, ask: Ask, notes: Sequence[Note], met: Collection[
         them counts, too, and as noted before.
     """
     kept = ask(lambda held: load_drafts(held.step_id, held.renewals)) if met else {}
-    lines = [line for path, draft in kept.items() if path in met and path != PROPOSED for line in draft.lines]
+    lines = [line for path, noted in kept.items() if path in met for line in noted]
     lines += write_lines(claim, notes)
     if not lines:
         return facts
     merged = merge_lines(lines)
-    return replace(facts, notes=merged, embedded=embed_lines(merged))
-
-
-def load_noted(claim: Claim, facts: Facts) -> Facts:
-    """Return the facts of an attempt that puts together what came of an answer, with what that one noted."""
-    if claim.stage not in _ANSWERED_BEFORE:
-        return facts
-    draft = load_proposed(claim.step_id, claim.renewals)
-    return replace(facts, notes=draft.lines, embedded=draft.embedded)
+    return replace(facts, effects={**facts.effects, REMEMBERED.name: merged}, embedded=embed_lines(merged))
 
 
 def count_conflicts(earlier: Sequence[AttemptLine]) -> int:
     """Return how often a step was to be done again because what it remembered had changed meanwhile."""
     return sum(line.rule in CONFLICT_RULES for line in earlier)
-
-
-def write_draft(facts: Facts) -> str:
-    """Return what an attempt noted as it is kept until its answer is accepted."""
-    return Draft(facts.notes, facts.embedded).json

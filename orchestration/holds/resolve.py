@@ -23,9 +23,10 @@ from orchestration.holds.specs import find_spec_of
 from orchestration.holds.topping_up import check_budget_answer, raise_limit
 from orchestration.journal.reading import find_questions, load_calls_made
 from orchestration.journal.waiting import answer_wait
-from orchestration.memory.drafts import accept_draft, drop_drafts
+from orchestration.memory.writing import REMEMBERED, insist_on_keys, number_lines
 from orchestration.models import Edge
 from orchestration.planning import find_terms, foresee_end, plan_undo
+from orchestration.selectors.pending import Pending, load_pending
 from orchestration.selectors.proof import load_earlier_tries, load_handoff_lines
 from orchestration.transitions.release import release_step, tell_parent
 from orchestration.transitions.resolve import (
@@ -131,15 +132,7 @@ def _write_output(output: Any) -> str:
 
 def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
     spec = find_spec_of(held)
-    final = _prove(held, chosen)
-    accepted_by = Acceptance.RULE if chosen.way.kind is ResolutionKind.DEFAULT else Acceptance.PERSON
-    released, look_behind = settle_held_step(
-        held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
-    )
-    if chosen.way.takes_proposal and held.has_pending:
-        write_pending(held)
-    if held.has_notes:
-        _remember(held, chosen.way)
+    final, released, look_behind = _write_settled(held, chosen, event)
     if final.status is StepStatus.SUCCEEDED and spec is not None and spec.ends_run:
         _end_run(held, final)
         return
@@ -148,13 +141,34 @@ def _settle(held: HeldStep, chosen: Chosen, event: str) -> None:
         transaction.on_commit(lambda: _look_behind(held))
 
 
-def _remember(held: HeldStep, way: Way) -> None:
-    """Remember what the agent noted with a proposal that is approved as it is; with another answer nothing is."""
-    if not way.takes_proposal:
-        drop_drafts(held.step_id)
-        return
+def _write_settled(held: HeldStep, chosen: Chosen, event: str) -> tuple[FinalOutput, list[int], bool]:
+    """Write the output that was chosen and, if it is the proposal as it stands, what its agent does with it.
+
+    Returns: the output, and as of `settle_held_step`.
+    """
+    proven = _prove(held, chosen)
+    accepted_by = Acceptance.RULE if chosen.way.kind is ResolutionKind.DEFAULT else Acceptance.PERSON
+    takes_proposal = chosen.way.takes_proposal and chosen.way.to is StepStatus.SUCCEEDED
+    is_done = takes_proposal and held.has_pending
+    pending = load_pending(held.step_id, held.revision, locked=True) if is_done else Pending()
+    noted = pending.effects.get(REMEMBERED.name, ())
+
+    def write() -> tuple[FinalOutput, list[int], bool]:
+        lines = number_lines(noted) if noted else []
+        final = proven.committing_to(lines) if lines else proven
+        released, look_behind = settle_held_step(
+            held, final, accepted_by=accepted_by, reason=chosen.reason, event_json=event
+        )
+        if pending.effects:
+            write_pending(
+                held, pending, {**pending.effects, REMEMBERED.name: lines} if lines else pending.effects
+            )
+        return final, released, look_behind
+
+    if not noted:
+        return write()
     try:
-        accept_draft(held.step_id, held.renewals)
+        return insist_on_keys(write, noted)
     except MemoryConflict as error:
         raise ResolutionRefused(
             f"resolution: what its agent wants to remember has changed meanwhile ({error}); send it back, and it looks "

@@ -16,9 +16,9 @@ HEAD: Final = ("ID", "SCOPE", "OF", "KEY", "VERSION", "SINCE", "UNTIL", "WRITTEN
 _MOST_VALUE: Final = 60
 
 
-def add_place(parser: CommandParser) -> None:
+def add_place(parser: CommandParser, default_project: str | None = "default") -> None:
     """Add where a memory is: project, scope and whose it is."""
-    add_project(parser, "Its project.", "default")
+    add_project(parser, "Its project.", default_project)
     parser.add_argument("--scope", choices=list(MemoryScope), help="Whose kind it is.")
     parser.add_argument(
         "--id", dest="scope_id", help="The agent, the run or the actor; nothing for a project."
@@ -53,6 +53,8 @@ def describe_memory(one: Memory) -> dict[str, Any]:
         "version": one.version,
         "value": None if one.value_json is None else json.loads(one.value_json),
         "is_forgotten": one.is_forgotten,
+        "about": one.about,
+        "reason": one.reason,
         "digest": one.digest,
         "valid_from": one.valid_from.isoformat(),
         "replaced_at": one.replaced_at.isoformat() if one.replaced_at else None,

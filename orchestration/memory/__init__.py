@@ -6,6 +6,6 @@ what nobody has accepted yet, `vectors.py` and `embedding.py` compare meanings w
 door for people and programs. docs/adr/0047-memory.md
 """
 
-from orchestration.memory.desk import find, forget, history, list_current, recall, remember
+from orchestration.memory.desk import find, forget, forget_about, history, list_current, recall, remember
 
-__all__ = ["find", "forget", "history", "list_current", "recall", "remember"]
+__all__ = ["find", "forget", "forget_about", "history", "list_current", "recall", "remember"]

@@ -7,22 +7,23 @@
 Who may do what in which project is for the caller to ask, as everywhere below the API and the console.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.domain.memories import read_key, read_note, read_question, read_scope
+from agents.domain.memories import normalise, read_key, read_note, read_question, read_scope
 from agents.domain.notebook import Hit, MemoryScope
 from agents.errors import MemoryRefused
-from orchestration.errors import MemoryInvalid, ProjectNotFound
+from orchestration.errors import MemoryInvalid, MemoryNotFound, ProjectNotFound
 from orchestration.memory.embedding import embed_lines
-from orchestration.memory.forgetting import Selection, forget_all
+from orchestration.memory.forgetting import Selection, check_reason, forget_all
 from orchestration.memory.lines import describe_note
 from orchestration.memory.looking import look, read_hits, take_pin
 from orchestration.memory.rows import MOST_SCOPE_ID, Forgetting, Memory
@@ -42,16 +43,20 @@ def remember(
     search: str | None = None,
     expires_in_seconds: float | None = None,
     expected_version: int | None = None,
+    about: str | Iterable[str] = (),
+    reason: str = "",
     by: AbstractBaseUser | None = None,
     through: str = "code",
 ) -> Memory:
     """Write the next version of a key by hand; the row says who did.
 
     Args: as of `Task.remember`.  id: the agent's name, the run's id or the actor's address; "" for the project.
-        by: who writes.  through: by which way, in a word.
+        reason: why, for whoever reads the history.  by: who writes.  through: by which way, in a word.
     Raises: MemoryInvalid: names the field.  MemoryConflict: `expected_version` is not the latest.  ProjectNotFound.
     """
-    note = _check(lambda: read_note(scope, key, value, search, expires_in_seconds, expected_version, ""))
+    note = _check(
+        lambda: read_note(scope, key, value, search, expires_in_seconds, expected_version, about, "")
+    )
     project_id = find_project_id(project)
     line = describe_note(
         note,
@@ -59,6 +64,7 @@ def remember(
         scope_id=read_scope_id(note.scope, id, project_id),
         by_person=None if by is None else by.pk,
         by_name=name_person(by, through),
+        reason=check_reason(reason),
     )
     [row] = write_memories([line], embed_lines([line]))
     return Memory.objects.get(pk=row.id)
@@ -115,20 +121,59 @@ def forget(
     id: str | None = None,  # noqa: A002 - the public word
     key: str | None = None,
     prefix: str | None = None,
+    text: str | None = None,
     about: str | None = None,
     by: AbstractBaseUser | None = None,
     through: str = "code",
 ) -> Forgetting:
     """Forget what memories say, in all their versions: values, texts and vectors. Digests and writers stay.
 
-    Args: scope, id: only of these.  key: of this key.  prefix: of keys that begin so.  about: of all that name this
-        text in key, value or search text, such as a person's id.  At least one of the last three.
+    Args: scope, id: only of these.  key: of this key.  prefix: of keys that begin so.  text: of all that hold it in
+        key, value or search text.  about: of all about somebody, as `forget_about`.  At least one of the last four.
         reason: why, for the row that tells it.
     Raises: MemoryInvalid: names the field.  MemoryNotFound: nothing fits. ProjectNotFound.
     """
     known = None if scope is None else _check(lambda: read_scope("", scope))
-    selection = Selection(find_project_id(project), known, id, key, prefix, about)
+    key, prefix = (None if name is None else normalise(name) for name in (key, prefix))
+    selection = Selection(find_project_id(project), known, id, key, prefix, text, about)
     return forget_all(selection, reason, by, name_person(by, through))
+
+
+def forget_about(
+    about: str,
+    *,
+    reason: str,
+    projects: Collection[str] | None = None,
+    by: AbstractBaseUser | None = None,
+    through: str = "code",
+) -> list[Forgetting]:
+    """Forget all about somebody, in all scopes of several projects: together, or nothing.
+
+    Args: about: as it was given to `remember`; also keys that are this, or begin with it and `/`, are about them.
+        projects: their slugs; None: all that there are.
+    Returns: a row for each project in which there was something.
+    Raises: MemoryInvalid: names the field.  MemoryNotFound: there is nothing. ProjectNotFound.
+    """
+    rows = apps.get_model("orchestration", "Project").objects.order_by("pk")
+    ids = (
+        rows.values_list("pk", flat=True)
+        if projects is None
+        else sorted(find_project_id(slug) for slug in projects)
+    )
+    told = []
+    with transaction.atomic():
+        for project_id in ids:
+            try:
+                told.append(
+                    forget_all(Selection(project_id, about=about), reason, by, name_person(by, through))
+                )
+            except MemoryNotFound:
+                continue
+        if not told:
+            raise MemoryNotFound(
+                "nothing is remembered about them in your projects; the list of memories finds what else names them"
+            )
+    return told
 
 
 def list_current(project: str | None = None, *, at: datetime | None = None) -> QuerySet[Memory]:

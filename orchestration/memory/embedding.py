@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}@[A-Za-z0-9._-]{1,60}")
 MOST_DIMENSIONS: Final = 2_000
 """More can't be in an index of vectors."""
+_LARGEST: Final = 3.4e38
 
 
 class Embedder(Protocol):
@@ -68,9 +69,12 @@ def embed_all(texts: Sequence[str]) -> list[list[float]]:
     Raises: ValueError: the embedder gave something else.  Anything that it raises.
     """
     embedder = get_embedder()
-    vectors = embedder.embed(list(texts))
+    vectors = [[float(number) for number in vector] for vector in embedder.embed(list(texts))]
     if len(vectors) != len(texts) or any(len(vector) != embedder.dimensions for vector in vectors):
         raise ValueError(f"{embedder.name} did not give {embedder.dimensions} numbers for each text")
+    # NaN is neither below nor above; what is larger does not fit into a vector's numbers.
+    if any(not -_LARGEST <= number <= _LARGEST for vector in vectors for number in vector):
+        raise ValueError(f"{embedder.name} gave numbers that are none, or beyond {_LARGEST}")
     return vectors
 
 

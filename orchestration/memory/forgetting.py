@@ -4,44 +4,73 @@ What receipts and calls commit to is the digest, so that proofs hold. The row th
 that was looked for: it would be the name that is to be forgotten.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from agents.domain.memories import normalise
 from agents.domain.notebook import MemoryScope
 from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
 from orchestration.errors import MemoryInvalid, MemoryNotFound
-from orchestration.memory.lines import MemoryLine
-from orchestration.memory.rows import Forgetting, Memory, MemoryDraft
+from orchestration.memory.lines import MemoryLine, name_key
+from orchestration.memory.rows import Forgetting, Memory
+from orchestration.memory.searching import list_forms, narrow_to_subject, narrow_to_text
 from orchestration.memory.vectors import are_enabled
 
 _MOST_REASON: Final = 1_000
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _MOST_TEXT: Final = 300
-_LEAST_ABOUT: Final = 3
+_LEAST_TEXT: Final = 3
 _DROP_VECTORS: Final = """
 DELETE FROM orchestration_memoryvector WHERE memory_id = ANY(%(ids)s::bigint[]) RETURNING memory_id
 """
 
 
-def narrow_to_text(rows: QuerySet[Memory], text: str) -> QuerySet[Memory]:
-    """Return the memories that hold a text in key, value or search text."""
-    return rows.filter(Q(value_json__icontains=text) | Q(search__icontains=text) | Q(key__icontains=text))
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where something is noted. `find`: locks a project's rows.  `change`: leaves of one what is left."""
+
+    find: str
+    change: str
+
+
+# By the name under which a row has its lines.
+_NOTED: Final = {
+    "lines": _Table(
+        """SELECT id, lines_json AS said_json FROM orchestration_memorydraft WHERE project_id = %(project)s
+        ORDER BY id FOR UPDATE""",
+        "UPDATE orchestration_memorydraft SET lines_json = %(left)s WHERE id = %(id)s RETURNING id",
+    ),
+    "memory": _Table(
+        """SELECT p.id, p.effects_json AS said_json FROM orchestration_pendingeffects p
+        JOIN orchestration_run r ON r.id = p.run_id
+        WHERE r.project_id = %(project)s AND p.remembers ORDER BY p.id FOR UPDATE OF p""",
+        """UPDATE orchestration_pendingeffects SET effects_json = %(left)s, forgotten_id = %(told)s
+        WHERE id = %(id)s RETURNING id""",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which memories of a project are meant. None: whichever."""
+    """Which memories of a project are meant. None: whichever.
+
+    Attributes: text: of all that hold it in key, value or search text.  about: of all about somebody.
+    """
 
     project_id: int
     scope: MemoryScope | None = None
     scope_id: str | None = None
     key: str | None = None
     prefix: str | None = None
+    text: str | None = None
     about: str | None = None
 
     def check(self) -> None:
@@ -49,13 +78,13 @@ class Selection:
 
         Raises: MemoryInvalid: names the field.
         """
-        if self.key is None and self.prefix is None and self.about is None:
+        if self.key is self.prefix is self.text is self.about is None:
             raise MemoryInvalid(
-                "key: say what is to be forgotten: a key, a prefix of keys, or a text (about)"
+                "about: say what is to be forgotten: all about somebody, a key, a prefix of keys, or what holds a text"
             )
-        for name in ("key", "prefix", "about"):
+        for name in ("key", "prefix", "text", "about"):
             text = getattr(self, name)
-            least = _LEAST_ABOUT if name == "about" else 1
+            least = _LEAST_TEXT if name == "text" else 1
             if text is not None and not (
                 least <= len(text.strip()) and len(text) <= _MOST_TEXT and text.isprintable()
             ):
@@ -72,30 +101,33 @@ class Selection:
             "key__startswith": self.prefix,
         }
         rows = rows.filter(**{name: value for name, value in exact.items() if value is not None})
-        return rows if self.about is None else narrow_to_text(rows, self.about)
+        rows = rows if self.text is None else narrow_to_text(rows, self.text)
+        return rows if self.about is None else narrow_to_subject(rows, self.about)
 
     @property
     def json(self) -> str:
-        """Return what is kept of it: not the text that was looked for."""
-        about = None if self.about is None else f"a text of {len(self.about)} characters"
+        """Return what is kept of it: neither the text that was looked for, nor who it was about."""
         said = {
             "scope": self.scope,
             "id": self.scope_id,
             "key": self.key,
             "prefix": self.prefix,
-            "about": about,
+            "text": None if self.text is None else f"of {len(self.text)} characters",
+            "about": None if self.about is None else f"somebody named in {len(self.about)} characters",
         }
         return canonical({name: str(value) for name, value in said.items() if value is not None})
 
     def fits(self, line: MemoryLine) -> bool:
         """Return whether something is meant that is noted and not remembered yet."""
-        about = (self.about or "").lower()
+        texts = [form.lower() for form in list_forms(self.text)] if self.text else [""]
+        key, about = line["key"], None if self.about is None else normalise(self.about)
         return (
             self.scope in {None, line["scope"]}
             and self.scope_id in {None, line["scope_id"]}
-            and self.key in {None, line["key"]}
-            and line["key"].startswith(self.prefix or "")
-            and any(about in line[name].lower() for name in ("key", "value", "search"))
+            and self.key in {None, key}
+            and key.startswith(self.prefix or "")
+            and any(text in line[name].lower() for text in texts for name in ("key", "value", "search"))
+            and (about in {None, key, *(line.get("about") or ())} or key.startswith(f"{about}/"))
         )
 
 
@@ -107,12 +139,14 @@ def forget_all(
     Raises: MemoryInvalid. MemoryNotFound: nothing fits.
     """
     selection.check()
-    if not reason.strip() or len(reason) > _MOST_REASON or "\x00" in reason:
+    if not check_reason(reason).strip():
         raise MemoryInvalid(f"reason: say why, in 1 to {_MOST_REASON:,} characters")
     with transaction.atomic():
-        ids = list(selection.rows.select_for_update().order_by("pk").values_list("pk", flat=True))
-        dropped = _drop_notes(selection)
-        if not ids and not dropped:
+        _lock(selection)
+        noted = _find_noted(selection)
+        # Once more: somebody may have approved meanwhile what was waited for.
+        ids = _lock(selection)
+        if not ids and not noted:
             raise MemoryNotFound("nothing that is remembered fits; look for it in the list of memories")
         told = Forgetting.objects.create(
             project_id=selection.project_id,
@@ -122,25 +156,60 @@ def forget_all(
             person_name=person_name,
             versions=len(ids),
         )
-        Memory.objects.filter(pk__in=ids).update(value_json=None, search="", forgotten=told)
+        Memory.objects.filter(pk__in=ids).update(
+            value_json=None, search="", about=[], reason="", forgotten=told
+        )
         if are_enabled():
             fetch_all(_DROP_VECTORS, {"ids": ids})
+        for row in noted:
+            row.forget(told.pk)
     return told
 
 
-def _drop_notes(selection: Selection) -> int:
-    """Let go of what is noted; return how much of it."""
-    count = 0
-    for draft in (
-        MemoryDraft.objects.filter(project_id=selection.project_id).select_for_update().order_by("pk")
-    ):
-        said = orjson.loads(draft.lines_json)
-        kept = [line for line in said["lines"] if not selection.fits(line)]
-        if len(kept) == len(said["lines"]):
-            continue
-        count += len(said["lines"]) - len(kept)
-        keys = {line["key"] for line in kept}
-        said = {"lines": kept, "embedded": [line for line in said["embedded"] if line["key"] in keys]}
-        draft.lines_json = orjson.dumps(said).decode()
-        draft.save(update_fields=["lines_json"])
-    return count
+def check_reason(reason: str) -> str:
+    """Return why a person did something, as it can be kept.
+
+    Raises: MemoryInvalid: it can't.
+    """
+    if len(reason) > _MOST_REASON or _UNSTORABLE.search(reason):
+        raise MemoryInvalid(f"reason: say why, in at most {_MOST_REASON:,} characters that can be stored")
+    return reason
+
+
+def _lock(selection: Selection) -> list[int]:
+    """Lock what is meant, in the order of keys as whoever writes does, and return the ids.
+
+    A version that somebody wrote while the one before it was waited for is seen by the next look only.
+    """
+    locked = selection.rows.select_for_update(of=("self",)).order_by("scope", "scope_id", "key", "version")
+    found: list[int] = []
+    while (ids := list(locked.values_list("pk", flat=True))) != found:
+        found = ids
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """A row of what is noted and not accepted, with what of it is left."""
+
+    statement: str
+    id: int
+    said: Mapping[str, Any]
+
+    def forget(self, forgetting_id: int) -> None:
+        left = orjson.dumps(self.said).decode()
+        fetch_all(self.statement, {"id": self.id, "left": left, "told": forgetting_id})
+
+
+def _find_noted(selection: Selection) -> list[_Noted]:
+    """Return the rows in which something is noted that is meant, within calls or with answers that wait, locked."""
+    found = []
+    for name, table in _NOTED.items():
+        for row in fetch_all(table.find, {"project": selection.project_id}):
+            said = orjson.loads(row.said_json)
+            kept = [line for line in said[name] if not selection.fits(line)]
+            if len(kept) < len(said[name]):
+                keys = {name_key(line) for line in kept}
+                embedded = [line for line in said.get("embedded", ()) if name_key(line) in keys]
+                found.append(_Noted(table.change, row.id, {**said, name: kept, "embedded": embedded}))
+    return found

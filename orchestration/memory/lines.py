@@ -12,9 +12,13 @@ MemoryLine: TypeAlias = Mapping[str, Any]
 LINE: Final = {
     "project": "bigint", "scope": "text", "scope_id": "text", "key": "text", "value": "text", "digest": "text",
     "tokens": "integer", "search": "text", "expires": "double precision", "expected": "integer", "by_step": "bigint",
-    "by_run": "uuid", "by_attempt": "bigint", "by_person": "bigint", "by_name": "text",
+    "by_run": "uuid", "by_attempt": "bigint", "by_person": "bigint", "by_name": "text", "about": "text[]",
+    "reason": "text", "version": "integer",
 }  # fmt: skip
-"""SQL types of a line, by name. Those that begin with `by_` say who wrote it: an attempt, or a person."""
+"""SQL types of a line, by name. Those that begin with `by_` say who wrote it: an attempt, or a person.
+
+`version` is what it will be, counted just before it is written; `expected`, whether it may be that.
+"""
 
 
 def describe_note(note: Note, *, project_id: int, scope_id: str, **by: object) -> MemoryLine:
@@ -30,6 +34,7 @@ def describe_note(note: Note, *, project_id: int, scope_id: str, **by: object) -
         "search": note.search,
         "expires": note.expires_in_seconds,
         "expected": note.expected_version,
+        "about": list(note.about),
         **by,
     }
 

@@ -17,8 +17,12 @@ from orchestration.domain.receipts import stamp
 from orchestration.memory.embedding import embed_text, get_embedder
 from orchestration.memory.vectors import compare
 
-_POOL: Final = 200
-_CONSTANT: Final = 60  # of reciprocal rank fusion
+POOL: Final = 200
+"""So many of each order are merged."""
+CONSTANT: Final = 60
+"""Of reciprocal rank fusion."""
+# A question is words of which any may be there: each but those that say nothing counts.
+ANY_WORD: Final = "replace(plainto_tsquery('english', {})::text, ' & ', ' | ')::tsquery"
 _TAKE_PIN: Final = """
 SELECT clock_timestamp() AS at, pg_snapshot_xmin(p)::text::bigint AS low, pg_snapshot_xmax(p)::text::bigint AS high,
     array(SELECT x::text::bigint FROM pg_snapshot_xip(p) x) AS open,
@@ -98,19 +102,18 @@ _BY_KEY: Final = f"""
 SELECT m.id, m.digest, 0.0::float8 AS score FROM orchestration_memory m
 WHERE {_IN_SCOPE} AND m.key = %(key)s AND {AS_OF}
 """
-# A question is words of which any may be there: each but those that say nothing counts.
 _BY_WORDS: Final = f"""
     SELECT m.id, row_number() OVER (ORDER BY ts_rank(m.words, q, 1) DESC, m.id DESC) AS place
     FROM orchestration_memory m,
-        (SELECT replace(plainto_tsquery('english', %(like)s)::text, ' & ', ' | ')::tsquery AS q) asked
-    WHERE {_IN_SCOPE} AND m.words @@ q AND {AS_OF} ORDER BY place LIMIT {_POOL}"""
+        (SELECT {ANY_WORD.format("%(like)s")} AS q) asked
+    WHERE {_IN_SCOPE} AND m.words @@ q AND {AS_OF} ORDER BY place LIMIT {POOL}"""
 _BY_MEANING: Final = f"""
     SELECT n.id, row_number() OVER (ORDER BY n.distance, n.id DESC) AS place FROM (
         SELECT m.id, @distance AS distance
         FROM orchestration_memory m JOIN orchestration_memoryvector v ON v.memory_id = m.id AND v.embedder = @embedder
-        WHERE {_IN_SCOPE} AND {AS_OF} ORDER BY @order LIMIT {_POOL}) n"""
+        WHERE {_IN_SCOPE} AND {AS_OF} ORDER BY @order LIMIT {POOL}) n"""
 _FUSED: Final = f"""
-SELECT m.id, m.digest, round(sum(1.0 / ({_CONSTANT} + h.place)), 9)::float8 AS score
+SELECT m.id, m.digest, round(sum(1.0 / ({CONSTANT} + h.place)), 9)::float8 AS score
 FROM (@hits) h JOIN orchestration_memory m ON m.id = h.id
 GROUP BY m.id ORDER BY score DESC, m.id DESC LIMIT %(limit)s
 """
@@ -135,10 +138,8 @@ def look(project_id: int, scope_id: str, question: Question, pin: Pin) -> list[F
     if not question.is_recall:
         return [Found(*row) for row in fetch_all(_BY_KEY, about)]
     vector = embed_text(question.like)
-    if vector is None:
-        return [Found(*row) for row in fetch_all(_WORDS_ONLY, about)]
-    rows = compare(_BOTH, about, vector, embedder=get_embedder().name)
-    return [Found(*row) for row in rows]
+    rows = None if vector is None else compare(_BOTH, about, vector, embedder=get_embedder().name)
+    return [Found(*row) for row in (fetch_all(_WORDS_ONLY, about) if rows is None else rows)]
 
 
 _LOAD: Final = """

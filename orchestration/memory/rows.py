@@ -1,6 +1,7 @@
 """The rows of what is remembered: versions that are only appended to, what is noted, and what was forgotten."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
@@ -58,6 +59,9 @@ class Memory(models.Model):
     )
     tokens = models.PositiveIntegerField()
     search = models.TextField(help_text="What a recall looks at.")
+    about = ArrayField(
+        models.CharField(max_length=MOST_KEY), db_default=[], help_text="Whom it tells something about."
+    )
     words = models.GeneratedField(
         expression=SearchVector("key", "search", config="english"),
         output_field=SearchVectorField(),
@@ -85,6 +89,7 @@ class Memory(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     person_name = models.CharField(max_length=200, db_default="", help_text="Who wrote it by hand, and how.")
+    reason = models.TextField(db_default="", help_text="Why a person wrote it.")
     valid_from = models.DateTimeField()
     written_in = models.BigIntegerField(help_text="The transaction: 64 bits, never used again.")
     replaced_at = models.DateTimeField(null=True)
@@ -108,7 +113,7 @@ class Memory(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(forgotten=None, value_json__isnull=False)
-                | Q(forgotten__isnull=False, value_json=None, search=""),
+                | Q(forgotten__isnull=False, value_json=None, search="", about=[], reason=""),
                 name="memory_forgotten_is_empty",
             ),
             models.CheckConstraint(
@@ -117,7 +122,10 @@ class Memory(models.Model):
                 name="memory_has_a_writer",
             ),
         )
-        indexes = (GinIndex(fields=("words",), name="memory_words"),)
+        indexes = (
+            GinIndex(fields=("words",), name="memory_words"),
+            GinIndex(fields=("about",), name="memory_about"),
+        )
 
     def __str__(self) -> str:
         """Return key and version."""
@@ -130,7 +138,7 @@ class Memory(models.Model):
 
 
 class MemoryDraft(models.Model):
-    """What a step's agent noted and nobody has accepted: within a call, or with an answer that is looked at first."""
+    """What a step's agent noted within a call, until the answer of an attempt that was answered from it is accepted."""
 
     step = models.ForeignKey(
         "orchestration.Step",
@@ -140,11 +148,7 @@ class MemoryDraft(models.Model):
         db_index=False,
     )
     journal = models.IntegerField(help_text="As of a call.")
-    path = models.CharField(
-        max_length=620,
-        db_default="",
-        help_text="Of the call; empty: it came with the answer that is proposed.",
-    )
+    path = models.CharField(max_length=620, db_default="", help_text="Of the call.")
     project_id = models.BigIntegerField()
     lines_json = models.TextField()
 

@@ -180,6 +180,18 @@ class PendingEffects(models.Model):
     revision = models.IntegerField()
     effects_json = models.TextField(help_text="Lines by the name of their effect.")
     at = models.DateTimeField()
+    remembers = models.BooleanField(db_default=False, help_text="Memories are among them.")
+    forgotten = models.ForeignKey(
+        "orchestration.Forgetting",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="The last one that took memories out of it.",
+    )
+
+    class Meta:
+        indexes = (models.Index(fields=("run",), condition=Q(remembers=True), name="pending_remembers"),)
 
     def __str__(self) -> str:
         """Return whose they are."""

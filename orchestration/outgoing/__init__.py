@@ -1,12 +1,15 @@
 """What an accepted answer sends: messages, and what is kept of an answer until somebody accepts it.
 
 A room of its own beside the engine: `SENT` is how messages are written with the end of an attempt, `PENDING` how an
-answer that verifiers or a person must accept first keeps what it would do. Read next: `orchestration/actors/`.
+answer that verifiers or a person must accept first keeps what it would do: send, and remember. Read next:
+`orchestration/actors/`, `orchestration/holds/pending.py`.
 """
+
+from typing import Final
 
 from orchestration.domain.effects import Effect
 
-__all__ = ["PENDING", "SENT"]
+__all__ = ["EMBEDDED", "PENDING", "SENT"]
 
 _MESSAGE = {
     "project_id": "bigint",
@@ -40,8 +43,10 @@ SENT = Effect(
 """The messages of an attempt whose answer is accepted."""
 PENDING = Effect(
     "pending",
-    {"revision": "integer", "attempt": "integer", "effects_json": "text"},
-    "INSERT INTO orchestration_pendingeffects (step_id, run_id, attempt, revision, effects_json, at) "
-    "SELECT d.id, d.run_id, e.attempt, e.revision, e.effects_json, d.now",
+    {"revision": "integer", "attempt": "integer", "effects_json": "text", "remembers": "boolean"},
+    "INSERT INTO orchestration_pendingeffects (step_id, run_id, attempt, revision, effects_json, at, remembers) "
+    "SELECT d.id, d.run_id, e.attempt, e.revision, e.effects_json, d.now, coalesce(e.remembers, false)",
 )
 """What an answer would do that somebody must accept first."""
+EMBEDDED: Final = "embedded"
+"""Beside the lines of its effects: vectors of what it would remember."""

@@ -27,7 +27,8 @@ def bundle(run_id: UUID | str, *, digests_only: bool = False) -> bytes:
     """Return the bundle's file of an ended run and of all runs below it.
 
     Args: digests_only: leave out what agents and people wrote (inputs, outputs, items, proposals, feedback, summaries,
-        requests and responses of calls): their digests stay, so that whoever has a text can show that it was this one.
+        requests and responses of calls, memories): their digests stay, so that whoever has a text can show that it was
+        this one.
 
     Raises: RunNotFound.  BundleRefused: a run goes on, or its proof does not hold.
     """
@@ -104,6 +105,12 @@ def _keep_receipt(receipt: Receipt, rows: ProofRows, keeper: _Keeper) -> None:
         for call in rows.calls_done(receipt.step_id, journal):
             texts = (call.request_json, call.response_json or "")
             keeper.contents |= {digest_text(text): text for text in texts}
+    for *_, digest in said.get("memories", ()):
+        value_json = rows.value_of(receipt.step_id, digest)
+        if value_json is None:  # forgotten
+            keeper.lost.add(digest)
+        else:
+            keeper.contents[digest] = value_json
     # What was proposed, and told to whoever did it anew, stays in a step's row until the next time.
     keeper.lost |= {said[name] for name in ("proposed", "feedback") if said[name]} - keeper.contents.keys()
 

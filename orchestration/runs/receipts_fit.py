@@ -16,7 +16,7 @@ from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_te
 from orchestration.domain.states import DONE, ReceiptKind, Stage
 from orchestration.domain.work import PERSON
 from orchestration.models import PastOutput, Receipt, Step
-from orchestration.selectors.proof import ProofHandoff, ProofRows
+from orchestration.selectors.proof import MemoryName, ProofHandoff, ProofRows
 
 _CHANGED_SINCE = frozenset({"parents", "feedback", "proposed", "decision", "actor"})
 
@@ -82,15 +82,29 @@ def find_call_faults(rows: ProofRows) -> Iterator[str]:
 
 
 def find_memory_faults(rows: ProofRows) -> Iterator[str]:
-    """Yield what is wrong with what steps remembered: values that are not those of their digests."""
+    """Yield what is wrong with what steps remembered: values that changed, versions that came or went."""
+    named = {(one.step_id, line) for one in rows.receipts for line in _list_memories(one)}
+    there = {(memory.step_id, memory.line) for memory in rows.memories}
     for memory in rows.memories:
-        place = (
-            f"step '{rows.key_of(memory.step_id)}', memory '{memory.key}' v{memory.version} ({memory.scope})"
-        )
+        place = _place_memory(rows, memory.step_id, memory.line)
         if memory.run_id != rows.run.pk:
             yield f"{place}: its run is another"
         if memory.value_json is not None and digest_text(memory.value_json) != memory.digest:
             yield f"{place}: value_json does not match its digest"
+        if (memory.step_id, memory.line) not in named:
+            yield f"{place}: no receipt of the step names it with this digest"
+    for step_id, line in sorted(named - there):
+        yield f"{_place_memory(rows, step_id, line)}: a receipt names it with another digest, or it is gone"
+
+
+def _list_memories(receipt: Receipt) -> list[MemoryName]:
+    said = json.loads(receipt.body_json).get("memories", ()) if '"memories"' in receipt.body_json else ()
+    return [(scope, scope_id, key, version, digest) for scope, scope_id, key, version, digest in said]
+
+
+def _place_memory(rows: ProofRows, step_id: int, line: MemoryName) -> str:
+    scope, _, key, version, _ = line
+    return f"step '{rows.key_of(step_id)}', memory '{key}' v{version} ({scope})"
 
 
 def find_receipt_faults(rows: ProofRows) -> Iterator[str]:
@@ -194,6 +208,7 @@ class _Check:
                 feedback_digest=digest_text(step.feedback) if step.feedback else None,
                 finished_at=stamp(put_out.finished_at) if put_out.finished_at else "",
                 calls=self._calls(put_out, step, said),
+                memories=said.get("memories", ()),  # compared with their rows by `find_memory_faults`
             )
         )
 

@@ -1,20 +1,51 @@
 """What an answer would do that somebody must accept first."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from django.db.models import Exists, OuterRef
 
 from agents.domain.outbox import MessageKind
 from agents.domain.redaction import redact_json
-from orchestration.models import PendingEffects, Topic
-from orchestration.outgoing import SENT
+from orchestration.domain.states import AttemptOutcome
+from orchestration.memory.writing import REMEMBERED
+from orchestration.models import Attempt, PendingEffects, Topic
+from orchestration.outgoing import EMBEDDED, SENT
 
 
-def load_pending(step_id: int, revision: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the lines of the effects that a revision of a step's work waits with, by name; none: {}."""
-    rows = PendingEffects.objects.filter(step=step_id, revision=revision).order_by("-pk")
-    effects_json = rows.values_list("effects_json", flat=True).first()
-    return {} if effects_json is None else dict(json.loads(effects_json))
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a revision of a step's work waits with.
+
+    Attributes: effects: lines by the name of their effect.  embedded: vectors of what it would remember.
+        attempt: the number of the one that answered so; 0: nothing waits.
+    """
+
+    effects: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    embedded: Sequence[Mapping[str, Any]] = ()
+    attempt: int = 0
+
+
+def load_pending(step_id: int, revision: int, *, locked: bool = False) -> Pending:
+    """Return what a revision of a step's work waits with: of its latest answer, which may do nothing.
+
+    Args: locked: until the transaction ends, so that nobody takes anything out of it.
+    """
+    later = Attempt.objects.filter(
+        step=step_id, number__gt=OuterRef("attempt"), outcome=AttemptOutcome.ANSWERED
+    )
+    rows = PendingEffects.objects.filter(~Exists(later), step=step_id, revision=revision)
+    rows = rows.select_for_update() if locked else rows
+    found = rows.order_by("-pk").values_list("effects_json", "attempt").first()
+    if found is None:
+        return Pending()
+    effects_json, attempt = found
+    said = json.loads(effects_json)
+    embedded = said.pop(EMBEDDED, ())
+    # Of what is forgotten no line is left.
+    return Pending({name: lines for name, lines in said.items() if lines}, embedded, attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +59,36 @@ class PendingLetter:
     body: Any
 
 
+@dataclass(frozen=True, slots=True)
+class PendingMemory:
+    """What is remembered once an answer is accepted as it stands.
+
+    Attributes: words: under which key, and of whom.  value: without secrets.
+    """
+
+    words: str
+    value: Any
+
+
 def list_letters(step_id: int, revision: int) -> list[PendingLetter]:
     """Return the messages that a revision of a step's work waits with, in the order in which they would be sent."""
-    lines = load_pending(step_id, revision).get(SENT.name, [])
+    lines = load_pending(step_id, revision).effects.get(SENT.name, [])
     topics = Topic.objects.in_bulk({line["topic_id"] for line in lines if line.get("topic_id")})
     return [_describe(line, topics) for line in lines]
 
 
-def _describe(line: dict[str, Any], topics: dict[int, Topic]) -> PendingLetter:
+def list_notes(step_id: int, revision: int) -> list[PendingMemory]:
+    """Return what a revision of a step's work would remember."""
+    lines = load_pending(step_id, revision).effects.get(REMEMBERED.name, [])
+    return [_describe_note(line) for line in lines]
+
+
+def _describe_note(line: Mapping[str, Any]) -> PendingMemory:
+    value_json = redact_json(line["value"])
+    return PendingMemory(f"{line['key']} ({line['scope']})", json.loads(value_json))
+
+
+def _describe(line: Mapping[str, Any], topics: dict[int, Topic]) -> PendingLetter:
     body_json = redact_json(line["body_json"])
     topic = topics.get(line.get("topic_id") or 0)
     address = f"{line['to_name']}/{line['to_key']}"

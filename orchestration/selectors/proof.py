@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
@@ -107,16 +107,26 @@ class ProofCall(NamedTuple):
     response_digest: str | None
 
 
+MemoryName: TypeAlias = tuple[str, str, str, int, str]
+"""What a receipt says of a version: scope, whose, key, version, digest."""
+
+
 class ProofMemory(NamedTuple):
     """A version of a memory that a step wrote, as a proof looks at it. `value_json`: None: it is forgotten."""
 
     step_id: int
     run_id: UUID
     scope: str
+    scope_id: str
     key: str
     version: int
-    value_json: str | None
     digest: str
+    value_json: str | None
+
+    @property
+    def line(self) -> MemoryName:
+        """Return how a receipt names it: all but the value."""
+        return self.scope, self.scope_id, self.key, self.version, self.digest
 
 
 @dataclass(frozen=True)
@@ -180,6 +190,18 @@ class ProofRows:
             for call in self.calls_done(step_id, journal)
         )
         return digest_calls(journal, lines, digest)
+
+    def value_of(self, step_id: int, digest: str) -> str | None:
+        """Return what a step remembered by its digest; None: it is forgotten."""
+        return next(
+            (m.value_json for m in self.memories_of.get(step_id, ()) if m.digest == digest and m.value_json),
+            None,
+        )
+
+    @cached_property
+    def memories_of(self) -> dict[int, list[ProofMemory]]:
+        """Return what each step remembered."""
+        return _group(self.memories, "step_id")
 
     @cached_property
     def attached(self) -> set[int]:

@@ -5,7 +5,9 @@ kept as well; what later steps made of it is theirs.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
+
+from django.db.models import QuerySet
 
 from orchestration.conf import get_conf
 from orchestration.domain.receipts import digest_text
@@ -33,6 +35,16 @@ def withhold(shown: Mapping[int, Collection[str | None]], user_id: int | None) -
 def find_restricted(step_ids: Collection[int]) -> frozenset[int]:
     """Return the steps that hide what they put out from anybody: of these nothing is told before it is proven."""
     return _escalator().find_hidden(step_ids, None) if step_ids else frozenset()
+
+
+def find_unsearchable(step_ids: QuerySet[Any], user_id: int | None) -> frozenset[int]:
+    """Return the steps whose texts somebody may not look through: that one is found would tell what it says.
+
+    Args: step_ids: of which steps; only asked for where anything is hidden from them.
+    """
+    if not _escalator().hides_anything(user_id):
+        return frozenset()
+    return _escalator().find_hidden(list(step_ids), user_id)
 
 
 def tell_shown(shown: Mapping[int, Collection[str | None]], user_id: int | None) -> frozenset[int]:

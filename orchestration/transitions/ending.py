@@ -17,17 +17,17 @@ from orchestration.domain.effects import Effect
 from orchestration.domain.states import STEP_EDGES, StepStatus
 from orchestration.domain.work import AttemptEnd, Claim
 from orchestration.history import EventKind, insert_event
-from orchestration.memory.writing import DRAFTED, REMEMBERED
+from orchestration.memory.writing import REMEMBERED
 from orchestration.outgoing import PENDING, SENT
 from orchestration.sampling import SAMPLED
 from orchestration.transitions.handoff import BY_STEP
 from orchestration.transitions.vocabulary import break_chords, grown_below, is_held_by, lost, recount
 from orchestration.usage import SPENT
 
-EFFECTS: Final = (SPENT, SAMPLED, SENT, PENDING, DRAFTED, BY_STEP)
+EFFECTS: Final = (SPENT, SAMPLED, SENT, PENDING, BY_STEP)
 """Everything that rooms of their own write with an ending."""
 OF_FINISH: Final = (REMEMBERED,)
-"""What they write with a finish only; other statements don't have it."""
+"""What they write with a finish, or with a person's approval, only; other statements don't have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Ending:
         told: str = self.event
         if isinstance(self.event, EventKind):
             told = insert_event(self.event, source="done", data="event", at="now")
-        effects = [part for effect in self.effects for part in _list_parts(effect)]
+        effects = [part for effect in self.effects for part in list_parts(effect)]
         if self.source is StepStatus.RUNNING and self.effects:
             effects += [LOSE_TRIES, *BOOK_LOST]
         parts = [Part("done", self._change()), *self.parts, *effects, Part("told", told)]
@@ -168,7 +168,8 @@ class Ending:
     FROM given g WHERE s.id = g.step AND {guard} RETURNING {self.returned}, g.*"""
 
 
-def _list_parts(effect: Effect) -> list[Part]:
+def list_parts(effect: Effect) -> list[Part]:
+    """Return the CTEs of an effect, which read `done`."""
     return [
         Part(effect.name, effect.statement, {"effects": "json"}),
         *(Part(name, sql) for name, sql in effect.after),

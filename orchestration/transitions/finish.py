@@ -15,7 +15,7 @@ from orchestration.domain.words import UNBEGUN
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.history import EventKind, insert_event
 from orchestration.memory.vectors import insert_vectors
-from orchestration.memory.writing import REMEMBERED, insist_on_keys
+from orchestration.memory.writing import REMEMBERED, insist_on_keys, number_lines
 from orchestration.transitions.claim import build_claim, find_claim, list_claimed, must_ask, needs_no_slots
 from orchestration.transitions.ending import (
     ATTEMPT,
@@ -128,9 +128,9 @@ def finish_step(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn
         both cases nothing was written.
     Source: guarded update as in River's JobSetStateIfRunning; docs/adr/0003-claims-and-tokens.md.
     """
-    line = dump_finish(claim, end, final, run_on)
     if remembers(end):
-        return read_finish(_finish_and_remember(line, end), claim, final, run_on)
+        return _finish_and_remember(claim, end, final, run_on)
+    line = dump_finish(claim, end, final, run_on)
     return read_finish(write_finishes([line], has_effects=bool(end.effects)), claim, final, run_on)
 
 
@@ -151,15 +151,21 @@ def _write(ending: Ending, lines: list[str], *, waits: bool) -> Written:
     return written
 
 
-def _finish_and_remember(line: str, end: AttemptEnd) -> Written:
+def _finish_and_remember(claim: Claim, end: AttemptEnd, final: FinalOutput, run_on: RunOn | None) -> Finished:
     """Finish a step with what it remembers, alone: it may wait for the locks of keys, and others would wait with it."""
+    noted = end.effects[REMEMBERED.name]
 
-    def write() -> Written:
+    def write() -> tuple[Written, FinalOutput]:
+        lines = number_lines(noted)
+        told = replace(end, effects={**end.effects, REMEMBERED.name: lines})
+        proven = final.committing_to(lines)
+        line = dump_finish(claim, told, proven, run_on)
         written = _write(_FINISH_THAT_REMEMBERS, [line], waits=True)
         insert_vectors(end.embedded)
-        return written
+        return written, proven
 
-    return insist_on_keys(write, end.effects[REMEMBERED.name])
+    written, proven = insist_on_keys(write, noted)
+    return read_finish(written, claim, proven, run_on)
 
 
 def read_finish(written: Written, claim: Claim, final: FinalOutput, run_on: RunOn | None) -> Finished:

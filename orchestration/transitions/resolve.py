@@ -42,8 +42,7 @@ SELECT s.id AS step_id, s.run_id, s.key, r.round, s.revision, s.attempt, s.feedb
        CASE WHEN s.stage <> 'spawned' THEN s.proposed_json END AS proposed_json, w.digest AS spec_digest,
        clock_timestamp() AS now, r.root_id, s.kind, s.spec_key, s.spec_json, s.agent, r.workflow_id, s.renewals,
        a.id AS asked_call, a.request_json AS asked_json,
-       EXISTS (SELECT 1 FROM orchestration_pendingeffects p WHERE p.step_id = s.id) AS has_pending,
-       EXISTS (SELECT 1 FROM orchestration_memorydraft m WHERE m.step_id = s.id) AS has_notes
+       EXISTS (SELECT 1 FROM orchestration_pendingeffects p WHERE p.step_id = s.id) AS has_pending
 FROM orchestration_step s JOIN orchestration_run r ON r.id = s.run_id
 JOIN orchestration_workflow w ON w.id = r.workflow_id
 LEFT JOIN LATERAL (

@@ -16,6 +16,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from config import urls  # noqa: F401 - loads the console's pages
 from escalation.escrow import claim_ticket, comment_on, resolve_ticket, save_calendar
 from escalation.models import Breach, EscalationLevel, Preference, ReasonCode, RoutingRule, SlaTarget, Ticket
+from orchestration import memory
 from orchestration.domain.states import ResolutionKind
 from orchestration.models import Actor, Project
 from tests.browser.axe import look
@@ -120,6 +121,12 @@ def pages(transactional_db: None) -> dict[str, str]:
     take({"gpu": 1}, step_id=9)
     owner = Project.objects.get(slug="default")
     actor = Actor.objects.create(project=owner, name="support.case", key="4711", made_by="code")
+    memory.remember("project", "customer/7", {"tone": "short"}, about="customer/7", reason="she said so")
+    known = memory.remember(
+        "project", "customer/7", {"tone": "short", "letter": "x" * 200}, about="customer/7"
+    )
+    memory.remember("project", "customer/8", 1)
+    memory.forget(key="customer/8", reason="asked")
     given: dict[str, dict[str, Any]] = {
         "orchestration_run_step": {"run_id": held.pk, "key": "draft"},
         "orchestration_run_order": {"run_id": ended.pk, "verb": "fork"},
@@ -133,6 +140,11 @@ def pages(transactional_db: None) -> dict[str, str]:
         "free ticket": f"{_TICKETS}{free.pk}/change/",
         "taken ticket": f"{_TICKETS}{taken.pk}/change/",
         "decided ticket": f"{_TICKETS}{done.pk}/change/",
+        "a memory that is forgotten": f"/admin/orchestration/memory/{known.pk + 1}/change/",
+        "a version of a memory": f"/admin/orchestration/memory/write/?id={known.pk}",
+        "forgetting a key": f"/admin/orchestration/memory/forget/?id={known.pk}",
+        "forgetting somebody": "/admin/orchestration/memory/forget/?about=customer/7",
+        "memory as it stood": "/admin/orchestration/memory/?at=2026-03-01T14:30&like=short",
         "button's address": f"{_TICKETS}{free.pk}/resolve/",
         "held run": reverse("admin:orchestration_run_change", args=(held.pk,)),
         "history": reverse("admin:escalation_reviewqueue_history", args=(free.queue_id,)),

@@ -23,6 +23,7 @@ from orchestration.admin.actors.page import build_actor_page
 from orchestration.admin.actors.words import LIFE_TONES, count_up, describe_standing
 from orchestration.admin.addresses import actor_url, dead_letters_url
 from orchestration.admin.chips import chip, show_age
+from orchestration.admin.project_filter import ProjectFilter
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.mail import ActorLife
@@ -35,7 +36,7 @@ from orchestration.selectors.actors_shown import (
     narrow_to_life,
     scope_actors,
 )
-from orchestration.selectors.scope import find_projects, scope_workflows
+from orchestration.selectors.scope import scope_workflows
 
 
 class LifeFilter(SimpleListFilter):
@@ -70,22 +71,6 @@ class NameFilter(SimpleListFilter):
         """Narrow the list."""
         name = self.value()
         return queryset.filter(name=name.replace("\x00", " ")) if name else queryset
-
-
-class ProjectFilter(SimpleListFilter):
-    """By project, of those that the person is a member of."""
-
-    title = "project"
-    parameter_name = "project"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the projects."""
-        return [(row.slug, row.name) for row in find_projects(caller_of(request))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list."""
-        slug = self.value()
-        return queryset.filter(project__slug=slug.replace("\x00", " ")) if slug else queryset
 
 
 class ActorList(ChangeList):

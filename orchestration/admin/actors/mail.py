@@ -1,6 +1,5 @@
 """The list of messages: who said or published what, to whom or to which topic, and when."""
 
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -15,7 +14,7 @@ from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.actors.lines import kind_chip, link_receiver, link_sender
 from orchestration.admin.actors.message_page import build_message_page
 from orchestration.admin.actors.words import KIND_WORDS
-from orchestration.admin.times import moment_column
+from orchestration.admin.times import moment_column, read_written
 from orchestration.models import Message
 from orchestration.selectors.actors_shown import load_whole, scope_messages, scope_topics
 from orchestration.selectors.scope import find_projects
@@ -108,7 +107,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         if sender:
             rows = _narrow_to_sender(request, rows, sender)
         for name, lookup in (("since", "sent_at__gte"), ("until", "sent_at__lt")):
-            at, fault = _read_time(name, request.GET.get(name, ""))
+            at, fault = read_written(name, request.GET.get(name, ""))
             rows = rows.none() if fault else rows.filter(**{lookup: at}) if at else rows
         return rows
 
@@ -128,7 +127,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
     ) -> HttpResponse:
         """Show the list, with what the form was given and what is wrong with it."""
         written = {name: request.GET.get(name, "") for name in _WRITTEN}
-        faults = [_read_time(name, written[name])[1] for name in ("since", "until")]
+        faults = [read_written(name, written[name])[1] for name in ("since", "until")]
         kept = [(name, request.GET[name]) for name in ("kind", "topic", "q") if request.GET.get(name)]
         more = {
             "title": "Mail",
@@ -186,17 +185,3 @@ def _narrow_to_sender(request: HttpRequest, rows: QuerySet[Message], sender: str
     """Return what somebody sent. With the projects named, also those of a superuser: the index begins with them."""
     projects = find_projects(caller_of(request)).order_by().values("pk")
     return rows.filter(project__in=projects, sender=sender)
-
-
-def _read_time(name: str, text: str) -> tuple[datetime | None, str]:
-    """Return a moment that was written into the form, and what is wrong with it."""
-    if not text.strip():
-        return None, ""
-    try:
-        read = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return (
-            None,
-            f"{name}: {text[:60]!r} is no time; write one as 2026-03-01T14:30, in UTC, or leave it empty",
-        )
-    return read if read.tzinfo else read.replace(tzinfo=UTC), ""

@@ -12,6 +12,7 @@ from orchestration.admin.actors.orders import list_orders
 from orchestration.admin.actors.words import LIFE_TONES, count_up, describe_standing
 from orchestration.admin.addresses import actor_url, dead_letters_url, mail_url, run_url, workflow_url
 from orchestration.admin.chips import chip, show_excerpt, state_chip
+from orchestration.admin.memory.of_runs import show_memory_of_actor
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import link_ticket
 from orchestration.admin.visible import mark_unseen
@@ -70,6 +71,7 @@ def build_actor_page(request: HttpRequest, actor: Actor, standing: Standing) -> 
         "received": view_deliveries(received, user_id),
         "sent": view_messages(list(actors.list_sent(actor)[:_MOST_SHOWN]), user_id),
         "sent_url": mail_url(sender=actor.address),
+        **show_memory_of_actor(actor, user_id),
         "page": page,
         "turns": _view_turns(page.rows),
         "makers": [(each.address, actor_url(each.pk)) for each in actors.find_makers(actor)],

@@ -15,9 +15,9 @@ from django.utils.safestring import SafeString
 
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.actors.lines import view_messages
-from orchestration.admin.actors.lists import ProjectFilter
 from orchestration.admin.addresses import mail_url
 from orchestration.admin.chips import show_age
+from orchestration.admin.project_filter import ProjectFilter
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.topic_changes import find_breaking_changes
 from orchestration.models import Message, Subscription, Topic, TopicSchema

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 
+from agents.domain.memories import normalise
 from agents.management.base import EngineCommand
 from orchestration.management.arguments import add_json_switch, check_project, find_past, read_time
 from orchestration.management.memories import HEAD, add_place, describe_memory, memory_rows
 from orchestration.management.terminal import show_table
 from orchestration.memory.desk import list_current, list_versions
-from orchestration.memory.forgetting import narrow_to_text
+from orchestration.memory.searching import narrow_to_subject, narrow_to_text
 from orchestration.selectors.progress import read_clock
 
 _MOST: Final = 200
@@ -30,6 +31,7 @@ class Command(EngineCommand):
         parser.add_argument("--key", help="Only this key.")
         parser.add_argument("--prefix", help="Only keys that begin so.")
         parser.add_argument("--text", help="Only what holds this in key, value or search text.")
+        parser.add_argument("--about", help="Only what is about somebody, such as customer/7.")
         parser.add_argument(
             "--at", type=read_time, help="As it stood then: a time with its zone, or a span back."
         )
@@ -52,9 +54,13 @@ class Command(EngineCommand):
         moment = None if at is None else find_past(at, read_clock())
         rows = list_versions().filter(project__slug=project) if history else list_current(project, at=moment)
         where = {"scope": "scope", "scope_id": "scope_id", "key": "key", "key__startswith": "prefix"}
+        for name in ("key", "prefix"):
+            options[name] = None if options[name] is None else normalise(options[name])
         given = {name: options[option] for name, option in where.items() if options[option] is not None}
         rows = rows.filter(**given)
-        found = list((narrow_to_text(rows, options["text"]) if options["text"] else rows)[: _MOST + 1])
+        rows = narrow_to_text(rows, options["text"]) if options["text"] else rows
+        rows = narrow_to_subject(rows, options["about"]) if options["about"] else rows
+        found = list(rows[: _MOST + 1])
         if as_json:
             self.stdout.write(json.dumps([describe_memory(one) for one in found[:_MOST]], indent=2))
             return

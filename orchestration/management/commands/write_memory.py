@@ -24,6 +24,13 @@ class Command(EngineCommand):
         parser.add_argument("value", metavar="JSON|@FILE|-", help="What is remembered.")
         parser.add_argument("--search", help="What a recall looks at; the words of the value if left out.")
         parser.add_argument("--expires-in-seconds", type=float, help="From then on nobody reads it.")
+        parser.add_argument(
+            "--about",
+            action="append",
+            default=[],
+            help="Whom it is about, such as customer/7; may be repeated.",
+        )
+        parser.add_argument("--reason", default="", help="Why; shown in the history.")
         parser.add_argument("--expected-version", type=int, help="Refused if the latest is another; 0: none.")
         add_person(parser)
         add_json_switch(parser)
@@ -45,6 +52,8 @@ class Command(EngineCommand):
                 search=options["search"],
                 expires_in_seconds=options["expires_in_seconds"],
                 expected_version=options["expected_version"],
+                about=options["about"],
+                reason=options["reason"],
                 by=person,
                 through="command",
             )

@@ -52,6 +52,14 @@ def grow(task: Task) -> Result:
     return Result(_work(task), spawn=steps)
 
 
+@agent("crash.remember", timeout_seconds=60)
+def remember(task: Task) -> dict[str, str]:
+    """Note which attempt it was, under one key for all runs."""
+    task.remember("project", "crash/mark", {"run": task.run_id, "attempt": task.attempt}, about="crash")
+    hit("noted", task.step_key)
+    return _work(task)
+
+
 @agent("crash.large", timeout_seconds=60)
 def put_out_much(task: Task) -> dict[str, str]:
     """Put out more than anybody is handed whole; no two runs the same."""

@@ -71,6 +71,15 @@ GET  orchestration_topic_add                xxxx
 GET  orchestration_topic_history            --oo
 GET  orchestration_topic_delete             --xx
 GET  orchestration_topic_change             lxxooo
+GET  orchestration_memory_write             lxxxoo
+POST orchestration_memory_write             lxxx--
+GET  orchestration_memory_forget            lxxxoo
+POST orchestration_memory_forget            lxxx??
+GET  orchestration_memory_changelist        lxxooo
+GET  orchestration_memory_add               xxxx
+GET  orchestration_memory_history           --oo
+GET  orchestration_memory_delete            --xx
+GET  orchestration_memory_change            lxxooo
 GET  orchestration_verifiertrial_changelist lxxooo
 GET  orchestration_verifiertrial_add        xxxx
 GET  orchestration_verifiertrial_history    ----

@@ -31,6 +31,7 @@ from escalation.models import (
     ReviewQueue,
     RoutingRule,
 )
+from orchestration import memory
 from orchestration.models import Actor, Delivery, Message, Project, Topic, WorkerProcess
 from tests.integration.api.people import make_key
 from tests.integration.config.console_table import TABLE
@@ -136,6 +137,7 @@ class Desk:
             "auditline": AuditLine.objects.get(act=Act.COMMENTED).pk,
             "workerprocess": WorkerProcess.objects.latest("pk").pk,
             **_make_mail(run.project_id),
+            "memory": memory.remember("project", "customer/7", 1).pk,
         }
 
     def fill(self, route: str) -> str:

@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from agents import Task
+from agents.errors import MemoryRefused
 from orchestration import StepSpec, WorkflowSpec, memory, runs
 from orchestration.errors import MemoryConflict, MemoryInvalid, MemoryNotFound, ProjectNotFound
 from orchestration.memory.desk import list_current
-from orchestration.models import Call, Forgetting, Memory, MemoryDraft
+from orchestration.models import Call, Forgetting, Memory, MemoryDraft, Project
 from orchestration.testing import run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +82,7 @@ def test_forgetting_empties_all_versions_and_tells_who_and_why() -> None:
         memory.remember("project", "customer/7", {"mail": value})
     memory.remember("project", "other", "about Ada@Example.org, too", search="")
     digests = list(Memory.objects.order_by("pk").values_list("digest", flat=True))
-    told = memory.forget(about="ada@example.org", reason="asked for", by=ada, through="console")
+    told = memory.forget(text="ada@example.org", reason="asked for", by=ada, through="console")
     assert (told.versions, told.person_name, told.reason) == (3, "console:ada", "asked for")
     assert "example" not in told.which
     left = list(Memory.objects.order_by("pk").values_list("value_json", flat=True))
@@ -94,6 +95,54 @@ def test_forgetting_empties_all_versions_and_tells_who_and_why() -> None:
         assert "ada" not in cursor.fetchone()[0].lower()
 
 
+def _remember_about_seven() -> None:
+    Project.objects.create(slug="abroad", name="Abroad")
+    memory.remember("project", "customer/7", 1)
+    memory.remember("project", "customer/7/habits", 2)
+    memory.remember("agent", "advice", 3, id="acme.reply", about=["customer/7", "household/1"])
+    memory.remember("actor", "state", 4, id="support.case/1", about="customer/7", project="abroad")
+    memory.remember("project", "customer/70", 70)
+    memory.remember("project", "x", "customer/7 is mentioned")
+
+
+def _list_left() -> list[str | None]:
+    rows = Memory.objects.exclude(value_json=None).order_by("pk")
+    return list(rows.values_list("value_json", flat=True))
+
+
+def test_all_about_somebody_goes_from_all_scopes_and_projects() -> None:
+    _remember_about_seven()
+    told = memory.forget_about("customer/7", reason="asked")
+    assert [(one.project.slug, one.versions) for one in told] == [("default", 3), ("abroad", 1)]
+    assert _list_left() == ["70", '"customer/7 is mentioned"']
+    assert not Memory.objects.filter(about__contains=["customer/7"]).exists()
+    assert "customer/7" not in "".join(one.which for one in told)
+    with pytest.raises(MemoryNotFound):
+        memory.forget_about("customer/7", reason="asked")
+
+
+def test_about_somebody_may_be_narrowed() -> None:
+    _remember_about_seven()
+    memory.forget_about("customer/7", reason="asked", projects=["abroad"])
+    memory.forget(about="customer/7", scope="agent", reason="asked")
+    assert _list_left() == ["1", "2", "70", '"customer/7 is mentioned"']
+    told = _command("forget_memory", "--about", "customer/7", "--reason", "asked")
+    assert [(one["project"], one["versions"]) for one in told] == [("default", 2)]
+
+
+def test_whom_an_agent_names_is_whom_it_is_about() -> None:
+    def note(task: Task) -> int:
+        task.remember("run", "k", 1, about="customer/7")
+        for about in ("", ["a", 7], [" "], {"a": 1}, b"a", "x" * 201, map(str, range(10**9)), "a\x00"):
+            with pytest.raises(MemoryRefused, match=r"^task\.remember: about: "):
+                task.remember("run", "k", 1, about=about)  # type: ignore[arg-type]
+        return 1
+
+    spec = WorkflowSpec(name="w", steps=(StepSpec("a", agent="w.a"),))
+    assert run_workflow(spec, agents={"w.a": note}).status == "succeeded"
+    assert Memory.objects.get().about == ["customer/7"]
+
+
 def test_a_forgotten_key_goes_on_with_its_next_version() -> None:
     memory.remember("project", "k", 1)
     memory.forget(key="k", reason="a test")
@@ -102,7 +151,9 @@ def test_a_forgotten_key_goes_on_with_its_next_version() -> None:
         memory.forget(key="none", reason="a test")
 
 
-@pytest.mark.parametrize("fields", [{}, {"about": "a"}, {"prefix": " "}, {"key": "k", "reason": " "}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"text": "a"}, {"about": " "}, {"prefix": " "}, {"key": "k", "reason": " "}]
+)
 def test_too_much_is_not_forgotten_by_mistake(fields: dict[str, Any]) -> None:
     memory.remember("project", "k", "a")
     with pytest.raises(MemoryInvalid):
@@ -141,7 +192,15 @@ def test_proofs_hold_after_a_forgetting_and_name_a_row_that_was_changed() -> Non
 
 @pytest.mark.parametrize(
     "change",
-    ["value_json = '2'", "key = 'other'", "digest = 'x'", "version = 7", "value_json = NULL, search = ''"],
+    [
+        "value_json = '2'",
+        "about = '{x}'",
+        "reason = 'x'",
+        "key = 'other'",
+        "digest = 'x'",
+        "version = 7",
+        "value_json = NULL, search = ''",
+    ],
 )
 def test_nobody_changes_what_was_written(change: str) -> None:
     memory.remember("project", "k", 1)
@@ -166,7 +225,7 @@ def test_commands_write_show_and_forget() -> None:
     history = _command("show_memory", "--scope", "project", "--key", "customer/7", "--history")
     assert [one["value"] for one in history] == ["long", "short"]
     assert _command("show_memory", "--text", "nothing") == []
-    told = _command("forget_memory", "--prefix", "customer/", "--reason", "asked", "--as", "anna")
+    [told] = _command("forget_memory", "--prefix", "customer/", "--reason", "asked", "--as", "anna")
     assert (told["versions"], told["person"]) == (2, "command:anna")
     out = StringIO()
     call_command("show_memory", stdout=out)
@@ -183,7 +242,7 @@ def test_commands_write_show_and_forget() -> None:
             ("write_memory", "k", "1", "--scope", "project", "--expected-version", "3"),
         ),
         ("--history: shows all versions", ("show_memory", "--history")),
-        ("--key: say what is to be forgotten", ("forget_memory", "--reason", "x")),
+        ("--about: say what is to be forgotten", ("forget_memory", "--reason", "x")),
         ("nothing that is remembered fits", ("forget_memory", "--reason", "x", "--key", "none")),
     ],
 )

@@ -73,7 +73,7 @@ def test_who_expects_nothing_appends_and_nobody_is_lost_or_locked_for_ever() -> 
 def _finish_with_note(rig: Rig, claim: Any, expected: int | None = None) -> None:
     facts = load_facts(claim)
     lines = write_lines(claim, [read_note("project", "k", 1, None, None, expected)])
-    conclude(claim, get_step_spec(claim), type(facts)(notes=lines), answer("done"))
+    conclude(claim, get_step_spec(claim), type(facts)(effects={"memory": lines}), answer("done"))
 
 
 @pytest.mark.django_db
@@ -119,10 +119,8 @@ def test_without_the_token_a_zombie_would_remember(monkeypatch: pytest.MonkeyPat
 @pytest.mark.django_db
 @pytest.mark.breaks_guards
 def test_without_the_comparison_a_conflict_would_overwrite(monkeypatch: pytest.MonkeyPatch) -> None:
-    guard = "WHEN coalesce(l.expected, r.version, 0) = coalesce(r.version, 0)"
-    monkeypatch.setattr(
-        finish, "_FINISH_THAT_REMEMBERS", cut(finish._FINISH_THAT_REMEMBERS, guard, "WHEN true")
-    )
+    guard = "coalesce(l.expected, r.version, 0) = coalesce(r.version, 0)"
+    monkeypatch.setattr(finish, "_FINISH_THAT_REMEMBERS", cut(finish._FINISH_THAT_REMEMBERS, guard, "true"))
     with pytest.raises(AssertionError):
         test_a_conflict_writes_neither_step_nor_memory_and_is_told()
 
