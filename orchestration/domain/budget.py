@@ -243,7 +243,7 @@ def find_short(pots: Iterable[PotState], reservation: Reservation) -> Short | No
     short = [
         Short(pot.id, pot.unit, needed, pot.left + pot.reserved - pot.overrun)
         for pot in pots
-        if (needed := count_needed(pot.unit, reservation)) > pot.left and needed
+        if (needed := count_needed(pot.unit, reservation)) > pot.left
     ]
     return min(short, key=lambda one: (one.fits_later, one.pot), default=None)
 

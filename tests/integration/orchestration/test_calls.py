@@ -367,6 +367,17 @@ def test_what_a_call_used_is_kept_with_its_answer_and_what_failed_cost_all_the_s
     ]
 
 
+def test_a_try_that_failed_answers_nothing_any_more(rig: Rig) -> None:
+    wish = CallWish("ask#1", CallKind.MODEL, "ask", "[]")
+    _, journal = _journal(rig)
+    begun = journal.begin(wish)
+    assert isinstance(begun, Begun)
+    journal.fail(wish, begun, TransientError("cut off"))
+    with pytest.raises(ClaimLost):
+        journal.end(wish, begun, '"said"')
+    assert (Call.objects.get().state, CallTry.objects.get().state) == ("begun", "failed")
+
+
 def _wish_of(call: Call) -> CallWish:
     return CallWish(call.path, CallKind(call.kind), call.name, call.request_json)
 

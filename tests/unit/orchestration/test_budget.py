@@ -89,6 +89,13 @@ def test_a_call_waits_where_it_fits_later_and_else_a_person_is_asked() -> None:
     assert never.words == "its next call may need 30 tokens, and 29 tokens are left of the budget"
 
 
+def test_what_fits_exactly_fits_later_and_of_calls_those_around_it_are_needed_once_more() -> None:
+    exact = Short(1, Unit.TOKENS, 30, 30)
+    assert exact.fits_later
+    assert exact.with_calls(2) == exact
+    assert Short(1, Unit.CALLS, 1, 3).with_calls(2) == Short(1, Unit.CALLS, 3, 3)
+
+
 def test_a_call_does_not_wait_for_what_was_billed_beyond_the_limit() -> None:
     pot = _pot(taken=(60, 40, 0))._replace(overrun=35)
     found = find_short([pot], Reservation(tokens=30))

@@ -42,6 +42,7 @@ class _Callers:
         self._claim = rig.take("work")
         self._pots = load_path(self._claim.step_id)
         self._barrier = Barrier(_AT_ONCE)
+        self.refused: list[int] = []
 
     def begin_all(self, numbers: list[int]) -> dict[int, Begun]:
         """Try to begin all of these calls, as many at once as may; return those that began."""
@@ -59,7 +60,10 @@ class _Callers:
     def _begin(self, number: int) -> Begun | None:
         try:
             begun = self._journal().begin(self._wish(number), Reservation(tokens=10))
-        except (Suspended, IntegrityError):
+        except Suspended:
+            return None
+        except IntegrityError:
+            self.refused.append(number)
             return None
         assert isinstance(begun, Begun)
         return begun
@@ -87,6 +91,7 @@ def test_a_hundred_calls_at_once_on_a_budget_for_ten(_round: int) -> None:
     # Each uses one token of the ten that it reserves: the last nine find too little for what they may need.
     assert waves[0] == 10
     assert (sum(waves), len(left)) == (91, 9)
+    assert callers.refused == []  # the engine asked first, under the lock; the database had nothing to refuse
     pot = Pot.objects.latest("pk")
     assert (pot.reserved, pot.spent, pot.lost, pot.overrun) == (0, 91, 0, 0)
     judge_budgets()
@@ -96,6 +101,8 @@ def test_a_mutant_that_reads_before_it_writes_is_refused_by_the_database(monkeyp
     place = "orchestration.transitions.budget"
     monkeypatch.setattr(f"{place}.LOCK", LOCK.replace("FOR NO KEY UPDATE", ""))
     monkeypatch.setattr(f"{place}.find_short", lambda *_: None)
-    begun = _Callers(_begin_rig()).begin_all(list(range(_CALLS)))
-    assert len(begun) == 10  # of the hundred that a check alone would have let pass
+    callers = _Callers(_begin_rig())
+    begun = callers.begin_all(list(range(_CALLS)))
+    assert len(begun) == 10
+    assert len(callers.refused) == 90  # of the hundred that a check alone would have let pass
     judge_budgets()
