@@ -45,7 +45,16 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
         "Missed deadlines",
     ]
     assert titles["Work"] == ["Runs", "Workflows", "Workers"]
-    assert titles["Agents"] == ["Agents", "Actors", "Mail", "Topics", "Dead letters", "Memory", "Breakers", "Pools"]
+    assert titles["Agents"] == [
+        "Agents",
+        "Actors",
+        "Mail",
+        "Topics",
+        "Dead letters",
+        "Memory",
+        "Breakers",
+        "Pools",
+    ]
     assert titles["People"] == [
         "Projects",
         "API tokens",
