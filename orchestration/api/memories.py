@@ -175,6 +175,7 @@ class MemoryForgetting(ApiView):
     """Forgetting."""
 
     rights: ClassVar[dict[str, Right]] = {"POST": Right.MANAGE}
+    pagination_class = None
 
     @extend_schema(operation_id="forget", request=ForgetBody, responses=ForgettingRow(many=True))
     def post(self, _request: Request) -> Response:
