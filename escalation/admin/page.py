@@ -46,7 +46,7 @@ from orchestration.domain.holds import HoldSubject, ask_about
 from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.models import Attempt, Run
-from orchestration.selectors.pending import list_letters, list_notes
+from orchestration.selectors.pending import Pending, list_letters, list_notes, load_pending
 from orchestration.selectors.scope import call_as
 
 # Background beyond this is for the run's own page.
@@ -156,8 +156,8 @@ def build_page(
 def _list_effects(ticket: Ticket) -> dict[str, Any]:
     """Return what is sent and remembered once the held answer is approved as it stands."""
     waits = ticket.is_open and ticket.has_proposal and ticket.holds_step
-    letters = list_letters(ticket.step_id, ticket.step.revision) if waits else []
-    notes = list_notes(ticket.step_id, ticket.step.revision) if waits else []
+    pending = load_pending(ticket.step_id, ticket.step.revision) if waits else Pending()
+    letters, notes = list_letters(pending), list_notes(pending)
     return {
         "letters": [(mark_unseen(each.words), describe_value(each.body)) for each in letters[:_MOST_LETTERS]],
         "letter_count": len(letters),

@@ -70,17 +70,16 @@ class PendingMemory:
     value: Any
 
 
-def list_letters(step_id: int, revision: int) -> list[PendingLetter]:
-    """Return the messages that a revision of a step's work waits with, in the order in which they would be sent."""
-    lines = load_pending(step_id, revision).effects.get(SENT.name, [])
+def list_letters(pending: Pending) -> list[PendingLetter]:
+    """Return the messages that wait, in the order in which they would be sent."""
+    lines = pending.effects.get(SENT.name, [])
     topics = Topic.objects.in_bulk({line["topic_id"] for line in lines if line.get("topic_id")})
     return [_describe(line, topics) for line in lines]
 
 
-def list_notes(step_id: int, revision: int) -> list[PendingMemory]:
-    """Return what a revision of a step's work would remember."""
-    lines = load_pending(step_id, revision).effects.get(REMEMBERED.name, [])
-    return [_describe_note(line) for line in lines]
+def list_notes(pending: Pending) -> list[PendingMemory]:
+    """Return what would be remembered."""
+    return [_describe_note(line) for line in pending.effects.get(REMEMBERED.name, [])]
 
 
 def _describe_note(line: Mapping[str, Any]) -> PendingMemory:

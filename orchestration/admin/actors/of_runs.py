@@ -16,7 +16,7 @@ from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.states import StepStatus
 from orchestration.models import Run, Step
 from orchestration.selectors.actors_shown import list_mail_of_run, list_mail_of_step
-from orchestration.selectors.pending import list_letters
+from orchestration.selectors.pending import list_letters, load_pending
 
 _MOST = 50
 _LINES_PER_PAGE = 50
@@ -66,7 +66,7 @@ def show_mail_of_step(step: Step, user_id: int | None, *, is_hidden: bool) -> di
     """Return what a step has sent, and what it would send if its answer is accepted as it stands."""
     sent = list(list_mail_of_step(step.pk, step.run_id)[:_MOST])
     waits = step.status == StepStatus.HELD and not is_hidden
-    letters = list_letters(step.pk, step.revision) if waits else []
+    letters = list_letters(load_pending(step.pk, step.revision)) if waits else []
     return {
         "sent": view_messages(sent, user_id),
         "would_send": [

@@ -26,7 +26,7 @@ from orchestration.selectors.memories_shown import (
     list_written,
     view_looks,
 )
-from orchestration.selectors.pending import list_notes
+from orchestration.selectors.pending import list_notes, load_pending
 
 _LINES_PER_PAGE: Final = 50
 _MOST: Final = 50
@@ -60,7 +60,7 @@ def show_memory_of_step(step: Step, user_id: int | None, *, is_hidden: bool) -> 
     """Return what a step wrote, what it looked up, and what it would write if its answer is accepted as it stands."""
     written = list(list_written(step_id=step.pk)[:_MOST])
     waits = step.status == StepStatus.HELD and not is_hidden
-    notes = list_notes(step.pk, step.revision) if waits else []
+    notes = list_notes(load_pending(step.pk, step.revision)) if waits else []
     return {
         "would_remember": [
             (mark_unseen(note.words), show_json(json.dumps(note.value))) for note in notes[:_MOST]
