@@ -33,7 +33,10 @@ _MOST_PAST = 10
 
 def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any]:
     """Return the page's context."""
-    outputs = _show_outputs(step, caller_of(request).user_id)
+    user_id = caller_of(request).user_id
+    outputs = _show_outputs(step, user_id)
+    calls = show_calls(request, step, user_id)
+    has_calls = bool(calls["calls"]) or "calls" in request.GET
     before, after = run_details.list_neighbours(step)
     most = run_details.MOST_NEIGHBOURS
     page = turn_page(request, run_details.list_step_attempts(step.pk), _ATTEMPTS_PER_PAGE)
@@ -53,17 +56,17 @@ def build_step_page(request: HttpRequest, run: Run, step: Step) -> dict[str, Any
         "parent": _link_parent(run, step),
         "grown": _link_grown(run, step),
         "child_run": _link_child_run(step),
-        "item": _show_item(step, caller_of(request).user_id),
+        "item": _show_item(step, user_id),
         "fork_url": _find_fork_url(request, run, step),
         "page": page,
         "attempts": [view_attempt(attempt, step.key) for attempt in page.rows],
-        **show_calls(request, step, caller_of(request).user_id),
+        **calls,
         **outputs,
-        **show_mail_of_step(step, caller_of(request).user_id, is_hidden="hidden" in outputs),
+        **show_mail_of_step(step, user_id, is_hidden="hidden" in outputs),
         "received": [view_handoff(row) for row in run_details.list_received(step)[:_MOST_LINES]],
         "passed_on": [view_handoff(row) for row in run_details.list_passed_on(step)[:_MOST_LINES]],
         "events": [view_event(event) for event in run_details.list_step_events(step)[:_MOST_LINES]],
-        **show_memory_of_step(step, caller_of(request).user_id, is_hidden="hidden" in outputs),
+        **show_memory_of_step(step, user_id, is_hidden="hidden" in outputs, has_calls=has_calls),
     }
 
 

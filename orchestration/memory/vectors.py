@@ -11,7 +11,7 @@ import orjson
 import structlog
 from django.db import DataError, ProgrammingError, transaction
 
-from agents.domain.classification import describe_error
+from agents.domain.redaction import redact
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_all, fetch_one
 
@@ -63,7 +63,7 @@ def _ask_softly(ask: Callable[[], list[Any]]) -> list[Any] | None:
         forget_enabled()
         log.warning(
             "vectors_failed",
-            error=describe_error(error),
+            error=redact(str(error)),
             next="words are compared; `manage.py enable_vectors`, `grant_runtime_role` and `embed_memories` mend it",
         )
         return None

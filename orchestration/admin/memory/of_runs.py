@@ -56,8 +56,13 @@ def build_memory(request: HttpRequest, run: Run) -> dict[str, Any]:
     }
 
 
-def show_memory_of_step(step: Step, user_id: int | None, *, is_hidden: bool) -> dict[str, Any]:
-    """Return what a step wrote, what it looked up, and what it would write if its answer is accepted as it stands."""
+def show_memory_of_step(
+    step: Step, user_id: int | None, *, is_hidden: bool, has_calls: bool
+) -> dict[str, Any]:
+    """Return what a step wrote, what it looked up, and what it would write if its answer is accepted as it stands.
+
+    Args: has_calls: its agent called something; what is looked up is a call.
+    """
     written = list(list_written(step_id=step.pk)[:_MOST])
     waits = step.status == StepStatus.HELD and not is_hidden
     notes = list_notes(load_pending(step.pk, step.revision)) if waits else []
@@ -67,7 +72,7 @@ def show_memory_of_step(step: Step, user_id: int | None, *, is_hidden: bool) -> 
         ],
         "would_remember_count": len(notes),
         "remembered": view_memories(written, user_id),
-        **_view_looks(list_looks(step_id=step.pk), user_id),
+        **(_view_looks(list_looks(step_id=step.pk), user_id) if has_calls else {}),
     }
 
 

@@ -64,6 +64,7 @@ _FACTS = ReceiptFacts(
     feedback_digest=None,
     finished_at="t1",
     calls={"journal": 0, "digest": "c"},
+    memories=(("run", "r", "seen", 1, "d"),),
 )
 _SEAL = SealFacts(
     result={"kind": "computed"},
