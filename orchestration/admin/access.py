@@ -43,6 +43,19 @@ def has_right(request: HttpRequest, right: Right, project_id: int | None = None)
     return any(right in held for held in rights.values())
 
 
+def find_by_number(rows: QuerySet[Row], object_id: str, what: str) -> Row:
+    """Return the row that an address names by its number.
+
+    Args: rows: those that the viewer may see.  what: in words, for whoever finds none.
+    Raises: Http404: there is none, or not for them.
+    """
+    is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
+    found = rows.filter(pk=object_id).first() if is_number else None
+    if found is None:
+        raise Http404(f"There is no {what} {object_id}.")
+    return found
+
+
 class ScopedAdmin(ModelAdmin[Row]):
     """Lists the rows of the person's projects. Roles decide, not Django's permissions: these know no projects.
 
@@ -110,6 +123,21 @@ class ReadOnlyAdmin(ScopedAdmin[Row]):
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         """Rows are evidence."""
         return False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the page of one row to whoever may look."""
+        self.require_view(request)
+        return self.show_row(request, object_id)
+
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return the page of one row: Django's own, or in its place one of this app's."""
+        return super().change_view(request, object_id)
 
     def require_view(self, request: HttpRequest) -> None:
         """Refuse whoever may not look.

@@ -1,6 +1,6 @@
 """The list of runs, and the way to a run's and a step's page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -14,16 +14,15 @@ from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
 
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
 from orchestration.admin.addresses import read_run_prefix, read_task_id, run_url, step_url, workflow_url
 from orchestration.admin.chips import show_age, show_excerpt, show_progress, state_chip, tone_of
 from orchestration.admin.order_page import build_order_page, say_obeyed
 from orchestration.admin.orders import ORDERS, give_order
+from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
 from orchestration.admin.run_page import build_run_page
 from orchestration.admin.step_page import build_step_page
@@ -53,18 +52,15 @@ class StateChoice:
     is_shown: bool
 
 
-class RunList(ChangeList):
+class RunList(AddingList):
     """Adds to the runs of one page how far their plans are and what ails them: three queries in all."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        """Load the page's rows and their progress."""
-        super().get_results(request)
-        runs: list[Any] = list(self.result_list)
-        ids = [run.pk for run in runs]
-        states, counts, reasons = find_states(ids), count_steps(ids), find_reasons(runs)
-        for run in runs:
+    def add(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask for their progress; offer the states to choose from."""
+        ids = [run.pk for run in rows]
+        states, counts, reasons = find_states(ids), count_steps(ids), find_reasons(rows)
+        for run in rows:
             run.state, run.step_counts, run.told = states[run.pk], counts[run.pk], reasons[run.pk]
-        self.result_list: Iterable[Any] = runs
         self.state_choices = [self._choose("", "all"), *(self._choose(s, STATE_WORDS[s]) for s in STATES)]
 
     def _choose(self, state: str, words: str) -> StateChoice:
@@ -140,16 +136,8 @@ class RunAdmin(ReadOnlyAdmin[Run]):
             *super().get_urls(),
         ]
 
-    @method_decorator(never_cache)
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one run; with `?part=live` only what changes on its page."""
-        self.require_view(request)
         run = self._find_run(request, _read_id(object_id))
         context = build_run_page(request, run)
         if request.GET.get("part") == "live":
@@ -167,7 +155,6 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         context = build_step_page(request, run, step)
         return self.render_page(request, "run/step.html", context, status=_find_status(context))
 
-    @method_decorator(never_cache)
     def order_view(self, request: HttpRequest, run_id: UUID, verb: str) -> HttpResponse:
         """Ask whether to give an order; a POST gives it."""
         self.require_view(request)

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from agents.domain.offers import Offers, read_offers
-from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number
 from orchestration.admin.addresses import flower_worker_url, run_url, step_url
 from orchestration.admin.attempt_view import AttemptView, view_attempt
 from orchestration.admin.chips import chip, show_age
@@ -112,19 +112,9 @@ class WorkerProcessAdmin(ReadOnlyAdmin[WorkerProcess]):
         }
         return super().changelist_view(request, {**(extra_context or {}), **waiting})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one process."""
-        self.require_view(request)
-        rows = self.get_queryset(request)
-        process = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
-        if process is None:
-            raise Http404(f"There is no worker process {object_id}.")
+        process = find_by_number(self.get_queryset(request), object_id, "worker process")
         return self.render_page(request, "worker/page.html", _build_page(request, process))
 
     @admin.display(description="State")

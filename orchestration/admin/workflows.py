@@ -1,7 +1,6 @@
 """The list of workflows, and a version's page: its steps as a picture, a table, and as published."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,15 +8,16 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number
 from orchestration.admin.addresses import workflow_url
 from orchestration.admin.chips import show_age
 from orchestration.admin.plans import draw_workflow
+from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.visible import show_json
 from orchestration.domain.spec import StepSpec, load_spec, order_steps
 from orchestration.errors import SpecInvalid
@@ -36,17 +36,14 @@ class StepRow:
     rules: list[str]
 
 
-class WorkflowList(ChangeList):
+class WorkflowList(AddingList):
     """Adds to the workflows of one page how many runs they have: one query."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        """Load the page's rows and their counts."""
-        super().get_results(request)
-        workflows: list[Any] = list(self.result_list)
-        counts = count_runs(workflows)
-        for workflow in workflows:
+    def add(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Count the runs."""
+        counts = count_runs(rows)
+        for workflow in rows:
             workflow.run_count = counts[workflow.pk]
-        self.result_list: Iterable[Any] = workflows
 
 
 @admin.register(Workflow)
@@ -72,19 +69,9 @@ class WorkflowAdmin(ReadOnlyAdmin[Workflow]):
         rows = latest_versions(super().get_queryset(request)).defer("spec_json")
         return rows.annotate(read_at=Now())
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one version."""
-        self.require_view(request)
-        rows = scope_workflows(caller_of(request))
-        found = rows.filter(pk=object_id).first() if object_id.isdecimal() else None
-        if found is None:
-            raise Http404(f"There is no workflow version {object_id}.")
+        found = find_by_number(scope_workflows(caller_of(request)), object_id, "workflow version")
         return self.render_page(request, "workflow/page.html", _build_page(request, found))
 
     @admin.display(description="Version")

@@ -5,16 +5,14 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
 
 from orchestration import actors
-from orchestration.admin.access import ReadOnlyAdmin, caller_of, has_right
+from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number, has_right
 from orchestration.admin.actors.lines import link_sender
 from orchestration.admin.addresses import actor_url, dead_letters_url, message_url, run_url
 from orchestration.admin.chips import show_excerpt
@@ -72,19 +70,9 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
         """Show the list under its own name."""
         return super().changelist_view(request, {**(extra_context or {}), "title": "Dead letters"})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the page of the message, which shows its deliveries."""
-        self.require_view(request)
-        is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
-        found = self.get_queryset(request).filter(pk=object_id).first() if is_number else None
-        if found is None:
-            raise Http404(f"There is no dead letter {object_id}.")
+        found = find_by_number(self.get_queryset(request), object_id, "dead letter")
         return redirect(message_url(found.message_id))
 
     def get_urls(self) -> list[URLPattern]:
@@ -92,7 +80,6 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
         again = self.admin_site.admin_view(self.again_view)
         return [path("again/", again, name="orchestration_delivery_again"), *super().get_urls()]
 
-    @method_decorator(never_cache)
     def again_view(self, request: HttpRequest) -> HttpResponse:
         """Ask whether to send dead letters again; a POST does it."""
         self.require_view(request)

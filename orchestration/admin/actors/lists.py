@@ -1,6 +1,5 @@
 """The list of actors, and the way to an actor's page and to the orders that people give it."""
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -12,18 +11,17 @@ from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
 
-from orchestration.admin.access import ReadOnlyAdmin, caller_of, has_right
+from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number, has_right
 from orchestration.admin.actors.orders import ORDERS, Order, give_order
 from orchestration.admin.actors.page import build_actor_page
 from orchestration.admin.actors.words import LIFE_TONES, count_up, describe_standing
 from orchestration.admin.addresses import actor_url, dead_letters_url
 from orchestration.admin.chips import chip, show_age
 from orchestration.admin.project_filter import ProjectFilter
+from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.mail import ActorLife
@@ -73,17 +71,14 @@ class NameFilter(SimpleListFilter):
         return queryset.filter(name=name.replace("\x00", " ")) if name else queryset
 
 
-class ActorList(ChangeList):
+class ActorList(AddingList):
     """Adds to the actors of one page how they stand: one query."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        """Load the page's rows and how they stand."""
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
+    def add(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask how they stand."""
         standings = find_standings([row.pk for row in rows])
         for row in rows:
             row.standing = standings[row.pk]
-        self.result_list: Iterable[Any] = rows
 
 
 @admin.register(Actor)
@@ -126,21 +121,12 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
             *super().get_urls(),
         ]
 
-    @method_decorator(never_cache)
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one actor."""
-        self.require_view(request)
         actor = self._find(request, object_id)
         standing = find_standings([actor.pk])[actor.pk]
         return self.render_page(request, "actor/page.html", build_actor_page(request, actor, standing))
 
-    @method_decorator(never_cache)
     def order_view(self, request: HttpRequest, actor_id: int, verb: str) -> HttpResponse:
         """Ask whether to give an order; a POST gives it."""
         self.require_view(request)
@@ -168,11 +154,7 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
 
         Raises: Http404.
         """
-        is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
-        found = scope_actors(caller_of(request)).filter(pk=object_id).first() if is_number else None
-        if found is None:
-            raise Http404(f"There is no actor {object_id}.")
-        return found
+        return find_by_number(scope_actors(caller_of(request)), object_id, "actor")
 
     @admin.display(description="Address")
     def address_shown(self, actor: Actor) -> SafeString:

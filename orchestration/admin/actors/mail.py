@@ -6,14 +6,15 @@ from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number
 from orchestration.admin.actors.lines import kind_chip, link_receiver, link_sender
 from orchestration.admin.actors.message_page import build_message_page
 from orchestration.admin.actors.words import KIND_WORDS
+from orchestration.admin.rows_lists import WrittenList
 from orchestration.admin.times import moment_column, read_written
 from orchestration.models import Message
 from orchestration.selectors.actors_shown import load_whole, scope_messages, scope_topics
@@ -58,13 +59,10 @@ class TopicFilter(SimpleListFilter):
         return queryset.filter(topic__in=list(topics.values_list("pk", flat=True)[:_MOST_TOPICS]))
 
 
-class MailList(ChangeList):
-    """A list that is narrowed by what is written into a form, too."""
+class MailList(WrittenList):
+    """Is narrowed by sender and time."""
 
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Leave to the form what is its own."""
-        asked = super().get_filters_params(params)
-        return {name: value for name, value in asked.items() if name not in _WRITTEN}
+    written = _WRITTEN
 
 
 @admin.register(Message)
@@ -137,20 +135,10 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one message."""
-        self.require_view(request)
-        is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
         rows = load_whole(scope_messages(caller_of(request)))
-        found = rows.filter(pk=object_id).first() if is_number else None
-        if found is None:
-            raise Http404(f"There is no message {object_id}.")
+        found = find_by_number(rows, object_id, "message")
         return self.render_page(request, "mail/page.html", build_message_page(request, found))
 
     @admin.display(description="Message")

@@ -1,7 +1,6 @@
 """The list of topics, and a topic's page: versions of its schema, who hears it, what was published last."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,15 +8,16 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number
 from orchestration.admin.actors.lines import view_messages
 from orchestration.admin.addresses import mail_url
 from orchestration.admin.chips import show_age
 from orchestration.admin.project_filter import ProjectFilter
+from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.topic_changes import find_breaking_changes
 from orchestration.models import Message, Subscription, Topic, TopicSchema
@@ -49,13 +49,11 @@ class SubscriberView:
     source: SafeString
 
 
-class TopicList(ChangeList):
+class TopicList(AddingList):
     """Adds to the topics of one page their latest version, their subscribers, and when they last heard something."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        """Load the page's rows and what is added: three queries."""
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
+    def add(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask two queries."""
         ids = [row.pk for row in rows]
         latest = TopicSchema.objects.filter(topic__in=ids).order_by("topic", "-version").distinct("topic")
         versions = dict(latest.values_list("topic", "version"))
@@ -63,7 +61,6 @@ class TopicList(ChangeList):
         counts = dict(heard.annotate(Count("id")))
         for row in rows:
             row.version, row.subscriber_count = versions.get(row.pk), counts.get(row.pk, 0)
-        self.result_list: Iterable[Any] = rows
 
 
 @admin.register(Topic)
@@ -91,19 +88,9 @@ class TopicAdmin(ReadOnlyAdmin[Topic]):
         """Add the time of reading."""
         return super().get_queryset(request).annotate(read_at=Now())
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one topic."""
-        self.require_view(request)
-        is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
-        found = scope_topics(caller_of(request)).filter(pk=object_id).first() if is_number else None
-        if found is None:
-            raise Http404(f"There is no topic {object_id}.")
+        found = find_by_number(scope_topics(caller_of(request)), object_id, "topic")
         return self.render_page(request, "topic/page.html", _build_page(request, found))
 
     @admin.display(description="Topic")

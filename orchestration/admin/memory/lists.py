@@ -1,6 +1,5 @@
 """The list of what is remembered, as it stands or stood at a time, and the ways to the pages of keys and orders."""
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
@@ -9,10 +8,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
 
 from agents.domain.memories import MOST_KEY, MOST_LIKE, normalise
 from agents.domain.notebook import MemoryScope
@@ -22,6 +19,7 @@ from orchestration.admin.memory.lines import link_owner, link_writer, say
 from orchestration.admin.memory.page import build_memory_page, find_memory
 from orchestration.admin.memory.writing import show_writing
 from orchestration.admin.project_filter import ProjectFilter
+from orchestration.admin.rows_lists import AddingList, WrittenList
 from orchestration.admin.times import moment_column, read_written
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.rights import Right
@@ -50,13 +48,10 @@ class ScopeFilter(SimpleListFilter):
         return queryset.filter(scope=self.value()) if self.value() in list(MemoryScope) else queryset
 
 
-class MemoryList(ChangeList):
+class MemoryList(WrittenList, AddingList):
     """A list that is narrowed by what is written into a form, too, and knows what may be shown of a page's rows."""
 
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Leave to the form what is its own."""
-        asked = super().get_filters_params(params)
-        return {name: value for name, value in asked.items() if name not in _WRITTEN}
+    written = _WRITTEN
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         """Put what is like a text in order, of what is left by all the rest."""
@@ -64,14 +59,11 @@ class MemoryList(ChangeList):
         like = _read_written(request)["like"]
         return order_alike(rows, like, caller_of(request).user_id) if like.strip() else rows
 
-    def get_results(self, request: HttpRequest) -> None:
-        """Load the page's rows and what may be shown of them."""
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)
+    def add(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask what may be shown of them."""
         shown = show_memories(rows, caller_of(request).user_id)
         for row in rows:
             row.shown = shown[row.pk]
-        self.result_list: Iterable[Any] = rows
 
 
 @admin.register(Memory)
@@ -157,26 +149,16 @@ class MemoryAdmin(ReadOnlyAdmin[Memory]):
             *super().get_urls(),
         ]
 
-    @method_decorator(never_cache)
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the key of a memory with all its versions."""
-        self.require_view(request)
         found = find_memory(request, object_id)
         return self.render_page(request, "memory/page.html", build_memory_page(request, found))
 
-    @method_decorator(never_cache)
     def write_view(self, request: HttpRequest) -> HttpResponse:
         """Ask what is to be remembered; a POST writes it."""
         self.require_view(request)
         return show_writing(self, request)
 
-    @method_decorator(never_cache)
     def forget_view(self, request: HttpRequest) -> HttpResponse:
         """Show what would be forgotten, and ask why; a POST forgets it."""
         self.require_view(request)

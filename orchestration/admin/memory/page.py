@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from orchestration.admin.access import caller_of, has_right
+from orchestration.admin.access import caller_of, find_by_number, has_right
 from orchestration.admin.addresses import memories_url
 from orchestration.admin.chips import chip
 from orchestration.admin.memory.lines import link_owner, link_writer, say
@@ -59,11 +59,7 @@ def find_memory(request: HttpRequest, object_id: str) -> Memory:
 
     Raises: Http404.
     """
-    is_number = object_id.isascii() and object_id.isdecimal() and len(object_id) < 19
-    found = scope_versions(caller_of(request)).filter(pk=object_id).first() if is_number else None
-    if found is None:
-        raise Http404(f"There is no memory {object_id}.")
-    return found
+    return find_by_number(scope_versions(caller_of(request)), object_id, "memory")
 
 
 def build_memory_page(request: HttpRequest, named: Memory) -> dict[str, Any]:
