@@ -46,7 +46,7 @@ from orchestration.domain.holds import HoldSubject, ask_about
 from orchestration.domain.spec import Review
 from orchestration.domain.states import ResolutionKind, StepKind
 from orchestration.models import Attempt, Run
-from orchestration.selectors.pending import Pending, list_letters, list_notes, load_pending
+from orchestration.selectors.pending import Pending, PendingLine, list_letters, list_notes, load_pending
 from orchestration.selectors.scope import call_as
 
 # Background beyond this is for the run's own page.
@@ -157,13 +157,14 @@ def _list_effects(ticket: Ticket) -> dict[str, Any]:
     """Return what is sent and remembered once the held answer is approved as it stands."""
     waits = ticket.is_open and ticket.has_proposal and ticket.holds_step
     pending = load_pending(ticket.step_id, ticket.step.revision) if waits else Pending()
-    letters, notes = list_letters(pending), list_notes(pending)
     return {
-        "letters": [(mark_unseen(each.words), describe_value(each.body)) for each in letters[:_MOST_LETTERS]],
-        "letter_count": len(letters),
-        "notes": [(mark_unseen(each.words), describe_value(each.value)) for each in notes[:_MOST_LETTERS]],
-        "note_count": len(notes),
+        name: {"count": len(lines), "lines": [_show_line(line) for line in lines[:_MOST_LETTERS]]}
+        for name, lines in (("letters", list_letters(pending)), ("notes", list_notes(pending)))
     }
+
+
+def _show_line(line: PendingLine) -> tuple[SafeString, Any]:
+    return mark_unseen(line.words), describe_value(line.value)
 
 
 def _list_marks(ticket: Ticket) -> dict[str, Any]:

@@ -49,45 +49,34 @@ def load_pending(step_id: int, revision: int, *, locked: bool = False) -> Pendin
 
 
 @dataclass(frozen=True, slots=True)
-class PendingLetter:
-    """A message that is sent once an answer is accepted as it stands.
+class PendingLine:
+    """What is done once an answer is accepted as it stands: a message is sent, or something is remembered.
 
-    Attributes: words: where it goes.  body: without secrets.
-    """
-
-    words: str
-    body: Any
-
-
-@dataclass(frozen=True, slots=True)
-class PendingMemory:
-    """What is remembered once an answer is accepted as it stands.
-
-    Attributes: words: under which key, and of whom.  value: without secrets.
+    Attributes: words: where it goes, or under which key and of whom.  value: what it says, without secrets.
     """
 
     words: str
     value: Any
 
 
-def list_letters(pending: Pending) -> list[PendingLetter]:
+def list_letters(pending: Pending) -> list[PendingLine]:
     """Return the messages that wait, in the order in which they would be sent."""
     lines = pending.effects.get(SENT.name, [])
     topics = Topic.objects.in_bulk({line["topic_id"] for line in lines if line.get("topic_id")})
     return [_describe(line, topics) for line in lines]
 
 
-def list_notes(pending: Pending) -> list[PendingMemory]:
+def list_notes(pending: Pending) -> list[PendingLine]:
     """Return what would be remembered."""
     return [_describe_note(line) for line in pending.effects.get(REMEMBERED.name, [])]
 
 
-def _describe_note(line: Mapping[str, Any]) -> PendingMemory:
+def _describe_note(line: Mapping[str, Any]) -> PendingLine:
     value_json = redact_json(line["value"])
-    return PendingMemory(f"{line['key']} ({line['scope']})", json.loads(value_json))
+    return PendingLine(f"{line['key']} ({line['scope']})", json.loads(value_json))
 
 
-def _describe(line: Mapping[str, Any], topics: dict[int, Topic]) -> PendingLetter:
+def _describe(line: Mapping[str, Any], topics: dict[int, Topic]) -> PendingLine:
     body_json = redact_json(line["body_json"])
     topic = topics.get(line.get("topic_id") or 0)
     address = f"{line['to_name']}/{line['to_key']}"
@@ -96,4 +85,4 @@ def _describe(line: Mapping[str, Any], topics: dict[int, Topic]) -> PendingLette
         MessageKind.REPLY: f"as the answer to message {line.get('answers_id')}",
         MessageKind.TIMER: f"as a reminder to {address}",
     }
-    return PendingLetter(words.get(line["kind"], f"to {address}"), json.loads(body_json))
+    return PendingLine(words.get(line["kind"], f"to {address}"), json.loads(body_json))

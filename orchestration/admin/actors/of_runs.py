@@ -70,7 +70,7 @@ def show_mail_of_step(step: Step, user_id: int | None, *, is_hidden: bool) -> di
     return {
         "sent": view_messages(sent, user_id),
         "would_send": [
-            LetterView(mark_unseen(letter.words), show_json(json.dumps(letter.body)))
+            LetterView(mark_unseen(letter.words), show_json(json.dumps(letter.value)))
             for letter in letters[:_MOST]
         ],
         "would_send_count": len(letters),
