@@ -77,3 +77,10 @@ def read_written(name: str, text: str) -> tuple[datetime | None, str]:
             f"{name}: {text[:60]!r} is no time; write one as 2026-03-01T14:30, in UTC, or leave it empty",
         )
     return utc, ""
+
+
+@register.filter
+def as_field(text: str) -> str:
+    """Return a moment that was asked for as a field for dates and times can hold it: in UTC; empty, if it is none."""
+    at, _ = read_written("", text)
+    return f"{at:%Y-%m-%dT%H:%M:%S}" if at else ""

@@ -99,6 +99,7 @@ class Memory(models.Model):
     forgotten = models.ForeignKey(Forgetting, null=True, on_delete=models.PROTECT, related_name="memories")
 
     class Meta:
+        verbose_name_plural = "memories"
         ordering = ("scope", "scope_id", "key", "-version")
         constraints = (
             models.UniqueConstraint(fields=(*_KEY, "version"), name="memory_version_once"),

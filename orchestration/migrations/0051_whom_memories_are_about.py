@@ -41,6 +41,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='memory',
+            options={'ordering': ('scope', 'scope_id', 'key', '-version'), 'verbose_name_plural': 'memories'},
+        ),
         migrations.RemoveConstraint(model_name='memory', name='memory_forgotten_is_empty'),
         migrations.AddField(
             model_name='memory',

@@ -75,7 +75,7 @@ def build_memory_page(request: HttpRequest, named: Memory) -> dict[str, Any]:
     shown = show_memories([*page.rows, *([current] if current else [])], caller_of(request).user_id)
     tone, words, sentence = _describe(versions.first() or named, current, at, now)
     return {
-        "title": named.key,
+        "title": f"Memory {named.key}",
         "named": named,
         "key": mark_unseen(named.key),
         "owner": link_owner(named),

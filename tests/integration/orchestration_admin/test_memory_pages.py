@@ -69,7 +69,10 @@ def test_the_list_is_narrowed_by_whose_it_is_key_words_and_time(operator: Client
         "customer/7",
         "customer/8",
     ]
-    assert "formerly" in text_of(operator.get(LIST, {"at": first.isoformat()}))
+    then = text_of(operator.get(LIST, {"at": first.isoformat()}))
+    assert "formerly" in then
+    assert "4 memories" in then
+    assert f'name="at" value="{first:%Y-%m-%dT%H:%M:%S}"' in then
     assert "formerly" not in text_of(operator.get(LIST))
 
 
