@@ -56,6 +56,12 @@ def find_by_number(rows: QuerySet[Row], object_id: str, what: str) -> Row:
     return found
 
 
+def _name_filter(listed: Any) -> str:
+    """Return what a filter of a list reads of an address, or what that begins with."""
+    named = listed[0] if isinstance(listed, tuple) else listed
+    return named if isinstance(named, str) else str(named.parameter_name)
+
+
 class ScopedAdmin(ModelAdmin[Row]):
     """Lists the rows of the person's projects. Roles decide, not Django's permissions: these know no projects.
 
@@ -71,6 +77,14 @@ class ScopedAdmin(ModelAdmin[Row]):
         """Return the rows of projects that the person is a member of."""
         rows = super().get_queryset(request)
         return scope_rows(caller_of(request), rows, self.project) if self.project else rows
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Narrow a list by what its own filters offer.
+
+        Django takes every column of the rows: whether a row is found would tell what a page keeps from somebody.
+        """
+        offered = {_name_filter(one) for one in self.get_list_filter(request)}
+        return lookup.partition("__")[0] in offered and super().lookup_allowed(lookup, value, request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row:
         """Return the row of an address; Django itself would lead to its start page with 200 in the end.

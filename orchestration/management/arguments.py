@@ -28,7 +28,17 @@ def add_json_switch(parser: CommandParser) -> None:
 
 def add_project(parser: CommandParser, meaning: str, default: str | None = None) -> None:
     """Add `--project`."""
-    parser.add_argument("--project", metavar="SLUG", default=default, help=meaning)
+    parser.add_argument("--project", metavar="SLUG", type=read_words, default=default, help=meaning)
+
+
+def read_words(text: str) -> str:
+    """Return an argument that is looked for in the database.
+
+    Raises: ArgumentTypeError: a terminal of another encoding gave bytes that are no text.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ArgumentTypeError("it is not written in UTF-8")
+    return text
 
 
 def check_project(slug: str | None) -> None:

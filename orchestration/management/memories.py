@@ -8,7 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from agents.domain.notebook import MemoryScope
 from orchestration.errors import OrchestrationError
-from orchestration.management.arguments import add_project
+from orchestration.management.arguments import add_project, read_words
+from orchestration.management.terminal import show_text
 from orchestration.models import Memory
 
 T = TypeVar("T")
@@ -21,7 +22,10 @@ def add_place(parser: CommandParser, default_project: str | None = "default") ->
     add_project(parser, "Its project.", default_project)
     parser.add_argument("--scope", choices=list(MemoryScope), help="Whose kind it is.")
     parser.add_argument(
-        "--id", dest="scope_id", help="The agent, the run or the actor; nothing for a project."
+        "--id",
+        dest="scope_id",
+        type=read_words,
+        help="The agent, the run or the actor; nothing for a project.",
     )
 
 
@@ -37,7 +41,7 @@ def memory_rows(memories: list[Memory]) -> list[tuple[str, ...]]:
             f"{one.valid_from:%Y-%m-%d %H:%M:%S}",
             f"{one.replaced_at:%Y-%m-%d %H:%M:%S}" if one.replaced_at else "-",
             _name_writer(one),
-            "(forgotten)" if one.value_json is None else one.value_json[:_MOST_VALUE],
+            "(forgotten)" if one.value_json is None else show_text(one.value_json, _MOST_VALUE),
         )
         for one in memories
     ]

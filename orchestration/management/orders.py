@@ -8,7 +8,14 @@ from django.core.management.base import CommandError, CommandParser
 
 from agents.management.base import EngineCommand
 from orchestration.errors import OrchestrationError
-from orchestration.management.arguments import add_json_switch, add_run, read_person, read_run, say_argument
+from orchestration.management.arguments import (
+    add_json_switch,
+    add_run,
+    read_person,
+    read_run,
+    read_words,
+    say_argument,
+)
 from orchestration.models import Run
 
 Order = Callable[..., Run]
@@ -42,7 +49,9 @@ class OrderCommand(EngineCommand):
 
 def add_person(parser: CommandParser) -> None:
     """Add `--as`."""
-    parser.add_argument("--as", dest="username", metavar="USER", help="Who asks; kept in the history.")
+    parser.add_argument(
+        "--as", dest="username", metavar="USER", type=read_words, help="Who asks; kept in the history."
+    )
 
 
 def obey(order: Callable[[], Run]) -> Run:

@@ -80,6 +80,7 @@ def find(
 ) -> Memory | None:
     """Return the version of a key that counts now, or counted at a moment; None: there is none, or it is forgotten."""
     where = {"scope": _check(lambda: read_scope("", scope)), "key": _check(lambda: read_key("", key))}
+    check_place(id, project)
     rows = list_current(project, at=at).filter(**where, scope_id=id)
     return rows.filter(value_json__isnull=False).first()
 
@@ -93,6 +94,7 @@ def history(
 ) -> list[Memory]:
     """Return all versions of a key, the latest first, with who wrote each."""
     where = {"scope": _check(lambda: read_scope("", scope)), "key": _check(lambda: read_key("", key))}
+    check_place(id, project)
     rows = list_versions().filter(project__slug=project, **where, scope_id=id)
     return list(rows.order_by("-version"))
 
@@ -110,6 +112,7 @@ def recall(
     Raises: MemoryInvalid. ProjectNotFound.
     """
     question = _check(lambda: read_question(scope, like, limit, ""))
+    check_place(id, project)
     return read_hits(look(find_project_id(project), id, question, take_pin()))
 
 
@@ -134,7 +137,8 @@ def forget(
     Raises: MemoryInvalid: names the field.  MemoryNotFound: nothing fits. ProjectNotFound.
     """
     known = None if scope is None else _check(lambda: read_scope("", scope))
-    key, prefix = (None if name is None else normalise(name) for name in (key, prefix))
+    check_place(id, project)
+    key, prefix = (normalise(name) if isinstance(name, str) else name for name in (key, prefix))
     selection = Selection(find_project_id(project), known, id, key, prefix, text, about)
     return forget_all(selection, reason, by, name_person(by, through))
 
@@ -182,6 +186,8 @@ def list_current(project: str | None = None, *, at: datetime | None = None) -> Q
     Args: project: its slug; None: of all projects, for who narrows them.
     """
     rows = list_versions() if project is None else list_versions().filter(project__slug=project)
+    if at is not None and at.utcoffset() is None:
+        raise MemoryInvalid("at: give a time with its zone")
     if at is None:
         return rows.filter(replaced_by=None).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
     began = rows.filter(valid_from__lte=at).filter(Q(replaced_at=None) | Q(replaced_at__gt=at))
@@ -197,11 +203,22 @@ def list_versions() -> QuerySet[Memory]:
     return rows.defer("words", "attempt__traceback_tail", *(f"step__{name}" for name in large))
 
 
+def check_place(scope_id: object, project: object) -> None:
+    """Refuse whose memories and which project could not even be looked for.
+
+    Raises: MemoryInvalid: names the field.
+    """
+    for field, text in (("id", scope_id), ("project", project)):
+        if text is not None and not (isinstance(text, str) and text.isprintable()):
+            raise MemoryInvalid(f"{field}: give it in printable characters")
+
+
 def find_project_id(slug: str) -> int:
     """Return a project's id.
 
-    Raises: ProjectNotFound: there is none.
+    Raises: MemoryInvalid: it can't be one.  ProjectNotFound: there is none.
     """
+    check_place(None, slug)
     projects = apps.get_model("orchestration", "Project").objects
     found: int | None = projects.filter(slug=slug).values_list("pk", flat=True).first()
     if found is None:

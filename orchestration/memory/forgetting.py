@@ -14,7 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
 
-from agents.domain.memories import normalise
+from agents.domain.memories import MOST_KEY, normalise
 from agents.domain.notebook import MemoryScope
 from orchestration.database.statements import fetch_all
 from orchestration.domain.receipts import canonical
@@ -84,11 +84,14 @@ class Selection:
             )
         for name in ("key", "prefix", "text", "about"):
             text = getattr(self, name)
-            least = _LEAST_TEXT if name == "text" else 1
+            least, most = (_LEAST_TEXT, _MOST_TEXT) if name == "text" else (1, MOST_KEY)
             if text is not None and not (
-                least <= len(text.strip()) and len(text) <= _MOST_TEXT and text.isprintable()
+                isinstance(text, str)
+                and least <= len(text.strip())
+                and len(text) <= most
+                and text.isprintable()
             ):
-                raise MemoryInvalid(f"{name}: give {least} to {_MOST_TEXT} printable characters")
+                raise MemoryInvalid(f"{name}: give {least} to {most} printable characters")
 
     @property
     def rows(self) -> QuerySet[Memory]:
@@ -171,7 +174,7 @@ def check_reason(reason: str) -> str:
 
     Raises: MemoryInvalid: it can't.
     """
-    if len(reason) > _MOST_REASON or _UNSTORABLE.search(reason):
+    if not isinstance(reason, str) or len(reason) > _MOST_REASON or _UNSTORABLE.search(reason):
         raise MemoryInvalid(f"reason: say why, in at most {_MOST_REASON:,} characters that can be stored")
     return reason
 

@@ -10,7 +10,7 @@ from typing import Final
 from django.db.models import BooleanField, F, FloatField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from agents.domain.memories import normalise
+from agents.domain.memories import MOST_KEY, normalise
 from orchestration.memory.embedding import embed_text, get_embedder
 from orchestration.memory.looking import ANY_WORD, CONSTANT, POOL
 from orchestration.memory.rows import Memory
@@ -42,6 +42,9 @@ def list_forms(text: str) -> list[str]:
 def narrow_to_subject(rows: QuerySet[Memory], subject: str) -> QuerySet[Memory]:
     """Return the memories about somebody: written as such, or under a key that is this or begins with it and `/`."""
     name = normalise(subject)
+    if len(name) > MOST_KEY:
+        # Nobody has such a name, and the database would cut it down to somebody's.
+        return rows.none()
     by_key = Q(key=name) | Q(key__startswith=f"{name}/")
     return rows.filter(Q(about__contains=[name]) | by_key)
 

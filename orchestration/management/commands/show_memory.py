@@ -8,7 +8,13 @@ from django.core.management.base import CommandError, CommandParser
 
 from agents.domain.memories import normalise
 from agents.management.base import EngineCommand
-from orchestration.management.arguments import add_json_switch, check_project, find_past, read_time
+from orchestration.management.arguments import (
+    add_json_switch,
+    check_project,
+    find_past,
+    read_time,
+    read_words,
+)
 from orchestration.management.memories import HEAD, add_place, describe_memory, memory_rows
 from orchestration.management.terminal import show_table
 from orchestration.memory.desk import list_current, list_versions
@@ -28,10 +34,14 @@ class Command(EngineCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add where to look, what for, and as of when."""
         add_place(parser)
-        parser.add_argument("--key", help="Only this key.")
-        parser.add_argument("--prefix", help="Only keys that begin so.")
-        parser.add_argument("--text", help="Only what holds this in key, value or search text.")
-        parser.add_argument("--about", help="Only what is about somebody, such as customer/7.")
+        parser.add_argument("--key", type=read_words, help="Only this key.")
+        parser.add_argument("--prefix", type=read_words, help="Only keys that begin so.")
+        parser.add_argument(
+            "--text", type=read_words, help="Only what holds this in key, value or search text."
+        )
+        parser.add_argument(
+            "--about", type=read_words, help="Only what is about somebody, such as customer/7."
+        )
         parser.add_argument(
             "--at", type=read_time, help="As it stood then: a time with its zone, or a span back."
         )

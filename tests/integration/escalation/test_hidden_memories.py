@@ -59,6 +59,19 @@ def test_no_search_finds_it(*, has_role: bool) -> None:
     assert len(json.loads(read(mia, "/api/v1/memory?about=customer/7"))["results"]) == 2
 
 
+@WITH_ROLE
+def test_no_column_is_asked_past_the_search(*, has_role: bool) -> None:
+    mia = make_mia(_remember(), has_role=has_role)
+    for asked in (
+        "value_json__contains=way",
+        "search__startswith=it",
+        "words=way",
+        "about__contains=x",
+        "tokens__gt=0",
+    ):
+        read(mia, f"{_PAGES}?{asked}", status=400)
+
+
 def test_who_asks_nothing_of_a_closed_queue_looks_through_all() -> None:
     _remember()
     rows = Memory.objects.all()
