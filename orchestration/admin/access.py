@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -82,9 +83,12 @@ class ScopedAdmin(ModelAdmin[Row]):
         """Narrow a list by what its own filters offer.
 
         Django takes every column of the rows: whether a row is found would tell what a page keeps from somebody.
+
+        Raises: IncorrectLookupParameters: they offer no such thing; Django leads to the whole list.
         """
-        offered = {_name_filter(one) for one in self.get_list_filter(request)}
-        return lookup.partition("__")[0] in offered and super().lookup_allowed(lookup, value, request)
+        if lookup.partition("__")[0] not in {_name_filter(one) for one in self.get_list_filter(request)}:
+            raise IncorrectLookupParameters
+        return super().lookup_allowed(lookup, value, request)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row:
         """Return the row of an address; Django itself would lead to its start page with 200 in the end.

@@ -145,9 +145,11 @@ def forget_all(
     if not check_reason(reason).strip():
         raise MemoryInvalid(f"reason: say why, in 1 to {_MOST_REASON:,} characters")
     with transaction.atomic():
+        # In the order of whoever accepts an answer: what waits with it, what is remembered, what calls noted.
+        noted = _find_noted(selection, "memory")
         _lock(selection)
-        noted = _find_noted(selection)
-        # Once more: somebody may have approved meanwhile what was waited for.
+        noted += _find_noted(selection, "lines")
+        # Once more: what a call had noted may have been accepted meanwhile.
         ids = _lock(selection)
         if not ids and not noted:
             raise MemoryNotFound("nothing that is remembered fits; look for it in the list of memories")
@@ -204,15 +206,17 @@ class _Noted:
         fetch_all(self.statement, {"id": self.id, "left": left, "told": forgetting_id})
 
 
-def _find_noted(selection: Selection) -> list[_Noted]:
-    """Return the rows in which something is noted that is meant, within calls or with answers that wait, locked."""
-    found = []
-    for name, table in _NOTED.items():
-        for row in fetch_all(table.find, {"project": selection.project_id}):
-            said = orjson.loads(row.said_json)
-            kept = [line for line in said[name] if not selection.fits(line)]
-            if len(kept) < len(said[name]):
-                keys = {name_key(line) for line in kept}
-                embedded = [line for line in said.get("embedded", ()) if name_key(line) in keys]
-                found.append(_Noted(table.change, row.id, {**said, name: kept, "embedded": embedded}))
+def _find_noted(selection: Selection, name: str) -> list[_Noted]:
+    """Return the rows of one table in which something is noted that is meant, locked.
+
+    Args: name: "lines": within calls; "memory": with answers that wait.
+    """
+    found, table = [], _NOTED[name]
+    for row in fetch_all(table.find, {"project": selection.project_id}):
+        said = orjson.loads(row.said_json)
+        kept = [line for line in said[name] if not selection.fits(line)]
+        if len(kept) < len(said[name]):
+            keys = {name_key(line) for line in kept}
+            embedded = [line for line in said.get("embedded", ()) if name_key(line) in keys]
+            found.append(_Noted(table.change, row.id, {**said, name: kept, "embedded": embedded}))
     return found

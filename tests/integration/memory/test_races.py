@@ -2,23 +2,29 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
+from time import sleep
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from agents import Result, Task
 from agents.domain.memories import read_note
-from orchestration import memory
+from orchestration import StepSpec, WorkflowSpec, memory, runs
+from orchestration.domain.states import ResolutionKind
 from orchestration.errors import ClaimLost
 from orchestration.executor import conclude, load_facts
 from orchestration.executor.prepare import get_step_spec
 from orchestration.executor.remembering import write_lines
+from orchestration.holds import resolve
 from orchestration.memory import writing
 from orchestration.memory.lines import describe_note
 from orchestration.models import Memory, Project
+from orchestration.testing import run_workflow
 from orchestration.transitions import finish
 from tests.guards import cut
+from tests.integration.escalation.desk import count_waiting
 from tests.integration.orchestration.rig import Rig, answer, graph
 from tests.statements import record_statements
 
@@ -134,3 +140,49 @@ def test_a_plain_finish_knows_nothing_of_memories() -> None:
     with record_statements() as sent:
         _finish_with_note(rig, rig.take("b"))
     assert len([text for text in sent if "INSERT INTO orchestration_memory " in text]) == 1
+
+
+def _held_note(task: Task) -> Result:
+    task.remember("project", "customer/7", "new", about="customer/7")
+    return Result("unsure", confidence=0.1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_and_a_forgetting_of_the_same_wait_for_each_other_in_one_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory.remember("project", "customer/7", "old")
+    held = run_workflow(
+        WorkflowSpec(name="held", steps=(StepSpec("note", agent="mem.note"),)),
+        {},
+        agents={"mem.note": _held_note},
+    )
+    looked, go_on = Event(), Event()
+    number = resolve.number_lines
+
+    def slowly(lines: Any) -> Any:
+        looked.set()
+        go_on.wait(20)
+        return number(lines)
+
+    monkeypatch.setattr(resolve, "number_lines", slowly)
+
+    def approve() -> None:
+        with transaction.atomic():
+            runs.resolve_step(
+                held.steps["note"].pk, kind=ResolutionKind.APPROVE, actor="ada", resolution_id="1"
+            )
+
+    def forget() -> Any:
+        looked.wait(20)
+        return memory.forget_about("customer/7", reason="a test")
+
+    def watch() -> None:
+        looked.wait(20)
+        while not count_waiting():
+            sleep(0.01)
+        go_on.set()
+
+    came = _together(approve, forget, watch)
+    assert [type(one).__name__ for one in came] == ["NoneType", "list", "NoneType"], came
+    assert not Memory.objects.exclude(value_json=None).exists()
