@@ -19,7 +19,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.domain.memories import normalise, read_key, read_note, read_question, read_scope
-from agents.domain.notebook import Hit, MemoryScope
+from agents.domain.notebook import Hit, MemoryScope, Note
+from agents.domain.redaction import MASK, redact_json
 from agents.errors import MemoryRefused
 from orchestration.errors import MemoryInvalid, MemoryNotFound, ProjectNotFound
 from orchestration.memory.embedding import embed_lines
@@ -58,10 +59,12 @@ def remember(
         lambda: read_note(scope, key, value, search, expires_in_seconds, expected_version, about, "")
     )
     project_id = find_project_id(project)
+    scope_id = read_scope_id(note.scope, id, project_id)
+    _refuse_masks(note, project_id, scope_id)
     line = describe_note(
         note,
         project_id=project_id,
-        scope_id=read_scope_id(note.scope, id, project_id),
+        scope_id=scope_id,
         by_person=None if by is None else by.pk,
         by_name=name_person(by, through),
         reason=check_reason(reason),
@@ -251,6 +254,24 @@ def _read_run(given: str, project_id: int) -> str:
     if number is None or not runs.filter(pk=number, project=project_id).exists():
         raise MemoryInvalid(f"id: the project has no run {given:.80}")
     return str(number)
+
+
+def _refuse_masks(note: Note, project_id: int, scope_id: str) -> None:
+    """Refuse a value that was shown with its secrets masked, and comes back so: they would be lost.
+
+    Raises: MemoryInvalid.
+    """
+    masks = note.value_json.count(MASK)
+    if not masks:
+        return
+    rows = Memory.objects.filter(
+        project=project_id, scope=note.scope, scope_id=scope_id, key=note.key, replaced_by=None
+    )
+    latest = rows.values_list("value_json", flat=True).first()
+    if latest is not None and latest.count(MASK) < min(masks, redact_json(latest).count(MASK)):
+        raise MemoryInvalid(
+            f"value: it holds {MASK}, which stands for a secret that is not shown; write the secret, or leave it out"
+        )
 
 
 def name_person(by: AbstractBaseUser | None, through: str) -> str:

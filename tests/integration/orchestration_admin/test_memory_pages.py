@@ -267,3 +267,18 @@ def test_a_full_list_costs_no_more_questions_than_a_short_one(operator: Client) 
         memory.remember("project", f"k{number}", number)
         memory.remember("project", "customer/7", number)
     assert all(now <= then for now, then in zip(map(count, pages), before, strict=True))
+
+
+def test_a_mask_is_not_written_in_place_of_the_secret_that_it_hides(operator: Client) -> None:
+    row = memory.remember("project", "login", {"user": "ada", "password": "hunter2hunter2"})
+    form = operator.get(WRITE, {"id": row.pk}).context["given"]
+    assert "hunter2" not in form["value"]
+    answer = operator.post(f"{WRITE}?id={row.pk}", {**form, "reason": "r"})
+    assert answer.status_code == 400
+    assert "value: it holds [redacted], which stands for a secret" in text_of(answer)
+    assert Memory.objects.count() == 1
+    whole = form["value"].replace("[redacted]", "another1another1")
+    assert operator.post(f"{WRITE}?id={row.pk}", {**form, "value": whole, "reason": "r"}).status_code == 302
+    # What was remembered so is no mask of ours.
+    memory.remember("project", "log", "the line says [redacted]")
+    assert memory.remember("project", "log", "the line still says [redacted]").version == 2
