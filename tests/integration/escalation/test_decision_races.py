@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from structlog.testing import capture_logs
 
 from escalation.errors import EscalationError, NothingPending, TicketResolved, TicketWithdrawn
-from escalation.escrow import DatabaseEscalator, claim_ticket, resolve_ticket, take_back_resolution
+from escalation.escrow import (
+    DatabaseEscalator,
+    claim_ticket,
+    release_ticket,
+    resolve_ticket,
+    take_back_resolution,
+)
 from escalation.escrow.effect import carry_out_pending
 from escalation.models import AuditLine, PendingResolution, ReviewQueue, Seat, Ticket, Vote
 from orchestration.dispatch import mute_dispatch
@@ -95,6 +102,20 @@ def test_a_vote_and_the_end_of_its_ticket(
     assert Vote.objects.count() == Ticket.objects.get(pk=seated.pk).votes_cast == (2 if voted_first else 1)
     assert _acts(seated, "voted", "resolved") == ["voted"] * Vote.objects.count() + ["resolved"] * is_decided
     assert not Seat.objects.exists()
+
+
+def test_a_cancel_waits_for_a_desk_that_changes_a_ticket_twice(seated: Ticket, ben: User) -> None:
+    """The keys of a row that is changed a second time are checked at the commit: the step may be locked by then."""
+
+    def release_and_claim() -> None:
+        release_ticket(seated.pk, ben)
+        claim_ticket(seated.pk, ben)
+        release_ticket(seated.pk, ben)
+
+    with capture_logs() as said:
+        assert not isinstance(_meet(release_and_claim, _end(seated, "cancel")), Exception)
+    assert [line["event"] for line in said] == [], "it was ended by a deadlock, and tried again"
+    assert _stands(seated) == ("withdrawn", "cancelled")
 
 
 # Decisions that wait

@@ -231,7 +231,12 @@ def test_a_lock_that_a_ghost_holds_is_asked_for_with_each_beat(
         wait_for(lambda: lock_process(ghost, process.pk), what="the lock of the dropped session")
         served.tell({"busy": 1})
         assert not served.ward.is_locked
-    served.tell({"busy": 1})
+
+    def beat() -> bool:
+        served.tell({"busy": 1})
+        return served.ward.is_locked
+
+    wait_for(beat, what="the lock of the ghost")
     assert not _is_free(watcher, process)
 
 
