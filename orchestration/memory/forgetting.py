@@ -171,7 +171,7 @@ def forget_all(
     return told
 
 
-def check_reason(reason: str) -> str:
+def check_reason(reason: object) -> str:
     """Return why a person did something, as it can be kept.
 
     Raises: MemoryInvalid: it can't.

@@ -158,7 +158,7 @@ def test_an_approval_and_a_forgetting_of_the_same_wait_for_each_other_in_one_ord
         agents={"mem.note": _held_note},
     )
     looked, go_on = Event(), Event()
-    number = resolve.number_lines
+    number = writing.number_lines
 
     def slowly(lines: Any) -> Any:
         looked.set()
