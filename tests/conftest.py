@@ -73,7 +73,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Put the first rows back before a test that does not commit: side by side, files come in any order.
 
     A test that comes after another of its kind has the connection of that one: a new one costs more than many tests.
+    A connection that broke fails one test, not all that come after it.
     """
+    if connection.connection is not None and connection.connection.closed:
+        connection.close()
     if _commits(item):
         item.config.stash[_EMPTIED] = True
     elif may_write(item) and item.config.stash.get(_EMPTIED, False):
