@@ -42,10 +42,12 @@ class ModelDetails:
 
     Attributes: prompt: writes what the model is told of a task; None: the usual text.
         confidence: the field of its output that says how sure it is, if one does.
+        context_tokens: a longer conversation is sent to its model with its middle in short; None: whole.
     """
 
     prompt: Callable[[Task], str] | None = None
     confidence: str | None = None
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Hit:
     Attributes: version: from 1; each write of a key makes the next.  written_at: aware UTC.
         run_id, step_key, attempt, agent: of the attempt that wrote it; None and "" where a person did.
         person: who wrote it by hand; "".  score: by which a recall orders its hits; 0 where nothing was compared.
+        id: of its row.
     """
 
     scope: MemoryScope
@@ -65,6 +66,7 @@ class Hit:
     person: str
     digest: str
     score: float = 0.0
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

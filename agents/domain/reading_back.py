@@ -15,6 +15,7 @@ from agents.errors import CallRefused
 
 FETCH: Final = "fetch"
 DIGEST: Final = "digest_so_far"
+COMPACT: Final = "compact"
 MOST_LIMIT: Final = 100_000
 
 
@@ -33,6 +34,13 @@ class ContextReader(Protocol):
     def tell_so_far(self) -> str:
         """Return the run so far, within what is left of the tokens that the step may be handed."""
 
+    @property
+    def is_shortened(self) -> bool:
+        """Whether something was handed to this attempt in short, so that there is an original to be read."""
+
+    def compact(self, said_json: str, allowance_tokens: int) -> dict[str, Any]:
+        """Return what was said and done in a conversation in at most so many tokens, and what that lost."""
+
 
 class NoContext:
     """Of a task that no engine made, as in a test of an agent's function: there was nothing before it."""
@@ -50,15 +58,21 @@ class NoContext:
         """Return nothing."""
         return ""
 
+    @property
+    def is_shortened(self) -> bool:
+        """Return False: nothing was handed over."""
+        return False
+
+    def compact(self, said_json: str, allowance_tokens: int) -> dict[str, Any]:
+        """Return the beginning: nobody makes summaries here."""
+        return {"summary": said_json[: 4 * allowance_tokens]}
+
 
 def fetch_original(
     calls: Calls, reader: ContextReader, of: str, pointer: str, limit: int, key: str | None
 ) -> Any:
     """Return a part of an original; awaitable under a running loop."""
-    if type(limit) is not int or not 1 <= limit <= MOST_LIMIT:
-        raise CallRefused(
-            f"task.fetch: limit is {limit!r:.40}; give a number of tokens from 1 to {MOST_LIMIT:,}"
-        )
+    check_limit(limit)
     of, pointer = str(of), str(pointer)
     return _read(
         calls,
@@ -70,6 +84,17 @@ def fetch_original(
         limit,
         key=key,
     )
+
+
+def check_limit(limit: object) -> None:
+    """Refuse what is no number of tokens to be read.
+
+    Raises: CallRefused.
+    """
+    if type(limit) is not int or not 1 <= limit <= MOST_LIMIT:
+        raise CallRefused(
+            f"task.fetch: limit is {limit!r:.40}; give a number of tokens from 1 to {MOST_LIMIT:,}"
+        )
 
 
 def tell_so_far(calls: Calls, reader: ContextReader) -> Any:
@@ -107,3 +132,21 @@ async def _read_awaited(
     answer = await make_once(calls, name, body, *arguments, key=key)
     await carry_awaited(lambda: note(answer))
     return answer
+
+
+async def compact(
+    calls: Calls, reader: ContextReader, said_json: str, digest: str, allowance_tokens: int
+) -> str:
+    """Return what was said and done in a conversation in at most so many tokens; what was made before is kept.
+
+    Args: said_json: what it is, as canonical JSON.  digest: of that; names the call.
+    """
+    answer: dict[str, Any] = await _read_awaited(
+        calls,
+        COMPACT,
+        lambda: reader.compact(said_json, allowance_tokens),
+        lambda _: None,
+        (digest, allowance_tokens),
+        digest[:16],
+    )
+    return str(answer["summary"])

@@ -5,7 +5,7 @@ Read next: `invocation.py`, for what comes out; `calling.py` and `waiting.py`, f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -65,6 +65,7 @@ class Task:
         outbox: what is sent when the answer is accepted; agents use `send`, `publish`, `reply`, `remind`.
         kept: what the actor keeps between its turns; agents use `state`.
         context: reads what it was not handed; agents use `fetch` and `digest_so_far`.
+        recalled: the memories for which its step's `recall` asked, each with its writer, the best first.
     """
 
     input: JSON
@@ -85,6 +86,7 @@ class Task:
     outbox: Outbox = field(default_factory=Outbox, repr=False, compare=False)
     kept: KeptState = field(default_factory=lambda: KeptState(None, 0), repr=False, compare=False)
     context: ContextReader = field(default=_NO_CONTEXT, repr=False, compare=False)
+    recalled: Sequence[JSON] = ()
 
     def __post_init__(self) -> None:
         """Give a task that no engine made a journal of its own."""

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -14,9 +14,11 @@ from agents.domain import contract as rules
 from agents.domain.catalogue import AgentFunction, ModelDetails, RegisteredAgent, catalogue
 from agents.domain.contract import AgentContract, AgentKind, Queue
 from agents.domain.invocation import Task
+from agents.domain.settings import MOST_COUNT
 from agents.errors import AgentRefused
 from agents.registry.schemas import compile_schema
 
+_LEAST_CONTEXT: Final = 1_000
 Function = TypeVar("Function", bound=AgentFunction)
 Builder = TypeVar("Builder", bound=Callable[[Any], Any])
 Schema = Mapping[str, Any] | type[BaseModel]
@@ -92,6 +94,7 @@ def model_agent(
     state_schema: Schema | None = None,
     prompt: Callable[[Task], str] | None = None,
     confidence: str | None = None,
+    context_tokens: int | None = None,
     **unknown: object,
 ) -> Callable[[Builder], Builder]:
     """Register a function that builds an agent of pydantic-ai, as `def triage(durable): return Agent(...)`.
@@ -105,6 +108,8 @@ def model_agent(
         prompt: returns what the model is told of a task; without it the input, the item of a `for_each`, results of
             earlier steps, and why work was sent back.
         confidence: the field of the output that says how sure it is, from 0 to 1.
+        context_tokens: a longer conversation is sent to the model with its first message and its latest ones as they
+            were, and what was said between in short; None: always whole.
         **unknown: refused by name.
 
     Raises:
@@ -115,7 +120,11 @@ def model_agent(
     return _declare(
         name,
         AgentKind.MODEL,
-        ModelDetails(_check_prompt(name, prompt), _check_confidence(name, confidence)),
+        ModelDetails(
+            _check_prompt(name, prompt),
+            _check_confidence(name, confidence),
+            _check_context(name, context_tokens),
+        ),
         timeout_seconds=timeout_seconds,
         queue=queue,
         version=version,
@@ -172,6 +181,14 @@ def _check_confidence(name: str, field: object) -> str | None:
     if field is not None and not (isinstance(field, str) and field):
         raise AgentRefused(f"agent {name}: confidence is {field!r:.80}; name a field of the output")
     return field
+
+
+def _check_context(name: str, tokens: object) -> int | None:
+    if tokens is None or (type(tokens) is int and _LEAST_CONTEXT <= tokens <= MOST_COUNT):
+        return tokens
+    raise AgentRefused(
+        f"agent {name}: context_tokens is {tokens!r:.80}; give a whole number from {_LEAST_CONTEXT:,}, or leave it out"
+    )
 
 
 def _refuse_unknown(decorator: Callable[..., Any], name: object, unknown: Mapping[str, object]) -> None:

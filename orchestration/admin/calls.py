@@ -1,5 +1,6 @@
 """What agents called, as the pages of a run and of a step show it: folded, with its tries, without secrets."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,11 +12,13 @@ from django.utils.safestring import SafeString
 
 from agents.domain.calls import CallKind
 from agents.domain.model_answers import SaidPart, read_said
+from agents.domain.reading_back import COMPACT
 from orchestration.admin.addresses import step_url
 from orchestration.admin.chips import chip
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.admin.words import describe_span
 from orchestration.domain.calls import CallState, TryState
+from orchestration.domain.losses import SUMMED, tell_loss
 from orchestration.domain.states import FINAL
 from orchestration.journal.reading import CallTexts, list_calls, show_texts
 from orchestration.models import Call, CallTry, Step
@@ -54,6 +57,7 @@ class SaidView:
 class CallView:
     """One call. Texts are escaped; None where there is none, or it is not shown.
 
+    `lost`: by a conversation that was told in short.
     `live_attempt`: which attempt asks a model right now: what that says may be shown meanwhile.
     """
 
@@ -70,6 +74,7 @@ class CallView:
     request: SafeString | None
     response: SafeString | None
     hidden: str
+    lost: str = ""
 
 
 def show_calls(request: HttpRequest, step: Step, user_id: int | None) -> dict[str, Any]:
@@ -119,7 +124,17 @@ def _view(call: Call, texts: CallTexts) -> CallView:
         request=None if texts.request is None else show_json(texts.request),
         response=None if texts.response is None else show_json(texts.response),
         hidden=texts.hidden,
+        lost=_tell_lost(call, texts.response),
     )
+
+
+def _tell_lost(call: Call, response_json: str | None) -> str:
+    """Return what a model's conversation lost when it was told in short; somebody's own call may have that name."""
+    if call.name != COMPACT or call.kind != CallKind.ONCE or response_json is None:
+        return ""
+    said = json.loads(response_json)
+    loss = said.get("loss") if isinstance(said, dict) else None
+    return tell_loss(loss) if isinstance(loss, dict) and loss.keys() >= {*SUMMED, "fell_back"} else ""
 
 
 def tell_wait(call: Call) -> str:

@@ -297,6 +297,10 @@ class HandoffRow(Row):
     loss = JsonText(source="loss_json")
     kind = word(HandoffKind)
     pointer = serializers.CharField(read_only=True, allow_null=True)
+    memory = serializers.IntegerField(source="memory_id", read_only=True, allow_null=True)
+    recalled = serializers.CharField(
+        source="source", read_only=True, allow_null=True, help_text="Of a memory: which, and who wrote it."
+    )
     handed_at = serializers.DateTimeField(read_only=True)
 
 

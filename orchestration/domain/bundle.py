@@ -307,7 +307,8 @@ class _Run:
         self.texts.check(digest, f"{place}, what was handed over")
         if digest == original and before != after:
             raise _Fault(f"{place}: it was handed over whole, but its tokens differ")
-        if not any((one["step"], one["final"]) == (sender, original) for one in self.receipts.values()):
+        known = any((one["step"], one["final"]) == (sender, original) for one in self.receipts.values())
+        if not known and not sender.startswith("memory:"):
             raise _Fault(f"{place}: its sender has no receipt of such an output")
         self.verdict.handoffs += 1
 

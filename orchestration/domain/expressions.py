@@ -23,6 +23,9 @@ NAMES = frozenset(_ORDER)
 """What expressions of a spec read, if nothing else is said."""
 HANDED_NAMES = NAMES | {"summary"}
 """What a condition and an input read: also what was lost of what the step is handed."""
+RECALLED = "recalled"
+INPUT_NAMES = HANDED_NAMES | {RECALLED, "digest_so_far"}
+"""What an input reads: also the memories that the step is handed, and the run so far."""
 MAX_SHOWN_CHARACTERS = 200
 _STEP_REFERENCE = re.compile(r"""\bsteps\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"']+)["']\s*\])""")
 

@@ -20,7 +20,7 @@ from agents.domain.canonical import canonical_json
 from agents.domain.contract import AgentContract
 from agents.errors import UnreadableOutput
 from orchestration.domain.budget import Budget
-from orchestration.domain.spec_parts import CONFIG, Keys, Listen, Names, Retry, Review, Verify
+from orchestration.domain.spec_parts import CONFIG, Keys, Listen, Names, Recall, Retry, Review, Verify
 from orchestration.domain.spec_rules import (
     ENGINE_AGENTS,
     HUMAN,
@@ -39,6 +39,7 @@ __all__ = [
     "KEY",
     "MAX_STEPS",
     "Listen",
+    "Recall",
     "Retry",
     "Review",
     "StepSpec",
@@ -70,6 +71,7 @@ class StepSpec:
         pin: JSON pointers by need: what they lead to is handed verbatim beside a summary of the rest.
         fresh_steps: what comes from further back and is long is summarised even where it fits; None: 3 for agents of
             models and for `task.digest_so_far`, off for all others.
+        recall: memories that it is handed within the same tokens.
         for_each: CEL list over {input, steps}; the step is done once per item, its output is the list in order. It may
             also read a step in `after`, which then hands nothing to the items.
         form: JSON Schema of what a person fills in; only with `human`.
@@ -101,6 +103,7 @@ class StepSpec:
     optional: Keys = field(default=(), kw_only=True)
     pin: dict[str, Keys] = field(default_factory=dict, kw_only=True)
     fresh_steps: int | None = field(default=None, kw_only=True)
+    recall: Recall | None = field(default=None, kw_only=True)
     when: str | None = field(default=None, kw_only=True)
     for_each: str | None = field(default=None, kw_only=True)
     form: dict[str, Any] | None = field(default=None, kw_only=True)

@@ -71,6 +71,19 @@ class Verify:
         return self
 
 
+@dataclass(frozen=True, config=CONFIG)
+class Recall:
+    """Memories that a step is handed beside the outputs of its needs, within the same tokens.
+
+    Attributes: like: CEL over {input, steps, item, summary}: the text that they are to be like; null: none are wanted.
+        scope: whose memories.  limit: so many at most.
+    """
+
+    like: str
+    scope: Literal["agent", "run", "project", "actor"] = field(default="project", kw_only=True)
+    limit: int = field(default=3, kw_only=True)
+
+
 REVIEW_NAMES: Final = frozenset({"input", "proposal"})
 """What the title of a review reads: the run's input, and what the agent proposed."""
 _MOST_PLACES: Final = 200

@@ -12,6 +12,7 @@ from agents.domain.contract import MOST_MAIL
 from agents.domain.json_schema import SchemaInvalid, compile_schema
 from orchestration.domain.expressions import (
     HANDED_NAMES,
+    INPUT_NAMES,
     NAMES,
     ExpressionInvalid,
     compile_expression,
@@ -83,6 +84,13 @@ def _actor_problems(spec: WorkflowSpec) -> Iterator[Problem]:
             yield Problem(
                 None, name, "only a workflow with actor= has a mailbox; name the actor or remove this"
             )
+    for step in spec.steps:
+        if step.recall is not None and step.recall.scope == "actor" and spec.actor is None:
+            yield Problem(
+                step.key,
+                "recall.scope",
+                "only turns of an actor have its memories; give agent, run or project",
+            )
 
 
 def _schema_problems(schema: Mapping[str, Any] | None) -> Iterator[Problem]:
@@ -122,6 +130,8 @@ def _step_problems(step: StepSpec, keys: set[str]) -> Iterator[Problem]:
     yield from find_word_problems(step, is_person=step.agent == HUMAN)
     for name, source in step.input.items():
         yield from _expression_problems(step, f"input.{name}", source)
+    if step.recall is not None:
+        yield from _expression_problems(step, "recall.like", step.recall.like)
     if step.when is not None:
         yield from _expression_problems(step, "when", step.when)
     if step.for_each is not None:
@@ -164,7 +174,7 @@ def find_bound_problems(step: StepSpec) -> list[Problem]:
 
 def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Problem]:
     try:
-        compile_expression(source, NAMES if place == "for_each" else HANDED_NAMES)
+        compile_expression(source, _names_at(place))
     except ExpressionInvalid as error:
         yield Problem(step.key, place, f"bad CEL expression: {error}")
         return
@@ -172,6 +182,12 @@ def _expression_problems(step: StepSpec, place: str, source: str) -> Iterator[Pr
     readable, words = (step.predecessors, "needs or after") if place == "for_each" else (step.needs, "needs")
     for other in sorted(referenced_steps(source) - set(readable)):
         yield Problem(step.key, place, f"reads steps.{other}, which is not in {words}")
+
+
+def _names_at(place: str) -> frozenset[str]:
+    if place == "for_each":
+        return NAMES
+    return INPUT_NAMES if place.startswith("input.") else HANDED_NAMES
 
 
 def _cycle_problems(steps: Sequence[StepSpec], keys: set[str]) -> Iterator[Problem]:

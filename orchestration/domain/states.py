@@ -133,10 +133,11 @@ class ResultKind(StrEnum):
 
 
 class HandoffKind(StrEnum):
-    """How an attempt came to have something: it was handed an output, or fetched a part of one."""
+    """How an attempt came to have something: an output was handed to it, or a memory, or it fetched a part of one."""
 
     OUTPUT = "output"
     FETCH = "fetch"
+    RECALL = "recall"
 
 
 class ReceiptKind(StrEnum):

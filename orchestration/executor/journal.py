@@ -67,7 +67,7 @@ class ClaimJournal:
         conflicts: int = 0,
     ) -> None:
         self._claim = claim
-        self._version = version
+        self.version = version
         self._funding = Funding(pots)
         self._standing = Standing()
         self._lock = threading.RLock()
@@ -118,7 +118,7 @@ class ClaimJournal:
         if wish.kind is CallKind.MODEL:
             self._ask_breaker(wish.name)
         funds = self._funding.draw(self._claim, wish, reservation)
-        found = self.ask(lambda claim: begin_call(claim, claim.renewals, wish, funds, self._version))
+        found = self.ask(lambda claim: begin_call(claim, claim.renewals, wish, funds, self.version))
         if found.is_paused and found.state is not CallState.DONE:
             self.is_paused = True
             raise Suspended(wish.path)
@@ -178,7 +178,7 @@ class ClaimJournal:
             self._count(kept)
         if kept is not None:
             return None if kept.is_past else self._answer(wish, kept.request_digest, kept.response_json)
-        found = find_answer(self.ask, wish, until, self._version)
+        found = find_answer(self.ask, wish, until, self.version)
         if found.is_past:
             return None
         if found.response_json is None and found.request_digest == wish.digest:

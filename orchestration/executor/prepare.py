@@ -29,7 +29,6 @@ from orchestration.domain.states import PASSED_OVER, StepKind, StepStatus
 from orchestration.domain.waits import collects
 from orchestration.domain.work import Claim, Facts
 from orchestration.errors import ClaimLost, HandoffTooLarge
-from orchestration.evaluation import evaluate
 from orchestration.executor.cancellation import ask_whether_cancelled
 from orchestration.executor.collecting import collect
 from orchestration.executor.context import ClaimReader
@@ -38,6 +37,8 @@ from orchestration.executor.growing import plan_child, unfold
 from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
 from orchestration.executor.keeping import load_state
+from orchestration.executor.reading import Reading
+from orchestration.executor.recalling import ask_or_end, hand_memories
 from orchestration.executor.remembering import ClaimShelf, count_conflicts
 from orchestration.executor.summarising import Wish, find_made, find_summariser, grow_summaries, read_wish
 from orchestration.handoff import Handed, HandoffTerms, SummariesWanted, assemble_handoff
@@ -99,8 +100,10 @@ def _begin(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:
     journal = _open_journal(claim, earlier, pots)
     calls = Calls(journal, ClaimShelf(claim, journal.ask))
     reader = ClaimReader(claim, journal, handed, spec.fresh_steps)
-    facts = Facts(handed.lines, earlier.lines, find_handed(claim, earlier.lines))
-    return Prepared(spec, _build_task(claim, spec, handed, (calls, reader)), facts)
+    task = ask_or_end(claim, journal, lambda: _build_task(claim, spec, handed, (calls, reader)))
+    lines = (*handed.lines, *(one.line for one in reader.recalled))
+    made = None if isinstance(task, Task) else journal.summarise()
+    return Prepared(spec, task, Facts(lines, earlier.lines, find_handed(claim, earlier.lines), made))
 
 
 def _hand_over(claim: Claim, spec: StepSpec) -> Handed | Ending:
@@ -173,9 +176,9 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed, means: _Means) -> 
     run_input = orjson.loads(claim.run.input_json)
     item = None if claim.item_json is None else orjson.loads(claim.item_json)
     values = {"input": run_input, "steps": handed.values, "item": item}
-    read = _Reading(values, handed.lost)
+    read = Reading(values, handed.lost, *means)
     try:
-        if spec.when is not None and not _is_true(spec.when, read):
+        if spec.when is not None and not read.is_true(spec.when):
             return PassedOver("condition_false", f"its condition is false: {spec.when}")
         if spec.for_each is not None:
             return unfold(claim, spec, {"input": run_input, "steps": _read_originals(claim, listed)})
@@ -187,8 +190,10 @@ def _build_task(claim: Claim, spec: StepSpec, handed: Handed, means: _Means) -> 
         return _fail(claim, FailureKind.BAD_INPUT, error)
 
 
-def _address(claim: Claim, spec: StepSpec, handed: Handed, means: _Means, read: "_Reading") -> Task | Ending:
+def _address(claim: Claim, spec: StepSpec, handed: Handed, means: _Means, read: Reading) -> Task | Ending:
     """Return the work for whoever does the step: a child run, a person, or an agent."""
+    if spec.recall is not None:
+        hand_memories(spec.recall, read.evaluate(spec.recall.like), *means)
     resolved = _resolve_input(claim, spec, read)
     item, run_input = read.values["item"], read.values["input"]
     if spec.workflow is not None:
@@ -219,24 +224,13 @@ def _make_task(
         is_cancelled=ask_whether_cancelled(claim),
         calls=means[0],
         context=means[1],
+        recalled=means[1].entries,
         address=claim.run.actor,
         kept=KeptState(None, 0) if claim.run.actor is None else load_state(claim, run_input),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a step's expressions read. `lost`: of what it was handed; few ask for it."""
-
-    values: dict[str, Any]
-    lost: dict[str, int]
-
-    def evaluate(self, source: str) -> Any:
-        """Return what an expression gives."""
-        return evaluate(source, self.values | {"summary": self.lost} if "summary" in source else self.values)
-
-
-def _resolve_input(claim: Claim, spec: StepSpec, read: _Reading) -> Any:
+def _resolve_input(claim: Claim, spec: StepSpec, read: Reading) -> Any:
     """Return what the agent is given as its input: a verifier sees the output it judges and what was asked for."""
     item = read.values["item"]
     if claim.kind is StepKind.VERIFIER:
@@ -244,7 +238,7 @@ def _resolve_input(claim: Claim, spec: StepSpec, read: _Reading) -> Any:
         return {"output": item, "instructions": _describe_judged(claim)} | lost
     if claim.kind is StepKind.COMPENSATION:
         return {"output": item}
-    return {name: read.evaluate(source) for name, source in spec.input.items()}
+    return {name: read.evaluate_input(source) for name, source in spec.input.items()}
 
 
 def _read_originals(claim: Claim, read: Collection[str]) -> dict[str, Any]:
@@ -254,13 +248,6 @@ def _read_originals(claim: Claim, read: Collection[str]) -> dict[str, Any]:
         for p in claim.predecessors
         if local_name(p.key) in read and not p.is_child
     }
-
-
-def _is_true(condition: str, read: _Reading) -> bool:
-    answer = read.evaluate(condition)
-    if not isinstance(answer, bool):
-        raise ExpressionFailed(f"'{condition}': a condition must be true or false, this is {answer!r}")
-    return answer
 
 
 def _find_missing(claim: Claim, listed: Collection[str]) -> str | None:

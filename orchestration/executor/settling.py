@@ -47,7 +47,7 @@ def _settle(task: Task, journal: ClaimJournal, outcome: Ending, facts: Facts) ->
         outcome = replace(journal.kept_away, usage=outcome.usage)
     match outcome:
         case Suspends() if journal.is_suspended:
-            return _name_wait(outcome, journal), told
+            return name_wait(outcome.agent, outcome.agent_version, journal), told
         case Suspends():
             words = "it raised Suspended, but waits for nothing: write task.sleep, task.wait_for or task.ask_person"
             return _refuse(outcome, journal, FailureKind.PERMANENT, words, "Suspended"), told
@@ -59,13 +59,13 @@ def _settle(task: Task, journal: ClaimJournal, outcome: Ending, facts: Facts) ->
             return outcome, told
 
 
-def _name_wait(outcome: Suspends, journal: ClaimJournal) -> Ending:
+def name_wait(agent: str, version: int, journal: ClaimJournal) -> Ending:
     """Return what an attempt waits for: a budget before all else, since nothing goes on without it."""
     short = journal.short
     if short is not None:
         return OutOfBudget(short.pot, short.unit, short.needed, short.left, short.fits_later, short.words)
     waits = tuple(journal.waits.values())
-    return AwaitsCalls(waits, journal.known, outcome.agent, outcome.agent_version)
+    return AwaitsCalls(waits, journal.known, agent, version)
 
 
 def _refuse(

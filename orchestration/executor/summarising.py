@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from agents.domain.classification import describe_refusal
 from agents.domain.invocation import Answered, FailureKind
@@ -19,12 +19,25 @@ from orchestration.domain.plan import Growth, LimitExceeded, check_keys
 from orchestration.domain.policy import Ending, SummaryUnderWay
 from orchestration.domain.summaries import SummaryKey
 from orchestration.domain.work import Claim, Facts
+from orchestration.executor.awaiting import Ask
 from orchestration.handoff import SummariesWanted, count_tokens
-from orchestration.handoff.shortening import Original, describe, fall_back, find_flaw, read_original
+from orchestration.handoff.shortening import (
+    Original,
+    describe,
+    fall_back,
+    find_flaw,
+    make_summary,
+    read_original,
+    read_text,
+)
+from orchestration.handoff.summarisers import name_function
 from orchestration.planning import SummaryWish, plan_summaries
 from orchestration.selectors.summaries import find_maker, find_summaries
-from orchestration.transitions.handoff import describe_kept
+from orchestration.transitions.handoff import NewSummary, describe_kept, keep_summaries
 from orchestration.usage import read_used
+
+CONVERSATION: Final = "the conversation"
+"""What stands for a sender where a model's own conversation is told in short."""
 
 
 def find_summariser() -> str:
@@ -133,3 +146,22 @@ def _describe(claim: Claim, wish: Wish, handed: Any) -> Mapping[str, Any]:
 def _count_micro_usd(outcome: Answered) -> int:
     spent = read_used(outcome.usage).line.get("cost_usd")
     return 0 if spent is None else int(Decimal(str(spent)) * 1_000_000)
+
+
+def compact(ask: Ask, said_json: str, allowance_tokens: int) -> dict[str, Any]:
+    """Return what a model's conversation was about in at most so many tokens, and what that lost.
+
+    As summaries of outputs are: looked at first, and kept for whoever is to tell the same in as many tokens.
+    """
+    original = read_text(CONVERSATION, said_json)
+    key = original.make_key(allowance_tokens, name_function())
+    kept = ask(lambda claim: find_summaries(claim.run.project_id, [key]))
+    if key not in kept:
+        made = make_summary(original, allowance_tokens)
+        new = NewSummary(CONVERSATION, key, made.handed, made.fell_back, is_kept=made.is_kept)
+        ask(lambda claim: keep_summaries(claim, [new]))
+        # Of two who made one at once, the first one's counts.
+        kept = {key: made.handed} | ask(lambda claim: find_summaries(claim.run.project_id, [key]))
+    handed = kept[key]
+    said: dict[str, Any] = json.loads(handed.text)
+    return said | {"by": handed.summarised_by, "loss": json.loads(handed.loss_json)}

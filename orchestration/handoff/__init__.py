@@ -7,5 +7,16 @@ Owns token counting and summaries; must not decide anything. Read next: `assembl
 from orchestration.counting import count_tokens
 from orchestration.handoff.assemble import Handed, HandoffTerms, SummariesWanted, assemble_handoff
 from orchestration.handoff.digest import write_digest
+from orchestration.handoff.recalled import Recalled, find_nothing, fit_memories
 
-__all__ = ["Handed", "HandoffTerms", "SummariesWanted", "assemble_handoff", "count_tokens", "write_digest"]
+__all__ = [
+    "Handed",
+    "HandoffTerms",
+    "Recalled",
+    "SummariesWanted",
+    "assemble_handoff",
+    "count_tokens",
+    "find_nothing",
+    "fit_memories",
+    "write_digest",
+]

@@ -1,10 +1,11 @@
-"""What a running step is handed instead of whole originals, written before its agent sees it."""
+"""What an attempt is handed, written before its agent sees it: summaries, parts that were fetched, memories."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from orchestration.database.lines import dump_line, read_lines
 from orchestration.database.statements import fetch_all
+from orchestration.domain.states import HandoffKind
 from orchestration.domain.summaries import Shortened
 from orchestration.domain.work import Claim, Predecessor
 from orchestration.transitions.handoff import LIVE_CLAIM
@@ -45,13 +46,30 @@ def record_shortened(claim: Claim, shortened: Mapping[int, Shortened]) -> None:
         raise lost(claim)
 
 
-_FETCHED = f"""
+_HANDED = {
+    "sender": "bigint",
+    "original": "text",
+    "digest": "text",
+    "before": "integer",
+    "after": "integer",
+    "summarised_by": "text",
+    "loss": "text",
+    "pointer": "text",
+    "memory": "bigint",
+    "source": "text",
+    "at": "timestamptz",
+}
+# A preparation that is begun again after an outage may have written what was recalled.
+_ADDED = f"""
 WITH live AS ({LIVE_CLAIM}
+), added AS (
+    INSERT INTO orchestration_handoff (attempt_id, run_id, from_step_id, to_step_id, original_digest, digest,
+        tokens_before, tokens_after, summarised_by, loss_json, kind, pointer, memory_id, source, handed_at)
+    SELECT %(attempt_id)s, l.run_id, coalesce(t.sender, l.id), l.id, t.original, t.digest, t.before, t.after,
+        t.summarised_by, t.loss, %(kind)s, t.pointer, t.memory, t.source, coalesce(t.at, clock_timestamp())
+    FROM live l, {read_lines("handed", _HANDED, "t")} ON CONFLICT DO NOTHING
 )
-INSERT INTO orchestration_handoff (attempt_id, run_id, from_step_id, to_step_id, original_digest, digest,
-    tokens_before, tokens_after, summarised_by, kind, pointer, handed_at)
-SELECT %(attempt_id)s, l.run_id, %(sender)s, l.id, %(original)s, %(digest)s, %(before)s, %(after)s, '', 'fetch',
-    %(pointer)s, clock_timestamp() FROM live l RETURNING id
+SELECT id FROM live
 """
 
 
@@ -60,16 +78,34 @@ def record_fetched(claim: Claim, sender: Predecessor, pointer: str, digest: str,
 
     Raises: ClaimLost: the claim passed on; nothing was written.
     """
-    parameters = {
-        "step": claim.step_id,
-        "token": claim.token,
-        "attempt_id": claim.attempt_id,
+    line = {
         "sender": sender.step_id,
         "original": sender.output_digest,
         "digest": digest,
         "before": sender.output_tokens,
         "after": tokens,
+        "summarised_by": "",
         "pointer": pointer,
     }
-    if not fetch_all(_FETCHED, parameters):
+    _add(claim, HandoffKind.FETCH, [line])
+
+
+def record_recalled(claim: Claim, lines: Sequence[Mapping[str, object]]) -> None:
+    """Write which memories an attempt is handed, as of when it began: lines of `_HANDED`.
+
+    Raises: ClaimLost: the claim passed on; nothing was written.
+    """
+    at = claim.claimed_at.isoformat()
+    _add(claim, HandoffKind.RECALL, [{**line, "at": at} for line in lines])
+
+
+def _add(claim: Claim, kind: HandoffKind, lines: Sequence[Mapping[str, object]]) -> None:
+    parameters = {
+        "step": claim.step_id,
+        "token": claim.token,
+        "attempt_id": claim.attempt_id,
+        "kind": kind,
+        "handed": dump_line(lines),
+    }
+    if not fetch_all(_ADDED, parameters):
         raise lost(claim)

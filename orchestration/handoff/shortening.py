@@ -86,6 +86,16 @@ def read_original(sender: Predecessor, pointers: Sequence[str]) -> Original:
     )
 
 
+def read_text(key: str, text_json: str) -> Original:
+    """Return a value that is no output, given as canonical JSON; one that is nested too deep is taken as its text."""
+    value = orjson.loads(text_json)
+    try:
+        canonical(value)
+    except UnreadableOutput:
+        value = text_json
+    return Original(key, value, digest_text(text_json), len(text_json.encode()), {}, "")
+
+
 def make_summary(original: Original, allowance_tokens: int) -> Made:
     """Return what is handed of an original in at most so many tokens, by the configured function or our own.
 

@@ -173,4 +173,5 @@ def _describe(row: Any, score: float) -> Hit:
         person=row.person_name,
         digest=row.digest,
         score=score,
+        id=row.id,
     )

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.domain.states import AttemptOutcome, DecisionKind, HandoffKind, ReceiptKind
+from orchestration.memory.rows import Memory
 from orchestration.models.process import WorkerProcess
 from orchestration.models.run import Run, Step
 from orchestration.usage import Used
@@ -114,6 +115,13 @@ class Handoff(models.Model):
         max_length=10, choices=[(k.value, k.value) for k in HandoffKind], db_default=HandoffKind.OUTPUT.value
     )
     pointer = models.TextField(null=True, help_text="What was fetched.")  # noqa: DJ001 - NULL is "nothing was"
+    # A memory has no step of this run that sent it: such a row names its receiver as its sender, too.
+    memory = models.ForeignKey(
+        Memory, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    source = models.TextField(  # noqa: DJ001 - NULL is "the sender"
+        null=True, help_text="Of a memory: which, and who wrote it."
+    )
 
     class Meta:
         constraints = (
@@ -122,11 +130,27 @@ class Handoff(models.Model):
                 condition=Q(kind=HandoffKind.OUTPUT),
                 name="handoff_once",
             ),
+            models.UniqueConstraint(
+                fields=("attempt", "memory"),
+                condition=Q(kind=HandoffKind.RECALL),
+                nulls_distinct=False,
+                name="handoff_recalled_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=HandoffKind.RECALL, source__isnull=False, summary_json=None)
+                | ~Q(kind=HandoffKind.RECALL) & Q(memory=None, source=None),
+                name="handoff_of_memory_is_told",
+            ),
         )
 
     def __str__(self) -> str:
         """Return both ends."""
         return f"{self.from_step_id} -> {self.to_step_id}"
+
+    @property
+    def sender(self) -> str:
+        """Return what names where it came from: the step, or the memory with its writer."""
+        return self.source or self.from_step.key
 
     @property
     def loss(self) -> dict[str, Any] | None:

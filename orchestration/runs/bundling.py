@@ -77,6 +77,11 @@ def _keep_run(run: Run, keeper: _Keeper) -> dict[str, Any]:
     keeper.contents |= {digest_text(text): text for text in _list_contents(run, rows) if text is not None}
     for receipt in rows.receipts:
         _keep_receipt(receipt, rows, keeper)
+    # A memory may be forgotten since, and what was handed of one stands in no row.
+    recalled = [one for one in rows.handoffs if one.source is not None]
+    keeper.lost |= {
+        text for one in recalled for text in (one.original_digest, one.digest)
+    } - keeper.contents.keys()
     seals = [
         {"root": seal.root, "signature": seal.signature, "public_key": seal.public_key} for seal in rows.seals
     ]
@@ -124,3 +129,6 @@ def _list_contents(run: Run, rows: ProofRows) -> Iterator[str | None]:
         yield step.feedback if step.feedback and step.status in DONE else None
     yield from (past.output_json for past in rows.past_outputs)
     yield from (handoff.summary_json for handoff in rows.handoffs)
+    yield from (memory.value_json for memory in rows.recalled.values())
+    if any(handoff.source is not None and handoff.memory_id is None for handoff in rows.handoffs):
+        yield "null"

@@ -16,6 +16,7 @@ from orchestration.domain.receipts import ReceiptFacts, build_receipt, digest_te
 from orchestration.domain.states import DONE, ReceiptKind, Stage
 from orchestration.domain.work import PERSON
 from orchestration.models import PastOutput, Receipt, Step
+from orchestration.runs.recalls_fit import find_recall_faults
 from orchestration.selectors.proof import MemoryName, ProofHandoff, ProofRows
 
 _CHANGED_SINCE = frozenset({"parents", "feedback", "proposed", "decision", "actor"})
@@ -24,7 +25,7 @@ _CHANGED_SINCE = frozenset({"parents", "feedback", "proposed", "decision", "acto
 def find_handoff_faults(rows: ProofRows) -> Iterator[str]:
     """Yield what is wrong with what steps were handed."""
     for handoff in rows.handoffs:
-        yield from _handoff_faults(rows, handoff)
+        yield from (_handoff_faults if handoff.source is None else find_recall_faults)(rows, handoff)
 
 
 def _handoff_faults(rows: ProofRows, handoff: ProofHandoff) -> Iterator[str]:

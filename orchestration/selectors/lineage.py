@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from orchestration.domain.policy.rules import describe_decision
+from orchestration.domain.states import HandoffKind
 from orchestration.models import Actor, LineageKind, LineageLine, Run
 from orchestration.selectors.kin import walk_down
 
@@ -78,8 +79,7 @@ def tell_line(line: LineageLine) -> str:
             reason = f": {said['reason']}" if said["reason"] else ""
             return f"decided: {describe_decision(said['kind'], line.name)}{reason}"
         case LineageKind.HANDOFF:
-            by = f", shortened by {said['summarised_by']}" if said["summarised_by"] else ""
-            return f"was handed what '{line.name}' put out, {said['tokens_after']:,} tokens{by}"
+            return _tell_handoff(line, said)
         case LineageKind.CALL:
             used = f", {said['tokens']:,} tokens" if said["tokens"] else ""
             error = f": {said['error']}" if said["error"] else ""
@@ -90,6 +90,14 @@ def tell_line(line: LineageLine) -> str:
             return f"waits at {line.name}" + ("" if said["ended_at"] is None else ", and was answered later")
         case _:
             return line.name.replace("_", " ")
+
+
+def _tell_handoff(line: LineageLine, said: dict[str, Any]) -> str:
+    tokens = f"{said['tokens_after']:,} tokens"
+    if said["kind"] == HandoffKind.RECALL:
+        return f"was handed {line.name.replace(':', ' ', 1)}, {tokens}"
+    by = f", shortened by {said['summarised_by']}" if said["summarised_by"] else ""
+    return f"was handed what '{line.name}' put out, {tokens}{by}"
 
 
 def _tell_mail(line: LineageLine, said: dict[str, Any]) -> str:

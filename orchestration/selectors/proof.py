@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from orchestration.domain.calls import CallLine, CallsMade, CallState, digest_calls
 from orchestration.domain.receipts import AttemptLine, Digest, HandoffLine, digest_text, stamp
@@ -49,11 +49,11 @@ def load_earlier_tries(step_id: int, before: int) -> EarlierTries:
 def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
     """Return what an attempt of a step received: one that collects, what the attempt before that grew did."""
     rows = Handoff.objects.filter(
-        attempt__step_id=step_id, attempt__number__lte=attempt, kind=HandoffKind.OUTPUT
+        ~Q(kind=HandoffKind.FETCH), attempt__step_id=step_id, attempt__number__lte=attempt
     )
     lines = list(rows.select_related("from_step", "attempt"))
     latest = max((row.attempt.number for row in lines), default=0)
-    return tuple(_handoff_line(row, row.from_step.key) for row in lines if row.attempt.number == latest)
+    return tuple(_handoff_line(row, row.sender) for row in lines if row.attempt.number == latest)
 
 
 def list_summarised(step_id: int) -> list[Handoff]:
@@ -90,6 +90,8 @@ class ProofHandoff(NamedTuple):
     loss_json: str | None
     handed_at: datetime
     pointer: str | None
+    memory_id: int | None
+    source: str | None
 
 
 class ProofCall(NamedTuple):
@@ -129,6 +131,16 @@ class ProofMemory(NamedTuple):
         return self.scope, self.scope_id, self.key, self.version, self.digest
 
 
+class RecalledMemory(NamedTuple):
+    """A memory that was handed to a step, as a proof looks at it. `value_json`: None: it is forgotten."""
+
+    scope: str
+    key: str
+    version: int
+    value_json: str | None
+    digest: str
+
+
 @dataclass(frozen=True)
 class ProofRows:
     """All rows that a run's proof is about: one query for each table, however many steps there are."""
@@ -144,6 +156,7 @@ class ProofRows:
     seals: list[Seal]
     calls: list[ProofCall]
     memories: list[ProofMemory]
+    recalled: dict[int, RecalledMemory]
 
     @cached_property
     def edges_in(self) -> dict[int, list[ProofEdge]]:
@@ -219,7 +232,7 @@ class ProofRows:
         for one in reversed(self.attempts_of.get(step_id, [])):
             if one.number <= attempt and one.pk in self.handoffs_to:
                 rows = self.handoffs_to[one.pk]
-                return tuple(_handoff_line(row, self.key_of(row.from_step_id)) for row in rows)
+                return tuple(_handoff_line(row, row.source or self.key_of(row.from_step_id)) for row in rows)
         return ()
 
     def key_of(self, step_id: int) -> str:
@@ -239,15 +252,14 @@ def load_proof(run: Run) -> ProofRows:
         Attempt.objects.filter(**of_steps).prefetch_related("decision", "usage").order_by("step_id", "number")
     )
     # What was fetched is proven by the calls that fetched it.
-    handoffs = Handoff.objects.filter(
-        attempt__in=[one.pk for one in attempts], kind=HandoffKind.OUTPUT
-    ).order_by("id")
+    rows = Handoff.objects.filter(~Q(kind=HandoffKind.FETCH), attempt__in=[one.pk for one in attempts])
+    handoffs = [ProofHandoff(*row) for row in rows.order_by("id").values_list(*ProofHandoff._fields)]
     return ProofRows(
         run=run,
         steps=steps,
         edges=[ProofEdge(*row) for row in Edge.objects.filter(run=run).values_list(*ProofEdge._fields)],
         attempts=attempts,
-        handoffs=[ProofHandoff(*row) for row in handoffs.values_list(*ProofHandoff._fields)],
+        handoffs=handoffs,
         receipts=list(Receipt.objects.filter(**of_steps).order_by("id")),
         past_outputs=list(PastOutput.objects.filter(**of_steps).order_by("id")),
         events=list(Event.objects.filter(run=run).order_by("id")),
@@ -260,7 +272,16 @@ def load_proof(run: Run) -> ProofRows:
             ProofMemory(*row)
             for row in Memory.objects.filter(**of_steps).order_by("id").values_list(*ProofMemory._fields)
         ],
+        recalled=_load_recalled(run, handoffs),
     )
+
+
+def _load_recalled(run: Run, handoffs: Iterable[ProofHandoff]) -> dict[int, RecalledMemory]:
+    ids = {row.memory_id for row in handoffs if row.memory_id is not None}
+    if not ids:
+        return {}
+    rows = Memory.objects.filter(pk__in=ids, project=run.project_id)
+    return {pk: RecalledMemory(*row) for pk, *row in rows.values_list("pk", *RecalledMemory._fields)}
 
 
 def _group(rows: Iterable[_T], name: str) -> dict[int, list[_T]]:

@@ -76,13 +76,13 @@ SELECT
      LEFT JOIN orchestration_decision d ON d.attempt_id = a.id
      WHERE s.run_id = %(run)s AND s.status IN ('failed', 'cancelled')) AS attempts,
     (SELECT json_agg(CASE WHEN h.loss_json IS NULL
-        THEN json_build_array(s.key, a.number, f.key, h.original_digest, h.digest, h.tokens_before, h.tokens_after,
-            h.summarised_by)
-        ELSE json_build_array(s.key, a.number, f.key, h.original_digest, h.digest, h.tokens_before, h.tokens_after,
-            h.summarised_by, h.loss_json) END)
+        THEN json_build_array(s.key, a.number, coalesce(h.source, f.key), h.original_digest, h.digest, h.tokens_before,
+            h.tokens_after, h.summarised_by)
+        ELSE json_build_array(s.key, a.number, coalesce(h.source, f.key), h.original_digest, h.digest, h.tokens_before,
+            h.tokens_after, h.summarised_by, h.loss_json) END)
      FROM orchestration_attempt a JOIN orchestration_step s ON s.id = a.step_id
      JOIN orchestration_handoff h ON h.attempt_id = a.id JOIN orchestration_step f ON f.id = h.from_step_id
-     WHERE s.run_id = %(run)s AND h.kind = 'output'
+     WHERE s.run_id = %(run)s AND h.kind <> 'fetch'
        AND (a.number <> s.attempt OR s.status IN ('failed', 'cancelled'))) AS handoffs
 """
 _EVENTS = """

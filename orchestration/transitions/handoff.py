@@ -1,4 +1,7 @@
-"""Summaries that are kept for whoever is handed the same. Read next: `handoff/recording.py`."""
+"""Summaries that are kept for whoever is to be handed the same, and told where another was asked for.
+
+Read next: `orchestration/handoff/recording.py`, which writes what each attempt is handed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

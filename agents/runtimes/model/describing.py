@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic_ai.agent.abstract import AbstractAgent
 from pydantic_ai.tools import ToolDefinition
@@ -13,6 +13,9 @@ from pydantic_ai.toolsets.wrapper import WrapperToolset
 
 from agents.domain.offers import MOST_EFFECTS, MOST_WORDS, Approval, Built, ToolOffer, cut_all, digest_tool
 from agents.runtimes.model.requests import describe_effects
+
+CONTEXT_TOOLS: Final = "ringmaster-context"
+"""The toolset by which any agent may read what it was handed in short: none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ def describe_built(agent: AbstractAgent[Any, Any], inner: Sequence[AbstractAgent
     )
 
 
+def has_unknown_tools(agent: AbstractAgent[Any, Any]) -> bool:
+    """Return whether an agent has tools that nobody knows before it works, as those of a server."""
+    return any(not isinstance(leaf.toolset, FunctionToolset) for leaf in _list_leaves(agent))
+
+
 def list_tools(agent: AbstractAgent[Any, Any]) -> Iterator[Any]:
     """Yield the tools of an agent that are known before it works."""
     for leaf in _list_leaves(agent):
@@ -43,7 +51,8 @@ def list_tools(agent: AbstractAgent[Any, Any]) -> Iterator[Any]:
 
 
 def _list_leaves(agent: AbstractAgent[Any, Any]) -> list[_Leaf]:
-    return [leaf for toolset in agent.toolsets for leaf in _open(toolset, is_guarded=False)]
+    leaves = (leaf for toolset in agent.toolsets for leaf in _open(toolset, is_guarded=False))
+    return [leaf for leaf in leaves if leaf.toolset.id != CONTEXT_TOOLS]
 
 
 def _open(toolset: AbstractToolset[Any], *, is_guarded: bool) -> Iterator[_Leaf]:

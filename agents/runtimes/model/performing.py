@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.agent.abstract import AbstractAgent
+from pydantic_ai.capabilities.abstract import AbstractCapability
 from pydantic_ai.durable_exec import replay_scope
 from pydantic_core import to_jsonable_python
 
@@ -19,8 +20,10 @@ from agents.domain.offers import Built
 from agents.errors import AgentRefused
 from agents.runtimes.model.approvals import ARGUMENTS, NESTED, Arguments
 from agents.runtimes.model.backend import TASK
+from agents.runtimes.model.compaction import TOLD, Compaction
 from agents.runtimes.model.describing import describe_built, list_tools
 from agents.runtimes.model.durability import ArgumentsWitness, RingmasterDurability
+from agents.runtimes.model.fetching import Fetching
 from agents.runtimes.model.prompts import write_prompt
 from agents.runtimes.model.requests import read_most_tokens
 from agents.runtimes.threads import ASIDE
@@ -42,7 +45,7 @@ def build(agent: RegisteredAgent) -> BuiltAgent:
     name = agent.contract.name
     durable = RingmasterDurability(agent.contract)
     try:
-        built = agent.function([durable, ArgumentsWitness(agent.contract)])  # type: ignore[arg-type]  # a builder takes this, not a task
+        built = agent.function(_list_capabilities(agent, durable))  # type: ignore[arg-type]  # a builder takes this, not a task
     except NameError as error:
         raise AgentRefused(
             f"agent {name}: {error}; if it stands in a tool's annotation, put the tools into a module of "
@@ -62,6 +65,15 @@ def build(agent: RegisteredAgent) -> BuiltAgent:
         if inner is not built:
             _refuse_approvals(inner, name)
     return BuiltAgent(built, describe_built(built, [each for each in durable.bound if each is not built]))
+
+
+def _list_capabilities(
+    agent: RegisteredAgent, durable: RingmasterDurability
+) -> list[AbstractCapability[Any]]:
+    """Return what an agent's function is given: what keeps its calls, and what reads and cuts its context."""
+    given = [durable, ArgumentsWitness(agent.contract), Fetching()]
+    most = agent.model.context_tokens if agent.model is not None else None
+    return given if most is None else [*given, Compaction(most)]
 
 
 def _check_settings(agent: AbstractAgent[Any, Any], outer: str) -> None:
@@ -85,11 +97,12 @@ async def perform(agent: RegisteredAgent, built: BuiltAgent, task: Task) -> Resu
     """
     details = agent.model
     prompt = write_prompt(task) if details is None or details.prompt is None else details.prompt(task)
-    token, made = TASK.set(task), ARGUMENTS.set(Arguments())
+    token, made, told = TASK.set(task), ARGUMENTS.set(Arguments()), TOLD.set({})
     try:
         with replay_scope(), _take_threads():
             done = await built.agent.run(prompt, deps=Call(task))
     finally:
+        TOLD.reset(told)
         ARGUMENTS.reset(made)
         TASK.reset(token)
     output = done.output if isinstance(done.output, BaseModel) else to_jsonable_python(done.output)

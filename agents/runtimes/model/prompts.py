@@ -13,6 +13,8 @@ def write_prompt(task: Task) -> str:
         parts.append(f"Item:\n{_show(task.item)}")
     if task.handoff:
         parts.append(f"Results of earlier steps:\n{_show(dict(task.handoff))}")
+    if task.recalled:
+        parts.append(f"Remembered, and by whom:\n{_show(list(task.recalled))}")
     if task.feedback:
         parts.append(f"Your last answer was sent back:\n{task.feedback}")
     return "\n\n".join(parts)

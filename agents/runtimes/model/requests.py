@@ -133,12 +133,12 @@ def _describe_model(operation: ModelRequestId, key: tuple[object, ...]) -> dict[
     said = max((n for n, each in enumerate(messages, 1) if isinstance(each, ModelResponse)), default=0)
     asked: dict[str, Any] = {
         "model": operation.model_id or operation.model_name,
-        "messages": _describe_messages(messages[said:]),
+        "messages": describe_messages(messages[said:]),
         "tools": [tool.name for tool in parameters.function_tools],
         "parameters": _digest(write_asked(_make_plain(parameters))),
     }
     if said:
-        before = _describe_messages(messages[:said])
+        before = describe_messages(messages[:said])
         asked["before"] = {"messages": said, "digest": _digest(write_asked(before))}
     return asked | ({"settings": settings} if settings else {})
 
@@ -151,8 +151,13 @@ def estimate_tokens(key: tuple[object, ...], default_most: int) -> tuple[int, in
     """
     _, messages, settings, parameters, *_ = key
     assert isinstance(messages, list)  # noqa: S101
-    told = write_asked(_make_plain([_describe_messages(messages), parameters]))
+    told = write_asked(_make_plain([describe_messages(messages), parameters]))
     return count_tokens(told) + weigh_files(messages), read_most_tokens(settings) or default_most
+
+
+def count_messages(messages: Sequence[Any]) -> int:
+    """Return how many tokens messages may have."""
+    return count_tokens(write_asked(_make_plain(describe_messages(messages))))
 
 
 def count_tokens(text: str) -> int:
@@ -177,7 +182,8 @@ def read_most_tokens(settings: object) -> int | None:
     )
 
 
-def _describe_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
+def describe_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return messages as plain values, without what differs each time."""
     told = ModelMessagesTypeAdapter.dump_python(list(messages), mode="json")
     return [
         _leave_out(message) | {"parts": [_leave_out(part) for part in message["parts"]]} for message in told

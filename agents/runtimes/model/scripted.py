@@ -30,6 +30,7 @@ from pydantic_ai.usage import RequestUsage
 
 from agents.domain.scripts import Answer, Script, ToolWish
 from agents.errors import PermanentError
+from agents.runtimes.model.compaction import count_hidden
 
 _WORDS: Final = re.compile(r"\s*\S+\s*\Z|\s*\S+|\s+")
 
@@ -45,7 +46,7 @@ def make_model(name: str, script: Script) -> FunctionModel:
     )
 
     async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
-        number = sum(isinstance(each, ModelResponse) for each in messages)
+        number = count_hidden(messages)[0] + sum(isinstance(each, ModelResponse) for each in messages)
         return ModelResponse(
             parts=_write_parts(_choose(name, script, messages, number), info, messages),
             usage=usage,
@@ -103,7 +104,8 @@ def _write_parts(
         raise answer
     if isinstance(answer, str):
         return [TextPart(answer)]
-    made = sum(isinstance(part, ToolCallPart) for each in messages for part in each.parts)
+    seen = sum(isinstance(part, ToolCallPart) for each in messages for part in each.parts)
+    made = count_hidden(messages)[1] + seen
     if isinstance(answer, ToolWish):
         answer = [answer]
     if isinstance(answer, list | tuple) and all(isinstance(each, ToolWish) for each in answer):

@@ -21,7 +21,7 @@ from orchestration.domain.states import Acceptance, ResolutionKind, RunStatus
 from orchestration.domain.summaries import Shortened
 from orchestration.domain.work import Chosen
 from orchestration.errors import ClaimLost, StepNotHeld
-from orchestration.handoff import recording
+from orchestration.handoff import find_nothing, recording
 from orchestration.holds.resolve import _prove
 from orchestration.models import Attempt, Event, WorkerProcess
 from orchestration.runs import starting
@@ -75,6 +75,18 @@ def a_late_summary_is_refused() -> None:
     with suppress(ClaimLost):
         recording.record_shortened(old, {rig.step("a").pk: summary})
         raise AssertionError("a hand-off of a lost claim was changed")
+
+
+def a_late_memory_is_refused() -> None:
+    rig = Rig.begin(SPEC)
+    old = rig.take("a")
+    rig.free(old)
+    rig.take("a")
+    try:
+        recording.record_recalled(old, [find_nothing().row])
+    except ClaimLost:
+        return
+    raise AssertionError("a memory was handed to a lost claim")
 
 
 def a_step_is_claimed_once() -> None:
@@ -218,6 +230,7 @@ _MUTANTS = [
     Mutant(a_late_retry_is_refused, end, "_RETRY", _TOKEN),
     Mutant(a_late_free_is_refused, end, "_FREE", _TOKEN),
     Mutant(a_late_summary_is_refused, recording, "_SUMMARISED", " AND s.token = %(token)s"),
+    Mutant(a_late_memory_is_refused, recording, "_ADDED", " AND s.token = %(token)s"),
     Mutant(a_step_is_claimed_once, claim, "_CLAIM", "AND s.status = 'available' " + BY_KEY + " "),
     Mutant(an_unknown_agents_step_is_not_claimed, claim, "_CLAIM", "AND s.agent = ANY(g.agents)"),
     Mutant(an_ended_run_is_not_claimed, claim, "_CLAIM", "r.status = 'running' " + BY_KEY, "true"),
