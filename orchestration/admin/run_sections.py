@@ -18,19 +18,20 @@ from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.budgets import view_pots
 from orchestration.admin.calls import list_live_calls, view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
+from orchestration.admin.lines import view_handoff, view_lineage
 from orchestration.admin.memory.of_runs import build_memory
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
+from orchestration.admin.run_context import build_context
 from orchestration.admin.signals import view_signals, view_waits
 from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
-from orchestration.domain.losses import tell_loss
 from orchestration.domain.states import Stage
 from orchestration.journal.reading import list_awaited, list_calls, list_signals
-from orchestration.models import Attempt, Event, Handoff, LineageKind, LineageLine, Run, Step
+from orchestration.models import Attempt, Event, LineageKind, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
-from orchestration.selectors.lineage import LineageQuery, list_lineage, tell_line
+from orchestration.selectors.lineage import LineageQuery, list_lineage
 from orchestration.selectors.withheld import RESTRICTED, UNTOLD, hides_input, withhold
 
 _STEPS_PER_PAGE = 50
@@ -57,16 +58,6 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
-class HandoffLine:
-    """What one attempt received from one step."""
-
-    row: Handoff
-    lost: str
-    from_url: str
-    to_url: str
-
-
-@dataclass(frozen=True, slots=True)
 class ChildLine:
     """A run that a step of this one waits for, or waited for."""
 
@@ -88,18 +79,6 @@ class EventLine:
     row: Event
     words: str
     url: str
-    data: SafeString
-
-
-@dataclass(frozen=True, slots=True)
-class TraceLine:
-    """One line of the lineage. `data`: what its words don't tell."""
-
-    row: LineageLine
-    words: SafeString
-    url: str
-    run: str
-    run_url: str
     data: SafeString
 
 
@@ -229,6 +208,7 @@ SECTIONS: dict[str, tuple[str, Callable[[HttpRequest, Run], dict[str, Any]]]] = 
     "attempts": ("Attempts and decisions", build_attempts),
     "calls": ("Calls", build_calls),
     "signals": ("Waits and signals", build_signals),
+    "context": ("Context", build_context),
     "budget": ("Budget", build_budget),
     "handoffs": ("Hand-offs", build_handoffs),
     "mail": ("Mail", build_mail),
@@ -247,17 +227,6 @@ def show_unless(why: str | None, stored: str | None) -> SafeString:
     return mark_unseen(f"Not shown: {why}.") if why else show_json(stored or "null")
 
 
-def view_handoff(handoff: Handoff) -> HandoffLine:
-    """Return a hand-off as a table shows it. Its steps and attempt must be loaded."""
-    sender, receiver = handoff.from_step, handoff.to_step
-    return HandoffLine(
-        row=handoff,
-        lost=tell_loss(handoff.loss) if handoff.loss else "",
-        from_url=step_url(handoff.run_id, sender.key),
-        to_url=step_url(handoff.run_id, receiver.key),
-    )
-
-
 def view_event(event: Event) -> EventLine:
     """Return a line of the history as a table shows it. Its step must be loaded."""
     data = json.loads(event.data_json)
@@ -266,19 +235,6 @@ def view_event(event: Event) -> EventLine:
         words=describe_event(event.kind),
         url=step_url(event.run_id, event.step.key) if event.step else "",
         data=mark_unseen(show_short(data)) if data else SafeString(""),
-    )
-
-
-def view_lineage(line: LineageLine) -> TraceLine:
-    """Return a line of the lineage as a table shows it. Its step must be loaded."""
-    data = json.loads(line.data_json)
-    return TraceLine(
-        row=line,
-        words=mark_unseen(tell_line(line)),
-        url=step_url(line.run_id, line.step.key) if line.step else "",
-        run=str(line.run_id)[:8],
-        run_url=run_url(line.run_id),
-        data=mark_unseen(show_short(data)) if data and line.kind == LineageKind.EVENT else SafeString(""),
     )
 
 

@@ -12,12 +12,13 @@ from orchestration.admin.addresses import run_url, step_url
 from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.calls import show_calls
 from orchestration.admin.chips import chip
+from orchestration.admin.lines import view_handoff
 from orchestration.admin.memory.of_runs import show_memory_of_step
 from orchestration.admin.orders import order_url
 from orchestration.admin.paging import turn_page
 from orchestration.admin.picture import say_counts
 from orchestration.admin.problems import link_ticket
-from orchestration.admin.run_sections import show_unless, view_event, view_handoff
+from orchestration.admin.run_sections import show_unless, view_event
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.rights import Right
 from orchestration.domain.states import StepKind

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from orchestration.domain.losses import tell_loss
 from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import RunStatus, StepStatus
 from orchestration.domain.waits import WaitsFor
 from orchestration.management.calls import CALL_HEAD, call_rows, describe_call
+from orchestration.management.context import say_tokens
 from orchestration.management.family import (
     child_rows,
     describe_family,
@@ -198,21 +198,14 @@ def _attempt_rows(account: Account) -> list[tuple[str, ...]]:
 def _handoff_rows(account: Account) -> list[tuple[str, ...]]:
     return [
         (
-            account.keys[handoff.from_step_id],
+            show_text(handoff.source, 60) if handoff.source else account.keys[handoff.from_step_id],
             account.keys[handoff.to_step_id],
             str(handoff.attempt.number),
-            _say_tokens(handoff),
+            say_tokens(handoff),
             handoff.digest[:12],
         )
         for handoff in account.handoffs
     ]
-
-
-def _say_tokens(handoff: Handoff) -> str:
-    if handoff.summary_json is None:
-        return str(handoff.tokens_after)
-    lost = "" if handoff.loss is None else f"; {tell_loss(handoff.loss)}"
-    return f"{handoff.tokens_before} -> {handoff.tokens_after} by {handoff.summarised_by}{lost}"
 
 
 def _event_rows(account: Account) -> list[tuple[str, ...]]:
@@ -327,6 +320,7 @@ def _describe_handoff(handoff: Handoff, keys: dict[int, str]) -> dict[str, Any]:
         "loss": handoff.loss,
         "kind": handoff.kind,
         "pointer": handoff.pointer,
+        "recalled": handoff.source,
         "handed_at": handoff.handed_at.isoformat(),
     }
 

@@ -151,7 +151,7 @@ class Run(models.Model):
 
 
 class AgentContext(models.Model):
-    """What the agents of one run share: how much each hand-off may have (and, later, memory)."""
+    """What bounds that which the agents of one run share: `selectors/context.py` puts all of it together."""
 
     run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="context")
     handoff_tokens = models.PositiveIntegerField(help_text="Tokens that one receiving step may be handed.")

@@ -55,6 +55,7 @@ GET    runs/<run_id>/calls                   401 403 404 200 200 200 200 200 403
 GET    runs/<run_id>/signals                 401 403 404 200 200 200 200 200 403 403 403 404
 POST   runs/<run_id>/signals/<name>          401 403 404 403 200 403 200 403 200 403 403 404
 POST   callbacks/<token>                     400 400 400 400 400 400 400 400 400 400 400 400
+GET    runs/<run_id>/context                 401 403 404 200 200 200 200 200 403 403 403 404
 GET    runs/<run_id>/budget                  401 403 404 200 200 200 200 200 403 403 403 404
 POST   runs/<run_id>/top-up                  401 403 404 403 400 403 400 403 400 403 403 404
 GET    runs/<run_id>/lineage                 401 403 404 200 200 200 200 200 403 403 403 404
