@@ -30,7 +30,9 @@ class SharedRow(MemoryRow):
     """A memory without what it says: that has its own address, `/memory`."""
 
     value = None  # type: ignore[assignment]
+    hidden = None  # type: ignore[assignment]
     search = None  # type: ignore[assignment]
+    reason = None  # type: ignore[assignment]
 
 
 class HandedRow(Row):

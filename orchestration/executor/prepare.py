@@ -38,7 +38,7 @@ from orchestration.executor.handed import find_handed
 from orchestration.executor.journal import ClaimJournal
 from orchestration.executor.keeping import load_state
 from orchestration.executor.reading import Reading
-from orchestration.executor.recalling import ask_or_end, hand_memories
+from orchestration.executor.recalling import RECALL_SHARE, ask_or_end, hand_memories
 from orchestration.executor.remembering import ClaimShelf, count_conflicts
 from orchestration.executor.summarising import Wish, find_made, find_summariser, grow_summaries, read_wish
 from orchestration.handoff import Handed, HandoffTerms, SummariesWanted, assemble_handoff
@@ -124,7 +124,9 @@ def _hand_over(claim: Claim, spec: StepSpec) -> Handed | Ending:
 def _make_terms(claim: Claim, spec: StepSpec, summariser: str) -> HandoffTerms:
     contract = find_contract(claim.agent)
     asks_model = contract is not None and contract.kind is AgentKind.MODEL
-    return HandoffTerms(spec.pin, summariser, spec.fresh_steps or (FRESH_STEPS if asks_model else None))
+    fresh_steps = spec.fresh_steps or (FRESH_STEPS if asks_model else None)
+    kept_back = 0 if spec.recall is None else claim.run.handoff_tokens // RECALL_SHARE
+    return HandoffTerms(spec.pin, summariser, fresh_steps, kept_back)
 
 
 def _begin_summary(claim: Claim, spec: StepSpec, earlier: EarlierTries) -> Prepared:

@@ -5,7 +5,7 @@ attempt is handed the same, but for what was forgotten meanwhile.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from agents.domain.calls import Calls
 from agents.domain.classification import describe_refusal
@@ -24,6 +24,8 @@ from orchestration.handoff import find_nothing, fit_memories
 from orchestration.handoff.recording import record_recalled
 
 T = TypeVar("T")
+RECALL_SHARE: Final = 4
+"""Outputs that must be shortened leave one in so many of a step's tokens to the memories that its spec asks for."""
 _WHERE = "recall"
 
 

@@ -42,11 +42,13 @@ class HandoffTerms:
 
     Attributes: pins: pointers by sender, as the step names it.  summariser: the agent that makes summaries, with its
         version; "": they are made in place.  fresh_steps: what comes from further back is shortened; None: nothing is.
+        kept_back: tokens that outputs leave to what else the step is handed where they must be shortened anyhow.
     """
 
     pins: Mapping[str, Sequence[str]] = field(default_factory=dict)
     summariser: str = ""
     fresh_steps: int | None = None
+    kept_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _share(claim: Claim, senders: list[Predecessor], terms: HandoffTerms) -> lis
     """Return how many tokens of each sender's output may pass; what is pinned of it comes first."""
     aged, most = _find_aged(claim, senders, terms), claim.run.handoff_tokens
     tokens = [AGED_TOKENS if p.key in aged else p.output_tokens for p in senders]
+    if sum(tokens) > most:
+        most -= terms.kept_back
     if not terms.pins or (sum(tokens) <= most and not aged):
         return share_tokens(tokens, most)
     pinning = {p.key: read_original(p, _pins_of(p, terms)) for p in senders if _pins_of(p, terms)}

@@ -173,7 +173,7 @@ def test_what_a_model_fetches_counts_against_the_tokens_of_the_attempt(settings:
 def test_a_later_attempt_is_answered_from_the_journal_and_its_reads_are_told_and_counted(
     settings: LazySettings,
 ) -> None:
-    settings.RINGMASTER = {**settings.RINGMASTER, "FETCH_TOKENS": 100}
+    settings.RINGMASTER = {**settings.RINGMASTER, "FETCH_TOKENS": 60}
     _FAILS.append(TransientError("down"))
     told: list[str] = []
 

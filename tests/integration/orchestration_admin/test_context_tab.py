@@ -67,7 +67,7 @@ def test_a_run_that_shared_nothing_says_so(operator: Client) -> None:
     run = run_workflow(spec, {}, agents={"ctx.one": lambda _task: 1}).run
     text = text_of(operator.get(f"/admin/orchestration/run/{run.pk}/change/", {"show": "context"}))
     for words in ("Nothing was remembered in this run", "Nothing was handed over yet", "No run of this tree"):
-        assert words in text
+        assert words in text, text
 
 
 def test_what_is_forgotten_is_not_shown(operator: Client) -> None:
@@ -105,7 +105,7 @@ def test_show_run_tells_the_same() -> None:
         "1 outputs and 1 memories, 1 in short",
         "fetched /order of facts",
     ):
-        assert words in text
+        assert words in text, text
     out = StringIO()
     call_command("show_run", str(run.pk), "--context", "--json", stdout=out)
     said = json.loads(out.getvalue())
