@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -46,11 +46,15 @@ def load_earlier_tries(step_id: int, before: int) -> EarlierTries:
     return EarlierTries(tuple(map(_line, rows)), any(row.has_calls for row in rows))
 
 
+# What was fetched is proven by the calls that fetched it. A row whose kind was changed is none of these any more.
+_RECEIVED: Final = Q(kind=HandoffKind.OUTPUT, source__isnull=True) | Q(
+    kind=HandoffKind.RECALL, source__isnull=False
+)
+
+
 def load_handoff_lines(step_id: int, attempt: int) -> tuple[HandoffLine, ...]:
     """Return what an attempt of a step received: one that collects, what the attempt before that grew did."""
-    rows = Handoff.objects.filter(
-        ~Q(kind=HandoffKind.FETCH), attempt__step_id=step_id, attempt__number__lte=attempt
-    )
+    rows = Handoff.objects.filter(_RECEIVED, attempt__step_id=step_id, attempt__number__lte=attempt)
     lines = list(rows.select_related("from_step", "attempt"))
     latest = max((row.attempt.number for row in lines), default=0)
     return tuple(_handoff_line(row, row.sender) for row in lines if row.attempt.number == latest)
@@ -251,8 +255,7 @@ def load_proof(run: Run) -> ProofRows:
     attempts = list(
         Attempt.objects.filter(**of_steps).prefetch_related("decision", "usage").order_by("step_id", "number")
     )
-    # What was fetched is proven by the calls that fetched it.
-    rows = Handoff.objects.filter(~Q(kind=HandoffKind.FETCH), attempt__in=[one.pk for one in attempts])
+    rows = Handoff.objects.filter(_RECEIVED, attempt__in=[one.pk for one in attempts])
     handoffs = [ProofHandoff(*row) for row in rows.order_by("id").values_list(*ProofHandoff._fields)]
     return ProofRows(
         run=run,

@@ -22,9 +22,9 @@ from tests.integration.orchestration.bench import Bench, step_of
 pytestmark = pytest.mark.django_db
 
 # Not imported by name: the package has functions of these names.
-perform, prepare, judging, conclude, grow = (
+perform, prepare, judging, conclude, grow, reading = (
     import_module(f"orchestration.executor.{name}")
-    for name in ("pipeline", "prepare", "judging", "conclusion", "growing")
+    for name in ("pipeline", "prepare", "judging", "conclusion", "growing", "reading")
 )
 
 AGENT = "test.agent"
@@ -243,7 +243,7 @@ def test_a_computed_value_that_can_not_be_stored_is_a_ticket(
         "items": {"for_each": "[1]"},
         "child run": {"agent": "", "workflow": "below", "input": {"v": "1"}},
     }
-    monkeypatch.setattr(prepare, "evaluate", lambda *_: value)
+    monkeypatch.setattr(reading, "evaluate", lambda *_: value)
     monkeypatch.setattr(grow, "evaluate", lambda *_: [value])
     done = _run(**places[place])
     attempt = Attempt.objects.get(step=done.steps["a"])
