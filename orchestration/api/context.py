@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from orchestration.api.base import ApiView
 from orchestration.api.budgets import PotRow
-from orchestration.api.memories import MemoryRow
+from orchestration.api.memories import MemoryRow, add_shown
 from orchestration.api.rows import HandoffRow, LineageRow, Row
 from orchestration.domain.losses import SUMMED
 from orchestration.selectors.context import MOST_HANDOFFS, MOST_LINES, MOST_MEMORIES, load_context
@@ -24,15 +24,6 @@ class LostRow(Row):
     def get_fields(self) -> dict[str, serializers.Field]:  # type: ignore[type-arg]
         """Return a field for each count."""
         return super().get_fields() | {name: serializers.IntegerField(read_only=True) for name in SUMMED}
-
-
-class SharedRow(MemoryRow):
-    """A memory without what it says: that has its own address, `/memory`."""
-
-    value = None  # type: ignore[assignment]
-    hidden = None  # type: ignore[assignment]
-    search = None  # type: ignore[assignment]
-    reason = None  # type: ignore[assignment]
 
 
 class HandedRow(Row):
@@ -55,7 +46,7 @@ class ContextRow(Row):
         read_only=True, help_text="So many tokens one step may be handed."
     )
     handed = HandedRow(read_only=True)
-    memories = SharedRow(
+    memories = MemoryRow(
         many=True,
         read_only=True,
         help_text=f"Current ones of the run, or that its steps wrote; at most {MOST_MEMORIES}.",
@@ -71,4 +62,6 @@ class RunContextView(ApiView):
     @extend_schema(operation_id="get_context", responses=ContextRow)
     def get(self, _request: Request, run_id: UUID) -> Response:
         """Show what the steps of a run shared: memories, hand-offs and what they lost, budgets, what happened last."""
-        return Response(ContextRow(load_context(find_run(self.caller, run_id))).data)
+        context = load_context(find_run(self.caller, run_id))
+        add_shown(context.memories, self.caller.user_id)
+        return Response(ContextRow(context).data)

@@ -103,6 +103,19 @@ _LIKE = OpenApiParameter(
 )
 
 
+def add_shown(rows: Sequence[Any], user_id: int | None) -> Sequence[Any]:
+    """Add to memories what of them somebody may see, for `MemoryRow`.
+
+    Raises: AuditSilent: that somebody looks can't be written down.
+    """
+    shown = show_memories(rows, user_id)
+    if UNTOLD in {one.hidden for one in shown.values()}:
+        raise AuditSilent(UNTOLD)
+    for row in rows:
+        row.shown = shown[row.pk]
+    return rows
+
+
 class _MemoryView(ApiView):
     """Shows versions: without what a restricted queue keeps from the caller."""
 
@@ -113,14 +126,9 @@ class _MemoryView(ApiView):
     def show(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Add what may be shown.
 
-        Raises: AuditSilent: that somebody looks can't be written down.
+        Raises: AuditSilent.
         """
-        shown = show_memories(rows, self.caller.user_id)
-        if UNTOLD in {one.hidden for one in shown.values()}:
-            raise AuditSilent(UNTOLD)
-        for row in rows:
-            row.shown = shown[row.pk]
-        return rows
+        return add_shown(rows, self.caller.user_id)
 
 
 class MemoryList(_MemoryView):

@@ -23,11 +23,11 @@ from orchestration.domain.calls import (
 from orchestration.domain.states import StepStatus
 from orchestration.models import Call, Signal
 from orchestration.selectors.actors_shown import withhold_answers
-from orchestration.selectors.withheld import withhold
+from orchestration.selectors.run_details import LARGE_OF_STEP
+from orchestration.selectors.withheld import withhold, withhold_handed, withhold_recalled
 
 _LOOK_PATIENCE: Final = timedelta(seconds=1)
 _TEXTS: Final = ("request_json", "response_json")
-_TEXTS_OF_STEP: Final = ("item_json", "spec_json", "proposed_json", "output_json", "feedback", "reason")
 
 
 class KeptCall(NamedTuple):
@@ -104,7 +104,7 @@ def list_awaited(*, run_id: UUID | None = None, step_id: int | None = None) -> Q
     """Return the open calls for which the steps of a run wait, or one step does, in the order of their opening."""
     about = {"run": run_id} if step_id is None else {"step": step_id}
     awaited = _awaited().filter(**about).select_related("step").order_by("pk")
-    return awaited.defer(*_TEXTS, *(f"step__{name}" for name in _TEXTS_OF_STEP))
+    return awaited.defer(*_TEXTS, *(f"step__{name}" for name in LARGE_OF_STEP))
 
 
 def list_signals(run_id: UUID) -> QuerySet[Signal]:
@@ -140,19 +140,34 @@ def list_calls(*, run_id: UUID | None = None, step_id: int | None = None) -> Que
     """Return the calls of a run or of a step in the order in which they began, without what was asked and answered."""
     about = {"run": run_id} if step_id is None else {"step": step_id}
     calls = Call.objects.filter(**about).select_related("step").prefetch_related("tries").order_by("pk")
-    return calls.defer(*_TEXTS, *(f"step__{name}" for name in _TEXTS_OF_STEP))
+    return calls.defer(*_TEXTS, *(f"step__{name}" for name in LARGE_OF_STEP))
 
 
 def show_texts(calls: Sequence[Call], user_id: int | None) -> dict[int, CallTexts]:
-    """Return what was asked and answered, by the call's id, without secrets; or why somebody may not see it."""
+    """Return what was asked and answered, by the call's id, without secrets; or why somebody may not see it.
+
+    A model is asked with what its step was handed, and memories are looked for with it: that is kept from whoever may
+    not see it where it comes from.
+    """
     texts: dict[int, list[str | None]] = {}
     for call in calls:
         texts.setdefault(call.step_id, []).extend((call.request_json, call.response_json))
     hidden = withhold(texts, user_id)
     of_others = withhold_answers([call.pk for call in calls if call.kind == CallKind.MESSAGE], user_id)
+    of_others |= _withhold_asked(calls, user_id)
     return {
         call.pk: _read_texts(call, hidden.get(call.step_id) or of_others.get(call.pk, "")) for call in calls
     }
+
+
+def _withhold_asked(calls: Sequence[Call], user_id: int | None) -> dict[int, str]:
+    """Return why what was asked with what a step was handed is not shown to somebody, by the call's id."""
+    of_models = [call for call in calls if call.kind == CallKind.MODEL]
+    asked = [*of_models, *(call for call in calls if call.kind == CallKind.MEMORY)]
+    handed = withhold_handed(((call.run_id, call.step_id) for call in asked), user_id)
+    recalled = withhold_recalled({call.step_id for call in of_models}, user_id)
+    why = {call.pk: recalled.get(call.step_id, "") for call in of_models}
+    return {call.pk: handed.get(call.step_id) or why.get(call.pk, "") for call in asked}
 
 
 def read_texts(call: Call) -> CallTexts:

@@ -6,8 +6,9 @@ from typing import Any
 
 from orchestration.domain.budget import Unit, show_amount
 from orchestration.domain.losses import tell_loss
+from orchestration.management.memories import HEAD, describe_memory, memory_rows
 from orchestration.management.terminal import show_table, show_text, show_time
-from orchestration.models import Handoff, Memory, Run
+from orchestration.models import Handoff, Run
 from orchestration.selectors.context import RunContext
 from orchestration.selectors.lineage import tell_line
 
@@ -18,7 +19,7 @@ def describe_context(run: Run, context: RunContext) -> dict[str, Any]:
         "id": str(run.pk),
         "handoff_tokens": context.handoff_tokens,
         "handed": asdict(context.handed),
-        "memories": [_describe_memory(memory) for memory in context.memories],
+        "memories": [describe_memory(memory) for memory in context.memories],
         "handoffs": [_describe_handoff(handoff) for handoff in context.handoffs],
         "budgets": [
             {
@@ -46,9 +47,7 @@ def write_context(run: Run, context: RunContext) -> Iterator[str]:
     if handed.shortened:
         yield f"lost: {tell_loss(handed.lost | {'fell_back': ''})}"
     yield "\nMEMORIES"
-    yield from show_table(
-        ("SCOPE", "KEY", "VERSION", "BY", "AT", "TOKENS"), list(map(_memory_row, context.memories))
-    )
+    yield from show_table(HEAD, memory_rows(context.memories))
     yield "\nHAND-OFFS"
     yield from show_table(("FROM", "TO", "NO", "TOKENS", "LOST"), list(map(_handoff_row, context.handoffs)))
     yield "\nBUDGET"
@@ -72,17 +71,6 @@ def write_context(run: Run, context: RunContext) -> Iterator[str]:
         ],
     )
     yield f"\nnext: `manage.py show_run {run.pk}` shows what its steps put out, `show_memory` what is remembered"
-
-
-def _memory_row(memory: Memory) -> tuple[str, ...]:
-    return (
-        memory.scope,
-        show_text(memory.key, 60),
-        str(memory.version),
-        show_text(memory.person_name if memory.step is None else memory.step.key, 40),
-        show_time(memory.valid_from),
-        "forgotten" if memory.is_forgotten else str(memory.tokens),
-    )
 
 
 def _handoff_row(handoff: Handoff) -> tuple[str, ...]:
@@ -116,16 +104,4 @@ def _describe_handoff(handoff: Handoff) -> dict[str, Any]:
         "tokens_after": handoff.tokens_after,
         "loss": handoff.loss,
         "at": handoff.handed_at.isoformat(),
-    }
-
-
-def _describe_memory(memory: Memory) -> dict[str, Any]:
-    return {
-        "scope": memory.scope,
-        "key": memory.key,
-        "version": memory.version,
-        "by": memory.person_name if memory.step is None else memory.step.key,
-        "at": memory.valid_from.isoformat(),
-        "tokens": memory.tokens,
-        "is_forgotten": memory.is_forgotten,
     }

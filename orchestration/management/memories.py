@@ -1,7 +1,7 @@
 """Memories as rows and as JSON, and the arguments of the commands about them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from django.core.management.base import CommandError, CommandParser
@@ -29,7 +29,7 @@ def add_place(parser: CommandParser, default_project: str | None = "default") ->
     )
 
 
-def memory_rows(memories: list[Memory]) -> list[tuple[str, ...]]:
+def memory_rows(memories: Sequence[Memory]) -> list[tuple[str, ...]]:
     """Return memories as rows of a table."""
     return [
         (

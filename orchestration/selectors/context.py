@@ -4,21 +4,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from agents.domain.notebook import MemoryScope
 from orchestration.budgets import list_pots
-from orchestration.domain.losses import sum_losses
+from orchestration.database.statements import fetch_one
+from orchestration.domain.losses import SUMMED
 from orchestration.domain.states import HandoffKind
 from orchestration.memory.desk import list_versions
-from orchestration.models import AgentContext, Handoff, LineageLine, Memory, Pot, Run
+from orchestration.models import Handoff, LineageLine, Memory, Pot, Run
 from orchestration.selectors.lineage import LineageQuery, list_lineage
 from orchestration.selectors.run_details import list_handoffs
 
 MOST_MEMORIES: Final = 50
 MOST_HANDOFFS: Final = 200
 MOST_LINES: Final = 25
+_IS_FETCHED: Final = f"h.kind = '{HandoffKind.FETCH}'"
+_SUMS: Final = f"""
+SELECT c.handoff_tokens,
+    count(*) FILTER (WHERE h.kind = '{HandoffKind.OUTPUT}') AS handoffs,
+    count(*) FILTER (WHERE NOT {_IS_FETCHED} AND h.digest <> h.original_digest) AS shortened,
+    count(*) FILTER (WHERE {_IS_FETCHED}) AS fetched,
+    count(*) FILTER (WHERE h.kind = '{HandoffKind.RECALL}' AND h.memory_id IS NOT NULL) AS recalled,
+    coalesce(sum(h.tokens_before) FILTER (WHERE NOT {_IS_FETCHED}), 0) AS tokens_before,
+    coalesce(sum(h.tokens_after) FILTER (WHERE NOT {_IS_FETCHED}), 0) AS tokens_after,
+    coalesce(sum(h.tokens_after) FILTER (WHERE {_IS_FETCHED}), 0) AS fetched_tokens,
+    count(h.loss_json) AS counted, {", ".join(f"coalesce(sum(l.{name}), 0)::bigint AS {name}" for name in SUMMED)}
+FROM orchestration_agentcontext c LEFT JOIN orchestration_handoff h ON h.run_id = c.run_id
+LEFT JOIN LATERAL json_to_record(h.loss_json::json) AS l({", ".join(f"{name} bigint" for name in SUMMED)}) ON true
+WHERE c.run_id = %(run)s GROUP BY c.run_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +73,15 @@ class RunContext:
 
 def load_context(run: Run) -> RunContext:
     """Return what the steps of a run shared."""
+    most, handed = sum_handed(run)
     return RunContext(
-        handoff_tokens=get_handoff_tokens(run),
-        handed=sum_handed(run),
+        handoff_tokens=most,
+        handed=handed,
         memories=list(list_shared(run)[:MOST_MEMORIES]),
         handoffs=list(list_handoffs(run.pk).order_by("-handed_at", "-id")[:MOST_HANDOFFS])[::-1],
         budgets=list_pots(run.root_id),
         trace=list_latest(run),
     )
-
-
-def get_handoff_tokens(run: Run) -> int:
-    """Return how many tokens one step of a run may be handed."""
-    return AgentContext.objects.values_list("handoff_tokens", flat=True).get(pk=run.pk)
 
 
 def list_shared(run: Run) -> QuerySet[Memory]:
@@ -85,29 +96,16 @@ def list_latest(run: Run) -> list[LineageLine]:
     return list(rows)[::-1]
 
 
-def sum_handed(run: Run) -> HandedSum:
-    """Return what all steps of a run were handed together."""
-    rows = Handoff.objects.filter(run=run.pk).order_by()
-    of_outputs, of_fetched, of_memories = (
-        Q(kind=kind) for kind in (HandoffKind.OUTPUT, HandoffKind.FETCH, HandoffKind.RECALL)
-    )
-    counted = rows.aggregate(
-        handoffs=Count("pk", filter=of_outputs),
-        shortened=Count("pk", filter=~of_fetched & ~Q(digest=F("original_digest"))),
-        fetched=Count("pk", filter=of_fetched),
-        recalled=Count("pk", filter=of_memories & Q(memory__isnull=False)),
-        before=Sum("tokens_before", filter=~of_fetched, default=0),
-        after=Sum("tokens_after", filter=~of_fetched, default=0),
-        fetched_tokens=Sum("tokens_after", filter=of_fetched, default=0),
-    )
-    losses = rows.filter(loss_json__isnull=False).values_list("loss_json", flat=True)
-    return HandedSum(
-        handoffs=counted["handoffs"],
-        shortened=counted["shortened"],
-        fetched=counted["fetched"],
-        recalled=counted["recalled"],
-        tokens_before=counted["before"],
-        tokens_after=counted["after"],
-        fetched_tokens=counted["fetched_tokens"],
-        lost=sum_losses(orjson.loads(loss_json or "{}") for loss_json in losses),
+def sum_handed(run: Run) -> tuple[int, HandedSum]:
+    """Return how many tokens one step of a run may be handed, and what all of them were handed together."""
+    row = fetch_one(_SUMS, {"run": run.pk})
+    return row.handoff_tokens, HandedSum(
+        handoffs=row.handoffs,
+        shortened=row.shortened,
+        fetched=row.fetched,
+        recalled=row.recalled,
+        tokens_before=row.tokens_before,
+        tokens_after=row.tokens_after,
+        fetched_tokens=row.fetched_tokens,
+        lost={"shortened": row.counted} | {name: getattr(row, name) for name in SUMMED},
     )

@@ -13,6 +13,7 @@ from orchestration.domain.policy.rules import describe_decision
 from orchestration.domain.states import HandoffKind
 from orchestration.models import Actor, LineageKind, LineageLine, Run
 from orchestration.selectors.kin import walk_down
+from orchestration.selectors.run_details import LARGE_OF_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,6 @@ class LineageQuery:
 
 MOST_TURNS: Final = 2_000
 """Of an actor, the latest; a time range finds those before."""
-_LARGE: Final = (
-    "step__output_json",
-    "step__proposed_json",
-    "step__item_json",
-    "step__spec_json",
-    "step__feedback",
-)
 
 
 def list_lineage(asked: LineageQuery) -> QuerySet[LineageLine]:
@@ -57,7 +51,7 @@ def list_lineage(asked: LineageQuery) -> QuerySet[LineageLine]:
         lines = lines.filter(at__gte=asked.since)
     if asked.until:
         lines = lines.filter(at__lt=asked.until)
-    return lines.select_related("step").defer(*_LARGE)
+    return lines.select_related("step").defer(*(f"step__{name}" for name in LARGE_OF_STEP))
 
 
 def _find_runs(asked: LineageQuery) -> list[UUID]:

@@ -18,7 +18,7 @@ from orchestration.memory.desk import list_current, list_versions
 from orchestration.memory.searching import find_alike, narrow_to_text
 from orchestration.models import Call, Memory
 from orchestration.selectors.scope import Caller, scope_rows
-from orchestration.selectors.withheld import find_unsearchable, withhold
+from orchestration.selectors.withheld import find_unsearchable, withhold, withhold_handed
 
 _LOOKS: Final = ("read", "recall")
 
@@ -142,7 +142,9 @@ def view_looks(calls: Sequence[Call], user_id: int | None) -> list[Look]:
     said: dict[int, list[str | None]] = {}
     for call in calls:
         said.setdefault(call.step_id, []).append(call.request_json)
-    hidden = withhold(said, user_id)
+    hidden = withhold_handed(((call.run_id, call.step_id) for call in calls), user_id) | withhold(
+        said, user_id
+    )
     ids = {call.pk: [found[0] for found in json.loads(call.response_json or "[]")] for call in calls}
     known = list_versions().in_bulk({pk for found in ids.values() for pk in found})
     return [

@@ -6,7 +6,7 @@ and takes a slice.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
@@ -46,6 +46,8 @@ _STEP_COLUMNS = (
     "skip_reason",
     "reason",
 )
+LARGE_OF_STEP: Final = ("item_json", "spec_json", "proposed_json", "output_json", "feedback", "reason")
+"""What lists that only name steps leave out."""
 _TROUBLED = (StepStatus.FAILED, StepStatus.HELD, StepStatus.RETRYABLE)
 
 
@@ -182,8 +184,9 @@ def list_passed_on(step: Step) -> QuerySet[Handoff]:
 
 
 def _with_ends(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:
-    listed = handoffs.defer("summary_json").select_related("attempt")
-    return _with_step_keys(listed, "from_step", "to_step").order_by("handed_at", "id")
+    listed = handoffs.select_related("attempt", "from_step", "to_step").order_by("handed_at", "id")
+    ends = (f"{end}__{name}" for end in ("from_step", "to_step") for name in LARGE_OF_STEP)
+    return listed.defer("summary_json", "attempt__traceback_tail", *ends)
 
 
 def list_events(run_id: UUID) -> QuerySet[Event]:

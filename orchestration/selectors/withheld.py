@@ -4,15 +4,16 @@ Whoever keeps the tickets says what that is, and tells its audit what is shown. 
 kept as well; what later steps made of it is theirs.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from orchestration.conf import get_conf
 from orchestration.domain.receipts import digest_text
-from orchestration.domain.states import ResultKind
-from orchestration.models import Message, Run, RunResult, Step
+from orchestration.domain.states import HandoffKind, ResultKind
+from orchestration.models import Handoff, Message, Run, RunResult, Step
 from orchestration.ports import Escalator, load_escalator
 
 RESTRICTED: Final = "it went to a review queue that is restricted, and you have no role there"
@@ -64,6 +65,28 @@ def hides_item(step: Step, user_id: int | None) -> bool:
     if step.item_json is None:
         return False
     return bool(_escalator().find_handed_hidden([(step.run_id, step.pk)], user_id))
+
+
+def withhold_handed(readers: Iterable[tuple[UUID, int]], user_id: int | None) -> dict[int, str]:
+    """Return why it is not shown to somebody what steps were handed of their runs and of steps before, by their ids.
+
+    Args: readers: the steps, each with its run.
+    """
+    places = list(dict.fromkeys(readers))
+    if not places:
+        return {}
+    hidden = _escalator().find_handed_hidden(places, user_id)
+    return {places[place][1]: RESTRICTED for place in hidden}
+
+
+def withhold_recalled(readers: Collection[int], user_id: int | None) -> dict[int, str]:
+    """Return why it is not shown to somebody what memories steps were handed: a step that wrote one hides it."""
+    if not readers:
+        return {}
+    rows = Handoff.objects.filter(to_step__in=readers, kind=HandoffKind.RECALL, memory__step__isnull=False)
+    pairs = list(rows.order_by().values_list("to_step", "memory__step").distinct())
+    hidden = _escalator().find_hidden({writer for _, writer in pairs}, user_id) if pairs else frozenset()
+    return {reader: RESTRICTED for reader, writer in pairs if writer in hidden}
 
 
 def hides_input(run: Run, user_id: int | None) -> bool:
