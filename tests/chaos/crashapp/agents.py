@@ -60,6 +60,14 @@ def remember(task: Task) -> dict[str, str]:
     return _work(task)
 
 
+@agent("crash.recall", timeout_seconds=60)
+def tell_recalled(task: Task) -> list[Any]:
+    """Put out the memories that it was handed, of which it writes down what they say."""
+    said = [memory["value"] for memory in task.recalled]
+    note("recalled", run=task.run_id, key=task.step_key, attempt=task.attempt, said=said)
+    return list(task.recalled)
+
+
 @agent("crash.large", timeout_seconds=60)
 def put_out_much(task: Task) -> dict[str, str]:
     """Put out more than anybody is handed whole; no two runs the same."""

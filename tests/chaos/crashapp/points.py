@@ -28,6 +28,7 @@ _prepare: Any = import_module("orchestration.executor.prepare")
 _together: Any = import_module("orchestration.executor.together")
 _suspending: Any = import_module("orchestration.executor.suspending")
 _journal: Any = import_module("orchestration.executor.journal")
+_recalling: Any = import_module("orchestration.executor.recalling")
 _awaiting: Any = import_module("orchestration.executor.awaiting")
 _release: Any = import_module("orchestration.transitions.release")
 _dispatch: Any = import_module("orchestration.dispatch")
@@ -70,6 +71,7 @@ def install() -> None:
     _journal.begin_call = _beginning_call(_journal.begin_call)
     _journal.end_call = _ending_call(_journal.end_call)
     _awaiting.open_wait = _opening_wait(_awaiting.open_wait)
+    _recalling.record_recalled = _recording_recalled(_recalling.record_recalled)
     _suspending.suspend_step = _suspending_step(_suspending.suspend_step)
     _release.tell_parent = _telling(_release.tell_parent)
     if CLIENT_VARIABLE in os.environ:
@@ -186,6 +188,16 @@ def _opening_wait(original: Callable[..., Any]) -> Callable[..., Any]:
         return found
 
     return open_wait
+
+
+def _recording_recalled(original: Callable[..., None]) -> Callable[..., None]:
+    """Die with the memories of a step looked up and told, before its agent was handed them."""
+
+    def record_recalled(claim: Claim, lines: Any) -> None:
+        original(claim, lines)
+        hit("recalled", claim.key)
+
+    return record_recalled
 
 
 def _suspending_step(original: Callable[..., None]) -> Callable[..., None]:

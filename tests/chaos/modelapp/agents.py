@@ -1,11 +1,15 @@
 """A model-backed agent that pays for every request and every tool."""
 
+import hashlib
+import json
 from typing import Any
 
 from agents import Call, model_agent
 from tests.chaos.crashapp.journal import note
+from tests.chaos.crashapp.points import hit
 
 MODEL_TOOLS = 7
+TALKER_TOOLS = 8
 
 
 @model_agent("crash.model", timeout_seconds=60, queue="isolated")
@@ -87,3 +91,43 @@ def ask_in_a_tree(durable: Any) -> Any:
         return str((await leaf.run(who, deps=ctx.deps)).output)
 
     return tree
+
+
+@model_agent("crash.talker", timeout_seconds=60, queue="isolated", context_tokens=2_000)
+def talk_long(durable: Any) -> Any:
+    """Ask a model that looks so often that the middle of the conversation is told it in short."""
+    from pydantic_ai import Agent
+    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+    from pydantic_ai.models.function import FunctionModel
+    from pydantic_ai.usage import RequestUsage
+
+    from agents.runtimes.model.compaction import count_hidden
+    from agents.runtimes.model.requests import describe_messages
+
+    async def answer(messages: list[Any], _info: Any) -> ModelResponse:
+        hidden, _ = count_hidden(messages)
+        number = hidden + sum(isinstance(each, ModelResponse) for each in messages)
+        asked = json.dumps(describe_messages(messages), sort_keys=True)
+        note("told", number=number, hidden=hidden, digest=hashlib.sha256(asked.encode()).hexdigest())
+        wish = ToolCallPart("look", {"n": number}, tool_call_id=f"c{number}")
+        usage = RequestUsage(input_tokens=10, output_tokens=1)
+        return ModelResponse(parts=[wish if number < TALKER_TOOLS else TextPart("done")], usage=usage)
+
+    talker = Agent(
+        FunctionModel(answer, model_name="talker"), deps_type=Call, capabilities=durable, name="talker"
+    )
+
+    @talker.tool_plain
+    def look(n: int) -> str:
+        note("looked", number=n)
+        return f"The lamp of shelf {n} is broken. " * 20
+
+    return talker
+
+
+def tell_in_short(value: Any, _allowance_tokens: int) -> tuple[str, str]:
+    """Tell a conversation in short, as a function that costs something would."""
+    said = json.dumps(value, sort_keys=True)
+    note("shortened", digest=hashlib.sha256(said.encode()).hexdigest())
+    hit("in_summary", "talk")
+    return "Lamps are broken.", "crash.tell@1"
