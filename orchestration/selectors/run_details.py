@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Max, Model, Prefetch, Q, QuerySet, When
 
 from orchestration.conf import get_conf
-from orchestration.domain.states import StepKind, StepStatus
+from orchestration.domain.states import HandoffKind, StepKind, StepStatus
 from orchestration.domain.waits import UNTROUBLED, WaitsFor
 from orchestration.models import Attempt, Event, Handoff, PastOutput, Run, Step, WorkerProcess
 from orchestration.ports import TicketRef, load_escalator
@@ -179,8 +179,8 @@ def list_received(step: Step) -> QuerySet[Handoff]:
 
 
 def list_passed_on(step: Step) -> QuerySet[Handoff]:
-    """Return what was handed on of a step, as `list_handoffs`."""
-    return _with_ends(step.handoffs_out.filter(run=step.run_id))
+    """Return what was handed on of a step, as `list_handoffs`. A memory that it was handed names it as sender, too."""
+    return _with_ends(step.handoffs_out.filter(run=step.run_id).exclude(kind=HandoffKind.RECALL))
 
 
 def _with_ends(handoffs: QuerySet[Handoff]) -> QuerySet[Handoff]:

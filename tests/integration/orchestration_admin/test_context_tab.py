@@ -62,6 +62,15 @@ def test_the_tab_shows_all_that_was_shared(operator: Client) -> None:
     assert "style=" not in answer.content.decode().partition("rm-stack")[2]
 
 
+def test_the_page_of_a_step_tells_a_memory_as_received_alone(operator: Client) -> None:
+    run = share()
+    page = operator.get(f"/admin/orchestration/run/{run.pk}/steps/write/")
+    assert [line.row.sender for line in page.context["received"]] == [
+        "facts", "memory:project/customer/7@1 by desk", "facts",
+    ]  # fmt: skip
+    assert page.context["passed_on"] == []
+
+
 def test_a_run_that_shared_nothing_says_so(operator: Client) -> None:
     spec = WorkflowSpec(name="alone", steps=(StepSpec("one", agent="ctx.one"),))
     run = run_workflow(spec, {}, agents={"ctx.one": lambda _task: 1}).run
