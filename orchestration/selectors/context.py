@@ -40,7 +40,7 @@ WHERE c.run_id = %(run)s GROUP BY c.run_id
 class HandedSum:
     """What all steps of a run were handed together.
 
-    Attributes: handoffs: of outputs.  shortened: of them.  fetched: parts of originals.  recalled: memories.
+    Attributes: handoffs: of outputs.  recalled: memories.  shortened: of both.  fetched: parts of originals.
         tokens_before, tokens_after: of outputs and memories.  fetched_tokens: of what was fetched.
         lost: of all that was shortened, as conditions read it under `summary`.
     """

@@ -90,6 +90,8 @@ def _tell_handoff(line: LineageLine, said: dict[str, Any]) -> str:
     tokens = f"{said['tokens_after']:,} tokens"
     if said["kind"] == HandoffKind.RECALL:
         return f"was handed {line.name.replace(':', ' ', 1)}, {tokens}"
+    if said["kind"] == HandoffKind.FETCH:
+        return f"fetched {said['pointer'] or 'all'} of what '{line.name}' put out, {tokens}"
     by = f", shortened by {said['summarised_by']}" if said["summarised_by"] else ""
     return f"was handed what '{line.name}' put out, {tokens}{by}"
 

@@ -113,6 +113,7 @@ def test_show_run_tells_the_same() -> None:
         "a step may be handed 4,000 tokens",
         "1 outputs and 1 memories, 1 in short",
         "fetched /order of facts",
+        "fetched /order of what 'facts' put out, ",
     ):
         assert words in text, text
     out = StringIO()
