@@ -74,6 +74,8 @@ def _list_placed(links: dict[str, str], request: HttpRequest) -> Iterator[dict[s
             items[0] |= _count_breaching(request)
             # The board is a page of no table, for whoever has an inbox.
             items.insert(1, _place("Board", "monitoring", reverse("board")))
+        if title == "Work" and "orchestration.Run" in links:
+            items.insert(1, _place("Trace", "timeline", reverse("admin:orchestration_trace")))
         if title == "People" and is_on():
             items.append(_place("Second factor", "lock", reverse("admin:second_factor")))
         yield {"title": title, "items": items}

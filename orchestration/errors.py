@@ -157,6 +157,12 @@ class MessageInvalid(OrchestrationError):
     code = "message_invalid"
 
 
+class LineageInvalid(OrchestrationError):
+    """What the lineage is asked about is none; names the field."""
+
+    code = "lineage_invalid"
+
+
 class MessageConflict(OrchestrationError):
     """The key of a message was used before, for another one."""
 

@@ -1,6 +1,5 @@
 """The audit of the desk: who saw and did what, for reading and taking along."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -21,6 +20,7 @@ from escalation.domain.desk_rights import DeskRight
 from escalation.domain.inbox import is_number
 from escalation.models import AuditLine
 from orchestration.admin.access import ReadOnlyAdmin, caller_of
+from orchestration.admin.streaming import send_file
 from orchestration.admin.times import moment_column
 from orchestration.admin.visible import mark_unseen
 
@@ -109,11 +109,7 @@ class AuditLineAdmin(ReadOnlyAdmin[AuditLine], DeskAdmin[AuditLine]):
         if form not in FORMS:
             raise Http404(f"There is no form {form}; known: {', '.join(sorted(FORMS))}.")
         lines = export_lines(scope_audit(caller_of(request)), AuditFilter(), person_of(request), form)
-        return StreamingHttpResponse(
-            _encode(FORMS[form](lines)),
-            content_type=_TYPES[form],
-            headers={"Content-Disposition": f'attachment; filename="audit.{form}"'},
-        )
+        return send_file(request, FORMS[form](lines), _TYPES[form], f"audit.{form}")
 
     @admin.display(description="Ticket", ordering="ticket")
     def ticket_link(self, line: AuditLine) -> SafeString | str:
@@ -135,8 +131,3 @@ class AuditLineAdmin(ReadOnlyAdmin[AuditLine], DeskAdmin[AuditLine]):
     def said(self, line: AuditLine) -> SafeString:
         """Return what else was told."""
         return mark_unseen("" if line.data_json == "{}" else line.data_json[:300])
-
-
-def _encode(texts: Iterator[str]) -> Iterator[bytes]:
-    for text in texts:
-        yield text.encode()

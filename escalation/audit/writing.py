@@ -1,14 +1,12 @@
 """The audit as text: JSON lines, which are exact, and CSV, which people open in a spreadsheet."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from escalation.audit.reading import tell_line
-from escalation.domain.acts import guard_cell
 from escalation.models import AuditLine
+from orchestration.domain.sheets import write_row
 
 COLUMNS: Final = (
     "id",
@@ -34,16 +32,10 @@ def write_json_lines(lines: Iterable[AuditLine]) -> Iterator[str]:
 
 def write_csv(lines: Iterable[AuditLine]) -> Iterator[str]:
     """Yield a head and one row a line; no cell is a formula."""
-    yield _write_row(COLUMNS)
+    yield write_row(COLUMNS)
     for line in lines:
         told = {**tell_line(line), "data": line.data_json}
-        yield _write_row(["" if told[name] is None else str(told[name]) for name in COLUMNS])
-
-
-def _write_row(cells: Iterable[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow([guard_cell(cell) for cell in cells])
-    return text.getvalue()
+        yield write_row(["" if told[name] is None else str(told[name]) for name in COLUMNS])
 
 
 FORMS: Final[dict[str, Callable[[Iterable[AuditLine]], Iterator[str]]]] = {

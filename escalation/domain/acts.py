@@ -1,9 +1,6 @@
 """What people do at tickets and review queues, in the words of the audit; and through which door they came."""
 
 from enum import StrEnum
-from typing import Final
-
-_FORMULA: Final = tuple("=+-@\t\r")
 
 
 class Act(StrEnum):
@@ -44,8 +41,3 @@ class Door(StrEnum):
     API = "api"
     COMMAND = "command"
     ENGINE = "engine"
-
-
-def guard_cell(text: str) -> str:
-    """Return the text of a cell as no spreadsheet takes it for a formula: an apostrophe goes before what might be."""
-    return f"'{text}" if text[:1] in _FORMULA else text

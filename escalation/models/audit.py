@@ -1,6 +1,7 @@
 """Who did what at the desk."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -60,7 +61,10 @@ class AuditLine(models.Model):
                 name="audit_seen_is_dated",
             ),
         )
-        indexes = (models.Index(fields=("queue", "at"), name="audit_of_queue"),)
+        indexes = (
+            models.Index(fields=("queue", "at"), name="audit_of_queue"),
+            BrinIndex(fields=("at",), name="audit_by_time"),
+        )
 
     def __str__(self) -> str:
         """Return what was done by whom."""

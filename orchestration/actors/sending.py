@@ -15,6 +15,7 @@ from orchestration.actors.projects import find_project
 from orchestration.actors.routing import pass_on
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_one
+from orchestration.domain.mail import GIVEN
 from orchestration.domain.receipts import digest_text
 from orchestration.errors import MailboxFull, MessageConflict, MessageInvalid
 from orchestration.models import Message
@@ -151,7 +152,7 @@ def _name_sender(by: AbstractBaseUser | None, through: str) -> str:
 
 def _name_key(key: str | None) -> str | None:
     # As it is kept: apart from those of reminders and questions.
-    return None if key is None else f"key:{key}"
+    return None if key is None else f"{GIVEN}{key}"
 
 
 def _is_known(project_id: int, sender: str, key: str | None) -> bool:

@@ -6,7 +6,8 @@ from django.http import HttpRequest
 
 from orchestration.admin.access import caller_of
 from orchestration.admin.budgets import view_pots
-from orchestration.admin.lines import view_handoff, view_lineage
+from orchestration.admin.lineage import view_lineage
+from orchestration.admin.lines import view_handoff
 from orchestration.admin.memory.lines import view_memories
 from orchestration.admin.paging import turn_page
 from orchestration.models import Run

@@ -18,7 +18,8 @@ from orchestration.admin.attempt_view import view_attempt
 from orchestration.admin.budgets import view_pots
 from orchestration.admin.calls import list_live_calls, view_calls
 from orchestration.admin.chips import chip, show_excerpt, show_progress, state_chip
-from orchestration.admin.lines import view_handoff, view_lineage
+from orchestration.admin.lineage import build_lines
+from orchestration.admin.lines import view_handoff
 from orchestration.admin.memory.of_runs import build_memory
 from orchestration.admin.paging import turn_page
 from orchestration.admin.problems import TicketLink, link_ticket
@@ -28,10 +29,10 @@ from orchestration.admin.visible import mark_unseen, show_json, show_short
 from orchestration.admin.words import count_done, describe_event, describe_span
 from orchestration.domain.states import Stage
 from orchestration.journal.reading import list_awaited, list_calls, list_signals
-from orchestration.models import Attempt, Event, LineageKind, Run, Step
+from orchestration.models import Attempt, Event, Run, Step
 from orchestration.selectors import run_details
 from orchestration.selectors.kin import list_child_runs
-from orchestration.selectors.lineage import LineageQuery, list_lineage
+from orchestration.selectors.lineage_subjects import About
 from orchestration.selectors.withheld import RESTRICTED, UNTOLD, hides_input, withhold
 
 _STEPS_PER_PAGE = 50
@@ -155,25 +156,8 @@ def build_history(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 
 def build_trace(request: HttpRequest, run: Run) -> dict[str, Any]:
-    """Return history, decisions, hand-offs, calls and waits in one order.
-
-    `?kind=` and `?step=` narrow it, `?below=1` takes in the runs below.
-    """
-    kind, step = (request.GET.get(name, "") for name in ("kind", "step"))
-    below = request.GET.get("below") == "1"
-    kinds = [kind] if kind in list(LineageKind) else []
-    rows = list_lineage(LineageQuery(run, below=below, step=step, kinds=kinds))
-    page = turn_page(request, rows, _LINES_PER_PAGE)
-    query = {"kind": "".join(kinds), "step": step, "below": "1" if below else ""}
-    return {
-        "page": page,
-        "lines": [view_lineage(line) for line in page.rows],
-        "kinds": list(LineageKind),
-        "kind": "".join(kinds),
-        "step": step,
-        "below": below,
-        "query": urlencode({name: value for name, value in query.items() if value}),
-    }
+    """Return all that happened to the run in one order, narrowed as the form of the page says."""
+    return build_lines(request, run, {"about": About.RUN, "name": str(run.pk)}, "show=trace&")
 
 
 def build_data(request: HttpRequest, run: Run) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.forms.widgets import Script
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -26,6 +27,7 @@ from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.run_filters import StartedFilter, StateFilter, WorkflowFilter
 from orchestration.admin.run_page import build_run_page
 from orchestration.admin.step_page import build_step_page
+from orchestration.admin.trace_page import build_trace_page, export_trace
 from orchestration.admin.words import STATE_WORDS, count_done, describe_duration
 from orchestration.domain.http_status import STATUS_OF
 from orchestration.domain.rights import Right
@@ -127,12 +129,18 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         return super().changelist_view(request, more)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of a step, and those that ask before an order is given."""
+        """Add the page of a step, those that ask before an order is given, and those of the trace."""
         step = self.admin_site.admin_view(self.step_view)
         order = self.admin_site.admin_view(self.order_view)
         return [
             path("<uuid:run_id>/steps/<path:key>/", step, name="orchestration_run_step"),
             path("<uuid:run_id>/order/<slug:verb>/", order, name="orchestration_run_order"),
+            path("trace/", self.admin_site.admin_view(self.trace_view), name="orchestration_trace"),
+            path(
+                "trace/<slug:form>/",
+                self.admin_site.admin_view(self.trace_export),
+                name="orchestration_trace_export",
+            ),
             *super().get_urls(),
         ]
 
@@ -154,6 +162,18 @@ class RunAdmin(ReadOnlyAdmin[Run]):
             raise Http404(f"There is no step {key} in run {run_id}.")
         context = build_step_page(request, run, step)
         return self.render_page(request, "run/step.html", context, status=_find_status(context))
+
+    def trace_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what happened to a run, to an actor, about a key, or in a project."""
+        self.require_view(request)
+        return self.render_page(request, "trace/page.html", build_trace_page(request))
+
+    def trace_export(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """Send the same as a file."""
+        self.require_view(request)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(("GET", "HEAD"))
+        return export_trace(request, form)
 
     def order_view(self, request: HttpRequest, run_id: UUID, verb: str) -> HttpResponse:
         """Ask whether to give an order; a POST gives it."""

@@ -82,5 +82,11 @@ def read_written(name: str, text: str) -> tuple[datetime | None, str]:
 @register.filter
 def as_field(text: str) -> str:
     """Return a moment that was asked for as a field for dates and times can hold it: in UTC; empty, if it is none."""
-    at, _ = read_written("", text)
-    return f"{at:%Y-%m-%dT%H:%M:%S}" if at else ""
+    return write_time(read_written("", text)[0])
+
+
+def write_time(moment: datetime | None) -> str:
+    """Return a moment as a field for times holds it: in UTC, without saying so."""
+    if moment is None:
+        return ""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds").removesuffix(".000")

@@ -13,7 +13,8 @@ from orchestration.api.filters import ActorFilter, DeliveryFilter
 from orchestration.api.mail_rows import ActorDetail, ActorRow, DeliveryRow
 from orchestration.domain.rights import Right
 from orchestration.models import Actor, Delivery
-from orchestration.selectors.actors import find_actor, list_actors, list_deliveries, list_family
+from orchestration.selectors.actors import find_actor, list_actors, list_family
+from orchestration.selectors.mailboxes import list_deliveries
 
 
 class ActorList(ApiView):

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final, cast
 
-from django.db import connection, transaction
 from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 
 from orchestration.api.access import caller_of
 from orchestration.api.problems import ParameterInvalid
+from orchestration.database.patience import bounded
 from orchestration.domain.rights import Right
 from orchestration.errors import MOST_FAULTS
 from orchestration.selectors.scope import Caller
@@ -56,6 +56,10 @@ class ApiView(GenericAPIView[Any]):
         """Return the account that calls, or that owns the token."""
         return self.request.user
 
+    def find_order(self) -> tuple[str, ...]:
+        """Return the columns by which a list is ordered."""
+        return self.order
+
     def read_body(self, body: type[Body]) -> dict[str, Any]:
         """Return what was sent, checked.
 
@@ -84,8 +88,7 @@ class ApiView(GenericAPIView[Any]):
         Raises: ParameterInvalid: it holds something else.  OperationalError: it took more than LIST_SECONDS.
         """
         self.check_parameters(*parameters, *self._list_parameters())
-        with transaction.atomic():
-            _bound_time()
+        with bounded(LIST_SECONDS):
             page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(row(page, many=True, context=self.get_serializer_context()).data)
 
@@ -105,8 +108,3 @@ class ApiView(GenericAPIView[Any]):
     def _list_parameters(self) -> set[str]:
         filters = getattr(self, "filterset_class", None)
         return {"cursor", "page_size", *(filters.base_filters if filters else ())}
-
-
-def _bound_time() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", (f"{LIST_SECONDS * 1000:.0f}",))

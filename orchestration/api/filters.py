@@ -16,8 +16,10 @@ from orchestration.domain.events import EventKind
 from orchestration.domain.mail import DeliveryState, Life
 from orchestration.domain.states import DecisionKind, RunStatus, StepKind, StepStatus
 from orchestration.memory.searching import narrow_to_subject
-from orchestration.models import LineageKind, Message, Run, Topic
+from orchestration.models import LineageKind, Message, Run
 from orchestration.selectors.actors import ActorWithLife, narrow_to_life
+from orchestration.selectors.lineage import holds
+from orchestration.selectors.mailboxes import narrow_mail
 from orchestration.selectors.memories_shown import search
 from orchestration.selectors.progress import STATES, narrow_to_state
 
@@ -166,13 +168,18 @@ class RunEventFilter(filters.FilterSet):
 
 
 class LineageFilter(filters.FilterSet):
-    """Lines of a run's lineage."""
+    """Lines of a lineage."""
 
     step = _Id(field_name="step_id")
     agent = _text("step__agent")
     kind = _word(LineageKind)
-    after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    text = _text(method="narrow_to_text", help_text="What name or data hold, in small or capital letters.")
+
+    def narrow_to_text(self, lines: QuerySet[Any], _name: str, text: str) -> QuerySet[Any]:
+        """Return the lines that hold a text."""
+        return lines.filter(holds(text))
 
 
 class EventFilter(RunEventFilter):
@@ -216,16 +223,20 @@ class MailFilter(filters.FilterSet):
     """Messages to actors and topics."""
 
     project = _text("project__slug")
-    sender = _text(length=320)
+    sender = _text(length=320, method="narrow_to_sender")
     topic = _text(method="narrow_to_topic")
     kind = _word(MessageKind)
     run = filters.UUIDFilter(field_name="run_id", help_text="Whose steps sent them.")
     since = filters.IsoDateTimeFilter(field_name="sent_at", lookup_expr="gte")
     until = filters.IsoDateTimeFilter(field_name="sent_at", lookup_expr="lt")
 
+    def narrow_to_sender(self, mail: QuerySet[Message], _name: str, sender: str) -> QuerySet[Message]:
+        """Return what a sender sent."""
+        return narrow_mail(caller_of(self.request), mail, sender=sender)
+
     def narrow_to_topic(self, mail: QuerySet[Message], _name: str, topic: str) -> QuerySet[Message]:
-        """Return what was published to the topics of a name: by their ids, which lead the index of publications."""
-        return mail.filter(topic__in=list(Topic.objects.filter(name=topic).values_list("pk", flat=True)))
+        """Return what was published to the topics of a name."""
+        return narrow_mail(caller_of(self.request), mail, topic=topic)
 
 
 class TopicFilter(filters.FilterSet):

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,19 +13,20 @@ from orchestration.api.filters import DeadLetterFilter, DeliveryFilter, MailFilt
 from orchestration.api.mail_rows import DeliveryRow, MailDetail, MailRow
 from orchestration.api.problems import AuditSilent
 from orchestration.api.runs import read_key
-from orchestration.domain.mail import DeliveryState
 from orchestration.domain.rights import Right
 from orchestration.errors import MessageInvalid
 from orchestration.models import Delivery, Message
-from orchestration.selectors.actors import (
+from orchestration.selectors.mailboxes import (
     count_deliveries,
     find_delivery,
     find_mail,
+    list_dead_letters,
     list_deliveries,
     list_mail,
-    show_bodies,
+    order_mail,
+    show_body,
 )
-from orchestration.selectors.scope import find_project, scope_rows
+from orchestration.selectors.scope import find_project
 from orchestration.selectors.withheld import UNTOLD
 
 _KEY = OpenApiParameter(
@@ -37,31 +37,21 @@ _KEY = OpenApiParameter(
 )
 
 
-class _ByNumber:
-    """The order of mail that is narrowed by no sender, topic or time: no index knows its times."""
-
-    order: ClassVar[tuple[str, ...]] = ("-pk",)
-
-
 class MailList(ApiView):
     """All messages; sending one."""
 
     rights: ClassVar[dict[str, Right]] = {"POST": Right.RUN}
     queryset = Message.objects.none()
     filterset_class = MailFilter
-    order: ClassVar[tuple[str, ...]] = ("-sent_at", "-pk")
 
     @extend_schema(operation_id="list_mail", responses=MailRow(many=True))
     def get(self, _request: Request) -> Response:
         """List messages, the newest first, without what they say: by sender, topic and time from one index."""
         return self.show_page(list_mail(self.caller), MailRow)
 
-    def paginate_queryset(self, queryset: QuerySet[Any] | Any) -> Any:
-        """Return a page, in the order that an index has."""
-        by_time = {"sender", "topic", "since", "until"} & set(self.request.query_params)
-        view: Any = self if by_time else _ByNumber
-        pages: Any = self.paginator
-        return pages.paginate_queryset(queryset, self.request, view=view)
+    def find_order(self) -> tuple[str, ...]:
+        """Return the order that an index has for what is asked."""
+        return order_mail(self.request.query_params)
 
     @extend_schema(operation_id="send_mail", parameters=[_KEY], request=MailBody, responses={201: MailDetail})
     def post(self, request: Request) -> Response:
@@ -92,7 +82,7 @@ class MailView(ApiView):
 
 
 def _show(view: ApiView, message: Message) -> Any:
-    body = show_bodies([message], view.caller.user_id)[message.pk]
+    body = show_body(message, view.caller.user_id)
     if body.hidden == UNTOLD:
         raise AuditSilent(UNTOLD)
     context = {"body": body, "deliveries": count_deliveries(message.pk)}
@@ -122,8 +112,7 @@ class DeadLetterList(ApiView):
     @extend_schema(operation_id="list_dead_letters", responses=DeliveryRow(many=True))
     def get(self, _request: Request) -> Response:
         """List what nobody will read, with why, the newest first."""
-        rows = scope_rows(self.caller, Delivery.objects.filter(state=DeliveryState.DEAD), "actor__project")
-        return self.show_page(list_deliveries(rows), DeliveryRow)
+        return self.show_page(list_dead_letters(self.caller), DeliveryRow)
 
 
 class DeliveryAgain(ApiView):

@@ -32,7 +32,7 @@ class KeysetPages(BasePagination):
 
         Raises: ParameterInvalid.
         """
-        order: tuple[str, ...] = view.order
+        order: tuple[str, ...] = view.find_order()
         size = read_size(request.query_params.get("page_size"))
         cursor = request.query_params.get("cursor")
         if cursor is not None:

@@ -14,8 +14,8 @@ from orchestration.api.mail_rows import SubscriptionRow, TopicDetail, TopicRow
 from orchestration.domain.rights import Right
 from orchestration.errors import SubscriptionKept
 from orchestration.models import Subscription, Topic
-from orchestration.selectors.actors import find_subscription, find_topic, list_topics
 from orchestration.selectors.scope import find_project
+from orchestration.selectors.topics import find_subscription, find_topic, list_subscribers, list_topics
 
 
 class TopicList(ApiView):
@@ -66,7 +66,7 @@ class TopicSubscriptions(ApiView):
     def get(self, _request: Request, topic_id: int) -> Response:
         """List who hears a topic: its members, and the rules that read from a message whom it is for."""
         topic = find_topic(self.caller, topic_id)
-        return self.show_page(Subscription.objects.filter(topic=topic.pk), SubscriptionRow)
+        return self.show_page(list_subscribers(topic.pk), SubscriptionRow)
 
     @extend_schema(operation_id="subscribe", request=SubscriptionBody, responses={201: SubscriptionRow})
     def post(self, _request: Request, topic_id: int) -> Response:

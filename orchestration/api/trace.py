@@ -13,7 +13,6 @@ from orchestration.api.filters import (
     DecisionFilter,
     EventFilter,
     HandoffFilter,
-    LineageFilter,
     RunEventFilter,
     StepFilter,
 )
@@ -23,12 +22,10 @@ from orchestration.api.rows import (
     DecisionRow,
     EventRow,
     HandoffRow,
-    LineageRow,
     StepDetail,
     StepRow,
 )
-from orchestration.models import Attempt, Decision, Event, Handoff, LineageLine, Step
-from orchestration.selectors.lineage import LineageQuery, list_lineage
+from orchestration.models import Attempt, Decision, Event, Handoff, Step
 from orchestration.selectors.resources import list_child_runs
 from orchestration.selectors.run_details import list_steps
 from orchestration.selectors.scope import find_run, find_step, scope_rows
@@ -112,20 +109,6 @@ class EventList(ApiView):
     def get(self, _request: Request) -> Response:
         """List the history's lines, the newest first: of one run, agent, kind, or time."""
         return self.show_page(scope_rows(self.caller, Event.objects.all(), "run__project"), EventRow)
-
-
-class RunLineage(ApiView):
-    """All that happened to a run."""
-
-    queryset = LineageLine.objects.none()
-    filterset_class = LineageFilter
-    order: ClassVar[tuple[str, ...]] = ("at", "place", "row")
-
-    @extend_schema(operation_id="list_run_lineage", responses=LineageRow(many=True))
-    def get(self, _request: Request, run_id: UUID) -> Response:
-        """List history, decisions, hand-offs, calls and waits of a run in one order, the oldest line first."""
-        asked = LineageQuery(find_run(self.caller, run_id))
-        return self.show_page(list_lineage(asked), LineageRow)
 
 
 class RunEventList(ApiView):

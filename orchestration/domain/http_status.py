@@ -27,6 +27,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "signal_invalid": 400,
     "message_invalid": 400,
     "memory_invalid": 400,
+    "lineage_invalid": 400,
     "agent_input_refused": 400,
     "pool_refused": 400,
     # Who asks is not known, or may not.

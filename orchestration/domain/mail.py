@@ -9,6 +9,10 @@ MOST_HOPS: Final = 100
 """Turns between a message and somebody outside: beyond, agents write to each other without end."""
 
 
+GIVEN: Final = "key:"
+"""Before the key of a message that whoever sends it gave: agents' messages have keys of another form."""
+
+
 class DeliveryState(StrEnum):
     """What becomes of a message in a mailbox: it waits, a turn has it, that turn succeeded, or nobody will read it."""
 
@@ -60,13 +64,3 @@ class Turn:
     run_id: UUID
     number: int
     available: tuple[int, ...]
-
-
-class ActorLife(StrEnum):
-    """How an actor stands: nothing to do, a turn at work, one that waits for others, one for a person; or stopped."""
-
-    IDLE = "idle"
-    RUNNING = "running"
-    WAITING = "waiting"
-    HELD = "held"
-    STOPPED = "stopped"

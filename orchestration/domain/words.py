@@ -29,3 +29,9 @@ COLLECTS: Final = one_of(stage for stage in STAGES if collects(stage))
 """Stages of a step that keeps what it started, to collect it."""
 BY_CHILD_RUN: Final = one_of(find_stages(Waker.CHILD_RUN))
 """Stages in which the run that a step started makes it go on."""
+
+
+def waits_for_a_person(turn: str) -> str:
+    """Return the condition that a step of a turn, or of a run below it, waits for a person."""
+    return f"""EXISTS (SELECT 1 FROM orchestration_run c JOIN orchestration_step s ON s.run_id = c.id
+        WHERE c.root_id = {turn}.id AND s.status = '{StepStatus.HELD}')"""

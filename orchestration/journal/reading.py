@@ -22,7 +22,7 @@ from orchestration.domain.calls import (
 )
 from orchestration.domain.states import StepStatus
 from orchestration.models import Call, Signal
-from orchestration.selectors.actors_shown import withhold_answers
+from orchestration.selectors.mailboxes import withhold_answers
 from orchestration.selectors.run_details import LARGE_OF_STEP
 from orchestration.selectors.withheld import withhold, withhold_handed, withhold_recalled
 

@@ -8,7 +8,7 @@ from orchestration.actors.routing import route
 from orchestration.actors.settling import settle_turn
 from orchestration.actors.turns import start_turns
 from orchestration.database.statements import fetch_all
-from orchestration.domain.words import LIVE
+from orchestration.domain.words import LIVE, waits_for_a_person
 from orchestration.maintenance.each import do_each, for_a_while
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.selectors.left import find_unsettled
@@ -43,7 +43,7 @@ LIMIT %(limit)s
 _STUCK: Final = f"""
 SELECT r.actor_id FROM orchestration_run r JOIN orchestration_workflow w ON w.id = r.workflow_id AND w.parks
 WHERE r.actor_id IS NOT NULL AND NOT r.is_parked AND r.status IN {LIVE}
-  AND EXISTS (SELECT 1 FROM orchestration_step s WHERE s.run_id = r.id AND s.status = 'held') LIMIT %(limit)s
+  AND {waits_for_a_person("r")} LIMIT %(limit)s
 """
 
 

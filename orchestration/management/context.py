@@ -10,7 +10,7 @@ from orchestration.management.memories import HEAD, describe_memory, memory_rows
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Handoff, Run
 from orchestration.selectors.context import RunContext
-from orchestration.selectors.lineage import tell_line
+from orchestration.selectors.lineage_words import tell_line
 
 
 def describe_context(run: Run, context: RunContext) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from orchestration.errors import OrchestrationError
 from orchestration.management.arguments import add_json_switch, add_project, say_argument
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Actor, Delivery, Message, Run
-from orchestration.selectors.actors import ActorWithLife, Relative, list_family, read_body, with_life
+from orchestration.selectors.actors import ActorWithLife, Relative, list_family, with_life
+from orchestration.selectors.mailboxes import read_body
 
 MOST_LISTED: Final = 1_000
 ACTOR_HEAD: Final = ("ADDRESS", "STATE", "QUEUED", "DEAD", "TURNS", "MADE BY")

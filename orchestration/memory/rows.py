@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import Q
@@ -33,6 +33,7 @@ class Forgetting(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        indexes = (BrinIndex(fields=("at",), name="forgetting_by_time"),)
 
     def __str__(self) -> str:
         """Return its number."""
@@ -126,6 +127,7 @@ class Memory(models.Model):
         indexes = (
             GinIndex(fields=("words",), name="memory_words"),
             GinIndex(fields=("about",), name="memory_about"),
+            BrinIndex(fields=("valid_from",), name="memory_by_time"),
         )
 
     def __str__(self) -> str:

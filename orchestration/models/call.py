@@ -6,9 +6,10 @@ A call is written before it is made and answered once; a try ends once. Neither 
 from dataclasses import fields
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 
 from agents.domain.calls import MOST_NAME, MOST_PATH, CallKind
 from agents.domain.usage import CallUsage, show_micro_usd
@@ -97,6 +98,13 @@ class Call(models.Model):
             models.Index(
                 fields=("step",), condition=Q(state=CallState.OPEN, kind=CallKind.MESSAGE), name="call_asks"
             ),
+            # Which looks found a memory: their answers name what they found.
+            GinIndex(
+                Cast("response_json", models.JSONField()),
+                condition=Q(kind=CallKind.MEMORY, state=CallState.DONE) & ~Q(name="pin"),
+                name="call_found",
+            ),
+            BrinIndex(fields=("begun_at",), name="call_by_time"),
         )
 
     def __str__(self) -> str:
@@ -153,7 +161,10 @@ class CallTry(models.Model):
                 name="call_try_ended_is_dated",
             ),
         )
-        indexes = (models.Index(fields=("step",), condition=Q(state=TryState.BEGUN), name="call_try_open"),)
+        indexes = (
+            models.Index(fields=("step",), condition=Q(state=TryState.BEGUN), name="call_try_open"),
+            BrinIndex(fields=("begun_at",), name="call_try_by_time"),
+        )
 
     def __str__(self) -> str:
         """Return the number."""

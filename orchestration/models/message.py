@@ -115,6 +115,7 @@ class Message(models.Model):
             ),
             models.Index(fields=("project", "sender", "sent_at"), name="message_of_sender"),
             models.Index(fields=("asked_by",), condition=Q(asked_by__isnull=False), name="message_asked_by"),
+            models.Index(fields=("key",), condition=Q(key__isnull=False), name="message_by_key"),
             BrinIndex(fields=("sent_at",), name="message_by_time"),
         )
 
@@ -160,6 +161,8 @@ class Delivery(models.Model):
                 fields=("actor", "-message"), condition=Q(state=DeliveryState.DEAD), name="delivery_dead"
             ),
             models.Index(fields=("actor", "-message"), name="delivery_of_actor"),
+            BrinIndex(fields=("delivered_at",), name="delivery_by_time"),
+            BrinIndex(fields=("taken_at",), name="delivery_taken_by_time"),
         )
 
     def __str__(self) -> str:

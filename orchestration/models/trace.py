@@ -6,6 +6,7 @@ These rows are written once (an attempt twice: when it starts and when it ends) 
 import json
 from typing import Any
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -85,6 +86,9 @@ class Decision(models.Model):
     due_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField()
 
+    class Meta:
+        indexes = (BrinIndex(fields=("decided_at",), name="decision_by_time"),)
+
     def __str__(self) -> str:
         """Return what was decided and by which rule."""
         return f"{self.kind} ({self.rule})"
@@ -141,6 +145,10 @@ class Handoff(models.Model):
                 | ~Q(kind=HandoffKind.RECALL) & Q(memory=None, source=None),
                 name="handoff_of_memory_is_told",
             ),
+        )
+        indexes = (
+            BrinIndex(fields=("handed_at",), name="handoff_by_time"),
+            models.Index(fields=("memory",), condition=Q(memory__isnull=False), name="handoff_of_memory"),
         )
 
     def __str__(self) -> str:
@@ -242,6 +250,7 @@ class Event(models.Model):
         indexes = (
             models.Index(fields=("run", "id"), name="event_of_run"),
             models.Index(fields=("run", "transaction_id", "id"), name="event_to_follow"),
+            BrinIndex(fields=("at",), name="event_by_time"),
         )
 
     def __str__(self) -> str:

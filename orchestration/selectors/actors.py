@@ -1,54 +1,55 @@
-"""How actors do, who made whom, and what somebody may see of their mail. Read next: `orchestration/actors/`."""
+"""How actors do, who made whom, and their turns, for whoever looks: scoped. Their mail: `mailboxes.py`."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypedDict
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     Case,
     CharField,
-    Count,
     Exists,
+    Func,
     IntegerField,
     OuterRef,
+    Q,
     QuerySet,
     Subquery,
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
 from django_stubs_ext import WithAnnotations
 
-from agents.domain.redaction import redact_json
 from orchestration.database.statements import fetch_all
 from orchestration.domain.mail import DeliveryState, Life
 from orchestration.domain.rights import Right
 from orchestration.domain.states import LIVE_RUN, RunStatus, StepStatus
-from orchestration.errors import (
-    ActorNotFound,
-    DeliveryNotFound,
-    MailNotFound,
-    SubscriptionNotFound,
-    TopicNotFound,
-)
-from orchestration.models import Actor, Delivery, Message, Run, Step, Subscription, Topic
+from orchestration.errors import ActorNotFound
+from orchestration.models import Actor, Delivery, Run, Step
 from orchestration.selectors.scope import Caller, require, scope_rows
-from orchestration.selectors.withheld import find_hidden_senders, withhold
 
+MOST_COUNTED: Final = 10_000
+"""Messages of one kind that are counted in a mailbox; one more stands for all that are beyond."""
 MOST_FAMILY: Final = 200
 """Actors that are shown below one."""
 _MOVING = (StepStatus.AVAILABLE, StepStatus.RUNNING, StepStatus.RETRYABLE)
 
 
 class State(TypedDict):
-    """What `with_life` adds to an actor. `turn_id`: of the run that is its live turn."""
+    """What `with_life` adds to an actor.
+
+    `turn_id`: of the run that is its live turn.  `last_turn_at`: when its latest turn began.  `unsettled`: a turn has
+    ended, and not everybody was told yet.
+    """
 
     life: str
     turn_id: UUID | None
     queued: int
     dead: int
+    last_turn_at: datetime | None
+    unsettled: bool
 
 
 if TYPE_CHECKING:
@@ -67,20 +68,16 @@ class Relative:
     is_stopped: bool
 
 
-class Body(NamedTuple):
-    """What a message says, without secrets. Attributes: value: None, too, when hidden.  hidden: why; "" when not."""
-
-    value: Any
-    hidden: str
-
-
 def with_life(actors: QuerySet[Actor]) -> QuerySet[ActorWithLife]:
     """Add to actors how they do, their live turn, and how many messages wait or are dead letters; no query per row."""
-    live = Run.objects.filter(actor=OuterRef("pk"), is_parked=False, status__in=LIVE_RUN).order_by()
+    turns = Run.objects.filter(actor=OuterRef("pk")).order_by()
+    live = turns.filter(is_parked=False, status__in=LIVE_RUN)
     found = actors.annotate(
         turn_id=Subquery(live.values("pk")[:1]),
         queued=_count(DeliveryState.QUEUED),
         dead=_count(DeliveryState.DEAD),
+        last_turn_at=Subquery(turns.order_by("-created_at").values("created_at")[:1]),
+        unsettled=Exists(turns.filter(untold=True, is_parked=False).exclude(status__in=LIVE_RUN)),
     )
     steps = Step.objects.filter(run__root_id=OuterRef("turn_id"))
     moving = Exists(steps.filter(status__in=_MOVING).exclude(run__status=RunStatus.PAUSED))
@@ -98,10 +95,13 @@ def with_life(actors: QuerySet[Actor]) -> QuerySet[ActorWithLife]:
     )
 
 
-def _count(state: DeliveryState) -> Coalesce:
-    rows = Delivery.objects.filter(actor=OuterRef("pk"), state=state).order_by().values("actor")
-    counted = rows.annotate(count=Count("pk")).values("count")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+def _count(state: DeliveryState) -> Func:
+    rows = Delivery.objects.filter(actor=OuterRef("pk"), state=state).order_by()
+    return Func(
+        ArraySubquery(rows.values("pk")[: MOST_COUNTED + 1]),
+        function="cardinality",
+        output_field=IntegerField(),
+    )
 
 
 def narrow_to_life(actors: QuerySet[ActorWithLife], life: str) -> QuerySet[ActorWithLife]:
@@ -127,6 +127,12 @@ def find_actor(caller: Caller, actor_id: int, right: Right = Right.VIEW) -> Acto
         raise ActorNotFound(f"no actor {actor_id}; the list of actors shows those you may see")
     require(caller, found.project, right)
     return found
+
+
+def covers(term: str) -> Q:
+    """Return which actors' addresses begin so: by a part of the name, the whole of it, or `name/key`."""
+    name, slash, key = term.strip().replace("\x00", " ").partition("/")
+    return Q(name=name, key__startswith=key) if slash else Q(name__startswith=name) | Q(key=name)
 
 
 _FAMILY: Final = """
@@ -157,105 +163,11 @@ def list_family(actor_id: int) -> list[Relative]:
     return [Relative(row.id, row.address, row.depth, row.is_stopped) for row in rows]
 
 
-def list_deliveries(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Return deliveries with what a list shows of their messages, without what those say."""
-    found = rows.select_related("message__topic", "actor__project")
-    return found.defer("message__body_json", "message__chain")
+def find_lives(actor_ids: Collection[int]) -> dict[int, ActorWithLife]:
+    """Return actors with how they do, by their ids, in one query."""
+    return {actor.pk: actor for actor in with_life(Actor.objects.filter(pk__in=actor_ids))}
 
 
-def find_delivery(caller: Caller, delivery_id: int, right: Right) -> Delivery:
-    """Return a delivery that the caller may see and do this with.
-
-    Raises: DeliveryNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
-    """
-    rows = scope_rows(caller, list_deliveries(Delivery.objects.all()), "actor__project")
-    found = rows.filter(pk=delivery_id).first()
-    if found is None:
-        raise DeliveryNotFound(f"no delivery {delivery_id}; the list of dead letters shows those you may see")
-    require(caller, found.actor.project, right)
-    return found
-
-
-def list_mail(caller: Caller) -> QuerySet[Message]:
-    """Return the messages that somebody may see, without what they say."""
-    rows = scope_rows(caller, Message.objects.select_related("project", "topic"))
-    return rows.defer("body_json", "chain")
-
-
-def find_mail(caller: Caller, mail_id: int, right: Right = Right.VIEW) -> Message:
-    """Return a message that the caller may see and do this with.
-
-    Raises: MailNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
-    """
-    rows = scope_rows(caller, Message.objects.select_related("project", "topic"))
-    found = rows.filter(pk=mail_id).first()
-    if found is None:
-        raise MailNotFound(f"no message {mail_id}; the list of mail shows those you may see")
-    require(caller, found.project, right)
-    return found
-
-
-def count_deliveries(message_id: int) -> dict[str, int]:
-    """Return how many deliveries of a message are in each state; only those states that occur."""
-    rows = Delivery.objects.filter(message=message_id).order_by().values("state")
-    return {row["state"]: row["count"] for row in rows.annotate(count=Count("pk"))}
-
-
-def show_bodies(messages: Sequence[Message], user_id: int | None) -> dict[int, Body]:
-    """Return what messages say, by their id, without secrets; or why somebody may not see it.
-
-    What a step said is hidden as its output is, and an answer as its turn's result.
-    """
-    said: dict[int, list[str | None]] = {}
-    for message in messages:
-        if message.step_id is not None:
-            said.setdefault(message.step_id, []).append(message.body_json)
-    of_steps = withhold(said, user_id)
-    of_turns = find_hidden_senders(
-        [m for m in messages if m.step_id is None and m.run_id is not None], user_id
-    )
-    return {
-        message.pk: _show(message, of_steps.get(message.step_id or 0) or of_turns.get(message.pk, ""))
-        for message in messages
-    }
-
-
-def read_body(message: Message) -> Any:
-    """Return what a message says, without secrets, for whoever may see all."""
-    return json.loads(redact_json(message.body_json))
-
-
-def _show(message: Message, hidden: str) -> Body:
-    return Body(None, hidden) if hidden else Body(read_body(message), "")
-
-
-def list_topics(caller: Caller) -> QuerySet[Topic]:
-    """Return the topics that somebody may see."""
-    return scope_rows(caller, Topic.objects.select_related("project"))
-
-
-def find_topic(caller: Caller, topic_id: int, right: Right = Right.VIEW) -> Topic:
-    """Return a topic that the caller may see and do this with.
-
-    Raises: TopicNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
-    """
-    found = list_topics(caller).filter(pk=topic_id).first()
-    if found is None:
-        raise TopicNotFound(f"no topic {topic_id}; the list of topics shows those you may see")
-    require(caller, found.project, right)
-    return found
-
-
-def find_subscription(caller: Caller, subscription_id: int, right: Right) -> Subscription:
-    """Return a subscription that the caller may see and do this with.
-
-    Raises: SubscriptionNotFound: there is none, or not for them.  RightMissing, ScopeMissing.
-    """
-    rows = scope_rows(caller, Subscription.objects.select_related("topic__project"), "topic__project")
-    found = rows.filter(pk=subscription_id).first()
-    if found is None:
-        raise SubscriptionNotFound(
-            f"no subscription {subscription_id}; the subscriptions of a topic show their ids"
-        )
-    require(caller, found.topic.project, right)
-    return found
+def list_turns(actor_id: int) -> QuerySet[Run]:
+    """Return an actor's turns, the latest first, without their inputs."""
+    return Run.objects.filter(actor=actor_id).defer("input_json").order_by("-created_at")

@@ -92,7 +92,7 @@ def list_shared(run: Run) -> QuerySet[Memory]:
 
 def list_latest(run: Run) -> list[LineageLine]:
     """Return the latest lines of what happened in a run, the oldest of them first."""
-    rows = list_lineage(LineageQuery(run)).order_by("-at", "-place", "-row")[:MOST_LINES]
+    rows = list_lineage(LineageQuery(run)).reverse()[:MOST_LINES]
     return list(rows)[::-1]
 
 

@@ -4,15 +4,14 @@ from typing import Final
 from uuid import UUID
 
 from orchestration.database.statements import fetch_one
-from orchestration.domain.words import LIVE
+from orchestration.domain.words import LIVE, waits_for_a_person
 
 _SETTLED: Final = """
 UPDATE orchestration_run SET untold = false WHERE id = %(run)s AND untold AND actor_id IS NOT NULL RETURNING id
 """
 _PARK: Final = f"""
 UPDATE orchestration_run r SET is_parked = true
-WHERE r.actor_id = %(actor)s AND NOT r.is_parked AND r.status IN {LIVE}
-  AND EXISTS (SELECT 1 FROM orchestration_step s WHERE s.run_id = r.id AND s.status = 'held') RETURNING r.id
+WHERE r.actor_id = %(actor)s AND NOT r.is_parked AND r.status IN {LIVE} AND {waits_for_a_person("r")} RETURNING r.id
 """
 
 

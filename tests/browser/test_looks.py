@@ -34,6 +34,7 @@ _NO_PAGES: Final = frozenset(
     {"view_on_site", "app_list", "logout", "jsi18n", "autocomplete", "search", "agents_breaker_reset"}
     | {"escalation_auditline_export", "escalation_delivery_again", "escalation_delivery_test"}
     | {
+        "orchestration_trace_export",
         "escalation_calendar_preview",
         "escalation_routingrule_preview",
         "escalation_agent_threshold",

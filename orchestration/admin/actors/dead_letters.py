@@ -21,7 +21,7 @@ from orchestration.admin.visible import mark_unseen
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 from orchestration.models import Delivery
-from orchestration.selectors.actors_shown import scope_dead_letters
+from orchestration.selectors.mailboxes import list_dead_letters
 
 _MOST_AT_ONCE = 100
 
@@ -53,7 +53,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[Delivery]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Return what is dead, without what it says."""
-        return scope_dead_letters(caller_of(request)).defer("message__body_json")
+        return list_dead_letters(caller_of(request))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str

@@ -12,7 +12,7 @@ from orchestration.admin.addresses import actor_url, message_url, run_url, topic
 from orchestration.admin.chips import chip, show_excerpt
 from orchestration.admin.visible import mark_unseen
 from orchestration.models import Delivery, Message
-from orchestration.selectors.actors_shown import withhold_bodies
+from orchestration.selectors.mailboxes import withhold_bodies
 
 # An excerpt is of the beginning: what stands behind it is not worth looking through for secrets.
 _MOST_LOOKED_AT = 4_000

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -17,23 +16,17 @@ from django.utils.safestring import SafeString
 from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number, has_right
 from orchestration.admin.actors.orders import ORDERS, Order, give_order
 from orchestration.admin.actors.page import build_actor_page
-from orchestration.admin.actors.words import LIFE_TONES, count_up, describe_standing
+from orchestration.admin.actors.words import LIFE_TONES, count_up, describe_life
 from orchestration.admin.addresses import actor_url, dead_letters_url
 from orchestration.admin.chips import chip, show_age
 from orchestration.admin.project_filter import ProjectFilter
-from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.visible import mark_unseen
 from orchestration.domain.http_status import STATUS_OF
-from orchestration.domain.mail import ActorLife
+from orchestration.domain.mail import Life
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 from orchestration.models import Actor
-from orchestration.selectors.actors_shown import (
-    covers,
-    find_standings,
-    narrow_to_life,
-    scope_actors,
-)
+from orchestration.selectors.actors import ActorWithLife, covers, list_actors, narrow_to_life
 from orchestration.selectors.scope import scope_workflows
 
 
@@ -45,12 +38,12 @@ class LifeFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return how an actor can stand."""
-        return [(life.value, life.value.capitalize()) for life in ActorLife]
+        return [(life.value, life.value.capitalize()) for life in Life]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Actor]) -> QuerySet[Actor]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ActorWithLife]) -> QuerySet[ActorWithLife]:
         """Narrow the list."""
         life = self.value()
-        return narrow_to_life(queryset, life) if life in list(ActorLife) else queryset
+        return narrow_to_life(queryset, life) if life in list(Life) else queryset
 
 
 class NameFilter(SimpleListFilter):
@@ -71,16 +64,6 @@ class NameFilter(SimpleListFilter):
         return queryset.filter(name=name.replace("\x00", " ")) if name else queryset
 
 
-class ActorList(AddingList):
-    """Adds to the actors of one page how they stand: one query."""
-
-    def add(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Ask how they stand."""
-        standings = find_standings([row.pk for row in rows])
-        for row in rows:
-            row.standing = standings[row.pk]
-
-
 @admin.register(Actor)
 class ActorAdmin(ReadOnlyAdmin[Actor]):
     """Actors by address."""
@@ -99,13 +82,9 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
     sortable_by = ()
     form_templates = frozenset({"actor/order.html"})
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows how actors stand."""
-        return ActorList
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Actor]:
-        """Add the time of reading."""
-        return super().get_queryset(request).annotate(read_at=Now())
+        """Add how each does, and the time of reading."""
+        return list_actors(caller_of(request)).annotate(read_at=Now())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Actor], search_term: str
@@ -124,8 +103,7 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
     def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one actor."""
         actor = self._find(request, object_id)
-        standing = find_standings([actor.pk])[actor.pk]
-        return self.render_page(request, "actor/page.html", build_actor_page(request, actor, standing))
+        return self.render_page(request, "actor/page.html", build_actor_page(request, actor))
 
     def order_view(self, request: HttpRequest, actor_id: int, verb: str) -> HttpResponse:
         """Ask whether to give an order; a POST gives it."""
@@ -149,12 +127,12 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
             request, "actor/order.html", _build_order(request, actor, order, fault), status=status
         )
 
-    def _find(self, request: HttpRequest, object_id: str) -> Actor:
+    def _find(self, request: HttpRequest, object_id: str) -> ActorWithLife:
         """Return an actor that the viewer may see.
 
         Raises: Http404.
         """
-        return find_by_number(scope_actors(caller_of(request)), object_id, "actor")
+        return find_by_number(list_actors(caller_of(request)), object_id, "actor")
 
     @admin.display(description="Address")
     def address_shown(self, actor: Actor) -> SafeString:
@@ -164,21 +142,19 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
     @admin.display(description="Life")
     def life_shown(self, actor: Any) -> SafeString:
         """Return how it stands."""
-        return chip(LIFE_TONES[actor.standing.life], actor.standing.life)
+        return chip(LIFE_TONES[actor.life], actor.life)
 
     @admin.display(description="Queued")
     def queued(self, actor: Any) -> str:
         """Return how many messages wait."""
-        return count_up(actor.standing.queued)
+        return count_up(actor.queued)
 
     @admin.display(description="Dead letters")
     def dead(self, actor: Any) -> SafeString | str:
         """Return how many nobody will read, with a way to them."""
-        if not actor.standing.dead:
+        if not actor.dead:
             return "0"
-        return format_html(
-            '<a href="{}">{}</a>', dead_letters_url(actor.address), count_up(actor.standing.dead)
-        )
+        return format_html('<a href="{}">{}</a>', dead_letters_url(actor.address), count_up(actor.dead))
 
     @admin.display(description="Turns")
     def turns_shown(self, actor: Actor) -> str:
@@ -188,21 +164,20 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
     @admin.display(description="Last turn")
     def last_turn(self, actor: Any) -> SafeString | str:
         """Return how long ago its latest turn began."""
-        began_at = actor.standing.last_turn_at
+        began_at = actor.last_turn_at
         return format_html("{} ago", show_age(began_at, actor.read_at)) if began_at else "-"
 
 
 def _build_order(
-    request: HttpRequest, actor: Actor, order: Order, fault: OrchestrationError | None
+    request: HttpRequest, actor: ActorWithLife, order: Order, fault: OrchestrationError | None
 ) -> dict[str, Any]:
-    standing = find_standings([actor.pk])[actor.pk]
     return {
         "title": f"{order.label}: {actor.address}",
         "actor": actor,
         "actor_url": actor_url(actor.pk),
-        "life": chip(LIFE_TONES[standing.life], standing.life),
-        "tone": LIFE_TONES[standing.life],
-        "sentence": describe_standing(standing, actor.name, has_behaviour=True),
+        "life": chip(LIFE_TONES[actor.life], actor.life),
+        "tone": LIFE_TONES[actor.life],
+        "sentence": describe_life(actor, has_behaviour=True),
         "order": order,
         "fault": mark_unseen(str(fault)) if fault else "",
         "given": request.POST.get("reason", ""),

@@ -14,14 +14,15 @@ from orchestration.admin.access import ReadOnlyAdmin, caller_of, find_by_number
 from orchestration.admin.actors.lines import kind_chip, link_receiver, link_sender
 from orchestration.admin.actors.message_page import build_message_page
 from orchestration.admin.actors.words import KIND_WORDS
+from orchestration.admin.asked import read_text, read_times
 from orchestration.admin.rows_lists import WrittenList
-from orchestration.admin.times import moment_column, read_written
+from orchestration.admin.times import moment_column
 from orchestration.models import Message
-from orchestration.selectors.actors_shown import load_whole, scope_messages, scope_topics
-from orchestration.selectors.scope import find_projects
+from orchestration.selectors.mailboxes import list_mail, list_pages_of_mail, narrow_mail, order_mail
+from orchestration.selectors.topics import list_topics
 
 _MOST_TOPICS = 200
-_WRITTEN = ("sender", "since", "until")
+_WRITTEN = ("sender", "topic", "since", "until")
 
 
 class KindFilter(SimpleListFilter):
@@ -37,26 +38,6 @@ class KindFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         """Narrow the list."""
         return queryset.filter(kind=self.value()) if self.value() in KIND_WORDS else queryset
-
-
-class TopicFilter(SimpleListFilter):
-    """By topic; one of that name in each of the person's projects."""
-
-    title = "topic"
-    parameter_name = "topic"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the names of topics."""
-        topics = scope_topics(caller_of(request)).select_related(None).order_by("name")
-        return [(name, name) for name in topics.values_list("name", flat=True).distinct()[:_MOST_TOPICS]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
-        """Narrow the list; by the topics' ids, so that an index has them."""
-        name = self.value()
-        if not name:
-            return queryset
-        topics = scope_topics(caller_of(request)).select_related(None).filter(name=name.replace("\x00", " "))
-        return queryset.filter(topic__in=list(topics.values_list("pk", flat=True)[:_MOST_TOPICS]))
 
 
 class MailList(WrittenList):
@@ -82,7 +63,7 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         "fate",
     )
     list_display_links = ("number",)
-    list_filter = (KindFilter, TopicFilter)
+    list_filter = (KindFilter,)
     list_select_related = ("topic",)
     list_before_template = "admin/orchestration/mail/narrow.html"
     search_fields = ("id",)
@@ -95,19 +76,17 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Follow the index that finds what is asked for."""
-        is_narrowed = any(request.GET.get(name) for name in ("sender", "topic"))
-        return ("-sent_at", "-id") if is_narrowed else ("-id",)
+        return order_mail([name for name, value in request.GET.items() if value])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Narrow by sender and time; what was said is for a message's own page."""
-        rows = super().get_queryset(request).defer("body_json")
-        sender = request.GET.get("sender", "").strip().replace("\x00", " ")
-        if sender:
-            rows = _narrow_to_sender(request, rows, sender)
-        for name, lookup in (("since", "sent_at__gte"), ("until", "sent_at__lt")):
-            at, fault = read_written(name, request.GET.get(name, ""))
-            rows = rows.none() if fault else rows.filter(**{lookup: at}) if at else rows
-        return rows
+        caller = caller_of(request)
+        rows = list_mail(caller)
+        times = read_times(request)
+        if times.faults:
+            return rows.none()
+        sender, topic = read_text(request, "sender"), read_text(request, "topic")
+        return narrow_mail(caller, rows, sender=sender, topic=topic, since=times.since, until=times.until)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
@@ -118,27 +97,26 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
             return queryset, False
         if term.isascii() and term.isdecimal() and len(term) < 19:
             return queryset.filter(pk=int(term)), False
-        return _narrow_to_sender(request, queryset, term), False
+        return narrow_mail(caller_of(request), queryset, sender=term), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list, with what the form was given and what is wrong with it."""
-        written = {name: request.GET.get(name, "") for name in _WRITTEN}
-        faults = [read_written(name, written[name])[1] for name in ("since", "until")]
-        kept = [(name, request.GET[name]) for name in ("kind", "topic", "q") if request.GET.get(name)]
+        times = read_times(request)
         more = {
             "title": "Mail",
-            "written": written,
-            "faults": [fault for fault in faults if fault],
-            "kept": kept,
+            "written": {**{name: read_text(request, name) for name in ("sender", "topic")}, **times.written},
+            "is_narrowed": any(request.GET.get(name) for name in _WRITTEN),
+            "topics": _list_topics(request),
+            "faults": times.faults,
+            "kept": [(name, request.GET[name]) for name in ("kind", "q") if request.GET.get(name)],
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one message."""
-        rows = load_whole(scope_messages(caller_of(request)))
-        found = find_by_number(rows, object_id, "message")
+        found = find_by_number(list_pages_of_mail(caller_of(request)), object_id, "message")
         return self.render_page(request, "mail/page.html", build_message_page(request, found))
 
     @admin.display(description="Message")
@@ -169,7 +147,6 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
         return "not to all" if message.refusal else "yes"
 
 
-def _narrow_to_sender(request: HttpRequest, rows: QuerySet[Message], sender: str) -> QuerySet[Message]:
-    """Return what somebody sent. With the projects named, also those of a superuser: the index begins with them."""
-    projects = find_projects(caller_of(request)).order_by().values("pk")
-    return rows.filter(project__in=projects, sender=sender)
+def _list_topics(request: HttpRequest) -> list[str]:
+    topics = list_topics(caller_of(request)).select_related(None).order_by("name")
+    return list(topics.values_list("name", flat=True).distinct()[:_MOST_TOPICS])

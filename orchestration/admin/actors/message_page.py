@@ -20,7 +20,7 @@ from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.mail import DeliveryState
 from orchestration.domain.rights import Right
 from orchestration.models import Delivery, Message
-from orchestration.selectors.actors_shown import withhold_bodies
+from orchestration.selectors.mailboxes import withhold_bodies
 from orchestration.selectors.withheld import UNTOLD
 
 _MOST_DELIVERIES = 50

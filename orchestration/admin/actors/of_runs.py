@@ -15,7 +15,7 @@ from orchestration.admin.paging import turn_page
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.states import StepStatus
 from orchestration.models import Run, Step
-from orchestration.selectors.actors_shown import list_mail_of_run, list_mail_of_step
+from orchestration.selectors.mailboxes import list_mail_of_run, list_mail_of_step
 from orchestration.selectors.pending import list_letters, load_pending
 
 _MOST = 50

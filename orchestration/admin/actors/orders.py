@@ -8,10 +8,10 @@ from django.urls import reverse
 
 from orchestration import actors
 from orchestration.admin.access import has_right
-from orchestration.domain.mail import ActorLife
+from orchestration.domain.mail import Life
 from orchestration.domain.rights import Right
 from orchestration.models import Actor
-from orchestration.selectors.actors_shown import Standing
+from orchestration.selectors.actors import ActorWithLife
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Order:
     label: str
     title: str
     meaning: str
-    possible: frozenset[ActorLife]
+    possible: frozenset[Life]
     done: str
     has_reason: bool = False
     is_final: bool = False
@@ -37,7 +37,7 @@ ORDERS = {
             "Stop this actor?",
             "It takes no more messages: those that wait and all that come are dead letters until it is started again, "
             "and whoever asked it something is told that there is no answer. A turn that it has goes on to its end.",
-            frozenset(ActorLife) - {ActorLife.STOPPED},
+            frozenset(Life) - {Life.STOPPED},
             "It is stopped.",
             has_reason=True,
             is_final=True,
@@ -48,7 +48,7 @@ ORDERS = {
             "Start this actor again?",
             "It takes messages again. What became a dead letter meanwhile stays one: send it again from the list of "
             "dead letters.",
-            frozenset({ActorLife.STOPPED}),
+            frozenset({Life.STOPPED}),
             "It takes messages again.",
         ),
         Order(
@@ -57,7 +57,7 @@ ORDERS = {
             "Let the turn that waits for a person be?",
             "The next turn begins, and later messages overtake those of this one. Its messages are dead letters until "
             "its ticket is decided and it ends well; then they count as read.",
-            frozenset({ActorLife.HELD}),
+            frozenset({Life.HELD}),
             "Its turn is parked, and the mailbox goes on.",
         ),
     )
@@ -73,14 +73,14 @@ class OrderLink:
     url: str
 
 
-def list_orders(request: HttpRequest, actor: Actor, standing: Standing) -> list[OrderLink]:
+def list_orders(request: HttpRequest, actor: ActorWithLife) -> list[OrderLink]:
     """Return the buttons for what the viewer may order and the actor can obey."""
     if not has_right(request, Right.RUN, actor.project_id):
         return []
     return [
         OrderLink(order.label, order_url(actor, order.verb))
         for order in ORDERS.values()
-        if standing.life in order.possible
+        if actor.life in order.possible
     ]
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -17,11 +16,11 @@ from orchestration.admin.actors.lines import view_messages
 from orchestration.admin.addresses import mail_url
 from orchestration.admin.chips import show_age
 from orchestration.admin.project_filter import ProjectFilter
-from orchestration.admin.rows_lists import AddingList
 from orchestration.admin.visible import mark_unseen, show_json
 from orchestration.domain.topic_changes import find_breaking_changes
-from orchestration.models import Message, Subscription, Topic, TopicSchema
-from orchestration.selectors.actors_shown import list_subscribers, scope_topics
+from orchestration.models import Subscription, Topic, TopicSchema
+from orchestration.selectors.mailboxes import list_published
+from orchestration.selectors.topics import list_subscribers, list_topics, with_audience
 
 _MOST_VERSIONS = 20
 _MOST_SUBSCRIBERS = 100
@@ -49,20 +48,6 @@ class SubscriberView:
     source: SafeString
 
 
-class TopicList(AddingList):
-    """Adds to the topics of one page their latest version, their subscribers, and when they last heard something."""
-
-    def add(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Ask two queries."""
-        ids = [row.pk for row in rows]
-        latest = TopicSchema.objects.filter(topic__in=ids).order_by("topic", "-version").distinct("topic")
-        versions = dict(latest.values_list("topic", "version"))
-        heard = Subscription.objects.filter(topic__in=ids).order_by().values_list("topic")
-        counts = dict(heard.annotate(Count("id")))
-        for row in rows:
-            row.version, row.subscriber_count = versions.get(row.pk), counts.get(row.pk, 0)
-
-
 @admin.register(Topic)
 class TopicAdmin(ReadOnlyAdmin[Topic]):
     """Topics by name."""
@@ -80,17 +65,13 @@ class TopicAdmin(ReadOnlyAdmin[Topic]):
     ordering = ("name", "project")
     sortable_by = ()
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows versions and subscribers."""
-        return TopicList
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
-        """Add the time of reading."""
-        return super().get_queryset(request).annotate(read_at=Now())
+        """Add the latest version, how many hear it, and the time of reading."""
+        return with_audience(list_topics(caller_of(request))).annotate(read_at=Now())
 
     def show_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one topic."""
-        found = find_by_number(scope_topics(caller_of(request)), object_id, "topic")
+        found = find_by_number(list_topics(caller_of(request)), object_id, "topic")
         return self.render_page(request, "topic/page.html", _build_page(request, found))
 
     @admin.display(description="Topic")
@@ -122,7 +103,6 @@ class TopicAdmin(ReadOnlyAdmin[Topic]):
 def _build_page(request: HttpRequest, topic: Topic) -> dict[str, Any]:
     versions = list(topic.schemas.all()[: _MOST_VERSIONS + 1])
     heard = list(list_subscribers(topic.pk)[: _MOST_SUBSCRIBERS + 1])
-    last = Message.objects.filter(topic=topic.pk).select_related("topic").order_by("-sent_at", "-id")
     return {
         "title": topic.name,
         "topic": topic,
@@ -130,7 +110,9 @@ def _build_page(request: HttpRequest, topic: Topic) -> dict[str, Any]:
         "versions": _view_versions(versions)[:_MOST_VERSIONS],
         "subscribers": [_view_subscriber(each) for each in heard[:_MOST_SUBSCRIBERS]],
         "has_more_subscribers": len(heard) > _MOST_SUBSCRIBERS,
-        "messages": view_messages(list(last[:_MOST_MESSAGES]), caller_of(request).user_id),
+        "messages": view_messages(
+            list(list_published(topic.pk)[:_MOST_MESSAGES]), caller_of(request).user_id
+        ),
         "mail_url": mail_url(topic=topic.name),
     }
 

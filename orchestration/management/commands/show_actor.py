@@ -22,7 +22,7 @@ from orchestration.management.mail import (
 )
 from orchestration.management.terminal import show_table, show_text, show_time
 from orchestration.models import Delivery, Run
-from orchestration.selectors.actors import list_deliveries
+from orchestration.selectors.mailboxes import list_deliveries
 
 _MOST = 20
 

@@ -55,6 +55,7 @@ def _shorten(pattern: str) -> str:
         pattern.replace("<str:", "<")
         .replace("<int:", "<")
         .replace("<uuid:", "<")
+        .replace("<path:", "<")
         .replace("<", "{")
         .replace(">", "}")
     )

@@ -71,6 +71,9 @@ GET    events                                401 403 200 200 200 200 200 200 403
 GET    actors                                401 403 200 200 200 200 200 200 403 403 403 200
 GET    actors/<actor_id>                     401 403 404 200 200 200 200 200 403 403 403 404
 GET    actors/<actor_id>/deliveries          401 403 404 200 200 200 200 200 403 403 403 404
+GET    actors/<actor_id>/lineage             401 403 404 200 200 200 200 200 403 403 403 404
+GET    actors/<address>/lineage              401 403 404 200 200 200 200 200 403 403 403 404
+GET    lineage                               401 403 404 200 200 200 200 200 403 403 403 404
 POST   actors/<actor_id>/stop                401 403 404 403 200 403 200 403 200 403 403 404
 POST   actors/<actor_id>/restart             401 403 404 403 200 403 200 403 200 403 403 404
 POST   actors/<actor_id>/park                401 403 404 403 409 403 409 403 409 403 403 404
@@ -193,6 +196,10 @@ _OF_THE_DESK: dict[str, Any] = {
         for part in ("members", "channels", "levels", "breach-actions", "snooze-reasons")
     },
 }
+_QUERIES = {
+    "actors/<address>/lineage": "?project=desk",
+    "lineage": "?project=desk&since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z",
+}
 Line = tuple[str, str]
 EXPECTED: dict[Line, dict[str, int]] = {
     (words[0], words[1]): dict(zip(_HEAD.split(), map(int, words[2:]), strict=True))
@@ -212,7 +219,9 @@ def _list_routes() -> Iterator[Line]:
 
 
 def _shorten(pattern: str) -> str:
-    return pattern.replace("<str:", "<").replace("<int:", "<").replace("<uuid:", "<")
+    for kind in ("str", "int", "uuid", "path"):
+        pattern = pattern.replace(f"<{kind}:", "<")
+    return pattern
 
 
 def _address(route: str, scene: Scene, caller: Caller) -> str:
@@ -225,6 +234,7 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "step_id": str(scene.step.pk),
         "call_id": str(scene.call.pk),
         "actor_id": str(scene.dead.actor_id),
+        "address": scene.dead.actor.address,
         "mail_id": str(scene.dead.message_id),
         "delivery_id": str(scene.dead.pk),
         "topic_id": str(scene.topic.pk),
@@ -240,9 +250,9 @@ def _address(route: str, scene: Scene, caller: Caller) -> str:
         "token": "nobody-gave-this-out",
         "message_id": "00000000-0000-4000-8000-000000000000",
     }
+    query = {"wait": "?timeout_seconds=0"}.get(route.rpartition("/")[2], _QUERIES.get(route, ""))
     for name, value in values.items():
         route = route.replace(f"<{name}>", value)
-    query = {"wait": "?timeout_seconds=0"}.get(route.rpartition("/")[2], "")
     return f"/api/v1/{route}{query or ('?project=desk' if '/letter/versions' in route else '')}"
 
 

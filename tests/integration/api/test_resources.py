@@ -202,15 +202,18 @@ def test_the_lineage_of_a_run_is_one_list(scene: Scene, viewer: Caller) -> None:
     ids = [f"event-{row['id']}" for row in _pages(viewer, f"{root}/events")]
     assert [row["id"] for row in whole if row["kind"] == "event"] == ids
     assert {row["kind"] for row in whole} == {"event", "decision", "handoff", "call"}
+    assert {row["run"] for row in whole} == {str(scene.done.pk)}
     assert _pages(viewer, f"{root}/lineage?page_size=2") == whole
     middle = whole[len(whole) // 2]["at"]
-    late = _pages(viewer, f"{root}/lineage?after={middle}")
+    late = _pages(viewer, f"{root}/lineage?since={middle}")
     assert late == [row for row in whole if row["at"] >= middle]
     calls = _pages(viewer, f"{root}/lineage?kind=call")
     assert [(row["step_key"], row["name"], row["data"]["state"]) for row in calls] == [
         ("facts", "look up#1", "done")
     ]
     assert viewer.get(f"{V1}/{root}/lineage?kind=none").status_code == 400
+    assert [row["words"] for row in calls] == ["called look up#1, try 1: done"]
+    assert _pages(viewer, f"{root}/lineage?text=LOOK%20UP") == calls
 
 
 def test_pages_follow_each_other_whatever_is_added(scene: Scene, viewer: Caller) -> None:

@@ -68,6 +68,7 @@ def real(scene: Scene, one_connection: None, settings: Any) -> dict[str, Any]:
         "step_id": scene.step.pk,
         "call_id": scene.call.pk,
         "actor_id": scene.dead.actor_id,
+        "address": scene.dead.actor.address,
         "mail_id": scene.dead.message_id,
         "delivery_id": scene.dead.pk,
         "topic_id": scene.topic.pk,

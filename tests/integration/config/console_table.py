@@ -42,6 +42,10 @@ GET  orchestration_run_step                 lxxxxxxx-oooo xxooo
 POST orchestration_run_step                 lxxxxxxx-bbbb xxbbb
 GET  orchestration_run_order                lxxxxxxx-xxoo xxxoo
 POST orchestration_run_order                lxxxxxxx-xx>> xxx>>
+GET  orchestration_trace                    lxxooo
+POST orchestration_trace                    lxxbbb
+GET  orchestration_trace_export             lxx---
+POST orchestration_trace_export             lxxbbb
 GET  orchestration_run_changelist           lxxxxxxxooooo xxooo
 GET  orchestration_run_add                  xxxx
 GET  orchestration_run_history              --oo

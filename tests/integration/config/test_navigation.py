@@ -44,7 +44,7 @@ def test_work_comes_first_then_people_then_the_rest() -> None:
         "Calendars",
         "Missed deadlines",
     ]
-    assert titles["Work"] == ["Runs", "Workflows", "Workers"]
+    assert titles["Work"] == ["Runs", "Trace", "Workflows", "Workers"]
     assert titles["Agents"] == [
         "Agents",
         "Actors",

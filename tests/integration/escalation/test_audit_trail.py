@@ -16,11 +16,12 @@ from django.test import Client
 from escalation.audit import enter, record, record_seen
 from escalation.audit import lines as audit_lines
 from escalation.audit.reading import scope_audit
-from escalation.domain.acts import Act, Door, guard_cell
+from escalation.domain.acts import Act, Door
 from escalation.errors import AuditUnavailable
 from escalation.escrow import claim_ticket
 from escalation.management.base import DeskCommand
 from escalation.models import AuditLine, ReviewQueue, Ticket
+from orchestration.domain.sheets import guard_cell
 from orchestration.selectors.scope import call_as
 from tests.integration.escalation.desk import hold
 from tests.people import give_role, make_member

@@ -14,7 +14,8 @@ from agents import Result, Task, TransientError
 from agents.invoke import override
 from orchestration import Retry, StepSpec, WorkflowSpec, runs
 from orchestration.models import Attempt, CallTry, Decision, Event, Handoff, LineageKind, LineageLine, Run
-from orchestration.selectors.lineage import LineageQuery, list_lineage, tell_line
+from orchestration.selectors.lineage import LineageQuery, list_lineage
+from orchestration.selectors.lineage_words import tell_line
 from orchestration.testing import run_workflow
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +70,14 @@ def test_every_row_of_every_kind_is_in_it_once(run: Run) -> None:
     for kind, rows in tables.items():
         assert rows.exists(), kind
         assert {pk for pk in told if pk.startswith(f"{kind}-")} >= {f"{kind}-{row.pk}" for row in rows}
-    assert {line.kind for line in lines} == set(LineageKind) - {LineageKind.MESSAGE, LineageKind.DELIVERY}
+    others = {
+        LineageKind.MESSAGE,
+        LineageKind.DELIVERY,
+        LineageKind.MEMORY,
+        LineageKind.LOOK,
+        LineageKind.TICKET,
+    }
+    assert {line.kind for line in lines} == set(LineageKind) - others
 
 
 def test_it_is_in_order_and_an_attempt_reads_from_its_claim_to_its_end(run: Run) -> None:
@@ -149,6 +157,7 @@ def test_the_page_shows_it_and_keeps_its_filters(run: Run, client: Client) -> No
     text = page.content.decode()
     assert "called look#1, try 1: done" in text
     assert "step claimed" not in text
-    assert "show=trace&amp;kind=wait&amp;step=orders&amp;below=1" in text
+    assert "show=trace&amp;kind=wait&amp;step=orders&amp;below=1#details" in text
+    assert f"about=run&amp;name={run.pk}&amp;kind=call&amp;step=orders&amp;below=1" in text
     odd = client.get(f"/admin/orchestration/run/{run.pk}/change/?show=trace&kind=none&step=none&page=x")
     assert "Nothing fits." in odd.content.decode()

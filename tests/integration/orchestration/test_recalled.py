@@ -13,7 +13,8 @@ from orchestration.domain.bundle import verify_file
 from orchestration.domain.receipts import canonical, digest_text
 from orchestration.handoff import count_tokens
 from orchestration.models import Call, Handoff, LineageLine, Memory
-from orchestration.selectors.lineage import tell_line
+from orchestration.selectors.lineage import LineageQuery, MemoryName, list_lineage
+from orchestration.selectors.lineage_words import tell_line
 from orchestration.testing import FinishedRun, run_workflow
 from tests.tampering import history_rewritten
 
@@ -87,6 +88,10 @@ def test_a_memory_of_a_step_names_step_run_and_attempt() -> None:
     assert done.outputs["use"]["recalled"][0]["by"] == writer
     [line] = LineageLine.objects.filter(run=done.run, kind="handoff")
     assert tell_line(line).startswith(f"was handed memory project/customer/7@1 by {writer}, ")
+    name = MemoryName(done.run.project_id, "project", "", "customer/7")
+    assert [one.pk for one in list_lineage(LineageQuery(name, kinds=["handoff"]))] == [line.pk]
+    assert not list_lineage(LineageQuery(name, kinds=["handoff"], until=line.at)).exists()
+    assert not list_lineage(LineageQuery(name._replace(key="customer/8"), kinds=["handoff"])).exists()
     _check_proofs(done)
 
 

@@ -72,7 +72,7 @@ def test_the_list_says_how_each_actor_stands(operator: Client, fakes: Fakes) -> 
     actors.send("support.case/off", "read in a turn that goes on")
     deliver_all()
     actors.stop("support.case/off", "enough")
-    rows = {row.key: row.standing for row in operator.get(ACTORS).context["cl"].result_list}
+    rows = {row.key: row for row in operator.get(ACTORS).context["cl"].result_list}
     assert {key: (str(row.life), row.queued, row.dead) for key, row in rows.items()} == {
         "ok": ("idle", 0, 0),
         "fail": ("idle", 0, 1),
@@ -124,11 +124,12 @@ def test_an_actors_page_shows_whom_it_made_without_secrets(operator: Client, fak
     _say(fakes, "tell")
     told = Actor.objects.get(key="told")
     text = text_of(operator.get(_page("tell")))
-    assert f'<a href="{ACTORS}{told.pk}/change/">support.case/told</a>' in text
+    assert f'<td class="rm-key rm-below-1"><a href="{ACTORS}{told.pk}/change/">support.case/told</a>' in text
     assert "hunter2" not in text
     assert "<b>hello" not in text
     made = text_of(operator.get(_page("told")))
-    assert f'<a href="{_page("tell")}">support.case/tell</a> → <b>support.case/told</b>' in made
+    assert f'<td class="rm-key"><a href="{_page("tell")}">support.case/tell</a>' in made
+    assert '<td class="rm-key rm-below-1"><b>support.case/told</b>' in made
 
 
 def test_orders_are_asked_for_and_given(operator: Client, fakes: Fakes) -> None:
@@ -191,6 +192,8 @@ def test_mail_is_narrowed_by_who_what_and_when(operator: Client, fakes: Fakes) -
     assert find(topic="case.updated", since=at) == {published.pk}
     wrong = operator.get(MAIL, {"since": "yesterday"})
     assert "since: &#x27;yesterday&#x27; is no time" in text_of(wrong)
+    turned = operator.get(MAIL, {"since": "2026-03-02", "until": "2026-03-01T00:00:00+05:30"})
+    assert "nothing can lie between" in text_of(turned)
     assert list(wrong.context["cl"].result_list) == []
 
 
