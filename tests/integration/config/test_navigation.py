@@ -73,7 +73,8 @@ def test_every_list_of_the_console_stands_there_once() -> None:
     groups = _list_for(User.objects.create_superuser("root"))
 
     links = [item["link"] for group in groups for item in group["items"]]
-    links.remove("/admin/board/")  # a page of no table
+    for page in ("/admin/board/", "/admin/orchestration/run/trace/"):
+        links.remove(page)  # of no table
     assert len(links) == len(set(links)) == len(admin.site._registry)
 
 
@@ -89,7 +90,7 @@ def test_members_find_the_work_and_what_django_lets_them_see() -> None:
         "Calendars",
         "Missed deadlines",
     ]
-    assert titles["Work"] == ["Runs", "Workflows", "Workers"]
+    assert titles["Work"] == ["Runs", "Trace", "Workflows", "Workers"]
     assert titles["People"] == ["Projects", "API tokens", "Reviewers", "Notifications", "Messages", "Groups"]
 
 
@@ -110,6 +111,7 @@ def test_the_page_shows_the_list_and_marks_where_one_is() -> None:
     work = page.context["sidebar_navigation"][1]
     assert [(item["title"], item["active"]) for item in work["items"]] == [
         ("Runs", False),
+        ("Trace", False),
         ("Workflows", True),
         ("Workers", False),
     ]
