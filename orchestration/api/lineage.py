@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,11 +12,12 @@ from agents.domain.notebook import MemoryScope
 from orchestration.api.base import ApiView
 from orchestration.api.filters import LineageFilter
 from orchestration.api.problems import ParameterInvalid
-from orchestration.api.rows import LineageRow
+from orchestration.api.rows import Row
 from orchestration.models import LineageLine
 from orchestration.selectors.actors import find_actor
 from orchestration.selectors.lineage import ORDER, LineageQuery, Subject, list_lineage
 from orchestration.selectors.lineage_subjects import About, check_query, find_actor_at, find_subject
+from orchestration.selectors.lineage_words import read_data, tell_line
 from orchestration.selectors.scope import find_run
 
 _BELOW = OpenApiParameter("below", enum=["1"], description="`1`: of all runs below it, too.")
@@ -33,6 +35,35 @@ _ABOUT = (
         "idempotency_key", str, description="Of runs and messages, with the turns that got these."
     ),
 )
+
+
+class LineageRow(Row):
+    """One thing that happened."""
+
+    id = serializers.CharField(read_only=True)
+    kind = serializers.CharField(read_only=True)
+    run = serializers.UUIDField(
+        source="run_id", read_only=True, allow_null=True, help_text="Null of mail and memories of no run."
+    )
+    step = serializers.IntegerField(source="step_id", read_only=True, allow_null=True)
+    step_key = serializers.CharField(source="step.key", read_only=True, default=None, allow_null=True)
+    attempt = serializers.IntegerField(read_only=True, allow_null=True)
+    at = serializers.DateTimeField(read_only=True)
+    name = serializers.CharField(
+        read_only=True,
+        help_text="An event's kind, a decision's rule, a call's path, a memory's key, a ticket's act.",
+    )
+    words = serializers.SerializerMethodField()
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]
+
+    @extend_schema_field({"description": "A JSON object; what it holds goes with the kind."})
+    def get_data(self, line: Any) -> Any:
+        """What the words don't tell, without secrets."""
+        return read_data(line)
+
+    def get_words(self, line: Any) -> str:
+        """The line in words."""
+        return tell_line(line)
 
 
 class _LineageList(ApiView):

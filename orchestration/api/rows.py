@@ -3,14 +3,12 @@
 `assignment` is ignored where a field has the name of something of DRF's: DRF takes fields off the class.
 """
 
-import json
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents.domain.redaction import redact_json
 from orchestration.api.fields import JsonText, Names, word
 from orchestration.api.waits import WaitsOnRow, show_waits
 from orchestration.domain.rights import Right, Scope
@@ -25,7 +23,6 @@ from orchestration.domain.states import (
     StepStatus,
 )
 from orchestration.domain.waits import WaitsFor
-from orchestration.selectors.lineage_words import tell_line
 from orchestration.selectors.progress import STATES
 
 Row = serializers.Serializer[Any]
@@ -317,35 +314,6 @@ class EventRow(Row):
     kind = serializers.CharField(read_only=True)
     data = JsonText(source="data_json")  # type: ignore[assignment]
     at = serializers.DateTimeField(read_only=True)
-
-
-class LineageRow(Row):
-    """One thing that happened."""
-
-    id = serializers.CharField(read_only=True)
-    kind = serializers.CharField(read_only=True)
-    run = serializers.UUIDField(
-        source="run_id", read_only=True, allow_null=True, help_text="Null of mail and memories of no run."
-    )
-    step = serializers.IntegerField(source="step_id", read_only=True, allow_null=True)
-    step_key = serializers.CharField(source="step.key", read_only=True, default=None, allow_null=True)
-    attempt = serializers.IntegerField(read_only=True, allow_null=True)
-    at = serializers.DateTimeField(read_only=True)
-    name = serializers.CharField(
-        read_only=True,
-        help_text="An event's kind, a decision's rule, a call's path, a memory's key, a ticket's act.",
-    )
-    words = serializers.SerializerMethodField()
-    data = serializers.SerializerMethodField()  # type: ignore[assignment]
-
-    @extend_schema_field({"description": "A JSON object; what it holds goes with the kind."})
-    def get_data(self, line: Any) -> Any:
-        """What the words don't tell, without secrets."""
-        return json.loads(redact_json(line.data_json))
-
-    def get_words(self, line: Any) -> str:
-        """The line in words."""
-        return tell_line(line)
 
 
 class TokenRow(Row):

@@ -109,6 +109,11 @@ _TELLERS: Final[dict[LineageKind, Callable[[LineageLine, Said], str]]] = {
 }
 
 
+def read_data(line: LineageLine) -> Any:
+    """Return what a line's words don't tell, without secrets."""
+    return json.loads(redact_json(line.data_json))
+
+
 def describe_line(line: LineageLine) -> dict[str, Any]:
     """Return a line as a JSON object, without secrets. Its step must be loaded."""
     return {
@@ -120,7 +125,7 @@ def describe_line(line: LineageLine) -> dict[str, Any]:
         "attempt": line.attempt,
         "name": line.name,
         "words": tell_line(line),
-        "data": json.loads(redact_json(line.data_json)),
+        "data": read_data(line),
     }
 
 

@@ -32,6 +32,7 @@ _OWN_TEXT = {
     "orchestration/runs/seals.py": "seals, and what was rebuilt of them",
     "orchestration/worker/heart.py": "what its own pacemaker says",
     "orchestration/worker/pacemaker.py": "what the hearts that it serves say",
+    "orchestration/selectors/lineage_words.py": "columns, without their secrets",
     "orchestration/selectors/mailboxes.py": "bodies as they were stored",
     "orchestration/selectors/admission.py": "columns",
     "orchestration/selectors/follow.py": "columns",
