@@ -9,8 +9,9 @@ from rest_framework.response import Response
 
 from orchestration.api.base import ApiView
 from orchestration.api.budgets import PotRow
+from orchestration.api.lineage import LineageRow
 from orchestration.api.memories import MemoryRow, add_shown
-from orchestration.api.rows import HandoffRow, LineageRow, Row
+from orchestration.api.rows import HandoffRow, Row
 from orchestration.domain.losses import SUMMED
 from orchestration.selectors.context import MOST_HANDOFFS, MOST_LINES, MOST_MEMORIES, load_context
 from orchestration.selectors.scope import find_run
