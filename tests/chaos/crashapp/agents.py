@@ -11,7 +11,7 @@ from typing import Any
 
 from agents import PermanentError, Result, Task, agent
 from agents.domain.waiting import WantedCall, wait_for_approval
-from tests.chaos.crashapp import spending  # noqa: F401 - a further agent
+from tests.chaos.crashapp import spending, talking  # noqa: F401 - further agents
 from tests.chaos.crashapp.journal import do_once, folder, note
 from tests.chaos.crashapp.points import hit
 

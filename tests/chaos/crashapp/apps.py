@@ -8,10 +8,11 @@ class CrashAppConfig(AppConfig):
     label = "crashapp"
 
     def ready(self) -> None:
-        from tests.chaos.crashapp import journal, mutants, points, repeating
+        from tests.chaos.crashapp import journal, mail_points, mutants, points, repeating
 
         if journal.FOLDER_VARIABLE not in os.environ:
             return
         points.install()
+        mail_points.install()
         mutants.install(os.environ.get(mutants.VARIABLE, ""))
         repeating.install()
