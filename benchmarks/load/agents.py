@@ -20,3 +20,9 @@ def nothing(_: Task) -> None:
 def sleep(task: Task) -> None:
     """Wait as a model call waits: the input's seconds, or the step's share of the run's."""
     time.sleep(task.input.get("seconds", 0.0))
+
+
+@agent("bench.actor", mailbox=1)
+def take(_: Task) -> dict[str, int]:
+    """Read one message and do nothing."""
+    return {"n": 1}

@@ -25,6 +25,7 @@ def _fan(name: str, width: int, agent: str, seconds: float | None = None) -> Wor
     return WorkflowSpec(name=name, steps=(StepSpec("plan", agent="bench.noop"), *branches, join))
 
 
+ONE = WorkflowSpec(name="bench-one", steps=(StepSpec("turn", agent="bench.noop"),))
 CHAIN = _chain("bench-chain", "bench.noop")
 CRASH_CHAIN = _chain("bench-crash-chain", "bench.sleep", 0.2)
 FAN = _fan("bench-fan", FAN_WIDTH, "bench.noop")
