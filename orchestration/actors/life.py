@@ -12,6 +12,8 @@ from orchestration.actors.projects import find_project
 from orchestration.actors.routing import pass_on
 from orchestration.actors.turns import bury_queued, lock_actor, start_turns
 from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.domain.mail import DeliveryState
+from orchestration.domain.words import LIVE
 from orchestration.errors import ActorNotFound, DeliveryNotDead, MessageInvalid, NothingToPark, TurnNotLatest
 from orchestration.models import Actor, Delivery, Run
 from orchestration.transitions.turn import park_turn as park_its_turn
@@ -23,9 +25,13 @@ WHERE id = %(actor)s AND stopped_at IS NULL RETURNING id
 _RESTART: Final = """
 UPDATE orchestration_actor SET stopped_at = NULL, stopped_by = '', stop_reason = '' WHERE id = %(actor)s RETURNING id
 """
-_AGAIN: Final = """
-UPDATE orchestration_delivery SET state = 'queued', run_id = NULL, turn = NULL, taken_at = NULL, ended_at = NULL,
-    resent = resent + 1 WHERE id = %(delivery)s AND state = 'dead' RETURNING actor_id
+# Not from under a turn that may still end well, be it parked or retried: two would read it then, and what the turn
+# sends would not know how far it is from whoever began, nor who waits for it.
+_AGAIN: Final = f"""
+UPDATE orchestration_delivery d SET state = 'queued', run_id = NULL, turn = NULL, taken_at = NULL, ended_at = NULL,
+    resent = resent + 1 WHERE d.id = %(delivery)s AND d.state = 'dead'
+    AND NOT EXISTS (SELECT 1 FROM orchestration_run r WHERE r.id = d.run_id AND (r.status IN {LIVE} OR r.untold))
+RETURNING d.actor_id
 """
 # Dead letters for now: when the parked turn ends well they are done all the same.
 _LAY_ASIDE: Final = """
@@ -68,6 +74,8 @@ def stop(
         fetch_one(_STOP, {"actor": actor.pk, "by": name, "why": why})
         senders = bury_queued(actor.pk, "it is stopped")
         transaction.on_commit(lambda: pass_on(senders))
+        # What was delivered meanwhile, and found it busy, is buried too.
+        transaction.on_commit(lambda: start_turns([actor.pk]))
     actor.refresh_from_db()
     return actor
 
@@ -111,16 +119,32 @@ def park_turn(actor_id: int) -> Run | None:
 def send_again(delivery_id: int) -> Delivery:
     """Put a dead letter into its mailbox once more; it is read before those that were sent after it.
 
-    Raises: DeliveryNotDead.
+    It stays as many turns away from whoever began as it was.
+
+    Raises: DeliveryNotDead: or the turn that has it goes on.
     """
-    row = fetch_one(_AGAIN, {"delivery": delivery_id})
-    if row is None:
-        state = Delivery.objects.filter(pk=delivery_id).values_list("state", flat=True).first()
+    known = Delivery.objects.filter(pk=delivery_id).first()
+    if known is None:
         raise DeliveryNotDead(
-            f"delivery {delivery_id} is {state or 'not there'}; only dead letters are sent again"
+            f"delivery {delivery_id} is not there; `dead_letters` lists what can be sent again"
         )
-    transaction.on_commit(lambda: start_turns([row.actor_id]))
-    return Delivery.objects.get(pk=delivery_id)
+    with transaction.atomic():
+        lock_actor(known.actor_id)
+        if fetch_one(_AGAIN, {"delivery": delivery_id}) is None:
+            known.refresh_from_db()
+            raise DeliveryNotDead(_say_why_not(known))
+        transaction.on_commit(lambda: start_turns([known.actor_id]))
+    known.refresh_from_db()
+    return known
+
+
+def _say_why_not(delivery: Delivery) -> str:
+    if delivery.state != DeliveryState.DEAD:
+        return f"delivery {delivery.pk} is {delivery.state}; only dead letters are sent again"
+    return (
+        f"delivery {delivery.pk} belongs to turn {delivery.run_id}, which goes on; decide what that waits for, or "
+        "cancel it and send again"
+    )
 
 
 def require_latest_turn(run: Run) -> None:
@@ -128,7 +152,7 @@ def require_latest_turn(run: Run) -> None:
 
     Holds the actor until the transaction ends, so that no next turn begins beside the retry.
 
-    Raises: TurnNotLatest.
+    Raises: TurnNotLatest: also where its messages were sent again.
     """
     if run.actor_id is None:
         return
@@ -139,4 +163,9 @@ def require_latest_turn(run: Run) -> None:
     if later is not None:
         raise TurnNotLatest(
             f"run {run.pk} is a turn of an actor that has gone on since, with run {later.pk}; send its messages again"
+        )
+    sent_again = len(run.input["messages"]) - Delivery.objects.filter(run=run).count()
+    if sent_again:
+        raise TurnNotLatest(
+            f"run {run.pk} is a turn of which {sent_again} messages were sent again; another turn reads them"
         )

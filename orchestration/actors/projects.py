@@ -17,7 +17,12 @@ def find_project(slug: str) -> Project:
     """
     found = Project.objects.filter(slug=slug).first() if is_storable(slug) else None
     if found is None:
-        raise ProjectNotFound(
-            f"project: there is no project {slug!r:.120}; publish a workflow to it, or name another"
-        )
+        raise refuse_project(slug)
     return found
+
+
+def refuse_project(slug: object) -> ProjectNotFound:
+    """Return what says that there is no such project."""
+    return ProjectNotFound(
+        f"project: there is no project {slug!r:.120}; publish a workflow to it, or name another"
+    )

@@ -1,30 +1,32 @@
 """From a message to the mailboxes that it is for: each sender's messages in their order, each once.
 
-Subscriptions are read and their expressions evaluated before anything is locked; then, under a lock of the sender, the
-deliveries are written and the messages marked, in one transaction. Safe to call any number of times, by anybody.
+Subscriptions are read and their expressions (`rules.py`) evaluated before anything is locked; then the messages are
+locked in their order, and the deliveries written and the messages marked with one statement. Safe to call any number
+of times, by anybody.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 
-from agents.domain.addresses import is_key
 from agents.domain.classification import describe_error
 from agents.domain.outbox import MessageKind
 from agents.domain.waiting import write_failed, write_value
 from orchestration.actors.replies import answer_calls, refuse_asks
+from orchestration.actors.rules import RULES_SECONDS, Heard, hear
 from orchestration.actors.turns import start_turns
 from orchestration.conf import get_conf
 from orchestration.database.lines import dump_line, read_lines
-from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.database.statements import fetch_all
 from orchestration.dispatch import dispatch
-from orchestration.domain.expressions import ExpressionFailed
-from orchestration.evaluation import evaluate
+from orchestration.domain.mail import DeliveryState
+from orchestration.evaluation import Allowance
 from orchestration.models import Message, Subscription
 from orchestration.transitions.answered import wake_answered
 
@@ -33,6 +35,10 @@ MOST_AT_ONCE: Final = 200
 """Messages that are routed in one transaction."""
 FAR_FANNED: Final = 10_000
 """So many members of a topic, and the maintainer routes to them: whoever published has other work."""
+PATIENCE_SECONDS: Final = 0.5
+"""Of time, and of work for rules: then whoever sent has other work, and the maintainer other duties."""
+_TOLD: Final = frozenset({MessageKind.ASK, MessageKind.REPLY})
+"""Somebody waits for what becomes of them: that is written with it."""
 
 _UNROUTED: Final = """
 SELECT m.id, m.kind, m.topic_id, m.sender, m.to_name, m.to_key, m.body_json, m.is_failure, a.asked_by_id
@@ -41,42 +47,52 @@ WHERE m.project_id = %(project)s AND m.sender = %(sender)s AND m.routed_at IS NU
   AND (m.due_at IS NULL OR m.due_at <= clock_timestamp())
 ORDER BY m.id LIMIT %(limit)s
 """
-_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 4711)) IS NOT NULL AS it"
-_STILL: Final = "SELECT id FROM orchestration_message WHERE id = ANY(%(ids)s::bigint[]) AND routed_at IS NULL"
+# The rows are the lock: who comes second waits for the first, and then finds them routed. What is behind them of the
+# same sender was sent later, and is read with them, so that nobody overtakes. Not `FOR UPDATE`: a reply refers to them.
+_HELD: Final = """
+SELECT m.id FROM orchestration_message m WHERE m.id = ANY(%(ids)s::bigint[]) AND m.routed_at IS NULL
+ORDER BY m.id FOR NO KEY UPDATE"""
 _TARGET: Final = {"message": "bigint", "name": "text", "key": "text"}
-_WANTED: Final = f"""
-    SELECT t.message, t.name, t.key FROM {read_lines("targets", _TARGET, "t")}
-    UNION
-    SELECT m.id, s.name, s.key FROM orchestration_message m
-    JOIN orchestration_subscription s ON s.topic_id = m.topic_id AND s.key <> ''
-    WHERE m.id = ANY(%(ids)s::bigint[])"""
-# In order, so that of two senders who make the same actors one waits for the other, and never both.
-_MAKE_ACTORS: Final = f"""
-INSERT INTO orchestration_actor (project_id, name, key, made_by, made_by_actor_id, made_at)
-SELECT DISTINCT ON (w.name, w.key) m.project_id, w.name, w.key, m.sender, m.sender_actor_id, clock_timestamp()
-FROM ({_WANTED}) w JOIN orchestration_message m ON m.id = w.message
-WHERE NOT EXISTS (SELECT 1 FROM orchestration_actor a
-    WHERE a.project_id = m.project_id AND a.name = w.name AND a.key = w.key)
-ORDER BY w.name, w.key, w.message ON CONFLICT (project_id, name, key) DO NOTHING RETURNING id
-"""
+# One statement, so that messages of which nobody is told anything need no transaction around it. Actors are made in
+# order, so that of two senders who make the same ones one waits for the other, and never both; one that was made
+# meanwhile is not seen by this statement, but its conflict tells it.
 _DELIVER: Final = f"""
-INSERT INTO orchestration_delivery (message_id, actor_id, state, reason, delivered_at, ended_at)
-SELECT m.id, a.id, CASE WHEN said.why = '' THEN 'queued' ELSE 'dead' END, said.why, clock_timestamp(),
-    CASE WHEN said.why <> '' THEN clock_timestamp() END
-FROM ({_WANTED}) w JOIN orchestration_message m ON m.id = w.message
-JOIN orchestration_actor a ON a.project_id = m.project_id AND a.name = w.name AND a.key = w.key
-CROSS JOIN LATERAL (SELECT CASE
-    WHEN a.stopped_at IS NOT NULL THEN 'it is stopped'
-    WHEN (SELECT count(*) FROM (SELECT 1 FROM orchestration_delivery d
-          WHERE d.actor_id = a.id AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s THEN 'its mailbox is full'
-    ELSE '' END AS why) said
-ORDER BY m.id, a.id ON CONFLICT (message_id, actor_id) DO NOTHING RETURNING actor_id, message_id, state
-"""
-_MARK: Final = f"""
-UPDATE orchestration_message m SET routed_at = clock_timestamp(), refusal = coalesce(r.why, '')
-FROM unnest(%(ids)s::bigint[]) AS w(id)
-LEFT JOIN {read_lines("refusals", {"message": "bigint", "why": "text"}, "r")} ON r.message = w.id
-WHERE m.id = w.id RETURNING m.id
+WITH held AS MATERIALIZED ({_HELD}
+), wanted AS MATERIALIZED (
+    SELECT t.message, t.name, t.key FROM {read_lines("targets", _TARGET, "t")} JOIN held h ON h.id = t.message
+    UNION
+    SELECT m.id, s.name, s.key FROM held h JOIN orchestration_message m ON m.id = h.id
+    JOIN orchestration_subscription s ON s.topic_id = m.topic_id AND s.key <> ''
+), known AS MATERIALIZED (
+    SELECT w.message, w.name, w.key, m.project_id, m.sender, m.sender_actor_id, a.id, a.stopped_at
+    FROM wanted w JOIN orchestration_message m ON m.id = w.message
+    LEFT JOIN orchestration_actor a ON a.project_id = m.project_id AND a.name = w.name AND a.key = w.key
+), made AS (
+    INSERT INTO orchestration_actor (project_id, name, key, made_by, made_by_actor_id, made_at)
+    SELECT DISTINCT ON (k.name, k.key) k.project_id, k.name, k.key, k.sender, k.sender_actor_id, clock_timestamp()
+    FROM known k WHERE k.id IS NULL ORDER BY k.name, k.key, k.message
+    ON CONFLICT (project_id, name, key) DO UPDATE SET key = excluded.key RETURNING id, name, key, stopped_at
+), receiver AS (
+    SELECT k.message, k.id, k.stopped_at FROM known k WHERE k.id IS NOT NULL
+    UNION ALL
+    SELECT k.message, n.id, n.stopped_at FROM known k JOIN made n ON n.name = k.name AND n.key = k.key
+    WHERE k.id IS NULL
+), delivered AS (
+    INSERT INTO orchestration_delivery (message_id, actor_id, state, reason, delivered_at, ended_at)
+    SELECT r.message, r.id, CASE WHEN said.why = '' THEN 'queued' ELSE 'dead' END, said.why, clock_timestamp(),
+        CASE WHEN said.why <> '' THEN clock_timestamp() END
+    FROM receiver r CROSS JOIN LATERAL (SELECT CASE
+        WHEN r.stopped_at IS NOT NULL THEN 'it is stopped'
+        WHEN (SELECT count(*) FROM (SELECT 1 FROM orchestration_delivery d
+              WHERE d.actor_id = r.id AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s THEN 'its mailbox is full'
+        ELSE '' END AS why) said
+    ORDER BY r.message, r.id ON CONFLICT (message_id, actor_id) DO NOTHING RETURNING actor_id, message_id, state
+), marked AS (
+    UPDATE orchestration_message m SET routed_at = clock_timestamp(), refusal = coalesce(r.why, '')
+    FROM held h LEFT JOIN {read_lines("refusals", {"message": "bigint", "why": "text"}, "r")} ON r.message = h.id
+    WHERE m.id = h.id RETURNING m.id
+)
+SELECT actor_id, message_id, state FROM delivered UNION ALL SELECT NULL, id, 'routed' FROM marked
 """
 
 
@@ -86,6 +102,21 @@ class _Plan:
 
     targets: list[dict[str, Any]]
     refusals: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What was routed.
+
+    Attributes: routed: how many messages.  actors: that got mail.  dead: messages that somebody does not take.
+        woken: steps that were answered.  others: project and sender of what is to be routed too.
+    """
+
+    routed: int
+    actors: Sequence[int]
+    dead: Sequence[int]
+    woken: Sequence[int] = ()
+    others: Collection[tuple[int, str]] = ()
 
 
 def route_of_run(run_id: UUID) -> None:
@@ -109,28 +140,33 @@ def pass_on(senders: Iterable[tuple[int, str]]) -> None:
 def route(project_id: int, sender: str, *, is_patient: bool = False) -> int:
     """Write the deliveries of a sender's messages that are due, answer who waits for a reply, and start turns.
 
-    Args: is_patient: fan-outs to very many are done too.
+    It ends after a while, however many there are: the maintainer goes on with those that are left.
+
+    Args: is_patient: fan-outs to very many are done too, and rules that take long.
     Returns: how many messages were routed.
     """
-    done = 0
+    done, left, ends_at = 0, Allowance(PATIENCE_SECONDS), time.monotonic() + PATIENCE_SECONDS
     while batch := fetch_all(_UNROUTED, {"project": project_id, "sender": sender, "limit": MOST_AT_ONCE}):
-        if _is_far_fanned(batch):
+        is_far = _is_far_fanned(batch)
+        if is_far:
             if not is_patient:
                 break
             # A transaction of its own for each: with the others it could write millions of rows.
             batch = batch[:1]
-        plan = _plan(batch)
-        with transaction.atomic():
-            fetch_one(_LOCK, {"name": f"{project_id}:{sender}"})
-            ids = [row.id for row in batch]
-            if len(fetch_all(_STILL, {"ids": ids})) < len(ids):
-                continue  # somebody else was quicker with some of them
-            woken, actors, others = _write(batch, ids, plan)
-        dispatch(wake_answered(woken))
-        start_turns(actors)
-        for other in sorted(others):
+        plan, count = _plan(batch, left, is_patient=is_patient)
+        batch = batch[:count]
+        if not batch:
+            break
+        written = _write(batch, plan)
+        dispatch(wake_answered(list(written.woken)))
+        start_turns(written.actors)
+        for other in sorted(written.others):
             route(*other)
-        done += len(batch)
+        done += written.routed
+        # What is sent meanwhile is routed by whoever sends it. Who found others quicker looks once more.
+        is_all = written.routed == count < MOST_AT_ONCE and not is_far
+        if is_all or time.monotonic() >= ends_at or left.seconds <= 0:
+            break
     return done
 
 
@@ -140,27 +176,33 @@ def _is_far_fanned(batch: Sequence[Any]) -> bool:
     return members is not None and members[FAR_FANNED : FAR_FANNED + 1].exists()
 
 
-def _write(
-    batch: Sequence[Any], ids: list[int], plan: _Plan
-) -> tuple[list[int], list[int], set[tuple[int, str]]]:
-    """Write deliveries and answers.
+def _write(batch: Sequence[Any], plan: _Plan) -> _Written:
+    """Write deliveries and answers, of those messages that nobody else has routed meanwhile."""
+    if not any(row.kind in _TOLD for row in batch):
+        return _deliver([row.id for row in batch], plan)
+    with transaction.atomic():
+        held = {row.id for row in fetch_all(_HELD, {"ids": [row.id for row in batch]})}
+        replies = [row for row in batch if row.kind == MessageKind.REPLY and row.id in held]
+        answered = answer_calls(
+            {row.asked_by_id: _describe_answer(row) for row in replies if row.asked_by_id}
+        )
+        late = "it came too late: whoever asked waits no more"
+        plan.refusals |= {row.id: late for row in replies if row.asked_by_id not in answered}
+        written = _deliver(sorted(held), plan)
+        why = "its mailbox takes no messages: it is stopped or full"
+        return replace(written, woken=tuple(answered.values()), others=refuse_asks(written.dead, why))
 
-    Returns: the steps that were answered, the actors that got mail, and who else has something to be routed.
-    """
-    replies = [row for row in batch if row.kind == MessageKind.REPLY]
-    answered = answer_calls({row.asked_by_id: _describe_answer(row) for row in replies if row.asked_by_id})
-    late = "it came too late: whoever asked waits no more"
-    plan.refusals |= {row.id: late for row in replies if row.asked_by_id not in answered}
-    values = {"targets": dump_line(plan.targets), "ids": ids}
-    fetch_all(_MAKE_ACTORS, values)
-    delivered = fetch_all(_DELIVER, values | {"most": get_conf().MAILBOX_LIMIT})
-    dead = [(row.actor_id, row.message_id) for row in delivered if row.state == "dead"]
-    others = refuse_asks(
-        [message for _, message in dead], "its mailbox takes no messages: it is stopped or full"
-    )
+
+def _deliver(ids: list[int], plan: _Plan) -> _Written:
     refusals = [{"message": message, "why": why[:2000]} for message, why in plan.refusals.items()]
-    fetch_all(_MARK, {"ids": ids, "refusals": dump_line(refusals)})
-    return list(answered.values()), sorted({row.actor_id for row in delivered}), others
+    values = {"targets": dump_line(plan.targets), "ids": ids, "refusals": dump_line(refusals)}
+    rows = fetch_all(_DELIVER, values | {"most": get_conf().MAILBOX_LIMIT})
+    delivered = [row for row in rows if row.state != "routed"]
+    return _Written(
+        routed=len(rows) - len(delivered),
+        actors=sorted({row.actor_id for row in delivered}),
+        dead=tuple(row.message_id for row in delivered if row.state == DeliveryState.DEAD),
+    )
 
 
 def _describe_answer(row: Any) -> str:
@@ -170,36 +212,33 @@ def _describe_answer(row: Any) -> str:
     return write_value(row.body_json)
 
 
-def _plan(batch: Sequence[Any]) -> _Plan:
+def _plan(batch: Sequence[Any], left: Allowance, *, is_patient: bool) -> tuple[_Plan, int]:
+    """Return where messages go, and for how many of them, from the first, that was found out before work was over.
+
+    Who is patient finds it out for one message at least; what its rules would need beyond their limit is refused.
+    """
     topics = {row.topic_id for row in batch if row.topic_id is not None}
     rules: dict[int, list[Subscription]] = {}
     if topics:
         for rule in Subscription.objects.filter(topic__in=topics, key="").order_by("pk"):
             rules.setdefault(rule.topic_id, []).append(rule)
     plan = _Plan([], {})
-    for row in batch:
-        if row.to_name:
-            plan.targets.append({"message": row.id, "name": row.to_name, "key": row.to_key})
-        for rule in rules.get(row.topic_id, ()):
-            _apply(rule, row, plan)
-    return plan
+    for count, row in enumerate(batch):
+        if rules and left.seconds <= 0 and (count or not is_patient):
+            return plan, count
+        allowance = Allowance(RULES_SECONDS) if is_patient else left
+        heard = hear(rules.get(row.topic_id, ()), row.body_json, row.sender, allowance)
+        if is_patient:
+            left.spend(RULES_SECONDS - allowance.seconds)
+        elif heard.unasked:
+            return plan, count
+        _add(plan, row, heard)
+    return plan, len(batch)
 
 
-def _apply(rule: Subscription, row: Any, plan: _Plan) -> None:
-    """Add whom a rule says that a message is for; what can't be told is written down, with why."""
-    values = {"body": json.loads(row.body_json), "sender": row.sender}
-    try:
-        if rule.where and evaluate(rule.where, values) is not True:
-            return
-        key = evaluate(rule.key_from, values)
-    except ExpressionFailed as error:
-        plan.refusals[row.id] = f"{plan.refusals.get(row.id, '')}subscription of {rule.name}: {error}\n"
-        return
-    if key is None:
-        return
-    text = key if isinstance(key, str) else json.dumps(key)
-    if not isinstance(key, str | int) or isinstance(key, bool) or not is_key(text):
-        why = f"subscription of {rule.name}: {rule.key_from} gave {text:.100}, which is no key\n"
-        plan.refusals[row.id] = plan.refusals.get(row.id, "") + why
-        return
-    plan.targets.append({"message": row.id, "name": rule.name, "key": text})
+def _add(plan: _Plan, row: Any, heard: Heard) -> None:
+    found = [(row.to_name, row.to_key)] if row.to_name else heard.targets
+    plan.targets += [{"message": row.id, "name": name, "key": key} for name, key in found]
+    why = heard.tell()
+    if why:
+        plan.refusals[row.id] = why

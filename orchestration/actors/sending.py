@@ -11,7 +11,7 @@ from agents.domain.addresses import Address, read_address
 from agents.domain.json_schema import find_fault
 from agents.domain.outbox import MessageKind, check_topic, write_body
 from agents.errors import MessageRefused
-from orchestration.actors.projects import find_project
+from orchestration.actors.projects import find_project, is_storable, refuse_project
 from orchestration.actors.routing import pass_on
 from orchestration.conf import get_conf
 from orchestration.database.statements import fetch_one
@@ -20,7 +20,7 @@ from orchestration.domain.receipts import digest_text
 from orchestration.errors import MailboxFull, MessageConflict, MessageInvalid
 from orchestration.models import Message
 from orchestration.publishing import find_or_publish_behaviours
-from orchestration.selectors.mail import find_full_mailbox, find_topics
+from orchestration.selectors.mail import find_door, find_topics
 
 MOST_KEY: Final = 200
 _WAY: Final = re.compile(r"[a-z][a-z0-9_-]{0,99}")
@@ -54,16 +54,17 @@ def send(
     Raises: ProjectNotFound. MessageInvalid: names the field.  MailboxFull. MessageConflict: the key is another's.
     """
     address, text = _read(to, body)
-    owner = find_project(project)
-    if not find_or_publish_behaviours(owner.pk, {address.name}):
+    most = get_conf().MAILBOX_LIMIT
+    door = find_door(project, address.name, address.key, most) if is_storable(project) else None
+    if door is None:
+        raise refuse_project(project)
+    if not door.is_known and not find_or_publish_behaviours(door.project_id, {address.name}):
         raise MessageInvalid(
             f"to: no published workflow behaves as '{address.name}' in project '{project}'; publish one with "
             f"WorkflowSpec(actor='{address.name}', ...)"
         )
-    most = get_conf().MAILBOX_LIMIT
-    is_full = find_full_mailbox(owner.pk, [(address.name, address.key)], most) is not None
     # What was accepted once is accepted again, however full the mailbox is since.
-    if is_full and not _is_known(owner.pk, _name_sender(sender, through), idempotency_key):
+    if door.is_full and not _is_known(door.project_id, _name_sender(sender, through), idempotency_key):
         raise MailboxFull(f"to: {most:,} messages wait for '{address}' already; see what holds its turn up")
     about = {
         "kind": MessageKind.DIRECT,
@@ -72,7 +73,7 @@ def send(
         "name": address.name,
         "to_key": address.key,
     }
-    return _send(owner.pk, about, text, sender, through, idempotency_key)
+    return _send(door.project_id, about, text, sender, through, idempotency_key)
 
 
 def publish(

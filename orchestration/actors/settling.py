@@ -1,32 +1,35 @@
 """The end of a turn: what became of its messages is written, who asked gets an answer, and the next turn starts.
 
-The run's mark `untold` says that this is still to be done. All of it is one transaction under the actor's row; the
-routing of the answers, and the next turn, follow its commit.
+The run's mark `untold` says that this is still to be done. All of it is one transaction under the actor's row, with
+the beginning of the next turn where mail waits; the routing of the answers follows its commit.
 """
 
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 
 from agents.domain.canonical import canonical_json
+from agents.domain.classification import describe_error
 from agents.domain.outbox import MOST_BODY_BYTES
 from agents.errors import UnreadableOutput
 from orchestration.actors.replies import refuse_asks, reply_to_asks
 from orchestration.actors.routing import route
-from orchestration.actors.turns import lock_actor, start_turns
-from orchestration.database.statements import fetch_all, fetch_one
+from orchestration.actors.turns import begin_next, start_turns
+from orchestration.database.statements import fetch_one
+from orchestration.dispatch import dispatch
 from orchestration.domain.states import RunStatus
 from orchestration.selectors.trees import find_result, read_last_outputs
 from orchestration.transitions.turn import note_settled
 
+log = structlog.get_logger(__name__)
+
+# Its actor is held until the transaction ends, as by whoever starts a turn, or orders a retry.
 _ENDED: Final = """
-SELECT r.id, r.actor_id, r.status, r.reason FROM orchestration_run r
-WHERE r.id = %(run)s AND r.untold AND r.actor_id IS NOT NULL
-"""
-_CLOSE: Final = """
-UPDATE orchestration_delivery SET state = %(state)s, reason = %(reason)s, ended_at = clock_timestamp()
-WHERE run_id = %(run)s RETURNING message_id
+SELECT a.id, a.project_id, a.name, a.key, a.turns, a.stopped_at IS NOT NULL AS is_stopped
+FROM orchestration_run r JOIN orchestration_actor a ON a.id = r.actor_id
+WHERE r.id = %(run)s AND r.untold FOR NO KEY UPDATE OF a
 """
 
 
@@ -35,37 +38,43 @@ def settle_turn(run_id: UUID) -> bool:
 
     Safe to call any number of times, by anybody.
     """
-    known = fetch_one(_ENDED, {"run": run_id})
-    if known is None:
-        return False
+    try:
+        return _settle(run_id, goes_on=True)
+    except Exception as error:  # noqa: BLE001 - it may be what comes next that can't begin: this turn shall end all the same
+        log.warning("not_settled", run=str(run_id), error=describe_error(error), next="it is settled alone")
+    return _settle(run_id, goes_on=False)
+
+
+def _settle(run_id: UUID, *, goes_on: bool) -> bool:
+    """Settle a turn, and in the same transaction begin the next where mail waits."""
     with transaction.atomic():
-        lock_actor(known.actor_id)
+        actor = fetch_one(_ENDED, {"run": run_id})
         # Looked at again: it may have been retried meanwhile, which holds the actor too, and have ended otherwise.
-        ended = fetch_one(_ENDED, {"run": run_id})
-        if ended is None or not note_settled(run_id):
+        ended = None if actor is None else note_settled(run_id)
+        if ended is None:
             return False
-        senders = _close(ended, _find_answer(run_id) if ended.status == RunStatus.SUCCEEDED else None)
+        senders = _answer(ended)
+        turn = begin_next(actor) if goes_on else None
+        if turn is None:
+            # A message that came meanwhile found the actor busy, and was not seen here.
+            transaction.on_commit(lambda: start_turns([actor.id]))
     for project_id, sender in sorted(senders):
         route(project_id, sender)
-    start_turns([known.actor_id])
+    if turn is not None:
+        dispatch(list(turn.available))
     return True
 
 
-def _close(ended: Any, answer: str | None) -> set[tuple[int, str]]:
-    """Write what became of a turn's messages and say it to who asked; return whose messages are to be routed."""
-    succeeded = ended.status == RunStatus.SUCCEEDED
-    reason = (
-        "" if succeeded else f"turn {ended.id} has {ended.status}: {ended.reason or 'no reason was given'}"
-    )
-    state = "done" if succeeded else "dead"
-    messages = [
-        row.message_id
-        for row in fetch_all(_CLOSE, {"run": ended.id, "state": state, "reason": reason[:2000]})
-    ]
+def _answer(ended: Any) -> set[tuple[int, str]]:
+    """Answer who asked by a turn's messages and has no answer yet; return whose messages are to be routed."""
+    if not ended.asks:
+        return set()
+    answer = _find_answer(ended.id) if ended.status == RunStatus.SUCCEEDED else None
     if answer is not None:
-        return reply_to_asks(messages, answer, ended.id)
-    why = reason or f"the answer of turn {ended.id} is too large for a message"
-    return refuse_asks(messages, why)
+        return reply_to_asks(ended.asks, answer, ended.id)
+    return refuse_asks(
+        ended.asks, ended.reason or f"the answer of turn {ended.id} is too large for a message"
+    )
 
 
 def _find_answer(run_id: UUID) -> str | None:

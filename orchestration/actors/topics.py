@@ -14,6 +14,7 @@ from agents.domain.json_schema import SchemaInvalid, compile_schema
 from agents.domain.outbox import check_topic
 from agents.errors import MessageRefused, UnreadableOutput
 from orchestration.actors.projects import find_project
+from orchestration.domain.mail import MOST_RULES
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.spec_parts import check_listening
 from orchestration.domain.topic_changes import find_breaking_changes
@@ -134,6 +135,8 @@ def subscribe(
         raise MessageInvalid(str(error)) from error
     if not is_actor_name(name) or not find_or_publish_behaviours(owner.pk, {name}):
         raise MessageInvalid(f"name: no published workflow behaves as {name!r:.120} in project '{project}'")
+    if not key:
+        _refuse_many_rules(found, name, key_from, where)
     made, _ = Subscription.objects.get_or_create(
         topic=found,
         name=name,
@@ -143,6 +146,16 @@ def subscribe(
         defaults={"made_by": "" if by is None else by.get_username()},
     )
     return made
+
+
+def _refuse_many_rules(topic: Topic, name: str, key_from: str, where: str) -> None:
+    rules = topic.subscriptions.filter(key="")
+    if rules.count() < MOST_RULES or rules.filter(name=name, key_from=key_from, where=where).exists():
+        return
+    raise MessageInvalid(
+        f"key_from: topic '{topic.name}' has {MOST_RULES} rules already, and each message is held against all of them; "
+        "let one rule give the keys of several actors, or subscribe members by key="
+    )
 
 
 def unsubscribe(subscription_id: int) -> bool:

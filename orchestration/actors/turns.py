@@ -7,6 +7,7 @@ database's unique index over live turns stands behind that.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -23,13 +24,14 @@ from orchestration.domain.rows import TURN
 from orchestration.domain.words import LIVE
 from orchestration.errors import InputInvalid
 from orchestration.models import Workflow
-from orchestration.planning import describe_new_run, load_plan
-from orchestration.publishing.behaviours import find_behaviour
+from orchestration.planning import describe_new_run, load_plan, load_version
 from orchestration.transitions.start import insert_run
 
 log = structlog.get_logger(__name__)
 MOST_STARTED: Final = 50
 """Turns that one sender starts itself; the maintainer starts the rest."""
+_MOST_BURIED: Final = 20
+"""Batches that its behaviour does not take, before others have their turn."""
 _ENVELOPE_BYTES: Final = 1_024
 """What a message takes in a turn's input beside its body, at most."""
 
@@ -38,9 +40,29 @@ SELECT id, project_id, name, key, turns, stopped_at IS NOT NULL AS is_stopped FR
 WHERE id = %(actor)s FOR NO KEY UPDATE
 """
 # One that has ended and was not settled still owes its answers: who settles it starts the next one.
-_IS_BUSY: Final = f"""
-SELECT EXISTS (SELECT 1 FROM orchestration_run r WHERE r.actor_id = %(actor)s AND NOT r.is_parked
-    AND (r.status IN {LIVE} OR r.untold)) AS it
+_IS_BUSY: Final = f"""EXISTS (SELECT 1 FROM orchestration_run r WHERE r.actor_id = a.id AND NOT r.is_parked
+    AND (r.status IN {LIVE} OR r.untold))"""
+_HAS_MAIL: Final = (
+    "EXISTS (SELECT 1 FROM orchestration_delivery d WHERE d.actor_id = a.id AND d.state = 'queued')"
+)
+# Looked at without a lock, after a commit that may have made it so: whoever made it busy looks after its own.
+_STARTABLE: Final = f"""
+SELECT a.id FROM orchestration_actor a
+WHERE a.id = ANY(%(actors)s::bigint[]) AND {_HAS_MAIL} AND (a.stopped_at IS NOT NULL OR NOT {_IS_BUSY}) ORDER BY a.id
+"""
+# Of several workflows the newest that has the name. The turn before is over, and what it kept is written: that is what
+# the next one sees, whoever writes meanwhile.
+_LOOK: Final = f"""
+SELECT {_IS_BUSY} AS is_busy, {_HAS_MAIL} AS has_mail, w.id AS workflow, w.digest, coalesce((
+    SELECT m.version FROM orchestration_memory m WHERE m.project_id = a.project_id AND m.scope = 'actor'
+    AND m.scope_id = a.name || '/' || a.key AND m.key = %(key)s AND m.replaced_by IS NULL), 0) AS state_version
+FROM orchestration_actor a LEFT JOIN LATERAL (
+    SELECT w.id, w.digest FROM orchestration_workflow w
+    WHERE w.project_id = a.project_id AND w.actor = a.name AND w.actor <> '' AND NOT EXISTS (
+        SELECT 1 FROM orchestration_workflow l
+        WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)
+    ORDER BY w.id DESC LIMIT 1) w ON true
+WHERE a.id = %(actor)s
 """
 _QUEUED: Final = """
 SELECT d.id AS delivery, m.id, m.kind, m.body_json, m.sender, t.name AS topic, m.asked_by_id IS NOT NULL AS asks,
@@ -60,11 +82,6 @@ _BURY: Final = """
 UPDATE orchestration_delivery SET state = 'dead', reason = %(reason)s, ended_at = clock_timestamp()
 WHERE id = ANY(%(deliveries)s::bigint[]) RETURNING message_id
 """
-# The turn before is over, and what it kept is written: this is what the next one sees, whoever writes meanwhile.
-_STATE_VERSION: Final = """
-SELECT version FROM orchestration_memory
-WHERE project_id = %(project)s AND scope = 'actor' AND scope_id = %(actor)s AND key = %(key)s AND replaced_at IS NULL
-"""
 _QUEUED_IDS: Final = """
 SELECT id AS delivery FROM orchestration_delivery WHERE actor_id = %(actor)s AND state = 'queued' ORDER BY message_id
 """
@@ -73,40 +90,45 @@ SELECT id AS delivery FROM orchestration_delivery WHERE actor_id = %(actor)s AND
 def start_turns(actors: Iterable[int]) -> int:
     """Start the next turn of each of these actors that can have one, and dispatch it; return how many.
 
-    What goes wrong with one of them is told and left to the maintainer.
+    Called after the commit that gave them mail, or ended their turn. What goes wrong with one of them is told and left
+    to the maintainer.
     """
-    started = 0
-    for place, actor_id in enumerate(actors):
-        if place == MOST_STARTED:
-            break
+    begun = []
+    for row in fetch_all(_STARTABLE, {"actors": list(islice(actors, MOST_STARTED))}):
         try:
-            turn = start_turn(actor_id)
+            begun.append(start_turn(row.id))
         except Exception as error:  # noqa: BLE001 - one must not keep the others from starting
             log.warning(
-                "turn_not_started", actor=actor_id, error=describe_error(error), next="the maintainer tries"
+                "turn_not_started", actor=row.id, error=describe_error(error), next="the maintainer tries"
             )
-            continue
-        if turn is not None:
-            started += 1
-            dispatch(list(turn.available))
-    return started
+    turns = [turn for turn in begun if turn is not None]
+    if turns:
+        dispatch([step for turn in turns for step in turn.available])
+    return len(turns)
 
 
 def start_turn(actor_id: int) -> Turn | None:
     """Begin the next turn of an actor; None: it has one, or no mail, or is stopped, or nobody behaves as it."""
     with transaction.atomic():
-        actor = lock_actor(actor_id)
-        if actor.is_stopped:
-            bury_queued(actor_id, "it is stopped")
-            return None
-        if fetch_one(_IS_BUSY, {"actor": actor_id}).it:
-            return None
-        version = find_behaviour(actor.project_id, actor.name)
-        if version is None:
-            return None
-        spec, _ = load_plan(version.pk, version.digest)
-        batch = _choose_batch(actor_id, spec.mailbox)
-        return _begin(actor, version, batch) if batch else None
+        return begin_next(lock_actor(actor_id))
+
+
+def begin_next(actor: Any) -> Turn | None:
+    """As `start_turn`, of an actor that the caller has locked, in the caller's transaction."""
+    if actor.is_stopped:
+        bury_queued(actor.id, "it is stopped")
+        return None
+    seen = fetch_one(_LOOK, {"actor": actor.id, "key": STATE_KEY})
+    if seen.is_busy or not seen.has_mail or seen.workflow is None:
+        return None
+    version = load_version(seen.workflow, seen.digest)
+    spec, _ = load_plan(version.pk, version.digest)
+    for _ in range(_MOST_BURIED):
+        batch = _choose_batch(actor.id, spec.mailbox)
+        turn = _begin(actor, version, batch, seen.state_version) if batch else None
+        if turn is not None or not batch:
+            return turn
+    return None
 
 
 def lock_actor(actor_id: int) -> Any:
@@ -127,15 +149,13 @@ def _choose_batch(actor_id: int, most: int) -> list[Any]:
     return batch
 
 
-def _begin(actor: Any, version: Workflow, batch: Sequence[Any]) -> Turn | None:
+def _begin(actor: Any, version: Workflow, batch: Sequence[Any], state_version: int) -> Turn | None:
     number = actor.turns + 1
     requested_by = next((row.requested_by_id for row in batch if row.requested_by_id is not None), None)
-    address = f"{actor.name}/{actor.key}"
-    state = fetch_one(_STATE_VERSION, {"project": actor.project_id, "actor": address, "key": STATE_KEY})
     said = {
-        "address": address,
+        "address": f"{actor.name}/{actor.key}",
         "messages": [_show(row) for row in batch],
-        "state_version": state.version if state else 0,
+        "state_version": state_version,
     }
     deliveries = [row.delivery for row in batch]
     try:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 MOST_HOPS: Final = 100
 """Turns between a message and somebody outside: beyond, agents write to each other without end."""
+MOST_RULES: Final = 200
+"""Of one topic: each message of it is held against all of them. Members, who get all of it, are without limit."""
 
 
 GIVEN: Final = "key:"

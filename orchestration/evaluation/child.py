@@ -6,6 +6,7 @@ input is closed then, and no evaluation outlives its timers. Read first: `helper
 
 import resource
 import signal
+import time
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -75,10 +76,13 @@ def _limit(seconds: float) -> None:
 
 
 def _answer(source: str, values: dict[str, Any]) -> dict[str, Any]:
+    began = time.process_time()
+    said: dict[str, Any]
     try:
-        return {"value": evaluate(source, values)}
+        said = {"value": evaluate(source, values)}
     except (ExpressionFailed, ExpressionInvalid) as error:
-        return {"failed": str(error)}
+        said = {"failed": str(error)}
+    return {**said, "spent": time.process_time() - began}
 
 
 if __name__ == "__main__":

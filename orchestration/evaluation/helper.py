@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Condition, Timer
 from typing import Any, Final, Self
@@ -119,14 +120,22 @@ class Helpers:
         os.register_at_fork(after_in_child=self._leave)
         atexit.register(self.end)
 
-    def evaluate(self, source: str, values: dict[str, Any], seconds: float, most: int) -> Any:
+    def evaluate(
+        self,
+        source: str,
+        values: dict[str, Any],
+        seconds: float,
+        most: int,
+        spend: Callable[[float], None] = lambda _: None,
+    ) -> Any:
         """Evaluate an expression in a helper.
 
-        Args: seconds: of work.  most: helpers at a time; who comes later waits.
+        Args: seconds: of work.  most: helpers at a time; who comes later waits.  spend: told how many it took.
         Raises: ExpressionFailed: also when it took more work, or more memory, than is allowed.
         """
         for _ in range(_MOST_TRIES):
             answer, fault = self._try(source, values, seconds, most)
+            spend(seconds if answer is None else answer["spent"])
             if answer is not None:
                 break
             if fault:

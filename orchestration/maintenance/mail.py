@@ -6,28 +6,32 @@ from orchestration.actors.circles import break_circles
 from orchestration.actors.life import park_turn
 from orchestration.actors.routing import route
 from orchestration.actors.settling import settle_turn
-from orchestration.actors.turns import start_turns
+from orchestration.actors.turns import MOST_STARTED, start_turns
 from orchestration.database.statements import fetch_all
 from orchestration.domain.words import LIVE, waits_for_a_person
-from orchestration.maintenance.each import do_each, for_a_while
+from orchestration.maintenance.each import do_each, for_a_while, in_any_order
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.selectors.left import find_unsettled
 
 _PATIENCE_SECONDS: Final = 1.0
 """Routing takes milliseconds; what is older was left by a crash."""
-# What is due, and what was left: of each sender once.
+# What is due, and what was left: of each sender once. Many more rows are looked at than senders taken: one that has
+# thousands waiting is routed bit by bit, and must not hide the others meanwhile.
 _UNROUTED: Final = """
 SELECT DISTINCT project_id, sender FROM (
     (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL AND due_at IS NULL
-        AND sent_at <= clock_timestamp() - make_interval(secs => %(patience)s) ORDER BY id LIMIT %(limit)s)
+        AND sent_at <= clock_timestamp() - make_interval(secs => %(patience)s) ORDER BY id LIMIT 20 * %(limit)s)
     UNION ALL
     (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL AND due_at <= clock_timestamp()
-        ORDER BY due_at LIMIT %(limit)s)) left_over
+        ORDER BY due_at LIMIT 20 * %(limit)s)) left_over
+LIMIT %(limit)s
 """
-# From actor to actor along the index of queued mail, however much of it each has.
+# From actor to actor along the index of queued mail, however much of it each has, from where the last look ended: those
+# that can't begin a turn must not hide the others.
 _IDLE: Final = f"""
 WITH RECURSIVE queued AS (
-    (SELECT actor_id FROM orchestration_delivery WHERE state = 'queued' ORDER BY actor_id LIMIT 1)
+    (SELECT actor_id FROM orchestration_delivery WHERE state = 'queued' AND actor_id > %(after)s
+     ORDER BY actor_id LIMIT 1)
     UNION ALL
     SELECT (SELECT d.actor_id FROM orchestration_delivery d WHERE d.state = 'queued' AND d.actor_id > q.actor_id
             ORDER BY d.actor_id LIMIT 1)
@@ -37,7 +41,9 @@ SELECT q.actor_id FROM queued q JOIN orchestration_actor a ON a.id = q.actor_id
 WHERE NOT EXISTS (SELECT 1 FROM orchestration_run r WHERE r.actor_id = q.actor_id AND NOT r.is_parked
         AND r.status IN {LIVE})
   AND (a.stopped_at IS NOT NULL OR EXISTS (SELECT 1 FROM orchestration_workflow w
-        WHERE w.project_id = a.project_id AND w.actor = a.name AND w.actor <> ''))
+        WHERE w.project_id = a.project_id AND w.actor = a.name AND w.actor <> '' AND NOT EXISTS (
+            SELECT 1 FROM orchestration_workflow l
+            WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)))
 LIMIT %(limit)s
 """
 _STUCK: Final = f"""
@@ -52,14 +58,14 @@ def deliver_all() -> int:
     found = fetch_all(_UNROUTED, {"patience": 0.0, "limit": LIMIT})
     routed = sum(route(row.project_id, row.sender, is_patient=True) for row in found)
     settled = sum(settle_turn(run_id) for run_id in find_unsettled(0.0, LIMIT))
-    idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT})]
+    idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT, "after": 0})]
     return routed + settled + park_stuck() + start_turns(idle) + fail_circles()
 
 
 def route_left() -> int:
     """Route messages whose time has come, and those that a crash left."""
     found = fetch_all(_UNROUTED, {"patience": _PATIENCE_SECONDS, "limit": LIMIT})
-    senders = [(row.project_id, row.sender) for row in found]
+    senders = in_any_order((row.project_id, row.sender) for row in found)
     return sum(
         do_each("route_left", for_a_while(senders), lambda each: route(each[0], each[1], is_patient=True))
     )
@@ -73,8 +79,20 @@ def settle_left() -> int:
 
 def start_left() -> int:
     """Start the turns of actors that have mail and no turn."""
-    idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT})]
-    return sum(do_each("start_left", for_a_while(idle), lambda actor: start_turns([actor])))
+    idle = _find_idle()
+    groups = [idle[place : place + MOST_STARTED] for place in range(0, len(idle), MOST_STARTED)]
+    return sum(do_each("start_left", for_a_while(groups), start_turns))
+
+
+_seen: dict[str, int] = {"idle": 0}
+"""Where the last look ended; another process begins at the beginning."""
+
+
+def _find_idle() -> list[int]:
+    """Return actors that have mail and no turn, in any order: a part of them, and with the next call the next part."""
+    found = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT, "after": _seen["idle"]})]
+    _seen["idle"] = max(found) if len(found) == LIMIT else 0
+    return in_any_order(found)
 
 
 def fail_circles() -> int:

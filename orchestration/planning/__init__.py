@@ -19,6 +19,7 @@ from orchestration.planning.run import (
     describe_new_run,
     find_latest,
     load_plan,
+    load_version,
     plan_run,
     write_input,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "get_limits",
     "is_gated",
     "load_plan",
+    "load_version",
     "plan_items",
     "plan_run",
     "plan_spawned",

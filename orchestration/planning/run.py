@@ -71,6 +71,12 @@ def load_plan(workflow_id: int, digest: str) -> tuple[WorkflowSpec, Plan]:
     return spec, plan_run(spec)
 
 
+@lru_cache(maxsize=256)
+def load_version(workflow_id: int, digest: str) -> Workflow:
+    """Return a version by its id; each is read once per process, as it never changes. Shared: for reading only."""
+    return Workflow.objects.get(pk=workflow_id, digest=digest)
+
+
 def describe_new_run(
     version: Workflow,
     value: Any,

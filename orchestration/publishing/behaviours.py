@@ -1,20 +1,50 @@
 """Which workflow is the behaviour of an actor's name, and the topics that it hears."""
 
 from collections.abc import Iterable
+from typing import Final
+
+from django.db.models import Count, Exists, OuterRef, Q
 
 from agents.domain.canonical import canonical_json
+from orchestration.database.statements import fetch_one
+from orchestration.domain.mail import MOST_RULES
 from orchestration.domain.receipts import digest_text
 from orchestration.domain.spec_parts import Listen
+from orchestration.errors import Problem, SpecInvalid
 from orchestration.models import Subscription, Topic, TopicSchema, Workflow
 
 
 def find_behaviour(project_id: int, name: str) -> Workflow | None:
-    """Return the newest version of the workflow that actors of a name behave by."""
-    return Workflow.objects.filter(project_id=project_id, actor=name).order_by("-pk").first()
+    """Return the version that actors of a name behave by; None: no workflow has the name in its latest version."""
+    later = Workflow.objects.filter(
+        project_id=project_id, name=OuterRef("name"), version__gt=OuterRef("version")
+    )
+    found = Workflow.objects.filter(~Exists(later), project_id=project_id, actor=name)
+    return found.order_by("-pk").first()
+
+
+# With the mailbox's own index, however many actors of the name have none.
+_WAITING: Final = """
+SELECT a.name || '/' || a.key AS address, count(*) OVER () AS total FROM orchestration_actor a
+WHERE a.project_id = %(project)s AND a.name = %(name)s
+  AND EXISTS (SELECT 1 FROM orchestration_delivery d WHERE d.actor_id = a.id AND d.state = 'queued')
+ORDER BY a.key LIMIT 1
+"""
+
+
+def find_forsaken(project_id: int, name: str) -> tuple[str, int] | None:
+    """Return an actor that has mail and nobody to behave as, and how many there are; None: none is."""
+    if find_behaviour(project_id, name) is not None:
+        return None
+    row = fetch_one(_WAITING, {"project": project_id, "name": name})
+    return None if row is None else (row.address, row.total)
 
 
 def take_over_listening(project_id: int, workflow: str, actor: str | None, listens: Iterable[Listen]) -> None:
-    """Make the subscriptions of a workflow those that its spec names; topics that are new accept anything."""
+    """Make the subscriptions of a workflow those that its spec names; topics that are new accept anything.
+
+    Raises: SpecInvalid: a topic has as many rules as it may.
+    """
     kept = []
     for each in listens:
         topic, _ = Topic.objects.get_or_create(project_id=project_id, name=each.topic)
@@ -37,3 +67,16 @@ def take_over_listening(project_id: int, workflow: str, actor: str | None, liste
         )
         kept.append(made.pk)
     Subscription.objects.filter(topic__project=project_id, source=workflow).exclude(pk__in=kept).delete()
+    _refuse_many_rules(kept)
+
+
+def _refuse_many_rules(subscriptions: list[int]) -> None:
+    topics = Topic.objects.filter(subscriptions__in=subscriptions).values("pk")
+    rules = Count("subscriptions", filter=Q(subscriptions__key=""))
+    crowded = Topic.objects.filter(pk__in=topics).annotate(rules=rules).filter(rules__gt=MOST_RULES).first()
+    if crowded is not None:
+        message = (
+            f"topic '{crowded.name}' has {MOST_RULES} rules already, and each message is held against all of them; "
+            "let one rule give the keys of several actors"
+        )
+        raise SpecInvalid([Problem(None, "listens", message)])

@@ -20,7 +20,7 @@ from orchestration.domain.spec import (
 )
 from orchestration.errors import Problem, SpecInvalid, StepNotFound, WorkflowNotFound
 from orchestration.models import Project, Workflow
-from orchestration.publishing.behaviours import find_behaviour, take_over_listening
+from orchestration.publishing.behaviours import find_behaviour, find_forsaken, take_over_listening
 from orchestration.selectors.mail import find_behaviours
 
 DEFAULT_PROJECT = "default"
@@ -28,10 +28,11 @@ DEFAULT_PROJECT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did with one spec."""
+    """What publishing did with one spec. `gave_up`: the name of actors that it is the behaviour of no more."""
 
     workflow: Workflow
     is_new: bool
+    gave_up: str = ""
 
 
 def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
@@ -40,8 +41,16 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
     Going back to what an older version said is a new version too: runs start on the latest, and numbers tell the
     order in which things were published.
 
-    Raises: SpecInvalid: it names an unknown agent, or the project has no slug that addresses can name.
+    Raises: SpecInvalid: it names an unknown agent, or the project has no slug that addresses can name; or it gives up
+        the name of actors that have mail.
     """
+    with transaction.atomic():
+        published = _publish(spec, project)
+        _require_behaviours(published)
+    return published
+
+
+def _publish(spec: WorkflowSpec, project: str) -> Published:
     check_agents(spec, find_contract)
     canonical = canonical_spec(spec)
     digest = digest_spec(canonical)
@@ -64,7 +73,26 @@ def publish(spec: WorkflowSpec, *, project: str = DEFAULT_PROJECT) -> Published:
             parks=spec.on_stuck == "park",
         )
         take_over_listening(owner.pk, spec.name, spec.actor, spec.listens)
-    return Published(workflow, is_new=True)
+    given_up = latest.actor if latest and latest.actor != workflow.actor else ""
+    return Published(workflow, is_new=True, gave_up=given_up)
+
+
+def _require_behaviours(*published: Published) -> None:
+    """Let nobody be left with mail that no workflow reads any more, by what was published in this transaction.
+
+    Raises: SpecInvalid: names one of them.
+    """
+    for each in published:
+        forsaken = find_forsaken(each.workflow.project_id, each.gave_up) if each.gave_up else None
+        if forsaken is None:
+            continue
+        address, count = forsaken
+        others = f" and {count - 1:,} more" if count > 1 else ""
+        message = (
+            f"messages wait for '{address}'{others}, and without it nobody behaves as '{each.gave_up}': let them be "
+            "read, stop these actors (`manage.py stop_actor`), or publish at once with it who takes the name over"
+        )
+        raise SpecInvalid([Problem(None, "actor", message)])
 
 
 def set_threshold(name: str, step: str, confidence: float, *, project: str = DEFAULT_PROJECT) -> Published:
@@ -101,15 +129,15 @@ def _check_actor(project_id: int, spec: WorkflowSpec) -> None:
     if spec.actor is None:
         return
     _lock_name(project_id, f"actor:{spec.actor}")
-    newest = find_behaviour(project_id, spec.actor)
-    if newest is None or newest.name == spec.name:
+    has_it = find_behaviour(project_id, spec.actor)
+    # That of a bare agent was published for it by the engine, and gives way to one that somebody wrote.
+    if has_it is None or has_it.name in {spec.name, name_bare_actor(spec.actor)}:
         return
-    latest = Workflow.objects.filter(project_id=project_id, name=newest.name).order_by("-version")[0]
-    if latest.actor == spec.actor:
-        message = (
-            f"'{spec.actor}' is the behaviour of workflow '{newest.name}'; publish that one without it first"
-        )
-        raise SpecInvalid([Problem(None, "actor", message)])
+    message = (
+        f"'{spec.actor}' is the behaviour of workflow '{has_it.name}'; publish that one without it first, or at once "
+        "with this one"
+    )
+    raise SpecInvalid([Problem(None, "actor", message)])
 
 
 def _find_or_make_project(slug: str) -> Project:
@@ -155,18 +183,27 @@ def find_code_specs() -> list[WorkflowSpec]:
 
 def describe_bare_actor(agent: str, mailbox: int) -> WorkflowSpec:
     """Return the behaviour of actors that are an agent and no more: a turn is one step of it."""
-    name = "actor-" + agent.replace(".", "-").replace("_", "-")
     step = StepSpec("turn", agent=agent)
-    return WorkflowSpec(name=name[:100], actor=agent, mailbox=mailbox, steps=(step,))
+    return WorkflowSpec(name=name_bare_actor(agent), actor=agent, mailbox=mailbox, steps=(step,))
+
+
+def name_bare_actor(agent: str) -> str:
+    """Return the name of the workflow of actors that are an agent and no more."""
+    return ("actor-" + agent.replace(".", "-").replace("_", "-"))[:100]
 
 
 def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:
     """Publish what the code defines to a project; all or nothing.
 
+    One may take over the name of actors that another one gives up.
+
     Raises: SpecInvalid: naming workflow, step and field.
     """
     with transaction.atomic():
-        return [publish(spec, project=project) for spec in find_code_specs()]
+        in_turn = sorted(find_code_specs(), key=lambda spec: spec.actor is not None)
+        published = [_publish(spec, project) for spec in in_turn]
+        _require_behaviours(*published)
+    return sorted(published, key=lambda each: each.workflow.name)
 
 
 def find_or_publish_behaviours(project_id: int, names: Collection[str]) -> set[str]:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestration.database.statements import fetch_one
+from orchestration.database.statements import fetch_all, fetch_one
 from orchestration.domain.mail import Sender
-from orchestration.models import Topic, TopicSchema, Workflow
+from orchestration.models import Topic, TopicSchema
 
 # What a step of a child run sends, the turn at the top of its tree sends.
 _SENDER = """
@@ -66,10 +66,44 @@ def _find_schema(topic_id: int) -> tuple[int, str] | None:
     return rows.values_list("version", "schema_json").first()
 
 
+_BEHAVED = """
+SELECT DISTINCT w.actor FROM orchestration_workflow w
+WHERE w.project_id = %(project)s AND w.actor = ANY(%(names)s::text[]) AND w.actor <> '' AND NOT EXISTS (
+    SELECT 1 FROM orchestration_workflow l
+    WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)
+"""
+
+
 def find_behaviours(project_id: int, names: Collection[str]) -> set[str]:
-    """Return those of the names for which a project has a published behaviour."""
-    found = Workflow.objects.filter(project_id=project_id, actor__in=names)
-    return set(found.values_list("actor", flat=True).distinct())
+    """Return those of the names for which a project has a published behaviour: the latest version of some workflow."""
+    return {row.actor for row in fetch_all(_BEHAVED, {"project": project_id, "names": sorted(names)})}
+
+
+_DOOR = """
+SELECT p.id AS project, EXISTS (
+    SELECT 1 FROM orchestration_workflow w WHERE w.project_id = p.id AND w.actor = %(name)s AND w.actor <> ''
+    AND NOT EXISTS (SELECT 1 FROM orchestration_workflow l
+        WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)) AS is_known,
+    a.id IS NOT NULL AND (SELECT count(*) FROM (SELECT 1 FROM orchestration_delivery d
+        WHERE d.actor_id = a.id AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s AS is_full
+FROM orchestration_project p
+LEFT JOIN orchestration_actor a ON a.project_id = p.id AND a.name = %(name)s AND a.key = %(key)s WHERE p.slug = %(slug)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What whoever is outside finds before an actor: whether some workflow behaves as it, and its mailbox is full."""
+
+    project_id: int
+    is_known: bool
+    is_full: bool
+
+
+def find_door(slug: str, name: str, key: str, most: int) -> Door | None:
+    """Return what one finds before an actor; None: there is no such project."""
+    row = fetch_one(_DOOR, {"slug": slug, "name": name, "key": key, "most": most})
+    return None if row is None else Door(row.project, row.is_known, row.is_full)
 
 
 _CROWDED = """

@@ -233,16 +233,6 @@ def test_a_turn_that_is_paused_keeps_its_mailbox_waiting(behave: Behave) -> None
     assert Run.objects.filter(actor__isnull=False).count() == 2
 
 
-def test_whose_behaviour_was_taken_away_goes_on_with_the_last_that_had_it(behave: Behave) -> None:
-    fakes = behave("support.case", lambda _: "as before")
-    with override(fakes):
-        step = StepSpec("turn", agent="support.case")
-        runs.publish(WorkflowSpec(name="support-case", steps=(step,), description="no actor any more"))
-    actors.send("support.case/1", 1)
-    [turn] = drive_all(agents=fakes)
-    assert turn.outputs == {"turn": "as before"}
-
-
 def test_what_was_accepted_once_is_accepted_again_by_a_full_mailbox(behave: Behave, settings: Any) -> None:
     behave("support.case", lambda _: 1)
     settings.RINGMASTER = {**settings.RINGMASTER, "MAILBOX_LIMIT": 1}

@@ -62,6 +62,48 @@ def test_a_behaviour_that_parks_goes_on_by_itself(behave: Behave) -> None:
     assert Delivery.objects.get(state="dead").reason == "its turn waits for a person, and was parked"
 
 
+def test_what_a_parked_turn_has_is_not_sent_again_until_that_has_ended(behave: Behave) -> None:
+    fakes = behave("support.case", _answer, step={"min_confidence": 0.9}, on_stuck="park")
+    actors.send("support.case/1", "unsure")
+    drive_all(agents=fakes)
+    [dead] = actors.dead_letters()
+    with pytest.raises(DeliveryNotDead, match="goes on; decide what that waits for"):
+        actors.send_again(dead.pk)
+    [parked] = Run.objects.all()
+    runs.cancel(parked.pk, "not this way")
+    with pytest.raises(DeliveryNotDead):
+        actors.send_again(dead.pk)  # it has ended, and was not settled
+    deliver_all()
+    assert actors.send_again(dead.pk).state == "queued"
+    with pytest.raises(TurnNotLatest, match="1 messages were sent again"):
+        runs.retry(parked.pk)
+    assert [turn.run.pk != parked.pk for turn in drive_all(agents=fakes)] == [True]
+
+
+def test_what_is_sent_again_is_as_far_from_whoever_began_as_it_was(
+    behave: Behave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.executor.sending.MOST_HOPS", 1)
+    tries: list[str] = []
+
+    def turn(task: Task) -> int:
+        tries.append(str(task.key))
+        if tries == ["near", "far"]:
+            raise PermissionError("no")
+        task.send("support.case/far", "go")
+        return 1
+
+    fakes = behave("support.case", turn, step={"on_failure": "abort"})
+    actors.send("support.case/near", "begin")
+    drive_all(agents=fakes)
+    [dead] = actors.dead_letters()
+    actors.send_again(dead.pk)
+    [again] = drive_all(agents=fakes)
+    assert again.status == "failed"
+    assert "would be 2 turns away" in again.run.reason
+    assert Message.objects.count() == 2
+
+
 def test_a_turn_gets_as_many_messages_as_its_mailbox_says(behave: Behave) -> None:
     seen: list[list[Any]] = []
 

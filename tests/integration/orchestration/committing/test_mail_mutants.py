@@ -3,14 +3,21 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 
-from orchestration.actors import replies, routing, settling, turns
+from orchestration.actors import replies, routing, sending, settling, turns
 from orchestration.actors.sending import send
-from orchestration.actors.settling import settle_turn
+from orchestration.dispatch import mute_dispatch
+from orchestration.domain.work import HeldStep
 from orchestration.executor import asking, mailing
+from orchestration.holds import resolve
+from orchestration.holds.pending import write_pending
+from orchestration.maintenance import mail
+from orchestration.models import Message
+from orchestration.transitions import finish, turn
 from orchestration.transitions.vocabulary import is_held_by
 from tests.guards import cut
 from tests.integration.orchestration.committing import test_mail_races as races
@@ -41,16 +48,46 @@ def _no_lock_of_the_actor(patcher: pytest.MonkeyPatch) -> None:
 
 
 def _mark_stays(patcher: pytest.MonkeyPatch) -> None:
-    patcher.setattr(settling, "note_settled", lambda _: True)
+    patcher.setattr(turn, "_SETTLED", cut(turn._SETTLED, " AND untold"))
 
 
-def _no_lock_of_the_sender(patcher: pytest.MonkeyPatch) -> None:
-    patcher.setattr(routing, "_LOCK", "SELECT %(name)s::text AS it")
+def _no_lock_of_the_messages(patcher: pytest.MonkeyPatch) -> None:
+    _take_out_of_routing(patcher, "FOR NO KEY UPDATE")
 
 
 def _no_look_under_the_lock(patcher: pytest.MonkeyPatch) -> None:
-    """With the uniqueness of deliveries taken out too, as that alone is a net behind the lock."""
-    patcher.setattr(routing, "_STILL", cut(routing._STILL, " AND routed_at IS NULL"))
+    _take_out_of_routing(patcher, " AND m.routed_at IS NULL")
+
+
+def _take_out_of_routing(patcher: pytest.MonkeyPatch, guard: str) -> None:
+    """Take it out where messages are held, and out of the statement of which that is a part."""
+    for name in ("_HELD", "_DELIVER"):
+        patcher.setattr(routing, name, cut(getattr(routing, name), guard))
+
+
+def _deliveries_are_not_unique(patcher: pytest.MonkeyPatch) -> None:
+    """Behind the look under the lock; the constraint itself is dropped by the test."""
+    _no_look_under_the_lock(patcher)
+    patcher.setattr(
+        routing, "_DELIVER", cut(routing._DELIVER, "ON CONFLICT (message_id, actor_id) DO NOTHING ")
+    )
+
+
+def _nobody_holds_the_step(patcher: pytest.MonkeyPatch) -> None:
+    guard = is_held_by("s", "g.token")
+    for name in ("_FINISH", "_FINISH_WITH_EFFECTS", "_FINISH_THAT_REMEMBERS"):
+        patcher.setattr(finish, name, cut(getattr(finish, name), guard, "true"))
+
+
+def _whatever_is_accepted_sends(patcher: pytest.MonkeyPatch) -> None:
+    settle = resolve.settle_held_step
+
+    def settle_and_send(held: HeldStep, *rest: Any, **more: Any) -> Any:
+        settled = settle(held, *rest, **more)
+        write_pending(held)
+        return settled
+
+    patcher.setattr(resolve, "settle_held_step", settle_and_send)
 
 
 def _two_answers(patcher: pytest.MonkeyPatch) -> None:
@@ -83,8 +120,8 @@ _MUTANTS: dict[str, tuple[Guard, Callable[[], None]]] = {
         _mark_stays,
         lambda: races.test_two_that_settle_a_turn_settle_it_once(races.new_address()),
     ),
-    "no lock of the sender": (
-        _no_lock_of_the_sender,
+    "no lock of the messages": (
+        _no_lock_of_the_messages,
         races.test_two_that_route_an_answer_give_it_once,
     ),
     "no look under the lock": (_no_look_under_the_lock, races.test_two_that_route_an_answer_give_it_once),
@@ -96,8 +133,13 @@ _MUTANTS: dict[str, tuple[Guard, Callable[[], None]]] = {
     "anybody asks": (_anybody_asks, races.test_a_zombie_asks_nothing),
     "sent before the commit": (
         _sent_before_the_commit,
-        lambda: races.test_a_zombie_sends_nothing(races.new_address()),
+        lambda: races.test_a_zombie_sends_and_keeps_nothing(races.new_address()),
     ),
+    "a zombie ends": (
+        _nobody_holds_the_step,
+        lambda: races.test_a_zombie_sends_and_keeps_nothing(races.new_address()),
+    ),
+    "an edit sends": (_whatever_is_accepted_sends, races.test_a_person_s_output_sends_nothing),
 }
 
 
@@ -108,6 +150,57 @@ def test_without_its_guard_the_check_fails(name: str, monkeypatch: pytest.Monkey
     take_out(monkeypatch)
     with pytest.raises(Exception):  # noqa: B017, PT011 - whichever way: that it fails is what is asked
         check()
+
+
+@pytest.fixture
+def without_uniqueness() -> Iterator[None]:
+    """Let a mailbox have a message twice."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orchestration_delivery DROP CONSTRAINT delivery_once")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM orchestration_delivery d USING orchestration_delivery e "
+            "WHERE e.message_id = d.message_id AND e.actor_id = d.actor_id AND e.id < d.id"
+        )
+        cursor.execute(
+            "ALTER TABLE orchestration_delivery ADD CONSTRAINT delivery_once UNIQUE (message_id, actor_id)"
+        )
+
+
+@pytest.mark.breaks_guards
+def test_without_the_look_at_the_mark_the_database_keeps_deliveries_unique(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _no_look_under_the_lock(monkeypatch)
+    races.test_two_that_route_deliver_it_once(races.new_address())
+
+
+@pytest.mark.breaks_guards
+@pytest.mark.usefixtures("without_uniqueness")
+def test_without_look_and_uniqueness_a_message_is_delivered_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    _deliveries_are_not_unique(monkeypatch)
+    with pytest.raises(AssertionError):
+        races.test_two_that_route_deliver_it_once(races.new_address())
+
+
+@pytest.mark.usefixtures("without_index")
+def test_without_the_index_the_lock_of_the_actor_keeps_one_turn() -> None:
+    races.test_of_two_that_start_a_turn_the_second_finds_it_started(races.new_address())
+
+
+@pytest.mark.breaks_guards
+@pytest.mark.usefixtures("without_index")
+def test_without_index_lock_and_number_two_turns_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    _no_lock_of_the_actor(monkeypatch)
+    describe = turns.describe_new_run
+
+    def describe_without_key(*given: Any, **more: Any) -> Any:
+        return describe(*given, **{**more, "idempotency_key": f"turn:{uuid4()}"})
+
+    monkeypatch.setattr(turns, "describe_new_run", describe_without_key)
+    with pytest.raises(AssertionError):
+        races.test_of_two_that_start_a_turn_the_second_finds_it_started(races.new_address())
 
 
 @pytest.mark.breaks_guards
@@ -124,15 +217,32 @@ def test_without_index_and_lock_two_turns_begin_but_for_the_number_of_the_turn(
 def test_without_a_look_after_the_commit_the_maintainer_ends_it_right(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who does not look only leaves work: the next turn begins with the next sweep."""
-    monkeypatch.setattr(mailing, "settle_turn", lambda _: False)
-    address = races.new_address()
-    first, second = races.send(address, 1), races.send(address, 2)
-    [turn] = races.live(address)
-    races.work(turn)
-    assert races.live(address) == []
-    settle_turn(turn.pk)
-    [following] = races.live(address)
-    races.work(following)
-    settle_turn(following.pk)
-    assert races.states(first, second) == ["done", "done"]
+    """Who does not look only leaves work, and costs time: each of it is done with the next sweep, and all is read."""
+    for module, name in ((sending, "pass_on"), (mailing, "route_of_run"), (mailing, "settle_turn")):
+        monkeypatch.setattr(module, name, lambda _: False)
+    for module, name in ((routing, "start_turns"), (settling, "start_turns")):
+        monkeypatch.setattr(module, name, lambda _: 0)
+    monkeypatch.setattr(mail, "_PATIENCE_SECONDS", 0.0)
+    address, other = races.new_address(), races.new_address()
+    sent = [races.send(address, 1), races.send(address, 2)]
+    assert races.states(*sent) == []
+    for count in (1, 2):
+        _sweep()
+        [live] = races.live(address)
+        races.work(live, lambda task: task.send(other, "passed on"))
+        assert races.live(address) == []
+        assert Message.objects.filter(to_key=other.split("/")[1], routed_at=None).count() == 1
+        _sweep()
+        assert races.states(*sent).count("done") == count
+    [live] = races.live(other)
+    races.work(live)
+    _sweep()
+    races.work(races.live(other)[0])
+    _sweep()
+    assert races.states(*sent, *Message.objects.filter(to_key=other.split("/")[1])) == ["done"] * 4
+
+
+def _sweep() -> None:
+    with mute_dispatch():
+        for duty in (mail.settle_left, mail.route_left, mail.start_left):
+            duty()

@@ -3,6 +3,7 @@
 `MAIL_ROUNDS=1000` plays the rounds by chance so often; what is made to meet is played once each way.
 """
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable
@@ -12,30 +13,36 @@ from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
-from agents import Task
+from agents import Result, Task
 from agents.domain.calls import CallKind, CallWish, Until
 from agents.domain.canonical import canonical_json
 from agents.errors import Suspended
 from agents.invoke import override
+from escalation.escrow import claim_ticket, resolve_ticket
+from escalation.models import Ticket
 from orchestration import StepSpec, WorkflowSpec, actors, runs
 from orchestration.actors.replies import reply_to_asks
 from orchestration.actors.routing import route
 from orchestration.actors.settling import settle_turn
 from orchestration.actors.turns import start_turn
 from orchestration.dispatch import mute_dispatch
-from orchestration.domain.states import LIVE_RUN
+from orchestration.domain.states import LIVE_RUN, ResolutionKind
 from orchestration.domain.work import Claim
 from orchestration.errors import ClaimLost, TurnNotLatest
 from orchestration.executor.asking import send_question
 from orchestration.executor.journal import ClaimJournal
 from orchestration.journal.waiting import answer_over
+from orchestration.maintenance.mail import route_left
 from orchestration.maintenance.rescuer import free_stranded
+from orchestration.memory.rows import Memory
 from orchestration.models import Actor, Call, Delivery, Message, Project, Run, Step, WorkerProcess
 from orchestration.testing import drive
 from orchestration.transitions.answered import wake_answered
 from tests.integration.orchestration.rig import Rig, graph, in_thread, race
+from tests.people import make_member
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 ROUNDS = int(os.environ.get("MAIL_ROUNDS", "5"))
@@ -85,9 +92,9 @@ def live(address: str) -> list[Run]:
     return list(Run.objects.filter(actor=_actor(address), status__in=LIVE_RUN))
 
 
-def work(run: Run) -> None:
+def work(run: Run, does: Callable[[Task], Any] = lambda _: 1) -> None:
     """Perform a turn."""
-    drive(run.pk, agents={"race.actor": lambda _: 1})
+    drive(run.pk, agents={"race.actor": does})
 
 
 def states(*sent: Message) -> list[str]:
@@ -307,6 +314,55 @@ def test_of_two_answers_the_first_counts() -> None:
     assert question.check()
 
 
+def test_two_that_route_deliver_it_once(address: str) -> None:
+    sent = send(address, is_routed=False)
+
+    def pass_on() -> int:
+        with mute_dispatch():
+            return route(sent.project_id, sent.sender)
+
+    race(pass_on, pass_on)
+    assert Delivery.objects.filter(message=sent).count() == 1
+
+
+def test_a_reminder_that_two_maintainers_find_due_comes_once(address: str) -> None:
+    send(address)
+    [turn] = live(address)
+    with patch("orchestration.executor.mailing.route_of_run", lambda _: None):
+        work(turn, lambda task: task.remind("later", in_seconds=0))
+    sent = Message.objects.get(kind="timer", run=turn.pk)
+
+    def sweep() -> int:
+        with mute_dispatch():
+            return route_left()
+
+    race(sweep, sweep)
+    assert Delivery.objects.filter(message=sent).count() == 1
+    assert len(live(address)) == 1
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_key_that_another_transaction_holds_is_one_message_or_free_again(
+    address: str, is_kept: bool
+) -> None:
+    def send_with_key() -> Message:
+        with mute_dispatch():
+            return actors.send(address, "once", idempotency_key=f"key-{address}")
+
+    kept: list[Message] = []
+
+    def send_first() -> None:
+        # A savepoint that is given up: what the other waits for is not there then.
+        with contextlib.suppress(RuntimeError), transaction.atomic():
+            kept.append(send_with_key())
+            if not is_kept:
+                raise RuntimeError
+
+    second = race(send_first, send_with_key)
+    assert (second.pk == kept[0].pk) is is_kept
+    assert Message.objects.filter(to_key=address.split("/")[1]).count() == 1
+
+
 def test_two_that_route_deliver_once_and_in_order() -> None:
     project = Project.objects.get(slug="default")
     for _ in range(ROUNDS):
@@ -337,8 +393,8 @@ def test_a_stop_between_a_delivery_and_its_turn_leaves_nothing_waiting(address: 
     assert live(address) == []
 
 
-def test_a_zombie_sends_nothing(address: str) -> None:
-    """An attempt is freed while it works, and ends with a message: it is not written, that of the next attempt is."""
+def test_a_zombie_sends_and_keeps_nothing(address: str) -> None:
+    """An attempt is freed while it works, and ends with messages: nothing of it is written, but that of the next."""
     tries: list[int] = []
 
     def free(step: Step) -> None:
@@ -350,6 +406,8 @@ def test_a_zombie_sends_nothing(address: str) -> None:
     def turn(task: Task) -> int:
         tries.append(task.attempt)
         task.send(address, f"said by try {len(tries)}")
+        task.remember("project", address, len(tries))
+        task.state = {"try": len(tries)}
         if len(tries) == 1:
             step = Step.objects.get(run=UUID(task.run_id))
             in_thread(lambda: free(step)).result(timeout=20)
@@ -362,3 +420,29 @@ def test_a_zombie_sends_nothing(address: str) -> None:
     assert len(tries) == 2
     assert list(Message.objects.filter(run=run.pk).values_list("body_json", flat=True)) == ['"said by try 2"']
     assert Step.objects.get(run=run.pk).output == 2
+    kept = Memory.objects.filter(run=run.pk).values_list("scope", "version", "value_json")
+    assert sorted(kept) == [("actor", 1, '{"try":2}'), ("project", 1, "2")]
+
+
+def test_a_person_s_output_sends_nothing() -> None:
+    """Who gives another output in place of an answer accepts none of what that would have sent."""
+
+    def turn(task: Task) -> Result:
+        task.send(other, "of the agent")
+        return Result("unsure", confidence=0.1)
+
+    with override({"race.unsure": turn}):
+        step = StepSpec("turn", agent="race.unsure", min_confidence=0.9)
+        runs.publish(WorkflowSpec(name="race-unsure", actor="race.unsure", steps=(step,)))
+    address, other = f"race.unsure/{uuid4().hex[:8]}", new_address()
+    send(address)
+    [run] = live(address)
+    drive(run.pk, agents={"race.unsure": turn})
+    person, ticket = make_member(f"anna-{uuid4().hex[:8]}", "reviewer"), Ticket.objects.get(run=run.pk)
+    claim_ticket(ticket.pk, person)
+    with mute_dispatch():
+        resolve_ticket(
+            ticket.pk, person, ResolutionKind.EDIT, claim_number=None, seen_digest=None, output="of a person"
+        )
+    assert Step.objects.get(run=run.pk).output == "of a person"
+    assert not Message.objects.filter(run=run.pk).exists()
