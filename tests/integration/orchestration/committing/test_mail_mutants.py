@@ -66,8 +66,7 @@ def _take_out_of_routing(patcher: pytest.MonkeyPatch, guard: str) -> None:
 
 
 def _deliveries_are_not_unique(patcher: pytest.MonkeyPatch) -> None:
-    """Behind the look under the lock; the constraint itself is dropped by the test."""
-    _no_look_under_the_lock(patcher)
+    """The constraint itself is dropped by the test."""
     patcher.setattr(
         routing, "_DELIVER", cut(routing._DELIVER, "ON CONFLICT (message_id, actor_id) DO NOTHING ")
     )
@@ -119,10 +118,6 @@ _MUTANTS: dict[str, tuple[Guard, Callable[[], None]]] = {
     "the mark of a turn stays": (
         _mark_stays,
         lambda: races.test_two_that_settle_a_turn_settle_it_once(races.new_address()),
-    ),
-    "no lock of the messages": (
-        _no_lock_of_the_messages,
-        races.test_two_that_route_an_answer_give_it_once,
     ),
     "no look under the lock": (_no_look_under_the_lock, races.test_two_that_route_an_answer_give_it_once),
     "two answers": (_two_answers, races.test_of_two_answers_the_first_counts),
@@ -178,7 +173,11 @@ def test_without_the_look_at_the_mark_the_database_keeps_deliveries_unique(
 
 @pytest.mark.breaks_guards
 @pytest.mark.usefixtures("without_uniqueness")
-def test_without_look_and_uniqueness_a_message_is_delivered_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("guard", [_no_lock_of_the_messages, _no_look_under_the_lock])
+def test_without_uniqueness_and_lock_or_look_a_message_is_delivered_twice(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard(monkeypatch)
     _deliveries_are_not_unique(monkeypatch)
     with pytest.raises(AssertionError):
         races.test_two_that_route_deliver_it_once(races.new_address())
