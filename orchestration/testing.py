@@ -40,6 +40,9 @@ from orchestration.models import Attempt, Call, CallTry, Run, Step, WorkerProces
 __all__ = ["FinishedRun", "call", "drive", "drive_all", "run_workflow", "scripted"]
 
 _MOST_ATTEMPTS = 100_000
+_MOST_LOOKS = 10_000
+_MOST_SAME = 200
+"""Looks in a row that find a run as it was: who only holds a step for a moment lets go by then."""
 _PERFORMED = (RunStatus.RUNNING, RunStatus.COMPENSATING)
 
 
@@ -99,6 +102,31 @@ class _TestHost:
         """Nobody watches here."""
 
 
+class _Patience:
+    """Ends a test whose run is looked at again and again, and stands where it stood."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int] | None = None
+        self._same = 0
+
+    def look(self, step: Step | None) -> None:
+        """Count looks that found the same: a step of which no attempt came, or none and something to settle.
+
+        Raises: RuntimeError: there were too many in a row.
+        """
+        seen = None if step is None else (step.pk, step.attempt)
+        self._same = self._same + 1 if seen == self._seen else 0
+        self._seen = seen
+        if self._same < _MOST_SAME:
+            return
+        if step is None:
+            raise RuntimeError("there is something to settle again and again, and no step comes of it")
+        raise RuntimeError(
+            f"step '{step.key}' of run {step.run_id} is available, and no attempt takes it: what the test did to its "
+            "worker's row, or to the step's, keeps it from being claimed"
+        )
+
+
 class _NoRequest:
     """What a Celery request looks like when nothing follows."""
 
@@ -144,7 +172,7 @@ def drive(
     process = WorkerProcess.objects.create(
         name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1
     )
-    host = _TestHost(process.pk)
+    host, patience = _TestHost(process.pk), _Patience()
     with override(agents or {}), override_models(models or {}), mute_dispatch(), executor.mute_breakers():
         for _ in range(_MOST_ATTEMPTS):
             # By id at last: child runs of one step tie, and PostgreSQL would answer now this way, now that.
@@ -154,13 +182,16 @@ def drive(
                 .order_by("run__depth", "position", "pk")
                 .first()
             )
+            patience.look(step)
             if step is not None:
                 executor.perform(
                     step.pk, f"{step.run_id}.{step.pk}.{step.dispatches}", host, Continuation(_NoRequest())
                 )
             elif not settle_run(run_id, times_out=times_out):
-                break
-    return _describe(run_id)
+                return _describe(run_id)
+    raise RuntimeError(
+        f"run {run_id} goes on after {_MOST_ATTEMPTS:,} attempts; see what makes it begin anew"
+    )
 
 
 def drive_all(
@@ -177,15 +208,17 @@ def drive_all(
     driven: dict[UUID, None] = {}
     with mute_dispatch():
         deliver_all()
-        for _ in range(_MOST_ATTEMPTS):
+        for _ in range(_MOST_LOOKS):
             live = Run.objects.filter(parent_step=None, status__in=_PERFORMED).order_by("created_at", "pk")
             before = {key: _count_attempts(key) for key in live.values_list("pk", flat=True)}
             driven |= dict.fromkeys(before)
             for key in before:
                 drive(key, agents=agents, models=models, times_out=times_out)
             if not deliver_all() and all(_count_attempts(key) == count for key, count in before.items()):
-                break
-    return [_describe(key) for key in driven]
+                return [_describe(key) for key in driven]
+    raise RuntimeError(
+        f"runs go on after {_MOST_LOOKS:,} looks; see which actors write to each other without end"
+    )
 
 
 def _count_attempts(run_id: UUID) -> int:
