@@ -6,29 +6,44 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from orchestration import runs
 from orchestration.actors import replies, routing, sending, settling, turns
 from orchestration.actors.sending import send
 from orchestration.dispatch import mute_dispatch
+from orchestration.domain.states import LIVE_RUN
 from orchestration.domain.work import HeldStep
 from orchestration.executor import asking, mailing
 from orchestration.holds import resolve
 from orchestration.holds.pending import write_pending
 from orchestration.maintenance import mail
-from orchestration.models import Message
+from orchestration.models import Message, Run
 from orchestration.transitions import finish, turn
+from orchestration.transitions.ending import DECISION
 from orchestration.transitions.vocabulary import is_held_by
 from tests.guards import cut
 from tests.integration.orchestration.committing import test_mail_races as races
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 Guard = Callable[[pytest.MonkeyPatch], None]
+_FINISHES = ("_FINISH", "_FINISH_WITH_EFFECTS", "_FINISH_THAT_REMEMBERS")
 
 
 @pytest.fixture(autouse=True)
 def _behaviour() -> None:
     races.publish_behaviour()
+
+
+def _alter(*statements: str) -> None:
+    """Change the tables, or take rows out, in one transaction, which waits for nobody longer than a test may."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in (
+            "SET LOCAL lock_timeout = '20s'",
+            "SET LOCAL ringmaster.retention = 'on'",
+            *statements,
+        ):
+            cursor.execute(statement)
 
 
 @pytest.fixture
@@ -37,10 +52,12 @@ def without_index() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'run_one_live_turn'")
         [made] = cursor.fetchone()
-        cursor.execute("DROP INDEX run_one_live_turn")
+    _alter("DROP INDEX run_one_live_turn")
     yield
-    with connection.cursor() as cursor:
-        cursor.execute(made)
+    with mute_dispatch():
+        for live in Run.objects.filter(actor__isnull=False, status__in=LIVE_RUN):
+            runs.cancel(live.pk, "enough")
+    _alter(made)
 
 
 def _no_lock_of_the_actor(patcher: pytest.MonkeyPatch) -> None:
@@ -74,8 +91,22 @@ def _deliveries_are_not_unique(patcher: pytest.MonkeyPatch) -> None:
 
 def _nobody_holds_the_step(patcher: pytest.MonkeyPatch) -> None:
     guard = is_held_by("s", "g.token")
-    for name in ("_FINISH", "_FINISH_WITH_EFFECTS", "_FINISH_THAT_REMEMBERS"):
+    for name in _FINISHES:
         patcher.setattr(finish, name, cut(getattr(finish, name), guard, "true"))
+
+
+def _an_attempt_ends_twice(patcher: pytest.MonkeyPatch) -> None:
+    """What was written of it stays, and there is no second decision about it; neither is an error any more."""
+    here = "WHERE a.id = d.attempt_id"
+    for name in _FINISHES:
+        written_once = cut(getattr(finish, name), here, f"{here} AND a.outcome IS NULL")
+        decided_once = cut(written_once, DECISION.sql, f"{DECISION.sql} ON CONFLICT DO NOTHING")
+        patcher.setattr(finish, name, decided_once)
+
+
+def _zombies_end(patcher: pytest.MonkeyPatch) -> None:
+    _nobody_holds_the_step(patcher)
+    _an_attempt_ends_twice(patcher)
 
 
 def _whatever_is_accepted_sends(patcher: pytest.MonkeyPatch) -> None:
@@ -131,7 +162,7 @@ _MUTANTS: dict[str, tuple[Guard, Callable[[], None]]] = {
         lambda: races.test_a_zombie_sends_and_keeps_nothing(races.new_address()),
     ),
     "a zombie ends": (
-        _nobody_holds_the_step,
+        _zombies_end,
         lambda: races.test_a_zombie_sends_and_keeps_nothing(races.new_address()),
     ),
     "an edit sends": (_whatever_is_accepted_sends, races.test_a_person_s_output_sends_nothing),
@@ -147,20 +178,23 @@ def test_without_its_guard_the_check_fails(name: str, monkeypatch: pytest.Monkey
         check()
 
 
+@pytest.mark.breaks_guards
+def test_without_the_claims_guard_an_attempt_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the maintainer wrote and decided about an attempt stands behind the guard: its zombie writes nothing."""
+    _nobody_holds_the_step(monkeypatch)
+    races.test_a_zombie_sends_and_keeps_nothing(races.new_address())
+
+
 @pytest.fixture
 def without_uniqueness() -> Iterator[None]:
     """Let a mailbox have a message twice."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE orchestration_delivery DROP CONSTRAINT delivery_once")
+    _alter("ALTER TABLE orchestration_delivery DROP CONSTRAINT delivery_once")
     yield
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM orchestration_delivery d USING orchestration_delivery e "
-            "WHERE e.message_id = d.message_id AND e.actor_id = d.actor_id AND e.id < d.id"
-        )
-        cursor.execute(
-            "ALTER TABLE orchestration_delivery ADD CONSTRAINT delivery_once UNIQUE (message_id, actor_id)"
-        )
+    _alter(
+        "DELETE FROM orchestration_delivery d USING orchestration_delivery e "
+        "WHERE e.message_id = d.message_id AND e.actor_id = d.actor_id AND e.id < d.id",
+        "ALTER TABLE orchestration_delivery ADD CONSTRAINT delivery_once UNIQUE (message_id, actor_id)",
+    )
 
 
 @pytest.mark.breaks_guards
