@@ -46,7 +46,7 @@ def warm(workers: str) -> dict[str, Any]:
     for number in range(100):
         runs.start("bench-one", {})
         actors.send(f"{NAME}/warm-{number}", {})
-    _await_all()
+    _await(_is_over, look_seconds=0.05)
     return {}
 
 
@@ -68,7 +68,7 @@ def _time_to_the_end(count: int, act: Callable[[int], object]) -> dict[str, Any]
         act(number)
     sent = time.monotonic() - began
     spent = time.process_time() - busy
-    _await_all()
+    _await(_is_over, look_seconds=0.05)
     # By the database's clock, since waiting looks only now and then.
     took = fetch_one("SELECT extract(epoch FROM max(finished_at) - %(then)s) AS it FROM orchestration_run", {
         "then": Run.objects.order_by("-created_at").values_list("created_at", flat=True)[count - 1]
@@ -84,14 +84,6 @@ def _is_over() -> bool:
         {},
     )
     return not row.it
-
-
-def _await_all() -> None:
-    give_up_at = time.monotonic() + _MOST_SECONDS
-    while not _is_over():
-        if time.monotonic() > give_up_at:
-            raise SystemExit(f"not all was read within {_MOST_SECONDS} s")
-        time.sleep(0.05)
 
 
 # Each with a message that it has read, in a run that has ended: rows as turns leave them, where the engine looks.
@@ -140,8 +132,8 @@ def look(times: str) -> dict[str, Any]:
         began = time.perf_counter()
         message = actors.send(f"{NAME}/{key}", {})
         sent.append(time.perf_counter() - began)
-        while not Delivery.objects.filter(message=message, state="done").exists():
-            time.sleep(0.002)
+        read_it = Delivery.objects.filter(message=message, state="done")
+        _await(read_it.exists, look_seconds=0.002)
         read.append(time.perf_counter() - began)
     figures = {"sweep_ms": swept, "send_ms": sent, "read_ms": read}
     return {name: statistics.median(values) * 1_000 for name, values in figures.items()}
@@ -179,12 +171,12 @@ def _nobody_routes() -> AbstractContextManager[object]:
     return patch("orchestration.actors.sending.pass_on", lambda _: None)
 
 
-def _await(condition: Callable[[], bool]) -> None:
+def _await(condition: Callable[[], bool], look_seconds: float = 0.02) -> None:
     give_up_at = time.monotonic() + _MOST_SECONDS
     while not condition():
         if time.monotonic() > give_up_at:
-            raise SystemExit(f"it took more than {_MOST_SECONDS} s")
-        time.sleep(0.02)
+            raise SystemExit(f"not all was read within {_MOST_SECONDS} s")
+        time.sleep(look_seconds)
 
 
 def _read_mb() -> float:

@@ -28,6 +28,7 @@ from orchestration.dispatch import dispatch
 from orchestration.domain.mail import DeliveryState
 from orchestration.evaluation import Allowance
 from orchestration.models import Message, Subscription
+from orchestration.selectors.mail import is_full
 from orchestration.transitions.answered import wake_answered
 
 log = structlog.get_logger(__name__)
@@ -83,8 +84,7 @@ WITH held AS MATERIALIZED ({_HELD}
         CASE WHEN said.why <> '' THEN clock_timestamp() END
     FROM receiver r CROSS JOIN LATERAL (SELECT CASE
         WHEN r.stopped_at IS NOT NULL THEN 'it is stopped'
-        WHEN (SELECT count(*) FROM (SELECT 1 FROM orchestration_delivery d
-              WHERE d.actor_id = r.id AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s THEN 'its mailbox is full'
+        WHEN {is_full("r.id")} THEN 'its mailbox is full'
         ELSE '' END AS why) said
     ORDER BY r.message, r.id ON CONFLICT (message_id, actor_id) DO NOTHING RETURNING actor_id, message_id, state
 ), marked AS (

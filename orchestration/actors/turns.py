@@ -25,6 +25,7 @@ from orchestration.domain.words import LIVE
 from orchestration.errors import InputInvalid
 from orchestration.models import Workflow
 from orchestration.planning import describe_new_run, load_plan, load_version
+from orchestration.selectors.mail import behaves_as
 from orchestration.transitions.start import insert_run
 
 log = structlog.get_logger(__name__)
@@ -57,11 +58,7 @@ SELECT {_IS_BUSY} AS is_busy, {_HAS_MAIL} AS has_mail, w.id AS workflow, w.diges
     SELECT m.version FROM orchestration_memory m WHERE m.project_id = a.project_id AND m.scope = 'actor'
     AND m.scope_id = a.name || '/' || a.key AND m.key = %(key)s AND m.replaced_by IS NULL), 0) AS state_version
 FROM orchestration_actor a LEFT JOIN LATERAL (
-    SELECT w.id, w.digest FROM orchestration_workflow w
-    WHERE w.project_id = a.project_id AND w.actor = a.name AND w.actor <> '' AND NOT EXISTS (
-        SELECT 1 FROM orchestration_workflow l
-        WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)
-    ORDER BY w.id DESC LIMIT 1) w ON true
+    SELECT w.id, w.digest FROM {behaves_as("a.project_id", "a.name")} ORDER BY w.id DESC LIMIT 1) w ON true
 WHERE a.id = %(actor)s
 """
 _QUEUED: Final = """
@@ -121,7 +118,7 @@ def begin_next(actor: Any) -> Turn | None:
     seen = fetch_one(_LOOK, {"actor": actor.id, "key": STATE_KEY})
     if seen.is_busy or not seen.has_mail or seen.workflow is None:
         return None
-    version = load_version(seen.workflow, seen.digest)
+    version = load_version(seen.workflow, seen.digest, actor.project_id)
     spec, _ = load_plan(version.pk, version.digest)
     for _ in range(_MOST_BURIED):
         batch = _choose_batch(actor.id, spec.mailbox)

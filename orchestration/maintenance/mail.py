@@ -12,6 +12,7 @@ from orchestration.domain.words import LIVE, waits_for_a_person
 from orchestration.maintenance.each import do_each, for_a_while, in_any_order
 from orchestration.maintenance.rescuer import LIMIT
 from orchestration.selectors.left import find_unsettled
+from orchestration.selectors.mail import behaves_as
 
 _PATIENCE_SECONDS: Final = 1.0
 """Routing takes milliseconds; what is older was left by a crash."""
@@ -40,10 +41,7 @@ WITH RECURSIVE queued AS (
 SELECT q.actor_id FROM queued q JOIN orchestration_actor a ON a.id = q.actor_id
 WHERE NOT EXISTS (SELECT 1 FROM orchestration_run r WHERE r.actor_id = q.actor_id AND NOT r.is_parked
         AND r.status IN {LIVE})
-  AND (a.stopped_at IS NOT NULL OR EXISTS (SELECT 1 FROM orchestration_workflow w
-        WHERE w.project_id = a.project_id AND w.actor = a.name AND w.actor <> '' AND NOT EXISTS (
-            SELECT 1 FROM orchestration_workflow l
-            WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)))
+  AND (a.stopped_at IS NOT NULL OR EXISTS (SELECT 1 FROM {behaves_as("a.project_id", "a.name")}))
 LIMIT %(limit)s
 """
 _STUCK: Final = f"""

@@ -72,9 +72,9 @@ def load_plan(workflow_id: int, digest: str) -> tuple[WorkflowSpec, Plan]:
 
 
 @lru_cache(maxsize=256)
-def load_version(workflow_id: int, digest: str) -> Workflow:
-    """Return a version by its id; each is read once per process, as it never changes. Shared: for reading only."""
-    return Workflow.objects.get(pk=workflow_id, digest=digest)
+def load_version(workflow_id: int, digest: str, project_id: int) -> Workflow:
+    """Return a version by its id; each is read once per process, as `load_plan` does. Shared: for reading only."""
+    return Workflow.objects.get(pk=workflow_id, digest=digest, project=project_id)
 
 
 def describe_new_run(

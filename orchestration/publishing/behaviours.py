@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q
 
 from agents.domain.canonical import canonical_json
 from orchestration.database.statements import fetch_one
@@ -12,14 +12,12 @@ from orchestration.domain.receipts import digest_text
 from orchestration.domain.spec_parts import Listen
 from orchestration.errors import Problem, SpecInvalid
 from orchestration.models import Subscription, Topic, TopicSchema, Workflow
+from orchestration.selectors.workflow_details import latest_versions
 
 
 def find_behaviour(project_id: int, name: str) -> Workflow | None:
     """Return the version that actors of a name behave by; None: no workflow has the name in its latest version."""
-    later = Workflow.objects.filter(
-        project_id=project_id, name=OuterRef("name"), version__gt=OuterRef("version")
-    )
-    found = Workflow.objects.filter(~Exists(later), project_id=project_id, actor=name)
+    found = latest_versions(Workflow.objects.filter(project_id=project_id, actor=name))
     return found.order_by("-pk").first()
 
 

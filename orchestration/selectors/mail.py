@@ -66,12 +66,23 @@ def _find_schema(topic_id: int) -> tuple[int, str] | None:
     return rows.values_list("version", "schema_json").first()
 
 
-_BEHAVED = """
-SELECT DISTINCT w.actor FROM orchestration_workflow w
-WHERE w.project_id = %(project)s AND w.actor = ANY(%(names)s::text[]) AND w.actor <> '' AND NOT EXISTS (
-    SELECT 1 FROM orchestration_workflow l
-    WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)
-"""
+def behaves_as(project: str, name: str) -> str:
+    """Return the FROM of the workflows `w` that actors behave by: whose latest version has their name.
+
+    Args: SQL of the project's id and the actors' name, or of `ANY` of several.
+    """
+    return f"""orchestration_workflow w WHERE w.project_id = {project} AND w.actor = {name} AND w.actor <> ''
+    AND NOT EXISTS (SELECT 1 FROM orchestration_workflow l
+        WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)"""
+
+
+def is_full(actor: str) -> str:
+    """Return the condition that the mailbox of an actor, by SQL of its id, holds `%(most)s` messages."""
+    return f"""(SELECT count(*) FROM (SELECT 1 FROM orchestration_delivery d
+        WHERE d.actor_id = {actor} AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s"""
+
+
+_BEHAVED = f"SELECT DISTINCT w.actor FROM {behaves_as('%(project)s', 'ANY(%(names)s::text[])')}"
 
 
 def find_behaviours(project_id: int, names: Collection[str]) -> set[str]:
@@ -79,13 +90,9 @@ def find_behaviours(project_id: int, names: Collection[str]) -> set[str]:
     return {row.actor for row in fetch_all(_BEHAVED, {"project": project_id, "names": sorted(names)})}
 
 
-_DOOR = """
-SELECT p.id AS project, EXISTS (
-    SELECT 1 FROM orchestration_workflow w WHERE w.project_id = p.id AND w.actor = %(name)s AND w.actor <> ''
-    AND NOT EXISTS (SELECT 1 FROM orchestration_workflow l
-        WHERE l.project_id = w.project_id AND l.name = w.name AND l.version > w.version)) AS is_known,
-    a.id IS NOT NULL AND (SELECT count(*) FROM (SELECT 1 FROM orchestration_delivery d
-        WHERE d.actor_id = a.id AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s AS is_full
+_DOOR = f"""
+SELECT p.id AS project, EXISTS (SELECT 1 FROM {behaves_as("p.id", "%(name)s")}) AS is_known,
+    a.id IS NOT NULL AND {is_full("a.id")} AS is_full
 FROM orchestration_project p
 LEFT JOIN orchestration_actor a ON a.project_id = p.id AND a.name = %(name)s AND a.key = %(key)s WHERE p.slug = %(slug)s
 """
@@ -106,12 +113,10 @@ def find_door(slug: str, name: str, key: str, most: int) -> Door | None:
     return None if row is None else Door(row.project, row.is_known, row.is_full)
 
 
-_CROWDED = """
+_CROWDED = f"""
 SELECT w.name, w.key FROM unnest(%(names)s::text[], %(keys)s::text[]) AS w(name, key)
 JOIN orchestration_actor a ON a.project_id = %(project)s AND a.name = w.name AND a.key = w.key
-WHERE (SELECT count(*) FROM (
-    SELECT 1 FROM orchestration_delivery d WHERE d.actor_id = a.id AND d.state = 'queued' LIMIT %(most)s) q) >= %(most)s
-LIMIT 1
+WHERE {is_full("a.id")} LIMIT 1
 """
 
 
