@@ -21,21 +21,29 @@ def find_behaviour(project_id: int, name: str) -> Workflow | None:
     return found.order_by("-pk").first()
 
 
-# With the mailbox's own index, however many actors of the name have none.
+# By the indexes of what is queued and of what is not routed yet, such as reminders that are due later. What comes to a
+# stopped actor is a dead letter, whoever behaves as it.
 _WAITING: Final = """
-SELECT a.name || '/' || a.key AS address, count(*) OVER () AS total FROM orchestration_actor a
-WHERE a.project_id = %(project)s AND a.name = %(name)s
-  AND EXISTS (SELECT 1 FROM orchestration_delivery d WHERE d.actor_id = a.id AND d.state = 'queued')
-ORDER BY a.key LIMIT 1
+WITH waiting AS (
+    SELECT a.key FROM orchestration_actor a
+    WHERE a.project_id = %(project)s AND a.name = %(name)s AND a.stopped_at IS NULL
+      AND EXISTS (SELECT 1 FROM orchestration_delivery d WHERE d.actor_id = a.id AND d.state = 'queued')
+    UNION
+    SELECT m.to_key FROM orchestration_message m
+    WHERE m.project_id = %(project)s AND m.routed_at IS NULL AND m.to_name = %(name)s
+      AND NOT EXISTS (SELECT 1 FROM orchestration_actor a WHERE a.project_id = m.project_id
+          AND a.name = m.to_name AND a.key = m.to_key AND a.stopped_at IS NOT NULL)
+)
+SELECT w.key, count(*) OVER () AS total FROM waiting w ORDER BY w.key LIMIT 1
 """
 
 
 def find_forsaken(project_id: int, name: str) -> tuple[str, int] | None:
-    """Return an actor that has mail and nobody to behave as, and how many there are; None: none is."""
+    """Return an actor that has mail, or gets some, and nobody to behave as; and how many there are. None: none is."""
     if find_behaviour(project_id, name) is not None:
         return None
     row = fetch_one(_WAITING, {"project": project_id, "name": name})
-    return None if row is None else (row.address, row.total)
+    return None if row is None else (f"{name}/{row.key}", row.total)
 
 
 def take_over_listening(project_id: int, workflow: str, actor: str | None, listens: Iterable[Listen]) -> None:

@@ -89,8 +89,9 @@ def _require_behaviours(*published: Published) -> None:
         address, count = forsaken
         others = f" and {count - 1:,} more" if count > 1 else ""
         message = (
-            f"messages wait for '{address}'{others}, and without it nobody behaves as '{each.gave_up}': let them be "
-            "read, stop these actors (`manage.py stop_actor`), or publish at once with it who takes the name over"
+            f"messages wait, or are due later, for '{address}'{others}, and without it nobody behaves as "
+            f"'{each.gave_up}': let them be read, stop these actors (`manage.py stop_actor`), or publish at once "
+            "with it who takes the name over"
         )
         raise SpecInvalid([Problem(None, "actor", message)])
 

@@ -26,6 +26,7 @@ from orchestration.domain.mail import Life
 from orchestration.domain.rights import Right
 from orchestration.errors import OrchestrationError
 from orchestration.models import Actor
+from orchestration.publishing import find_behaviour
 from orchestration.selectors.actors import ActorWithLife, covers, list_actors, narrow_to_life
 from orchestration.selectors.scope import scope_workflows
 
@@ -171,13 +172,14 @@ class ActorAdmin(ReadOnlyAdmin[Actor]):
 def _build_order(
     request: HttpRequest, actor: ActorWithLife, order: Order, fault: OrchestrationError | None
 ) -> dict[str, Any]:
+    behaves = find_behaviour(actor.project_id, actor.name) is not None
     return {
         "title": f"{order.label}: {actor.address}",
         "actor": actor,
         "actor_url": actor_url(actor.pk),
         "life": chip(LIFE_TONES[actor.life], actor.life),
         "tone": LIFE_TONES[actor.life],
-        "sentence": describe_life(actor, has_behaviour=True),
+        "sentence": describe_life(actor, has_behaviour=behaves),
         "order": order,
         "fault": mark_unseen(str(fault)) if fault else "",
         "given": request.POST.get("reason", ""),

@@ -58,6 +58,21 @@ def test_a_name_is_not_given_up_while_messages_wait(behave: Behave) -> None:
     assert find_behaviour(Workflow.objects.latest("pk").project_id, "support.case") is None
 
 
+def test_a_name_is_not_given_up_while_a_reminder_is_due_later(behave: Behave) -> None:
+    def turn(task: Task) -> int:
+        task.remind("pay", in_seconds=3_600)
+        return 1
+
+    fakes = behave("support.case", turn)
+    actors.send("support.case/1", 1)
+    drive_all(agents=fakes)
+    with override(fakes), pytest.raises(SpecInvalid, match=r"'support\.case/1', and without it"):
+        runs.publish(_describe("support-case", None))
+    actors.stop("support.case/1", "no longer")
+    with override(fakes):
+        assert runs.publish(_describe("support-case", None)).gave_up == "support.case"
+
+
 def test_another_workflow_takes_the_name_over_with_its_mail(
     behave: Behave, monkeypatch: pytest.MonkeyPatch
 ) -> None:
