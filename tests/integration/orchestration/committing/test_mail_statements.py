@@ -4,6 +4,7 @@ What begins and ends transactions is not counted: two more for a turn that is st
 """
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
@@ -29,7 +30,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield address
 
 
-def _end(address: str) -> object:
+def _end(address: str) -> UUID:
     """Perform the live turn of an actor and return its id; it is not settled."""
     [turn] = races.live(address)
     races.work(turn)
