@@ -32,6 +32,8 @@ from orchestration.maintenance.queues import (
 from orchestration.maintenance.rescuer import free_overdue, free_stranded, lose_calls, ring_after_death
 from orchestration.maintenance.scheduler import (
     cancel_orphans,
+    end_waits,
+    match_forgotten_signals,
     pause_strays,
     release_forgotten,
     ring_left,
@@ -40,6 +42,7 @@ from orchestration.maintenance.scheduler import (
     wake_answered,
     wake_due,
     wake_for_known_agents,
+    wake_forgotten_answers,
 )
 from orchestration.maintenance.throttling import hold_back_agents
 from orchestration.outages import is_away, is_of_statement
@@ -57,6 +60,9 @@ _DUTIES: Final[tuple[Callable[[], int], ...]] = (
     tell_parents,
     pause_strays,
     wake_due,
+    end_waits,
+    match_forgotten_signals,
+    wake_forgotten_answers,
     wake_for_known_agents,
     wake_answered,
     free_admissions,
