@@ -21,7 +21,7 @@ from orchestration.database.statements import fetch_one
 from orchestration.dispatch import dispatch
 from orchestration.domain.states import RunStatus
 from orchestration.selectors.trees import find_result, read_last_outputs
-from orchestration.transitions.turn import note_settled
+from orchestration.transitions.turn import SETTLE
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,23 @@ _ENDED: Final = """
 SELECT a.id, a.project_id, a.name, a.key, a.turns, a.stopped_at IS NOT NULL AS is_stopped
 FROM orchestration_run r JOIN orchestration_actor a ON a.id = r.actor_id
 WHERE r.id = %(run)s AND r.untold FOR NO KEY UPDATE OF a
+"""
+# What became of its messages, and which of them ask and have no answer yet.
+_SETTLED: Final = f"""
+WITH settled AS ({SETTLE}
+), closed AS (
+    UPDATE orchestration_delivery d SET ended_at = clock_timestamp(),
+        state = CASE WHEN s.status = 'succeeded' THEN 'done' ELSE 'dead' END,
+        reason = CASE WHEN s.status = 'succeeded' THEN '' ELSE left('turn ' || s.id || ' has ' || s.status || ': '
+            || coalesce(nullif(s.reason, ''), 'no reason was given'), 2000) END
+    FROM settled s WHERE d.run_id = s.id RETURNING d.message_id, d.reason
+)
+SELECT s.id, s.status, max(c.reason) AS reason,
+    coalesce(array_agg(m.id ORDER BY m.id) FILTER (WHERE m.id IS NOT NULL), '{{}}') AS asks
+FROM settled s LEFT JOIN closed c ON true
+LEFT JOIN orchestration_message m ON m.id = c.message_id AND m.asked_by_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM orchestration_message a WHERE a.answers_id = m.id)
+GROUP BY s.id, s.status
 """
 
 
@@ -50,7 +67,7 @@ def _settle(run_id: UUID, *, goes_on: bool) -> bool:
     with transaction.atomic():
         actor = fetch_one(_ENDED, {"run": run_id})
         # Looked at again: it may have been retried meanwhile, which holds the actor too, and have ended otherwise.
-        ended = None if actor is None else note_settled(run_id)
+        ended = None if actor is None else fetch_one(_SETTLED, {"run": run_id})
         if ended is None:
             return False
         senders = _answer(ended)

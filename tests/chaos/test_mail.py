@@ -1,6 +1,6 @@
 """kill -9 between any two commits on the way of a message: each is read by one turn, in order, none is forgotten.
 
-The many deaths of the last test are few here. What is promised was shown with fifty senders:
+The many deaths of the last test are few here. With fifty senders and twenty deaths it is
 `MAIL_SENDERS=50 MAIL_EACH=100 MAIL_ACTORS=10 MAIL_KILLS=20 pytest tests/chaos/test_mail.py -k many`.
 """
 

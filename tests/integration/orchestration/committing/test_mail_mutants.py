@@ -20,7 +20,7 @@ from orchestration.holds.pending import write_pending
 from orchestration.maintenance import mail
 from orchestration.models import Message, Run
 from orchestration.selectors.pending import load_pending
-from orchestration.transitions import finish, turn
+from orchestration.transitions import finish
 from orchestration.transitions.ending import DECISION
 from orchestration.transitions.vocabulary import is_held_by
 from tests.guards import cut
@@ -68,7 +68,7 @@ def _no_lock_of_the_actor(patcher: pytest.MonkeyPatch) -> None:
 
 
 def _mark_stays(patcher: pytest.MonkeyPatch) -> None:
-    patcher.setattr(turn, "_SETTLED", cut(turn._SETTLED, " AND untold"))
+    patcher.setattr(settling, "_SETTLED", cut(settling._SETTLED, " AND untold"))
 
 
 def _no_lock_of_the_messages(patcher: pytest.MonkeyPatch) -> None:
