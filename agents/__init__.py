@@ -7,7 +7,22 @@ one), `selectors.py` (what others may ask).
 
 from agents.domain.invocation import Result, Task
 from agents.domain.model_calls import Call
-from agents.errors import PermanentError, TransientError
+from agents.domain.notebook import Hit
+from agents.domain.outbox import Message
+from agents.errors import AskCycle, AskFailed, PermanentError, SignalTimedOut, TransientError
 from agents.registry import agent, model_agent
 
-__all__ = ["Call", "PermanentError", "Result", "Task", "TransientError", "agent", "model_agent"]
+__all__ = [
+    "AskCycle",
+    "AskFailed",
+    "Call",
+    "Hit",
+    "Message",
+    "PermanentError",
+    "Result",
+    "SignalTimedOut",
+    "Task",
+    "TransientError",
+    "agent",
+    "model_agent",
+]

@@ -19,6 +19,6 @@ The map, in reading order:
 """
 
 from orchestration.domain.budget import Budget
-from orchestration.domain.spec import Listen, Recall, Retry, Review, StepSpec, Verify, WorkflowSpec
+from orchestration.domain.spec import Listen, Recall, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec
 
-__all__ = ["Budget", "Listen", "Recall", "Retry", "Review", "StepSpec", "Verify", "WorkflowSpec"]
+__all__ = ["Budget", "Listen", "Recall", "Retry", "Review", "StepSpec", "TopicSpec", "Verify", "WorkflowSpec"]

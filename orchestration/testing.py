@@ -15,6 +15,7 @@ waiting between retries are left out, and breakers: an agent may fail as often a
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -199,11 +200,13 @@ def drive_all(
     agents: Mapping[str, Callable[[Task], Any]] | None = None,
     models: Mapping[str, Script | Any] | None = None,
     times_out: bool = False,
+    until: datetime | None = None,
 ) -> list[FinishedRun]:
     """Route all messages that are due and drive every run, turns of actors among them, until only others can go on.
 
     Returns: the runs that were driven, in the order in which they were begun.
     Args: times_out: as of `drive`; questions to actors that nobody answered are over too.
+        until: reminders that are due before that moment come now, also those that are made meanwhile.
     """
     driven: dict[UUID, None] = {}
     with mute_dispatch():

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -45,7 +46,7 @@ _UNROUTED: Final = """
 SELECT m.id, m.kind, m.topic_id, m.sender, m.to_name, m.to_key, m.body_json, m.is_failure, a.asked_by_id
 FROM orchestration_message m LEFT JOIN orchestration_message a ON a.id = m.answers_id
 WHERE m.project_id = %(project)s AND m.sender = %(sender)s AND m.routed_at IS NULL
-  AND (m.due_at IS NULL OR m.due_at <= clock_timestamp())
+  AND (m.due_at IS NULL OR m.due_at <= coalesce(%(until)s::timestamptz, clock_timestamp()))
 ORDER BY m.id LIMIT %(limit)s
 """
 # The rows are the lock: who comes second waits for the first, and then finds them routed. What is behind them of the
@@ -137,16 +138,18 @@ def pass_on(senders: Iterable[tuple[int, str]]) -> None:
             )
 
 
-def route(project_id: int, sender: str, *, is_patient: bool = False) -> int:
+def route(project_id: int, sender: str, *, is_patient: bool = False, until: datetime | None = None) -> int:
     """Write the deliveries of a sender's messages that are due, answer who waits for a reply, and start turns.
 
     It ends after a while, however many there are: the maintainer goes on with those that are left.
 
     Args: is_patient: fan-outs to very many are done too, and rules that take long.
+        until: what is due by then; None: what is due now.
     Returns: how many messages were routed.
     """
     done, left, ends_at = 0, Allowance(PATIENCE_SECONDS), time.monotonic() + PATIENCE_SECONDS
-    while batch := fetch_all(_UNROUTED, {"project": project_id, "sender": sender, "limit": MOST_AT_ONCE}):
+    asked = {"project": project_id, "sender": sender, "limit": MOST_AT_ONCE, "until": until}
+    while batch := fetch_all(_UNROUTED, asked):
         is_far = _is_far_fanned(batch)
         if is_far:
             if not is_patient:

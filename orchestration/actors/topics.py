@@ -1,33 +1,25 @@
 """Topics with versioned schemas, and who hears them."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from pydantic import BaseModel
 
 from agents.domain.addresses import is_actor_name, read_address
-from agents.domain.canonical import canonical_json
-from agents.domain.classification import make_storable
-from agents.domain.json_schema import SchemaInvalid, compile_schema
-from agents.domain.outbox import check_topic
-from agents.errors import MessageRefused, UnreadableOutput
+from agents.errors import MessageRefused
 from orchestration.actors.projects import find_project
 from orchestration.domain.mail import MOST_RULES
-from orchestration.domain.receipts import digest_text
 from orchestration.domain.spec_parts import check_listening
-from orchestration.domain.topic_changes import find_breaking_changes
-from orchestration.errors import MessageInvalid, SchemaBreaks
-from orchestration.models import Subscription, Topic, TopicSchema
+from orchestration.errors import MessageInvalid
+from orchestration.models import Subscription, Topic
 from orchestration.publishing import find_or_publish_behaviours
-
-MOST_DESCRIPTION: Final = 2_000
+from orchestration.publishing.topics import define
 
 
 def define_topic(
     name: str,
-    schema: Mapping[str, Any] | None = None,
+    schema: Mapping[str, Any] | type[BaseModel] | None = None,
     *,
     description: str = "",
     force: bool = False,
@@ -36,67 +28,13 @@ def define_topic(
 ) -> Topic:
     """Make a topic, or give it another schema as a new version; the same schema changes nothing.
 
-    Args: schema: JSON Schema of what is published; None: anything.  force: although it may break subscribers.
+    Args: schema: JSON Schema of what is published, or a pydantic model; None: anything.
+        force: although it may break subscribers.
     Raises: ProjectNotFound. MessageInvalid: names the field.  SchemaBreaks: a message of the new schema need not meet
         the old one, and somebody subscribes; says what and whom.
     """
-    schema_json = _read_schema(name, schema)
-    description = _read_description(description)
     owner = find_project(project)
-    with transaction.atomic():
-        topic, _ = Topic.objects.select_for_update(no_key=True).get_or_create(project=owner, name=name)
-        if description and description != topic.description:
-            topic.description = description
-            topic.save(update_fields=["description"])
-        latest = topic.schemas.first()
-        if latest is not None and latest.digest == digest_text(schema_json):
-            return topic
-        breaks = (
-            find_breaking_changes(json.loads(latest.schema_json), json.loads(schema_json)) if latest else []
-        )
-        _refuse_breaking(topic, breaks, force=force)
-        TopicSchema.objects.create(
-            topic=topic,
-            version=latest.version + 1 if latest else 1,
-            schema_json=schema_json,
-            digest=digest_text(schema_json),
-            made_by="" if by is None else by.get_username(),
-            forced=bool(breaks),
-        )
-    return topic
-
-
-def _read_description(text: object) -> str:
-    if not isinstance(text, str) or len(text) > MOST_DESCRIPTION:
-        raise MessageInvalid(f"description: must be text of at most {MOST_DESCRIPTION:,} characters")
-    return make_storable(text)
-
-
-def _read_schema(name: str, schema: Mapping[str, Any] | None) -> str:
-    said = {} if schema is None else schema
-    try:
-        check_topic(name)
-        if not isinstance(said, Mapping):
-            raise MessageInvalid("schema: must be a JSON Schema (an object), or None for anything")
-        compile_schema(said)
-        return canonical_json(dict(said))
-    except MessageRefused as error:
-        raise MessageInvalid(str(error)) from error
-    except SchemaInvalid as error:
-        raise MessageInvalid(f"schema{error.path}: {error.reason}") from error
-    except UnreadableOutput as error:
-        raise MessageInvalid(f"schema{error.path}: {error.reason}") from error
-
-
-def _refuse_breaking(topic: Topic, breaks: list[str], *, force: bool) -> None:
-    if not breaks or force:
-        return
-    heard_by = sorted({str(each) for each in topic.subscriptions.all()[:20]})
-    if heard_by:
-        raise SchemaBreaks(
-            f"schema: what is published by it need not meet what subscribers know ({'; '.join(breaks[:10])}). "
-            f"It may break {', '.join(heard_by)}. Keep what they read, or say force"
-        )
+    return define(owner, name, schema, description=description, force=force, by=by).topic
 
 
 def subscribe(

@@ -20,7 +20,17 @@ from agents.domain.canonical import canonical_json
 from agents.domain.contract import AgentContract
 from agents.errors import UnreadableOutput
 from orchestration.domain.budget import Budget
-from orchestration.domain.spec_parts import CONFIG, Keys, Listen, Names, Recall, Retry, Review, Verify
+from orchestration.domain.spec_parts import (
+    CONFIG,
+    Keys,
+    Listen,
+    Names,
+    Recall,
+    Retry,
+    Review,
+    TopicSpec,
+    Verify,
+)
 from orchestration.domain.spec_rules import (
     ENGINE_AGENTS,
     HUMAN,
@@ -43,6 +53,7 @@ __all__ = [
     "Retry",
     "Review",
     "StepSpec",
+    "TopicSpec",
     "Verify",
     "WorkflowSpec",
     "canonical_spec",

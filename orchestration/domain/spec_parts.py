@@ -3,11 +3,11 @@
 Read first: `spec.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
 
 from agents.domain.addresses import is_actor_name
@@ -162,6 +162,29 @@ class Listen:
         )
         for name, source in (("key", self.key), ("where", self.where)):
             check_listening(name, source)
+        return self
+
+
+@dataclass(frozen=True, config=CONFIG)
+class TopicSpec:
+    """A topic and what is published to it. `publish_workflows` makes it, as a new version where its schema is new.
+
+    Attributes: name: dotted lower-case identifiers, e.g. "case.updated".  schema: JSON Schema of what is published, or
+        a pydantic model; None: anything.  description: in words, for people.
+    """
+
+    name: str
+    schema: Any = None
+    description: str = field(default="", kw_only=True)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require(is_actor_name(self.name), f"name: '{self.name[:100]}' must be dotted lower-case identifiers")
+        is_model = isinstance(self.schema, type) and issubclass(self.schema, BaseModel)
+        _require(
+            self.schema is None or is_model or isinstance(self.schema, Mapping),
+            f"topic '{self.name}': schema must be a JSON Schema (dict) or a pydantic model class",
+        )
         return self
 
 

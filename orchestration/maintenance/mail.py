@@ -1,5 +1,6 @@
 """What of the messages of actors a crash left undone, what became due, and turns that are to be parked."""
 
+from datetime import datetime
 from typing import Final
 
 from orchestration.actors.circles import break_circles
@@ -23,7 +24,8 @@ SELECT DISTINCT project_id, sender FROM (
     (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL AND due_at IS NULL
         AND sent_at <= clock_timestamp() - make_interval(secs => %(patience)s) ORDER BY id LIMIT 20 * %(limit)s)
     UNION ALL
-    (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL AND due_at <= clock_timestamp()
+    (SELECT project_id, sender FROM orchestration_message WHERE routed_at IS NULL
+        AND due_at <= coalesce(%(until)s::timestamptz, clock_timestamp())
         ORDER BY due_at LIMIT 20 * %(limit)s)) left_over
 LIMIT %(limit)s
 """
@@ -51,10 +53,13 @@ WHERE r.actor_id IS NOT NULL AND NOT r.is_parked AND r.status IN {LIVE}
 """
 
 
-def deliver_all() -> int:
-    """Route, settle and start whatever is to be, whatever its time; for tests that drive actors themselves."""
-    found = fetch_all(_UNROUTED, {"patience": 0.0, "limit": LIMIT})
-    routed = sum(route(row.project_id, row.sender, is_patient=True) for row in found)
+def deliver_all(until: datetime | None = None) -> int:
+    """Route, settle and start whatever is to be, whatever its time; for tests that drive actors themselves.
+
+    Args: until: what is due by then is due; None: what is due now.
+    """
+    found = fetch_all(_UNROUTED, {"patience": 0.0, "limit": LIMIT, "until": until})
+    routed = sum(route(row.project_id, row.sender, is_patient=True, until=until) for row in found)
     settled = sum(settle_turn(run_id) for run_id in find_unsettled(0.0, LIMIT))
     idle = [row.actor_id for row in fetch_all(_IDLE, {"limit": LIMIT, "after": 0})]
     return routed + settled + park_stuck() + start_turns(idle) + fail_circles()
@@ -62,7 +67,7 @@ def deliver_all() -> int:
 
 def route_left() -> int:
     """Route messages whose time has come, and those that a crash left."""
-    found = fetch_all(_UNROUTED, {"patience": _PATIENCE_SECONDS, "limit": LIMIT})
+    found = fetch_all(_UNROUTED, {"patience": _PATIENCE_SECONDS, "limit": LIMIT, "until": None})
     senders = in_any_order((row.project_id, row.sender) for row in found)
     return sum(
         do_each("route_left", for_a_while(senders), lambda each: route(each[0], each[1], is_patient=True))

@@ -1,5 +1,8 @@
 """The rows of what is remembered: versions that are only appended to, what is noted, and what was forgotten."""
 
+import json
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
@@ -133,6 +136,11 @@ class Memory(models.Model):
     def __str__(self) -> str:
         """Return key and version."""
         return f"{self.key} v{self.version}"
+
+    @property
+    def value(self) -> Any:
+        """Return what it says, as a JSON value; None also where it was forgotten."""
+        return None if self.value_json is None else json.loads(self.value_json)
 
     @property
     def is_forgotten(self) -> bool:

@@ -8,17 +8,22 @@ from orchestration.publishing.specs import (
     find_or_publish_behaviours,
     publish,
     publish_code_specs,
+    publish_code_topics,
     set_threshold,
 )
+from orchestration.publishing.topics import PublishedTopic, find_code_topics
 
 __all__ = [
     "DEFAULT_PROJECT",
     "Published",
+    "PublishedTopic",
     "find_behaviour",
     "find_code_specs",
+    "find_code_topics",
     "find_or_publish_behaviours",
     "publish",
     "publish_code_specs",
+    "publish_code_topics",
     "set_threshold",
     "take_over_listening",
 ]

@@ -12,15 +12,17 @@ from agents.domain.reading import read_json
 from agents.selectors import find_contract, list_contracts
 from orchestration.domain.spec import (
     StepSpec,
+    TopicSpec,
     WorkflowSpec,
     canonical_spec,
     check_agents,
     digest_spec,
     load_spec,
 )
-from orchestration.errors import Problem, SpecInvalid, StepNotFound, WorkflowNotFound
+from orchestration.errors import MessageInvalid, Problem, SpecInvalid, StepNotFound, WorkflowNotFound
 from orchestration.models import Project, Workflow
 from orchestration.publishing.behaviours import find_behaviour, find_forsaken, take_over_listening
+from orchestration.publishing.topics import PublishedTopic, define, find_code_topics
 from orchestration.selectors.mail import find_behaviours
 
 DEFAULT_PROJECT = "default"
@@ -194,7 +196,7 @@ def name_bare_actor(agent: str) -> str:
 
 
 def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:
-    """Publish what the code defines to a project; all or nothing.
+    """Publish what the code defines to a project, topics first; all or nothing.
 
     One may take over the name of actors that another one gives up.
 
@@ -205,6 +207,26 @@ def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:
         published = [_publish(spec, project) for spec in in_turn]
         _require_behaviours(*published)
     return sorted(published, key=lambda each: each.workflow.name)
+
+
+def publish_code_topics(project: str = DEFAULT_PROJECT, *, force: bool = False) -> list[PublishedTopic]:
+    """Define the topics of the code in a project; all or nothing.
+
+    Args: force: although a new schema may break subscribers.
+    Raises: SpecInvalid: naming topic and field.  SchemaBreaks: says what and whom.
+    """
+    with transaction.atomic():
+        found = find_code_topics()
+        # A project is made by what is published to it, and not by nothing.
+        owner = _find_or_make_project(project) if found else None
+        return [_define(owner, each, force=force) for each in found if owner is not None]
+
+
+def _define(owner: Project, spec: TopicSpec, *, force: bool) -> PublishedTopic:
+    try:
+        return define(owner, spec.name, spec.schema, description=spec.description, force=force)
+    except MessageInvalid as error:
+        raise SpecInvalid([Problem(None, "topic", f"'{spec.name}': {error}")]) from error
 
 
 def find_or_publish_behaviours(project_id: int, names: Collection[str]) -> set[str]:

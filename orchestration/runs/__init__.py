@@ -7,9 +7,12 @@ run = runs.wait(run.id, timeout_seconds=60)
 from orchestration.holds import AbortOutlook, foresee_abort, foresee_skip, lock_for_resolution, resolve_step
 from orchestration.publishing import (
     Published,
+    PublishedTopic,
     find_code_specs,
+    find_code_topics,
     publish,
     publish_code_specs,
+    publish_code_topics,
     set_threshold,
 )
 from orchestration.runs.bundling import bundle
@@ -26,6 +29,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Published",
+    "PublishedTopic",
     "Verdict",
     "bundle",
     "cancel",
@@ -33,6 +37,7 @@ __all__ = [
     "check_start",
     "compare_code_specs",
     "find_code_specs",
+    "find_code_topics",
     "finish",
     "foresee_abort",
     "foresee_skip",
@@ -42,6 +47,7 @@ __all__ = [
     "pause",
     "publish",
     "publish_code_specs",
+    "publish_code_topics",
     "resolve_step",
     "resume",
     "retry",

@@ -92,6 +92,7 @@ def code(monkeypatch: pytest.MonkeyPatch) -> list[WorkflowSpec]:
     specs: list[WorkflowSpec] = []
     for module in (compare, publishing):
         monkeypatch.setattr(module, "find_code_specs", lambda: specs)
+    monkeypatch.setattr(publishing, "find_code_topics", list)
     return specs
 
 
