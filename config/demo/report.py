@@ -10,7 +10,7 @@ from config.demo.people import ADMIN_NAME, LEAD_NAME, REVIEWER_NAME, Person
 from config.demo.stage import Stage
 from escalation.selectors import list_open_tickets
 from orchestration.domain.holds import HoldSubject
-from orchestration.models import Run
+from orchestration.models import Actor, Run
 
 _BAR_WIDTH = 32
 
@@ -105,6 +105,18 @@ def describe_links(feeding: Feeding, stage: Stage, *, has_flower: bool) -> list[
         f"  tickets    {stage.web_url}{tickets}",
         *_describe_runs(feeding, stage),
         f"  Flower     {stage.flower_url}/" if has_flower else "  Flower     is not up yet: see flower.log",
+    ]
+
+
+def describe_actors(stage: Stage) -> list[str]:
+    """Return where actors are to be seen, and one of them; nothing where there are none."""
+    one = Actor.objects.order_by("name", "key").first()
+    if one is None:
+        return []
+    page = reverse("admin:orchestration_actor_change", args=[one.pk])
+    return [
+        f"  actors     {stage.web_url}{reverse('admin:orchestration_actor_changelist')}",
+        f"  an actor   {stage.web_url}{page}   ({one}; `manage.py trace {one}`)",
     ]
 
 

@@ -7,7 +7,9 @@ from agents.domain.model_specs import read_models
 from config import env
 from config.errors import BadEnvironment
 
-EXAMPLE_APPS: Final = "examples.support,examples.research,examples.fraud,examples.assistant"
+EXAMPLE_APPS: Final = (
+    "examples.support,examples.research,examples.fraud,examples.assistant,examples.desk_team"
+)
 # One scorer at a time has the GPU; the mail server takes two connections of ours.
 _POOLS: Final = {"examples.fraud": {"gpu": 1}, "examples.support": {"mail": 2}}
 _ASSISTANT: Final = "examples.assistant"

@@ -9,7 +9,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from config import env, services
@@ -18,6 +20,7 @@ from config.demo.people import ensure_people
 from config.demo.preparation import prepare_database
 from config.demo.report import (
     ProgressBar,
+    describe_actors,
     describe_approvals,
     describe_links,
     describe_people,
@@ -102,12 +105,13 @@ class Command(BaseCommand):
         if stage.model_port is not None and not listens(stage.model_port, within_seconds=60):
             raise ServiceError(f"The model server did not start: see {supervisor.log_dir / 'models.log'}.")
         feeding, progress = self._feed()
+        self._feed_team()
         if not listens(stage.web_port, within_seconds=60):
             raise ServiceError(f"The console did not start: see {supervisor.log_dir / 'web.log'}.")
         has_flower = listens(stage.flower_port, within_seconds=60)
         for line in describe_links(feeding, stage, has_flower=has_flower):
             self.stdout.write(line)
-        for line in describe_approvals(feeding, stage):
+        for line in (*describe_actors(stage), *describe_approvals(feeding, stage)):
             self.stdout.write(line)
         if progress.failed:
             raise ServiceError(
@@ -126,6 +130,11 @@ class Command(BaseCommand):
         for line in describe_result(feeding, progress, time.monotonic() - started):
             self.stdout.write(line)
         return feeding, progress
+
+    def _feed_team(self) -> None:
+        if apps.is_installed("examples.desk_team"):
+            self.stdout.write("Feeding three days of messages to the desk team, whose members are actors ...")
+            call_command("feed_team", stdout=self.stdout)
 
     def _serve(self, supervisor: Supervisor, record: StageRecord) -> None:
         """Stay until Ctrl-C; tell when something died and was started again."""

@@ -1,0 +1,87 @@
+"""`feed_team` and `report_team`: what they refuse, and what they print."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from examples.desk_team.days import FIRST_DAY, read_days, send_mails
+from orchestration import runs
+from orchestration.testing import drive_all
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_report_is_a_line_a_day(capsys: pytest.CaptureFixture[str]) -> None:
+    runs.publish_code_specs()
+    for day in read_days():
+        send_mails(day, FIRST_DAY, day_seconds=3_600)
+        drive_all()
+
+    call_command("report_team")
+    told = capsys.readouterr().out.splitlines()
+    call_command("report_team", json=True)
+
+    assert told[0].split("  ")[0] == "day"
+    assert [line.split()[:3] for line in told[1:4]] == [
+        ["2026-03-02", "8", "0"],
+        ["2026-03-03", "7", "3"],
+        ["2026-03-04", "9", "5"],
+    ]
+    assert told[4] == "Answered without asking anybody: 0% on the first day, 56% on the last."
+    assert [each["memory"] for each in json.loads(capsys.readouterr().out)] == [0, 3, 5]
+
+
+def test_a_report_of_nothing_says_what_to_do() -> None:
+    with pytest.raises(CommandError, match=r"feed it with `manage\.py feed_team`"):
+        call_command("report_team")
+
+
+def test_without_workers_it_says_that_what_was_sent_is_kept() -> None:
+    runs.publish_code_specs()
+    with pytest.raises(CommandError, match=r"--timeout: day 1 goes on .* feed the day again"):
+        call_command("feed_team", day=1, timeout=0.05)
+
+
+def test_without_published_workflows_it_says_what_to_do(tmp_path: Path) -> None:
+    news = tmp_path / "days.jsonl"
+    news.write_text('{"day": 1, "news": "lock", "topic": "advice", "text": "Take two."}\n')
+    with pytest.raises(CommandError, match="publish_workflows"):
+        call_command("feed_team", messages=news)
+
+
+def test_a_day_or_a_person_that_is_none_is_named() -> None:
+    with pytest.raises(CommandError, match=r"--day: there is no day 9 .* 1, 2, 3"):
+        call_command("feed_team", day=9)
+    with pytest.raises(CommandError, match="--as: there is no user 'nobody'"):
+        call_command("feed_team", person="nobody")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: no JSON"),
+        ("[]", "line 2: day"),
+        ('{"day": "1", "text": "x"}', "line 2: day"),
+        ('{"day": 1, "message_id": "m1", "text": "x"}', "line 2: customer"),
+        ('{"day": 1, "news": "lock", "text": "x"}', "line 2: topic"),
+    ],
+)
+def test_a_line_that_is_none_is_named(tmp_path: Path, line: str, message: str) -> None:
+    file = tmp_path / "days.jsonl"
+    file.write_text(f'{{"day": 1, "message_id": "m0", "customer": "kit", "text": "x"}}\n{line}\n')
+    with pytest.raises(CommandError, match=message):
+        call_command("feed_team", messages=file)
+
+
+def test_a_file_without_a_line_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "days.jsonl"
+    file.write_text("\n")
+    with pytest.raises(CommandError, match=r"days\.jsonl has no line"):
+        call_command("feed_team", messages=file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"--messages: .*nowhere\.jsonl can't be read"):
+        call_command("feed_team", messages=tmp_path / "nowhere.jsonl")
