@@ -55,10 +55,11 @@ have-browser = command -v chromium chromium-browser google-chrome >/dev/null \
 	|| $(PY) -m playwright install chromium >/dev/null 2>&1 \
 	|| echo "No Chromium here, and none can be had: the browser tests will fail. Install it (Debian: apt install chromium)." >&2
 
-# uv installs in seconds what takes pip minutes; without it, pip does.
+# uv installs in seconds what takes pip minutes. Without it, or where it can't (it trusts no certificates of a company's
+# own), pip does.
 install = echo "Installing the pinned requirements into $(VENV) ..."; \
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null; \
 	$(PY) -m uv --version >/dev/null 2>&1 || $(PY) -m pip install -q --disable-pip-version-check uv >/dev/null 2>&1 || true; \
-	if $(PY) -m uv --version >/dev/null 2>&1; then $(PY) -m uv pip install -q --python $(PY) $(1); \
-	else $(PY) -m pip install -q --disable-pip-version-check $(1); fi \
+	{ $(PY) -m uv --version >/dev/null 2>&1 && $(PY) -m uv pip install -q --python $(PY) $(1); } \
+	|| $(PY) -m pip install -q --disable-pip-version-check $(1) \
 	|| { echo "The requirements can't be installed: see the lines above; a package index must be reachable." >&2; exit 1; }
