@@ -210,14 +210,14 @@ def drive_all(
     """
     driven: dict[UUID, None] = {}
     with mute_dispatch():
-        deliver_all()
+        deliver_all(until)
         for _ in range(_MOST_LOOKS):
             live = Run.objects.filter(parent_step=None, status__in=_PERFORMED).order_by("created_at", "pk")
             before = {key: _count_attempts(key) for key in live.values_list("pk", flat=True)}
             driven |= dict.fromkeys(before)
             for key in before:
                 drive(key, agents=agents, models=models, times_out=times_out)
-            if not deliver_all() and all(_count_attempts(key) == count for key, count in before.items()):
+            if not deliver_all(until) and all(_count_attempts(key) == count for key, count in before.items()):
                 return [_describe(key) for key in driven]
     raise RuntimeError(
         f"runs go on after {_MOST_LOOKS:,} looks; see which actors write to each other without end"

@@ -200,9 +200,10 @@ def publish_code_specs(project: str = DEFAULT_PROJECT) -> list[Published]:
 
     One may take over the name of actors that another one gives up.
 
-    Raises: SpecInvalid: naming workflow, step and field.
+    Raises: SpecInvalid: naming workflow, step and field, or the topic.  SchemaBreaks.
     """
     with transaction.atomic():
+        publish_code_topics(project)
         in_turn = sorted(find_code_specs(), key=lambda spec: spec.actor is not None)
         published = [_publish(spec, project) for spec in in_turn]
         _require_behaviours(*published)

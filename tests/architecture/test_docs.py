@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import re
 import sys
@@ -15,7 +16,8 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from django.db import transaction
 
 from agents.domain.catalogue import catalogue
-from tests.architecture.sources import ALL_ROOMS, PROJECT_DIR
+from orchestration import Budget, Listen, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec
+from tests.architecture.sources import ALL_ROOMS, PRODUCT_ROOMS, PROJECT_DIR
 
 PAGES = sorted(
     [
@@ -27,6 +29,9 @@ PAGES = sorted(
 )
 _FENCE = re.compile(r"((?:^<!-- [a-z]+: .*? -->\n)*)^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"^<!-- ([a-z]+): (.*?) -->$", re.MULTILINE)
+_SPECS = {
+    kind.__name__: kind for kind in (Budget, Listen, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec)
+}
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)((?:[^\n`|\\]|\\\n)*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _TARGET = re.compile(r"(?:`|^)make ([a-z]+)", re.MULTILINE)
@@ -140,6 +145,43 @@ def test_every_python_block_can_be_read(page: Path) -> None:
     for block in _blocks(_read(page)):
         if block.language == "python":
             ast.parse(block.text)
+
+
+def _is_there(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    there = importlib.import_module(module)
+    return hasattr(there, last) or (hasattr(there, "__path__") and importlib.util.find_spec(name) is not None)
+
+
+def _fragment_faults(text: str) -> list[str]:
+    """Return what a block that is part of no file takes from our rooms and is not there, or declares and is refused."""
+    faults = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in PRODUCT_ROOMS:
+            names = [f"{node.module}.{each.name}" for each in node.names]
+            faults += [name for name in names if not _is_there(name)]
+        is_spec = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SPECS
+        if is_spec and not any(
+            isinstance(part, ast.Constant) and part.value is ... for part in ast.walk(node)
+        ):
+            try:
+                eval(ast.unparse(node), dict(_SPECS))  # noqa: S307 - our own page
+            except (NameError, TypeError, ValueError) as error:
+                faults.append(f"{ast.unparse(node)[:60]}: {error}")
+    return faults
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_fragments_take_only_what_is_there(page: Path) -> None:
+    loose = [b for b in _blocks(_read(page)) if b.language == "python" and "file" not in b.marks]
+    assert [fault for block in loose for fault in _fragment_faults(block.text)] == []
+
+
+def test_a_fragment_that_takes_what_is_not_there_is_caught() -> None:
+    assert _fragment_faults("from orchestration import Actor") == ["orchestration.Actor"]
+    [fault] = _fragment_faults("StepSpec('a', agent='a.b', recall='x')")
+    assert "recall" in fault
+    assert _fragment_faults("StepSpec('a', ..., recall='x')") == []
 
 
 def _load(app: str | BaseCommand, name: str) -> BaseCommand:

@@ -1,13 +1,16 @@
-"""The reference names every command of ours and every function of `orchestration.runs`, with all they take."""
+"""The reference names every command of ours and all that users' code calls, with what they take."""
 
+import dataclasses
 import inspect
 import re
+from collections.abc import Callable
 
 import pytest
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
 
-from orchestration import runs
+from agents import Task
+from orchestration import StepSpec, WorkflowSpec, actors, memory, runs, testing
 from tests.architecture.sources import PRODUCT_ROOMS, PROJECT_DIR
 
 _REFERENCE = PROJECT_DIR / "docs" / "reference"
@@ -55,6 +58,42 @@ def test_every_function_of_runs_stands_there_with_its_arguments(name: str) -> No
         argument for argument in inspect.signature(getattr(runs, name)).parameters if argument not in section
     ]
     assert missing == []
+
+
+_OTHERS = [
+    (f"{room.__name__.rpartition('.')[2]}.{name}", getattr(room, name))
+    for room in (actors, memory, testing)
+    for name in room.__all__
+    if inspect.isfunction(getattr(room, name))
+]
+
+
+@pytest.mark.parametrize(("name", "function"), _OTHERS, ids=[name for name, _ in _OTHERS])
+def test_every_function_of_the_other_rooms_stands_there_with_its_arguments(
+    name: str, function: Callable[..., object]
+) -> None:
+    text = (_REFERENCE / "python.md").read_text(encoding="utf-8")
+    told = re.search(rf"`{re.escape(name)}\(([^`]*)\)`", text)
+    assert told, f"docs/reference/python.md does not say how {name} is called"
+    words = set(re.findall(r"\w+", told.group(1)))
+    assert [argument for argument in inspect.signature(function).parameters if argument not in words] == []
+
+
+# Of the engine's: what an agent uses instead stands beside them in the class's docstring.
+_NOT_FOR_AGENTS = {"calls", "context", "is_cancelled", "kept", "outbox"}
+
+
+def test_all_that_a_task_has_stands_there() -> None:
+    table = (_REFERENCE / "python.md").read_text(encoding="utf-8").partition("# In an agent")[2]
+    told = set(re.findall(r"`task\.(\w+)", table))
+    assert told == {name for name in dir(Task) if not name.startswith("_")} - _NOT_FOR_AGENTS
+
+
+@pytest.mark.parametrize("kind", [StepSpec, WorkflowSpec])
+def test_every_field_of_a_spec_stands_in_its_table(kind: type) -> None:
+    page = (PROJECT_DIR / "docs" / "howto" / "own-agents.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)) | {"name", "steps"}
+    assert {field.name for field in dataclasses.fields(kind)} - told == set()
 
 
 def test_there_is_something_to_compare() -> None:

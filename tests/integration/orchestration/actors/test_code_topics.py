@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 from django.core.management import CommandError, call_command
-from examples.desk_team import workflows
 from pydantic import BaseModel, ValidationError
 
+from examples.desk_team import workflows
 from orchestration import Listen, TopicSpec, actors, runs
 from orchestration.errors import MessageInvalid, SchemaBreaks, SpecInvalid
 from orchestration.models import Project, Topic
