@@ -11,7 +11,6 @@ from examples.desk_team.case import Case, Mail
 from examples.desk_team.handbook import open_handbook
 from examples.desk_team.notes import choose_note, find_doubts, name_note, write_note
 from examples.desk_team.reading import OTHER, Reading, read
-from orchestration import actors
 
 _PATIENCE_SECONDS: Final = 3_600
 _DAYS_TO_REMIND: Final = 2
@@ -186,6 +185,9 @@ def check_note(task: Task) -> Result:
 @agent("team.collector", timeout_seconds=30)
 def collect(task: Task) -> Result:
     """Collect what this customer asked before and was told: one question to the index of messages."""
+    # Here and not above: every command reads this file to know the agents, and few send messages.
+    from orchestration import actors
+
     [message] = task.messages
     asked = message.body
     told = actors.published(by=f"team.desk/{asked['customer']}", topic="team.answered").reverse()
