@@ -155,8 +155,16 @@ def propose(task: Task) -> Result:
     if message.topic == "shop.news":
         return _withdraw(task, message)
     key, note = write_note(message.body)
-    task.remember("project", key, note, search=f"{note['topic']} {note['question']} {note['text']}")
-    return Result({"key": key, "note": note, "customer": message.body["customer"]})
+    customer = message.body["customer"]
+    # The question stands there in the customer's words: it goes when all about them is forgotten.
+    task.remember(
+        "project",
+        key,
+        note,
+        search=f"{note['topic']} {note['question']} {note['text']}",
+        about=f"customer/{customer}",
+    )
+    return Result({"key": key, "note": note, "customer": customer})
 
 
 def _withdraw(task: Task, message: Message) -> Result:
@@ -185,12 +193,15 @@ def check_note(task: Task) -> Result:
 @agent("team.collector", timeout_seconds=30)
 def collect(task: Task) -> Result:
     """Collect what this customer asked before and was told: one question to the index of messages."""
-    # Here and not above: every command reads this file to know the agents, and few send messages.
+    # Here and not above: every command reads this file to know the agents, and few look through messages.
     from orchestration import actors
+    from orchestration.models import Run
 
     [message] = task.messages
     asked = message.body
-    told = actors.published(by=f"team.desk/{asked['customer']}", topic="team.answered").reverse()
+    project = Run.objects.values_list("project__slug", flat=True).get(pk=task.run_id)
+    desk = f"team.desk/{asked['customer']}"
+    told = actors.published(by=desk, topic="team.answered", project=project).reverse()
     story = [{name: each.body[name] for name in ("day", "question", "text")} for each in told[:_MOST_STORY]]
     return Result(
         {

@@ -12,21 +12,27 @@ from typing import Any, Final
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
+from agents.domain.addresses import is_key
 from agents.domain.reading import read_json
 from agents.errors import UnreadableJson
+from examples.desk_team.case import MOST_TEXT
 from examples.desk_team.errors import DaysUnreadable
 from examples.desk_team.handbook import DATA_DIR
+from examples.desk_team.reading import TOPICS
+from examples.desk_team.workflows import ANSWERED, NEWS
 from orchestration import actors
 from orchestration.domain.mail import DeliveryState
 from orchestration.domain.states import RunStatus
-from orchestration.models import Delivery, Message, Run
+from orchestration.models import Delivery, Message, Run, Topic
 from orchestration.selectors.progress import with_state
 
 DAYS_FILE: Final = DATA_DIR / "days.jsonl"
 FIRST_DAY: Final = date(2026, 3, 2)
 _TEAM: Final = "team."
 _POLL_SECONDS: Final = 0.1
-_NEEDED: Final = {"news": ("news", "topic", "text"), "text": ("message_id", "customer", "text")}
+_MOST_DAYS: Final = 1_000
+_MOST_NAME: Final = 80
+_NEEDED: Final = {"news": ("news", "topic", "text"), "mail": ("message_id", "customer", "text")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +78,24 @@ def _read_line(path: Path, number: int, line: str) -> Mapping[str, Any]:
         said = read_json(line)
     except UnreadableJson as error:
         raise DaysUnreadable(f"{where}: no JSON: {error}") from error
-    if not isinstance(said, dict) or not isinstance(said.get("day"), int):
-        raise DaysUnreadable(f'{where}: day: write an object with "day": a number')
-    for name in _NEEDED["news" if "news" in said else "text"]:
-        if not isinstance(said.get(name), str) or not said[name]:
-            raise DaysUnreadable(f"{where}: {name}: must be text")
+    if not isinstance(said, dict) or said.get("day") not in range(1, _MOST_DAYS + 1):
+        raise DaysUnreadable(f'{where}: day: write an object with "day": a number from 1 to {_MOST_DAYS:,}')
+    for name in _NEEDED["news" if "news" in said else "mail"]:
+        most = MOST_TEXT if name == "text" else _MOST_NAME
+        if not isinstance(said.get(name), str) or not 0 < len(said[name].strip()) <= most:
+            raise DaysUnreadable(f"{where}: {name}: must be text of 1 to {most:,} characters")
+    if "news" not in said and not is_key(said["customer"]):
+        raise DaysUnreadable(f"{where}: customer: must be printable text without '/', to be a desk's key")
+    if "news" in said and said["topic"] not in TOPICS:
+        raise DaysUnreadable(f"{where}: topic: must be one of {', '.join(TOPICS)}")
     return said
+
+
+def is_published() -> bool:
+    """Tell whether what the team talks about is known in the project: its workflows are published with its topics."""
+    names = {ANSWERED.name, NEWS.name}
+    known = Topic.objects.filter(project__slug="default", name__in=names).values_list("name", flat=True)
+    return set(known) == names
 
 
 def send_news(day: Day, first: date) -> None:

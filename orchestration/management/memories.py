@@ -1,6 +1,5 @@
 """Memories as rows and as JSON, and the arguments of the commands about them."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -55,7 +54,7 @@ def describe_memory(one: Memory) -> dict[str, Any]:
         "scope_id": one.scope_id,
         "key": one.key,
         "version": one.version,
-        "value": None if one.value_json is None else json.loads(one.value_json),
+        "value": one.value,
         "is_forgotten": one.is_forgotten,
         "about": one.about,
         "reason": one.reason,

@@ -22,7 +22,7 @@ from orchestration.domain.topic_changes import find_breaking_changes
 from orchestration.errors import MessageInvalid, Problem, SchemaBreaks, SpecInvalid
 from orchestration.models import Project, Topic, TopicSchema
 
-MOST_DESCRIPTION: Final = 2_000
+_MOST_DESCRIPTION: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def find_code_topics() -> list[TopicSpec]:
 
 
 def _read_description(text: object) -> str:
-    if not isinstance(text, str) or len(text) > MOST_DESCRIPTION:
-        raise MessageInvalid(f"description: must be text of at most {MOST_DESCRIPTION:,} characters")
+    if not isinstance(text, str) or len(text) > _MOST_DESCRIPTION:
+        raise MessageInvalid(f"description: must be text of at most {_MOST_DESCRIPTION:,} characters")
     return make_storable(text)
 
 

@@ -8,9 +8,16 @@ from django.core.management import CommandError, call_command
 
 from examples.desk_team.days import FIRST_DAY, read_days, send_mails
 from orchestration import runs
+from orchestration.models import Message
 from orchestration.testing import drive_all
+from tests.people import make_member
 
 pytestmark = pytest.mark.django_db
+
+
+def _feed_first_day() -> None:
+    send_mails(read_days()[0], FIRST_DAY, day_seconds=0.0)
+    drive_all()
 
 
 def test_the_report_is_a_line_a_day(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,11 +51,29 @@ def test_without_workers_it_says_that_what_was_sent_is_kept() -> None:
         call_command("feed_team", day=1, timeout=0.05)
 
 
-def test_without_published_workflows_it_says_what_to_do(tmp_path: Path) -> None:
-    news = tmp_path / "days.jsonl"
-    news.write_text('{"day": 1, "news": "lock", "topic": "advice", "text": "Take two."}\n')
-    with pytest.raises(CommandError, match="publish_workflows"):
-        call_command("feed_team", messages=news)
+def test_without_published_workflows_nothing_is_sent(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"not published: `manage\.py publish_workflows`"):
+        call_command("feed_team")
+    assert not Message.objects.exists()
+
+
+def test_a_person_who_may_not_decide_is_told_why() -> None:
+    runs.publish_code_specs()
+    _feed_first_day()
+    eve = make_member("eve", "reviewer")
+    eve.is_active = False
+    eve.save()
+    with pytest.raises(CommandError, match=r"--as: .*eve.* feed the day again"):
+        call_command("feed_team", day=1, person="eve", day_seconds=0.0)
+
+
+def test_what_another_message_was_fed_as_is_refused_by_its_day(tmp_path: Path) -> None:
+    runs.publish_code_specs()
+    _feed_first_day()
+    file = tmp_path / "days.jsonl"
+    file.write_text('{"day": 1, "message_id": "m01", "customer": "kit", "text": "Something else."}\n')
+    with pytest.raises(CommandError, match=r"day 1: .*2026-03-02:m01"):
+        call_command("feed_team", messages=file)
 
 
 def test_a_day_or_a_person_that_is_none_is_named() -> None:
@@ -64,6 +89,10 @@ def test_a_day_or_a_person_that_is_none_is_named() -> None:
         ("{", "line 2: no JSON"),
         ("[]", "line 2: day"),
         ('{"day": "1", "text": "x"}', "line 2: day"),
+        ('{"day": 0, "message_id": "m1", "customer": "kit", "text": "x"}', "line 2: day: .* from 1 to 1,000"),
+        ('{"day": 1, "message_id": "m1", "customer": "a/b", "text": "x"}', "line 2: customer: .*without '/'"),
+        ('{"day": 1, "message_id": "m1", "customer": "kit", "text": " "}', "line 2: text: .* of 1 to 10,000"),
+        ('{"day": 1, "news": "lock", "topic": "locks", "text": "x"}', "line 2: topic: .*one of delivery"),
         ('{"day": 1, "message_id": "m1", "text": "x"}', "line 2: customer"),
         ('{"day": 1, "news": "lock", "text": "x"}', "line 2: topic"),
     ],

@@ -210,6 +210,32 @@ def test_a_person_sees_the_question_and_what_was_said_before() -> None:
     assert ticket.seen["input"]["question"] == handed["pinned"]["/question"]
 
 
+def test_a_story_is_of_its_own_project() -> None:
+    _feed(1)
+    runs.publish_code_specs("lab")
+    actors.send("team.desk/noor", {"text": "Do you rent bikes?"}, project="lab")
+    drive_all()
+
+    [ticket] = list_open_tickets().filter(run__project__slug="lab")
+
+    story = ticket.seen["handoff"]["collect"]["story"]
+    assert [each["question"] for each in story] == ["Do you rent bikes?"]
+
+
+def test_a_customer_is_forgotten(anna: User) -> None:
+    _feed(1)
+    memory.forget_about("customer/kit", reason="asked for by mail", by=anna)
+    memory.forget(scope="actor", id="team.desk/kit", key="state", reason="asked for by mail", by=anna)
+
+    actors.send("team.desk/kit", {"text": "How long may I return a helmet?"})
+    drive_all()
+
+    assert [each["by"] for each in _answered("") if "helmet" in each["question"]] == ["specialist"] * 2
+    assert (
+        _letters("kit")[1] == "Helmets may be returned within 14 days. They must be unworn and in their box."
+    )
+
+
 def test_a_specialist_that_does_not_answer_keeps_no_customer_waiting() -> None:
     def fail(_: Task) -> object:
         raise PermissionError("the handbook is locked")

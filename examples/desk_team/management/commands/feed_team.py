@@ -8,10 +8,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
+from escalation.errors import EscalationError
 from examples.desk_team.days import (
     DAYS_FILE,
     FIRST_DAY,
     Day,
+    is_published,
     read_days,
     send_mails,
     send_news,
@@ -65,6 +67,8 @@ class Command(BaseCommand):
                 f"--day: there is no day {options['day']} in {options['messages']}; it has {known}."
             )
         person = _find_person(options["person"])
+        if not is_published():
+            raise CommandError("The team's workflows are not published: `manage.py publish_workflows`.")
         for day in chosen:
             self._feed(day, options, person)
         first = options["start"]
@@ -80,11 +84,9 @@ class Command(BaseCommand):
             self._wait(day, seconds)
             send_mails(day, first, options["day_seconds"])
         except OrchestrationError as error:
-            raise CommandError(
-                f"{error}. Were the team's workflows published? `manage.py publish_workflows`"
-            ) from error
+            raise CommandError(f"day {day.number}: {error}") from error
         self._wait(day, seconds, at_least=options["day_seconds"])
-        if person is not None and answer_tickets(person, read_answers()):
+        if person is not None and _answer(person):
             self._wait(day, seconds)
 
     def _wait(self, day: Day, seconds: float, at_least: float = 0) -> None:
@@ -100,6 +102,13 @@ def _read_date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r:.40} is no date; write it as {FIRST_DAY}") from None
+
+
+def _answer(person: User) -> int:
+    try:
+        return answer_tickets(person, read_answers())
+    except (EscalationError, OrchestrationError) as error:
+        raise CommandError(f"--as: {error} What was decided is kept: feed the day again to go on.") from error
 
 
 def _find_person(name: str | None) -> User | None:
