@@ -135,6 +135,9 @@ class Command(BaseCommand):
         if apps.is_installed("examples.desk_team"):
             self.stdout.write("Feeding three days of messages to the desk team, whose members are actors ...")
             call_command("feed_team", stdout=self.stdout)
+            self.stdout.write(
+                "Questions that only people can answer wait: docs/howto/desk-team.md says how to go on."
+            )
 
     def _serve(self, supervisor: Supervisor, record: StageRecord) -> None:
         """Stay until Ctrl-C; tell when something died and was started again."""
