@@ -72,7 +72,9 @@ def test_what_another_message_was_fed_as_is_refused_by_its_day(tmp_path: Path) -
     _feed_first_day()
     file = tmp_path / "days.jsonl"
     file.write_text('{"day": 1, "message_id": "m01", "customer": "kit", "text": "Something else."}\n')
-    with pytest.raises(CommandError, match=r"day 1: .*2026-03-02:m01"):
+    with pytest.raises(
+        CommandError, match=r"day 1: 2026-03-02 was fed with other messages.* choose another --start"
+    ):
         call_command("feed_team", messages=file)
 
 

@@ -94,6 +94,19 @@ def test_what_was_learned_is_known_in_another_month(anna: User) -> None:
     assert _count(measure_days(april.isoformat())[0]) == (5, 3, 0, 0)
 
 
+def test_a_month_with_somebody_who_answers_begins_with_what_one_without_knew(anna: User) -> None:
+    _feed(1, 2, 3)
+    april = FIRST_DAY + timedelta(days=35)
+
+    _feed(1, 2, 3, first=april, person=anna)
+
+    assert [_count(day) for day in measure_days(april.isoformat())] == [
+        (4, 3, 0, 1),
+        (4, 3, 0, 0),
+        (6, 1, 1, 1),
+    ]
+
+
 def test_a_day_that_is_fed_again_changes_nothing() -> None:
     _feed(1)
     before = Message.objects.count()

@@ -22,7 +22,7 @@ from examples.desk_team.days import (
 from examples.desk_team.errors import DaysUnreadable
 from examples.desk_team.measure import measure_days, tell_days
 from examples.desk_team.people import answer_tickets, read_answers
-from orchestration.errors import OrchestrationError
+from orchestration.errors import MessageConflict, OrchestrationError
 from orchestration.management.arguments import read_seconds
 
 
@@ -83,6 +83,11 @@ class Command(BaseCommand):
             send_news(day, first)
             self._wait(day, seconds)
             send_mails(day, first, options["day_seconds"])
+        except MessageConflict as error:
+            raise CommandError(
+                f"day {day.number}: {day.date(first)} was fed with other messages, or another --day-seconds; "
+                f"choose another --start. {error}"
+            ) from error
         except OrchestrationError as error:
             raise CommandError(f"day {day.number}: {error}") from error
         self._wait(day, seconds, at_least=options["day_seconds"])
