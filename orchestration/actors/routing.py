@@ -57,7 +57,8 @@ ORDER BY m.id FOR NO KEY UPDATE"""
 _TARGET: Final = {"message": "bigint", "name": "text", "key": "text"}
 # One statement, so that messages of which nobody is told anything need no transaction around it. Actors are made in
 # order, so that of two senders who make the same ones one waits for the other, and never both; one that was made
-# meanwhile is not seen by this statement, but its conflict tells it.
+# meanwhile is not seen by this statement, but its conflict tells it. Who was made is found by grouping: nobody knows
+# beforehand how many rows a part has, and a join of ten thousand with ten thousand might compare each with each.
 _DELIVER: Final = f"""
 WITH held AS MATERIALIZED ({_HELD}
 ), wanted AS MATERIALIZED (
@@ -77,8 +78,11 @@ WITH held AS MATERIALIZED ({_HELD}
 ), receiver AS (
     SELECT k.message, k.id, k.stopped_at FROM known k WHERE k.id IS NOT NULL
     UNION ALL
-    SELECT k.message, n.id, n.stopped_at FROM known k JOIN made n ON n.name = k.name AND n.key = k.key
-    WHERE k.id IS NULL
+    SELECT unnest(array_agg(g.message) FILTER (WHERE g.message IS NOT NULL)), max(g.id), max(g.stopped_at)
+    FROM (SELECT k.name, k.key, k.message, NULL::bigint AS id, NULL::timestamptz AS stopped_at
+          FROM known k WHERE k.id IS NULL
+          UNION ALL SELECT n.name, n.key, NULL, n.id, n.stopped_at FROM made n) g
+    GROUP BY g.name, g.key
 ), delivered AS (
     INSERT INTO orchestration_delivery (message_id, actor_id, state, reason, delivered_at, ended_at)
     SELECT r.message, r.id, CASE WHEN said.why = '' THEN 'queued' ELSE 'dead' END, said.why, clock_timestamp(),
