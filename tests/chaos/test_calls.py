@@ -109,6 +109,16 @@ def test_a_worker_killed_at_a_wait_loses_no_answer_and_pays_nothing_again(worker
     assert runs.verify(run.pk).fault is None
 
 
+def test_a_wait_ends_by_its_signal_and_the_next_by_the_clock(workers: Arena) -> None:
+    run = workers.start(WorkflowSpec(name="plain-waits", steps=(step("work", agent="crash.wait"),)))
+    waits = Call.objects.filter(run=run.pk, state="open", awaited_in__isnull=False)
+    workers.wait_until(waits.exists, "the suspension")
+    runs.signal(run.pk, "go", {"euro": 5})
+    workers.wait_done(run, seconds=60)
+    assert Step.objects.get(run=run).output == ["before", {"euro": 5}, "after"]
+    assert Step.objects.get(run=run).crashes == 0
+
+
 # Calls at once, and agents inside tools: each seed dies in two places that it chooses; CHAOS_SEEDS=20 takes minutes.
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "1"))
 _LEAVES = [f"t.d{n}{side}#1" for n in range(ROUNDS) for side in SIDES]
