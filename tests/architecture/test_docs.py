@@ -16,7 +16,7 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from django.db import transaction
 
 from agents.domain.catalogue import catalogue
-from orchestration import Budget, Listen, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec
+from orchestration import Budget, Listen, Recall, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec
 from tests.architecture.sources import ALL_ROOMS, PRODUCT_ROOMS, PROJECT_DIR
 
 PAGES = sorted(
@@ -30,7 +30,8 @@ PAGES = sorted(
 _FENCE = re.compile(r"((?:^<!-- [a-z]+: .*? -->\n)*)^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"^<!-- ([a-z]+): (.*?) -->$", re.MULTILINE)
 _SPECS = {
-    kind.__name__: kind for kind in (Budget, Listen, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec)
+    kind.__name__: kind
+    for kind in (Budget, Listen, Recall, Retry, Review, StepSpec, TopicSpec, Verify, WorkflowSpec)
 }
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)((?:[^\n`|\\]|\\\n)*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")

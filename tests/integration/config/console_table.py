@@ -88,7 +88,7 @@ GET  orchestration_verifiertrial_changelist lxxooo
 GET  orchestration_verifiertrial_add        xxxx
 GET  orchestration_verifiertrial_history    ----
 GET  orchestration_verifiertrial_delete     ----
-GET  orchestration_verifiertrial_change     l-----
+GET  orchestration_verifiertrial_change     lxx---
 GET  orchestration_workerprocess_changelist lxxooo
 GET  orchestration_workerprocess_add        xxxx
 GET  orchestration_workerprocess_history    xxoo
@@ -107,14 +107,14 @@ GET  escalation_agenthour_changelist        lxxxxxxxooooo xxooo
 GET  escalation_agenthour_add               xxxx
 GET  escalation_agenthour_history           ----
 GET  escalation_agenthour_delete            ----
-GET  escalation_agenthour_change            l------------ -----
+GET  escalation_agenthour_change            lxxxxxxx----- xx---
 GET  escalation_auditline_export            lbbbbbbbbbbbb bbbbb
 POST escalation_auditline_export            lxxxxxoxoxxoo xxxoo
 GET  escalation_auditline_changelist        lxxxxxoxoxxoo xxxoo
 GET  escalation_auditline_add               xxxx
 GET  escalation_auditline_history           --oo
 GET  escalation_auditline_delete            --xx
-GET  escalation_auditline_change            l-----o----oo -----
+GET  escalation_auditline_change            lxxxxxox-xxoo xxx--
 GET  escalation_calendar_preview            lbbbbbbbbbbbb bbbbb
 POST escalation_calendar_preview            lxxxxxxxoxxoo xxxoo
 GET  escalation_calendar_changelist         lxxxxxxxooooo xxooo
@@ -131,7 +131,7 @@ GET  escalation_delivery_changelist         lxooooooooooo ooooo
 GET  escalation_delivery_add                xxxx
 GET  escalation_delivery_history            ----
 GET  escalation_delivery_delete             ----
-GET  escalation_delivery_change             l------------ -----
+GET  escalation_delivery_change             lx----------- -----
 GET  escalation_preference_changelist       lxooooooooooo ooooo
 GET  escalation_preference_add              xooo
 GET  escalation_preference_history          ----
