@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents import Task
 from orchestration import StepSpec, WorkflowSpec, memory
+from orchestration.admin.times import write_time
 from orchestration.models import Forgetting, Memory, Project
 from orchestration.testing import FinishedRun, run_workflow
 from tests.integration.orchestration_admin.conftest import sign_in, text_of
@@ -72,7 +73,7 @@ def test_the_list_is_narrowed_by_whose_it_is_key_words_and_time(operator: Client
     then = text_of(operator.get(LIST, {"at": first.isoformat()}))
     assert "formerly" in then
     assert "4 memories" in then
-    assert f'name="at" value="{first:%Y-%m-%dT%H:%M:%S}"' in then
+    assert f'name="at" value="{write_time(first)}"' in then
     assert "formerly" not in text_of(operator.get(LIST))
 
 

@@ -131,8 +131,10 @@ def test_every_moment_of_a_run_is_told_in_the_viewers_zone(operator: Client) -> 
     run = play_letter(writer=doubt).run
     for show in run_sections.SECTIONS:
         page = _open(operator, run, show=show).content.decode()
-        # What `times.js` writes anew: moments, and words around one.
-        left = re.sub(r"<time\b.*?</time>|<(\w+)[^>]* data-at=[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
+        # What `times.js` writes anew: moments, and words around one. Fields in which moments are written are in UTC.
+        written = r'<label>[^<]*<input type="datetime-local"[^>]*>'
+        moments = rf"<time\b.*?</time>|<(\w+)[^>]* data-at=[^>]*>.*?</\1>|{written}"
+        left = re.sub(moments, "", page, flags=re.DOTALL)
         assert left != page
         assert "UTC" not in left, show
 
