@@ -23,7 +23,7 @@ _RECALLS = WorkflowSpec(
     name="crash-recalls",
     steps=(StepSpec("use", agent="crash.recall", recall=Recall("'what crashed last'", limit=2)),),
 )
-_TALKS = WorkflowSpec(name="crash-talks", steps=(StepSpec("talk", agent="crash.talker"),))
+_TALKS = WorkflowSpec(name="crash-talks", steps=(StepSpec("talk", agent="crash.converser"),))
 
 
 @pytest.fixture(scope="module")

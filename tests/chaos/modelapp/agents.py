@@ -93,7 +93,7 @@ def ask_in_a_tree(durable: Any) -> Any:
     return tree
 
 
-@model_agent("crash.talker", timeout_seconds=60, queue="isolated", context_tokens=2_000)
+@model_agent("crash.converser", timeout_seconds=60, queue="isolated", context_tokens=2_000)
 def talk_long(durable: Any) -> Any:
     """Ask a model that looks so often that the middle of the conversation is told it in short."""
     from pydantic_ai import Agent
