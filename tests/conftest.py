@@ -85,19 +85,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.config.stash[_EMPTIED] = False
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Take another connection for what is done after a test, where that of the test has broken.
-
-    It idles for minutes while a browser or workers do what is tested; on a machine that stands still meanwhile, its
-    keepalive ends it.
-    """
-    if _commits(item):
-        with item.config.stash[blocking_manager_key].unblock():
-            if connection.connection is not None and not connection.is_usable():
-                connection.close()
-
-
 def _commits(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("django_db")
     by_marker = marker is not None and bool(marker.kwargs.get("transaction"))

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
@@ -130,6 +131,9 @@ def people(transactional_db: None, served: str, listening: str) -> Iterator[Peop
         people = People(playwright.chromium.connect_over_cdp(listening), served)
         yield people
         people.leave()
+    # It idles for minutes while a browser works: on a machine that stands still meanwhile, its keepalive ends it.
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()
 
 
 @pytest.fixture
