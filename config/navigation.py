@@ -64,7 +64,16 @@ def list_places(request: HttpRequest) -> list[dict[str, Any]]:
         if model.get("admin_url")
     }
     groups = [*_list_placed(links, request), *map(_list_others, apps)]
-    return [group for group in groups if group["items"]]
+    return _mark([group for group in groups if group["items"]], request.path)
+
+
+def _mark(groups: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
+    """Mark where the person is: one place, though a page of another one may stand below its address."""
+    items = [item for group in groups for item in group["items"]]
+    here = max((item["link"] for item in items if path.startswith(item["link"])), key=len, default="")
+    for item in items:
+        item["active"] = item["link"] == here
+    return groups
 
 
 def _list_placed(links: dict[str, str], request: HttpRequest) -> Iterator[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """What the admins of rows of projects share: everybody sees what their memberships give, and no more."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
@@ -20,6 +20,10 @@ else:
     from unfold.admin import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)
+
+_OF_FRAME: Final = frozenset({"messages", "perms", "request", "user"})
+"""What Django adds to what a page is given: the frame shows notes to the person by it."""
+_OWN: Final = frozenset({"title", "subtitle"})
 
 
 def caller_of(request: HttpRequest) -> Caller:
@@ -172,6 +176,11 @@ class ReadOnlyAdmin(ScopedAdmin[Row]):
         if request.method not in {"GET", "HEAD"} and template not in self.form_templates:
             return HttpResponseNotAllowed(("GET", "HEAD"))
         frame = {**self.admin_site.each_context(request), "media": self.media, "subtitle": None}
+        taken = context.keys() & (frame.keys() | _OF_FRAME) - _OWN
+        if taken:
+            raise ImproperlyConfigured(
+                f"{template}: the console's frame reads {', '.join(taken)}; name it otherwise"
+            )
         return TemplateResponse(
             request, f"admin/orchestration/{template}", {**frame, **context}, status=status
         )

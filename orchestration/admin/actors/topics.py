@@ -110,7 +110,7 @@ def _build_page(request: HttpRequest, topic: Topic) -> dict[str, Any]:
         "versions": _view_versions(versions)[:_MOST_VERSIONS],
         "subscribers": [_view_subscriber(each) for each in heard[:_MOST_SUBSCRIBERS]],
         "has_more_subscribers": len(heard) > _MOST_SUBSCRIBERS,
-        "messages": view_messages(
+        "published": view_messages(
             list(list_published(topic.pk)[:_MOST_MESSAGES]), caller_of(request).user_id
         ),
         "mail_url": mail_url(topic=topic.name),

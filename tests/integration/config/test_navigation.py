@@ -7,6 +7,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from config import urls  # noqa: F401 - loads the console's pages
 from config.navigation import list_places
@@ -137,3 +138,16 @@ def test_the_inbox_says_how_many_tickets_are_about_to_be_late() -> None:
         page = client.get("/admin/orchestration/workflow/").content.decode()
     assert inbox["badge"] == '<span data-count="breaching">999+</span>'
     assert '<span data-count="breaching">999+</span>' in page
+
+
+def test_one_place_is_marked_where_a_page_stands_below_another_one_s_address() -> None:
+    root = User.objects.create_superuser("root")
+    for address, here in (
+        (reverse("admin:orchestration_trace"), "Trace"),
+        (reverse("admin:orchestration_run_changelist"), "Runs"),
+        (reverse("admin:index"), None),
+    ):
+        request = RequestFactory().get(address)
+        request.user = root
+        items = [item for group in list_places(request) for item in group["items"]]
+        assert [item["title"] for item in items if item["active"]] == ([here] if here else [])
