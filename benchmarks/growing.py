@@ -1,22 +1,15 @@
 """The client's side of `benchmarks.growth`: publishes, starts, waits and verifies, in a process of its own."""
 
-import json
 import random
 import resource
-import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
-import django
+from django.db.models import Max, Min
 
-django.setup()
-
-from django.core.management import call_command  # noqa: E402 - Django first
-from django.db.models import Max, Min  # noqa: E402
-
-from orchestration import StepSpec, WorkflowSpec, runs  # noqa: E402
-from orchestration.models import Attempt, Run, Step, WorkerProcess  # noqa: E402
+from benchmarks.client import await_workers, make_tables, obey, wait_until  # sets Django up
+from orchestration import StepSpec, WorkflowSpec, runs
+from orchestration.models import Attempt, Run, Step
 
 _MOST_SECONDS = 1_200
 _SEED = 7
@@ -43,19 +36,14 @@ def _build(shape: str, steps: str) -> WorkflowSpec:
 
 def prepare(shape: str, steps: str) -> dict[str, Any]:
     """Make the tables and publish the workflows."""
-    call_command("migrate", verbosity=0)
-    call_command("publish_workflows", stdout=sys.stderr)
+    make_tables()
     runs.publish(_build(shape, steps))
     return {}
 
 
 def warm(workers: str) -> dict[str, Any]:
     """Wait until the workers are there and have done something."""
-    give_up_at = time.monotonic() + 60
-    while WorkerProcess.objects.filter(stopped_at__isnull=True).count() < int(workers):
-        if time.monotonic() > give_up_at:
-            raise SystemExit("the workers did not start within 60 s")
-        time.sleep(0.1)
+    await_workers(int(workers))
     for run in [runs.start("bench-fan", {}) for _ in range(2 * int(workers))]:
         runs.wait(run.pk, timeout_seconds=60)
     return {}
@@ -73,11 +61,7 @@ def start(shape: str, steps: str, count: str) -> dict[str, Any]:
 def await_all(shape: str, steps: str) -> dict[str, Any]:
     """Wait until no run is open; return steps and seconds from the first claim to the last end."""
     mine = Run.objects.filter(workflow_name=_name(shape, steps))
-    give_up_at = time.monotonic() + _MOST_SECONDS
-    while mine.filter(status="running").exists():
-        if time.monotonic() > give_up_at:
-            raise SystemExit(f"the runs did not end within {_MOST_SECONDS} s")
-        time.sleep(0.2)
+    wait_until(lambda: not mine.filter(status="running").exists(), "the runs did not end", _MOST_SECONDS, 0.2)
     done = Step.objects.filter(run__in=mine)
     first = Attempt.objects.filter(run__in=mine).aggregate(at=Min("started_at"))["at"]
     ends = [end for end in mine.values_list("finished_at", flat=True) if end is not None]
@@ -104,9 +88,5 @@ def prove(shape: str, steps: str) -> dict[str, Any]:
     }
 
 
-_COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
-    command.__name__: command for command in (prepare, warm, start, await_all, prove)
-}
-
 if __name__ == "__main__":
-    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))
+    obey(prepare, warm, start, await_all, prove)

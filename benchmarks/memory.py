@@ -116,7 +116,7 @@ def _tell_looks(way: str, memories: int, questions: list[str]) -> None:
     def ask(question: str) -> None:
         key = f"fact/{dice.randrange(memories):07}"
         said = {"key": key} if way == "key" else {"like": question, "limit": 3}
-        found = look(project, "", Question(MemoryScope.PROJECT, **said), pin)  # type: ignore[arg-type]
+        found = look(project, "", Question(MemoryScope.PROJECT, **said), pin)
         if not found:
             raise SystemExit(f"nothing was found by {way}: {said}")
 

@@ -11,7 +11,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -70,11 +69,11 @@ def measure(calls: int, rounds: int, server_pids: list[int], url: str) -> None:
                     taken[kind, way].append(figures)
     for (kind, way), rows in taken.items():
         medians = [statistics.median(column) * 1_000 / calls for column in zip(*rows, strict=True)]
-        told = dict(zip(("ms", "cpu_ms_of_worker", "cpu_ms_of_servers"), medians, strict=True))
+        names = ("ms", "cpu_ms_of_worker", "cpu_ms_of_servers")
         ratios = [row[0] / client[0] for row, client in zip(rows, taken[kind, "client"], strict=True)]
-        figures = {name: round(value, 3) for name, value in told.items()}
+        told = {name: round(value, 3) for name, value in zip(names, medians, strict=True)}
         ratio = round(statistics.median(ratios), 2)
-        print(json.dumps({"kind": kind, "way": way, **figures, "ratio_to_client": ratio}))
+        print(json.dumps({"kind": kind, "way": way, **told, "ratio_to_client": ratio}))
     print(json.dumps({"calls": calls, "rounds": rounds, "load": os.getloadavg()[0]}))
 
 
@@ -179,4 +178,4 @@ class Round:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,27 +1,21 @@
 """The client's side of `benchmarks.actors`: sends, publishes, waits and looks, in a process of its own."""
 
-import json
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-import django
+from django.db import connection
 
-django.setup()
-
-from django.core.management import call_command  # noqa: E402 - Django first
-from django.db import connection  # noqa: E402
-
-from orchestration import actors, runs  # noqa: E402
-from orchestration.actors.routing import pass_on  # noqa: E402
-from orchestration.database.statements import fetch_one  # noqa: E402
-from orchestration.maintenance import mail  # noqa: E402
-from orchestration.models import Actor, Delivery, Message, Run, Subscription, WorkerProcess  # noqa: E402
+from benchmarks.client import await_workers, make_tables, obey, wait_until  # sets Django up
+from orchestration import actors, runs
+from orchestration.actors.routing import pass_on
+from orchestration.database.statements import fetch_one
+from orchestration.maintenance import mail
+from orchestration.models import Actor, Delivery, Message, Run, Subscription
 
 NAME, TOPIC = "bench.actor", "bench.news"
 _MOST_SECONDS = 1_200
@@ -30,19 +24,14 @@ _DUTIES = (mail.settle_left, mail.route_left, mail.park_stuck, mail.start_left, 
 
 def prepare() -> dict[str, Any]:
     """Make the tables and publish the workflows."""
-    call_command("migrate", verbosity=0)
-    call_command("publish_workflows", stdout=sys.stderr)
+    make_tables()
     actors.define_topic(TOPIC)
     return {}
 
 
 def warm(workers: str) -> dict[str, Any]:
     """Wait until the workers are there and have done something of either kind."""
-    give_up_at = time.monotonic() + 60
-    while WorkerProcess.objects.filter(stopped_at__isnull=True).count() < int(workers):
-        if time.monotonic() > give_up_at:
-            raise SystemExit("the workers did not start within 60 s")
-        time.sleep(0.1)
+    await_workers(int(workers))
     for number in range(100):
         runs.start("bench-one", {})
         actors.send(f"{NAME}/warm-{number}", {})
@@ -172,20 +161,12 @@ def _nobody_routes() -> AbstractContextManager[object]:
 
 
 def _await(condition: Callable[[], bool], look_seconds: float = 0.02) -> None:
-    give_up_at = time.monotonic() + _MOST_SECONDS
-    while not condition():
-        if time.monotonic() > give_up_at:
-            raise SystemExit(f"not all was read within {_MOST_SECONDS} s")
-        time.sleep(look_seconds)
+    wait_until(condition, "not all was read", _MOST_SECONDS, look_seconds)
 
 
 def _read_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-_COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
-    command.__name__: command for command in (prepare, warm, plain, talk, make_idle, look, subscribe, publish)
-}
-
 if __name__ == "__main__":
-    print(json.dumps(_COMMANDS[sys.argv[1]](*sys.argv[2:])))
+    obey(prepare, warm, plain, talk, make_idle, look, subscribe, publish)

@@ -21,7 +21,7 @@ class Reading:
 
     def evaluate(self, source: str) -> Any:
         """Return what an expression gives."""
-        return evaluate(source, self.values | ({"summary": self.lost} if "summary" in source else {}))
+        return self._evaluate(source, {})
 
     def is_true(self, condition: str) -> bool:
         """Return what a condition gives.
@@ -35,9 +35,13 @@ class Reading:
 
     def evaluate_input(self, source: str) -> Any:
         """Return what an expression of the step's input gives; the run so far is made where it is named."""
-        more: dict[str, Any] = {"summary": self.lost} if "summary" in source else {}
+        more: dict[str, Any] = {}
         if RECALLED in source:
             more[RECALLED] = self.reader.entries
         if DIGEST in source:
             more[DIGEST] = tell_so_far(self.calls, self.reader)
-        return evaluate(source, self.values | more)
+        return self._evaluate(source, more)
+
+    def _evaluate(self, source: str, more: dict[str, Any]) -> Any:
+        lost = {"summary": self.lost} if "summary" in source else {}
+        return evaluate(source, self.values | lost | more)
