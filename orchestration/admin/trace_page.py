@@ -68,7 +68,7 @@ def build_trace_page(request: HttpRequest) -> dict[str, Any]:
 
 
 def export_trace(request: HttpRequest, form: str) -> StreamingHttpResponse:
-    """Send the lines that a page shows as a file, all of them, some thousand at a time.
+    """Send the lines that a page shows as a file, all of them, some thousand at a time; its name says if that is a part.
 
     Raises: Http404: there is no such form, or nothing of that name for them; says what is wrong.
     """
@@ -81,8 +81,9 @@ def export_trace(request: HttpRequest, form: str) -> StreamingHttpResponse:
         raise Http404(str(error)) from error
     if asked.faults:
         raise Http404("; ".join(asked.faults))
-    lines = stream_lineage(find_lineage(asked.query).lines)
-    return send_file(request, FORMS[form](lines), _TYPES[form], f"trace.{form}")
+    found = find_lineage(asked.query)
+    name = "trace-latest" if found.is_cut else "trace"
+    return send_file(request, FORMS[form](stream_lineage(found.lines)), _TYPES[form], f"{name}.{form}")
 
 
 def _read_about(request: HttpRequest) -> tuple[About, dict[str, str]]:

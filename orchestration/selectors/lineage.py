@@ -232,10 +232,14 @@ def _find_given(found: _Found, given: GivenKey, asked: LineageQuery) -> None:
         .order_by("-pk")
         .values_list("pk", flat=True)[: MOST_ABOUT + 1]
     )
-    got = Delivery.objects.filter(message__in=mail[:MOST_ABOUT])
-    turns = got.filter(run__isnull=False).order_by().values_list("run", flat=True).distinct()
-    runs = list(started.order_by().values_list("pk", flat=True)[:MOST_ABOUT]) + list(turns[: MOST_ABOUT + 1])
-    found.is_cut = len(mail) > MOST_ABOUT or len(runs) > MOST_ABOUT
-    _add_trees(found, runs[:MOST_ABOUT], asked)
+    got = list(
+        Delivery.objects.filter(message__in=mail[:MOST_ABOUT])
+        .order_by("-pk")
+        .values_list("pk", "run")[: MOST_ABOUT + 1]
+    )
+    turns = dict.fromkeys(run for _, run in got[:MOST_ABOUT] if run is not None)
+    runs = list(started.order_by("-created_at").values_list("pk", flat=True)[: MOST_ABOUT + 1])
+    found.is_cut = any(len(rows) > MOST_ABOUT for rows in (mail, got, runs))
+    _add_trees(found, [*runs[:MOST_ABOUT], *turns], asked)
     found.add_rows(LineageKind.MESSAGE, mail[:MOST_ABOUT])
-    found.add_rows(LineageKind.DELIVERY, list(got.values_list("pk", flat=True)[:MOST_ABOUT]))
+    found.add_rows(LineageKind.DELIVERY, [pk for pk, _ in got[:MOST_ABOUT]])

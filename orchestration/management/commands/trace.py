@@ -81,6 +81,10 @@ class Command(EngineCommand):
             )
         else:
             self._write_some(found, _write_table)
+        if found.is_cut:
+            self.stderr.write(
+                "There is more than is looked through at once; --since and --until lead to what was before."
+            )
 
     def _write_some(self, found: Lineage, write: Any) -> None:
         """Write as many lines as fit a screen or a value, and say where there are more."""
@@ -89,10 +93,6 @@ class Command(EngineCommand):
         if len(lines) > _MOST_SHOWN:
             self.stderr.write(
                 f"These are the first {_MOST_SHOWN:,} lines: give --since and --until, or --export for all of them."
-            )
-        if found.is_cut:
-            self.stderr.write(
-                "There is more than is looked through at once; --since and --until lead to what was before."
             )
 
 
