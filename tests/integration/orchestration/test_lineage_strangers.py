@@ -117,7 +117,11 @@ def test_the_page_and_its_files_know_nothing_of_others(
     actor: Actor, stella: Client, door: str, about: dict[str, str]
 ) -> None:
     run = {"name": str(Run.objects.get().pk)} if about["about"] == "run" else {}
-    for asked in ({**about, **run}, {**about, **run, "project": "default"}, {**about, **run, "project": "other"}):
+    for asked in (
+        {**about, **run},
+        {**about, **run, "project": "default"},
+        {**about, **run, "project": "other"},
+    ):
         answer = stella.get(f"{TRACE}{door}", asked)
         text = _body(answer)
         assert "remembered" not in text
@@ -144,13 +148,30 @@ def test_hostile_names_break_no_door(actor: Actor, client: Client, wrong: str) -
         for door in ("", "csv/", "jsonl/")
         for about in ("run", "actor", "memory", "key")
     ]
-    for field in ("project", "scope", "id", "about", "text", "step", "kind", "below", "since", "until", "page"):
+    for field in (
+        "project",
+        "scope",
+        "id",
+        "about",
+        "text",
+        "step",
+        "kind",
+        "below",
+        "since",
+        "until",
+        "page",
+    ):
         asked.append(f"{TRACE}?about=memory&name=k&{field}={said}")
         asked.append(f"{TRACE}csv/?about=memory&name=customer/7&{field}={said}")
         asked.append(f"/admin/orchestration/run/{run}/change/?show=trace&{field}={said}")
     asked += [f"/admin/orchestration/run/{run}/change/?show=context&page={said}"]
-    asked += [f"{API}runs/{run}/lineage?{name}={said}" for name in ("step", "agent", "kind", "since", "until", "text")]
-    asked += [f"{API}runs/{run}/lineage?{name}={said}" for name in ("below", "cursor", "page_size", "nothing")]
+    asked += [
+        f"{API}runs/{run}/lineage?{name}={said}"
+        for name in ("step", "agent", "kind", "since", "until", "text")
+    ]
+    asked += [
+        f"{API}runs/{run}/lineage?{name}={said}" for name in ("below", "cursor", "page_size", "nothing")
+    ]
     asked += [f"{API}lineage?{name}={said}" for name in ("memory", "idempotency_key", "project")]
     asked += [f"{API}lineage?memory=k&{name}={said}" for name in ("scope", "id", "project", "text")]
     asked += [f"{API}actors/support.case/1/lineage?project={said}"]
@@ -217,7 +238,10 @@ def test_five_thousand_lines_come_once_each_at_every_door(actor: Actor, client: 
     client.force_login(make_member("olga", "operator"))
     known = list(find_lineage(LineageQuery(run)).lines.values_list("pk", flat=True))
     assert len(known) > 5_000
-    sent = [json.loads(line)["id"] for line in _body(client.get(f"{TRACE}jsonl/?about=run&name={run.pk}")).splitlines()]
+    sent = [
+        json.loads(line)["id"]
+        for line in _body(client.get(f"{TRACE}jsonl/?about=run&name={run.pk}")).splitlines()
+    ]
     assert sent == known
     sheet = csv.DictReader(io.StringIO(_body(client.get(f"{TRACE}csv/?about=run&name={run.pk}"))))
     assert [row["id"] for row in sheet] == known
