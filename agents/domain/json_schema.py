@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import jsonschema_rs
+from pydantic import BaseModel
 from referencing import Specification
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
@@ -54,6 +55,21 @@ class SchemaInvalid(ValueError):
         super().__init__(f"at {path}: {reason}" if path else reason)
         self.path = path
         self.reason = reason
+
+
+def describe_model(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a pydantic model.
+
+    Raises: SchemaInvalid: it has none, such as where a field is a function.
+    """
+    try:
+        return model.model_json_schema()
+    except Exception as error:  # whatever anybody's fields and methods raise
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise SchemaInvalid(
+            "",
+            f"the model {model.__name__} has none ({why[:_MAX_WORDS]}); its fields must be what JSON can hold",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

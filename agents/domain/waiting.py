@@ -20,7 +20,7 @@ from agents.domain.call_texts import read_response
 from agents.domain.calling import carry, carry_awaited, is_in_loop, outlive, stand_still
 from agents.domain.calls import CallKind, Calls, CallWish, Until
 from agents.domain.canonical import canonical_json, check_json
-from agents.domain.json_schema import SchemaInvalid, compile_schema
+from agents.domain.json_schema import SchemaInvalid, compile_schema, describe_model
 from agents.errors import (
     AskCycle,
     AskFailed,
@@ -274,11 +274,13 @@ def _read_schema(where: str, schema: object) -> dict[str, Any] | None:
     if schema is None:
         return None
     read: object = schema
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
-        read = schema.model_json_schema()
-    if not isinstance(read, Mapping):
-        raise CallRefused(f"{where} is {schema!r:.80}; give a JSON Schema (dict) or a pydantic model class")
     try:
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            read = describe_model(schema)
+        if not isinstance(read, Mapping):
+            raise CallRefused(
+                f"{where} is {schema!r:.80}; give a JSON Schema (dict) or a pydantic model class"
+            )
         compile_schema(read)
         check_json(read, max_depth=DEEPEST_SCHEMA)
     except SchemaInvalid as error:

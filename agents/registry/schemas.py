@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from agents.domain.canonical import json_pointer
 from agents.domain.catalogue import SchemaCheck
 from agents.domain.invocation import JSON
-from agents.domain.json_schema import CompiledSchema, SchemaInvalid
+from agents.domain.json_schema import CompiledSchema, SchemaInvalid, describe_model
 from agents.domain.json_schema import compile_schema as compile_json_schema
 from agents.errors import AgentRefused
 
@@ -64,7 +64,10 @@ def compile_schema(name: str, argument: str, schema: object) -> SchemaCheck | No
     if schema is None:
         return None
     if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return ModelCheck(schema.model_json_schema(), schema)
+        try:
+            return ModelCheck(describe_model(schema), schema)
+        except SchemaInvalid as error:
+            raise AgentRefused(f"agent {name}: {argument}: {error.reason}") from None
     if isinstance(schema, Mapping):
         return _compile_json_schema(f"agent {name}: {argument}", schema)
     raise AgentRefused(

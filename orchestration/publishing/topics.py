@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from agents.domain.canonical import canonical_json
 from agents.domain.classification import make_storable
-from agents.domain.json_schema import SchemaInvalid, compile_schema
+from agents.domain.json_schema import SchemaInvalid, compile_schema, describe_model
 from agents.domain.outbox import check_topic
 from agents.errors import MessageRefused, UnreadableOutput
 from orchestration.domain.receipts import digest_text
@@ -96,9 +96,9 @@ def _read_description(text: object) -> str:
 
 def _read_schema(name: str, schema: object) -> str:
     said: Any = {} if schema is None else schema
-    if isinstance(said, type) and issubclass(said, BaseModel):
-        said = said.model_json_schema()
     try:
+        if isinstance(said, type) and issubclass(said, BaseModel):
+            said = describe_model(said)
         check_topic(name)
         if not isinstance(said, Mapping):
             raise MessageInvalid(

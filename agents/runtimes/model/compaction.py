@@ -21,6 +21,7 @@ from pydantic_ai.capabilities.abstract import AbstractCapability
 from pydantic_ai.messages import (
     ModelMessage,
     ModelRequest,
+    ModelRequestPart,
     ModelResponse,
     ToolCallPart,
     ToolReturnPart,
@@ -66,11 +67,17 @@ class Compaction(AbstractCapability[Any]):
     ) -> ModelRequestContext:
         """Return the request with the middle of a long conversation in short."""
         task, messages = TASK.get(), request_context.messages
-        if task is not None:
+        first = messages[0] if messages else None
+        # What an agent's own code has cut already may begin with an answer, behind which nothing can be told.
+        if task is not None and isinstance(first, ModelRequest):
             allowance = self._most // _SHARE
             cut = find_cut(messages, self._most, allowance)
             if cut > 1:
-                request_context.messages = await _tell_in_short(task, messages, cut, allowance)
+                told, kept = await _tell_in_short(task, messages[1:cut], allowance)
+                request_context.messages = [
+                    replace(first, parts=[*first.parts, told, *kept]),
+                    *messages[cut:],
+                ]
         return request_context
 
 
@@ -122,10 +129,9 @@ def count_hidden(messages: Sequence[ModelMessage]) -> tuple[int, int]:
 
 
 async def _tell_in_short(
-    task: Task, messages: Sequence[ModelMessage], cut: int, allowance: int
-) -> list[ModelMessage]:
-    first, middle = messages[0], messages[1:cut]
-    assert isinstance(first, ModelRequest)  # noqa: S101 - what a conversation begins with
+    task: Task, middle: Sequence[ModelMessage], allowance: int
+) -> tuple[UserPromptPart, list[ModelRequestPart]]:
+    """Return what was said and done in short, and the parts of requests that say how these are to be read."""
     text = await _ask(task, list(_say(middle)), allowance)
     kept = [
         part
@@ -136,8 +142,7 @@ async def _tell_in_short(
     ]
     answers = [message for message in middle if isinstance(message, ModelResponse)]
     calls = sum(isinstance(part, ToolCallPart) for answer in answers for part in answer.parts)
-    told = UserPromptPart(_HEADING.format(answers=len(answers), calls=calls) + text)
-    return [replace(first, parts=[*first.parts, told, *kept]), *messages[cut:]]
+    return UserPromptPart(_HEADING.format(answers=len(answers), calls=calls) + text), kept
 
 
 async def _ask(task: Task, said: list[dict[str, Any]], allowance: int) -> str:

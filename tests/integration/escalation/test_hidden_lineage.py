@@ -55,7 +55,7 @@ def test_nobody_and_no_words_of_theirs_are_told_or_found(kind: ResolutionKind, m
     mia = make_mia(ticket, has_role=False)
     answers = [
         read(mia, f"/api/v1/runs/{run.pk}/lineage"),
-        read(mia, f"/api/v1/lineage?since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z&page_size=200"),
+        read(mia, "/api/v1/lineage?since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z&page_size=200"),
     ]
     assert [words for words in _HIDDEN for text in answers if words in text] == []
 

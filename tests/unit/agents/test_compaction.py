@@ -1,5 +1,9 @@
 """Where a long conversation is cut: read from its history alone, between an answer and what came before it."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,14 +14,16 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelResponse,
     TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
 )
 
-from agents import model_agent
+from agents import Task, model_agent
 from agents.errors import AgentRefused
-from agents.runtimes.model.compaction import count_hidden, find_cut
+from agents.runtimes.model.backend import TASK
+from agents.runtimes.model.compaction import Compaction, count_hidden, find_cut
 from agents.runtimes.model.requests import count_messages
 
 _MOST, _ALLOWANCE = 1_000, 125
@@ -94,3 +100,63 @@ def test_what_is_no_such_text_hides_nothing() -> None:
 def test_a_number_of_tokens_that_is_none_is_refused(tokens: Any) -> None:
     with pytest.raises(AgentRefused, match="context_tokens is"):
         model_agent("compact.bad", context_tokens=tokens)
+
+
+def _answer(*calls: str, size: int = 0) -> ModelResponse:
+    return ModelResponse(
+        parts=[TextPart("y" * size)] * bool(size) + [ToolCallPart("look", {}, each) for each in calls]
+    )
+
+
+def _return(*calls: str, size: int = 10) -> ModelRequest:
+    return ModelRequest(parts=[ToolReturnPart("look", "z" * size, tool_call_id=each) for each in calls])
+
+
+@pytest.mark.parametrize(
+    ("messages", "cut"),
+    [
+        ([], 1),
+        ([_return("a", size=90_000)], 1),
+        # What is enormous is the first message, or the latest: there is nothing to be told in short that would help.
+        ([ModelRequest(parts=[UserPromptPart("x" * 90_000)]), _answer("a"), _return("a")], 1),
+        ([*_write(9, [(9, [(9, False)])]), _answer("a"), _return("a", size=90_000)], 3),
+        # It is in the middle.
+        ([*_write(9, [(9, [(90_000, False)])]), _answer("a"), _return("a"), _answer("b"), _return("b")], 3),
+        # A call that nothing came back from is never told in short, nor is what came after it.
+        ([*_write(9, [(9, [(9, False)])]), _answer("a"), _return(), *[_answer(size=900), _return()] * 9], 3),
+        # Messages that say nothing.
+        ([ModelRequest(parts=[]), *[_answer(), _return()] * 3], 1),
+    ],
+)
+def test_an_odd_conversation_is_cut_where_it_may_be(messages: list[ModelMessage], cut: int) -> None:
+    assert find_cut(messages, _MOST, _ALLOWANCE) == cut
+
+
+@contextmanager
+def _told_in_short() -> Iterator[None]:
+    token = TASK.set(Task({}, {}, {}, "run", "step", 1, "token", "key"))
+    try:
+        yield
+    finally:
+        TASK.reset(token)
+
+
+@pytest.mark.parametrize("first", [ModelResponse(parts=[TextPart("I begin")]), ModelRequest(parts=[])])
+def test_whoever_begins_is_sent_as_it_was(first: ModelMessage) -> None:
+    messages = [first, *_write(9, [(9, [(900, False)])] * 9)]
+    request: Any = SimpleNamespace(messages=messages)
+    with _told_in_short():
+        asyncio.run(Compaction(_MOST).prepare_model_request(None, request))  # type: ignore[arg-type]
+    assert request.messages[0].parts[: len(first.parts)] == first.parts
+    assert (
+        sum(map(len, (each.parts for each in request.messages)))
+        <= sum(len(each.parts) for each in messages) + 1
+    )
+
+
+def test_of_a_middle_that_says_nothing_something_is_told() -> None:
+    silent = [ModelResponse(parts=[ThinkingPart("h" * 900)]), ModelRequest(parts=[])] * 9
+    request: Any = SimpleNamespace(messages=[*_write(9, []), *silent])
+    with _told_in_short():
+        asyncio.run(Compaction(_MOST).prepare_model_request(None, request))  # type: ignore[arg-type]
+    assert len(request.messages) < len(silent)

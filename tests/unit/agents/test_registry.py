@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ STRING = {"type": "string"}
 
 class Label(BaseModel):
     label: str
+
+
+class Unsayable(BaseModel):
+    act: Callable[[], int]
 
 
 def answer_one(task: Task) -> int:
@@ -118,6 +123,7 @@ def test_a_decorator_without_a_name_is_refused() -> None:
         ("input_schema", {"$ref": "#/$defs/missing"}),
         ("input_schema", {"properties": {"a": {"$ref": "https://example.org/schema.json"}}}),
         ("output_schema", int),
+        ("output_schema", Unsayable),
         ("pools", ["gpu"]),
         ("pools", "gpu"),
         ("pools", None),

@@ -1,14 +1,18 @@
 """Topics that the code defines: published with the workflows, refused where they may break who listens."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Thread
 from types import ModuleType
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from examples.desk_team import workflows
+from examples.support import workflows as others
 from orchestration import Listen, TopicSpec, actors, runs
 from orchestration.errors import MessageInvalid, SchemaBreaks, SpecInvalid
 from orchestration.models import Project, Topic
@@ -115,3 +119,81 @@ def test_a_schema_that_is_none_is_refused_when_it_is_published(monkeypatch: pyte
     monkeypatch.setattr(workflows, "BAD", TopicSpec("a.bad", {"type": "nonsense"}), raising=False)
     with pytest.raises(CommandError, match=r"'a\.bad': schema/type"):
         call_command("publish_workflows")
+
+
+class Unsayable(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    act: Callable[[], int]
+    job: Thread
+
+
+class Unwilling(BaseModel):
+    @classmethod
+    def model_json_schema(cls, *_: object, **__: object) -> dict[str, object]:
+        raise RuntimeError("not today")
+
+
+_DEEP: dict[str, object] = {}
+for _ in range(3_000):
+    _DEEP = {"not": _DEEP}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        Unsayable,
+        Unwilling,
+        {1: "object"},
+        {"type": "nonsense"},
+        {"properties": []},
+        {"$ref": "#/nowhere"},
+        {"$ref": "https://example.com/schema"},
+        {"enum": [object()]},
+        {"pattern": "("},
+        {"const": float("nan")},
+        {"const": 10**400},
+        {"title": "\x00"},
+        {"title": "\ud800"},
+        {"description": "x" * 2_000_000},
+        _DEEP,
+    ],
+    ids=map(str, range(15)),
+)
+def test_what_is_no_schema_publishes_nothing_and_names_the_topic(
+    monkeypatch: pytest.MonkeyPatch, schema: Any
+) -> None:
+    monkeypatch.setattr(workflows, "BAD", TopicSpec("a.bad", schema), raising=False)
+    with pytest.raises(CommandError, match=r"(?s)nothing was published:.*'a\.bad': schema"):
+        call_command("publish_workflows")
+    assert not Topic.objects.exists()
+    with pytest.raises(MessageInvalid, match=r"^schema"):
+        actors.define_topic("a.bad", schema)
+
+
+def test_two_files_that_name_one_topic_are_refused_whatever_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(others, "NEWS", replace(workflows.NEWS), raising=False)
+    with pytest.raises(CommandError, match=r"two topics are named 'shop\.news'"):
+        call_command("publish_workflows")
+    assert not Topic.objects.exists()
+
+
+def test_one_that_nobody_published_is_heard_and_published_to_by_nobody() -> None:
+    with pytest.raises(MessageInvalid, match=r"^topic: "):
+        actors.publish("shop.news", {})
+    with pytest.raises(MessageInvalid, match=r"^topic: there is none named"):
+        actors.subscribe("shop.news", "team.librarian", key="1")
+    call_command("publish_workflows", dry_run=True)
+    assert not Topic.objects.exists()
+
+
+def test_one_that_breaks_takes_back_those_published_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.publish_code_specs()
+    monkeypatch.setattr(workflows, "EARLY", TopicSpec("a.early"), raising=False)
+    _define(monkeypatch, {"type": "string"})
+    with pytest.raises(CommandError, match=r"nothing was published"):
+        call_command("publish_workflows")
+    assert not Topic.objects.filter(name="a.early").exists()
+    call_command("publish_workflows", force=True)
+    assert _schema_of("a.early") == (1, {})
+    assert _schema_of("shop.news") == (2, {"type": "string"})
