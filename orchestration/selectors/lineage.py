@@ -235,7 +235,7 @@ def _find_given(found: _Found, given: GivenKey, asked: LineageQuery) -> None:
     got = list(
         Delivery.objects.filter(message__in=mail[:MOST_ABOUT])
         .order_by("-pk")
-        .values_list("pk", "run")[: MOST_ABOUT + 1]
+        .values_list("pk", "run_id")[: MOST_ABOUT + 1]
     )
     turns = dict.fromkeys(run for _, run in got[:MOST_ABOUT] if run is not None)
     runs = list(started.order_by("-created_at").values_list("pk", flat=True)[: MOST_ABOUT + 1])
