@@ -68,7 +68,7 @@ def build_trace_page(request: HttpRequest) -> dict[str, Any]:
 
 
 def export_trace(request: HttpRequest, form: str) -> StreamingHttpResponse:
-    """Send the lines that a page shows as a file, all of them, some thousand at a time; its name says if that is a part.
+    """Send all lines that a page shows as a file, some thousand at a time; its name says if these are a part.
 
     Raises: Http404: there is no such form, or nothing of that name for them; says what is wrong.
     """

@@ -235,11 +235,11 @@ def _find_given(found: _Found, given: GivenKey, asked: LineageQuery) -> None:
     got = list(
         Delivery.objects.filter(message__in=mail[:MOST_ABOUT])
         .order_by("-pk")
-        .values_list("pk", "run_id")[: MOST_ABOUT + 1]
+        .values_list("pk", "run")[: MOST_ABOUT + 1]
     )
-    turns = dict.fromkeys(run for _, run in got[:MOST_ABOUT] if run is not None)
+    turns = dict.fromkeys(run for _, run in got[:MOST_ABOUT])
     runs = list(started.order_by("-created_at").values_list("pk", flat=True)[: MOST_ABOUT + 1])
     found.is_cut = any(len(rows) > MOST_ABOUT for rows in (mail, got, runs))
-    _add_trees(found, [*runs[:MOST_ABOUT], *turns], asked)
+    _add_trees(found, [*runs[:MOST_ABOUT], *filter(None, turns)], asked)
     found.add_rows(LineageKind.MESSAGE, mail[:MOST_ABOUT])
     found.add_rows(LineageKind.DELIVERY, [pk for pk, _ in got[:MOST_ABOUT]])
