@@ -23,15 +23,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _ENDS = (ResolutionKind.APPROVE, ResolutionKind.SEND_BACK, ResolutionKind.ABORT)
 
 
-@pytest.fixture
-def pair(anna: User) -> list[Ticket]:
-    """Tickets of two child runs, which share nothing but the budget above them."""
+def hold_pair(anna: User) -> list[Ticket]:
+    """Return claimed tickets of two child runs, which share nothing but the budget above them."""
     with override(AGENTS):
         runs.publish(WorkflowSpec(name="small", steps=(StepSpec("draft", agent="test.writer"),)))
     spec = WorkflowSpec(name="large", steps=tuple(StepSpec(key, workflow="small") for key in ("a", "b")))
     with mute_dispatch():
         run_workflow(spec, agents=AGENTS, budget=Budget(human_minutes=60))
         return [claim_ticket(ticket.pk, anna) for ticket in Ticket.objects.order_by("pk")]
+
+
+@pytest.fixture
+def pair(anna: User) -> list[Ticket]:
+    return hold_pair(anna)
 
 
 def _close(ticket: Ticket, user: User, kind: ResolutionKind, *, books: bool = False) -> Callable[[], None]:
