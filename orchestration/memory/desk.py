@@ -18,10 +18,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from agents.domain.addresses import read_address
 from agents.domain.memories import normalise, read_key, read_note, read_question, read_scope
 from agents.domain.notebook import Hit, MemoryScope, Note
 from agents.domain.redaction import MASK, redact_json
-from agents.errors import MemoryRefused
+from agents.errors import MemoryRefused, MessageRefused
 from orchestration.errors import MemoryInvalid, MemoryNotFound, ProjectNotFound
 from orchestration.memory.embedding import embed_lines
 from orchestration.memory.forgetting import Selection, check_reason, forget_all
@@ -82,9 +83,7 @@ def find(
     at: datetime | None = None,
 ) -> Memory | None:
     """Return the version of a key that counts now, or counted at a moment; None: there is none, or it is forgotten."""
-    where = {"scope": _check(lambda: read_scope("", scope)), "key": _check(lambda: read_key("", key))}
-    check_place(id, project)
-    rows = list_current(project, at=at).filter(**where, scope_id=id)
+    rows = list_current(at=at).filter(**_read_where(scope, key, id, project))
     return rows.filter(value_json__isnull=False).first()
 
 
@@ -96,10 +95,7 @@ def history(
     project: str = _DEFAULT,
 ) -> list[Memory]:
     """Return all versions of a key, the latest first, with who wrote each."""
-    where = {"scope": _check(lambda: read_scope("", scope)), "key": _check(lambda: read_key("", key))}
-    check_place(id, project)
-    rows = list_versions().filter(project__slug=project, **where, scope_id=id)
-    return list(rows.order_by("-version"))
+    return list(list_versions().filter(**_read_where(scope, key, id, project)).order_by("-version"))
 
 
 def recall(
@@ -115,8 +111,8 @@ def recall(
     Raises: MemoryInvalid. ProjectNotFound.
     """
     question = _check(lambda: read_question(scope, like, limit, ""))
-    check_place(id, project)
-    return read_hits(look(find_project_id(project), id, question, take_pin()))
+    project_id = find_project_id(project)
+    return read_hits(look(project_id, read_owner(question.scope, id), question, take_pin()))
 
 
 def forget(
@@ -189,8 +185,8 @@ def list_current(project: str | None = None, *, at: datetime | None = None) -> Q
     Args: project: its slug; None: of all projects, for who narrows them.
     """
     rows = list_versions() if project is None else list_versions().filter(project__slug=project)
-    if at is not None and at.utcoffset() is None:
-        raise MemoryInvalid("at: give a time with its zone")
+    if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
+        raise MemoryInvalid(f"at: give a time with its zone, such as datetime.now(UTC), not {at!r:.80}")
     if at is None:
         return rows.filter(replaced_by=None).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
     began = rows.filter(valid_from__lte=at).filter(Q(replaced_at=None) | Q(replaced_at__gt=at))
@@ -234,15 +230,41 @@ def read_scope_id(scope: MemoryScope, given: object, project_id: int) -> str:
 
     Raises: MemoryInvalid: there can be no such agent, run or actor.
     """
+    owner = read_owner(scope, given)
+    return _read_run(owner, project_id) if scope is MemoryScope.RUN else owner
+
+
+def read_owner(scope: MemoryScope, given: object) -> str:
+    """Return whose memories are meant, as rows name them.
+
+    Raises: MemoryInvalid: nobody is named, somebody is where a project's memories are meant, or it can be no actor.
+    """
     if scope is MemoryScope.PROJECT:
         if given != "":
             raise MemoryInvalid("id: the scope project has none; leave it out")
         return ""
-    if not isinstance(given, str) or not 1 <= len(given) <= MOST_SCOPE_ID or not given.isprintable():
+    name = str(given) if isinstance(given, UUID) else given
+    if not isinstance(name, str) or not 1 <= len(name) <= MOST_SCOPE_ID or not name.isprintable():
         raise MemoryInvalid(
             f"id: name the {scope} whose memory it is, in 1 to {MOST_SCOPE_ID} printable characters"
         )
-    return _read_run(given, project_id) if scope is MemoryScope.RUN else given
+    if scope is MemoryScope.ACTOR:
+        try:
+            read_address(name)
+        except MessageRefused as error:
+            raise MemoryInvalid(str(error).replace("to:", "id:", 1)) from error
+    return name
+
+
+def _read_where(scope: str, key: str, owner: object, project: str) -> dict[str, Any]:
+    """Return which rows a scope, a key, and whose they are, mean."""
+    kind, name = _check(lambda: read_scope("", scope)), _check(lambda: read_key("", key))
+    return {
+        "project_id": find_project_id(project),
+        "scope": kind,
+        "key": name,
+        "scope_id": read_owner(kind, owner),
+    }
 
 
 def _read_run(given: str, project_id: int) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from io import StringIO
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from orchestration import memory
-from orchestration.errors import MemoryInvalid, MemoryNotFound
+from orchestration.errors import MemoryInvalid, MemoryNotFound, ProjectNotFound
 from orchestration.memory.searching import narrow_to_subject
 from orchestration.models import Forgetting, Memory
 
@@ -84,6 +85,33 @@ def test_a_time_without_a_zone_is_none() -> None:
     memory.remember("project", "k", 1)
     with pytest.raises(MemoryInvalid, match=r"^at: give a time with its zone"):
         memory.find("project", "k", at=datetime(2026, 11, 30))  # noqa: DTZ001 - what is refused
+
+
+def test_a_text_is_no_time() -> None:
+    with pytest.raises(MemoryInvalid, match=r"^at: give a time with its zone.*not 'yesterday'"):
+        memory.find("project", "k", at=cast("Any", "yesterday"))
+
+
+@pytest.mark.parametrize("look", [memory.find, memory.history, memory.recall])
+def test_whose_memories_are_looked_for_must_be_said(look: Callable[..., Any]) -> None:
+    for scope in ("agent", "run", "actor"):
+        with pytest.raises(MemoryInvalid, match=rf"^id: name the {scope} whose memory it is"):
+            look(scope, "k")
+    with pytest.raises(MemoryInvalid, match=r"^id: the scope project has none; leave it out"):
+        look("project", "k", id="customer")
+    with pytest.raises(ProjectNotFound, match="'nowhere'"):
+        look("project", "k", project="nowhere")
+
+
+def test_an_actor_is_named_by_its_address_wherever_its_memories_are() -> None:
+    for act in (memory.find, memory.recall, lambda *words, **more: memory.remember(*words, 1, **more)):
+        with pytest.raises(MemoryInvalid, match=r"^id: 'desk' is no address; write 'name/key'"):
+            act("actor", "k", id="desk")
+    assert not Memory.objects.exists()
+
+
+def test_a_run_may_be_named_by_its_id_itself() -> None:
+    assert memory.find("run", "k", id=cast("Any", UUID(int=7))) is None
 
 
 def test_what_expires_now_has_expired() -> None:
