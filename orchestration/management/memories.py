@@ -19,7 +19,7 @@ _MOST_VALUE: Final = 60
 def add_place(parser: CommandParser, default_project: str | None = "default") -> None:
     """Add where a memory is: project, scope and whose it is."""
     add_project(parser, "Its project.", default_project)
-    parser.add_argument("--scope", choices=list(MemoryScope), help="Whose kind it is.")
+    parser.add_argument("--scope", choices=[str(scope) for scope in MemoryScope], help="Whose kind it is.")
     parser.add_argument(
         "--id",
         dest="scope_id",
@@ -86,5 +86,5 @@ def do_or_say(act: Callable[[], T]) -> T:
     except OrchestrationError as error:
         field, colon, rest = str(error).partition(": ")
         raise CommandError(
-            f"--{field}{colon}{rest}." if colon and field.isidentifier() else f"{error}."
+            f"--{field.replace('_', '-')}{colon}{rest}." if colon and field.isidentifier() else f"{error}."
         ) from None

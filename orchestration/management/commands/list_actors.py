@@ -29,7 +29,7 @@ class Command(EngineCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filters."""
         parser.add_argument("--name", help="Only of this behaviour.")
-        parser.add_argument("--state", choices=list(Life), help="Only those that do so.")
+        parser.add_argument("--state", choices=[str(life) for life in Life], help="Only those that do so.")
         add_limit(parser, 100)
         add_home(parser)
 

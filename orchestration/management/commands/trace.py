@@ -43,7 +43,9 @@ class Command(EngineCommand):
             help="A run's id, or a beginning of it; or an actor's address, such as support.case/4711.",
         )
         parser.add_argument("--memory", metavar="KEY", help="About a memory: who wrote and who found it.")
-        parser.add_argument("--scope", choices=list(MemoryScope), default="", help="Of the memory; project.")
+        parser.add_argument(
+            "--scope", choices=[str(one) for one in MemoryScope], default="", help="Of the memory; project."
+        )
         parser.add_argument("--id", default="", help="Whose the memory is: the agent, run or actor.")
         parser.add_argument("--key", metavar="KEY", help="Runs and messages with this idempotency key.")
         parser.add_argument("--project", default="default", help="Of an address, a memory or a key; default.")
@@ -55,7 +57,7 @@ class Command(EngineCommand):
             "--kind",
             action="append",
             default=[],
-            choices=list(LineageKind),
+            choices=[str(kind) for kind in LineageKind],
             help="Only of this kind; may repeat.",
         )
         for name, meaning in (("--since", "From then on"), ("--until", "Before then")):

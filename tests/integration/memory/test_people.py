@@ -238,7 +238,7 @@ def test_commands_write_show_and_forget() -> None:
         ("--scope: say whose memory", ("write_memory", "k", "1")),
         ("JSON: ", ("write_memory", "k", "{", "--scope", "project")),
         (
-            "--expected_version: 'k'",
+            "--expected-version: 'k'",
             ("write_memory", "k", "1", "--scope", "project", "--expected-version", "3"),
         ),
         ("--history: shows all versions", ("show_memory", "--history")),
