@@ -60,8 +60,9 @@ def send(
         raise refuse_project(project)
     if not door.is_known and not find_or_publish_behaviours(door.project_id, {address.name}):
         raise MessageInvalid(
-            f"to: no published workflow behaves as '{address.name}' in project '{project}'; publish one with "
-            f"WorkflowSpec(actor='{address.name}', ...)"
+            f"to: no published workflow behaves as '{address.name}' in project '{project}'; give an "
+            f"agent of that name a mailbox=, or write WorkflowSpec(actor='{address.name}', ...), and run "
+            "`manage.py publish_workflows`"
         )
     # What was accepted once is accepted again, however full the mailbox is since.
     if door.is_full and not _is_known(door.project_id, _name_sender(sender, through), idempotency_key):
@@ -96,7 +97,10 @@ def publish(
     owner = find_project(project)
     found = find_topics(owner.pk, {name}).get(name)
     if found is None:
-        raise MessageInvalid(f"topic: there is none named '{name}' in project '{project}'; define it first")
+        raise MessageInvalid(
+            f"topic: there is none named '{name}' in project '{project}'; define it first, by a TopicSpec and "
+            "`manage.py publish_workflows`, or by actors.define_topic"
+        )
     fault = (
         None
         if found.schema_json is None

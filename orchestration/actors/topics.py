@@ -57,7 +57,8 @@ def subscribe(
     found = Topic.objects.filter(project=owner, name=topic).first() if is_actor_name(topic) else None
     if found is None:
         raise MessageInvalid(
-            f"topic: there is none named {topic!r:.120} in project '{project}'; define it first"
+            f"topic: there is none named {topic!r:.120} in project '{project}'; define it first, by a TopicSpec and "
+            "`manage.py publish_workflows`, or by actors.define_topic"
         )
     if bool(key) == bool(key_from):
         raise MessageInvalid("key: give either the key of one actor, or key_from= for whom a message is for")
@@ -72,7 +73,10 @@ def subscribe(
     except (MessageRefused, ValueError) as error:
         raise MessageInvalid(str(error)) from error
     if not is_actor_name(name) or not find_or_publish_behaviours(owner.pk, {name}):
-        raise MessageInvalid(f"name: no published workflow behaves as {name!r:.120} in project '{project}'")
+        raise MessageInvalid(
+            f"name: no published workflow behaves as {name!r:.120} in project '{project}'; "
+            "`manage.py publish_workflows` publishes those of the code"
+        )
     if not key:
         _refuse_many_rules(found, name, key_from, where)
     made, _ = Subscription.objects.get_or_create(

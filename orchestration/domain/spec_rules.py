@@ -41,7 +41,12 @@ def find_agent_problems(
 ) -> list[Problem]:
     """Return one problem per agent that is named and that nobody registered."""
     return [
-        Problem(step.key, place, f"unknown agent '{name}'; `manage.py list_agents` shows the known ones")
+        Problem(
+            step.key,
+            place,
+            f"unknown agent '{name}'; `manage.py list_agents` shows the known ones. "
+            "Is the app that has it in RINGMASTER_APPS?",
+        )
         for step in steps
         for place, names in step.agents.items()
         for name in names

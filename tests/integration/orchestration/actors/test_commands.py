@@ -150,7 +150,10 @@ def test_who_is_stopped_buries_its_mail_until_it_is_sent_again(fakes: Fakes) -> 
         (("send_message", "nobody.here/1"), "no published workflow behaves as"),
         (("send_message", "support.case/1", "--body", "{"), "--body: no valid JSON"),
         (("send_message", "support.case/1", "--as", "nobody"), "--as: there is no user"),
-        (("publish_message", "no.topic"), "define it first"),
+        (
+            ("publish_message", "no.topic"),
+            "define it first, by a TopicSpec and `manage.py publish_workflows`",
+        ),
         (("published", "--project", "nowhere"), "there is no project"),
         (("list_actors", "--project", "nowhere"), "--project: there is no project"),
         (("list_actors", "--limit", "0"), "--limit: give a whole number"),
