@@ -35,18 +35,18 @@ def decide_calls(asked_json: str, kind: ResolutionKind, output_json: str | None,
 
 def _read_edit(asked: dict[str, Any], edited: object) -> dict[str, Any]:
     """Return edited calls; whoever edits may change arguments, and decide of each call by itself."""
-    if not isinstance(edited, dict) or not isinstance(edited.get("calls"), list):
+    if not isinstance(edited, dict) or edited.keys() != asked.keys() or not isinstance(edited["calls"], list):
         raise ResolutionRefused(
-            "output: give the object with its `calls`, as it is shown, with other arguments."
+            f"output: give the object as the ticket shows it, with {' and '.join(sorted(asked))}, and change in its "
+            "calls what you want changed."
         )
     calls = edited["calls"]
-    if (
-        len(calls) != len(asked["calls"])
-        or edited.keys() != asked.keys()
-        or not _is_same(edited["version"], asked["version"])
-    ):
+    if not _is_same(edited["version"], asked["version"]):
+        raise ResolutionRefused("output/version: it can't be changed; give it as the ticket shows it.")
+    if len(calls) != len(asked["calls"]):
         raise ResolutionRefused(
-            "output/calls: they are other calls than are asked for; change arguments only."
+            f"output/calls: {len(asked['calls'])} are asked for, and {len(calls)} given; they are other calls. Give "
+            "all of them, and say of one that may not be made `approve`: false and why in `message`."
         )
     for place, (before, after) in enumerate(zip(asked["calls"], calls, strict=True)):
         _check_call(f"output/calls/{place}", before, after)
