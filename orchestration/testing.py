@@ -150,8 +150,9 @@ def run_workflow(
         agents: fakes by agent name; everything else is the real thing.
         models: by a name of `RINGMASTER["MODELS"]`, what answers in its place: `scripted([...])`.
         budget: as `runs.start` takes it.
-    Raises: SpecInvalid. WorkflowNotFound. InputInvalid.
+    Raises: SpecInvalid. WorkflowNotFound. InputInvalid. TypeError: of `models`.
     """
+    _check_models(models or {})
     with override(agents or {}), mute_dispatch(), executor.mute_breakers():
         run = runs.start(
             _publish(workflow), dict(input or {}), idempotency_key=idempotency_key, budget=budget
@@ -170,6 +171,7 @@ def drive(
 
     Args: times_out: waits for signals that name a time are over, as if nobody had sent one.
     """
+    _check_models(models or {})
     process = WorkerProcess.objects.create(
         name="in-process", host="", pid=0, queues=[], agents=[], concurrency=1
     )
@@ -222,6 +224,18 @@ def drive_all(
     raise RuntimeError(
         f"runs go on after {_MOST_LOOKS:,} looks; see which actors write to each other without end"
     )
+
+
+def _check_models(models: Mapping[str, Any]) -> None:
+    """Refuse what could not answer as a model, before an agent asks it.
+
+    Raises: TypeError.
+    """
+    for name, model in models.items():
+        if not isinstance(model, Script) and not hasattr(model, "request"):
+            raise TypeError(
+                f"models: {name!r} is {model!r:.80}; give scripted([...]), or a model of pydantic-ai"
+            )
 
 
 def _count_attempts(run_id: UUID) -> int:

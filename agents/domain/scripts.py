@@ -56,6 +56,9 @@ def scripted(
             and the request's number from 0, which returns one of these.
         input_tokens, output_tokens: that each answer uses.
         cost_usd: that each answer costs, as a decimal.
+    Raises: TypeError: it is one answer, not a list of them.
     """
+    if not callable(answers) and (isinstance(answers, str | bytes) or not isinstance(answers, Sequence)):
+        raise TypeError(f"scripted: give a list of answers, such as scripted([{answers!r:.80}])")
     said = answers if callable(answers) else tuple(answers)
     return Script(said, input_tokens, output_tokens, cost_usd)
