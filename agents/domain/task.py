@@ -30,6 +30,7 @@ from agents.domain.waiting import (
     wait_for_signal,
     wait_for_time,
 )
+from agents.errors import MemoryRefused
 
 # A recursive alias would make every `task.input["key"]` in an agent a type error; schemas check it instead.
 JSON: TypeAlias = Any
@@ -265,6 +266,8 @@ class Task:
 
     @state.setter
     def state(self, value: Any) -> None:
+        if self.calls.notebook.shelf.refuse(MemoryScope.ACTOR):
+            raise MemoryRefused("task.state: only a turn of an actor has one; use task.remember('run', ...)")
         plain = self.kept.accept(value)
         self.calls.notebook.drop(MemoryScope.ACTOR, STATE_KEY)
         self.remember(MemoryScope.ACTOR, STATE_KEY, plain, expected_version=self.kept.version)

@@ -30,6 +30,7 @@ def published(
     for name, text in (("by", by), ("topic", topic)):
         if text is not None and not is_storable(text):
             raise MessageInvalid(f"{name}: {text!r:.120} is no name")
+    _check_times(since=since, until=until)
     if by is not None:
         asked &= Q(sender=by)
     if topic is not None:
@@ -40,6 +41,14 @@ def published(
     if until is not None:
         asked &= Q(sent_at__lt=until)
     return Message.objects.filter(asked).select_related("topic").order_by("sent_at", "id")
+
+
+def _check_times(**times: object) -> None:
+    for name, time in times.items():
+        if time is not None and (not isinstance(time, datetime) or time.utcoffset() is None):
+            raise MessageInvalid(
+                f"{name}: give a time with its zone, such as datetime.now(UTC), not {time!r:.80}"
+            )
 
 
 def dead_letters(*, project: str = "default", address: str | None = None) -> QuerySet[Delivery]:

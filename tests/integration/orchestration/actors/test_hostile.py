@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +21,7 @@ from orchestration.errors import (
     ProjectNotFound,
 )
 from orchestration.maintenance.mail import deliver_all
-from orchestration.models import Delivery, Message, Project, Run, Subscription
+from orchestration.models import Delivery, Memory, Message, Project, Run, Subscription
 from orchestration.testing import drive, drive_all, run_workflow
 from tests.integration.orchestration.actors.conftest import Behave
 from tests.people import make_member
@@ -63,6 +64,8 @@ for _ in range(5_000):
         (lambda: actors.subscribe("heard", "support.case", key_from="'1'", where="body["), "where"),
         (lambda: actors.published(by="\x00"), "by"),
         (lambda: actors.published(topic="\ud800"), "topic"),
+        (lambda: actors.published(since=cast("Any", "yesterday")), "since: give a time with its zone"),
+        (lambda: actors.published(until=datetime(2026, 12, 1)), "until: give a time"),  # noqa: DTZ001 - refused
         (lambda: actors.dead_letters(address="\x00"), "to:"),
     ],
 )
@@ -270,3 +273,14 @@ def test_a_topic_with_very_many_members_is_left_to_the_maintainer_one_message_at
     assert route(topic.project_id, "speaker", is_patient=True) == 2
     assert written == [1, 1]
     assert Delivery.objects.count() == 2 * members
+
+
+def test_a_state_outside_of_a_turn_is_refused_by_its_own_name() -> None:
+    def keep(task: Task) -> None:
+        task.state = 1
+
+    spec = WorkflowSpec(name="stateless", steps=(StepSpec("keep", agent="hostile.stateless"),))
+    done = run_workflow(spec, agents={"hostile.stateless": keep})
+    assert done.held == ["keep"]
+    assert "task.state: only a turn of an actor has one" in done.steps["keep"].reason
+    assert not Memory.objects.exists()
