@@ -83,7 +83,10 @@ class ClaimReader:
             if of == one.original_digest and one.entry is not None:
                 where = f'task.memory("{one.entry["scope"]}", "{one.entry["key"]}")'
                 return f"task.fetch: {of[:12]} is of a memory: {where} reads it whole, as of the same moment"
-        return f"task.fetch: no original with digest {of[:64]!r} was handed to this attempt"
+        return (
+            f"task.fetch: no original with digest {of[:64]!r} was handed to this attempt; give the `of` of what stands "
+            "in task.handoff in short"
+        )
 
     def note_fetched(self, of: str, pointer: str, answer: Any) -> None:
         """Write that this attempt was handed a part of an original, by this call or one that was kept.

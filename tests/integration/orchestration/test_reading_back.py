@@ -111,7 +111,7 @@ def test_what_was_not_handed_to_this_attempt_or_is_not_there_is_refused(
 
 def test_the_original_of_another_step_is_refused() -> None:
     def use(task: Task) -> Any:
-        with pytest.raises(CallRefused, match="was handed to this attempt"):
+        with pytest.raises(CallRefused, match=r"was handed to this attempt; give the `of` of what"):
             task.fetch(digest_text(canonical({"secret": 1})))
         return "refused"
 
