@@ -57,8 +57,7 @@ class Task:
         token: the claim's token; hand it to targets that can refuse a stale caller.
         idempotency_key: the same until finished or proposed work of the step is to be done anew.
         feedback: why the last answer was sent back, if it was.
-        index: position in a `for_each`.
-        item: the item of a `for_each`.
+        index: position in a `for_each`.  item: the item of a `for_each`.
         deadline_at: when the attempt runs out of time, aware UTC.
         is_cancelled: asks whether the run still wants the answer; agents read `cancelled`.
         calls: what was called and answered so far; agents use `once`.

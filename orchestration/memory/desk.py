@@ -185,7 +185,8 @@ def list_current(project: str | None = None, *, at: datetime | None = None) -> Q
     Args: project: its slug; None: of all projects, for who narrows them.
     """
     rows = list_versions() if project is None else list_versions().filter(project__slug=project)
-    if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
+    given: object = at
+    if given is not None and not (isinstance(given, datetime) and given.utcoffset() is not None):
         raise MemoryInvalid(f"at: give a time with its zone, such as datetime.now(UTC), not {at!r:.80}")
     if at is None:
         return rows.filter(replaced_by=None).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))

@@ -17,6 +17,7 @@ from celery.backends.redis import RedisBackend
 from django.db import transaction
 
 from orchestration import executor
+from orchestration.domain.budget import Short
 from orchestration.domain.signing import Signer
 from orchestration.domain.work import AttemptEnd, Claim, FinalOutput, Finished, Released, RunOn
 from orchestration.models import Call, Step
@@ -172,8 +173,10 @@ def _beginning_call(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def begin_call(claim: Claim, journal: int, wish: Any, *rest: Any) -> Any:
         found = original(claim, journal, wish, *rest)
-        hit("call_begun", wish.name)
-        hit("call_begun", wish.path)
+        # A call that does not fit into a budget was not written.
+        if not isinstance(found.reserved, Short):
+            hit("call_begun", wish.name)
+            hit("call_begun", wish.path)
         return found
 
     return begin_call

@@ -104,9 +104,14 @@ def test_whose_memories_are_looked_for_must_be_said(look: Callable[..., Any]) ->
 
 
 def test_an_actor_is_named_by_its_address_wherever_its_memories_are() -> None:
-    for act in (memory.find, memory.recall, lambda *words, **more: memory.remember(*words, 1, **more)):
+    acts: list[Callable[[], object]] = [
+        lambda: memory.find("actor", "k", id="desk"),
+        lambda: memory.recall("actor", "k", id="desk"),
+        lambda: memory.remember("actor", "k", 1, id="desk"),
+    ]
+    for act in acts:
         with pytest.raises(MemoryInvalid, match=r"^id: 'desk' is no address; write 'name/key'"):
-            act("actor", "k", id="desk")
+            act()
     assert not Memory.objects.exists()
 
 

@@ -1,5 +1,6 @@
 """Scripts in a model's place: what is no list of answers is refused where it is written."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,10 @@ def test_one_answer_is_no_list_of_answers(answer: Any) -> None:
 
 def test_what_can_t_answer_as_a_model_is_refused_before_anything_runs() -> None:
     wrong: dict[str, Any] = {"fast": ["Hello"]}
-    for run in (lambda: run_workflow("any", models=wrong), lambda: drive(UUID(int=1), models=wrong)):
+    runs: list[Callable[[], object]] = [
+        lambda: run_workflow("any", models=wrong),
+        lambda: drive(UUID(int=1), models=wrong),
+    ]
+    for run in runs:
         with pytest.raises(TypeError, match=r"^models: 'fast' is \['Hello'\]; give scripted\(\[...\]\)"):
             run()
