@@ -73,7 +73,7 @@ def test_a_run_that_is_no_turn_has_no_state(behave: Behave) -> None:
     done = run_workflow(
         WorkflowSpec(name="plain", steps=(StepSpec("one", agent="plain"),)), agents={"plain": plain}
     )
-    assert "no turn of an actor" in done.steps["one"].reason
+    assert "only a turn of an actor has one" in done.steps["one"].reason
 
 
 class Case(BaseModel):
